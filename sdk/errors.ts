@@ -1,0 +1,104 @@
+/**
+ * The errors a millrace program can meet, and nothing else: a pipeline that is built wrongly, a value that cannot be
+ * decoded, user code that threw. (`UnsupportedFeature`, the fourth, belongs to the runners.)
+ *
+ * Every message says what went wrong, in which step, and what to do next. Errors are recognised by brand rather than by
+ * class identity, so that two copies of the package (a user's and a worker's) still understand each other.
+ */
+import type { SourcePosition } from './source-position.js'
+
+const brand = Symbol.for('millrace.error')
+
+/** Which of millrace's errors a value is; `undefined` for any other value. */
+export type ErrorKind = 'PipelineError' | 'DecodeError' | 'UserCodeError' | 'UnsupportedFeature'
+
+/**
+ * The kind of a millrace error, whichever copy of the package made it.
+ *
+ * @example
+ * ```ts
+ * import { errorKind } from 'millrace'
+ * errorKind(new Error('other')) // undefined
+ * ```
+ */
+export function errorKind(error: unknown): ErrorKind | undefined {
+  if (typeof error !== 'object' || error === null) return undefined
+  return (error as { readonly [brand]?: ErrorKind })[brand]
+}
+
+/** Base of millrace's errors; `step` is the path of the step they concern. */
+export abstract class MillraceError extends Error {
+  abstract readonly [brand]: ErrorKind
+  /** Path of the step this error concerns, scopes joined by `/`. */
+  readonly step: string | undefined
+
+  constructor(message: string, step: string | undefined, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.step = step
+  }
+}
+
+/** The pipeline itself is wrong: thrown while it is built, at the author's line. */
+export class PipelineError extends MillraceError {
+  readonly [brand] = 'PipelineError' as const
+  override readonly name = 'PipelineError'
+  /** Where the author wrote the offending step, when the stack told. */
+  readonly source: SourcePosition | undefined
+
+  constructor(message: string, step?: string, source?: SourcePosition) {
+    super(message, step)
+    this.source = source
+  }
+}
+
+/** A value at an edge is not what its coder or codec describes. Authors can route it to a dead letter. */
+export class DecodeError extends MillraceError {
+  readonly [brand] = 'DecodeError' as const
+  override readonly name = 'DecodeError'
+
+  constructor(message: string, step?: string, cause?: unknown) {
+    super(message, step, cause)
+  }
+}
+
+/** What is known about the call that failed. */
+export interface UserCodeErrorDetails {
+  readonly step: string
+  /** `process`, `setup`, `onTimer.name`, `addInput` … */
+  readonly call: string
+  readonly element?: string
+  readonly window?: string
+  readonly timestamp?: number
+  readonly source?: SourcePosition | undefined
+  readonly cause: unknown
+}
+
+/** User code threw, or broke a rule of the model: names step, call, element, window and the author's line. */
+export class UserCodeError extends MillraceError {
+  readonly [brand] = 'UserCodeError' as const
+  override readonly name = 'UserCodeError'
+  readonly details: UserCodeErrorDetails
+
+  constructor(details: UserCodeErrorDetails) {
+    super(describe(details), details.step, details.cause)
+    this.details = details
+  }
+}
+
+function describe(details: UserCodeErrorDetails): string {
+  const lines = [`step "${details.step}" failed in ${details.call}: ${messageOf(details.cause)}`]
+  if (details.element !== undefined) lines.push(`  element: ${details.element}`)
+  if (details.window !== undefined) lines.push(`  window: ${details.window}`)
+  if (details.timestamp !== undefined) lines.push(`  timestamp: ${details.timestamp}`)
+  if (details.source !== undefined) lines.push(`  step written at: ${details.source.text}`)
+  return lines.join('\n')
+}
+
+/** The message of anything that can be thrown, also of a string or `undefined`. */
+export function messageOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message === '' ? thrown.name : thrown.message
+  if (typeof thrown === 'object' && thrown !== null && typeof (thrown as { message?: unknown }).message === 'string') {
+    return (thrown as { message: string }).message
+  }
+  return `thrown value is not an Error: ${String(thrown)}`
+}
