@@ -7,8 +7,6 @@
  */
 import type { SourcePosition } from './source-position.js'
 
-const brand = Symbol.for('millrace.error')
-
 /** Which of millrace's errors a value is; `undefined` for any other value. */
 export type ErrorKind = 'PipelineError' | 'DecodeError' | 'UserCodeError' | 'UnsupportedFeature'
 
@@ -23,12 +21,14 @@ export type ErrorKind = 'PipelineError' | 'DecodeError' | 'UserCodeError' | 'Uns
  */
 export function errorKind(error: unknown): ErrorKind | undefined {
   if (typeof error !== 'object' || error === null) return undefined
-  return (error as { readonly [brand]?: ErrorKind })[brand]
+  const kind = (error as { readonly millraceError?: ErrorKind }).millraceError
+  return kind
 }
 
 /** Base of millrace's errors; `step` is the path of the step they concern. */
 export abstract class MillraceError extends Error {
-  abstract readonly [brand]: ErrorKind
+  /** The brand by which {@link errorKind} knows the error. */
+  abstract readonly millraceError: ErrorKind
   /** Path of the step this error concerns, scopes joined by `/`. */
   readonly step: string | undefined
 
@@ -40,7 +40,7 @@ export abstract class MillraceError extends Error {
 
 /** The pipeline itself is wrong: thrown while it is built, at the author's line. */
 export class PipelineError extends MillraceError {
-  readonly [brand] = 'PipelineError' as const
+  readonly millraceError = 'PipelineError' as const
   override readonly name = 'PipelineError'
   /** Where the author wrote the offending step, when the stack told. */
   readonly source: SourcePosition | undefined
@@ -53,7 +53,7 @@ export class PipelineError extends MillraceError {
 
 /** A value at an edge is not what its coder or codec describes. Authors can route it to a dead letter. */
 export class DecodeError extends MillraceError {
-  readonly [brand] = 'DecodeError' as const
+  readonly millraceError = 'DecodeError' as const
   override readonly name = 'DecodeError'
 
   constructor(message: string, step?: string, cause?: unknown) {
@@ -75,7 +75,7 @@ export interface UserCodeErrorDetails {
 
 /** User code threw, or broke a rule of the model: names step, call, element, window and the author's line. */
 export class UserCodeError extends MillraceError {
-  readonly [brand] = 'UserCodeError' as const
+  readonly millraceError = 'UserCodeError' as const
   override readonly name = 'UserCodeError'
   readonly details: UserCodeErrorDetails
 

@@ -1,0 +1,145 @@
+/**
+ * A codec describes data: it gives a type to the compiler, a check to the edges and a coder to the wire.
+ * io-ts codecs are the native form; anything that speaks Standard Schema (zod, valibot, …) works as a validator.
+ *
+ * Law: `decodeWith(codec, x)` returns x itself when x already is what the codec describes, the decoded value when x is
+ * the codec's input form, and throws otherwise.
+ */
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { DecodeError } from './errors.js'
+import { preview } from './preview.js'
+
+/** The part of an io-ts `Type` that millrace uses. */
+export interface IoTsCodec<A = unknown> {
+  readonly _A: A
+  readonly name: string
+  is(value: unknown): boolean
+  decode(value: unknown): { readonly _tag: 'Left' | 'Right' }
+  encode(value: never): unknown
+}
+
+/** An io-ts codec or a Standard Schema. */
+export type Codec = IoTsCodec | StandardSchemaV1
+
+/** The type a codec describes. */
+export type TypeOf<C> = C extends { readonly _A: infer A }
+  ? A
+  : C extends StandardSchemaV1<infer _Input, infer Output>
+    ? Output
+    : never
+
+/** Stands in for a codec where only the compiler needs the type; values travel by the dynamic coder. See {@link typed}. */
+export interface TypeOnly<A> extends IoTsCodec<A> {
+  readonly [typeOnly]: true
+}
+const typeOnly: unique symbol = Symbol.for('millrace.typeOnly') as never
+
+/**
+ * A type without a check: names the element type to the compiler and leaves the encoding to the dynamic coder.
+ *
+ * @example
+ * ```ts
+ * import { typed } from 'millrace'
+ * const output = typed<{ word: string; length: number }>()
+ * ```
+ */
+export function typed<A>(): TypeOnly<A> {
+  const codec = {
+    [typeOnly]: true as const,
+    name: 'typed',
+    is: (): boolean => true,
+    decode: (value: unknown): { readonly _tag: 'Right'; readonly right: unknown } => ({ _tag: 'Right', right: value }),
+    encode: (value: never): unknown => value,
+  }
+  return codec as unknown as TypeOnly<A>
+}
+
+/** Whether a codec only names a type. */
+export function isTypeOnly(codec: Codec): boolean {
+  return (codec as { readonly [typeOnly]?: true })[typeOnly] === true
+}
+
+/** Whether a value can serve as a codec. */
+export function isCodec(value: unknown): value is Codec {
+  return isStandardSchema(value) || isIoTs(value)
+}
+
+/** Whether a codec is an io-ts one (else it is a Standard Schema). */
+export function isIoTs(value: unknown): value is IoTsCodec {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as IoTsCodec).decode === 'function' &&
+    typeof (value as IoTsCodec).encode === 'function'
+  )
+}
+
+function isStandardSchema(value: unknown): value is StandardSchemaV1 {
+  return (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value
+}
+
+/** Name of a codec for messages and fingerprints: io-ts's own name, or the schema library's vendor. */
+export function codecName(codec: Codec): string {
+  return isIoTs(codec) ? codec.name : `${codec['~standard'].vendor} schema`
+}
+
+/**
+ * Checks a value against a codec.
+ *
+ * @returns the value, or what the codec decoded it to; a promise of it when the schema validates asynchronously.
+ * @throws {DecodeError} naming the first mismatch.
+ */
+export function decodeWith(codec: Codec, value: unknown, step?: string): unknown {
+  if (isIoTs(codec)) {
+    if (codec.is(value) && !strips(codec)) return value
+    const result = codec.decode(value)
+    if (result._tag === 'Right') return (result as unknown as { right: unknown }).right
+    throw new DecodeError(ioTsMessage(codec, value, (result as unknown as { left: unknown }).left), step)
+  }
+  const outcome = codec['~standard'].validate(value)
+  return outcome instanceof Promise
+    ? outcome.then((o) => standardValue(codec, value, o, step))
+    : standardValue(codec, value, outcome, step)
+}
+
+/** `exact` codecs accept extra fields and remove them, so "is" alone is not the whole decoding. */
+function strips(codec: IoTsCodec): boolean {
+  return (codec as { readonly _tag?: string })._tag === 'ExactType'
+}
+
+function standardValue(
+  codec: StandardSchemaV1,
+  value: unknown,
+  outcome: StandardSchemaV1.Result<unknown>,
+  step: string | undefined,
+): unknown {
+  if (outcome.issues === undefined) return outcome.value
+  const issue = outcome.issues[0]
+  const path = (issue?.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
+  throw new DecodeError(
+    `${preview(value)} does not fit the ${codecName(codec)}${path === '' ? '' : ` at ${path}`}: ${issue?.message ?? 'invalid'}`,
+    step,
+  )
+}
+
+interface IoTsValidationError {
+  readonly value: unknown
+  readonly context: readonly { readonly key: string; readonly type: { readonly name: string } }[]
+  readonly message?: string
+}
+
+function ioTsMessage(codec: IoTsCodec, value: unknown, left: unknown): string {
+  const errors = Array.isArray(left) ? (left as readonly IoTsValidationError[]) : []
+  const first = errors.reduce<IoTsValidationError | undefined>(
+    (best, error) => (best === undefined || error.context.length > best.context.length ? error : best),
+    undefined,
+  )
+  if (first === undefined) return `${preview(value)} is not ${codec.name}`
+  const path = first.context
+    .map((part) => part.key)
+    .filter((key) => key !== '')
+    .join('.')
+  const expected = first.message ?? first.context.at(-1)?.type.name ?? codec.name
+  const where = path === '' ? '' : ` at ${path}`
+  return `${preview(value)} is not ${codec.name}:${where} expected ${expected}, got ${preview(first.value)}`
+}

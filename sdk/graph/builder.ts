@@ -1,0 +1,417 @@
+/**
+ * Builds the graph while the author's program runs: scopes, names, collections, coders, and the table of user
+ * functions. Everything that can be wrong about a pipeline before it runs is found here, at the author's line.
+ *
+ * Law: building twice from the same program gives the same graph; that is how workers find functions by reference.
+ */
+import { type Codec, codecName, isTypeOnly } from '../codec.js'
+import { PipelineError } from '../errors.js'
+import { callSite, type SourcePosition } from '../source-position.js'
+import { strategyText, type WindowingStrategy } from '../windowing/windowing-strategy.js'
+import type {
+  BuiltPipeline,
+  CoderNode,
+  CollectionNode,
+  FunctionRole,
+  FunctionSpec,
+  FunctionTable,
+  PipelineGraph,
+  Reference,
+  TransformNode,
+  TransformSpec,
+} from './model.js'
+import * as urns from './urns.js'
+
+/** A collection under construction. */
+export interface CollectionRef {
+  readonly builder: GraphBuilder
+  readonly id: string
+}
+
+/** What a leaf transform puts out. */
+export interface OutputSpec {
+  readonly tag: string
+  readonly coderId: string
+  readonly strategy: WindowingStrategy
+  readonly isBounded: boolean
+}
+
+/** Name of a step that the SDK adds inside an author's step. Authors cannot write one, so the two never collide. */
+export interface ReservedName {
+  readonly reserved: string
+}
+
+/** The name of an author's step, or of one the SDK adds. */
+export type StepName = string | ReservedName
+
+/** Name of a step that the SDK adds, such as `$group` inside a combine. */
+export function reservedName(name: string): ReservedName {
+  return { reserved: `${reservedPrefix}${name}` }
+}
+
+const reservedPrefix = '$'
+
+/** What a leaf transform is made of. */
+export interface LeafSpec {
+  readonly name: StepName
+  readonly spec: TransformSpec | ((path: string) => TransformSpec) | undefined
+  readonly inputs: ReadonlyMap<string, string>
+  readonly outputs: readonly OutputSpec[]
+  readonly functions?: readonly (readonly [FunctionRole, number, unknown])[]
+}
+
+interface MutableTransform {
+  readonly uniqueName: string
+  spec: TransformSpec | undefined
+  readonly subtransforms: string[]
+  readonly inputs: Map<string, string>
+  readonly outputs: Map<string, string>
+  readonly source: SourcePosition | undefined
+}
+
+const functionKey = (reference: Reference): string => JSON.stringify([reference.step, reference.role, reference.index])
+
+/** The function spec of a user function. */
+export function userFunction(step: string, role: FunctionRole, index = 0): FunctionSpec {
+  return { urn: urns.USER_FUNCTION, payload: { step, role, index } }
+}
+
+/** Collects nodes while a pipeline is written; `build()` takes a snapshot. */
+export class GraphBuilder {
+  readonly #transforms = new Map<string, MutableTransform>()
+  readonly #roots: string[] = []
+  readonly #collections = new Map<string, CollectionNode>()
+  readonly #strategies = new Map<string, WindowingStrategy>()
+  readonly #strategyIds = new Map<string, string>()
+  readonly #coders = new Map<string, CoderNode>()
+  readonly #functions = new Map<string, unknown>()
+  #scopes: readonly MutableTransform[] = []
+
+  /** Path of a name in the current scope. */
+  pathOf(name: StepName): string {
+    const scope = this.#scopes.at(-1)
+    const text = typeof name === 'string' ? name : name.reserved
+    return scope === undefined ? text : `${scope.uniqueName}/${text}`
+  }
+
+  /** Runs `body` inside a composite step; steps it adds are named within. */
+  scoped<Out>(
+    name: StepName,
+    inputs: readonly CollectionRef[],
+    body: () => Out,
+    outputsOf: (out: Out) => readonly CollectionRef[],
+  ): Out {
+    const composite = this.#open(name, new Map(inputs.map((input, i) => [`in${i}`, this.#own(input, name)])), undefined)
+    const outer = this.#scopes
+    this.#scopes = [...outer, composite]
+    try {
+      const out = body()
+      outputsOf(out).forEach((output, i) => composite.outputs.set(`out${i}`, this.#own(output, name)))
+      return out
+    } finally {
+      this.#scopes = outer
+    }
+  }
+
+  /** Runs `body` in a composite at the top of the graph, whatever scope is open; see dead letters in `pipeline.ts`. */
+  scopedAtRoot(name: string, body: (path: string) => void): void {
+    const path = this.pathOf(name)
+    const outer = this.#scopes
+    const composite = this.#open(name, new Map(), undefined, true)
+    this.#scopes = [composite]
+    try {
+      body(path)
+    } finally {
+      this.#scopes = outer
+    }
+  }
+
+  /** Adds a step without inner steps; returns its outputs in the order given. */
+  leaf(leaf: LeafSpec): readonly CollectionRef[] {
+    const node = this.#open(leaf.name, new Map(leaf.inputs), undefined)
+    const path = node.uniqueName
+    for (const id of leaf.inputs.values()) this.#known(id, path)
+    for (const [role, index, fn] of leaf.functions ?? []) {
+      this.#functions.set(functionKey({ step: path, role, index }), fn)
+    }
+    node.spec = typeof leaf.spec === 'function' ? leaf.spec(path) : leaf.spec
+    return leaf.outputs.map((output) => {
+      const id = `${path}.${output.tag}`
+      this.#collections.set(id, {
+        uniqueName: id,
+        coderId: output.coderId,
+        isBounded: output.isBounded,
+        windowingStrategyId: this.strategy(output.strategy),
+      })
+      node.outputs.set(output.tag, id)
+      return { builder: this, id }
+    })
+  }
+
+  /** Says what a composite does, for runners that have an own way of doing it. */
+  specify(step: string, spec: TransformSpec): void {
+    const node = this.#transforms.get(step)
+    if (node !== undefined) node.spec = spec
+  }
+
+  /** Adds an input to a step that was opened without it (the union of dead letters). */
+  connect(step: string, collectionId: string): void {
+    const node = this.#transforms.get(step)
+    if (node === undefined) throw new PipelineError(`there is no step "${step}" to connect to`)
+    node.inputs.set(`in${node.inputs.size}`, collectionId)
+    if (!this.collection(collectionId).isBounded)
+      for (const output of node.outputs.values()) this.#markUnbounded(output)
+  }
+
+  /** The node of a collection. */
+  collection(id: string): CollectionNode {
+    return this.#known(id, id)
+  }
+
+  /** The windowing strategy of a collection. */
+  strategyOf(ref: CollectionRef): WindowingStrategy {
+    return this.#strategies.get(this.collection(ref.id).windowingStrategyId) as WindowingStrategy
+  }
+
+  /** Registers a function of a step that exists already. */
+  register(reference: Reference, fn: unknown): void {
+    this.#functions.set(functionKey(reference), fn)
+  }
+
+  /** Id of a strategy; equal strategies share one. */
+  strategy(strategy: WindowingStrategy): string {
+    const text = strategyText(strategy)
+    const existing = this.#strategyIds.get(text)
+    if (existing !== undefined) return existing
+    const id = `windowing${this.#strategies.size}`
+    this.#strategies.set(id, strategy)
+    this.#strategyIds.set(text, id)
+    return id
+  }
+
+  /** Id of the default coder. */
+  dynamicCoder(): string {
+    return this.#coder('dynamic', {
+      urn: urns.DYNAMIC_CODER,
+      componentCoderIds: [],
+      reference: undefined,
+      codecName: undefined,
+    })
+  }
+
+  /** Id of a standard coder without parts. */
+  standardCoder(urn: string): string {
+    return this.#coder(urn, { urn, componentCoderIds: [], reference: undefined, codecName: undefined })
+  }
+
+  /** Id of the coder that a codec makes, registered under the step that was given it. */
+  codecCoder(step: string, index: number, codec: Codec | undefined): string {
+    if (codec === undefined || isTypeOnly(codec)) return this.dynamicCoder()
+    const reference: Reference = { step, role: 'coder', index }
+    this.register(reference, codec)
+    return this.#coder(`codec ${functionKey(reference)}`, {
+      urn: urns.CODEC_CODER,
+      componentCoderIds: [],
+      reference,
+      codecName: codecName(codec),
+    })
+  }
+
+  /** Id of a KV coder. */
+  kvCoder(keyCoderId: string, valueCoderId: string): string {
+    const parts = [keyCoderId, valueCoderId]
+    return this.#coder(`kv ${parts.join(' ')}`, {
+      urn: urns.KV_CODER,
+      componentCoderIds: parts,
+      reference: undefined,
+      codecName: undefined,
+    })
+  }
+
+  /** Id of a coder for iterables. */
+  iterableCoder(elementCoderId: string): string {
+    return this.#coder(`iterable ${elementCoderId}`, {
+      urn: urns.ITERABLE_CODER,
+      componentCoderIds: [elementCoderId],
+      reference: undefined,
+      codecName: undefined,
+    })
+  }
+
+  /** Coders of key and value of a keyed collection; a collection of unknown shape becomes keyed by being used so. */
+  keyedCoders(ref: CollectionRef): readonly [key: string, value: string] {
+    const node = this.collection(ref.id)
+    const coder = this.#coders.get(node.coderId) as CoderNode
+    if (coder.urn === urns.KV_CODER) return coder.componentCoderIds as unknown as readonly [string, string]
+    const dynamic = this.dynamicCoder()
+    if (coder.urn === urns.DYNAMIC_CODER) {
+      this.#collections.set(ref.id, { ...node, coderId: this.kvCoder(dynamic, dynamic) })
+    }
+    return [dynamic, dynamic]
+  }
+
+  /** The coder node behind an id. */
+  coder(id: string): CoderNode {
+    return this.#coders.get(id) as CoderNode
+  }
+
+  /** A snapshot of the graph and its functions. */
+  build(name: string, options: Readonly<Record<string, unknown>> = Object.freeze({})): BuiltPipeline {
+    const graph: PipelineGraph = {
+      components: {
+        transforms: new Map([...this.#transforms].map(([id, node]): [string, TransformNode] => [id, freeze(node)])),
+        collections: new Map(this.#collections),
+        windowingStrategies: new Map(this.#strategies),
+        coders: new Map(this.#coders),
+      },
+      rootTransformIds: this.#sortedRoots(),
+    }
+    const functions = new Map(this.#functions)
+    return { name, graph, options, functions: functionTable(functions) }
+  }
+
+  #open(
+    name: StepName,
+    inputs: Map<string, string>,
+    spec: TransformSpec | undefined,
+    atRoot = false,
+  ): MutableTransform {
+    const source = callSite()
+    const path = this.pathOf(checkedName(name, source))
+    const existing = this.#transforms.get(path)
+    if (existing !== undefined) {
+      const first = existing.source === undefined ? '' : ` (first at ${existing.source.text})`
+      throw new PipelineError(
+        withSource(
+          `there are two steps named "${path}"${first}. Names identify state and metrics; give this one another name.`,
+          source,
+        ),
+        path,
+        source,
+      )
+    }
+    const node: MutableTransform = { uniqueName: path, spec, subtransforms: [], inputs, outputs: new Map(), source }
+    this.#transforms.set(path, node)
+    const parent = atRoot ? undefined : this.#scopes.at(-1)
+    if (parent === undefined) this.#roots.push(path)
+    else parent.subtransforms.push(path)
+    return node
+  }
+
+  /** What flows from an unbounded collection is unbounded too, also where it was connected afterwards. */
+  #markUnbounded(collectionId: string): void {
+    const collection = this.collection(collectionId)
+    if (!collection.isBounded) return
+    this.#collections.set(collectionId, { ...collection, isBounded: false })
+    for (const node of this.#transforms.values()) {
+      if (![...node.inputs.values()].includes(collectionId)) continue
+      for (const output of node.outputs.values()) this.#markUnbounded(output)
+    }
+  }
+
+  #own(ref: CollectionRef, step: StepName): string {
+    if (ref.builder === this) return ref.id
+    const source = callSite()
+    throw new PipelineError(
+      withSource(
+        `step "${this.pathOf(step)}" uses collection "${ref.id}" of another pipeline. Build both in one pipeline.`,
+        source,
+      ),
+      this.pathOf(step),
+      source,
+    )
+  }
+
+  #known(id: string, step: string): CollectionNode {
+    const node = this.#collections.get(id)
+    if (node !== undefined) return node
+    const source = callSite()
+    throw new PipelineError(
+      withSource(`step "${step}" uses collection "${id}", which this pipeline does not have`, source),
+      step,
+      source,
+    )
+  }
+
+  #coder(id: string, node: CoderNode): string {
+    if (!this.#coders.has(id)) this.#coders.set(id, node)
+    return id
+  }
+
+  /**
+   * Steps stand after the steps they read from. Only the union of dead letters is written before its inputs exist, so
+   * the order of writing is nearly right and a stable depth-first walk mends the rest.
+   */
+  #sortedRoots(): readonly string[] {
+    const producer = new Map<string, string>()
+    const reads = new Map<string, Set<string>>()
+    for (const root of this.#roots) {
+      const inputs = new Set<string>()
+      const visit = (id: string): void => {
+        const node = this.#transforms.get(id) as MutableTransform
+        for (const output of node.outputs.values()) if (!producer.has(output)) producer.set(output, root)
+        for (const input of node.inputs.values()) inputs.add(input)
+        node.subtransforms.forEach(visit)
+      }
+      visit(root)
+      reads.set(root, inputs)
+    }
+    const sorted = new Set<string>()
+    const open = new Set<string>()
+    const place = (root: string): void => {
+      if (sorted.has(root) || open.has(root)) return
+      open.add(root)
+      for (const input of reads.get(root) ?? []) {
+        const from = producer.get(input)
+        if (from !== undefined && from !== root) place(from)
+      }
+      sorted.add(root)
+    }
+    this.#roots.forEach(place)
+    return [...sorted]
+  }
+}
+
+function functionTable(functions: ReadonlyMap<string, unknown>): FunctionTable {
+  return {
+    resolve(reference) {
+      const fn = functions.get(functionKey(reference))
+      if (fn !== undefined) return fn
+      throw new PipelineError(
+        `the graph refers to function ${reference.role} ${reference.index} of step "${reference.step}", which this build of the pipeline does not have. Build graph and worker from the same module.`,
+        reference.step,
+      )
+    },
+  }
+}
+
+function freeze(node: MutableTransform): TransformNode {
+  return {
+    ...node,
+    subtransforms: [...node.subtransforms],
+    inputs: new Map(node.inputs),
+    outputs: new Map(node.outputs),
+  }
+}
+
+/** A message followed by the author's line, when it is known. */
+export function withSource(message: string, source: SourcePosition | undefined): string {
+  return source === undefined ? message : `${message}\n  at ${source.text}`
+}
+
+/** The text of a legal name; throws at the author's line for any other. */
+function checkedName(name: StepName, source: SourcePosition | undefined): string {
+  if (typeof name === 'object' && name !== null && typeof name.reserved === 'string') return name.reserved
+  const fault =
+    typeof name !== 'string'
+      ? `a step's name must be text, but is ${typeof name}. Every step takes its name first.`
+      : name === ''
+        ? "a step's name must not be empty"
+        : name.includes('/')
+          ? `step name "${name}" contains "/", which joins scopes to names. Use another character.`
+          : name.startsWith(reservedPrefix)
+            ? `step name "${name}" begins with "${reservedPrefix}", which is reserved for steps the SDK adds`
+            : undefined
+  if (fault !== undefined) throw new PipelineError(withSource(fault, source), String(name), source)
+  return name as string
+}

@@ -1,0 +1,124 @@
+/**
+ * The model: what a pipeline's author writes, and the graph it becomes. This module runs nothing.
+ *
+ * @module
+ */
+export { type Codec, type IoTsCodec, type TypeOf, type TypeOnly, typed } from './codec.js'
+export { definePipeline, type PipelineDefinition } from './define-pipeline.js'
+export type { Env, FileHandle, FileStatus, FileSystem, TimerHandle } from './env.js'
+export { seededRandom } from './env.js'
+export {
+  DecodeError,
+  type ErrorKind,
+  errorKind,
+  MillraceError,
+  PipelineError,
+  UserCodeError,
+  type UserCodeErrorDetails,
+} from './errors.js'
+export type { CollectionRef, GraphBuilder } from './graph/builder.js'
+export type { BuiltPipeline, PipelineGraph } from './graph/model.js'
+export { type KV, kv } from './kv.js'
+export {
+  type Counter,
+  type Distribution,
+  type DistributionResult,
+  type Gauge,
+  metric,
+  type MetricBuilders,
+  type MetricCells,
+  type MetricKind,
+  type MetricSpec,
+} from './metrics.js'
+export type { KeyedIfStateful, OutputCollections, PTransform } from './pcollection.js'
+export { PCollection } from './pcollection.js'
+export { type ErrorHandlerOptions, Pipeline, pipeline } from './pipeline.js'
+export { preview } from './preview.js'
+export { Secret, secret } from './secret.js'
+export type { SourcePosition } from './source-position.js'
+export {
+  type OffsetRange,
+  OffsetRangeTracker,
+  type RestrictionProgress,
+  type RestrictionTracker,
+} from './source/restriction-tracker.js'
+export {
+  type Resume,
+  resume,
+  type SplittableContext,
+  type SplittableDoFn,
+  type WatermarkPolicies,
+  type WatermarkPolicy,
+  watermarks,
+} from './source/splittable.js'
+export {
+  state,
+  type StateBuilders,
+  type StateCells,
+  type StateSpec,
+  type ValueState,
+  type ValueStateSpec,
+} from './state/state-spec.js'
+export {
+  type EventTimeTimerSpec,
+  type Timer,
+  timer,
+  type TimerBuilders,
+  type TimerCells,
+  type TimerOptions,
+  type TimerSpec,
+} from './state/timer-spec.js'
+export {
+  addMillis,
+  type Duration,
+  durationMillis,
+  END_OF_GLOBAL_WINDOW,
+  formatTimestamp,
+  type Instant,
+  TIMESTAMP_MAX,
+  TIMESTAMP_MIN,
+  toTimestamp,
+} from './time.js'
+export {
+  type CoGroup,
+  type CoGroupInputs,
+  coGroupByKey,
+  type SameKeys,
+  type UnequalKeys,
+} from './transforms/co-group-by-key.js'
+export type {
+  CombineFn,
+  CombineGloballyOptions,
+  Combiner,
+  MonoidCombine,
+  SemigroupCombine,
+} from './transforms/combine.js'
+export type { CreateOptions } from './transforms/create.js'
+export type * from './transforms/do-fn.js'
+export type { MapOptions, TimestampOptions } from './transforms/element-wise.js'
+export type { DeadLetter, ErrorHandler } from './transforms/errors.js'
+export { empty, flatten } from './transforms/flatten.js'
+export { swap, textOf, toStrings, withKeys } from './transforms/keyed.js'
+export type { PrintOptions } from './transforms/output.js'
+export { source, splittableParDo } from './transforms/splittable.js'
+export { count, max, mean, type MeanAccumulator, min, sum } from './transforms/statistics.js'
+export type { CodecOption, PCollectionView, SingletonOptions, ViewFn, ViewKind } from './transforms/views.js'
+export { NO_FIRING, type PaneInfo, type PaneTiming } from './windowing/pane-info.js'
+export { type DefaultTrigger, defaultTrigger, type Trigger } from './windowing/trigger.js'
+export { type BoundedWindow, GlobalWindow, globalWindow, IntervalWindow, type Windows } from './windowing/window.js'
+export {
+  fixedWindows,
+  globalWindows,
+  sessionWindows,
+  slidingWindows,
+  type WindowFn,
+  type WindowFnPayload,
+  type WindowMerge,
+} from './windowing/window-fn.js'
+export type {
+  AccumulationMode,
+  EmptyPaneBehavior,
+  TimestampCombiner,
+  WindowingOptions,
+  WindowingStrategy,
+} from './windowing/windowing-strategy.js'

@@ -1,0 +1,71 @@
+/**
+ * Metrics a DoFn declares: counters, distributions and gauges, kept per step and read from the pipeline's result.
+ *
+ * Law: counters and distributions do not depend on the order of updates; a gauge keeps the latest value set.
+ */
+
+/** Declares a metric. */
+export interface MetricSpec<Kind extends MetricKind = MetricKind> {
+  readonly metric: Kind
+}
+
+/** Kinds of metric. */
+export type MetricKind = 'counter' | 'distribution' | 'gauge'
+
+/** A sum of increments; exact for integers beyond 2^53 too, because it is kept as a bigint there. */
+export interface Counter {
+  inc(by?: number): void
+  dec(by?: number): void
+}
+
+/** Count, sum, smallest and largest of the values given. */
+export interface Distribution {
+  update(value: number): void
+}
+
+/** The latest value set. */
+export interface Gauge {
+  set(value: number): void
+}
+
+/** The metrics of a declaration. */
+export type MetricCells<M> = {
+  readonly [K in keyof M]: M[K] extends MetricSpec<infer Kind>
+    ? Kind extends 'counter'
+      ? Counter
+      : Kind extends 'distribution'
+        ? Distribution
+        : Gauge
+    : never
+}
+
+/** What a distribution has seen. `mean` is `sum / count`; all but `count` are `undefined` for an empty one. */
+export interface DistributionResult {
+  readonly count: number
+  readonly sum: number
+  readonly min: number | undefined
+  readonly max: number | undefined
+  readonly mean: number | undefined
+}
+
+/** Metric declarations. */
+export interface MetricBuilders {
+  counter(): MetricSpec<'counter'>
+  distribution(): MetricSpec<'distribution'>
+  gauge(): MetricSpec<'gauge'>
+}
+
+/**
+ * Declares metrics.
+ *
+ * @example
+ * ```ts
+ * import { metric } from 'millrace'
+ * const metrics = { parsed: metric.counter(), bytes: metric.distribution() }
+ * ```
+ */
+export const metric: MetricBuilders = {
+  counter: () => ({ metric: 'counter' }),
+  distribution: () => ({ metric: 'distribution' }),
+  gauge: () => ({ metric: 'gauge' }),
+}

@@ -1,0 +1,101 @@
+/**
+ * Time in the model is a number of milliseconds, always a safe integer.
+ *
+ * Law: every timestamp lies in [TIMESTAMP_MIN, TIMESTAMP_MAX], and arithmetic saturates there instead of overflowing,
+ * so "a hundred years after the end of time" is the end of time. The three special instants map exactly onto Beam's
+ * when values cross the wire (Beam counts microseconds in 64 bits; see `coders/wire-time.ts`).
+ */
+import * as EffectDuration from 'effect/Duration'
+import { PipelineError } from './errors.js'
+
+/** The smallest timestamp: where elements of a source that knows no event time stand. −(2^53 − 1) ms. */
+export const TIMESTAMP_MIN: number = -Number.MAX_SAFE_INTEGER
+
+/** The largest timestamp; a watermark here says that no element will ever come. 2^53 − 1 ms. */
+export const TIMESTAMP_MAX: number = Number.MAX_SAFE_INTEGER
+
+/** Last timestamp inside the global window: one day before the end of time, as in Beam, so that its timers can still fire. */
+export const END_OF_GLOBAL_WINDOW: number = TIMESTAMP_MAX - 86_400_000
+
+/** A span of time: milliseconds, or text such as `'10 seconds'`, `'1 hour'`, or any Effect duration. */
+export type Duration = EffectDuration.Input
+
+/** A point in event time: milliseconds since 1970-01-01 UTC, a `Date`, an ISO string, or a Temporal instant. */
+export type Instant = number | Date | string | { readonly epochMilliseconds: number }
+
+/**
+ * Milliseconds of a duration, rounded down to a whole number.
+ *
+ * @throws {PipelineError} when the text is no duration, or it is negative or not finite.
+ * @example
+ * ```ts
+ * import { durationMillis } from 'millrace'
+ * durationMillis('90 seconds') // 90000
+ * ```
+ */
+export function durationMillis(duration: Duration, what = 'duration'): number {
+  let millis: number
+  try {
+    millis = typeof duration === 'number' ? duration : EffectDuration.toMillis(EffectDuration.fromInputUnsafe(duration))
+  } catch {
+    throw new PipelineError(
+      `${what} "${String(duration)}" is not a duration. Write it as '10 seconds', '1 hour' or milliseconds.`,
+    )
+  }
+  if (!Number.isFinite(millis) || millis < 0) {
+    throw new PipelineError(`${what} must be a finite, non-negative duration, but is ${String(duration)}.`)
+  }
+  return Math.floor(clampTimestamp(millis))
+}
+
+/**
+ * The timestamp of an instant.
+ *
+ * @throws {RangeError} when it is no instant, no whole millisecond or outside the model's range.
+ * @example
+ * ```ts
+ * import { toTimestamp } from 'millrace'
+ * toTimestamp('1970-01-01T00:00:01Z') // 1000
+ * ```
+ */
+export function toTimestamp(instant: Instant): number {
+  if (typeof instant === 'number') return checkedTimestamp(instant, instant)
+  if (typeof instant === 'string') return checkedTimestamp(Date.parse(instant), instant)
+  if (instant instanceof Date) return checkedTimestamp(instant.getTime(), instant)
+  if (typeof instant === 'object' && instant !== null && typeof instant.epochMilliseconds === 'number') {
+    return checkedTimestamp(instant.epochMilliseconds, instant.epochMilliseconds)
+  }
+  throw new RangeError(`${describeInstant(instant)} is not a timestamp: give milliseconds, a Date or an ISO string`)
+}
+
+function checkedTimestamp(millis: number, given: unknown): number {
+  if (Number.isSafeInteger(millis)) return millis
+  if (Number.isNaN(millis)) throw new RangeError(`${describeInstant(given)} is not a timestamp: it is no valid date`)
+  if (Number.isFinite(millis) && !Number.isInteger(millis)) {
+    throw new RangeError(`${describeInstant(given)} is not a timestamp: milliseconds must be whole numbers`)
+  }
+  throw new RangeError(`${describeInstant(given)} is not a timestamp: it is outside ±(2^53 − 1) milliseconds`)
+}
+
+function describeInstant(given: unknown): string {
+  return typeof given === 'string' ? `"${given}"` : String(given)
+}
+
+/** The nearest legal timestamp. */
+export function clampTimestamp(millis: number): number {
+  return millis > TIMESTAMP_MAX ? TIMESTAMP_MAX : millis < TIMESTAMP_MIN ? TIMESTAMP_MIN : millis
+}
+
+/** `timestamp + millis`, saturating; the ends of time stay where they are. */
+export function addMillis(timestamp: number, millis: number): number {
+  if (timestamp === TIMESTAMP_MAX || timestamp === TIMESTAMP_MIN) return timestamp
+  return clampTimestamp(timestamp + millis)
+}
+
+/** A timestamp for people: ISO text where a `Date` can hold it, else a name or the number. */
+export function formatTimestamp(timestamp: number): string {
+  if (timestamp === TIMESTAMP_MIN) return '-∞'
+  if (timestamp === TIMESTAMP_MAX) return '+∞'
+  if (timestamp === END_OF_GLOBAL_WINDOW) return 'end of the global window'
+  return Math.abs(timestamp) <= 8.64e15 ? new Date(timestamp).toISOString() : `${timestamp} ms`
+}

@@ -1,0 +1,216 @@
+/**
+ * Combining: reducing many values to one by an associative and commutative operation, so that a runner may reduce parts
+ * first and merge the results (*lifting*).
+ *
+ * Law (checked by nobody at run time, relied on everywhere): with `a` any accumulator, merging in any order and any
+ * bracketing gives the same output, and merging a fresh accumulator changes nothing.
+ */
+import type { Monoid } from 'fp-ts/lib/Monoid.js'
+import type { Semigroup } from 'fp-ts/lib/Semigroup.js'
+import type { Codec } from '../codec.js'
+import { PipelineError } from '../errors.js'
+import { type CollectionRef, reservedName, type StepName, userFunction } from '../graph/builder.js'
+import * as urns from '../graph/urns.js'
+import type { BoundedWindow } from '../windowing/window.js'
+import { addImpulse } from './create.js'
+import { addConstantKey, addMap } from './element-wise.js'
+import { addFlatten } from './flatten.js'
+import { addGroupByKey, checkGroupable } from './group-by-key.js'
+import { addStep } from './step.js'
+
+/** Reduces inputs `In` through accumulators `Acc` to an output `Out`. Accumulators may be changed in place. */
+export interface CombineFn<In, Acc, Out> {
+  readonly createAccumulator: () => Acc
+  readonly addInput: (accumulator: Acc, input: In) => Acc
+  readonly mergeAccumulators: (a: Acc, b: Acc) => Acc
+  readonly extractOutput: (accumulator: Acc) => Out
+  /** Makes an accumulator smaller before it is stored or sent. Default: leaves it. */
+  readonly compact?: (accumulator: Acc) => Acc
+  /** Describes accumulators. Default: the dynamic coder. */
+  readonly accumulator?: Codec
+  /** Describes outputs. Default: the dynamic coder. */
+  readonly output?: Codec
+}
+
+/** Combining by an fp-ts monoid: `of` takes the part of each value that is combined. */
+export interface MonoidCombine<In, A> {
+  readonly of: (input: In) => A
+  readonly monoid: Monoid<A>
+}
+
+/** Combining by an fp-ts semigroup; a key always has a first value, so no empty one is needed. */
+export interface SemigroupCombine<In, A> {
+  readonly of: (input: In) => A
+  readonly semigroup: Semigroup<A>
+}
+
+/** What `combinePerKey` takes. */
+export type Combiner<In, Acc, Out> = CombineFn<In, Acc, Out> | MonoidCombine<In, Out> | SemigroupCombine<In, Out>
+
+/** A combiner as the engine sees it. `kind` lets the stage compiler write the operation out. */
+export type AnyCombine =
+  | {
+      readonly kind: 'monoid'
+      readonly of: (input: never) => unknown
+      readonly empty: unknown
+      readonly concat: (a: never, b: never) => unknown
+    }
+  | {
+      readonly kind: 'semigroup'
+      readonly of: (input: never) => unknown
+      readonly concat: (a: never, b: never) => unknown
+    }
+  | { readonly kind: 'full'; readonly fn: CombineFn<never, never, unknown> }
+
+/** Normal form of whatever an author gave as a combiner. */
+export function toCombine(combiner: unknown, step: string): AnyCombine {
+  if (typeof combiner === 'object' && combiner !== null) {
+    const c = combiner as Partial<
+      MonoidCombine<never, unknown> & SemigroupCombine<never, unknown> & CombineFn<never, never, unknown>
+    >
+    if (typeof c.of === 'function' && typeof c.monoid?.concat === 'function') {
+      return {
+        kind: 'monoid',
+        of: c.of,
+        empty: c.monoid.empty,
+        concat: c.monoid.concat as (a: never, b: never) => unknown,
+      }
+    }
+    if (typeof c.of === 'function' && typeof c.semigroup?.concat === 'function') {
+      return { kind: 'semigroup', of: c.of, concat: c.semigroup.concat as (a: never, b: never) => unknown }
+    }
+    if (
+      typeof c.createAccumulator === 'function' &&
+      typeof c.addInput === 'function' &&
+      typeof c.mergeAccumulators === 'function' &&
+      typeof c.extractOutput === 'function'
+    ) {
+      return { kind: 'full', fn: combiner as CombineFn<never, never, unknown> }
+    }
+  }
+  throw new PipelineError(
+    `step "${step}" combines with something that is no combiner. Give { of, monoid }, { of, semigroup }, or a CombineFn with createAccumulator, addInput, mergeAccumulators and extractOutput.`,
+    step,
+  )
+}
+
+/** Options of a combine over everything. */
+export interface CombineGloballyOptions<Out> {
+  /**
+   * What an input without elements gives. Default: the combiner's own result for no input in the global window, and
+   * nothing in other windows, where nobody could say which empty windows exist.
+   */
+  readonly whenEmpty?: { readonly emit: Out } | 'nothing'
+}
+
+export function addCombinePerKey(input: CollectionRef, name: StepName, combiner: unknown): CollectionRef {
+  const { builder } = input
+  const path = builder.pathOf(name)
+  checkGroupable(input, path)
+  const combine = toCombine(combiner, path)
+  const full = combine.kind === 'full' ? combine.fn : undefined
+  const [keyCoder] = builder.keyedCoders(input)
+  const combineFn = userFunction(path, 'combine')
+  return builder.scoped(
+    name,
+    [input],
+    () => {
+      builder.register(combineFn.payload, combine)
+      const payload = { combineFn, accumulatorCoderId: builder.codecCoder(path, 0, full?.accumulator) }
+      builder.specify(path, { urn: urns.COMBINE_PER_KEY, payload })
+      const grouped = addGroupByKey(input, reservedName('group'))
+      return builder.leaf({
+        name: reservedName('combine'),
+        inputs: new Map([['in', grouped.id]]),
+        outputs: [
+          {
+            tag: 'out',
+            coderId: builder.kvCoder(keyCoder, builder.codecCoder(path, 1, full?.output)),
+            strategy: builder.strategyOf(grouped),
+            isBounded: builder.collection(grouped.id).isBounded,
+          },
+        ],
+        spec: { urn: urns.COMBINE_GROUPED, payload },
+      })[0] as CollectionRef
+    },
+    (out) => [out],
+  )
+}
+
+export function addCombineGlobally(
+  input: CollectionRef,
+  name: StepName,
+  combiner: unknown,
+  options: CombineGloballyOptions<unknown> = {},
+): CollectionRef {
+  const { builder } = input
+  const path = builder.pathOf(name)
+  checkGroupable(input, path)
+  const combine = toCombine(combiner, path)
+  const strategy = builder.strategyOf(input)
+  const isGlobal = strategy.windowFn.payload.kind === 'global'
+  const { whenEmpty } = options
+  if (typeof whenEmpty === 'object' && !isGlobal) {
+    throw new PipelineError(
+      `combineGlobally "${path}" is to emit a value for empty windows, but ${strategy.windowFn.description} have no list of windows to be empty. Leave whenEmpty out, or read the result as a view with a default.`,
+      path,
+    )
+  }
+  return builder.scoped(
+    name,
+    [input],
+    () => {
+      const keyed = addConstantKey(input)
+      const combined = addCombinePerKey(keyed, reservedName('combine'), combiner)
+      const values = addMap(combined, reservedName('value'), (pair: { readonly value: unknown }) => pair.value)
+      const empty = emptyResult(combine, whenEmpty, isGlobal)
+      return empty === undefined ? values : withDefault(values, empty.value)
+    },
+    (out) => [out],
+  )
+}
+
+function emptyResult(
+  combine: AnyCombine,
+  whenEmpty: CombineGloballyOptions<unknown>['whenEmpty'],
+  isGlobal: boolean,
+): { readonly value: unknown } | undefined {
+  if (whenEmpty === 'nothing' || !isGlobal) return undefined
+  if (whenEmpty !== undefined) return { value: whenEmpty.emit }
+  if (combine.kind === 'monoid') return { value: combine.empty }
+  if (combine.kind === 'semigroup') return undefined
+  return { value: combine.fn.extractOutput(combine.fn.createAccumulator()) }
+}
+
+/** What the default's step sees; written out because the engine's types are not inferred here. */
+interface DefaultContext {
+  readonly sides: { readonly combined: Iterable<unknown> }
+  readonly emit: (value: unknown, timestamp: number) => void
+  readonly window: BoundedWindow
+}
+
+/** Adds the default of an empty input: a step that reads the combined values as a side input and speaks if there are none. */
+function withDefault(values: CollectionRef, value: unknown): CollectionRef {
+  const { builder } = values
+  const viewFn = { kind: 'iterable', name: '$combined', hasDefault: false, defaultValue: undefined } as const
+  const sides = { combined: { name: '$combined', collectionId: values.id, builder, viewFn } }
+  const process = (_element: unknown, { sides: { combined }, emit, window }: DefaultContext): void => {
+    const isEmpty = combined[Symbol.iterator]().next().done === true
+    if (isEmpty) emit(value, window.maxTimestamp)
+  }
+  const [fallback] = addStep(addImpulse(builder, reservedName('impulse')), {
+    name: reservedName('default'),
+    sides,
+    fn: {
+      kind: 'doFn',
+      tags: ['out'],
+      allowedSkewMillis: 0,
+      options: {},
+      doFn: { sides, process: process as (element: never, context: never) => unknown },
+    },
+    outputs: () => [
+      { tag: 'out', coderId: builder.collection(values.id).coderId, strategy: builder.strategyOf(values) },
+    ],
+  })
+  return addFlatten(builder, reservedName('withDefault'), [values, fallback as CollectionRef])
+}

@@ -1,0 +1,101 @@
+/**
+ * Roots made from nothing: Impulse (one empty element that starts things) and Create (values of the program itself).
+ */
+import { type Codec, typed } from '../codec.js'
+import { PipelineError } from '../errors.js'
+import { type CollectionRef, type GraphBuilder, reservedName, type StepName } from '../graph/builder.js'
+import * as urns from '../graph/urns.js'
+import { OffsetRangeTracker, type OffsetRange } from '../source/restriction-tracker.js'
+import type { SplittableContext, SplittableDoFn } from '../source/splittable.js'
+import { TIMESTAMP_MIN, toTimestamp, type Instant } from '../time.js'
+import { globalStrategy } from '../windowing/windowing-strategy.js'
+import { addSplittable } from './splittable.js'
+
+/** Options of `create`. */
+export interface CreateOptions<T, C extends Codec = Codec> {
+  /** Describes the values. Default: the dynamic coder. */
+  readonly codec?: C
+  /** Event time of a value. Default: the beginning of time. */
+  readonly timestamp?: (value: T) => Instant
+}
+
+/** One empty element at the beginning of time, in the global window. */
+export function addImpulse(builder: GraphBuilder, name: StepName): CollectionRef {
+  return builder.leaf({
+    name,
+    spec: { urn: urns.IMPULSE },
+    inputs: new Map(),
+    outputs: [
+      { tag: 'out', coderId: builder.standardCoder(urns.BYTES_CODER), strategy: globalStrategy, isBounded: true },
+    ],
+  })[0] as CollectionRef
+}
+
+/** A range of an array is read like a range of a file: position by position, so that a runner may cut it anywhere. */
+export function addCreate(
+  builder: GraphBuilder,
+  name: StepName,
+  values: Iterable<unknown>,
+  options: CreateOptions<never> = {},
+): CollectionRef {
+  if (typeof values !== 'object' || values === null || typeof values[Symbol.iterator] !== 'function') {
+    throw new PipelineError(
+      `create "${String(name)}" needs an array or another iterable of values, but got ${typeof values}.`,
+      String(name),
+    )
+  }
+  const all = [...values]
+  const { timestamp } = options
+  const timestamps = timestamp === undefined ? undefined : all.map((value) => toTimestamp(timestamp(value as never)))
+  return builder.scoped(
+    name,
+    [],
+    () =>
+      addSplittable(
+        addImpulse(builder, reservedName('impulse')),
+        reservedName('read'),
+        arraySource(all, timestamps, options.codec),
+      ),
+    (out) => [out],
+  )
+}
+
+function arraySource(
+  values: readonly unknown[],
+  timestamps: readonly number[] | undefined,
+  codec: Codec | undefined,
+): SplittableDoFn<unknown, OffsetRange, number, Codec, undefined> {
+  const process = (
+    _element: unknown,
+    tracker: OffsetRangeTracker,
+    { emit, room }: SplittableContext<unknown, undefined>,
+  ): void => {
+    for (let at = tracker.currentRestriction().from; ;) {
+      const asked = room()
+      const granted = tracker.tryClaimBlock(at, asked)
+      for (const end = at + granted; at < end; at++) {
+        emit(values[at], timestamps === undefined ? TIMESTAMP_MIN : (timestamps[at] as number))
+      }
+      if (granted < asked) return
+    }
+  }
+  return {
+    output: codec ?? typed<unknown>(),
+    bounded: true,
+    replayable: true,
+    watermark: { kind: 'none' },
+    restriction: () => ({ from: 0, to: values.length }),
+    restrictionCodec: typed<OffsetRange>(),
+    split: (_element, range, parts) => splitRange(range, parts),
+    tracker: (range) => new OffsetRangeTracker(range),
+    process: process as never,
+  }
+}
+
+/** Cuts a range of offsets into at most `parts` pieces of nearly equal length. */
+export function splitRange({ from, to }: OffsetRange, parts: number): readonly OffsetRange[] {
+  const pieces: OffsetRange[] = []
+  const size = Math.max(1, Math.ceil((to - from) / Math.max(1, parts)))
+  for (let at = from; at < to; at += size) pieces.push({ from: at, to: Math.min(at + size, to) })
+  return pieces
+}

@@ -1,0 +1,214 @@
+/**
+ * A DoFn is what a step does with each element. It is declared, then inferred: outputs, state, timers, side inputs,
+ * metrics and resource are named first, and `process` and the handlers see exactly those, typed.
+ *
+ * Law: a DoFn keeps nothing between calls but its declared state and its resource; the same element may be processed
+ * again after a failure.
+ */
+import type { Codec, TypeOf } from '../codec.js'
+import type { KV } from '../kv.js'
+import type { MetricCells, MetricSpec } from '../metrics.js'
+import type { StateCells, StateSpec } from '../state/state-spec.js'
+import type { TimerCells, TimerSpec } from '../state/timer-spec.js'
+import type { Duration, Instant } from '../time.js'
+import type { PaneInfo } from '../windowing/pane-info.js'
+import type { BoundedWindow } from '../windowing/window.js'
+import type { ErrorHandler } from './errors.js'
+import type { PCollectionView } from './views.js'
+
+/** Emits one element. Its timestamp is the input's, unless one is given; earlier ones need `allowedSkew`. */
+export type Emit<Out> = (value: Out, timestamp?: Instant) => void
+
+/** Emits where there is no input element to take timestamp and window from. */
+export type EmitInWindow<Out> = (value: Out, timestamp: Instant, window: BoundedWindow) => void
+
+/** Declarations of several outputs, by tag. */
+export type OutputSpecs = Readonly<Record<string, Codec>>
+
+/** `emit` of a step: a function, or one function per declared output. */
+export type EmitOf<O, Outs> = [Outs] extends [never]
+  ? Emit<[O] extends [never] ? never : TypeOf<O>>
+  : { readonly [K in keyof Outs]: Emit<TypeOf<Outs[K]>> }
+
+/** `emit` of `finishBundle`. */
+export type EmitInWindowOf<O, Outs> = [Outs] extends [never]
+  ? EmitInWindow<[O] extends [never] ? never : TypeOf<O>>
+  : { readonly [K in keyof Outs]: EmitInWindow<TypeOf<Outs[K]>> }
+
+/** Side inputs by name. */
+export type SideInputs = Readonly<Record<string, PCollectionView<unknown>>>
+
+/** Values of side inputs in the window of the current element. */
+export type SideValues<SI> = { readonly [K in keyof SI]: SI[K] extends PCollectionView<infer V> ? V : never }
+
+/** Key of a keyed element type. */
+export type KeyOf<T> = T extends KV<infer K, unknown> ? K : undefined
+
+/** What a step's functions may use besides the element. */
+export interface StepContext<R, M> {
+  /** What `setup` returned. */
+  readonly resource: R
+  readonly metrics: MetricCells<M>
+  /** Processing time in milliseconds: the runner's clock, or the batch's instant. */
+  readonly now: number
+  /** Uniform in [0, 1); seeded where the runner promises determinism. */
+  readonly random: () => number
+}
+
+/** What `process` may use besides the element. Functions and cells survive destructuring. */
+export interface ProcessContext<O, Outs, S, TM, SI, R, M> extends StepContext<R, M> {
+  readonly timestamp: number
+  readonly window: BoundedWindow
+  readonly pane: PaneInfo
+  readonly emit: EmitOf<O, Outs>
+  readonly state: StateCells<S>
+  readonly timers: TimerCells<TM>
+  readonly sides: SideValues<SI>
+}
+
+/** What a timer handler may use. `timestamp` is the timer's output timestamp. */
+export interface TimerContext<K, O, Outs, S, TM, SI, R, M> extends StepContext<R, M> {
+  readonly key: K
+  readonly timestamp: number
+  /** The time the timer was set to. */
+  readonly fireTimestamp: number
+  readonly window: BoundedWindow
+  readonly emit: EmitOf<O, Outs>
+  readonly state: StateCells<S>
+  readonly timers: TimerCells<TM>
+  readonly sides: SideValues<SI>
+}
+
+/** What `onWindowExpiration` may use. Timers can no longer be set; `timestamp` is the window's last. */
+export interface ExpirationContext<K, O, Outs, S, R, M> extends StepContext<R, M> {
+  readonly key: K
+  readonly timestamp: number
+  readonly window: BoundedWindow
+  readonly emit: EmitOf<O, Outs>
+  readonly state: StateCells<S>
+}
+
+/** What `finishBundle` may use. */
+export interface FinishContext<O, Outs, R, M> extends StepContext<R, M> {
+  readonly emit: EmitInWindowOf<O, Outs>
+}
+
+/** What `setup` may use. */
+export interface SetupContext {
+  /** Path of the step. */
+  readonly step: string
+}
+
+/** How often a failing call is tried, and how long to wait in between. */
+export interface RetryOptions {
+  /** Calls in total, the first included. */
+  readonly attempts: number
+  /** Wait before the second attempt, doubled before each further one. Default 0. */
+  readonly backoff?: Duration
+  /** Longest wait. Default 1 minute. */
+  readonly maxBackoff?: Duration
+}
+
+/** Options of any step that runs user code. */
+export interface StepOptions {
+  /** Elements whose call throws go to this handler instead of failing the run. */
+  readonly onError?: ErrorHandler
+  /** Failing calls are repeated before they count as failed. */
+  readonly retry?: RetryOptions
+  /** Asynchronous calls in flight at once. Default 16. */
+  readonly concurrency?: number
+  /** `false` lets outputs of asynchronous calls leave as they finish instead of in input order. */
+  readonly ordered?: boolean
+}
+
+/** The parts of a DoFn that its types are inferred from. */
+export interface DoFnShape<S, TM, SI, M> extends StepOptions {
+  readonly state?: S
+  readonly timers?: TM
+  readonly sides?: SI
+  readonly metrics?: M
+  /** How far before its input's timestamp an output may lie. Default 0. */
+  readonly allowedSkew?: Duration
+}
+
+/** The functions of a DoFn. */
+export interface DoFnFunctions<T, O, Outs, S, TM, SI, R, M> {
+  /** Makes what all calls share: a client, a pool. Once per worker, before anything else. */
+  readonly setup?: (context: SetupContext) => R | Promise<R>
+  /** Disposes of the resource. Called also after a failure. */
+  readonly teardown?: (context: { readonly resource: R }) => void | Promise<void>
+  readonly startBundle?: (context: StepContext<R, M>) => void | Promise<void>
+  readonly process: (element: T, context: ProcessContext<O, Outs, S, TM, SI, R, M>) => void | Promise<void>
+  readonly finishBundle?: (context: FinishContext<O, Outs, R, M>) => void | Promise<void>
+  /** Runs once per key and window that has state, when the window expires, before its state is removed. */
+  readonly onWindowExpiration?: (context: ExpirationContext<KeyOf<T>, O, Outs, S, R, M>) => void
+}
+
+/** Handlers: one for each declared timer, none for others. */
+export type TimerHandlers<T, O, Outs, S, TM, SI, R, M> = [keyof TM] extends [never]
+  ? { readonly onTimer?: undefined }
+  : {
+      readonly onTimer: {
+        readonly [K in keyof TM]: (context: TimerContext<KeyOf<T>, O, Outs, S, TM, SI, R, M>) => void
+      }
+    }
+
+/** State and timer declarations, and what they may be. */
+export type StateSpecs = Readonly<Record<string, StateSpec>>
+export type TimerSpecs = Readonly<Record<string, TimerSpec>>
+export type MetricSpecs = Readonly<Record<string, MetricSpec>>
+
+/** A DoFn as the engine sees it, its types already checked. */
+export interface AnyDoFn extends DoFnShape<StateSpecs, TimerSpecs, SideInputs, MetricSpecs> {
+  readonly output?: Codec
+  readonly outputs?: OutputSpecs
+  readonly setup?: (context: SetupContext) => unknown
+  readonly teardown?: (context: { readonly resource: unknown }) => unknown
+  readonly startBundle?: (context: object) => unknown
+  readonly process: (element: never, context: never) => unknown
+  readonly finishBundle?: (context: object) => unknown
+  readonly onTimer?: Readonly<Record<string, (context: never) => unknown>>
+  readonly onWindowExpiration?: (context: never) => unknown
+}
+
+/** What a ParDo node's function is: a DoFn, or one of the element-wise steps that need no context. */
+export type StepFunction =
+  | {
+      readonly kind: 'map'
+      readonly fn: (value: never) => unknown
+      readonly codec?: Codec
+      readonly options: StepOptions
+    }
+  | {
+      readonly kind: 'flatMap'
+      readonly fn: (value: never) => unknown
+      readonly codec?: Codec
+      readonly options: StepOptions
+    }
+  | { readonly kind: 'filter'; readonly fn: (value: never) => unknown; readonly options: StepOptions }
+  /** Emits `{ key: fn(value), value }`; `constant` says that the key never changes. */
+  | {
+      readonly kind: 'keyBy'
+      readonly fn: (value: never) => unknown
+      readonly constant: boolean
+      readonly options: StepOptions
+    }
+  | {
+      readonly kind: 'timestamps'
+      readonly fn: (value: never) => Instant
+      readonly allowedSkewMillis: number
+      readonly options: StepOptions
+    }
+  | {
+      readonly kind: 'partition'
+      readonly fn: (value: never) => number
+      readonly count: number
+      readonly options: StepOptions
+    }
+  | {
+      readonly kind: 'doFn'
+      readonly doFn: AnyDoFn
+      readonly tags: readonly string[]
+      readonly allowedSkewMillis: number
+      readonly options: StepOptions
+    }

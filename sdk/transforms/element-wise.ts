@@ -1,0 +1,146 @@
+/**
+ * Element-wise transforms: what can be said about one element without looking at any other. They give the author's
+ * function the value alone, so anything callable with one argument fits; a step that needs the timestamp, the window or
+ * state is a `parDo`.
+ */
+import type { Codec } from '../codec.js'
+import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
+import { type Duration, durationMillis, type Instant } from '../time.js'
+import { PipelineError } from '../errors.js'
+import type { StepOptions } from './do-fn.js'
+import { addStep } from './step.js'
+
+/** Options of a step whose output may be described by a codec. */
+export interface MapOptions<C extends Codec = Codec> extends StepOptions {
+  /** Describes the output: checks it, gives it a type and a coder. */
+  readonly codec?: C
+}
+
+/** Options of `withTimestamps`. */
+export interface TimestampOptions extends StepOptions {
+  /** How far back a new timestamp may lie behind the old one. Default 0. */
+  readonly allowedSkew?: Duration
+}
+
+type Fn = (value: never) => unknown
+
+function checkFunction(fn: unknown, what: string, name: StepName): void {
+  if (typeof fn === 'function') return
+  const text = typeof name === 'string' ? name : name.reserved
+  throw new PipelineError(
+    `${what} of step "${text}" must be a function, but is ${typeof fn}. The name comes first, then the function.`,
+    text,
+  )
+}
+
+export function addMap(input: CollectionRef, name: StepName, fn: Fn, options: MapOptions = {}): CollectionRef {
+  checkFunction(fn, 'map', name)
+  const { codec } = options
+  return addStep(input, {
+    name,
+    options,
+    fn: codec === undefined ? { kind: 'map', fn, options } : { kind: 'map', fn, codec, options },
+    outputs: (path) => [{ tag: 'out', coderId: input.builder.codecCoder(path, 0, codec) }],
+  })[0] as CollectionRef
+}
+
+/** A map whose output is keyed, with known coders. */
+export function addKeyedMap(
+  input: CollectionRef,
+  name: StepName,
+  fn: Fn,
+  coders: readonly [key: string, value: string],
+): CollectionRef {
+  return addStep(input, {
+    name,
+    fn: { kind: 'map', fn, options: {} },
+    outputs: () => [{ tag: 'out', coderId: input.builder.kvCoder(...coders) }],
+  })[0] as CollectionRef
+}
+
+export function addFlatMap(input: CollectionRef, name: StepName, fn: Fn, options: MapOptions = {}): CollectionRef {
+  checkFunction(fn, 'flatMap', name)
+  const { codec } = options
+  return addStep(input, {
+    name,
+    options,
+    fn: codec === undefined ? { kind: 'flatMap', fn, options } : { kind: 'flatMap', fn, codec, options },
+    outputs: (path) => [{ tag: 'out', coderId: input.builder.codecCoder(path, 0, codec) }],
+  })[0] as CollectionRef
+}
+
+export function addFilter(input: CollectionRef, name: StepName, fn: Fn, options: StepOptions = {}): CollectionRef {
+  checkFunction(fn, 'filter', name)
+  const { coderId } = input.builder.collection(input.id)
+  return addStep(input, {
+    name,
+    options,
+    fn: { kind: 'filter', fn, options },
+    outputs: () => [{ tag: 'out', coderId }],
+  })[0] as CollectionRef
+}
+
+export function addKeyBy(input: CollectionRef, name: StepName, fn: Fn, options: MapOptions = {}): CollectionRef {
+  checkFunction(fn, 'keyBy', name)
+  const { builder } = input
+  const valueCoder = builder.collection(input.id).coderId
+  return addStep(input, {
+    name,
+    options,
+    fn: { kind: 'keyBy', fn, constant: false, options },
+    outputs: (path) => [
+      { tag: 'out', coderId: builder.kvCoder(builder.codecCoder(path, 0, options.codec), valueCoder) },
+    ],
+  })[0] as CollectionRef
+}
+
+/** Gives every element one key, so that a global question can be asked per key. */
+export function addConstantKey(input: CollectionRef): CollectionRef {
+  const { builder } = input
+  const valueCoder = builder.collection(input.id).coderId
+  return addStep(input, {
+    name: reservedName('key'),
+    fn: { kind: 'keyBy', fn: () => null, constant: true, options: {} },
+    outputs: () => [{ tag: 'out', coderId: builder.kvCoder(builder.dynamicCoder(), valueCoder) }],
+  })[0] as CollectionRef
+}
+
+export function addTimestamps(
+  input: CollectionRef,
+  name: StepName,
+  fn: (value: never) => Instant,
+  options: TimestampOptions = {},
+): CollectionRef {
+  checkFunction(fn, 'withTimestamps', name)
+  const { coderId } = input.builder.collection(input.id)
+  const allowedSkewMillis = durationMillis(options.allowedSkew ?? 0, 'allowedSkew')
+  return addStep(input, {
+    name,
+    options,
+    fn: { kind: 'timestamps', fn, allowedSkewMillis, options },
+    outputs: () => [{ tag: 'out', coderId }],
+  })[0] as CollectionRef
+}
+
+export function addPartition(
+  input: CollectionRef,
+  name: StepName,
+  count: number,
+  fn: (value: never) => number,
+  options: StepOptions = {},
+): readonly CollectionRef[] {
+  if (!Number.isInteger(count) || count < 1) {
+    throw new PipelineError(
+      `partition count of step "${String(name)}" must be a whole number from 1, but is ${String(count)}.`,
+      String(name),
+    )
+  }
+  checkFunction(fn, 'partition', name)
+  const { coderId } = input.builder.collection(input.id)
+  return addStep(input, {
+    name,
+    options,
+    fn: { kind: 'partition', fn, count, options },
+    outputs: () => Array.from({ length: count }, (_, i) => ({ tag: `part${i}`, coderId })),
+  })
+}

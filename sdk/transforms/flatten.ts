@@ -1,0 +1,105 @@
+/**
+ * Flatten: the union of collections, multiplicity kept. All inputs must lie in the same windows, else their elements
+ * could not be grouped together afterwards.
+ */
+import { type Codec, type TypeOf } from '../codec.js'
+import { PipelineError } from '../errors.js'
+import { type CollectionRef, type GraphBuilder, type StepName, withSource } from '../graph/builder.js'
+import * as urns from '../graph/urns.js'
+import type { PCollection } from '../pcollection.js'
+import type { Pipeline } from '../pipeline.js'
+import { callSite } from '../source-position.js'
+import { globalStrategy, type WindowingStrategy } from '../windowing/windowing-strategy.js'
+
+/** The strategy that all inputs share; throws, naming two that differ. */
+export function commonStrategy(inputs: readonly CollectionRef[], path: string): WindowingStrategy {
+  const [first, ...rest] = inputs
+  if (first === undefined) return globalStrategy
+  const strategy = first.builder.strategyOf(first)
+  const where = (s: WindowingStrategy): string => JSON.stringify(s.windowFn.payload)
+  let lateness = strategy.allowedLatenessMillis
+  for (const input of rest) {
+    if (input.builder !== first.builder)
+      throw new PipelineError(
+        `step "${path}" joins collections of different pipelines. Build them in one pipeline.`,
+        path,
+      )
+    const other = input.builder.strategyOf(input)
+    lateness = Math.max(lateness, other.allowedLatenessMillis)
+    const differs =
+      where(other) !== where(strategy)
+        ? `windows: ${strategy.windowFn.description} in "${first.id}", ${other.windowFn.description} in "${input.id}"`
+        : other.trigger.kind !== strategy.trigger.kind
+          ? `triggers: ${strategy.trigger.kind} in "${first.id}", ${other.trigger.kind} in "${input.id}"`
+          : undefined
+    if (differs === undefined) continue
+    const source = callSite()
+    throw new PipelineError(
+      withSource(
+        `step "${path}" takes collections with different ${differs}. Give them the same with windowInto.`,
+        source,
+      ),
+      path,
+      source,
+    )
+  }
+  return { ...strategy, allowedLatenessMillis: lateness }
+}
+
+/** Adds the union of `inputs`; without inputs it is empty and bounded. */
+export function addFlatten(
+  builder: GraphBuilder,
+  name: StepName,
+  inputs: readonly CollectionRef[],
+  codec?: Codec,
+): CollectionRef {
+  const path = builder.pathOf(name)
+  const strategy = commonStrategy(inputs, path)
+  const coders = new Set(inputs.map((input) => builder.collection(input.id).coderId))
+  const shared = coders.size === 1 ? [...coders][0] : undefined
+  return builder.leaf({
+    name,
+    spec: { urn: urns.FLATTEN },
+    inputs: new Map(inputs.map((input, i) => [`in${i}`, input.id])),
+    outputs: [
+      {
+        tag: 'out',
+        coderId: codec === undefined ? (shared ?? builder.dynamicCoder()) : builder.codecCoder(path, 0, codec),
+        strategy,
+        isBounded: inputs.every((input) => builder.collection(input.id).isBounded),
+      },
+    ],
+  })[0] as CollectionRef
+}
+
+/**
+ * The union of collections with the same windows.
+ *
+ * @throws {PipelineError} when windows or triggers of the inputs differ, naming both.
+ * @example
+ * ```ts
+ * import { flatten, pipeline } from 'millrace'
+ * const p = pipeline()
+ * const all = flatten('all', [p.create('few', [1, 2]), p.create('more', [3])])
+ * ```
+ */
+export function flatten<T>(name: string, inputs: readonly [PCollection<T>, ...PCollection<T>[]]): PCollection<T> {
+  const [first] = inputs
+  if (first === undefined)
+    throw new PipelineError(`flatten "${name}" needs at least one collection; use empty(codec) for none.`, name)
+  return first.derive(addFlatten(first.builder, name, inputs))
+}
+
+/**
+ * A collection without elements.
+ *
+ * @example
+ * ```ts
+ * import { empty, pipeline } from 'millrace'
+ * import * as t from 'io-ts'
+ * const nothing = pipeline().apply('nothing', empty(t.string))
+ * ```
+ */
+export function empty<C extends Codec>(codec: C): (pipeline: Pipeline) => PCollection<TypeOf<C>> {
+  return (pipeline) => pipeline.collection(addFlatten(pipeline.builder, { reserved: '$empty' }, [], codec))
+}

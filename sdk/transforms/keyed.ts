@@ -1,0 +1,60 @@
+/**
+ * Small transforms over keyed collections, and toStrings: functions for `apply`, so that chaining stays short.
+ */
+import { reservedName } from '../graph/builder.js'
+import { type KV, kv } from '../kv.js'
+import type { PCollection } from '../pcollection.js'
+import { preview } from '../preview.js'
+import { addKeyedMap, addMap } from './element-wise.js'
+
+/**
+ * Exchanges key and value.
+ *
+ * @example
+ * ```ts
+ * import { kv, pipeline, swap } from 'millrace'
+ * pipeline().create('ages', [kv('ann', 41)]).apply('by age', swap) // { key: 41, value: 'ann' }
+ * ```
+ */
+export function swap<K, V>(input: PCollection<KV<K, V>>): PCollection<KV<V, K>> {
+  const [keyCoder, valueCoder] = input.builder.keyedCoders(input)
+  return input.derive(
+    addKeyedMap(input, reservedName('swap'), ({ key, value }: KV<K, V>) => kv(value, key), [valueCoder, keyCoder]),
+  )
+}
+
+/**
+ * Gives every element the same key.
+ *
+ * @example
+ * ```ts
+ * import { pipeline, withKeys } from 'millrace'
+ * pipeline().create('numbers', [1, 2]).apply('one group', withKeys('all')) // { key: 'all', value: 1 }, …
+ * ```
+ */
+export function withKeys<K>(key: K): <T>(input: PCollection<T>) => PCollection<KV<K, T>> {
+  return (input) => input.keyBy('key', () => key)
+}
+
+/**
+ * Text of each element: strings as they are, everything else as JSON, and what JSON cannot say as a preview.
+ *
+ * @example
+ * ```ts
+ * import { kv, pipeline, toStrings } from 'millrace'
+ * pipeline().create('pairs', [kv('ann', 41)]).apply('as text', toStrings) // '{"key":"ann","value":41}'
+ * ```
+ */
+export function toStrings(input: PCollection<unknown>): PCollection<string> {
+  return input.derive(addMap(input, reservedName('text'), textOf))
+}
+
+/** Text of a value for people and files. */
+export function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  try {
+    return JSON.stringify(value) ?? preview(value)
+  } catch {
+    return preview(value)
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * Ends of a pipeline that every runner knows: printing for people, collecting for the program that ran it.
+ */
+import { PipelineError } from '../errors.js'
+import type { CollectionRef, StepName } from '../graph/builder.js'
+import * as urns from '../graph/urns.js'
+
+/** Options of `print`. */
+export interface PrintOptions {
+  /** Elements printed before the rest is only counted. Default 20. */
+  readonly limit?: number
+}
+
+export function addPrint(input: CollectionRef, name: StepName, options: PrintOptions = {}): void {
+  const { limit = 20 } = options
+  if (!(limit >= 0))
+    throw new PipelineError(`print "${String(name)}" has limit ${String(limit)}; it must be 0 or more.`, String(name))
+  input.builder.leaf({
+    name,
+    spec: (path) => ({ urn: urns.PRINT, payload: { name: path, limit } }),
+    inputs: new Map([['in', input.id]]),
+    outputs: [],
+  })
+}
+
+export function addCollect(input: CollectionRef, name: StepName): void {
+  input.builder.leaf({
+    name,
+    spec: (path) => ({ urn: urns.COLLECT, payload: { name: path } }),
+    inputs: new Map([['in', input.id]]),
+    outputs: [],
+  })
+}

@@ -1,0 +1,88 @@
+/**
+ * ParDo: the step that can do everything a DoFn declares. See `do-fn.ts` for what that is.
+ */
+import type { Codec } from '../codec.js'
+import { isTypeOnly } from '../codec.js'
+import { PipelineError } from '../errors.js'
+import { type CollectionRef, type StepName, withSource } from '../graph/builder.js'
+import type { StateSpecNode, TimerSpecNode } from '../graph/model.js'
+import * as urns from '../graph/urns.js'
+import { callSite } from '../source-position.js'
+import { durationMillis } from '../time.js'
+import type { AnyDoFn } from './do-fn.js'
+import { addStep } from './step.js'
+
+/** Outputs of a ParDo: by tag, or the only one. */
+export function addParDo(input: CollectionRef, name: StepName, doFn: AnyDoFn): ReadonlyMap<string, CollectionRef> {
+  const { builder } = input
+  const path = builder.pathOf(name)
+  check(input, path, doFn)
+  const codecs: readonly (readonly [string, Codec | undefined])[] =
+    doFn.outputs === undefined ? [['out', doFn.output]] : Object.entries(doFn.outputs)
+  const states = Object.entries(doFn.state ?? {})
+  const timers = Object.entries(doFn.timers ?? {})
+  if (states.length > 0 || timers.length > 0) builder.keyedCoders(input)
+  const refs = addStep(input, {
+    name,
+    options: doFn,
+    fn: {
+      kind: 'doFn',
+      doFn,
+      tags: codecs.map(([tag]) => tag),
+      allowedSkewMillis: durationMillis(doFn.allowedSkew ?? 0, `allowedSkew of step "${path}"`),
+      options: doFn,
+    },
+    sides: doFn.sides ?? {},
+    outputs: (p) => codecs.map(([tag, codec], i) => ({ tag, coderId: builder.codecCoder(p, i, codec) })),
+    states: (p) =>
+      new Map(
+        states.map(([id, spec], i): [string, StateSpecNode] => [
+          id,
+          {
+            kind: spec.kind,
+            coderId: builder.codecCoder(p, codecs.length + i, isTypeOnly(spec.codec) ? undefined : spec.codec),
+          },
+        ]),
+      ),
+    timers: new Map(timers.map(([id, spec]): [string, TimerSpecNode] => [id, { timeDomain: spec.timeDomain }])),
+    onWindowExpiration: doFn.onWindowExpiration !== undefined,
+  })
+  return new Map(codecs.map(([tag], i) => [tag, refs[i] as CollectionRef]))
+}
+
+/** Rules that the types already state, for programs that reach us without them. */
+function check(input: CollectionRef, path: string, doFn: AnyDoFn): void {
+  const fail = (message: string): never => {
+    const source = callSite()
+    throw new PipelineError(withSource(`step "${path}" ${message}`, source), path, source)
+  }
+  if (typeof doFn !== 'object' || doFn === null || typeof doFn.process !== 'function')
+    fail('needs a DoFn with a process function.')
+  if (doFn.output !== undefined && doFn.outputs !== undefined)
+    fail('declares both output and outputs; declare one of them.')
+  if (doFn.outputs !== undefined && Object.keys(doFn.outputs).length === 0)
+    fail('declares outputs without any tag. Leave outputs out for a step that emits nothing.')
+  for (const tag of Object.keys(doFn.outputs ?? {})) {
+    if (tag.startsWith('$') || tag === '') fail(`declares output "${tag}"; tags must not be empty nor begin with "$".`)
+  }
+  const timers = Object.keys(doFn.timers ?? {})
+  const handlers = Object.keys(doFn.onTimer ?? {})
+  for (const id of timers) if (!handlers.includes(id)) fail(`declares timer "${id}" without a handler onTimer.${id}.`)
+  for (const id of handlers)
+    if (!timers.includes(id)) fail(`handles timer "${id}", which it does not declare in timers.`)
+  const states = Object.keys(doFn.state ?? {})
+  const isStateful = states.length > 0 || timers.length > 0
+  if (doFn.onWindowExpiration !== undefined && states.length === 0)
+    fail('has onWindowExpiration but declares no state; without state no key is remembered.')
+  if (!isStateful) return
+  const { builder } = input
+  const coder = builder.coder(builder.collection(input.id).coderId)
+  if (coder.urn !== urns.KV_CODER && coder.urn !== urns.DYNAMIC_CODER) {
+    fail('has state or timers, which are kept per key, but its input is not keyed. Put keyBy(name, fn) before it.')
+  }
+  if (builder.strategyOf(input).mergeStatus === 'needsMerge') {
+    fail(
+      'has state or timers on merging windows (sessions); a state cannot follow windows that unite. Group first, or use windows that do not merge.',
+    )
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Adds a ParDo node: the one way in which user code enters the graph. Every element-wise transform of the SDK ends here,
+ * so options (`onError`, `retry`, `concurrency`) mean the same everywhere.
+ */
+import { PipelineError } from '../errors.js'
+import { type CollectionRef, type StepName, userFunction } from '../graph/builder.js'
+import type { SideInputNode, StateSpecNode, TimerSpecNode } from '../graph/model.js'
+import * as urns from '../graph/urns.js'
+import type { AnySplittable } from '../source/splittable.js'
+import { durationMillis } from '../time.js'
+import { globalStrategy, type WindowingStrategy } from '../windowing/windowing-strategy.js'
+import type { SideInputs, StepFunction, StepOptions } from './do-fn.js'
+
+/** Tag of the output that carries dead letters. */
+export const ERRORS_TAG = '$errors'
+
+/** What distinguishes one ParDo from another. */
+export interface StepSpec {
+  readonly name: StepName
+  readonly fn: StepFunction | AnySplittable
+  readonly options?: StepOptions
+  /** Tags and coders of the outputs, given the path of the step. */
+  readonly outputs: (
+    path: string,
+  ) => readonly { readonly tag: string; readonly coderId: string; readonly strategy?: WindowingStrategy }[]
+  readonly sides?: SideInputs
+  readonly states?: (path: string) => ReadonlyMap<string, StateSpecNode>
+  readonly timers?: ReadonlyMap<string, TimerSpecNode>
+  readonly onWindowExpiration?: boolean
+  readonly restrictionCoder?: (path: string) => string
+  /** `false` when the step itself makes the output unbounded. */
+  readonly isBounded?: boolean
+}
+
+/** Adds the step and returns its outputs in order. */
+export function addStep(input: CollectionRef, step: StepSpec): readonly CollectionRef[] {
+  const { builder } = input
+  const path = builder.pathOf(step.name)
+  const options = step.options ?? {}
+  checkOptions(path, options)
+  const inputNode = builder.collection(input.id)
+  const isBounded = inputNode.isBounded && (step.isBounded ?? true)
+  const strategy = builder.strategyOf(input)
+  const sides = Object.entries(step.sides ?? {})
+  for (const [name, view] of sides) {
+    if (view?.builder !== builder) {
+      throw new PipelineError(
+        `side input "${name}" of step "${path}" is not a view of this pipeline. Make one with asSingleton, asIterable, asList, asMap or asMultimap.`,
+        path,
+      )
+    }
+  }
+  const outputs = step
+    .outputs(path)
+    .map(({ tag, coderId, strategy: own }) => ({ tag, coderId, strategy: own ?? strategy, isBounded }))
+  const errors = { tag: ERRORS_TAG, coderId: builder.dynamicCoder(), strategy: globalStrategy, isBounded }
+  const refs = builder.leaf({
+    name: step.name,
+    inputs: new Map([['in', input.id], ...sides.map(([name, view]): [string, string] => [name, view.collectionId])]),
+    outputs: options.onError === undefined ? outputs : [...outputs, errors],
+    functions: [['process', 0, step.fn], ...sides.map(([, view], i) => ['view', i, view.viewFn] as const)],
+    spec: {
+      urn: urns.PAR_DO,
+      payload: {
+        doFn: userFunction(path, 'process'),
+        sideInputs: new Map(
+          sides.map(([name, view], i): [string, SideInputNode] => [
+            name,
+            {
+              accessPattern:
+                view.viewFn.kind === 'map' || view.viewFn.kind === 'multimap' ? urns.SIDE_MULTIMAP : urns.SIDE_ITERABLE,
+              viewFn: userFunction(path, 'view', i),
+              viewName: view.name,
+            },
+          ]),
+        ),
+        stateSpecs: step.states?.(path) ?? new Map(),
+        timerSpecs: step.timers ?? new Map(),
+        restrictionCoderId: step.restrictionCoder?.(path) ?? '',
+        onWindowExpiration: step.onWindowExpiration ?? false,
+      },
+    },
+  })
+  if (options.onError === undefined) return refs
+  options.onError.connect((refs.at(-1) as CollectionRef).id, path, undefined)
+  return refs.slice(0, -1)
+}
+
+function checkOptions(path: string, options: StepOptions): void {
+  const { retry, concurrency, onError } = options
+  if (retry !== undefined) {
+    if (!Number.isInteger(retry.attempts) || retry.attempts < 1) {
+      throw new PipelineError(
+        `retry.attempts of step "${path}" must be a whole number from 1 (the first call included), but is ${String(retry.attempts)}.`,
+        path,
+      )
+    }
+    durationMillis(retry.backoff ?? 0, `retry.backoff of step "${path}"`)
+    durationMillis(retry.maxBackoff ?? 0, `retry.maxBackoff of step "${path}"`)
+  }
+  if (concurrency !== undefined && (!Number.isInteger(concurrency) || concurrency < 1)) {
+    throw new PipelineError(
+      `concurrency of step "${path}" must be a whole number from 1, but is ${String(concurrency)}.`,
+      path,
+    )
+  }
+  if (onError !== undefined && onError.kind !== 'errorHandler') {
+    throw new PipelineError(
+      `onError of step "${path}" is not a handler. Make one with pipeline.errors(name, build).`,
+      path,
+    )
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * A window is a finite piece of event time into which elements are grouped.
+ *
+ * Law: windows are half-open, `[start, end)`; the last timestamp inside is `maxTimestamp = end − 1`; a window is
+ * complete once the watermark has passed `maxTimestamp`. Two windows are the same when `start` and `end` are.
+ */
+import { END_OF_GLOBAL_WINDOW, formatTimestamp, TIMESTAMP_MIN } from '../time.js'
+
+/** What every window has. */
+export interface BoundedWindow {
+  /** First timestamp inside. */
+  readonly start: number
+  /** First timestamp after it. */
+  readonly end: number
+  /** Last timestamp inside, `end − 1`. */
+  readonly maxTimestamp: number
+  toString(): string
+}
+
+/** The window `[start, end)`. */
+export class IntervalWindow implements BoundedWindow {
+  readonly start: number
+  readonly end: number
+
+  constructor(start: number, end: number) {
+    this.start = start
+    this.end = end
+  }
+
+  get maxTimestamp(): number {
+    return this.end - 1
+  }
+
+  toString(): string {
+    return `[${formatTimestamp(this.start)}, ${formatTimestamp(this.end)})`
+  }
+}
+
+/** The one window that holds all of time. There is a single instance, {@link globalWindow}. */
+export class GlobalWindow implements BoundedWindow {
+  readonly kind = 'global' as const
+  readonly start: number = TIMESTAMP_MIN
+  readonly end: number = END_OF_GLOBAL_WINDOW + 1
+
+  get maxTimestamp(): number {
+    return END_OF_GLOBAL_WINDOW
+  }
+
+  toString(): string {
+    return 'the global window'
+  }
+}
+
+/** The global window. */
+export const globalWindow: GlobalWindow = new GlobalWindow()
+
+/** Whether two windows are the same piece of time. */
+export function sameWindow(a: BoundedWindow, b: BoundedWindow): boolean {
+  return a === b || (a.start === b.start && a.end === b.end)
+}
+
+/** The window or windows an element is in: one value for the common case, a list where a WindowFn assigns several. */
+export type Windows = BoundedWindow | readonly BoundedWindow[]

@@ -1,0 +1,103 @@
+/**
+ * The windowing strategy of a collection: where its elements are in event time, when its windows answer, and how a
+ * window's successive answers relate. Mirrors Beam's WindowingStrategy message, field for field.
+ */
+import { PipelineError } from '../errors.js'
+import { type Duration, durationMillis } from '../time.js'
+import { continuationTrigger, defaultTrigger, type Trigger } from './trigger.js'
+import { globalWindows, type WindowFn } from './window-fn.js'
+
+/** How the panes of a window relate: each has only what is new, or everything so far. */
+export type AccumulationMode = 'discarding' | 'accumulating'
+
+/** Which timestamp a pane's output has. */
+export type TimestampCombiner = 'endOfWindow' | 'earliest' | 'latest'
+
+/** Whether a behaviour happens always, or only when there is something to say. */
+export type EmptyPaneBehavior = 'always' | 'ifNonEmpty'
+
+/** Where, when and how of a collection. */
+export interface WindowingStrategy {
+  readonly windowFn: WindowFn
+  readonly mergeStatus: 'nonMerging' | 'needsMerge' | 'alreadyMerged'
+  readonly trigger: Trigger
+  readonly accumulationMode: AccumulationMode
+  readonly timestampCombiner: TimestampCombiner
+  readonly allowedLatenessMillis: number
+  readonly closingBehavior: EmptyPaneBehavior
+  readonly onTimeBehavior: EmptyPaneBehavior
+}
+
+/** Options of `windowInto`; what is left out stays as it was on the input. */
+export interface WindowingOptions {
+  /** When windows answer. Default: at the watermark, and again for late data. */
+  readonly trigger?: Trigger
+  /** How long after the watermark a window still accepts data. Default 0; never less than the input's. */
+  readonly allowedLateness?: Duration
+  /** How panes relate. Default `'discarding'`. */
+  readonly accumulation?: AccumulationMode
+  /** The output timestamp of a pane. Default `'endOfWindow'`. */
+  readonly timestampCombiner?: TimestampCombiner
+  /** Whether a window emits a last, possibly empty pane when it expires. Default `'ifNonEmpty'`. */
+  readonly closing?: EmptyPaneBehavior
+  /** Whether a window emits an on-time pane although nothing is new. Default `'always'`. */
+  readonly onTime?: EmptyPaneBehavior
+}
+
+/** The strategy of a collection that no one has windowed. */
+export const globalStrategy: WindowingStrategy = Object.freeze({
+  windowFn: globalWindows(),
+  mergeStatus: 'nonMerging',
+  trigger: defaultTrigger,
+  accumulationMode: 'discarding',
+  timestampCombiner: 'endOfWindow',
+  allowedLatenessMillis: 0,
+  closingBehavior: 'ifNonEmpty',
+  onTimeBehavior: 'always',
+})
+
+const known: ReadonlyMap<keyof WindowingOptions, readonly string[]> = new Map([
+  ['accumulation', ['discarding', 'accumulating']],
+  ['timestampCombiner', ['endOfWindow', 'earliest', 'latest']],
+  ['closing', ['always', 'ifNonEmpty']],
+  ['onTime', ['always', 'ifNonEmpty']],
+])
+
+/** The strategy after a `windowInto`. */
+export function rewindow(input: WindowingStrategy, windowFn: WindowFn, options: WindowingOptions): WindowingStrategy {
+  for (const [option, values] of known) {
+    const value = options[option]
+    if (value !== undefined && !values.includes(value as string)) {
+      throw new PipelineError(
+        `option ${option} of windowInto is ${String(value)}; it must be one of ${values.join(', ')}.`,
+      )
+    }
+  }
+  const lateness =
+    options.allowedLateness === undefined ? 0 : durationMillis(options.allowedLateness, 'allowedLateness')
+  return {
+    windowFn,
+    mergeStatus: windowFn.merges ? 'needsMerge' : 'nonMerging',
+    trigger: options.trigger ?? input.trigger,
+    accumulationMode: options.accumulation ?? input.accumulationMode,
+    timestampCombiner: options.timestampCombiner ?? input.timestampCombiner,
+    allowedLatenessMillis: Math.max(lateness, input.allowedLatenessMillis),
+    closingBehavior: options.closing ?? input.closingBehavior,
+    onTimeBehavior: options.onTime ?? input.onTimeBehavior,
+  }
+}
+
+/** The strategy of a grouping's output: same windows, merged once and for all, continuation trigger. */
+export function afterGrouping(input: WindowingStrategy): WindowingStrategy {
+  return {
+    ...input,
+    mergeStatus: input.windowFn.merges ? 'alreadyMerged' : 'nonMerging',
+    trigger: continuationTrigger(input.trigger),
+  }
+}
+
+/** Text that is equal for equal strategies: used to intern them, to compare inputs and in fingerprints. */
+export function strategyText(strategy: WindowingStrategy): string {
+  const { windowFn, ...rest } = strategy
+  return JSON.stringify({ windowFn: { urn: windowFn.urn, payload: windowFn.payload }, ...rest })
+}
