@@ -12,10 +12,13 @@ export interface Coder<T> {
   /** URN of the encoding, for example `beam:coder:varint:v1`. */
   readonly urn: string
   /** Coders of the parts, in the order of Beam's `component_coder_ids`. */
-  readonly components: readonly Coder<never>[]
+  readonly components: readonly Coder<unknown>[]
   /** Whether equal values always have equal bytes (Beam: deterministic). */
   readonly canonical: boolean
-  /** Appends the encoding of `value`. @throws {DecodeError} when the coder does not accept the value. */
+  /**
+   * Appends the encoding of `value`. @throws {DecodeError} when the coder does not accept the value; part of it may have
+   * been written by then, so a caller that goes on calls `out.truncate` with the length from before.
+   */
   encode(value: T, out: ByteWriter, nested: boolean): void
   /** Reads one value; with `nested: false` the value may run to the end of the input. @throws {DecodeError} on bytes that are no encoding. */
   decode(input: ByteReader, nested: boolean): T
