@@ -13,7 +13,7 @@ export function invariant(
   holds: boolean,
   rule: string,
   facts?: Readonly<Record<string, unknown>>,
-): asserts holds is true {
+): asserts holds {
   if (holds) return
   const detail =
     facts === undefined

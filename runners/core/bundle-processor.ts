@@ -1,0 +1,190 @@
+/**
+ * The BundleProcessor runs bundles of elements through one stage. It is the same in every local execution: what differs
+ * is who feeds it, where its outputs go, and what stands behind state and timers.
+ *
+ * Law: `begin`, elements or handlers, `finish`, in that order; `finish` resolves only when every call has ended; after a
+ * failure the processor is not used again but for `teardown`.
+ */
+import type { Coder } from '../../sdk/coders/index.js'
+import type { Env } from '../../sdk/env.js'
+import { coderOf } from '../../sdk/graph/coders.js'
+import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
+import type { Windows } from '../../sdk/windowing/window.js'
+import type { DoFnRuntime, DoFnServices } from './do-fn-runtime.js'
+import type { ElementBuffer, Push } from './element-buffer.js'
+import type { Metrics } from './metrics.js'
+import type { Operator, Output, ParDoOperator, Stage, StagedPipeline } from './stage.js'
+import { type ClosureStage, compileClosures } from './stage-compiler/closures.js'
+import type { CompiledStage, StageReceiver } from './stage-compiler/compiled-stage.js'
+import { canGenerate, compileGenerated } from './stage-compiler/generated.js'
+import { type DeadLetterBudget, StageRuntime, type StuckCall } from './stage-runtime.js'
+import { ChunkSize, type TimeSlice } from './time-slice.js'
+
+/** Which back end compiles stages. `auto` generates code where the environment allows it. */
+export type StageCompiler = 'auto' | 'generated' | 'closures'
+
+/** What a processor needs beside its stage. */
+export interface ProcessorServices {
+  readonly env: Env
+  readonly metrics: Metrics
+  readonly slice: TimeSlice
+  readonly compiler: StageCompiler
+  readonly isStrict: boolean
+  receiversOf(output: Output): readonly StageReceiver[]
+  sinkFor(operator: Operator): Push
+  budgetFor(operator: ParDoOperator): DeadLetterBudget
+  doFnServices(operator: ParDoOperator): Pick<DoFnServices, 'sides' | 'state' | 'timers'>
+}
+
+/** A processor of bundles. */
+export class BundleProcessor {
+  readonly stage: Stage
+  readonly runtime: StageRuntime
+  readonly #compiled: CompiledStage
+  readonly #closures: ClosureStage
+  readonly #slice: TimeSlice
+  readonly #chunk = new ChunkSize()
+  readonly #ready: DoFnRuntime[] = []
+
+  constructor(staged: StagedPipeline, stage: Stage, services: ProcessorServices) {
+    this.stage = stage
+    this.#slice = services.slice
+    this.runtime = new StageRuntime(services.env, services.metrics)
+    const coders = new Map<string, Coder<unknown>>()
+    const parts = {
+      ...services,
+      stage,
+      root: stage.root,
+      runtime: this.runtime,
+      receiversOf: (output: Output) => services.receiversOf(output),
+      sinkFor: (operator: Operator) => services.sinkFor(operator),
+      budgetFor: (operator: ParDoOperator) => services.budgetFor(operator),
+      doFnServices: (operator: ParDoOperator) => services.doFnServices(operator),
+      coder: (id: string): Coder<unknown> => {
+        let coder = coders.get(id)
+        if (coder === undefined) coders.set(id, (coder = coderOf(staged.built, id)))
+        return coder
+      },
+    }
+    this.#closures = compileClosures(parts)
+    const generates = services.compiler === 'generated' || (services.compiler === 'auto' && canGenerate())
+    this.#compiled = generates ? compileGenerated(parts, this.#closures) : this.#closures
+  }
+
+  /** Pushes one element in at the root, during a bundle. */
+  get push(): Push {
+    return this.#compiled.push
+  }
+
+  /** The DoFn at the root of the stage, if it has one. */
+  get rootDoFn(): DoFnRuntime | undefined {
+    const { root } = this.stage
+    return root.kind === 'parDo' ? this.#closures.doFnOf.get(root.operator) : undefined
+  }
+
+  /** The call that has been pending longest. */
+  stuck(): StuckCall | undefined {
+    return this.#closures.stuck()
+  }
+
+  /** Sets up every DoFn of the stage. */
+  async setup(): Promise<void> {
+    for (const doFn of this.#compiled.doFns) {
+      // A setup that fails half-way is torn down too.
+      this.#ready.push(doFn)
+      await doFn.setup()
+    }
+  }
+
+  /** Begins a bundle. */
+  async begin(): Promise<void> {
+    this.#compiled.begin()
+    for (const doFn of this.#compiled.doFns) {
+      const started = doFn.startBundle()
+      if (started !== undefined) await started
+    }
+  }
+
+  /** Processes the elements of a buffer, yielding to the event loop now and then. */
+  async process(buffer: ElementBuffer): Promise<void> {
+    const { values, timestamps, windows, panes } = buffer
+    await this.#inChunks(values.length, (from, to) => this.#compiled.run(values, timestamps, windows, panes, from, to))
+  }
+
+  /** Processes elements that share windows and pane. */
+  async processUniform(
+    values: readonly unknown[],
+    timestamps: ArrayLike<number>,
+    count: number,
+    windows: Windows,
+    pane: PaneInfo,
+  ): Promise<void> {
+    await this.#inChunks(count, (from, to) => this.#compiled.runUniform(values, timestamps, windows, pane, from, to))
+  }
+
+  /** Ends the bundle: waits for every call, lets DoFns finish, upstream ones first. */
+  async finish(): Promise<void> {
+    await this.settle()
+    for (const precombine of this.#compiled.precombines) precombine.flush()
+    for (const doFn of this.#compiled.doFns) {
+      const finished = doFn.finishBundle()
+      if (finished !== undefined) await finished
+      await this.settle()
+    }
+    for (const doFn of this.#compiled.doFns) doFn.closeBundle()
+    this.runtime.throwIfFailed()
+  }
+
+  /** Waits until no call is under way; throws when one has failed. */
+  async settle(): Promise<void> {
+    if (this.runtime.pending > 0) await this.runtime.settled()
+    this.runtime.throwIfFailed()
+    this.runtime.exit = false
+  }
+
+  /** Gives up the bundle: whatever still runs may no longer emit. */
+  abandon(): void {
+    for (const doFn of this.#compiled.doFns) doFn.closeBundle()
+    for (const step of this.#closures.elementSteps.values()) step.calls.abandon()
+  }
+
+  /** Disposes of what `setup` made, in reverse order; reports the first failure when all is done. */
+  async teardown(): Promise<void> {
+    let failure: unknown
+    for (const doFn of this.#ready.splice(0).reverse()) {
+      try {
+        await doFn.teardown()
+      } catch (error) {
+        failure ??= error
+      }
+    }
+    if (failure !== undefined) throw failure
+  }
+
+  async #inChunks(count: number, run: (from: number, to: number) => number): Promise<void> {
+    const { runtime } = this
+    let now = this.#slice.now()
+    for (let at = 0; at < count; ) {
+      const to = Math.min(at + this.#chunk.size, count)
+      const reached = run(at, to)
+      const after = this.#slice.now()
+      if (reached === to) this.#chunk.observe(to - at, after - now)
+      now = after
+      at = reached
+      if (runtime.exit) await this.#afterExit()
+      if (this.#slice.isOver(now)) {
+        await this.#slice.yield()
+        now = this.#slice.now()
+      }
+    }
+  }
+
+  /** The loop stopped for calls under way: go on beside them while there is room, wait when there is none. */
+  async #afterExit(): Promise<void> {
+    const { runtime } = this
+    runtime.throwIfFailed()
+    while (runtime.isSaturated && runtime.failure === undefined) await runtime.nextChange()
+    runtime.throwIfFailed()
+    if (runtime.pending === 0) runtime.exit = false
+  }
+}

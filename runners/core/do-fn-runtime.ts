@@ -1,0 +1,637 @@
+/**
+ * Runs one DoFn: its contexts, its calls (synchronous, asynchronous, repeated, or ending in a dead letter), its state
+ * and timers.
+ *
+ * Law: every element given to `push` either has its outputs handed on completely, in input order unless the author gave
+ * that up, or becomes one dead letter, or fails the bundle. Calls for one key never overlap.
+ */
+import type { Coder } from '../../sdk/coders/index.js'
+import type { Env } from '../../sdk/env.js'
+import { UserCodeError } from '../../sdk/errors.js'
+import { invariant } from '../../sdk/invariant.js'
+import type { KV } from '../../sdk/kv.js'
+import { addMillis, durationMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp, type Duration } from '../../sdk/time.js'
+import type { AnyDoFn, StepFunction } from '../../sdk/transforms/do-fn.js'
+import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
+import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
+import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
+import { AsyncCalls } from './async-calls.js'
+import type { Push } from './element-buffer.js'
+import { andThen, backoffOf, InputGuard, isAsyncIterable, isThenable, wait } from './prepare-step.js'
+import type { ParDoOperator, StepInfo } from './stage.js'
+import type { DeadLetterSink, StageRuntime, StuckCall } from './stage-runtime.js'
+import { expiryOf, type StateInternals, type StateRecord, type TimerSetting, UNSET } from './state-internals.js'
+import { BUFFERING, CLOSED, type ContextHost, LIVE, StepContext } from './step-context.js'
+
+/** Asynchronous calls of a step in flight at once, unless the author says otherwise. */
+export const CONCURRENCY_DEFAULT = 16
+
+/** Where timers are kept, and what time it is for them. */
+export interface TimerInternals {
+  /** The watermark that decides which timers are due. */
+  readonly inputWatermark: number
+  set(record: StateRecord, timer: number, setting: TimerSetting): void
+  clear(record: StateRecord, timer: number, setting: TimerSetting): void
+}
+
+/** Reads side inputs in the window of a main element. */
+export interface SideInputReader {
+  /** @throws when the view has no answer there (an empty singleton). */
+  read(side: number, mainWindow: BoundedWindow): unknown
+}
+
+/** What a DoFn needs beside its declaration. */
+export interface DoFnServices {
+  readonly env: Env
+  readonly runtime: StageRuntime
+  /** By output, in the DoFn's order; counts elements. */
+  readonly outputs: readonly Push[]
+  readonly letters: DeadLetterSink | undefined
+  readonly sides: SideInputReader | undefined
+  readonly state: StateInternals | undefined
+  readonly timers: TimerInternals | undefined
+  /** In strict mode: the coder of the input, and those of the state cells. */
+  readonly guard: { readonly input: Coder<unknown>; readonly cells: readonly Coder<unknown>[] } | undefined
+}
+
+type DoFnFunction = Extract<StepFunction, { kind: 'doFn' }>
+
+/** A DoFn at work. */
+export class DoFnRuntime implements ContextHost {
+  readonly info: StepInfo
+  readonly operator: ParDoOperator
+  readonly calls: AsyncCalls
+  /** Calls the author's process. */
+  readonly process: (element: unknown, context: StepContext) => unknown
+  /** Whether outputs wait until the call has succeeded. */
+  readonly isBuffered: boolean
+  resource: unknown = undefined
+  readonly metricCells: object
+  readonly random: () => number
+  readonly #fn: DoFnFunction
+  readonly #doFn: AnyDoFn
+  readonly #services: DoFnServices
+  readonly #runtime: StageRuntime
+  readonly #guard: InputGuard | undefined
+  readonly #stateIds: readonly string[]
+  readonly #timerIds: readonly string[]
+  #context: StepContext | undefined
+  /** Contexts that are with user code now, to be closed with the bundle. */
+  readonly #lent = new Set<StepContext>()
+
+  constructor(operator: ParDoOperator, services: DoFnServices) {
+    invariant(operator.fn.kind === 'doFn', 'a DoFn runtime runs a DoFn')
+    this.operator = operator
+    this.info = operator.info
+    this.#fn = operator.fn
+    this.#doFn = operator.fn.doFn
+    this.#services = services
+    this.#runtime = services.runtime
+    const { concurrency = CONCURRENCY_DEFAULT, ordered = true, retry } = operator.fn.options
+    this.calls = new AsyncCalls(services.runtime, concurrency, ordered)
+    this.isBuffered = services.letters !== undefined || (retry !== undefined && retry.attempts > 1)
+    this.metricCells = services.runtime.metrics.cells(operator.info.path, this.#doFn.metrics ?? {})
+    this.random = () => services.env.random()
+    this.#stateIds = Object.keys(this.#doFn.state ?? {})
+    this.#timerIds = Object.keys(this.#doFn.timers ?? {})
+    const { process } = this.#doFn
+    this.#guard = services.guard === undefined ? undefined : new InputGuard(services.guard.input)
+    this.process = this.#guard === undefined ? (process as (element: unknown, context: StepContext) => unknown) : this.#guarded(this.#guard)
+  }
+
+  now(): number {
+    return this.#services.env.now()
+  }
+
+  // ---- lifecycle -------------------------------------------------------------------------------------------------
+
+  setup(): unknown {
+    const { setup } = this.#doFn
+    if (setup === undefined) return undefined
+    return this.#guardedCall('setup', () =>
+      andThen(setup({ step: this.info.path }), (resource) => {
+        this.resource = resource
+      }),
+    )
+  }
+
+  startBundle(): unknown {
+    const { startBundle } = this.#doFn
+    if (startBundle === undefined) return undefined
+    return this.#guardedCall('startBundle', () => startBundle(this.#bundleContext(undefined)))
+  }
+
+  finishBundle(): unknown {
+    const { finishBundle } = this.#doFn
+    if (finishBundle === undefined) return undefined
+    const open = { current: true }
+    const context = this.#bundleContext(this.#emitInWindow(open))
+    return this.#guardedCall('finishBundle', () =>
+      andThen(finishBundle(context), () => {
+        open.current = false
+      }),
+    )
+  }
+
+  /** Ends the life of every context of the bundle: what still emits, reads state or sets timers is told so. */
+  closeBundle(): void {
+    for (const context of this.#lent) context.mode = CLOSED
+    this.#lent.clear()
+    if (this.#context !== undefined) this.#context.mode = CLOSED
+    this.#context = undefined
+    this.calls.abandon()
+  }
+
+  teardown(): unknown {
+    return this.#doFn.teardown?.({ resource: this.resource })
+  }
+
+  // ---- elements --------------------------------------------------------------------------------------------------
+
+  /** Processes an element, once for each of its windows. */
+  push(value: unknown, timestamp: number, windows: Windows, pane: PaneInfo): void {
+    if (Array.isArray(windows)) {
+      for (const window of windows as readonly BoundedWindow[]) this.pushInWindow(value, timestamp, window, pane)
+    } else {
+      this.pushInWindow(value, timestamp, windows as BoundedWindow, pane)
+    }
+  }
+
+  /** Processes an element in one window. */
+  pushInWindow(value: unknown, timestamp: number, window: BoundedWindow, pane: PaneInfo): void {
+    const record = this.operator.isStateful ? this.recordFor(value, timestamp, window) : undefined
+    if (this.operator.isStateful && record === undefined) return
+    if (record?.tail !== undefined) {
+      this.#chain(record, value, timestamp, window, pane)
+    } else if (this.calls.isFull) {
+      this.calls.wait(() => this.#call(record, value, timestamp, window, pane))
+    } else {
+      this.#call(record, value, timestamp, window, pane)
+    }
+  }
+
+  /** The state of an element's key and window; `undefined` when the window has expired, and the element is dropped. */
+  recordFor(value: unknown, timestamp: number, window: BoundedWindow): StateRecord | undefined {
+    const { state, timers } = this.#services
+    invariant(state !== undefined && timers !== undefined, 'a stateful step has state')
+    if (expiryOf(window, this.operator.strategy.allowedLatenessMillis) < timers.inputWatermark) {
+      this.#runtime.metrics.count(this.info.path, 'droppedDueToLateness')
+      return undefined
+    }
+    try {
+      const key = keyOf(value)
+      return state.record(key, window)
+    } catch (error) {
+      this.fail(error, value, timestamp, window)
+      return undefined
+    }
+  }
+
+  /** A context for the next call, bound to nothing yet but its emit. The generated loop makes its own emit. */
+  newContext(): StepContext {
+    const context = new StepContext(this)
+    this.#lent.add(context)
+    return context
+  }
+
+  /** What `process` returned, when it is not nothing. Whether the context must be left to it. */
+  returned(result: unknown, context: StepContext, value: unknown): boolean {
+    if (isThenable(result)) {
+      this.#deferred(result, context, value)
+      return true
+    }
+    if (!isIterator(result)) return false
+    const drained = this.#drain(result, context)
+    if (drained === undefined) return false
+    this.#deferred(drained, context, value)
+    return true
+  }
+
+  /** An element that cannot go on at once: its call is still under way, or its bundle has ended. */
+  emitSlow(context: StepContext, output: number, value: unknown, at: Instant | undefined): void {
+    if (context.mode === CLOSED) this.#refuseLate('emit')
+    const timestamp = at === undefined ? context.timestamp : this.outputTimestamp(context, at)
+    context.buffer.push({ output, value, timestamp })
+  }
+
+  /** The timestamp of an output, after the rule that it must not lie before its input's. */
+  outputTimestamp(context: StepContext, at: Instant): number {
+    const timestamp = toTimestamp(at)
+    const { allowedSkewMillis } = this.#fn
+    if (timestamp < context.timestamp - allowedSkewMillis && context.timestamp !== TIMESTAMP_MIN) {
+      throw new RangeError(
+        `output timestamp ${formatTimestamp(timestamp)} is before the input's ${formatTimestamp(context.timestamp)} by more than allowedSkew (${allowedSkewMillis} ms). Set allowedSkew, knowing that such output may be late.`,
+      )
+    }
+    return timestamp
+  }
+
+  /** Reports a failed call. */
+  fail(error: unknown, value: unknown, timestamp: number, windows: Windows, call = 'process'): void {
+    this.#runtime.failed(this.info, call, error, value, timestamp, windows, this.#services.letters)
+  }
+
+  /** The call under way that has waited longest. */
+  get stuck(): StuckCall | undefined {
+    const { oldest } = this.calls
+    return oldest === undefined ? undefined : { ...oldest, step: this.info.path }
+  }
+
+  // ---- handlers --------------------------------------------------------------------------------------------------
+
+  /** Calls a timer's handler. */
+  fireTimer(record: StateRecord, timer: number, setting: TimerSetting): unknown {
+    const id = this.#timerIds[timer] as string
+    const handler = this.#doFn.onTimer?.[id]
+    invariant(handler !== undefined, 'a declared timer has a handler', { step: this.info.path, timer: id })
+    return this.#handle(`onTimer.${id}`, handler, record, setting.outputTimestamp, setting.fireTimestamp, true)
+  }
+
+  /** Calls onWindowExpiration, if declared. */
+  expire(record: StateRecord): unknown {
+    const { onWindowExpiration } = this.#doFn
+    if (onWindowExpiration === undefined) return undefined
+    const { maxTimestamp } = record.window
+    return this.#handle('onWindowExpiration', onWindowExpiration, record, maxTimestamp, maxTimestamp, false)
+  }
+
+  #handle(
+    call: string,
+    handler: (context: never) => unknown,
+    record: StateRecord,
+    timestamp: number,
+    fireTimestamp: number,
+    canSetTimers: boolean,
+  ): unknown {
+    const context = this.#contextFor(record, timestamp, record.window, NO_FIRING)
+    context.key = record.key
+    context.fireTimestamp = fireTimestamp
+    context.canSetTimers = canSetTimers
+    if (this.isBuffered) context.mode = BUFFERING
+    const element = { key: record.key, timer: call }
+    try {
+      record.beginCall()
+      const result = handler(context as never)
+      if (isThenable(result)) {
+        context.mode = BUFFERING
+        this.#deferred(result, context, element)
+        return this.#runtime.settled()
+      }
+      this.#succeeded(context)
+    } catch (error) {
+      record.rollBack()
+      context.buffer = []
+      this.fail(error, element, timestamp, record.window, call)
+    }
+    return undefined
+  }
+
+  // ---- calls -----------------------------------------------------------------------------------------------------
+
+  #call(record: StateRecord | undefined, value: unknown, timestamp: number, window: BoundedWindow, pane: PaneInfo): void {
+    const context = this.#contextFor(record, timestamp, window, pane)
+    if (this.calls.isBusy || this.isBuffered) context.mode = BUFFERING
+    let result: unknown
+    try {
+      result = this.#attempts(context, value)
+    } catch (error) {
+      context.buffer = []
+      this.#fail(error, value, context)
+      return
+    }
+    if (result === undefined || !this.returned(result, context, value)) this.#succeeded(context, value)
+  }
+
+  /** Starts a call of a key whose earlier call is still under way: after it, but in its place in the order of outputs. */
+  #chain(record: StateRecord, value: unknown, timestamp: number, window: BoundedWindow, pane: PaneInfo): void {
+    const context = this.#contextFor(record, timestamp, window, pane)
+    context.mode = BUFFERING
+    const before = record.tail as Promise<unknown>
+    this.#deferred(
+      before.then(() => this.#attempts(context, value)),
+      context,
+      value,
+    )
+  }
+
+  /** Calls process, again and again as far as `retry` allows; throws or rejects with the last failure. */
+  #attempts(context: StepContext, value: unknown): unknown {
+    const { retry } = this.#fn.options
+    const { record } = context
+    if (!this.isBuffered) return this.process(value, context)
+    const backoff = retry === undefined ? undefined : backoffOf(retry)
+    const failed = (error: unknown, made: number): unknown => {
+      record?.rollBack()
+      context.buffer = []
+      if (backoff === undefined || made >= backoff.attempts) throw error
+      this.#runtime.metrics.count(this.info.path, 'retries')
+      const millis = backoff.waitAfter(made)
+      return millis === 0 ? attempt(made + 1) : wait(this.#services.env, millis).then(() => attempt(made + 1))
+    }
+    const attempt = (number: number): unknown => {
+      record?.beginCall()
+      let result: unknown
+      try {
+        result = this.process(value, context)
+        if (isIterator(result)) result = this.#drain(result, context)
+      } catch (error) {
+        return failed(error, number)
+      }
+      return isThenable(result) ? result.then(undefined, (error: unknown) => failed(error, number)) : result
+    }
+    return attempt(1)
+  }
+
+  /** Leaves the context to a call that goes on; its outputs follow when it is done and it is its turn. */
+  #deferred(result: PromiseLike<unknown>, context: StepContext, value: unknown): void {
+    context.mode = BUFFERING
+    if (this.#context === context) this.#context = undefined
+    const { record } = context
+    if (record !== undefined) {
+      const tail = Promise.resolve(result).then(
+        () => undefined,
+        () => undefined,
+      )
+      record.tail = tail
+      void tail.then(() => {
+        if (record.tail === tail) record.tail = undefined
+      })
+    }
+    this.calls.defer(
+      value,
+      result,
+      () => {
+        this.#ended(record)
+        this.#flush(context)
+        this.#close(context)
+      },
+      (error) => {
+        record?.rollBack()
+        context.buffer = []
+        this.#fail(error, value, context)
+        this.#close(context)
+      },
+    )
+  }
+
+  /** A synchronous call has succeeded. */
+  #succeeded(context: StepContext, value?: unknown): void {
+    this.#ended(context.record)
+    if (context.mode !== BUFFERING) return
+    if (!this.calls.isBusy) {
+      this.#flush(context)
+      context.mode = LIVE
+      return
+    }
+    if (this.#context === context) this.#context = undefined
+    this.calls.queue(value, () => {
+      this.#flush(context)
+      this.#close(context)
+    })
+  }
+
+  /** Something of a record was cleared; it may be empty now. */
+  pruned(record: StateRecord): void {
+    this.#services.state?.prune(record)
+  }
+
+  #ended(record: StateRecord | undefined): void {
+    if (record === undefined) return
+    record.endCall()
+    if (record.wasCleared) this.pruned(record)
+  }
+
+  #flush(context: StepContext): void {
+    const { buffer } = context
+    if (buffer.length === 0) return
+    context.buffer = []
+    for (const { output, value, timestamp } of buffer) {
+      ;(this.#services.outputs[output] as Push)(value, timestamp, context.window, context.pane)
+    }
+  }
+
+  #close(context: StepContext): void {
+    context.mode = CLOSED
+    this.#lent.delete(context)
+  }
+
+  #fail(error: unknown, value: unknown, context: StepContext): void {
+    context.record?.rollBack()
+    this.fail(error, value, context.timestamp, context.window)
+  }
+
+  #contextFor(record: StateRecord | undefined, timestamp: number, window: BoundedWindow, pane: PaneInfo): StepContext {
+    const context = (this.#context ??= this.#withEmit(this.newContext()))
+    context.mode = LIVE
+    context.timestamp = timestamp
+    context.window = window
+    context.pane = pane
+    context.record = record
+    context.key = undefined
+    context.canSetTimers = true
+    return context
+  }
+
+  #withEmit(context: StepContext): StepContext {
+    const emits = this.#services.outputs.map((push, output) => (value: unknown, at?: Instant): void => {
+      if (context.mode !== LIVE) this.emitSlow(context, output, value, at)
+      else push(value, at === undefined ? context.timestamp : this.outputTimestamp(context, at), context.window, context.pane)
+    })
+    context.emit = this.emitOf(emits)
+    return context
+  }
+
+  /** `emit` in the form the DoFn declared: one function, or one per tag. */
+  emitOf(emits: readonly ((value: unknown, at?: Instant) => void)[]): unknown {
+    if (this.#doFn.outputs === undefined) return emits[0]
+    return Object.fromEntries(this.#fn.tags.map((tag, i) => [tag, emits[i]]))
+  }
+
+  /** Emits what a generator yields; a promise when it is asynchronous. */
+  #drain(result: object, context: StepContext): Promise<void> | undefined {
+    const { emit } = context
+    const give = typeof emit === 'function' ? (emit as (value: unknown) => void) : undefined
+    if (give === undefined) throw new TypeError('a process that yields needs a single output; with outputs, call emit.tag(value)')
+    if (isAsyncIterable(result)) {
+      context.mode = BUFFERING
+      return (async () => {
+        for await (const value of result) give(value)
+      })()
+    }
+    for (const value of result as Iterable<unknown>) give(value)
+    return undefined
+  }
+
+  #guarded(guard: InputGuard): (element: unknown, context: StepContext) => unknown {
+    const { process } = this.#doFn
+    return (element, context) => {
+      const { copy, verify } = guard.copyOf(element)
+      const result: unknown = process(copy as never, context as never)
+      if (isThenable(result)) return result.then(verify)
+      if (!isIterator(result)) verify()
+      return result
+    }
+  }
+
+  // ---- bundle, state, timers, side inputs ------------------------------------------------------------------------
+
+  #guardedCall(call: string, run: () => unknown): unknown {
+    const failed = (error: unknown): never => this.#runtime.failedOutside(this.info, call, error)
+    try {
+      const result = run()
+      return isThenable(result) ? result.then(undefined, failed) : undefined
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  #bundleContext(emit: unknown): object {
+    const host = this as ContextHost
+    return {
+      resource: this.resource,
+      metrics: this.metricCells,
+      random: this.random,
+      emit,
+      get now() {
+        return host.now()
+      },
+    }
+  }
+
+  #emitInWindow(open: { readonly current: boolean }): unknown {
+    const emits = this.#services.outputs.map((push) => (value: unknown, at: Instant, window?: BoundedWindow): void => {
+      if (!open.current) this.#refuseLate('emit')
+      if (at === undefined || window === undefined) {
+        throw new TypeError('emit in finishBundle needs a timestamp and a window: emit(value, timestamp, window). There is no input element to take them from.')
+      }
+      push(value, toTimestamp(at), window, NO_FIRING)
+    })
+    return this.emitOf(emits as readonly ((value: unknown, at?: Instant) => void)[])
+  }
+
+  #refuseLate(what: string): never {
+    const error = new UserCodeError({
+      step: this.info.path,
+      call: what,
+      source: this.info.source,
+      cause: new Error(`${what} was used after its call had ended. Await everything inside process, so that the bundle knows of it.`),
+    })
+    // The author's floating promise may swallow what is thrown here; the run must not.
+    this.#runtime.broken(error)
+    throw error
+  }
+
+  sidesFor(context: StepContext): object {
+    const { sides } = this.#services
+    const values = {}
+    this.operator.sides.forEach(({ name }, i) => {
+      Object.defineProperty(values, name, {
+        enumerable: true,
+        get: () => {
+          invariant(sides !== undefined, 'a step with side inputs has a reader')
+          return sides.read(i, context.window)
+        },
+      })
+    })
+    return values
+  }
+
+  stateFor(context: StepContext): object {
+    const recordOf = (): StateRecord => {
+      if (context.mode === CLOSED || context.record === undefined) this.#refuseLate('state')
+      return context.record as StateRecord
+    }
+    return Object.fromEntries(
+      this.#stateIds.map((id, cell) => {
+        const { initial } = (this.#doFn.state ?? {})[id] as { readonly initial: unknown }
+        const guard = this.#services.guard === undefined ? undefined : new InputGuard(this.#services.guard.cells[cell] as Coder<unknown>)
+        const copied = (value: unknown): unknown => (guard === undefined ? value : guard.copyOf(value).copy)
+        return [
+          id,
+          {
+            read: () => {
+              const value = recordOf().read(cell)
+              return value === UNSET ? initial : copied(value)
+            },
+            write: (value: unknown) => recordOf().write(cell, copied(value)),
+            clear: () => recordOf().write(cell, UNSET),
+          },
+        ]
+      }),
+    )
+  }
+
+  timersFor(context: StepContext): object {
+    const { timers } = this.#services
+    invariant(timers !== undefined, 'a step with timers has timer internals')
+    const recordOf = (): StateRecord => {
+      if (context.mode === CLOSED || context.record === undefined) this.#refuseLate('timer')
+      if (!context.canSetTimers) throw new Error('a timer cannot be set in onWindowExpiration: the window has no time left')
+      return context.record as StateRecord
+    }
+    const put = (timer: number, setting: TimerSetting | undefined): void => {
+      const record = recordOf()
+      const before = record.timers[timer]
+      if (before !== undefined) timers.clear(record, timer, before)
+      record.timers[timer] = setting
+      if (setting !== undefined) timers.set(record, timer, setting)
+      else record.wasCleared = true
+      record.onRollBack(() => {
+        if (setting !== undefined) timers.clear(record, timer, setting)
+        record.timers[timer] = before
+        if (before !== undefined) timers.set(record, timer, before)
+      })
+    }
+    return Object.fromEntries(
+      this.#timerIds.map((id, timer) => [
+        id,
+        {
+          set: (at: Instant, options?: { readonly outputTimestamp?: Instant }) =>
+            put(timer, this.#timerSetting(id, context, toTimestamp(at), options?.outputTimestamp)),
+          setRelative: (delay: Duration, options?: { readonly outputTimestamp?: Instant }) => {
+            const { window } = recordOf()
+            const due = addMillis(timers.inputWatermark, durationMillis(delay, `delay of timer "${id}"`))
+            const expiry = expiryOf(window, this.operator.strategy.allowedLatenessMillis)
+            put(timer, this.#timerSetting(id, context, Math.min(due, expiry), options?.outputTimestamp))
+          },
+          clear: () => put(timer, undefined),
+        },
+      ]),
+    )
+  }
+
+  #timerSetting(id: string, context: StepContext, fireTimestamp: number, output: Instant | undefined): TimerSetting {
+    const expiry = expiryOf(context.window, this.operator.strategy.allowedLatenessMillis)
+    if (fireTimestamp > expiry) {
+      throw new RangeError(
+        `timer "${id}" is set to ${formatTimestamp(fireTimestamp)}, after the expiration of ${context.window.toString()} at ${formatTimestamp(expiry)}. Set it no later than window.maxTimestamp plus the allowed lateness.`,
+      )
+    }
+    const outputTimestamp = output === undefined ? fireTimestamp : toTimestamp(output)
+    if (outputTimestamp > fireTimestamp) {
+      throw new RangeError(`timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, after its own time ${formatTimestamp(fireTimestamp)}`)
+    }
+    if (outputTimestamp < context.timestamp - this.#fn.allowedSkewMillis && output !== undefined) {
+      throw new RangeError(
+        `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, before the element's ${formatTimestamp(context.timestamp)} by more than allowedSkew (${this.#fn.allowedSkewMillis} ms)`,
+      )
+    }
+    return { fireTimestamp, outputTimestamp }
+  }
+}
+
+/** Whether a call returned a generator: only those are drained, an array may be there by accident. */
+function isIterator(value: unknown): value is object {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { next?: unknown }).next === 'function' &&
+    (Symbol.iterator in value || Symbol.asyncIterator in value)
+  )
+}
+
+/** The key of a keyed element. */
+export function keyOf(value: unknown): unknown {
+  if (typeof value === 'object' && value !== null && 'key' in value && 'value' in value) return (value as KV<unknown, unknown>).key
+  throw new TypeError('the element is not keyed: a keyed step needs { key, value }. Put keyBy(name, fn) before it.')
+}

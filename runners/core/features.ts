@@ -1,0 +1,66 @@
+/**
+ * What a pipeline needs of a runner, read from its graph, and the check that refuses by name before anything runs.
+ */
+import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
+import * as urns from '../../sdk/graph/urns.js'
+import type { AnySplittable } from '../../sdk/source/splittable.js'
+import type { StepFunction } from '../../sdk/transforms/do-fn.js'
+import { type Feature, UnsupportedFeature } from '../runner.js'
+
+/** Each feature a pipeline needs, with the first step that needs it. */
+export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
+  const needs = new Map<Feature, string>()
+  const need = (feature: Feature, step: string): void => {
+    if (!needs.has(feature)) needs.set(feature, step)
+  }
+  const { collections, windowingStrategies } = built.graph.components
+  for (const [, node] of leafTransforms(built.graph)) {
+    const { spec, uniqueName: step } = node
+    if (spec === undefined) continue
+    switch (spec.urn) {
+      case urns.GROUP_BY_KEY: {
+        need('groupByKey', step)
+        const input = collections.get(node.inputs.get('in') as string)
+        const strategy = windowingStrategies.get(input?.windowingStrategyId ?? '')
+        if (strategy?.mergeStatus === 'needsMerge') need('windows.merging', step)
+        if ((strategy?.allowedLatenessMillis ?? 0) > 0) need('lateness', step)
+        break
+      }
+      case urns.COMBINE_GROUPED:
+        need('combine', step)
+        break
+      case urns.FLATTEN:
+        need('flatten', step)
+        break
+      case urns.RESHUFFLE:
+        need('reshuffle', step)
+        break
+      case urns.TEST_STREAM:
+        need('testStream', step)
+        break
+      case urns.PAR_DO: {
+        const { payload } = spec
+        if (payload.sideInputs.size > 0) need('sideInputs', step)
+        if (payload.stateSpecs.size > 0) need('state.value', step)
+        if (payload.timerSpecs.size > 0) need('timers.eventTime', step)
+        if (payload.onWindowExpiration) need('onWindowExpiration', step)
+        const fn = built.functions.resolve(payload.doFn.payload) as StepFunction | AnySplittable
+        if (fn.kind === 'splittable') need(fn.doFn.bounded ? 'splittable.bounded' : 'splittable.unbounded', step)
+        else if (fn.options.onError !== undefined) need('deadLetters', step)
+        break
+      }
+      default:
+        break
+    }
+  }
+  return needs
+}
+
+/** Refuses a pipeline that needs what a runner does not have, naming every such feature and the step that needs it. */
+export function checkFeatures(built: BuiltPipeline, runner: string, features: ReadonlySet<Feature>): void {
+  const missing = [...featuresOf(built)].filter(([feature]) => !features.has(feature))
+  const [first] = missing
+  if (first === undefined) return
+  const list = missing.map(([feature, step]) => `${feature} (step "${step}")`).join(', ')
+  throw new UnsupportedFeature(first[0], `the ${runner} runner cannot run pipeline "${built.name}": it does not support ${list}.`, first[1])
+}

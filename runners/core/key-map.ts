@@ -1,0 +1,65 @@
+/**
+ * A map by key. Keys are equal when their canonical bytes are; for primitives under the default coder JavaScript's own
+ * Map already decides the same way (−0 is 0, one NaN, types differ), so only objects are encoded. Encoded keys have a map
+ * of their own: no string of an author can be mistaken for one.
+ *
+ * Law: `get(a)` finds what `set(b, …)` stored exactly when the canonical bytes of a and b are equal.
+ */
+import { canonicalKey, type Coder, dynamicCoder, normalizeKey } from '../../sdk/coders/index.js'
+
+/** Values by key. */
+export class KeyMap<V> {
+  /** Entries whose key is its own identity; a hot path may look here first for a primitive. */
+  readonly primitives = new Map<unknown, V>()
+  readonly #encoded = new Map<string, V>()
+  readonly #coder: Coder<unknown>
+
+  constructor(coder: Coder<unknown>) {
+    this.#coder = coder
+  }
+
+  /** Whether primitives are their own identity: under the default coder, which encodes equal ones equally. */
+  static primitivesAreIds(coder: Coder<unknown>): boolean {
+    return coder === dynamicCoder
+  }
+
+  get size(): number {
+    return this.primitives.size + this.#encoded.size
+  }
+
+  get(key: unknown): V | undefined {
+    return this.#isPrimitive(key) ? this.primitives.get(key) : this.#encoded.get(canonicalKey(key, this.#coder))
+  }
+
+  set(key: unknown, value: V): void {
+    if (this.#isPrimitive(key)) this.primitives.set(key, value)
+    else this.#encoded.set(canonicalKey(key, this.#coder), value)
+  }
+
+  delete(key: unknown): boolean {
+    return this.#isPrimitive(key) ? this.primitives.delete(key) : this.#encoded.delete(canonicalKey(key, this.#coder))
+  }
+
+  clear(): void {
+    this.primitives.clear()
+    this.#encoded.clear()
+  }
+
+  *values(): IterableIterator<V> {
+    yield* this.primitives.values()
+    yield* this.#encoded.values()
+  }
+
+  #isPrimitive(key: unknown): boolean {
+    return (typeof key !== 'object' || key === null) && this.#coder === dynamicCoder
+  }
+}
+
+/**
+ * The key as its encoding gives it back: −0 becomes 0, an object a copy of its own.
+ *
+ * @throws {DecodeError} for what cannot be a key; so this is called once for each new one.
+ */
+export function representative(key: unknown, coder: Coder<unknown>): unknown {
+  return normalizeKey(key, coder)
+}

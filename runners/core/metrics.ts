@@ -1,0 +1,171 @@
+/**
+ * Metrics of a run: element counts per collection (always on, so they live in one typed array), system counters per
+ * step, and what DoFns declare.
+ *
+ * Law: counting changes nothing else; counters only grow, but for what user code decrements.
+ */
+import type { Counter, Distribution, DistributionResult, Gauge, MetricKind, MetricSpec } from '../../sdk/metrics.js'
+
+/** Names of counters that the engine keeps itself. */
+export type SystemCounter = 'droppedDueToLateness' | 'droppedDueToClosedWindow' | 'droppedWithoutWindow' | 'deadLetters' | 'retries'
+
+/** A metric's value in a result. Counters are numbers while exact, bigints beyond 2^53. */
+export type MetricValue = number | bigint | DistributionResult | undefined
+
+/** A metric in a result. */
+export interface MetricResult {
+  readonly step: string
+  readonly name: string
+  readonly kind: MetricKind
+  readonly value: MetricValue
+}
+
+interface Cell {
+  readonly step: string
+  readonly name: string
+  readonly kind: MetricKind
+  read(): MetricValue
+}
+
+class CounterCell implements Cell, Counter {
+  readonly kind = 'counter'
+  readonly step: string
+  readonly name: string
+  #small = 0
+  #large = 0n
+
+  constructor(step: string, name: string) {
+    this.step = step
+    this.name = name
+  }
+
+  inc(by = 1): void {
+    if (!Number.isSafeInteger(by)) throw new RangeError(`counter "${this.name}" counts whole numbers, not ${String(by)}`)
+    const next = this.#small + by
+    if (Number.isSafeInteger(next)) {
+      this.#small = next
+    } else {
+      this.#large += BigInt(this.#small) + BigInt(by)
+      this.#small = 0
+    }
+  }
+
+  dec(by = 1): void {
+    this.inc(-by)
+  }
+
+  read(): number | bigint {
+    if (this.#large === 0n) return this.#small
+    const total = this.#large + BigInt(this.#small)
+    return total >= BigInt(Number.MIN_SAFE_INTEGER) && total <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(total) : total
+  }
+}
+
+class DistributionCell implements Cell, Distribution {
+  readonly kind = 'distribution'
+  readonly step: string
+  readonly name: string
+  #count = 0
+  #sum = 0
+  #min = Number.POSITIVE_INFINITY
+  #max = Number.NEGATIVE_INFINITY
+
+  constructor(step: string, name: string) {
+    this.step = step
+    this.name = name
+  }
+
+  update(value: number): void {
+    if (!Number.isFinite(value)) throw new RangeError(`distribution "${this.name}" takes finite numbers, not ${String(value)}`)
+    this.#count++
+    this.#sum += value
+    if (value < this.#min) this.#min = value
+    if (value > this.#max) this.#max = value
+  }
+
+  read(): DistributionResult {
+    const isEmpty = this.#count === 0
+    return {
+      count: this.#count,
+      sum: this.#sum,
+      min: isEmpty ? undefined : this.#min,
+      max: isEmpty ? undefined : this.#max,
+      mean: isEmpty ? undefined : this.#sum / this.#count,
+    }
+  }
+}
+
+class GaugeCell implements Cell, Gauge {
+  readonly kind = 'gauge'
+  readonly step: string
+  readonly name: string
+  #value: number | undefined
+
+  constructor(step: string, name: string) {
+    this.step = step
+    this.name = name
+  }
+
+  set(value: number): void {
+    if (typeof value !== 'number' || Number.isNaN(value)) throw new RangeError(`gauge "${this.name}" takes numbers, not ${String(value)}`)
+    this.#value = value
+  }
+
+  read(): number | undefined {
+    return this.#value
+  }
+}
+
+/** All metrics of a run. */
+export class Metrics {
+  /** Elements per collection, by counter index. */
+  readonly elements: Float64Array
+  /** Elements that a one-to-one step kept from going on, by step index; their outputs are not counted one by one. */
+  readonly lost: Float64Array
+  readonly #cells = new Map<string, Cell>()
+  readonly #system = new Map<string, Map<SystemCounter, number>>()
+
+  constructor(collectionCount: number, stepCount: number) {
+    this.elements = new Float64Array(collectionCount)
+    this.lost = new Float64Array(stepCount)
+  }
+
+  /** Cells for a DoFn's declaration. */
+  cells(step: string, specs: Readonly<Record<string, MetricSpec>>): Readonly<Record<string, Cell>> {
+    return Object.fromEntries(Object.entries(specs).map(([name, { metric }]) => [name, this.#cell(step, name, metric)]))
+  }
+
+  /** Counts an event of the engine. */
+  count(step: string, counter: SystemCounter, by = 1): void {
+    let counters = this.#system.get(step)
+    if (counters === undefined) this.#system.set(step, (counters = new Map()))
+    counters.set(counter, (counters.get(counter) ?? 0) + by)
+  }
+
+  /** A counter of the engine; over all steps unless one is named. */
+  system(counter: SystemCounter, step?: string): number {
+    if (step !== undefined) return this.#system.get(step)?.get(counter) ?? 0
+    let total = 0
+    for (const counters of this.#system.values()) total += counters.get(counter) ?? 0
+    return total
+  }
+
+  /** Every counter of the engine that is not zero. */
+  systemCounters(): readonly { readonly step: string; readonly name: SystemCounter; readonly value: number }[] {
+    return [...this.#system].flatMap(([step, counters]) => [...counters].map(([name, value]) => ({ step, name, value })))
+  }
+
+  /** What DoFns have declared, with values. */
+  results(): readonly MetricResult[] {
+    return [...this.#cells.values()].map((cell) => ({ step: cell.step, name: cell.name, kind: cell.kind, value: cell.read() }))
+  }
+
+  #cell(step: string, name: string, kind: MetricKind): Cell {
+    const key = JSON.stringify([step, name])
+    const existing = this.#cells.get(key)
+    if (existing !== undefined) return existing
+    const cell = kind === 'counter' ? new CounterCell(step, name) : kind === 'distribution' ? new DistributionCell(step, name) : new GaugeCell(step, name)
+    this.#cells.set(key, cell)
+    return cell
+  }
+}

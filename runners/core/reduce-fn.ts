@@ -1,0 +1,122 @@
+/**
+ * A ReduceFn is how a grouping reduces the values of a key and window: into a list (GroupByKey), or by a combiner.
+ * One form serves every kind, so the grouping does not care; the stage compiler writes the common ones out.
+ *
+ * Law: `add` may change and return its accumulator; an accumulator that has been given out by `output` is not changed
+ * afterwards.
+ */
+import { type Coder, decodeFromBytes, encodeToBytes } from '../../sdk/coders/index.js'
+import type { AnyCombine, CombineFn } from '../../sdk/transforms/combine.js'
+
+/** Accumulator of a semigroup that has seen nothing. */
+export const NOTHING: unique symbol = Symbol('nothing')
+
+/** Reduces values to an output. */
+export interface ReduceFn {
+  readonly kind: 'list' | 'monoid' | 'semigroup' | 'full' | 'accumulators'
+  create(): unknown
+  add(accumulator: unknown, value: unknown): unknown
+  merge(a: unknown, b: unknown): unknown
+  /** Output of an accumulator; `keeps` says that the accumulator lives on and must not be shared. */
+  output(accumulator: unknown, keeps: boolean): unknown
+  /** Parts of `add`, for the stage compiler. */
+  readonly of: ((value: unknown) => unknown) | undefined
+  readonly concat: ((a: unknown, b: unknown) => unknown) | undefined
+  readonly addInput: ((accumulator: unknown, value: unknown) => unknown) | undefined
+}
+
+/** Collects values in a list. */
+const listReduce: ReduceFn = {
+  kind: 'list',
+  create: () => [],
+  add: (accumulator, value) => {
+    ;(accumulator as unknown[]).push(value)
+    return accumulator
+  },
+  merge: (a, b) => {
+    const all = a as unknown[]
+    for (const value of b as unknown[]) all.push(value)
+    return all
+  },
+  output: (accumulator, keeps) => (keeps ? (accumulator as unknown[]).slice() : accumulator),
+  of: undefined,
+  concat: undefined,
+  addInput: undefined,
+}
+
+/** The ReduceFn of a grouping. `outputCoder` copies outputs that are the accumulator itself. */
+export function reduceFnOf(combine: AnyCombine | undefined, mergesAccumulators: boolean, outputCoder: Coder<unknown>): ReduceFn {
+  if (combine === undefined) return listReduce
+  if (mergesAccumulators) return accumulatorReduce(combine)
+  switch (combine.kind) {
+    case 'monoid':
+      return monoidReduce(combine)
+    case 'semigroup':
+      return semigroupReduce(combine)
+    case 'full':
+      return fullReduce(combine.fn as unknown as CombineFn<unknown, unknown, unknown>, outputCoder)
+  }
+}
+
+function monoidReduce({ of, empty, concat }: Extract<AnyCombine, { kind: 'monoid' }>): ReduceFn {
+  const take = of as (value: unknown) => unknown
+  const join = concat as (a: unknown, b: unknown) => unknown
+  return {
+    kind: 'monoid',
+    create: () => empty,
+    add: (accumulator, value) => join(accumulator, take(value)),
+    merge: join,
+    output: (accumulator) => accumulator,
+    of: take,
+    concat: join,
+    addInput: undefined,
+  }
+}
+
+function semigroupReduce({ of, concat }: Extract<AnyCombine, { kind: 'semigroup' }>): ReduceFn {
+  const take = of as (value: unknown) => unknown
+  const join = (a: unknown, b: unknown): unknown =>
+    a === NOTHING ? b : b === NOTHING ? a : (concat as (a: unknown, b: unknown) => unknown)(a, b)
+  return {
+    kind: 'semigroup',
+    create: () => NOTHING,
+    add: (accumulator, value) => join(accumulator, take(value)),
+    merge: join,
+    output: (accumulator) => accumulator,
+    of: take,
+    concat: join,
+    addInput: undefined,
+  }
+}
+
+function fullReduce(fn: CombineFn<unknown, unknown, unknown>, outputCoder: Coder<unknown>): ReduceFn {
+  return {
+    kind: 'full',
+    create: () => fn.createAccumulator(),
+    add: (accumulator, value) => fn.addInput(accumulator, value),
+    merge: (a, b) => fn.mergeAccumulators(a, b),
+    output: (accumulator, keeps) => {
+      const output = fn.extractOutput(accumulator)
+      const isShared = keeps && output === accumulator && typeof output === 'object' && output !== null
+      return isShared ? decodeFromBytes(outputCoder, encodeToBytes(outputCoder, output)) : output
+    },
+    of: undefined,
+    concat: undefined,
+    addInput: (accumulator, value) => fn.addInput(accumulator, value),
+  }
+}
+
+/** After a lifted combine the values are accumulators; they are merged, and extracted by the step that follows. */
+function accumulatorReduce(combine: AnyCombine): ReduceFn {
+  const parts = combine.kind === 'full' ? fullReduce(combine.fn as unknown as CombineFn<unknown, unknown, unknown>, null as never) : undefined
+  const base = combine.kind === 'monoid' ? monoidReduce(combine) : combine.kind === 'semigroup' ? semigroupReduce(combine) : (parts as ReduceFn)
+  return {
+    ...base,
+    kind: 'accumulators',
+    add: (accumulator, value) => base.merge(accumulator, value),
+    output: (accumulator) => accumulator,
+    of: undefined,
+    concat: undefined,
+    addInput: (accumulator, value) => base.merge(accumulator, value),
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * Side inputs at work: what has arrived of a viewed collection, by window, and which windows may be read.
+ *
+ * Law: a window is read only when it is complete (the view's watermark has passed it); what is read does not change
+ * while it is read.
+ */
+import type { Coder } from '../../sdk/coders/index.js'
+import { formatTimestamp } from '../../sdk/time.js'
+import { preview } from '../../sdk/preview.js'
+import type { KV } from '../../sdk/kv.js'
+import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
+import { keyOf } from './do-fn-runtime.js'
+import { ElementBuffer } from './element-buffer.js'
+import { KeyMap, representative } from './key-map.js'
+import type { SideInput } from './stage.js'
+import { WindowMap } from './window-map.js'
+
+interface Content {
+  readonly window: BoundedWindow
+  readonly values: unknown[]
+  /** What the view presents; made at the first read. */
+  view: unknown
+  isMade: boolean
+}
+
+/** A side input of one step. */
+export class SideInputStore {
+  readonly side: SideInput
+  /** Elements that have arrived since the last {@link absorb}. */
+  readonly arrived = new ElementBuffer()
+  readonly #keyCoder: Coder<unknown>
+  readonly #contents = new WindowMap<Content>()
+  /** How far the viewed collection is complete. */
+  watermark: number
+
+  constructor(side: SideInput, keyCoder: Coder<unknown>, watermark: number) {
+    this.side = side
+    this.#keyCoder = keyCoder
+    this.watermark = watermark
+  }
+
+  /** Takes in what has arrived. */
+  absorb(): boolean {
+    if (this.arrived.length === 0) return false
+    this.arrived.take().forEach((value, _timestamp, windows) => {
+      for (const window of listOf(windows)) {
+        const content = this.#content(window)
+        content.values.push(value)
+        content.isMade = false
+      }
+    })
+    return true
+  }
+
+  /** Whether the window that a main element reads is complete. */
+  isReady(mainWindow: BoundedWindow): boolean {
+    return this.#windowFor(mainWindow).maxTimestamp < this.watermark
+  }
+
+  /** What the view shows to an element in `mainWindow`. */
+  read(mainWindow: BoundedWindow): unknown {
+    const content = this.#content(this.#windowFor(mainWindow))
+    if (!content.isMade) {
+      content.view = this.#make(content)
+      content.isMade = true
+    }
+    return content.view
+  }
+
+  /** Forgets windows that no main element can read any more. */
+  forgetBefore(timestamp: number): void {
+    for (const { window } of [...this.#contents.values()]) {
+      if (window.maxTimestamp < timestamp) this.#contents.delete(window)
+    }
+  }
+
+  #windowFor(mainWindow: BoundedWindow): BoundedWindow {
+    return this.side.strategy.windowFn.sideInputWindow(mainWindow)
+  }
+
+  #content(window: BoundedWindow): Content {
+    let content = this.#contents.get(window)
+    if (content === undefined) {
+      content = { window, values: [], view: undefined, isMade: false }
+      this.#contents.set(window, content)
+    }
+    return content
+  }
+
+  #make({ values, window }: Content): unknown {
+    const { viewFn } = this.side
+    switch (viewFn.kind) {
+      case 'singleton':
+        return this.#single(values, window)
+      case 'iterable':
+      case 'list':
+        return Object.freeze(values.slice())
+      case 'map':
+        return this.#map(values, window, false)
+      case 'multimap':
+        return this.#map(values, window, true)
+    }
+  }
+
+  #single(values: readonly unknown[], window: BoundedWindow): unknown {
+    const { viewFn } = this.side
+    if (values.length === 1) return values[0]
+    if (values.length === 0 && viewFn.hasDefault) return viewFn.defaultValue
+    const where = `in ${window.toString()} (up to ${formatTimestamp(window.maxTimestamp)})`
+    throw new Error(
+      values.length === 0
+        ? `singleton view "${viewFn.name}" is empty ${where}. Give it a default: asSingleton(name, { default: … }).`
+        : `singleton view "${viewFn.name}" has ${values.length} elements ${where}, such as ${preview(values[0])} and ${preview(values[1])}. Combine them to one, or view them as a list.`,
+    )
+  }
+
+  #map(values: readonly unknown[], window: BoundedWindow, isMulti: boolean): unknown {
+    const { viewFn } = this.side
+    const byKey = new KeyMap<{ readonly key: unknown; readonly values: unknown[] }>(this.#keyCoder)
+    for (const element of values) {
+      const key = keyOf(element)
+      const { value } = element as KV<unknown, unknown>
+      const entry = byKey.get(key)
+      if (entry === undefined) byKey.set(key, { key: representative(key, this.#keyCoder), values: [value] })
+      else if (isMulti) entry.values.push(value)
+      else
+        throw new Error(
+          `map view "${viewFn.name}" has key ${preview(key)} twice in ${window.toString()}. Combine the values per key, or view them with asMultimap.`,
+        )
+    }
+    const view = new KeyedView<unknown, unknown>(this.#keyCoder)
+    for (const { key, values: all } of byKey.values()) view.add(key, isMulti ? Object.freeze(all) : all[0])
+    return view
+  }
+}
+
+/** A read-only map whose keys are equal when their canonical bytes are. */
+class KeyedView<K, V> implements ReadonlyMap<K, V> {
+  readonly #entries: KeyMap<readonly [K, V]>
+
+  constructor(keyCoder: Coder<unknown>) {
+    this.#entries = new KeyMap(keyCoder)
+  }
+
+  /** Only while the view is made. */
+  add(key: K, value: V): void {
+    this.#entries.set(key, [key, value])
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get(key: K): V | undefined {
+    return this.#entries.get(key)?.[1]
+  }
+
+  has(key: K): boolean {
+    return this.#entries.get(key) !== undefined
+  }
+
+  forEach(callback: (value: V, key: K, map: ReadonlyMap<K, V>) => void): void {
+    for (const [key, value] of this.#entries.values()) callback(value, key, this)
+  }
+
+  *keys(): MapIterator<K> {
+    for (const [key] of this.#entries.values()) yield key
+    return undefined
+  }
+
+  *values(): MapIterator<V> {
+    for (const [, value] of this.#entries.values()) yield value
+    return undefined
+  }
+
+  *entries(): MapIterator<[K, V]> {
+    for (const [key, value] of this.#entries.values()) yield [key, value]
+    return undefined
+  }
+
+  [Symbol.iterator](): MapIterator<[K, V]> {
+    return this.entries()
+  }
+}
+
+/** The windows of an element as a list. */
+export function listOf(windows: Windows): readonly BoundedWindow[] {
+  return Array.isArray(windows) ? (windows as readonly BoundedWindow[]) : [windows as BoundedWindow]
+}

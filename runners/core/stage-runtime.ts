@@ -1,0 +1,202 @@
+/**
+ * What the steps of one stage share while it runs: the first failure, the count of asynchronous calls under way, and
+ * the way from an exception to an error that names step, element and window, or to a dead letter.
+ *
+ * Law: a failure is attributed to the step whose code threw, once, however many steps it passes through on its way out;
+ * user code that catches it cannot make the bundle succeed.
+ */
+import type { Env } from '../../sdk/env.js'
+import { messageOf, UserCodeError } from '../../sdk/errors.js'
+import { InvariantViolation } from '../../sdk/invariant.js'
+import { preview } from '../../sdk/preview.js'
+import type { DeadLetter } from '../../sdk/transforms/errors.js'
+import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
+import { globalWindow, type Windows } from '../../sdk/windowing/window.js'
+import type { AsyncHost, PendingCall } from './async-calls.js'
+import type { Push } from './element-buffer.js'
+import type { Metrics } from './metrics.js'
+import type { StepInfo } from './stage.js'
+
+/** Where the dead letters of a step go, and how many are too many. */
+export interface DeadLetterSink {
+  readonly push: Push
+  readonly budget: DeadLetterBudget
+}
+
+/** Counts the dead letters of one handler over the whole run. */
+export interface DeadLetterBudget {
+  readonly max: number
+  used: number
+}
+
+/** A call under way, for the watchdog. */
+export interface StuckCall extends PendingCall {
+  readonly step: string
+}
+
+/** Shared by the steps of a stage. */
+export class StageRuntime implements AsyncHost {
+  readonly env: Env
+  readonly metrics: Metrics
+  /** Set when something happened that the generated loop does not handle: a pending call or a failure. */
+  exit = false
+  /** The failure that ends the bundle. */
+  failure: unknown
+  #pending = 0
+  #waiting = 0
+  #waiters: (() => void)[] = []
+
+  constructor(env: Env, metrics: Metrics) {
+    this.env = env
+    this.metrics = metrics
+  }
+
+  /** Asynchronous calls that have not delivered. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  monotonic(): number {
+    return this.env.monotonic()
+  }
+
+  pendingChanged(by: number): void {
+    this.#pending += by
+    if (this.#pending > 0) this.exit = true
+    if (by < 0) this.#wake()
+  }
+
+  waitingChanged(by: number): void {
+    this.#waiting += by
+  }
+
+  /** Whether a step has as many calls under way as it may, and more are waiting: time to stop feeding the stage. */
+  get isSaturated(): boolean {
+    return this.#waiting > 0
+  }
+
+  broken(error: unknown): void {
+    this.failure ??= error
+    this.exit = true
+    this.#wake()
+  }
+
+  /** Resolves at the next change of the calls under way. */
+  nextChange(): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push(resolve))
+  }
+
+  /** Resolves when no call is under way; rejects when the bundle has failed. */
+  async settled(): Promise<void> {
+    while (this.#pending > 0 && this.failure === undefined) await this.nextChange()
+    this.throwIfFailed()
+  }
+
+  /** Throws the failure, if there is one, also if user code has caught it before. */
+  throwIfFailed(): void {
+    if (this.failure !== undefined) throw this.failure
+  }
+
+  /** An element lies in a gap between windows and goes no further. */
+  loseWithoutWindow(step: StepInfo): void {
+    this.#lose(step)
+    this.metrics.count(step.path, 'droppedWithoutWindow')
+  }
+
+  /** An element will never leave a one-to-one step. */
+  #lose(step: StepInfo): void {
+    const { lost } = this.metrics
+    lost[step.index] = (lost[step.index] ?? 0) + 1
+  }
+
+  /**
+   * Takes what user code threw: a dead letter where the step has a handler, else the failure of the bundle, which is
+   * thrown.
+   */
+  failed(
+    step: StepInfo,
+    call: string,
+    thrown: unknown,
+    element: unknown,
+    timestamp: number,
+    windows: Windows,
+    letters: DeadLetterSink | undefined,
+  ): void {
+    if (thrown === this.failure && thrown !== undefined) throw thrown
+    if (thrown instanceof InvariantViolation) this.#fail(thrown)
+    if (letters === undefined) {
+      this.#fail(
+        new UserCodeError({
+          step: step.path,
+          call,
+          element: preview(element),
+          window: windowText(windows),
+          timestamp,
+          source: step.source,
+          cause: thrown,
+        }),
+      )
+      return
+    }
+    this.#deadLetter(step, thrown, element, timestamp, windows, letters)
+  }
+
+  /** Ends the bundle with a failure outside of any element. */
+  failedOutside(step: StepInfo, call: string, thrown: unknown): never {
+    if (thrown === this.failure && thrown !== undefined) throw thrown
+    return this.#fail(new UserCodeError({ step: step.path, call, source: step.source, cause: thrown }))
+  }
+
+  #deadLetter(
+    step: StepInfo,
+    thrown: unknown,
+    element: unknown,
+    timestamp: number,
+    windows: Windows,
+    { push, budget }: DeadLetterSink,
+  ): void {
+    this.metrics.count(step.path, 'deadLetters')
+    this.#lose(step)
+    const letter: DeadLetter = {
+      element,
+      step: step.path,
+      error: { name: thrown instanceof Error ? thrown.name : typeof thrown, message: messageOf(thrown), stack: thrown instanceof Error ? thrown.stack : undefined },
+      window: windowText(windows),
+      timestamp,
+      source: step.source?.text,
+    }
+    if (++budget.used > budget.max) {
+      this.#fail(
+        new UserCodeError({
+          step: step.path,
+          call: 'process',
+          element: preview(element),
+          window: letter.window,
+          timestamp,
+          source: step.source,
+          cause: new Error(
+            `dead letter ${budget.used} is more than maxDeadLetters allows (${budget.max}); the last one failed with: ${letter.error.message}`,
+          ),
+        }),
+      )
+    }
+    push(letter, timestamp, globalWindow, NO_FIRING)
+  }
+
+  #fail(error: unknown): never {
+    this.failure = error
+    this.exit = true
+    this.#wake()
+    throw error
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const wake of waiters) wake()
+  }
+}
+
+function windowText(windows: Windows): string {
+  return Array.isArray(windows) ? windows.map(String).join(' ') : String(windows)
+}

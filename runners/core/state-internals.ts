@@ -1,0 +1,159 @@
+/**
+ * StateInternals: where the state of a stateful step lives, window-major: a table per window, a record per key in it,
+ * cells addressed by number.
+ *
+ * Law: a record is found by key bytes and window; it disappears when its window expires; within a bundle reads see
+ * earlier writes; a failed call leaves no trace.
+ */
+import type { Coder } from '../../sdk/coders/index.js'
+import { addMillis, END_OF_GLOBAL_WINDOW } from '../../sdk/time.js'
+import type { BoundedWindow } from '../../sdk/windowing/window.js'
+import { KeyMap, representative } from './key-map.js'
+import { WindowMap } from './window-map.js'
+
+/** Marks a cell that holds nothing. */
+export const UNSET: unique symbol = Symbol('unset')
+
+/** When a timer of a record fires, and which timestamp its output has. */
+export interface TimerSetting {
+  readonly fireTimestamp: number
+  readonly outputTimestamp: number
+}
+
+/** State of one key in one window. */
+export class StateRecord {
+  readonly key: unknown
+  readonly window: BoundedWindow
+  readonly cells: unknown[]
+  readonly timers: (TimerSetting | undefined)[]
+  /** Ends when the calls of this key that are under way have ended; calls of one key never interleave. */
+  tail: Promise<unknown> | undefined = undefined
+  /** Whether something was cleared, so that the record may have become empty. */
+  wasCleared = false
+  #undo: (() => void)[] | undefined
+
+  constructor(key: unknown, window: BoundedWindow, cellCount: number, timerCount: number) {
+    this.key = key
+    this.window = window
+    this.cells = new Array<unknown>(cellCount).fill(UNSET)
+    this.timers = new Array<TimerSetting | undefined>(timerCount).fill(undefined)
+  }
+
+  /** Whether nothing is stored. */
+  get isEmpty(): boolean {
+    return this.cells.every((cell) => cell === UNSET) && this.timers.every((timer) => timer === undefined)
+  }
+
+  read(cell: number): unknown {
+    return this.cells[cell]
+  }
+
+  write(cell: number, value: unknown): void {
+    const before = this.cells[cell]
+    this.#undo?.push(() => {
+      this.cells[cell] = before
+    })
+    this.cells[cell] = value
+    if (value === UNSET) this.wasCleared = true
+  }
+
+  /** From here on, changes can be taken back: the call may go to a dead letter or be tried again. */
+  beginCall(): void {
+    this.#undo = []
+  }
+
+  /** Adds a step to what {@link rollBack} does. */
+  onRollBack(undo: () => void): void {
+    this.#undo?.push(undo)
+  }
+
+  /** Takes back every change since {@link beginCall}. */
+  rollBack(): void {
+    const undo = this.#undo ?? []
+    this.#undo = undefined
+    for (let i = undo.length - 1; i >= 0; i--) (undo[i] as () => void)()
+  }
+
+  /** Makes the changes since {@link beginCall} stay. */
+  endCall(): void {
+    this.#undo = undefined
+  }
+}
+
+interface StateTable {
+  readonly window: BoundedWindow
+  readonly records: KeyMap<StateRecord>
+}
+
+/** When the state of a window is removed: `maxTimestamp + lateness`, never beyond the end of the global window. */
+export function expiryOf(window: BoundedWindow, allowedLatenessMillis: number): number {
+  return Math.min(addMillis(window.maxTimestamp, allowedLatenessMillis), END_OF_GLOBAL_WINDOW)
+}
+
+/** The records of one stateful step. */
+export class StateInternals {
+  readonly #keyCoder: Coder<unknown>
+  readonly #cellCount: number
+  readonly #timerCount: number
+  readonly #onNewWindow: (window: BoundedWindow) => void
+  readonly #tables = new WindowMap<StateTable>()
+  #last: StateTable | undefined
+
+  /** `onNewWindow` is told of each window that has state, so that its expiry can be scheduled. */
+  constructor(keyCoder: Coder<unknown>, cellCount: number, timerCount: number, onNewWindow: (window: BoundedWindow) => void) {
+    this.#keyCoder = keyCoder
+    this.#cellCount = cellCount
+    this.#timerCount = timerCount
+    this.#onNewWindow = onNewWindow
+  }
+
+  /** The record of a key and window, made if there is none. */
+  record(key: unknown, window: BoundedWindow): StateRecord {
+    const { records } = this.#table(window)
+    const existing = records.get(key)
+    if (existing !== undefined) return existing
+    const record = new StateRecord(representative(key, this.#keyCoder), window, this.#cellCount, this.#timerCount)
+    records.set(key, record)
+    return record
+  }
+
+  /** Forgets a record that holds nothing, so that keys that come and go cost no memory. */
+  prune(record: StateRecord): void {
+    record.wasCleared = false
+    if (!record.isEmpty || record.tail !== undefined) return
+    this.#tables.get(record.window)?.records.delete(record.key)
+  }
+
+  /** Removes a window's state and returns what it was. */
+  expire(window: BoundedWindow): readonly StateRecord[] {
+    const table = this.#tables.get(window)
+    if (table === undefined) return []
+    this.#tables.delete(window)
+    if (this.#last === table) this.#last = undefined
+    return [...table.records.values()]
+  }
+
+  /** The records of a window, while it lives. */
+  recordsOf(window: BoundedWindow): readonly StateRecord[] {
+    return [...(this.#tables.get(window)?.records.values() ?? [])]
+  }
+
+  /** Number of keys with state, over all windows. */
+  get size(): number {
+    let size = 0
+    for (const table of this.#tables.values()) size += table.records.size
+    return size
+  }
+
+  #table(window: BoundedWindow): StateTable {
+    if (this.#last?.window === window) return this.#last
+    let table = this.#tables.get(window)
+    if (table === undefined) {
+      table = { window, records: new KeyMap(this.#keyCoder) }
+      this.#tables.set(window, table)
+      this.#onNewWindow(window)
+    }
+    this.#last = table
+    return table
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * The real world as an Env, made of what every JavaScript platform has: the only module of the engine that touches
+ * clocks, randomness and timers. Node adds files in `runners/direct/node.ts`.
+ */
+import type { Env, FileSystem, TimerHandle } from '../../sdk/env.js'
+
+/** What a platform adds to the common world. */
+export interface SystemCapabilities {
+  readonly files?: FileSystem
+  readonly print?: (line: string, stream: 'out' | 'err') => void
+}
+
+/** The Env of a real run. */
+export function systemEnv(capabilities: SystemCapabilities = {}): Env {
+  return {
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+    random: () => Math.random(),
+    setTimer: (millis: number, callback: () => void): TimerHandle => {
+      // Platforms cut longer delays to nothing; a timer that is woken early is set again by who waits.
+      const handle = setTimeout(callback, Math.min(millis, 2 ** 31 - 1))
+      return { cancel: () => clearTimeout(handle) }
+    },
+    yield: yieldToOthers,
+    print:
+      capabilities.print ??
+      ((line, stream) => {
+        if (stream === 'out') console.log(line)
+        else console.error(line)
+      }),
+    files: capabilities.files,
+    crashpoint: () => undefined,
+    buggify: () => false,
+  }
+}
+
+/** A macrotask: signals, I/O and timers get their turn, which a resolved promise alone would not give them. */
+function yieldToOthers(): Promise<void> {
+  const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown }
+  return new Promise((resolve) => {
+    if (setImmediate !== undefined) {
+      setImmediate(resolve)
+      return
+    }
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(null)
+  })
+}

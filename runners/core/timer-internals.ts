@@ -1,0 +1,73 @@
+/**
+ * TimerInternals: event-time timers of one stage, waiting in the order of their times.
+ *
+ * Law: a timer set to `t` is due once the watermark is past `t` (strictly, as in Beam: elements at `t` may still come
+ * while the watermark stands at `t`); timers come out in the order of their times, equal times in the order of setting.
+ */
+
+/** A waiting entry. */
+export interface TimerEntry<P> {
+  readonly timestamp: number
+  /** Breaks ties of time: smaller first. */
+  readonly rank: number
+  readonly sequence: number
+  readonly payload: P
+}
+
+/** A queue of entries by time: a binary heap. */
+export class TimerQueue<P> {
+  readonly #heap: TimerEntry<P>[] = []
+  #sequence = 0
+
+  get size(): number {
+    return this.#heap.length
+  }
+
+  /** Adds an entry; `rank` orders entries of the same time. */
+  add(timestamp: number, payload: P, rank = 0): void {
+    const entry: TimerEntry<P> = { timestamp, rank, sequence: this.#sequence++, payload }
+    const heap = this.#heap
+    let at = heap.push(entry) - 1
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!before(entry, heap[parent] as TimerEntry<P>)) break
+      heap[at] = heap[parent] as TimerEntry<P>
+      at = parent
+    }
+    heap[at] = entry
+  }
+
+  /** The earliest entry. */
+  peek(): TimerEntry<P> | undefined {
+    return this.#heap[0]
+  }
+
+  /** Takes out the earliest entry if the watermark is past it. */
+  takeDue(watermark: number): TimerEntry<P> | undefined {
+    const head = this.#heap[0]
+    return head !== undefined && head.timestamp < watermark ? this.#take() : undefined
+  }
+
+  #take(): TimerEntry<P> {
+    const heap = this.#heap
+    const head = heap[0] as TimerEntry<P>
+    const last = heap.pop() as TimerEntry<P>
+    if (heap.length === 0) return head
+    let at = 0
+    for (;;) {
+      const left = 2 * at + 1
+      if (left >= heap.length) break
+      const right = left + 1
+      const child = right < heap.length && before(heap[right] as TimerEntry<P>, heap[left] as TimerEntry<P>) ? right : left
+      if (!before(heap[child] as TimerEntry<P>, last)) break
+      heap[at] = heap[child] as TimerEntry<P>
+      at = child
+    }
+    heap[at] = last
+    return head
+  }
+}
+
+function before<P>(a: TimerEntry<P>, b: TimerEntry<P>): boolean {
+  return a.timestamp !== b.timestamp ? a.timestamp < b.timestamp : a.rank !== b.rank ? a.rank < b.rank : a.sequence < b.sequence
+}

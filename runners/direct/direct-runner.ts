@@ -1,0 +1,207 @@
+/**
+ * The direct runner: one process, one thread, all of the model. For tests, development, and production work that fits
+ * one machine and may start again from the beginning: a crash loses its state, by declaration (`guarantee: 'gap'`).
+ *
+ * Rounds: in each, every stage has a turn, producers before consumers; when a round changes nothing the run waits for a
+ * source, plays the next scripted event, or is over. The scheduler knows stages and watermarks, no transform.
+ */
+import { type Env, seededRandom } from '../../sdk/env.js'
+import { PipelineError, UserCodeError } from '../../sdk/errors.js'
+import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
+import * as urns from '../../sdk/graph/urns.js'
+import { validateGraph } from '../../sdk/graph/validate.js'
+import { preview } from '../../sdk/preview.js'
+import { checkFeatures } from '../core/features.js'
+import { liftCombines } from '../core/lift-combines.js'
+import { systemEnv } from '../core/system-env.js'
+import { type Feature, type PipelineResult, type Runner, type RunnerOptions, type RunningPipeline, UnsupportedFeature } from '../runner.js'
+import { DirectExecution } from './direct-execution.js'
+import type { ScriptedClock } from './root-executors.js'
+
+/** What the direct runner can do. */
+export const DIRECT_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
+  'groupByKey',
+  'combine',
+  'flatten',
+  'reshuffle',
+  'sideInputs',
+  'state.value',
+  'timers.eventTime',
+  'onWindowExpiration',
+  'windows.merging',
+  'lateness',
+  'splittable.bounded',
+  'splittable.unbounded',
+  'testStream',
+  'deadLetters',
+])
+
+/** After this long an asynchronous call is reported, and again each time as much has passed. */
+const REPORT_AFTER_MILLIS = 10_000
+
+/**
+ * Makes a direct runner.
+ *
+ * @param defaults options for runs that do not give their own; `env` is the world they live in.
+ * @example
+ * ```ts
+ * import { pipeline } from 'millrace'
+ * import { directRunner } from 'millrace/direct'
+ * const p = pipeline()
+ * p.create('numbers', [1, 2]).collect('all')
+ * const result = await directRunner().start(p.build()).result
+ * result.collect('all') // [1, 2]
+ * ```
+ */
+export function directRunner(defaults: RunnerOptions = {}): Runner {
+  return {
+    name: 'direct',
+    features: DIRECT_FEATURES,
+    start: (built, options = {}) => start(built, { ...defaults, ...options }),
+  }
+}
+
+function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
+  refuseUnbuilt(options)
+  validateGraph(built.graph)
+  checkFeatures(built, 'direct', DIRECT_FEATURES)
+  if (options.requireCodecs === true) requireCodecs(built)
+  const real = options.env ?? systemEnv()
+  const isStrict = options.strict === true
+  const seed = options.seed ?? Math.floor(real.random() * 0x7fff_ffff)
+  const { env, clock } = worldOf(built, real, isStrict, seed)
+  const execution = new DirectExecution(isStrict ? liftedBySeed(built, seed) : built, {
+    env,
+    clock,
+    isStrict,
+    seed,
+    bundleSize: options.bundleSize,
+    stageCompiler: options.stageCompiler ?? 'auto',
+  })
+  const { signal } = options
+  const cancel = (): void => execution.cancel()
+  if (signal?.aborted === true) cancel()
+  signal?.addEventListener('abort', cancel)
+  const watch = watched(execution, real, options.callTimeoutMillis)
+  const result = watch.race(execution.run()).then(
+    (finished) => {
+      signal?.removeEventListener('abort', cancel)
+      return finished
+    },
+    (error: unknown) => {
+      signal?.removeEventListener('abort', cancel)
+      if (isStrict && error instanceof Error) error.message += `\n  strict mode used seed ${seed}; run again with { strict: true, seed: ${seed} }`
+      throw error
+    },
+  )
+  return { result, drain: () => execution.drain(), cancel, progress: () => execution.progress() }
+}
+
+/** Options that name what this runner will have one day, or what only another runner has. */
+function refuseUnbuilt(options: RunnerOptions): void {
+  const { workers = 0, guarantee = 'gap', bundleSize } = options
+  if (workers !== 0) {
+    throw new UnsupportedFeature('workers', `the direct runner runs in one thread; workers: ${workers} is not supported yet. Leave workers out.`)
+  }
+  if (guarantee !== 'gap') {
+    const feature = guarantee === 'exactly-once' ? 'guarantee.exactlyOnce' : 'guarantee.atLeastOnce'
+    throw new UnsupportedFeature(
+      feature,
+      `the direct runner loses its state when it crashes (guarantee: gap) and cannot promise ${guarantee}. The micro-batch runner is for that; it is not part of this version.`,
+    )
+  }
+  if (bundleSize !== undefined && (!Number.isInteger(bundleSize) || bundleSize < 1)) {
+    throw new PipelineError(`bundleSize must be a whole number from 1, but is ${String(bundleSize)}.`)
+  }
+}
+
+/** With `requireCodecs`, whatever is grouped or kept names a codec. */
+function requireCodecs(built: BuiltPipeline): void {
+  const { collections, coders } = built.graph.components
+  const isDynamic = (coderId: string): boolean => {
+    const node = coders.get(coderId)
+    return node?.urn === urns.DYNAMIC_CODER || (node?.componentCoderIds ?? []).some(isDynamic)
+  }
+  for (const [, node] of leafTransforms(built.graph)) {
+    if (node.spec?.urn !== urns.GROUP_BY_KEY && node.spec?.urn !== urns.RESHUFFLE) continue
+    const input = node.inputs.get('in') as string
+    if (!isDynamic(collections.get(input)?.coderId ?? '')) continue
+    throw new PipelineError(
+      `step "${node.uniqueName}" stores elements of "${input}" that no codec describes, and requireCodecs is on. Give the step that makes them a codec.`,
+      node.uniqueName,
+      node.source,
+    )
+  }
+}
+
+/** Strict mode has seeded randomness; scripted events have a clock of their own. */
+function worldOf(
+  built: BuiltPipeline,
+  real: Env,
+  isStrict: boolean,
+  seed: number,
+): { readonly env: Env; readonly clock: ScriptedClock | undefined } {
+  const isScripted = leafTransforms(built.graph).some(([, node]) => node.spec?.urn === urns.TEST_STREAM)
+  const random = isStrict ? seededRandom(seed ^ 0x5bd1e995) : () => real.random()
+  if (!isScripted) return { env: isStrict ? { ...real, random } : real, clock: undefined }
+  let millis = 0
+  return {
+    env: { ...real, random, now: () => millis },
+    clock: {
+      advance: (by) => {
+        millis += by
+      },
+    },
+  }
+}
+
+function liftedBySeed(built: BuiltPipeline, seed: number): BuiltPipeline {
+  const random = seededRandom(seed ^ 0x2545f491)
+  return liftCombines(built, () => random() < 0.5)
+}
+
+/** Watches for asynchronous calls that do not end: reports them, and fails the run where a limit is set. */
+function watched(
+  execution: DirectExecution,
+  env: Env,
+  timeoutMillis: number | undefined,
+): { race(run: Promise<PipelineResult>): Promise<PipelineResult> } {
+  return {
+    async race(run) {
+      let reported = REPORT_AFTER_MILLIS
+      let stop = (): void => undefined
+      const timedOut = new Promise<never>((_, reject) => {
+        const look = (): void => {
+          const stuck = execution.stuck()
+          const millis = stuck === undefined ? 0 : env.monotonic() - stuck.startedAt
+          if (stuck !== undefined && timeoutMillis !== undefined && millis >= timeoutMillis) {
+            execution.cancel()
+            reject(
+              new UserCodeError({
+                step: stuck.step,
+                call: 'process',
+                element: preview(stuck.element),
+                cause: new Error(`the call has not ended after ${Math.round(millis)} ms (call timeout ${timeoutMillis} ms)`),
+              }),
+            )
+            return
+          }
+          if (stuck !== undefined && millis >= reported) {
+            env.print(`step "${stuck.step}" has waited ${Math.round(millis / 1000)} s for its call on ${preview(stuck.element)}`, 'err')
+            reported += REPORT_AFTER_MILLIS
+          } else if (millis < REPORT_AFTER_MILLIS) {
+            reported = REPORT_AFTER_MILLIS
+          }
+          const timer = env.setTimer(Math.min(1000, timeoutMillis ?? 1000), look)
+          stop = () => timer.cancel()
+        }
+        look()
+      })
+      try {
+        return await Promise.race([run, timedOut])
+      } finally {
+        stop()
+      }
+    },
+  }
+}

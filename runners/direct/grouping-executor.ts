@@ -1,0 +1,61 @@
+/**
+ * Executor of groupings: feeds a ReduceFnRunner and pushes its panes through the steps after it.
+ *
+ * A stage before may add elements *eagerly*, straight into the grouping's tables, when nothing an element does can be
+ * seen before this stage's turn: then nothing is stored in between.
+ */
+import type { BundleProcessor } from '../core/bundle-processor.js'
+import { keyOf } from '../core/do-fn-runtime.js'
+import type { ReduceFnRunner } from '../core/reduce-fn-runner.js'
+import type { Inbox } from './inbox.js'
+import { type Committable, StageExecutor, TIMER_BUDGET } from './stage-executor.js'
+
+/** Runs a grouping. */
+export class GroupingExecutor extends StageExecutor {
+  readonly #inbox: Inbox
+  readonly #runner: ReduceFnRunner
+
+  constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, inbox: Inbox, runner: ReduceFnRunner) {
+    super(processor, targets)
+    this.#inbox = inbox
+    this.#runner = runner
+  }
+
+  async turn(): Promise<boolean> {
+    let changed = false
+    if (this.#runner.hasUnfinishedBundle) {
+      await this.bundle(() => this.#runner.finishBundle())
+      changed = true
+    }
+    for (const bundle of this.#inbox.take()) {
+      await this.bundle(() => {
+        bundle.forEach((value, timestamp, windows) => this.#add(value, timestamp, windows))
+        this.#runner.finishBundle()
+      })
+      changed = true
+    }
+    const watermark = this.inputWatermark
+    this.#runner.advanceInput(watermark)
+    if (this.#runner.isDue) {
+      let more = false
+      await this.bundle(() => {
+        more = this.#runner.fireTimers(TIMER_BUDGET)
+      })
+      if (more) return true
+      changed = true
+    }
+    const moved = this.advanceTo(Math.min(watermark, this.#runner.hold))
+    this.#runner.beginTurn(this.outputWatermark)
+    return changed || moved
+  }
+
+  #add(value: unknown, timestamp: number, windows: Parameters<ReduceFnRunner['add']>[3]): void {
+    const { runtime } = this.processor
+    try {
+      const key = keyOf(value)
+      this.#runner.add(key, (value as { readonly value: unknown }).value, timestamp, windows)
+    } catch (error) {
+      runtime.failed(this.root('grouping').info, 'addInput', error, value, timestamp, windows, undefined)
+    }
+  }
+}

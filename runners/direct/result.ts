@@ -1,0 +1,119 @@
+/**
+ * What a run leaves behind: collected elements and metrics.
+ */
+import { PipelineError } from '../../sdk/errors.js'
+import type { Metrics } from '../core/metrics.js'
+import { ElementBuffer, type Receiver } from '../core/element-buffer.js'
+import type { StagedPipeline } from '../core/stage.js'
+import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
+import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
+import type { Env } from '../../sdk/env.js'
+import { textOf } from '../../sdk/transforms/keyed.js'
+import type { EndState, MetricsResult, PipelineResult, WindowedElement } from '../runner.js'
+import type { Committable } from './stage-executor.js'
+import { listOf } from '../core/side-inputs.js'
+
+/** Elements of a `collect`; those of a bundle appear together. */
+export class Collected implements Receiver, Committable {
+  readonly elements: WindowedElement[] = []
+  readonly #open = new ElementBuffer()
+
+  add(value: unknown, timestamp: number, windows: Windows, pane: PaneInfo): void {
+    this.#open.add(value, timestamp, windows, pane)
+  }
+
+  commit(): void {
+    if (this.#open.length === 0) return
+    this.#open.take().forEach((value, timestamp, windows, pane) => {
+      for (const window of listOf(windows)) this.elements.push({ value, timestamp, window, pane })
+    })
+  }
+}
+
+/** Prints elements up to a limit, and how many there were beyond it. */
+export class Printed implements Receiver, Committable {
+  readonly #env: Env
+  readonly #name: string
+  readonly #limit: number
+  #lines: string[] = []
+  #printed = 0
+  #hidden = 0
+
+  constructor(env: Env, name: string, limit: number) {
+    this.#env = env
+    this.#name = name
+    this.#limit = limit
+  }
+
+  add(value: unknown, _timestamp: number, _windows: Windows, _pane: PaneInfo): void {
+    if (this.#printed + this.#lines.length < this.#limit) this.#lines.push(textOf(value))
+    else this.#hidden++
+  }
+
+  commit(): void {
+    for (const line of this.#lines) this.#env.print(`${this.#name}: ${line}`, 'out')
+    this.#printed += this.#lines.length
+    this.#lines = []
+  }
+
+  /** The last line, when the run is over. */
+  finish(): void {
+    if (this.#hidden > 0) this.#env.print(`${this.#name}: … and ${this.#hidden} more`, 'out')
+  }
+}
+
+/** The result of a run. */
+export class DirectResult implements PipelineResult {
+  readonly state: EndState
+  readonly metrics: MetricsResult
+  readonly #collected: ReadonlyMap<string, Collected>
+
+  constructor(state: EndState, metrics: MetricsResult, collected: ReadonlyMap<string, Collected>) {
+    this.state = state
+    this.metrics = metrics
+    this.#collected = collected
+  }
+
+  collect<T = unknown>(name: string): readonly T[] {
+    return this.collectWindowed<T>(name).map(({ value }) => value)
+  }
+
+  collectWindowed<T = unknown>(name: string): readonly WindowedElement<T>[] {
+    const collected = this.#collected.get(name)
+    if (collected !== undefined) return collected.elements as readonly WindowedElement<T>[]
+    const known = [...this.#collected.keys()]
+    throw new PipelineError(
+      known.length === 0
+        ? `nothing was collected under "${name}": the pipeline has no collect step. Add .collect('${name}') to a collection.`
+        : `nothing was collected under "${name}". Collected were: ${known.map((each) => `"${each}"`).join(', ')}.`,
+    )
+  }
+}
+
+/** Number of elements that have passed an output. */
+export function elementCount(staged: StagedPipeline, metrics: Metrics, collectionId: string): number {
+  const output = staged.outputs.get(collectionId)
+  if (output === undefined) return 0
+  if (output.derivedFrom === undefined) return metrics.elements[output.counter] ?? 0
+  const { input, step } = output.derivedFrom
+  return elementCount(staged, metrics, input) - (metrics.lost[step.index] ?? 0)
+}
+
+/** Metrics as users see them. */
+export function metricsResult(staged: StagedPipeline, metrics: Metrics): MetricsResult {
+  const user = metrics.results()
+  return {
+    user,
+    system: metrics.systemCounters(),
+    elements: new Map([...staged.outputs.keys()].map((id) => [id, elementCount(staged, metrics, id)])),
+    get: (step, name) => user.find((metric) => metric.step === step && metric.name === name)?.value,
+    counter: (name, step) =>
+      metrics
+        .systemCounters()
+        .filter((counter) => counter.name === name && (step === undefined || counter.step === step))
+        .reduce((sum, counter) => sum + counter.value, 0),
+  }
+}
+
+/** A window, for those who only need its text. */
+export type { BoundedWindow }

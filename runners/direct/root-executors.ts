@@ -1,0 +1,62 @@
+/**
+ * Executors of stages that begin with nothing: an impulse, or the scripted events of a TestStream.
+ */
+import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
+import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
+import { globalWindow } from '../../sdk/windowing/window.js'
+import type { BundleProcessor } from '../core/bundle-processor.js'
+import { type Committable, StageExecutor } from './stage-executor.js'
+
+/** Emits one empty element, then is done. */
+export class ImpulseExecutor extends StageExecutor {
+  async turn(): Promise<boolean> {
+    if (this.isDone) return false
+    await this.bundle(() => this.processor.push(new Uint8Array(), TIMESTAMP_MIN, globalWindow, NO_FIRING))
+    return this.advanceTo(TIMESTAMP_MAX)
+  }
+}
+
+/** The processing-time clock of a run with scripted events. */
+export interface ScriptedClock {
+  advance(millis: number): void
+}
+
+/** Plays the events of a TestStream; each is played only when everything before it has been processed completely. */
+export class TestStreamExecutor extends StageExecutor {
+  #next = 0
+  #isReleased = false
+  readonly #clock: ScriptedClock | undefined
+
+  constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, clock: ScriptedClock | undefined) {
+    super(processor, targets)
+    this.#clock = clock
+  }
+
+  /** Lets the next event happen, in the coming round. @returns whether there is one. */
+  release(): boolean {
+    if (this.isDone) return false
+    this.#isReleased = true
+    return true
+  }
+
+  async turn(): Promise<boolean> {
+    if (!this.#isReleased || this.isDone) return false
+    this.#isReleased = false
+    const { events } = this.root('testStream').payload
+    const event = events[this.#next++]
+    if (event === undefined) return this.advanceTo(TIMESTAMP_MAX)
+    switch (event.kind) {
+      case 'elements':
+        await this.bundle(() => {
+          for (const { value, timestamp } of event.elements) this.processor.push(value, timestamp, globalWindow, NO_FIRING)
+        })
+        return true
+      case 'watermark':
+        this.advanceTo(event.timestamp)
+        return true
+      case 'processingTime':
+        this.#clock?.advance(event.advanceMillis)
+        return true
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * A stage executor gives its stage a turn in every round: first all waiting elements, then the input watermark, then
+ * the timers that are due, then the output watermark. Consumers therefore see elements before the watermark that
+ * follows them.
+ *
+ * Law: the output watermark never falls and never passes the input watermark, a hold, or what still waits.
+ */
+import { invariant } from '../../sdk/invariant.js'
+import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
+import type { BundleProcessor } from '../core/bundle-processor.js'
+import type { Stage } from '../core/stage.js'
+
+/** What becomes visible when a bundle has succeeded: inboxes of later stages, collected and printed elements. */
+export interface Committable {
+  commit(): void
+}
+
+/** Handlers or panes a stage may run in one turn; the rest waits for the next, with the watermark held. */
+export const TIMER_BUDGET = 10_000
+
+/** A stage with its turn. */
+export abstract class StageExecutor {
+  readonly stage: Stage
+  readonly processor: BundleProcessor
+  readonly #targets: ReadonlySet<Committable>
+  /** Stages whose outputs this one reads. */
+  producers: readonly StageExecutor[] = []
+  #outputWatermark = TIMESTAMP_MIN
+
+  constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>) {
+    this.stage = processor.stage
+    this.processor = processor
+    this.#targets = targets
+  }
+
+  /** No element with an earlier timestamp will leave the stage. */
+  get outputWatermark(): number {
+    return this.#outputWatermark
+  }
+
+  /** No element with an earlier timestamp will enter it. */
+  get inputWatermark(): number {
+    let watermark = TIMESTAMP_MAX
+    for (const producer of this.producers) watermark = Math.min(watermark, producer.outputWatermark)
+    return watermark
+  }
+
+  /** Whether the stage has nothing left to do, for ever. */
+  get isDone(): boolean {
+    return this.#outputWatermark === TIMESTAMP_MAX
+  }
+
+  /** A turn. @returns whether anything has changed. */
+  abstract turn(): Promise<boolean>
+
+  /** Moves the output watermark, never back. @returns whether it moved. */
+  protected advanceTo(watermark: number): boolean {
+    if (watermark <= this.#outputWatermark) return false
+    this.#outputWatermark = watermark
+    return true
+  }
+
+  /** Runs a bundle: everything it emits becomes visible together, when it has succeeded. */
+  protected async bundle(run: () => void | Promise<void>): Promise<void> {
+    await this.processor.begin()
+    await run()
+    await this.processor.finish()
+    this.commit()
+  }
+
+  /** Makes visible what the last bundle emitted. */
+  protected commit(): void {
+    for (const target of this.#targets) target.commit()
+  }
+
+  /** The stage's root, of the kind this executor is for. */
+  protected root<K extends Stage['root']['kind']>(kind: K): Extract<Stage['root'], { kind: K }> {
+    const { root } = this.stage
+    invariant(root.kind === kind, 'an executor runs the kind of stage it is for', { stage: this.stage.name })
+    return root as Extract<Stage['root'], { kind: K }>
+  }
+}

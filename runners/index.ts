@@ -1,0 +1,27 @@
+/**
+ * millrace: Apache Beam's model for TypeScript. One pipeline (what is computed, where in event time, when results appear,
+ * how refinements relate), any runner.
+ *
+ * @module
+ */
+export * from '../sdk/index.js'
+export { isMain } from './is-main.js'
+export { run, type Runnable, type RunnerName, type RunOptions, start } from './run.js'
+export { runEffect } from './run-effect.js'
+export type {
+  EndState,
+  Feature,
+  Guarantee,
+  MetricReading,
+  MetricsResult,
+  PipelineResult,
+  Progress,
+  Runner,
+  RunnerOptions,
+  RunningPipeline,
+  StepProgress,
+  StuckCallReport,
+  SystemReading,
+  WindowedElement,
+} from './runner.js'
+export { UnsupportedFeature } from './runner.js'

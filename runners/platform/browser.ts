@@ -1,0 +1,20 @@
+/**
+ * The platform of a web page: the common world, and no files.
+ */
+import type { Env } from '../../sdk/env.js'
+import { systemEnv } from '../core/system-env.js'
+
+/** The Env of a page. */
+export function platformEnv(): Env {
+  return systemEnv()
+}
+
+/** A page has no main module. */
+export function isMainModule(): boolean {
+  return false
+}
+
+/** Whether this program runs inside a worker that a `millrace` command made; never in a page. */
+export function workerLoadingModule(): boolean {
+  return false
+}

@@ -1,0 +1,36 @@
+/**
+ * The platform of a Node process.
+ */
+import { realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
+import type { Env } from '../../sdk/env.js'
+import { nodeEnv } from '../direct/node.js'
+
+/** The Env of this process. */
+export function platformEnv(): Env {
+  return nodeEnv()
+}
+
+/** Whether the module with this URL is the program that was started. */
+export function isMainModule(url: string): boolean {
+  const started = process.argv[1]
+  if (!isMainThread || started === undefined) return false
+  try {
+    return realpathSync(fileURLToPath(url)) === realpathSync(started)
+  } catch {
+    return false
+  }
+}
+
+const loading = Symbol.for('millrace.worker.loadingModule')
+
+/** Whether a `millrace` worker is loading a module right now: its top level must not start anything. */
+export function workerLoadingModule(): boolean {
+  return (globalThis as { readonly [loading]?: boolean })[loading] === true
+}
+
+/** Marks the time in which a worker loads the author's module. */
+export function markLoadingModule(isLoading: boolean): void {
+  ;(globalThis as { [loading]?: boolean })[loading] = isLoading
+}

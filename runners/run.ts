@@ -1,0 +1,94 @@
+/**
+ * `run`: from a pipeline, in whatever form an author has it, to its result.
+ */
+import { platformEnv, workerLoadingModule } from '#platform'
+import { isPipelineDefinition, type PipelineDefinition, suggestion } from '../sdk/define-pipeline.js'
+import { PipelineError } from '../sdk/errors.js'
+import type { BuiltPipeline } from '../sdk/graph/model.js'
+import { Pipeline } from '../sdk/pipeline.js'
+import { verifyAssertions } from './core/assertions.js'
+import { directRunner } from './direct/direct-runner.js'
+import { type PipelineResult, type Runner, type RunnerOptions, type RunningPipeline, UnsupportedFeature } from './runner.js'
+
+/** Names of runners. Only `direct` is part of this version; the others refuse by name. */
+export type RunnerName = 'direct' | 'micro-batch' | 'flink' | 'prism'
+
+/** Options of `run`: which runner, the pipeline's own options, and the runner's. */
+export interface RunOptions<Options = unknown> extends RunnerOptions {
+  /** Default `'direct'`. */
+  readonly runner?: RunnerName | Runner
+  /** Options of the pipeline, checked against its codec. */
+  readonly options?: Options
+}
+
+/** What can be run: a pipeline built in place, a function that builds one, or what `definePipeline` made. */
+export type Runnable<Options = unknown> = Pipeline | PipelineDefinition<Options> | ((p: Pipeline) => unknown)
+
+/**
+ * Runs a pipeline to its end.
+ *
+ * @returns the result, when all sources have ended or the run was cancelled.
+ * @throws {PipelineError} when the pipeline or an option is wrong; {@link UnsupportedFeature} when the runner cannot do
+ *   it; {@link UserCodeError} when user code failed, naming step, element, window and the author's line.
+ * @example
+ * ```ts
+ * import { run } from 'millrace'
+ * const result = await run((p) => p.create('words', ['to', 'be']).map('shout', (w) => w.toUpperCase()).collect('loud'))
+ * result.collect('loud') // ['TO', 'BE']
+ * ```
+ */
+export async function run<Options>(pipeline: Runnable<Options>, options: RunOptions<Options> = {}): Promise<PipelineResult> {
+  return start(pipeline, options).result
+}
+
+/**
+ * Starts a pipeline and gives back a handle, to drain or cancel it and to watch its progress.
+ *
+ * @throws like {@link run}, before anything has run.
+ * @example
+ * ```ts
+ * import { pipeline, start } from 'millrace'
+ * const p = pipeline()
+ * p.create('numbers', [1, 2, 3]).print('show')
+ * const running = start(p)
+ * running.drain()
+ * await running.result
+ * ```
+ */
+export function start<Options>(pipeline: Runnable<Options>, options: RunOptions<Options> = {}): RunningPipeline {
+  if (workerLoadingModule()) {
+    throw new PipelineError(
+      'run() was called while a millrace worker loads this module, which would start the pipeline again in every worker. Export the pipeline with definePipeline, or guard the call: if (isMain(import.meta)) await run(…).',
+    )
+  }
+  const { runner: chosen = 'direct', options: pipelineOptions, ...runnerOptions } = options
+  const runner = typeof chosen === 'string' ? runnerNamed(chosen) : chosen
+  const built = buildOf(pipeline as Runnable, pipelineOptions)
+  const running = runner.start(built, { ...runnerOptions, env: runnerOptions.env ?? platformEnv() })
+  return { ...running, result: running.result.then((result) => verifyAssertions(built, result)) }
+}
+
+/** The built form of anything that can be run. */
+export function buildOf(pipeline: Runnable, options?: unknown): BuiltPipeline {
+  if (isPipelineDefinition(pipeline)) return pipeline.build(options)
+  if (options !== undefined && Object.keys(options as object).length > 0) {
+    throw new PipelineError('this pipeline takes no options; only one made by definePipeline with an options codec does.')
+  }
+  if (pipeline instanceof Pipeline) return pipeline.build()
+  if (typeof pipeline === 'function') {
+    const p = new Pipeline()
+    pipeline(p)
+    return p.build()
+  }
+  throw new PipelineError('run needs a pipeline: one from pipeline(), a function (p) => …, or what definePipeline made.')
+}
+
+const runnerNames: readonly RunnerName[] = ['direct', 'micro-batch', 'flink', 'prism']
+
+function runnerNamed(name: string): Runner {
+  if (name === 'direct') return directRunner()
+  if ((runnerNames as readonly string[]).includes(name)) {
+    throw new UnsupportedFeature(`runner.${name}`, `the ${name} runner is not part of this version. Use runner: 'direct'.`)
+  }
+  throw new PipelineError(`there is no runner "${name}".${suggestion(name, runnerNames)}`)
+}

@@ -1,0 +1,162 @@
+/**
+ * What every runner is: it takes a built pipeline and makes it happen. Runners differ in what they can do and what they
+ * guarantee, never in what a pipeline means; what one cannot do it refuses by name before anything runs.
+ */
+import type { Env } from '../sdk/env.js'
+import { MillraceError } from '../sdk/errors.js'
+import type { BuiltPipeline } from '../sdk/graph/model.js'
+import type { DistributionResult } from '../sdk/metrics.js'
+import type { PaneInfo } from '../sdk/windowing/pane-info.js'
+import type { BoundedWindow } from '../sdk/windowing/window.js'
+
+/** Something a pipeline may need of a runner. */
+export type Feature =
+  | 'groupByKey'
+  | 'combine'
+  | 'flatten'
+  | 'reshuffle'
+  | 'sideInputs'
+  | 'state.value'
+  | 'timers.eventTime'
+  | 'onWindowExpiration'
+  | 'windows.merging'
+  | 'lateness'
+  | 'splittable.bounded'
+  | 'splittable.unbounded'
+  | 'testStream'
+  | 'deadLetters'
+  | 'workers'
+  | 'spilling'
+  | 'guarantee.atLeastOnce'
+  | 'guarantee.exactlyOnce'
+
+/** Thrown before a run when a pipeline, or an option, needs what the runner does not have. */
+export class UnsupportedFeature extends MillraceError {
+  readonly millraceError = 'UnsupportedFeature' as const
+  override readonly name = 'UnsupportedFeature'
+  readonly feature: string
+
+  constructor(feature: string, message: string, step?: string) {
+    super(message, step)
+    this.feature = feature
+  }
+}
+
+/** What a run promises about each element when something fails. */
+export type Guarantee = 'exactly-once' | 'at-least-once' | 'at-most-once' | 'gap'
+
+/** Options that every runner understands. */
+export interface RunnerOptions {
+  /** Elements are round-tripped through their coders, inputs watched for changes, bundles cut and ordered by a seed. */
+  readonly strict?: boolean
+  /** Seed of strict mode. Default: a random one, printed when the run fails. */
+  readonly seed?: number
+  /** Elements per bundle of a source. */
+  readonly bundleSize?: number
+  /** Stops the run as {@link RunningPipeline.cancel} does. */
+  readonly signal?: AbortSignal
+  /** What is promised when something fails. Default: the runner's. */
+  readonly guarantee?: Guarantee
+  /** Number of workers besides this thread. Default 0. */
+  readonly workers?: number
+  /** Milliseconds that one asynchronous call of user code may take before the run fails. Default: no limit. */
+  readonly callTimeoutMillis?: number
+  /** Refuses collections without a codec where they are grouped or kept. */
+  readonly requireCodecs?: boolean
+  /** How stages are compiled. */
+  readonly stageCompiler?: 'auto' | 'generated' | 'closures'
+  /** The world the run lives in. Default: the real one. */
+  readonly env?: Env
+}
+
+/** How a run ended. A failure is a rejected promise instead. */
+export type EndState = 'DONE' | 'DRAINED' | 'CANCELLED'
+
+/** An element with what the model knows of it. */
+export interface WindowedElement<T = unknown> {
+  readonly value: T
+  readonly timestamp: number
+  readonly window: BoundedWindow
+  readonly pane: PaneInfo
+}
+
+/** A metric declared by a DoFn. */
+export interface MetricReading {
+  readonly step: string
+  readonly name: string
+  readonly kind: 'counter' | 'distribution' | 'gauge'
+  readonly value: number | bigint | DistributionResult | undefined
+}
+
+/** A counter that the engine keeps, such as `droppedDueToLateness`. */
+export interface SystemReading {
+  readonly step: string
+  readonly name: string
+  readonly value: number
+}
+
+/** Metrics of a run. */
+export interface MetricsResult {
+  /** What DoFns declared. */
+  readonly user: readonly MetricReading[]
+  /** What the engine counted, where it is not zero. */
+  readonly system: readonly SystemReading[]
+  /** Elements per step and output. */
+  readonly elements: ReadonlyMap<string, number>
+  /** The value of one declared metric; `undefined` when the step declares no such metric. */
+  get(step: string, name: string): MetricReading['value']
+  /** The sum of an engine counter over all steps, or of one. */
+  counter(name: string, step?: string): number
+}
+
+/** What a finished run gives back. */
+export interface PipelineResult {
+  readonly state: EndState
+  readonly metrics: MetricsResult
+  /** Elements of `.collect(name)`, in no particular order. @throws {PipelineError} when there is no such step. */
+  collect<T = unknown>(name: string): readonly T[]
+  /** The same, with timestamp, window and pane. */
+  collectWindowed<T = unknown>(name: string): readonly WindowedElement<T>[]
+}
+
+/** A step while it runs. */
+export interface StepProgress {
+  readonly step: string
+  readonly elementsIn: number
+  readonly elementsOut: number
+  readonly watermark: number
+}
+
+/** A call of user code that has been under way for a while. */
+export interface StuckCallReport {
+  readonly step: string
+  readonly element: string
+  readonly millis: number
+}
+
+/** A run under way, as seen from outside. */
+export interface Progress {
+  readonly steps: readonly StepProgress[]
+  readonly elements: number
+  /** The oldest asynchronous call that has not ended. */
+  readonly oldestCall: StuckCallReport | undefined
+}
+
+/** A pipeline that has been started. */
+export interface RunningPipeline {
+  /** Resolves when the run has ended; rejects when it failed. */
+  readonly result: Promise<PipelineResult>
+  /** Stops reading; what has been read is finished: windows close, timers fire. */
+  drain(): void
+  /** Stops at once. */
+  cancel(): void
+  progress(): Progress
+}
+
+/** Makes pipelines happen. */
+export interface Runner {
+  readonly name: string
+  readonly features: ReadonlySet<Feature>
+  /** Starts a pipeline. @throws {UnsupportedFeature} before anything runs. */
+  start(pipeline: BuiltPipeline, options?: RunnerOptions): RunningPipeline
+}

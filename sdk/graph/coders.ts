@@ -1,0 +1,56 @@
+/**
+ * Coders of a graph: from the node of a coder to the object that encodes.
+ */
+import {
+  bytesCoder,
+  codecCoder,
+  type CodecLike,
+  type Coder,
+  dynamicCoder,
+  iterableCoder,
+  kvCoder,
+  stringUtf8Coder,
+} from '../coders/index.js'
+import { type Codec, codecName, decodeWith, isIoTs, isTypeOnly } from '../codec.js'
+import { PipelineError } from '../errors.js'
+import type { BuiltPipeline } from './model.js'
+import * as urns from './urns.js'
+
+/** The coder behind an id of a graph. */
+export function coderOf(built: BuiltPipeline, coderId: string): Coder<unknown> {
+  const node = built.graph.components.coders.get(coderId)
+  if (node === undefined) throw new PipelineError(`the graph has no coder "${coderId}"`)
+  const part = (i: number): Coder<unknown> => coderOf(built, node.componentCoderIds[i] as string)
+  switch (node.urn) {
+    case urns.DYNAMIC_CODER:
+      return dynamicCoder
+    case urns.CODEC_CODER:
+      return coderOfCodec(built.functions.resolve(node.reference as never) as Codec)
+    case urns.KV_CODER:
+      return kvCoder(part(0), part(1)) as Coder<unknown>
+    case urns.ITERABLE_CODER:
+      return iterableCoder(part(0)) as Coder<unknown>
+    case urns.BYTES_CODER:
+      return bytesCoder as Coder<unknown>
+    case urns.STRING_CODER:
+      return stringUtf8Coder as Coder<unknown>
+    default:
+      throw new PipelineError(`the graph has a coder of unknown kind ${node.urn}`)
+  }
+}
+
+/** The coder that a codec makes: io-ts codecs encode by themselves, other schemas only check. */
+export function coderOfCodec(codec: Codec): Coder<unknown> {
+  if (isTypeOnly(codec)) return dynamicCoder
+  if (isIoTs(codec)) return codecCoder(codec as unknown as CodecLike<unknown>, codecName(codec))
+  const checking: CodecLike<unknown> = {
+    name: codecName(codec),
+    is: () => true,
+    encode: (value: unknown) => value,
+    decode: (value: unknown) => {
+      const decoded = decodeWith(codec, value)
+      return decoded instanceof Promise ? { _tag: 'Right', right: value } : { _tag: 'Right', right: decoded }
+    },
+  }
+  return codecCoder(checking, codecName(codec))
+}
