@@ -12,9 +12,14 @@ const { exports, imports } = JSON.parse(readFileSync(here('./package.json'), 'ut
 }
 
 const alias = [
-  ...Object.entries(imports).map(([name, target]) => ({ find: new RegExp(`^${name}$`), replacement: source(target.default) })),
+  ...Object.entries(imports).map(([name, target]) => ({
+    find: new RegExp(`^${name}$`),
+    replacement: source(target.default),
+  })),
   ...Object.entries(exports).flatMap(([name, target]) =>
-    typeof target === 'string' ? [] : [{ find: new RegExp(`^millrace${name.slice(1)}$`), replacement: source(target.default) }],
+    typeof target === 'string'
+      ? []
+      : [{ find: new RegExp(`^millrace${name.slice(1)}$`), replacement: source(target.default) }],
   ),
 ]
 

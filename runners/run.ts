@@ -8,7 +8,13 @@ import type { BuiltPipeline } from '../sdk/graph/model.js'
 import { Pipeline } from '../sdk/pipeline.js'
 import { verifyAssertions } from './core/assertions.js'
 import { directRunner } from './direct/direct-runner.js'
-import { type PipelineResult, type Runner, type RunnerOptions, type RunningPipeline, UnsupportedFeature } from './runner.js'
+import {
+  type PipelineResult,
+  type Runner,
+  type RunnerOptions,
+  type RunningPipeline,
+  UnsupportedFeature,
+} from './runner.js'
 
 /** Names of runners. Only `direct` is part of this version; the others refuse by name. */
 export type RunnerName = 'direct' | 'micro-batch' | 'flink' | 'prism'
@@ -37,7 +43,10 @@ export type Runnable<Options = unknown> = Pipeline | PipelineDefinition<Options>
  * result.collect('loud') // ['TO', 'BE']
  * ```
  */
-export async function run<Options>(pipeline: Runnable<Options>, options: RunOptions<Options> = {}): Promise<PipelineResult> {
+export async function run<Options>(
+  pipeline: Runnable<Options>,
+  options: RunOptions<Options> = {},
+): Promise<PipelineResult> {
   return start(pipeline, options).result
 }
 
@@ -63,7 +72,7 @@ export function start<Options>(pipeline: Runnable<Options>, options: RunOptions<
   }
   const { runner: chosen = 'direct', options: pipelineOptions, ...runnerOptions } = options
   const runner = typeof chosen === 'string' ? runnerNamed(chosen) : chosen
-  const built = buildOf(pipeline as Runnable, pipelineOptions)
+  const built = buildOf(pipeline, pipelineOptions)
   const running = runner.start(built, { ...runnerOptions, env: runnerOptions.env ?? platformEnv() })
   return { ...running, result: running.result.then((result) => verifyAssertions(built, result)) }
 }
@@ -72,7 +81,9 @@ export function start<Options>(pipeline: Runnable<Options>, options: RunOptions<
 export function buildOf(pipeline: Runnable, options?: unknown): BuiltPipeline {
   if (isPipelineDefinition(pipeline)) return pipeline.build(options)
   if (options !== undefined && Object.keys(options as object).length > 0) {
-    throw new PipelineError('this pipeline takes no options; only one made by definePipeline with an options codec does.')
+    throw new PipelineError(
+      'this pipeline takes no options; only one made by definePipeline with an options codec does.',
+    )
   }
   if (pipeline instanceof Pipeline) return pipeline.build()
   if (typeof pipeline === 'function') {
@@ -80,7 +91,9 @@ export function buildOf(pipeline: Runnable, options?: unknown): BuiltPipeline {
     pipeline(p)
     return p.build()
   }
-  throw new PipelineError('run needs a pipeline: one from pipeline(), a function (p) => …, or what definePipeline made.')
+  throw new PipelineError(
+    'run needs a pipeline: one from pipeline(), a function (p) => …, or what definePipeline made.',
+  )
 }
 
 const runnerNames: readonly RunnerName[] = ['direct', 'micro-batch', 'flink', 'prism']
@@ -88,7 +101,10 @@ const runnerNames: readonly RunnerName[] = ['direct', 'micro-batch', 'flink', 'p
 function runnerNamed(name: string): Runner {
   if (name === 'direct') return directRunner()
   if ((runnerNames as readonly string[]).includes(name)) {
-    throw new UnsupportedFeature(`runner.${name}`, `the ${name} runner is not part of this version. Use runner: 'direct'.`)
+    throw new UnsupportedFeature(
+      `runner.${name}`,
+      `the ${name} runner is not part of this version. Use runner: 'direct'.`,
+    )
   }
   throw new PipelineError(`there is no runner "${name}".${suggestion(name, runnerNames)}`)
 }

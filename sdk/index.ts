@@ -94,7 +94,31 @@ export type {
   SemigroupCombine,
 } from './transforms/combine.js'
 export type { CreateOptions } from './transforms/create.js'
-export type * from './transforms/do-fn.js'
+export type {
+  AnyDoFn,
+  DoFnFunctions,
+  DoFnShape,
+  Emit,
+  EmitInWindow,
+  EmitInWindowOf,
+  EmitOf,
+  ExpirationContext,
+  FinishContext,
+  KeyOf,
+  MetricSpecs,
+  OutputSpecs,
+  ProcessContext,
+  RetryOptions,
+  SetupContext,
+  SideInputs,
+  SideValues,
+  StateSpecs,
+  StepContext,
+  StepOptions,
+  TimerContext,
+  TimerHandlers,
+  TimerSpecs,
+} from './transforms/do-fn.js'
 export type { MapOptions, TimestampOptions } from './transforms/element-wise.js'
 export type { DeadLetter, ErrorHandler } from './transforms/errors.js'
 export { empty, flatten } from './transforms/flatten.js'

@@ -9,11 +9,7 @@ export class InvariantViolation extends Error {
 }
 
 /** Throws unless `holds`; `facts` are printed with the rule. */
-export function invariant(
-  holds: boolean,
-  rule: string,
-  facts?: Readonly<Record<string, unknown>>,
-): asserts holds {
+export function invariant(holds: boolean, rule: string, facts?: Readonly<Record<string, unknown>>): asserts holds {
   if (holds) return
   const detail =
     facts === undefined

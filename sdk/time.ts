@@ -7,6 +7,7 @@
  */
 import * as EffectDuration from 'effect/Duration'
 import { PipelineError } from './errors.js'
+import { preview } from './preview.js'
 
 /** The smallest timestamp: where elements of a source that knows no event time stand. −(2^53 − 1) ms. */
 export const TIMESTAMP_MIN: number = -Number.MAX_SAFE_INTEGER
@@ -39,11 +40,11 @@ export function durationMillis(duration: Duration, what = 'duration'): number {
     millis = typeof duration === 'number' ? duration : EffectDuration.toMillis(EffectDuration.fromInputUnsafe(duration))
   } catch {
     throw new PipelineError(
-      `${what} "${String(duration)}" is not a duration. Write it as '10 seconds', '1 hour' or milliseconds.`,
+      `${what} ${preview(duration)} is not a duration. Write it as '10 seconds', '1 hour' or milliseconds.`,
     )
   }
   if (!Number.isFinite(millis) || millis < 0) {
-    throw new PipelineError(`${what} must be a finite, non-negative duration, but is ${String(duration)}.`)
+    throw new PipelineError(`${what} must be a finite, non-negative duration, but is ${preview(duration)}.`)
   }
   return Math.floor(clampTimestamp(millis))
 }

@@ -19,7 +19,9 @@ export function verifyAssertions(built: BuiltPipeline, result: PipelineResult): 
     const [verdict] = verdicts
     const where = node.source === undefined ? '' : `\n  at ${node.source.text}`
     if (verdicts.length !== 1 || verdict === undefined) {
-      failures.push(`assertion "${name}" gave ${verdicts.length} verdicts instead of one: it did not run as it should.${where}`)
+      failures.push(
+        `assertion "${name}" gave ${verdicts.length} verdicts instead of one: it did not run as it should.${where}`,
+      )
     } else if (!verdict.holds) {
       failures.push(`assertion "${name}" failed: ${verdict.message}${where}`)
     }

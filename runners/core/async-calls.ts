@@ -81,7 +81,12 @@ export class AsyncCalls {
   }
 
   /** Queues a promise. */
-  defer(element: unknown, promise: PromiseLike<unknown>, onValue: (value: unknown) => void, onError: (error: unknown) => void): void {
+  defer(
+    element: unknown,
+    promise: PromiseLike<unknown>,
+    onValue: (value: unknown) => void,
+    onError: (error: unknown) => void,
+  ): void {
     const slot: Slot = { element, startedAt: this.#host.monotonic(), deliver: undefined }
     this.#slots.push(slot)
     this.#inFlight++

@@ -100,8 +100,7 @@ export class BundleProcessor {
   async begin(): Promise<void> {
     this.#compiled.begin()
     for (const doFn of this.#compiled.doFns) {
-      const started = doFn.startBundle()
-      if (started !== undefined) await started
+      await (doFn.startBundle() as Promise<void> | undefined)
     }
   }
 
@@ -111,15 +110,41 @@ export class BundleProcessor {
     await this.#inChunks(values.length, (from, to) => this.#compiled.run(values, timestamps, windows, panes, from, to))
   }
 
-  /** Processes elements that share windows and pane. */
+  /** Reads and processes positions `[from, to)` of a source that knows its elements by position. */
+  async processIndexed(
+    element: unknown,
+    timestamp: number,
+    windows: Windows,
+    pane: PaneInfo,
+    from: number,
+    to: number,
+  ): Promise<void> {
+    await this.#inChunks(
+      to - from,
+      (a, b) => this.#compiled.runIndexed(element, timestamp, windows, pane, from + a, from + b) - from,
+    )
+  }
+
+  /** Processes elements that share timestamp, windows and pane. */
   async processUniform(
+    values: readonly unknown[],
+    timestamp: number,
+    count: number,
+    windows: Windows,
+    pane: PaneInfo,
+  ): Promise<void> {
+    await this.#inChunks(count, (from, to) => this.#compiled.runUniform(values, timestamp, windows, pane, from, to))
+  }
+
+  /** Processes elements that share windows and pane. */
+  async processStamped(
     values: readonly unknown[],
     timestamps: ArrayLike<number>,
     count: number,
     windows: Windows,
     pane: PaneInfo,
   ): Promise<void> {
-    await this.#inChunks(count, (from, to) => this.#compiled.runUniform(values, timestamps, windows, pane, from, to))
+    await this.#inChunks(count, (from, to) => this.#compiled.runStamped(values, timestamps, windows, pane, from, to))
   }
 
   /** Ends the bundle: waits for every call, lets DoFns finish, upstream ones first. */
@@ -127,8 +152,7 @@ export class BundleProcessor {
     await this.settle()
     for (const precombine of this.#compiled.precombines) precombine.flush()
     for (const doFn of this.#compiled.doFns) {
-      const finished = doFn.finishBundle()
-      if (finished !== undefined) await finished
+      await (doFn.finishBundle() as Promise<void> | undefined)
       await this.settle()
     }
     for (const doFn of this.#compiled.doFns) doFn.closeBundle()
@@ -151,6 +175,7 @@ export class BundleProcessor {
   /** Disposes of what `setup` made, in reverse order; reports the first failure when all is done. */
   async teardown(): Promise<void> {
     let failure: unknown
+    this.#compiled.release()
     for (const doFn of this.#ready.splice(0).reverse()) {
       try {
         await doFn.teardown()
@@ -164,7 +189,7 @@ export class BundleProcessor {
   async #inChunks(count: number, run: (from: number, to: number) => number): Promise<void> {
     const { runtime } = this
     let now = this.#slice.now()
-    for (let at = 0; at < count; ) {
+    for (let at = 0; at < count;) {
       const to = Math.min(at + this.#chunk.size, count)
       const reached = run(at, to)
       const after = this.#slice.now()

@@ -10,7 +10,15 @@ import type { Env } from '../../sdk/env.js'
 import { UserCodeError } from '../../sdk/errors.js'
 import { invariant } from '../../sdk/invariant.js'
 import type { KV } from '../../sdk/kv.js'
-import { addMillis, durationMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp, type Duration } from '../../sdk/time.js'
+import {
+  addMillis,
+  durationMillis,
+  formatTimestamp,
+  type Instant,
+  TIMESTAMP_MIN,
+  toTimestamp,
+  type Duration,
+} from '../../sdk/time.js'
 import type { AnyDoFn, StepFunction } from '../../sdk/transforms/do-fn.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
@@ -96,7 +104,10 @@ export class DoFnRuntime implements ContextHost {
     this.#timerIds = Object.keys(this.#doFn.timers ?? {})
     const { process } = this.#doFn
     this.#guard = services.guard === undefined ? undefined : new InputGuard(services.guard.input)
-    this.process = this.#guard === undefined ? (process as (element: unknown, context: StepContext) => unknown) : this.#guarded(this.#guard)
+    this.process =
+      this.#guard === undefined
+        ? (process as (element: unknown, context: StepContext) => unknown)
+        : this.#guarded(this.#guard)
   }
 
   now(): number {
@@ -109,7 +120,7 @@ export class DoFnRuntime implements ContextHost {
     const { setup } = this.#doFn
     if (setup === undefined) return undefined
     return this.#guardedCall('setup', () =>
-      andThen(setup({ step: this.info.path }), (resource) => {
+      andThen(setup({ step: this.info.path, env: this.#services.env }), (resource) => {
         this.resource = resource
       }),
     )
@@ -288,7 +299,13 @@ export class DoFnRuntime implements ContextHost {
 
   // ---- calls -----------------------------------------------------------------------------------------------------
 
-  #call(record: StateRecord | undefined, value: unknown, timestamp: number, window: BoundedWindow, pane: PaneInfo): void {
+  #call(
+    record: StateRecord | undefined,
+    value: unknown,
+    timestamp: number,
+    window: BoundedWindow,
+    pane: PaneInfo,
+  ): void {
     const context = this.#contextFor(record, timestamp, window, pane)
     if (this.calls.isBusy || this.isBuffered) context.mode = BUFFERING
     let result: unknown
@@ -435,7 +452,13 @@ export class DoFnRuntime implements ContextHost {
   #withEmit(context: StepContext): StepContext {
     const emits = this.#services.outputs.map((push, output) => (value: unknown, at?: Instant): void => {
       if (context.mode !== LIVE) this.emitSlow(context, output, value, at)
-      else push(value, at === undefined ? context.timestamp : this.outputTimestamp(context, at), context.window, context.pane)
+      else
+        push(
+          value,
+          at === undefined ? context.timestamp : this.outputTimestamp(context, at),
+          context.window,
+          context.pane,
+        )
     })
     context.emit = this.emitOf(emits)
     return context
@@ -451,7 +474,8 @@ export class DoFnRuntime implements ContextHost {
   #drain(result: object, context: StepContext): Promise<void> | undefined {
     const { emit } = context
     const give = typeof emit === 'function' ? (emit as (value: unknown) => void) : undefined
-    if (give === undefined) throw new TypeError('a process that yields needs a single output; with outputs, call emit.tag(value)')
+    if (give === undefined)
+      throw new TypeError('a process that yields needs a single output; with outputs, call emit.tag(value)')
     if (isAsyncIterable(result)) {
       context.mode = BUFFERING
       return (async () => {
@@ -502,7 +526,9 @@ export class DoFnRuntime implements ContextHost {
     const emits = this.#services.outputs.map((push) => (value: unknown, at: Instant, window?: BoundedWindow): void => {
       if (!open.current) this.#refuseLate('emit')
       if (at === undefined || window === undefined) {
-        throw new TypeError('emit in finishBundle needs a timestamp and a window: emit(value, timestamp, window). There is no input element to take them from.')
+        throw new TypeError(
+          'emit in finishBundle needs a timestamp and a window: emit(value, timestamp, window). There is no input element to take them from.',
+        )
       }
       push(value, toTimestamp(at), window, NO_FIRING)
     })
@@ -514,7 +540,9 @@ export class DoFnRuntime implements ContextHost {
       step: this.info.path,
       call: what,
       source: this.info.source,
-      cause: new Error(`${what} was used after its call had ended. Await everything inside process, so that the bundle knows of it.`),
+      cause: new Error(
+        `${what} was used after its call had ended. Await everything inside process, so that the bundle knows of it.`,
+      ),
     })
     // The author's floating promise may swallow what is thrown here; the run must not.
     this.#runtime.broken(error)
@@ -539,12 +567,15 @@ export class DoFnRuntime implements ContextHost {
   stateFor(context: StepContext): object {
     const recordOf = (): StateRecord => {
       if (context.mode === CLOSED || context.record === undefined) this.#refuseLate('state')
-      return context.record as StateRecord
+      return context.record
     }
     return Object.fromEntries(
       this.#stateIds.map((id, cell) => {
         const { initial } = (this.#doFn.state ?? {})[id] as { readonly initial: unknown }
-        const guard = this.#services.guard === undefined ? undefined : new InputGuard(this.#services.guard.cells[cell] as Coder<unknown>)
+        const guard =
+          this.#services.guard === undefined
+            ? undefined
+            : new InputGuard(this.#services.guard.cells[cell] as Coder<unknown>)
         const copied = (value: unknown): unknown => (guard === undefined ? value : guard.copyOf(value).copy)
         return [
           id,
@@ -566,8 +597,9 @@ export class DoFnRuntime implements ContextHost {
     invariant(timers !== undefined, 'a step with timers has timer internals')
     const recordOf = (): StateRecord => {
       if (context.mode === CLOSED || context.record === undefined) this.#refuseLate('timer')
-      if (!context.canSetTimers) throw new Error('a timer cannot be set in onWindowExpiration: the window has no time left')
-      return context.record as StateRecord
+      if (!context.canSetTimers)
+        throw new Error('a timer cannot be set in onWindowExpiration: the window has no time left')
+      return context.record
     }
     const put = (timer: number, setting: TimerSetting | undefined): void => {
       const record = recordOf()
@@ -609,7 +641,9 @@ export class DoFnRuntime implements ContextHost {
     }
     const outputTimestamp = output === undefined ? fireTimestamp : toTimestamp(output)
     if (outputTimestamp > fireTimestamp) {
-      throw new RangeError(`timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, after its own time ${formatTimestamp(fireTimestamp)}`)
+      throw new RangeError(
+        `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, after its own time ${formatTimestamp(fireTimestamp)}`,
+      )
     }
     if (outputTimestamp < context.timestamp - this.#fn.allowedSkewMillis && output !== undefined) {
       throw new RangeError(
@@ -632,6 +666,7 @@ function isIterator(value: unknown): value is object {
 
 /** The key of a keyed element. */
 export function keyOf(value: unknown): unknown {
-  if (typeof value === 'object' && value !== null && 'key' in value && 'value' in value) return (value as KV<unknown, unknown>).key
+  if (typeof value === 'object' && value !== null && 'key' in value && 'value' in value)
+    return (value as KV<unknown, unknown>).key
   throw new TypeError('the element is not keyed: a keyed step needs { key, value }. Put keyBy(name, fn) before it.')
 }

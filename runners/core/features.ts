@@ -62,5 +62,9 @@ export function checkFeatures(built: BuiltPipeline, runner: string, features: Re
   const [first] = missing
   if (first === undefined) return
   const list = missing.map(([feature, step]) => `${feature} (step "${step}")`).join(', ')
-  throw new UnsupportedFeature(first[0], `the ${runner} runner cannot run pipeline "${built.name}": it does not support ${list}.`, first[1])
+  throw new UnsupportedFeature(
+    first[0],
+    `the ${runner} runner cannot run pipeline "${built.name}": it does not support ${list}.`,
+    first[1],
+  )
 }

@@ -54,15 +54,13 @@ class Fusion {
     for (const [, node] of leaves) this.#place(node)
     return {
       built: this.#built,
-      stages: this.#stages.map(
-        (stage): Stage => ({
-          id: stage.id,
-          name: stage.name,
-          root: stage.root,
-          operators: stage.operators,
-          crossing: stage.made.filter((output) => output.crossesStages),
-        }),
-      ),
+      stages: this.#stages.map((stage): Stage => ({
+        id: stage.id,
+        name: stage.name,
+        root: stage.root,
+        operators: stage.operators,
+        crossing: stage.made.filter((output) => output.crossesStages),
+      })),
       producer: new Map([...this.#producer].map(([id, stage]) => [id, stage.id])),
       outputs: this.#outputs,
       steps: this.#steps,
@@ -73,14 +71,24 @@ class Fusion {
   #place(node: TransformNode): void {
     const { spec } = node
     if (spec === undefined) return
-    const info: StepInfo = { index: this.#steps.length, id: node.uniqueName, path: authorPath(node.uniqueName), source: node.source }
+    const info: StepInfo = {
+      index: this.#steps.length,
+      id: node.uniqueName,
+      path: authorPath(node.uniqueName),
+      source: node.source,
+    }
     this.#steps.push(info)
     switch (spec.urn) {
       case urns.IMPULSE:
         this.#open(info, (stage) => ({ kind: 'impulse', info, output: this.#output(stage, node, 'out') }))
         return
       case urns.TEST_STREAM:
-        this.#open(info, (stage) => ({ kind: 'testStream', info, payload: spec.payload, output: this.#output(stage, node, 'out') }))
+        this.#open(info, (stage) => ({
+          kind: 'testStream',
+          info,
+          payload: spec.payload,
+          output: this.#output(stage, node, 'out'),
+        }))
         return
       case urns.GROUP_BY_KEY:
         this.#placeGrouping(node, info)
@@ -126,7 +134,9 @@ class Fusion {
       case urns.COMBINE_GROUPED:
       case urns.COMBINE_MERGE:
         // Part of the grouping before it, which has reduced the values already.
-        invariant(this.#outputs.has(node.outputs.get('out') ?? ''), 'a combine follows its grouping', { step: info.path })
+        invariant(this.#outputs.has(node.outputs.get('out') ?? ''), 'a combine follows its grouping', {
+          step: info.path,
+        })
         return
       case urns.COLLECT:
         this.#fuseInto(node, () => ({ kind: 'collect', info, name: spec.payload.name }))
@@ -145,7 +155,8 @@ class Fusion {
     const combineStep = this.#onlyCombineOf(grouped)
     this.#open(info, (stage) => {
       const [keyCoderId, valueCoderId] = this.#keyedCoders(input)
-      const payload = combineStep?.spec !== undefined && 'payload' in combineStep.spec ? combineStep.spec.payload : undefined
+      const payload =
+        combineStep?.spec !== undefined && 'payload' in combineStep.spec ? combineStep.spec.payload : undefined
       return {
         kind: 'grouping',
         info,
@@ -153,7 +164,10 @@ class Fusion {
         strategy: this.#strategy(input),
         keyCoderId,
         valueCoderId,
-        combine: payload !== undefined && 'combineFn' in payload ? this.#resolve<AnyCombine>(payload.combineFn.payload) : undefined,
+        combine:
+          payload !== undefined && 'combineFn' in payload
+            ? this.#resolve<AnyCombine>(payload.combineFn.payload)
+            : undefined,
         mergesAccumulators: combineStep?.spec?.urn === urns.COMBINE_MERGE,
         output: this.#output(stage, combineStep ?? node, 'out'),
       }
@@ -163,7 +177,8 @@ class Fusion {
   /** The combine that alone reads a grouping: the grouping then reduces as it collects. */
   #onlyCombineOf(collectionId: string): TransformNode | undefined {
     const consumers = this.#consumersOf.get(collectionId) ?? []
-    const node = consumers.length === 1 ? this.#built.graph.components.transforms.get(consumers[0] as string) : undefined
+    const node =
+      consumers.length === 1 ? this.#built.graph.components.transforms.get(consumers[0] as string) : undefined
     const urn = node?.spec?.urn
     return urn === urns.COMBINE_GROUPED || urn === urns.COMBINE_MERGE ? node : undefined
   }
@@ -236,7 +251,12 @@ class Fusion {
       for (const input of inputs) this.#outputs.get(input)?.consumers.push(operator)
       return
     }
-    this.#open(info, (stage) => ({ kind: 'edge', info, inputs: this.#crossing(inputs), output: this.#output(stage, node, 'out') }))
+    this.#open(info, (stage) => ({
+      kind: 'edge',
+      info,
+      inputs: this.#crossing(inputs),
+      output: this.#output(stage, node, 'out'),
+    }))
   }
 
   #fuseInto(node: TransformNode, operator: (stage: OpenStage) => Operator): void {
@@ -249,7 +269,13 @@ class Fusion {
   }
 
   #open(info: StepInfo, root: (stage: OpenStage) => StageRoot): void {
-    const stage: OpenStage = { id: this.#stages.length, name: info.path, root: undefined as never, operators: [], made: [] }
+    const stage: OpenStage = {
+      id: this.#stages.length,
+      name: info.path,
+      root: undefined as never,
+      operators: [],
+      made: [],
+    }
     stage.root = root(stage)
     this.#stages.push(stage)
   }

@@ -10,7 +10,7 @@ import { canonicalKey, type Coder, dynamicCoder, normalizeKey } from '../../sdk/
 /** Values by key. */
 export class KeyMap<V> {
   /** Entries whose key is its own identity; a hot path may look here first for a primitive. */
-  readonly primitives = new Map<unknown, V>()
+  readonly primitives: Map<unknown, V> = new Map()
   readonly #encoded = new Map<string, V>()
   readonly #coder: Coder<unknown>
 

@@ -87,8 +87,7 @@ export class KeyedState implements TimerInternals {
   async #expire(doFn: DoFnRuntime, window: BoundedWindow): Promise<void> {
     if (this.#holdsForExpiration) {
       for (const record of this.state.recordsOf(window)) {
-        const call = doFn.expire(record)
-        if (call !== undefined) await call
+        await (doFn.expire(record) as Promise<void> | undefined)
       }
       this.#holds.remove(window.maxTimestamp)
     }

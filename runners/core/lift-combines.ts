@@ -28,7 +28,12 @@ interface Target {
   readonly coders: Map<string, CoderNode>
 }
 
-function lift(path: string, node: TransformNode, target: Target, strategies: BuiltPipeline['graph']['components']['windowingStrategies']): void {
+function lift(
+  path: string,
+  node: TransformNode,
+  target: Target,
+  strategies: BuiltPipeline['graph']['components']['windowingStrategies'],
+): void {
   const [groupId, combineId] = node.subtransforms
   const group = target.transforms.get(groupId ?? '')
   const combine = target.transforms.get(combineId ?? '')
@@ -45,7 +50,13 @@ function lift(path: string, node: TransformNode, target: Target, strategies: Bui
   const grouped = target.collections.get(group.outputs.get('out') as string) as CollectionNode
   const merged = `${path}/$merge`
   const precombined = `${path}/$precombine`
-  const add = (id: string, spec: TransformNode['spec'], from: string, coderId: string, like: CollectionNode): string => {
+  const add = (
+    id: string,
+    spec: TransformNode['spec'],
+    from: string,
+    coderId: string,
+    like: CollectionNode,
+  ): string => {
     const collectionId = `${id}.out`
     target.collections.set(collectionId, { ...like, uniqueName: collectionId, coderId })
     target.transforms.set(id, {
@@ -61,7 +72,9 @@ function lift(path: string, node: TransformNode, target: Target, strategies: Bui
   const before = add(precombined, { urn: urns.COMBINE_PRE, payload }, inputId, accumulatorCoder, input)
   target.transforms.set(group.uniqueName, { ...group, inputs: new Map([['in', before]]) })
   const groupedId = group.outputs.get('out') as string
-  const listCoder = composite(target, `iterable ${payload.accumulatorCoderId}`, urns.ITERABLE_CODER, [payload.accumulatorCoderId])
+  const listCoder = composite(target, `iterable ${payload.accumulatorCoderId}`, urns.ITERABLE_CODER, [
+    payload.accumulatorCoderId,
+  ])
   target.collections.set(groupedId, { ...grouped, coderId: kvCoder(target, keyCoderId ?? input.coderId, listCoder) })
   const after = add(merged, { urn: urns.COMBINE_MERGE, payload }, groupedId, accumulatorCoder, grouped)
   const extract = `${path}/$extract`
@@ -82,6 +95,7 @@ function kvCoder(target: Target, keyCoderId: string, valueCoderId: string): stri
 }
 
 function composite(target: Target, id: string, urn: string, componentCoderIds: readonly string[]): string {
-  if (!target.coders.has(id)) target.coders.set(id, { urn, componentCoderIds, reference: undefined, codecName: undefined })
+  if (!target.coders.has(id))
+    target.coders.set(id, { urn, componentCoderIds, reference: undefined, codecName: undefined })
   return id
 }

@@ -7,7 +7,8 @@
 import type { Counter, Distribution, DistributionResult, Gauge, MetricKind, MetricSpec } from '../../sdk/metrics.js'
 
 /** Names of counters that the engine keeps itself. */
-export type SystemCounter = 'droppedDueToLateness' | 'droppedDueToClosedWindow' | 'droppedWithoutWindow' | 'deadLetters' | 'retries'
+export type SystemCounter =
+  'droppedDueToLateness' | 'droppedDueToClosedWindow' | 'droppedWithoutWindow' | 'deadLetters' | 'retries'
 
 /** A metric's value in a result. Counters are numbers while exact, bigints beyond 2^53. */
 export type MetricValue = number | bigint | DistributionResult | undefined
@@ -40,7 +41,8 @@ class CounterCell implements Cell, Counter {
   }
 
   inc(by = 1): void {
-    if (!Number.isSafeInteger(by)) throw new RangeError(`counter "${this.name}" counts whole numbers, not ${String(by)}`)
+    if (!Number.isSafeInteger(by))
+      throw new RangeError(`counter "${this.name}" counts whole numbers, not ${String(by)}`)
     const next = this.#small + by
     if (Number.isSafeInteger(next)) {
       this.#small = next
@@ -76,7 +78,8 @@ class DistributionCell implements Cell, Distribution {
   }
 
   update(value: number): void {
-    if (!Number.isFinite(value)) throw new RangeError(`distribution "${this.name}" takes finite numbers, not ${String(value)}`)
+    if (!Number.isFinite(value))
+      throw new RangeError(`distribution "${this.name}" takes finite numbers, not ${String(value)}`)
     this.#count++
     this.#sum += value
     if (value < this.#min) this.#min = value
@@ -107,7 +110,8 @@ class GaugeCell implements Cell, Gauge {
   }
 
   set(value: number): void {
-    if (typeof value !== 'number' || Number.isNaN(value)) throw new RangeError(`gauge "${this.name}" takes numbers, not ${String(value)}`)
+    if (typeof value !== 'number' || Number.isNaN(value))
+      throw new RangeError(`gauge "${this.name}" takes numbers, not ${String(value)}`)
     this.#value = value
   }
 
@@ -138,7 +142,7 @@ export class Metrics {
   /** Counts an event of the engine. */
   count(step: string, counter: SystemCounter, by = 1): void {
     let counters = this.#system.get(step)
-    if (counters === undefined) this.#system.set(step, (counters = new Map()))
+    if (counters === undefined) this.#system.set(step, (counters = new Map<SystemCounter, number>()))
     counters.set(counter, (counters.get(counter) ?? 0) + by)
   }
 
@@ -152,19 +156,31 @@ export class Metrics {
 
   /** Every counter of the engine that is not zero. */
   systemCounters(): readonly { readonly step: string; readonly name: SystemCounter; readonly value: number }[] {
-    return [...this.#system].flatMap(([step, counters]) => [...counters].map(([name, value]) => ({ step, name, value })))
+    return [...this.#system].flatMap(([step, counters]) =>
+      [...counters].map(([name, value]) => ({ step, name, value })),
+    )
   }
 
   /** What DoFns have declared, with values. */
   results(): readonly MetricResult[] {
-    return [...this.#cells.values()].map((cell) => ({ step: cell.step, name: cell.name, kind: cell.kind, value: cell.read() }))
+    return [...this.#cells.values()].map((cell) => ({
+      step: cell.step,
+      name: cell.name,
+      kind: cell.kind,
+      value: cell.read(),
+    }))
   }
 
   #cell(step: string, name: string, kind: MetricKind): Cell {
     const key = JSON.stringify([step, name])
     const existing = this.#cells.get(key)
     if (existing !== undefined) return existing
-    const cell = kind === 'counter' ? new CounterCell(step, name) : kind === 'distribution' ? new DistributionCell(step, name) : new GaugeCell(step, name)
+    const cell =
+      kind === 'counter'
+        ? new CounterCell(step, name)
+        : kind === 'distribution'
+          ? new DistributionCell(step, name)
+          : new GaugeCell(step, name)
     this.#cells.set(key, cell)
     return cell
   }

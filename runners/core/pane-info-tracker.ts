@@ -14,21 +14,33 @@ export interface Watermarks {
 }
 
 /** The only pane of most windows: first, on time and last. */
-export const ON_TIME_ONLY: PaneInfo = Object.freeze({ isFirst: true, isLast: true, timing: 'onTime', index: 0, nonSpeculativeIndex: 0 })
+export const ON_TIME_ONLY: PaneInfo = Object.freeze({
+  isFirst: true,
+  isLast: true,
+  timing: 'onTime',
+  index: 0,
+  nonSpeculativeIndex: 0,
+})
 
 /** The first, on-time pane of a window that late data may still change. */
 const ON_TIME_FIRST: PaneInfo = Object.freeze({ ...ON_TIME_ONLY, isLast: false })
 
 /** The pane after `previous`. */
-export function nextPane(previous: PaneInfo | undefined, maxTimestamp: number, isLast: boolean, { input, output }: Watermarks): PaneInfo {
+export function nextPane(
+  previous: PaneInfo | undefined,
+  maxTimestamp: number,
+  isLast: boolean,
+  { input, output }: Watermarks,
+): PaneInfo {
   const onlyEarlySoFar = previous === undefined || previous.timing === 'early'
-  const timing: PaneTiming = output > maxTimestamp || !onlyEarlySoFar ? 'late' : input <= maxTimestamp ? 'early' : 'onTime'
+  const timing: PaneTiming =
+    output > maxTimestamp || !onlyEarlySoFar ? 'late' : input <= maxTimestamp ? 'early' : 'onTime'
   if (previous === undefined && timing === 'onTime') return isLast ? ON_TIME_ONLY : ON_TIME_FIRST
   return {
     isFirst: previous === undefined,
     isLast,
     timing,
     index: previous === undefined ? 0 : previous.index + 1,
-    nonSpeculativeIndex: timing === 'early' ? -1 : onlyEarlySoFar ? 0 : (previous as PaneInfo).nonSpeculativeIndex + 1,
+    nonSpeculativeIndex: timing === 'early' ? -1 : onlyEarlySoFar ? 0 : previous.nonSpeculativeIndex + 1,
   }
 }

@@ -41,7 +41,13 @@ export class PrecombineRuntime {
   readonly #tables = new WindowMap<Table>()
   #cells = 0
 
-  constructor(operator: PrecombineOperator, reduce: ReduceFn, keyCoder: Coder<unknown>, runtime: StageRuntime, output: Push) {
+  constructor(
+    operator: PrecombineOperator,
+    reduce: ReduceFn,
+    keyCoder: Coder<unknown>,
+    runtime: StageRuntime,
+    output: Push,
+  ) {
     this.#operator = operator
     this.#reduce = reduce
     this.#keyCoder = keyCoder
@@ -54,7 +60,9 @@ export class PrecombineRuntime {
     try {
       const key = keyOf(value)
       const { value: input } = value as { readonly value: unknown }
-      for (const window of Array.isArray(windows) ? (windows as readonly BoundedWindow[]) : [windows as BoundedWindow]) {
+      for (const window of Array.isArray(windows)
+        ? (windows as readonly BoundedWindow[])
+        : [windows as BoundedWindow]) {
         this.#add(window, key, input, timestamp)
       }
     } catch (error) {

@@ -46,7 +46,10 @@ export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown>
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }
 
-async function* checkedAsync(items: AsyncIterable<unknown>, check: (value: unknown) => unknown): AsyncIterable<unknown> {
+async function* checkedAsync(
+  items: AsyncIterable<unknown>,
+  check: (value: unknown) => unknown,
+): AsyncIterable<unknown> {
   for await (const item of items) yield await check(item)
 }
 

@@ -55,30 +55,42 @@ export interface ReduceTable {
 }
 
 /** Makes cells; one class per grouping lets the engine specialise their fields. */
-type MakeCell = (key: unknown, window: BoundedWindow, accumulator: unknown, trigger: unknown) => ReduceCell
+export type MakeCell = (key: unknown, window: BoundedWindow, accumulator: unknown, trigger: unknown) => ReduceCell
 
-function cellFactory(): MakeCell {
+/**
+ * Makes a cell class; its text also goes into generated code, so it refers to nothing outside itself. `isNumeric` says
+ * that accumulators are numbers: the field then holds them unboxed from the start, instead of first as small integers
+ * and later otherwise.
+ */
+export function cellFactory(isNumeric: boolean): MakeCell {
   class Cell implements ReduceCell {
-    readonly key: unknown
-    window: BoundedWindow
-    accumulator: unknown
-    isPending = true
-    elementHold = Number.NaN
-    expiryHold = Number.NaN
-    pane: PaneInfo | undefined = undefined
-    trigger: unknown
+    // `declare`: a field that was `undefined` before it was a number never holds numbers unboxed.
+    declare readonly key: unknown
+    declare window: BoundedWindow
+    declare accumulator: unknown
+    declare isPending: boolean
+    declare elementHold: number
+    declare expiryHold: number
+    declare pane: PaneInfo | undefined
+    declare trigger: unknown
 
     constructor(key: unknown, window: BoundedWindow, accumulator: unknown, trigger: unknown) {
       this.key = key
       this.window = window
       this.accumulator = accumulator
+      this.isPending = true
+      this.elementHold = Number.NaN
+      this.expiryHold = Number.NaN
+      this.pane = undefined
       this.trigger = trigger
     }
   }
+  if (isNumeric) new Cell(undefined, undefined as never, 0.5, undefined)
   return (key, window, accumulator, trigger) => new Cell(key, window, accumulator, trigger)
 }
 
-type TimerPayload = { readonly kind: 'table'; readonly table: ReduceTable } | { readonly kind: 'cell'; readonly cell: ReduceCell }
+type TimerPayload =
+  { readonly kind: 'table'; readonly table: ReduceTable } | { readonly kind: 'cell'; readonly cell: ReduceCell }
 
 interface KeyWindows {
   readonly key: unknown
@@ -120,7 +132,8 @@ export class ReduceFnRunner {
   readonly #strategy: WindowingStrategy
   readonly #trigger: TriggerStateMachine<unknown>
   readonly #canBeFast: boolean
-  readonly #makeCell = cellFactory()
+  /** Makes cells; generated code brings its own class. */
+  makeCell: MakeCell
   readonly #tables = new WindowMap<ReduceTable>()
   readonly #byKey: KeyMap<KeyWindows>
   readonly #arrived: KeyMap<Arrived>
@@ -137,6 +150,7 @@ export class ReduceFnRunner {
     this.#services = services
     this.#strategy = services.strategy
     this.reduce = services.reduce
+    this.makeCell = cellFactory(this.hasNumericCells)
     this.#keyCoder = services.keyCoder
     this.primitivesAreIds = KeyMap.primitivesAreIds(services.keyCoder)
     this.#byKey = new KeyMap(services.keyCoder)
@@ -144,7 +158,13 @@ export class ReduceFnRunner {
     this.#trigger = triggerStateMachine(services.strategy.trigger)
     this.assignsToOneWindow = services.strategy.windowFn.assignsToOneWindow
     this.merges = services.strategy.mergeStatus === 'needsMerge'
-    this.#canBeFast = !this.merges && this.#trigger.firesOnlyAfterWindow && services.strategy.timestampCombiner === 'endOfWindow'
+    this.#canBeFast =
+      !this.merges && this.#trigger.firesOnlyAfterWindow && services.strategy.timestampCombiner === 'endOfWindow'
+  }
+
+  /** Whether accumulators are numbers. */
+  get hasNumericCells(): boolean {
+    return this.reduce.kind === 'monoid' && typeof this.reduce.create() === 'number'
   }
 
   /** Number of (key, window) pairs with state. */
@@ -210,7 +230,12 @@ export class ReduceFnRunner {
 
   /** A cell for a key that the table has not seen. */
   open(table: ReduceTable, key: unknown): ReduceCell {
-    const cell = this.#makeCell(representative(key, this.#keyCoder), table.window, this.reduce.create(), this.#trigger.newState())
+    const cell = this.makeCell(
+      representative(key, this.#keyCoder),
+      table.window,
+      this.reduce.create(),
+      this.#trigger.newState(),
+    )
     table.cells.set(key, cell)
     this.#keyCount++
     return cell
@@ -274,13 +299,15 @@ export class ReduceFnRunner {
       const window = target.get(windows[i] as BoundedWindow) as BoundedWindow
       let cell = active.get(window)
       if (cell === undefined) {
-        cell = this.#makeCell(ofKey.key, window, this.reduce.create(), this.#trigger.newState())
+        cell = this.makeCell(ofKey.key, window, this.reduce.create(), this.#trigger.newState())
         active.set(window, cell)
         this.#keyCount++
         this.#scheduleCell(cell)
       }
       const merged = cell
-      this.#services.guard('addInput', ofKey.key, window, () => this.#addToCell(merged, values[i], timestamps[i] as number))
+      this.#services.guard('addInput', ofKey.key, window, () =>
+        this.#addToCell(merged, values[i], timestamps[i] as number),
+      )
     }
   }
 
@@ -302,7 +329,7 @@ export class ReduceFnRunner {
       this.#release(part)
       this.#touched.delete(part)
     }
-    const cell = existing ?? this.#makeCell(first.key, merged, accumulator, trigger)
+    const cell = existing ?? this.makeCell(first.key, merged, accumulator, trigger)
     this.#keyCount += 1 - parts.length
     cell.accumulator = accumulator
     cell.trigger = trigger
@@ -322,7 +349,8 @@ export class ReduceFnRunner {
 
   #scheduleCell(cell: ReduceCell): void {
     const { window } = cell
-    const time = window.maxTimestamp >= this.#input ? window.maxTimestamp : expiryOf(window, this.#strategy.allowedLatenessMillis)
+    const time =
+      window.maxTimestamp >= this.#input ? window.maxTimestamp : expiryOf(window, this.#strategy.allowedLatenessMillis)
     this.#timers.add(time, { kind: 'cell', cell })
   }
 
@@ -430,14 +458,21 @@ export class ReduceFnRunner {
     const timestamp = this.#releaseForPane(cell, isLast)
     const { isPending } = cell
     cell.isPending = false
-    if (isPending || (pane.timing === 'onTime' && this.#strategy.onTimeBehavior === 'always') || (isLast && this.#strategy.closingBehavior === 'always')) {
+    if (
+      isPending ||
+      (pane.timing === 'onTime' && this.#strategy.onTimeBehavior === 'always') ||
+      (isLast && this.#strategy.closingBehavior === 'always')
+    ) {
       const keeps = !isLast && this.#strategy.accumulationMode === 'accumulating'
-      const output = this.#services.guard('extractOutput', cell.key, window, () => this.reduce.output(cell.accumulator, keeps))
+      const output = this.#services.guard('extractOutput', cell.key, window, () =>
+        this.reduce.output(cell.accumulator, keeps),
+      )
       cell.pane = pane
       // A semigroup has no value for "nothing".
       if (output !== NOTHING) this.#services.output(kv(cell.key, output), timestamp, window, pane)
     }
-    if (isLast || this.#strategy.accumulationMode === 'discarding') cell.accumulator = isLast ? undefined : this.reduce.create()
+    // After the last pane the cell is garbage; giving its accumulator another type would cost all cells their unboxed numbers.
+    if (!isLast && this.#strategy.accumulationMode === 'discarding') cell.accumulator = this.reduce.create()
   }
 
   // ---- holds -----------------------------------------------------------------------------------------------------
@@ -454,7 +489,11 @@ export class ReduceFnRunner {
       return
     }
     const before = cell.elementHold
-    const after = Number.isNaN(before) ? hold : this.#strategy.timestampCombiner === 'earliest' ? Math.min(before, hold) : Math.max(before, hold)
+    const after = Number.isNaN(before)
+      ? hold
+      : this.#strategy.timestampCombiner === 'earliest'
+        ? Math.min(before, hold)
+        : Math.max(before, hold)
     if (after !== before) this.#hold(cell, after)
   }
 

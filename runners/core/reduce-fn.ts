@@ -45,7 +45,11 @@ const listReduce: ReduceFn = {
 }
 
 /** The ReduceFn of a grouping. `outputCoder` copies outputs that are the accumulator itself. */
-export function reduceFnOf(combine: AnyCombine | undefined, mergesAccumulators: boolean, outputCoder: Coder<unknown>): ReduceFn {
+export function reduceFnOf(
+  combine: AnyCombine | undefined,
+  mergesAccumulators: boolean,
+  outputCoder: Coder<unknown>,
+): ReduceFn {
   if (combine === undefined) return listReduce
   if (mergesAccumulators) return accumulatorReduce(combine)
   switch (combine.kind) {
@@ -108,8 +112,16 @@ function fullReduce(fn: CombineFn<unknown, unknown, unknown>, outputCoder: Coder
 
 /** After a lifted combine the values are accumulators; they are merged, and extracted by the step that follows. */
 function accumulatorReduce(combine: AnyCombine): ReduceFn {
-  const parts = combine.kind === 'full' ? fullReduce(combine.fn as unknown as CombineFn<unknown, unknown, unknown>, null as never) : undefined
-  const base = combine.kind === 'monoid' ? monoidReduce(combine) : combine.kind === 'semigroup' ? semigroupReduce(combine) : (parts as ReduceFn)
+  const parts =
+    combine.kind === 'full'
+      ? fullReduce(combine.fn as unknown as CombineFn<unknown, unknown, unknown>, null as never)
+      : undefined
+  const base =
+    combine.kind === 'monoid'
+      ? monoidReduce(combine)
+      : combine.kind === 'semigroup'
+        ? semigroupReduce(combine)
+        : (parts as ReduceFn)
   return {
     ...base,
     kind: 'accumulators',

@@ -27,7 +27,7 @@ interface Content {
 export class SideInputStore {
   readonly side: SideInput
   /** Elements that have arrived since the last {@link absorb}. */
-  readonly arrived = new ElementBuffer()
+  readonly arrived: ElementBuffer = new ElementBuffer()
   readonly #keyCoder: Coder<unknown>
   readonly #contents = new WindowMap<Content>()
   /** How far the viewed collection is complete. */

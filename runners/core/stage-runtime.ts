@@ -160,7 +160,11 @@ export class StageRuntime implements AsyncHost {
     const letter: DeadLetter = {
       element,
       step: step.path,
-      error: { name: thrown instanceof Error ? thrown.name : typeof thrown, message: messageOf(thrown), stack: thrown instanceof Error ? thrown.stack : undefined },
+      error: {
+        name: thrown instanceof Error ? thrown.name : typeof thrown,
+        message: messageOf(thrown),
+        stack: thrown instanceof Error ? thrown.stack : undefined,
+      },
       window: windowText(windows),
       timestamp,
       source: step.source?.text,

@@ -70,7 +70,12 @@ export type Operator =
       readonly maxDeadLetters: number
       readonly isStateful: boolean
     }
-  | { readonly kind: 'window'; readonly info: StepInfo; readonly windowFn: WindowFn; readonly outputs: readonly [Output] }
+  | {
+      readonly kind: 'window'
+      readonly info: StepInfo
+      readonly windowFn: WindowFn
+      readonly outputs: readonly [Output]
+    }
   /** Union inside a stage: hands on what it gets. */
   | { readonly kind: 'flatten'; readonly info: StepInfo; readonly outputs: readonly [Output] }
   | {
@@ -81,7 +86,12 @@ export type Operator =
       readonly keyCoderId: string
       readonly outputs: readonly [Output]
     }
-  | { readonly kind: 'extract'; readonly info: StepInfo; readonly combine: AnyCombine; readonly outputs: readonly [Output] }
+  | {
+      readonly kind: 'extract'
+      readonly info: StepInfo
+      readonly combine: AnyCombine
+      readonly outputs: readonly [Output]
+    }
   | { readonly kind: 'collect'; readonly info: StepInfo; readonly name: string }
   | { readonly kind: 'print'; readonly info: StepInfo; readonly name: string; readonly limit: number }
 
@@ -91,7 +101,12 @@ export type ParDoOperator = Extract<Operator, { kind: 'parDo' }>
 /** How a stage begins. */
 export type StageRoot =
   | { readonly kind: 'impulse'; readonly info: StepInfo; readonly output: Output }
-  | { readonly kind: 'testStream'; readonly info: StepInfo; readonly payload: TestStreamPayload; readonly output: Output }
+  | {
+      readonly kind: 'testStream'
+      readonly info: StepInfo
+      readonly payload: TestStreamPayload
+      readonly output: Output
+    }
   | {
       readonly kind: 'splittable'
       readonly info: StepInfo
@@ -114,7 +129,12 @@ export type StageRoot =
       readonly output: Output
     }
   /** A step that needs something of its stage's start: state, timers or side inputs. */
-  | { readonly kind: 'parDo'; readonly info: StepInfo; readonly inputs: readonly string[]; readonly operator: ParDoOperator }
+  | {
+      readonly kind: 'parDo'
+      readonly info: StepInfo
+      readonly inputs: readonly string[]
+      readonly operator: ParDoOperator
+    }
   /** Begins with a stored collection: after a reshuffle, or a union of several stages. */
   | { readonly kind: 'edge'; readonly info: StepInfo; readonly inputs: readonly string[]; readonly output: Output }
 

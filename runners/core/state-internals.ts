@@ -100,7 +100,12 @@ export class StateInternals {
   #last: StateTable | undefined
 
   /** `onNewWindow` is told of each window that has state, so that its expiry can be scheduled. */
-  constructor(keyCoder: Coder<unknown>, cellCount: number, timerCount: number, onNewWindow: (window: BoundedWindow) => void) {
+  constructor(
+    keyCoder: Coder<unknown>,
+    cellCount: number,
+    timerCount: number,
+    onNewWindow: (window: BoundedWindow) => void,
+  ) {
     this.#keyCoder = keyCoder
     this.#cellCount = cellCount
     this.#timerCount = timerCount

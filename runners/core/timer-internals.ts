@@ -58,7 +58,8 @@ export class TimerQueue<P> {
       const left = 2 * at + 1
       if (left >= heap.length) break
       const right = left + 1
-      const child = right < heap.length && before(heap[right] as TimerEntry<P>, heap[left] as TimerEntry<P>) ? right : left
+      const child =
+        right < heap.length && before(heap[right] as TimerEntry<P>, heap[left] as TimerEntry<P>) ? right : left
       if (!before(heap[child] as TimerEntry<P>, last)) break
       heap[at] = heap[child] as TimerEntry<P>
       at = child
@@ -69,5 +70,9 @@ export class TimerQueue<P> {
 }
 
 function before<P>(a: TimerEntry<P>, b: TimerEntry<P>): boolean {
-  return a.timestamp !== b.timestamp ? a.timestamp < b.timestamp : a.rank !== b.rank ? a.rank < b.rank : a.sequence < b.sequence
+  return a.timestamp !== b.timestamp
+    ? a.timestamp < b.timestamp
+    : a.rank !== b.rank
+      ? a.rank < b.rank
+      : a.sequence < b.sequence
 }

@@ -45,6 +45,6 @@ const defaultMachine: TriggerStateMachine<undefined> = {
 export function triggerStateMachine(trigger: Trigger): TriggerStateMachine<unknown> {
   switch (trigger.kind) {
     case 'default':
-      return defaultMachine as TriggerStateMachine<unknown>
+      return defaultMachine
   }
 }

@@ -19,7 +19,7 @@ export class WindowMap<V> {
 
   set(window: BoundedWindow, value: V): void {
     let byStart = this.#byEnd.get(window.end)
-    if (byStart === undefined) this.#byEnd.set(window.end, (byStart = new Map()))
+    if (byStart === undefined) this.#byEnd.set(window.end, (byStart = new Map<number, V>()))
     if (!byStart.has(window.start)) this.#size++
     byStart.set(window.start, value)
   }

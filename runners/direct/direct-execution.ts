@@ -21,7 +21,14 @@ import { Metrics } from '../core/metrics.js'
 import { reduceFnOf } from '../core/reduce-fn.js'
 import { ReduceFnRunner } from '../core/reduce-fn-runner.js'
 import { SideInputStore } from '../core/side-inputs.js'
-import { mainInputs, type Operator, type Output, type ParDoOperator, type Stage, type StagedPipeline } from '../core/stage.js'
+import {
+  mainInputs,
+  type Operator,
+  type Output,
+  type ParDoOperator,
+  type Stage,
+  type StagedPipeline,
+} from '../core/stage.js'
 import type { StageReceiver } from '../core/stage-compiler/compiled-stage.js'
 import type { DeadLetterBudget, StuckCall } from '../core/stage-runtime.js'
 import { TimeSlice } from '../core/time-slice.js'
@@ -150,7 +157,11 @@ export class DirectExecution {
       oldestCall:
         stuck === undefined
           ? undefined
-          : { step: stuck.step, element: preview(stuck.element), millis: Math.round(this.#env.monotonic() - stuck.startedAt) },
+          : {
+              step: stuck.step,
+              element: preview(stuck.element),
+              millis: Math.round(this.#env.monotonic() - stuck.startedAt),
+            },
     }
   }
 
@@ -198,9 +209,14 @@ export class DirectExecution {
   }
 
   async #waitForSources(): Promise<void> {
-    const waits = this.#executors.flatMap((executor) => (executor instanceof SourceExecutor ? (executor.waitMillis ?? []) : []))
+    const waits = this.#executors.flatMap((executor) =>
+      executor instanceof SourceExecutor ? (executor.waitMillis ?? []) : [],
+    )
     invariant(waits.length > 0, 'a run that is not over waits for a source', {
-      open: this.#executors.filter((executor) => !executor.isDone).map(({ stage }) => stage.name).join(', '),
+      open: this.#executors
+        .filter((executor) => !executor.isDone)
+        .map(({ stage }) => stage.name)
+        .join(', '),
     })
     await new Promise<void>((resolve) => {
       const timer = this.#env.setTimer(Math.max(0, Math.min(...waits)), resolve)
@@ -244,9 +260,14 @@ export class DirectExecution {
       inbox: new Inbox(this.#disorder),
       sides: (operator?.sides ?? []).map((side): SideSource => {
         const keyCoder = this.#keyCoder(this.#coderId(side.collectionId))
-        return { store: new SideInputStore(side, keyCoder, TIMESTAMP_MIN), inbox: new Inbox(undefined), producer: undefined }
+        return {
+          store: new SideInputStore(side, keyCoder, TIMESTAMP_MIN),
+          inbox: new Inbox(undefined),
+          producer: undefined,
+        }
       }),
-      keyed: operator?.isStateful === true ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId)) : undefined,
+      keyed:
+        operator?.isStateful === true ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId)) : undefined,
       reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root) : undefined,
       targets: new Set(),
     }
@@ -341,7 +362,12 @@ export class DirectExecution {
   }
 
   #sinkFor(parts: StageParts, operator: Operator): Push {
-    const sink = operator.kind === 'collect' ? this.#collect(operator.name) : operator.kind === 'print' ? this.#print(operator.name, operator.limit) : undefined
+    const sink =
+      operator.kind === 'collect'
+        ? this.#collect(operator.name)
+        : operator.kind === 'print'
+          ? this.#print(operator.name, operator.limit)
+          : undefined
     invariant(sink !== undefined, 'only collect and print are sinks', { kind: operator.kind })
     parts.targets.add(sink)
     return (value, timestamp, windows, pane) => sink.add(value, timestamp, windows, pane)
@@ -361,7 +387,10 @@ export class DirectExecution {
 
   /** Steps that share a handler share its budget. */
   #budgetFor(operator: ParDoOperator): DeadLetterBudget {
-    invariant(operator.fn.kind !== undefined && operator.fn.options.onError !== undefined, 'a step with dead letters has a handler')
+    invariant(
+      operator.fn.kind !== undefined && operator.fn.options.onError !== undefined,
+      'a step with dead letters has a handler',
+    )
     const { name, maxDeadLetters } = operator.fn.options.onError
     let budget = this.#budgets.get(name)
     if (budget === undefined) this.#budgets.set(name, (budget = { max: maxDeadLetters, used: 0 }))
@@ -392,7 +421,10 @@ export class DirectExecution {
 
 function doFnServices({ sides, keyed }: StageParts): Pick<DoFnServices, 'sides' | 'state' | 'timers'> {
   return {
-    sides: sides.length === 0 ? undefined : { read: (side, mainWindow) => (sides[side] as SideSource).store.read(mainWindow) },
+    sides:
+      sides.length === 0
+        ? undefined
+        : { read: (side, mainWindow) => (sides[side] as SideSource).store.read(mainWindow) },
     state: keyed?.state,
     timers: keyed,
   }

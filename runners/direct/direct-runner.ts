@@ -14,7 +14,14 @@ import { preview } from '../../sdk/preview.js'
 import { checkFeatures } from '../core/features.js'
 import { liftCombines } from '../core/lift-combines.js'
 import { systemEnv } from '../core/system-env.js'
-import { type Feature, type PipelineResult, type Runner, type RunnerOptions, type RunningPipeline, UnsupportedFeature } from '../runner.js'
+import {
+  type Feature,
+  type PipelineResult,
+  type Runner,
+  type RunnerOptions,
+  type RunningPipeline,
+  UnsupportedFeature,
+} from '../runner.js'
 import { DirectExecution } from './direct-execution.js'
 import type { ScriptedClock } from './root-executors.js'
 
@@ -90,7 +97,8 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
     },
     (error: unknown) => {
       signal?.removeEventListener('abort', cancel)
-      if (isStrict && error instanceof Error) error.message += `\n  strict mode used seed ${seed}; run again with { strict: true, seed: ${seed} }`
+      if (isStrict && error instanceof Error)
+        error.message += `\n  strict mode used seed ${seed}; run again with { strict: true, seed: ${seed} }`
       throw error
     },
   )
@@ -101,7 +109,10 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
 function refuseUnbuilt(options: RunnerOptions): void {
   const { workers = 0, guarantee = 'gap', bundleSize } = options
   if (workers !== 0) {
-    throw new UnsupportedFeature('workers', `the direct runner runs in one thread; workers: ${workers} is not supported yet. Leave workers out.`)
+    throw new UnsupportedFeature(
+      'workers',
+      `the direct runner runs in one thread; workers: ${workers} is not supported yet. Leave workers out.`,
+    )
   }
   if (guarantee !== 'gap') {
     const feature = guarantee === 'exactly-once' ? 'guarantee.exactlyOnce' : 'guarantee.atLeastOnce'
@@ -181,13 +192,18 @@ function watched(
                 step: stuck.step,
                 call: 'process',
                 element: preview(stuck.element),
-                cause: new Error(`the call has not ended after ${Math.round(millis)} ms (call timeout ${timeoutMillis} ms)`),
+                cause: new Error(
+                  `the call has not ended after ${Math.round(millis)} ms (call timeout ${timeoutMillis} ms)`,
+                ),
               }),
             )
             return
           }
           if (stuck !== undefined && millis >= reported) {
-            env.print(`step "${stuck.step}" has waited ${Math.round(millis / 1000)} s for its call on ${preview(stuck.element)}`, 'err')
+            env.print(
+              `step "${stuck.step}" has waited ${Math.round(millis / 1000)} s for its call on ${preview(stuck.element)}`,
+              'err',
+            )
             reported += REPORT_AFTER_MILLIS
           } else if (millis < REPORT_AFTER_MILLIS) {
             reported = REPORT_AFTER_MILLIS

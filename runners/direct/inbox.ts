@@ -42,7 +42,9 @@ export class Inbox implements Receiver {
   take(): readonly ElementBuffer[] {
     const bundles = this.#committed
     this.#committed = []
-    return this.#disorder === undefined ? bundles : bundles.flatMap((bundle) => disordered(bundle, this.#disorder as BundleDisorder))
+    return this.#disorder === undefined
+      ? bundles
+      : bundles.flatMap((bundle) => disordered(bundle, this.#disorder as BundleDisorder))
   }
 }
 
@@ -54,7 +56,7 @@ function disordered(bundle: ElementBuffer, { random, bundleSizeMax }: BundleDiso
   }
   const shuffled = bundle.reordered(order)
   const parts: ElementBuffer[] = []
-  for (let from = 0; from < shuffled.length; ) {
+  for (let from = 0; from < shuffled.length;) {
     const to = Math.min(shuffled.length, from + 1 + Math.floor(random() * bundleSizeMax))
     parts.push(shuffled.slice(from, to))
     from = to

@@ -1,17 +1,7 @@
 /**
  * What Node adds to the world of a run: files. The only module that touches `node:fs`.
  */
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { globSync, isDynamicPattern } from 'tinyglobby'
 import type { Env, FileHandle, FileStatus, FileSystem } from '../../sdk/env.js'
@@ -49,7 +39,7 @@ function handle(descriptor: number): FileHandle {
   return {
     read: (target, offset, length, position) => readSync(descriptor, target, offset, length, position),
     write(bytes) {
-      for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at)
+      for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at)
     },
     sync: () => fsyncSync(descriptor),
     close: () => closeSync(descriptor),

@@ -48,7 +48,8 @@ export class TestStreamExecutor extends StageExecutor {
     switch (event.kind) {
       case 'elements':
         await this.bundle(() => {
-          for (const { value, timestamp } of event.elements) this.processor.push(value, timestamp, globalWindow, NO_FIRING)
+          for (const { value, timestamp } of event.elements)
+            this.processor.push(value, timestamp, globalWindow, NO_FIRING)
         })
         return true
       case 'watermark':

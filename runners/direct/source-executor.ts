@@ -8,7 +8,7 @@
 import { UserCodeError } from '../../sdk/errors.js'
 import { preview } from '../../sdk/preview.js'
 import type { Env } from '../../sdk/env.js'
-import type { RestrictionTracker } from '../../sdk/source/restriction-tracker.js'
+import type { OffsetRange, RestrictionTracker } from '../../sdk/source/restriction-tracker.js'
 import type { Resume, SplittableContext, SplittableDoFn } from '../../sdk/source/splittable.js'
 import { addMillis, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
 import type { Codec } from '../../sdk/codec.js'
@@ -53,7 +53,13 @@ export class SourceExecutor extends StageExecutor {
   #isSetUp = false
   #isDraining = false
 
-  constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, inbox: Inbox, env: Env, limits: BundleLimits) {
+  constructor(
+    processor: BundleProcessor,
+    targets: ReadonlySet<Committable>,
+    inbox: Inbox,
+    env: Env,
+    limits: BundleLimits,
+  ) {
     super(processor, targets)
     this.#doFn = this.root('splittable').fn.doFn as unknown as AnyDoFn
     this.#inbox = inbox
@@ -64,7 +70,12 @@ export class SourceExecutor extends StageExecutor {
   setup(): void {
     const { setup } = this.#doFn
     this.#isSetUp = true
-    if (setup !== undefined) this.#guarded('setup', undefined, () => (this.#resource = setup({ step: this.root('splittable').info.path, env: this.#env })))
+    if (setup !== undefined)
+      this.#guarded(
+        'setup',
+        undefined,
+        () => (this.#resource = setup({ step: this.root('splittable').info.path, env: this.#env })),
+      )
   }
 
   teardown(): void {
@@ -101,7 +112,9 @@ export class SourceExecutor extends StageExecutor {
     let changed = false
     for (const bundle of this.#inbox.take()) {
       bundle.forEach((element, timestamp, windows, pane) => {
-        const restriction = this.#guarded('restriction', element, () => this.#doFn.restriction(element, { resource: this.#resource }))
+        const restriction = this.#guarded('restriction', element, () =>
+          this.#doFn.restriction(element, { resource: this.#resource }),
+        )
         this.#work.push({
           element,
           timestamp,
@@ -126,23 +139,46 @@ export class SourceExecutor extends StageExecutor {
 
   /** Reads a bundle. */
   async #read(work: Work): Promise<void> {
+    if (this.#doFn.elementAt !== undefined) {
+      await this.#readByPosition(work)
+      return
+    }
     const batch = this.#batch
     const tracker = this.#guarded('tracker', work.element, () => this.#doFn.tracker(work.restriction))
-    const reading = new Reading(tracker, batch, this.#limits.next(this.#doFn.bounded), work)
-    batch.clear()
-    const result = this.#guarded('process', work.element, () => this.#doFn.process(work.element, tracker, this.#context(work, reading)))
-    const resumed = isThenable(result) ? await this.#awaited(work, result as PromiseLike<Resume | void>) : (result as Resume | void)
-    await this.bundle(() => this.processor.processUniform(batch.values, batch.timestamps, batch.length, work.windows, work.pane))
+    batch.begin(work.timestamp)
+    const reading = new Reading(tracker, batch, this.#limits.next(this.#doFn.bounded))
+    const result = this.#guarded('process', work.element, () =>
+      this.#doFn.process(work.element, tracker, this.#context(work, reading)),
+    )
+    const resumed = isThenable(result) ? await this.#awaited(work, result) : result
+    work.maxTimestamp = Math.max(work.maxTimestamp, reading.maxTimestamp)
+    await this.bundle(() =>
+      batch.isStamped
+        ? this.processor.processStamped(batch.values, batch.timestamps, batch.length, work.windows, work.pane)
+        : this.processor.processUniform(batch.values, work.timestamp, batch.length, work.windows, work.pane),
+    )
     this.#finish(work, reading, resumed)
+  }
+
+  /** Reads a bundle of a source that knows its elements by position. */
+  async #readByPosition(work: Work): Promise<void> {
+    const { from, to } = work.restriction as OffsetRange
+    const end = Math.min(to, from + this.#limits.next(this.#doFn.bounded))
+    await this.bundle(() =>
+      this.processor.processIndexed(work.element, work.timestamp, work.windows, work.pane, from, end),
+    )
+    if (end >= to) this.#work.splice(this.#work.indexOf(work), 1)
+    else work.restriction = { from: end, to }
   }
 
   #context(work: Work, reading: Reading): SplittableContext<unknown, unknown> {
     const { watermark } = this.#doFn
     return {
-      emit: (value, at) => reading.emit(value, at),
+      emit: reading.emit,
       watermark: {
         set: (instant) => {
-          if (watermark.kind !== 'manual') throw new Error('watermark.set needs watermark: watermarks.manual() in the declaration')
+          if (watermark.kind !== 'manual')
+            throw new Error('watermark.set needs watermark: watermarks.manual() in the declaration')
           work.watermark = Math.max(work.watermark, toTimestamp(instant))
         },
       },
@@ -188,46 +224,72 @@ export class SourceExecutor extends StageExecutor {
   #failure(call: string, element: unknown, cause: unknown): unknown {
     const { info } = this.root('splittable')
     const isNamed = element !== undefined && !(element instanceof Uint8Array && element.length === 0)
-    return new UserCodeError({ step: info.path, call, source: info.source, cause, ...(isNamed ? { element: preview(element) } : {}) })
+    return new UserCodeError({
+      step: info.path,
+      call,
+      source: info.source,
+      cause,
+      ...(isNamed ? { element: preview(element) } : {}),
+    })
   }
 }
 
-/** Elements read in one bundle. */
+/** Elements read in one bundle. Timestamps are only written down when some differ from that of the work's element. */
 class SourceBatch {
-  values: unknown[] = []
+  readonly values: unknown[] = []
   timestamps = new Float64Array(1024)
   length = 0
+  /** Whether `timestamps` is filled; else all elements have `timestamp`. */
+  isStamped = false
+  timestamp = TIMESTAMP_MIN
 
-  add(value: unknown, timestamp: number): void {
-    if (this.length === this.timestamps.length) {
-      const larger = new Float64Array(this.length * 2)
+  begin(timestamp: number): void {
+    this.length = 0
+    this.isStamped = false
+    this.timestamp = timestamp
+  }
+
+  /** Gives element `index` a timestamp of its own. */
+  stamp(index: number, timestamp: number): void {
+    if (index >= this.timestamps.length) {
+      const larger = new Float64Array(Math.max(this.timestamps.length * 2, index + 1))
       larger.set(this.timestamps)
       this.timestamps = larger
     }
-    this.values[this.length] = value
-    this.timestamps[this.length++] = timestamp
-  }
-
-  clear(): void {
-    this.length = 0
+    if (!this.isStamped) {
+      this.timestamps.fill(this.timestamp, 0, index)
+      this.isStamped = true
+    }
+    this.timestamps[index] = timestamp
   }
 }
 
 /** One call of `process`. */
 class Reading {
   readonly tracker: RestrictionTracker<unknown, unknown>
+  /** Emits an element; ends the bundle when it is full. */
+  readonly emit: (value: unknown, at?: Instant) => void
   /** What the runner has taken away, to be read later. */
   residual: { readonly rest: unknown } | undefined
+  /** Largest timestamp emitted. */
+  maxTimestamp = TIMESTAMP_MIN
   readonly #batch: SourceBatch
   readonly #limit: number
-  readonly #work: Work
   #isFull = false
 
-  constructor(tracker: RestrictionTracker<unknown, unknown>, batch: SourceBatch, limit: number, work: Work) {
+  constructor(tracker: RestrictionTracker<unknown, unknown>, batch: SourceBatch, limit: number) {
     this.tracker = tracker
     this.#batch = batch
     this.#limit = limit
-    this.#work = work
+    const { values } = batch
+    this.emit = (value, at) => {
+      const index = batch.length
+      values[index] = value
+      batch.length = index + 1
+      if (at !== undefined) this.#stamp(index, at)
+      else if (batch.isStamped) batch.stamp(index, batch.timestamp)
+      if (index + 1 >= limit) this.#full()
+    }
   }
 
   /** Elements wanted before the next claim. */
@@ -235,19 +297,21 @@ class Reading {
     return Math.max(1, this.#limit - this.#batch.length)
   }
 
-  emit(value: unknown, at: Instant | undefined): void {
-    const timestamp = at === undefined ? this.#work.timestamp : typeof at === 'number' && Number.isSafeInteger(at) ? at : toTimestamp(at)
-    this.#batch.add(value, timestamp)
-    if (timestamp > this.#work.maxTimestamp) this.#work.maxTimestamp = timestamp
-    if (this.#batch.length >= this.#limit && !this.#isFull) {
-      this.#isFull = true
-      this.checkpoint()
-    }
-  }
-
   /** Takes the unclaimed rest away: the next claim is refused. */
   checkpoint(): void {
     const rest = this.tracker.trySplit(0)
     if (rest !== undefined) this.residual = { rest }
+  }
+
+  #stamp(index: number, at: Instant): void {
+    const timestamp = typeof at === 'number' && Number.isSafeInteger(at) ? at : toTimestamp(at)
+    if (timestamp > this.maxTimestamp) this.maxTimestamp = timestamp
+    if (timestamp !== this.#batch.timestamp || this.#batch.isStamped) this.#batch.stamp(index, timestamp)
+  }
+
+  #full(): void {
+    if (this.#isFull) return
+    this.#isFull = true
+    this.checkpoint()
   }
 }

@@ -164,7 +164,7 @@ export function isContainer(kind: ObjectKind): boolean {
  * one that extends a built-in, is `other`: decoding could not make it again.
  */
 export function kindOf(value: object): ObjectKind {
-  const prototype: object | null = Object.getPrototypeOf(value)
+  const prototype = Object.getPrototypeOf(value) as object | null
   if (prototype === Object.prototype || prototype === null) return 'plain'
   if (prototype === Array.prototype) return 'array'
   if (prototype === Date.prototype) return 'date'
@@ -207,7 +207,7 @@ function slotGetter(prototype: object, name: string): (value: object) => unknown
 }
 
 function builtInOfAnotherRealm(value: object, prototype: object): ObjectKind {
-  const parent: object | null = Object.getPrototypeOf(prototype)
+  const parent = Object.getPrototypeOf(prototype) as object | null
   if (parent === null) return Object.hasOwn(prototype, 'isPrototypeOf') ? 'plain' : 'other'
   // Only a direct instance of a built-in: the parent of its prototype is some Object.prototype.
   if (Object.getPrototypeOf(parent) !== null) return 'other'

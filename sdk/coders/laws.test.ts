@@ -21,7 +21,7 @@ const noFiring: c.PaneInfoLike = { isFirst: true, isLast: true, timing: 'unknown
 
 /** Every coder with random values of it. */
 const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
-  fc.record(model, { noNullPrototype: true }) as fc.Arbitrary<T>
+  fc.record(model, { noNullPrototype: true })
 const text = fc.string({ unit: 'binary' })
 const timestamp = fc.oneof(fc.maxSafeInteger(), fc.constantFrom(-MAX, MAX, END_OF_GLOBAL, END_OF_GLOBAL + 1, 0))
 const int64 = fc

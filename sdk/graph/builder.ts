@@ -6,6 +6,7 @@
  */
 import { type Codec, codecName, isTypeOnly } from '../codec.js'
 import { PipelineError } from '../errors.js'
+import { preview } from '../preview.js'
 import { callSite, type SourcePosition } from '../source-position.js'
 import { strategyText, type WindowingStrategy } from '../windowing/windowing-strategy.js'
 import type {
@@ -50,6 +51,12 @@ export function reservedName(name: string): ReservedName {
 }
 
 const reservedPrefix = '$'
+
+/** The text of a name, for messages. */
+export function nameText(name: unknown): string {
+  if (typeof name === 'object' && name !== null && 'reserved' in name) return String(name.reserved)
+  return typeof name === 'string' ? name : preview(name)
+}
 
 /** What a leaf transform is made of. */
 export interface LeafSpec {
@@ -412,6 +419,6 @@ function checkedName(name: StepName, source: SourcePosition | undefined): string
           : name.startsWith(reservedPrefix)
             ? `step name "${name}" begins with "${reservedPrefix}", which is reserved for steps the SDK adds`
             : undefined
-  if (fault !== undefined) throw new PipelineError(withSource(fault, source), String(name), source)
+  if (fault !== undefined) throw new PipelineError(withSource(fault, source), nameText(name), source)
   return name as string
 }

@@ -27,13 +27,13 @@ export function coderOf(built: BuiltPipeline, coderId: string): Coder<unknown> {
     case urns.CODEC_CODER:
       return coderOfCodec(built.functions.resolve(node.reference as never) as Codec)
     case urns.KV_CODER:
-      return kvCoder(part(0), part(1)) as Coder<unknown>
+      return kvCoder(part(0), part(1))
     case urns.ITERABLE_CODER:
-      return iterableCoder(part(0)) as Coder<unknown>
+      return iterableCoder(part(0))
     case urns.BYTES_CODER:
-      return bytesCoder as Coder<unknown>
+      return bytesCoder
     case urns.STRING_CODER:
-      return stringUtf8Coder as Coder<unknown>
+      return stringUtf8Coder
     default:
       throw new PipelineError(`the graph has a coder of unknown kind ${node.urn}`)
   }

@@ -12,13 +12,16 @@ export function validateGraph(graph: PipelineGraph): void {
     throw new PipelineError(`the graph is damaged: ${message}`)
   }
   for (const [id, node] of transforms) {
-    for (const part of node.subtransforms) if (!transforms.has(part)) fail(`step "${id}" contains step "${part}", which does not exist`)
+    for (const part of node.subtransforms)
+      if (!transforms.has(part)) fail(`step "${id}" contains step "${part}", which does not exist`)
     for (const [tag, collection] of [...node.inputs, ...node.outputs]) {
-      if (!collections.has(collection)) fail(`"${tag}" of step "${id}" is collection "${collection}", which does not exist`)
+      if (!collections.has(collection))
+        fail(`"${tag}" of step "${id}" is collection "${collection}", which does not exist`)
     }
   }
   for (const [id, collection] of collections) {
-    if (!coders.has(collection.coderId)) fail(`collection "${id}" has coder "${collection.coderId}", which does not exist`)
+    if (!coders.has(collection.coderId))
+      fail(`collection "${id}" has coder "${collection.coderId}", which does not exist`)
     if (!windowingStrategies.has(collection.windowingStrategyId)) {
       fail(`collection "${id}" has windowing strategy "${collection.windowingStrategyId}", which does not exist`)
     }
@@ -27,7 +30,8 @@ export function validateGraph(graph: PipelineGraph): void {
   const produced = new Set<string>()
   for (const [id, node] of leafTransforms(graph)) {
     for (const input of node.inputs.values()) {
-      if (!produced.has(input)) fail(`step "${id}" reads "${input}" before any step makes it; the order is not topological`)
+      if (!produced.has(input))
+        fail(`step "${id}" reads "${input}" before any step makes it; the order is not topological`)
     }
     // A composite without steps of its own hands on what it gets.
     if (node.spec === undefined) continue

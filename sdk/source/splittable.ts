@@ -98,6 +98,13 @@ export interface SplittableDoFn<E, R, P, C extends Codec, Resource> {
   /** Cuts a restriction into about `parts` independent ones. Default: not splittable. */
   readonly split?: (element: E, restriction: R, parts: number) => readonly R[]
   readonly tracker: (restriction: R) => RestrictionTracker<R, P>
+  /**
+   * For restrictions that are ranges of offsets and have one element at each: that element. A runner may then read by
+   * position, without calling `process`.
+   */
+  readonly elementAt?: (element: E, position: number) => TypeOf<C>
+  /** Its timestamp; default: that of the element that names the work. */
+  readonly timestampAt?: (element: E, position: number) => number
   readonly setup?: (context: { readonly step: string; readonly env: import('../env.js').Env }) => Resource
   readonly teardown?: (context: { readonly resource: Resource }) => void
   /** Claims positions and emits what stands there, until a claim is refused. */

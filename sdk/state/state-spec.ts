@@ -58,4 +58,4 @@ function value(codec: Codec, options?: { readonly initial: unknown }): ValueStat
  * const cells = { total: state.value(t.number, { initial: 0 }), last: state.value(t.string) }
  * ```
  */
-export const state: StateBuilders = { value: value as StateBuilders['value'] }
+export const state: StateBuilders = { value: value }

@@ -73,11 +73,11 @@ export function toCombine(combiner: unknown, step: string): AnyCombine {
         kind: 'monoid',
         of: c.of,
         empty: c.monoid.empty,
-        concat: c.monoid.concat as (a: never, b: never) => unknown,
+        concat: c.monoid.concat,
       }
     }
     if (typeof c.of === 'function' && typeof c.semigroup?.concat === 'function') {
-      return { kind: 'semigroup', of: c.of, concat: c.semigroup.concat as (a: never, b: never) => unknown }
+      return { kind: 'semigroup', of: c.of, concat: c.semigroup.concat }
     }
     if (
       typeof c.createAccumulator === 'function' &&
@@ -206,7 +206,7 @@ function withDefault(values: CollectionRef, value: unknown): CollectionRef {
       tags: ['out'],
       allowedSkewMillis: 0,
       options: {},
-      doFn: { sides, process: process as (element: never, context: never) => unknown },
+      doFn: { sides, process: process },
     },
     outputs: () => [
       { tag: 'out', coderId: builder.collection(values.id).coderId, strategy: builder.strategyOf(values) },

@@ -3,7 +3,7 @@
  */
 import { type Codec, typed } from '../codec.js'
 import { PipelineError } from '../errors.js'
-import { type CollectionRef, type GraphBuilder, reservedName, type StepName } from '../graph/builder.js'
+import { type CollectionRef, type GraphBuilder, reservedName, type StepName, nameText } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
 import { OffsetRangeTracker, type OffsetRange } from '../source/restriction-tracker.js'
 import type { SplittableContext, SplittableDoFn } from '../source/splittable.js'
@@ -40,8 +40,8 @@ export function addCreate(
 ): CollectionRef {
   if (typeof values !== 'object' || values === null || typeof values[Symbol.iterator] !== 'function') {
     throw new PipelineError(
-      `create "${String(name)}" needs an array or another iterable of values, but got ${typeof values}.`,
-      String(name),
+      `create "${nameText(name)}" needs an array or another iterable of values, but got ${typeof values}.`,
+      nameText(name),
     )
   }
   const all = [...values]
@@ -74,7 +74,7 @@ function arraySource(
       const asked = room()
       const granted = tracker.tryClaimBlock(at, asked)
       for (const end = at + granted; at < end; at++) {
-        emit(values[at], timestamps === undefined ? TIMESTAMP_MIN : (timestamps[at] as number))
+        emit(values[at], timestamps === undefined ? TIMESTAMP_MIN : timestamps[at])
       }
       if (granted < asked) return
     }
@@ -88,6 +88,10 @@ function arraySource(
     restrictionCodec: typed<OffsetRange>(),
     split: (_element, range, parts) => splitRange(range, parts),
     tracker: (range) => new OffsetRangeTracker(range),
+    elementAt: (_element, position) => values[position],
+    ...(timestamps === undefined
+      ? {}
+      : { timestampAt: (_element: unknown, position: number) => timestamps[position] as number }),
     process: process as never,
   }
 }

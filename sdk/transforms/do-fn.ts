@@ -6,6 +6,7 @@
  * again after a failure.
  */
 import type { Codec, TypeOf } from '../codec.js'
+import type { Env } from '../env.js'
 import type { KV } from '../kv.js'
 import type { MetricCells, MetricSpec } from '../metrics.js'
 import type { StateCells, StateSpec } from '../state/state-spec.js'
@@ -97,6 +98,8 @@ export interface FinishContext<O, Outs, R, M> extends StepContext<R, M> {
 export interface SetupContext {
   /** Path of the step. */
   readonly step: string
+  /** The world of the run: clock, timers, files. Connectors use nothing else. */
+  readonly env: Env
 }
 
 /** How often a failing call is tried, and how long to wait in between. */

@@ -4,7 +4,7 @@
  * state is a `parDo`.
  */
 import type { Codec } from '../codec.js'
-import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
+import { type CollectionRef, reservedName, type StepName, nameText } from '../graph/builder.js'
 import { type Duration, durationMillis, type Instant } from '../time.js'
 import { PipelineError } from '../errors.js'
 import type { StepOptions } from './do-fn.js'
@@ -26,7 +26,7 @@ type Fn = (value: never) => unknown
 
 function checkFunction(fn: unknown, what: string, name: StepName): void {
   if (typeof fn === 'function') return
-  const text = typeof name === 'string' ? name : name.reserved
+  const text = nameText(name)
   throw new PipelineError(
     `${what} of step "${text}" must be a function, but is ${typeof fn}. The name comes first, then the function.`,
     text,
@@ -131,8 +131,8 @@ export function addPartition(
 ): readonly CollectionRef[] {
   if (!Number.isInteger(count) || count < 1) {
     throw new PipelineError(
-      `partition count of step "${String(name)}" must be a whole number from 1, but is ${String(count)}.`,
-      String(name),
+      `partition count of step "${nameText(name)}" must be a whole number from 1, but is ${String(count)}.`,
+      nameText(name),
     )
   }
   checkFunction(fn, 'partition', name)

@@ -30,7 +30,7 @@ export function commonStrategy(inputs: readonly CollectionRef[], path: string): 
       where(other) !== where(strategy)
         ? `windows: ${strategy.windowFn.description} in "${first.id}", ${other.windowFn.description} in "${input.id}"`
         : other.trigger.kind !== strategy.trigger.kind
-          ? `triggers: ${strategy.trigger.kind} in "${first.id}", ${other.trigger.kind} in "${input.id}"`
+          ? `triggers in "${first.id}" and "${input.id}"`
           : undefined
     if (differs === undefined) continue
     const source = callSite()

@@ -2,7 +2,7 @@
  * Ends of a pipeline that every runner knows: printing for people, collecting for the program that ran it.
  */
 import { PipelineError } from '../errors.js'
-import type { CollectionRef, StepName } from '../graph/builder.js'
+import { type CollectionRef, nameText, type StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
 
 /** Options of `print`. */
@@ -14,7 +14,10 @@ export interface PrintOptions {
 export function addPrint(input: CollectionRef, name: StepName, options: PrintOptions = {}): void {
   const { limit = 20 } = options
   if (!(limit >= 0))
-    throw new PipelineError(`print "${String(name)}" has limit ${String(limit)}; it must be 0 or more.`, String(name))
+    throw new PipelineError(
+      `print "${nameText(name)}" has limit ${String(limit)}; it must be 0 or more.`,
+      nameText(name),
+    )
   input.builder.leaf({
     name,
     spec: (path) => ({ urn: urns.PRINT, payload: { name: path, limit } }),

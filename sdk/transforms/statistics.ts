@@ -6,6 +6,8 @@ import { typed } from '../codec.js'
 import type { CombineFn, MonoidCombine, SemigroupCombine } from './combine.js'
 
 const add = (a: number, b: number): number => a + b
+const itself = (value: number): number => value
+const one = (): number => 1
 
 /**
  * Number of values.
@@ -17,7 +19,7 @@ const add = (a: number, b: number): number => a + b
  * ```
  */
 export function count<T = unknown>(): MonoidCombine<T, number> {
-  return { of: () => 1, monoid: { empty: 0, concat: (a, b) => a + b } }
+  return { of: one, monoid: { empty: 0, concat: add } }
 }
 
 /**
@@ -31,7 +33,7 @@ export function count<T = unknown>(): MonoidCombine<T, number> {
  */
 export function sum(): MonoidCombine<number, number>
 export function sum<T>(of: (value: T) => number): MonoidCombine<T, number>
-export function sum(of: (value: number) => number = (value) => value): MonoidCombine<number, number> {
+export function sum(of: (value: number) => number = itself): MonoidCombine<number, number> {
   return { of, monoid: { empty: 0, concat: add } }
 }
 
@@ -52,7 +54,7 @@ export interface MeanAccumulator {
  */
 export function mean(): CombineFn<number, MeanAccumulator, number>
 export function mean<T>(of: (value: T) => number): CombineFn<T, MeanAccumulator, number>
-export function mean(of: (value: number) => number = (value) => value): CombineFn<number, MeanAccumulator, number> {
+export function mean(of: (value: number) => number = itself): CombineFn<number, MeanAccumulator, number> {
   return {
     createAccumulator: () => ({ sum: 0, count: 0 }),
     addInput: (accumulator, value) => {
@@ -82,7 +84,7 @@ export function min(ord?: Ord<number>): SemigroupCombine<number, number> {
     ord === undefined
       ? (a: number, b: number) => Math.min(a, b)
       : (a: number, b: number) => (ord.compare(b, a) < 0 ? b : a)
-  return { of: (value) => value, semigroup: { concat } }
+  return { of: itself, semigroup: { concat } }
 }
 
 /**
@@ -101,5 +103,5 @@ export function max(ord?: Ord<number>): SemigroupCombine<number, number> {
     ord === undefined
       ? (a: number, b: number) => Math.max(a, b)
       : (a: number, b: number) => (ord.compare(b, a) > 0 ? b : a)
-  return { of: (value) => value, semigroup: { concat } }
+  return { of: itself, semigroup: { concat } }
 }

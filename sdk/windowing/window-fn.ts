@@ -6,6 +6,7 @@
  * then unites windows that belong together; merging is associative and commutative.
  */
 import { PipelineError } from '../errors.js'
+import { preview } from '../preview.js'
 import { addMillis, type Duration, durationMillis, END_OF_GLOBAL_WINDOW } from '../time.js'
 import { type BoundedWindow, globalWindow, IntervalWindow, type Windows } from './window.js'
 
@@ -200,7 +201,7 @@ class SessionWindows implements WindowFn {
 
 function positiveSize(duration: Duration, what: string): number {
   const millis = durationMillis(duration, what)
-  if (millis < 1) throw new PipelineError(`${what} must be at least 1 millisecond, but is ${String(duration)}.`)
+  if (millis < 1) throw new PipelineError(`${what} must be at least 1 millisecond, but is ${preview(duration)}.`)
   return millis
 }
 

@@ -3,6 +3,7 @@
  * window's successive answers relate. Mirrors Beam's WindowingStrategy message, field for field.
  */
 import { PipelineError } from '../errors.js'
+import { preview } from '../preview.js'
 import { type Duration, durationMillis } from '../time.js'
 import { continuationTrigger, defaultTrigger, type Trigger } from './trigger.js'
 import { globalWindows, type WindowFn } from './window-fn.js'
@@ -69,7 +70,7 @@ export function rewindow(input: WindowingStrategy, windowFn: WindowFn, options: 
     const value = options[option]
     if (value !== undefined && !values.includes(value as string)) {
       throw new PipelineError(
-        `option ${option} of windowInto is ${String(value)}; it must be one of ${values.join(', ')}.`,
+        `option ${option} of windowInto is ${preview(value)}; it must be one of ${values.join(', ')}.`,
       )
     }
   }

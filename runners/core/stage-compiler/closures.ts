@@ -4,6 +4,7 @@
  * that the generated functions must equal.
  */
 import type { Coder } from '../../../sdk/coders/index.js'
+import { InvariantViolation } from '../../../sdk/invariant.js'
 import { formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../../sdk/time.js'
 import type { StepFunction } from '../../../sdk/transforms/do-fn.js'
 import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
@@ -11,10 +12,18 @@ import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
 import { AsyncCalls } from '../async-calls.js'
 import { CONCURRENCY_DEFAULT, DoFnRuntime, type DoFnServices, keyOf } from '../do-fn-runtime.js'
 import type { Push } from '../element-buffer.js'
-import { type Call, checkingItems, checkingOutput, InputGuard, isAsyncIterable, isThenable, retrying } from '../prepare-step.js'
+import {
+  type Call,
+  checkingItems,
+  checkingOutput,
+  InputGuard,
+  isAsyncIterable,
+  isThenable,
+  retrying,
+} from '../prepare-step.js'
 import { PrecombineRuntime } from '../precombine.js'
 import { reduceFnOf } from '../reduce-fn.js'
-import type { Operator, Output, ParDoOperator, StepInfo } from '../stage.js'
+import type { Operator, Output, ParDoOperator, StageRoot, StepInfo } from '../stage.js'
 import type { DeadLetterSink, StageRuntime, StuckCall } from '../stage-runtime.js'
 import type { CompiledStage, StageParts, StageReceiver } from './compiled-stage.js'
 
@@ -83,8 +92,10 @@ class ClosureCompiler {
     const push = root.kind === 'parDo' ? this.entry(root.operator) : this.output(root.output)
     // Also steps that nothing reaches are set up and torn down.
     for (const operator of stage.operators) this.entry(operator)
+    const { elementAt, timestampAt } = indexedSource(root)
     const doFns = stage.operators.flatMap((operator) => this.#doFns.get(operator) ?? [])
     return {
+      release: () => undefined,
       begin: () => undefined,
       push,
       run(values, timestamps, windows, panes, from, to) {
@@ -94,9 +105,23 @@ class ClosureCompiler {
         }
         return to
       },
-      runUniform(values, timestamps, windows, pane, from, to) {
+      runStamped(values, timestamps, windows, pane, from, to) {
         for (let i = from; i < to; i++) {
           push(values[i], timestamps[i] as number, windows, pane)
+          if (runtime.exit) return i + 1
+        }
+        return to
+      },
+      runUniform(values, timestamp, windows, pane, from, to) {
+        for (let i = from; i < to; i++) {
+          push(values[i], timestamp, windows, pane)
+          if (runtime.exit) return i + 1
+        }
+        return to
+      },
+      runIndexed(element, timestamp, windows, pane, from, to) {
+        for (let i = from; i < to; i++) {
+          push(elementAt(element, i), timestampAt === undefined ? timestamp : timestampAt(element, i), windows, pane)
           if (runtime.exit) return i + 1
         }
         return to
@@ -247,7 +272,10 @@ class ClosureCompiler {
         }
       case 'flatMap':
         return (result, _value, timestamp, windows, pane) => {
-          if (typeof result !== 'string' && (typeof result !== 'object' || result === null || !(Symbol.iterator in result))) {
+          if (
+            typeof result !== 'string' &&
+            (typeof result !== 'object' || result === null || !(Symbol.iterator in result))
+          ) {
             throw new TypeError('a flatMap function must return something that can be iterated, such as an array')
           }
           for (const item of result as Iterable<unknown>) next(item, timestamp, windows, pane)
@@ -260,7 +288,10 @@ class ClosureCompiler {
       case 'partition':
         return (part, value, timestamp, windows, pane) => {
           const chosen = nexts[part as number]
-          if (chosen === undefined) throw new RangeError(`partition function returned ${String(part)}; it must return a whole number from 0 to ${fn.count - 1}`)
+          if (chosen === undefined)
+            throw new RangeError(
+              `partition function returned ${String(part)}; it must return a whole number from 0 to ${fn.count - 1}`,
+            )
           chosen(value, timestamp, windows, pane)
         }
     }
@@ -303,7 +334,13 @@ class ClosureCompiler {
 
   #precombine(operator: Extract<Operator, { kind: 'precombine' }>): Push {
     const keyCoder = this.#services.coder(operator.keyCoderId)
-    const precombine = new PrecombineRuntime(operator, reduceFnOf(operator.combine, false, keyCoder), keyCoder, this.#runtime, this.output(operator.outputs[0]))
+    const precombine = new PrecombineRuntime(
+      operator,
+      reduceFnOf(operator.combine, false, keyCoder),
+      keyCoder,
+      this.#runtime,
+      this.output(operator.outputs[0]),
+    )
     this.#precombines.push(precombine)
     return (value, timestamp, windows) => precombine.push(value, timestamp, windows)
   }
@@ -311,7 +348,10 @@ class ClosureCompiler {
   #extract({ info, combine, outputs }: Extract<Operator, { kind: 'extract' }>): Push {
     const next = this.output(outputs[0])
     const runtime = this.#runtime
-    const extract = combine.kind === 'full' ? (combine.fn.extractOutput as (accumulator: unknown) => unknown) : (accumulator: unknown) => accumulator
+    const extract =
+      combine.kind === 'full'
+        ? (combine.fn.extractOutput as (accumulator: unknown) => unknown)
+        : (accumulator: unknown) => accumulator
     return (value, timestamp, windows, pane) => {
       const pair = value as { readonly key: unknown; readonly value: unknown }
       let output: unknown
@@ -333,6 +373,25 @@ async function gathered(items: AsyncIterable<unknown>): Promise<unknown[]> {
 }
 
 type ElementFunction = Exclude<StepFunction, { kind: 'doFn' }>
+
+/** How a source is read by position. */
+export interface IndexedSource {
+  readonly elementAt: (element: unknown, position: number) => unknown
+  readonly timestampAt: ((element: unknown, position: number) => number) | undefined
+}
+
+/** How the root of a stage is read by position, if it can be. */
+export function indexedSource(root: StageRoot): IndexedSource {
+  const doFn = root.kind === 'splittable' ? root.fn.doFn : undefined
+  return {
+    elementAt: (doFn?.elementAt ?? notIndexed) as IndexedSource['elementAt'],
+    timestampAt: doFn?.timestampAt as IndexedSource['timestampAt'],
+  }
+}
+
+function notIndexed(): never {
+  throw new InvariantViolation('only a source that knows its elements by position is read by position')
+}
 
 /** A window, several, or none: an element that a gap between windows swallows. */
 export function oneOrMany(windows: Windows): Windows | undefined {

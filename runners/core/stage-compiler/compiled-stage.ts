@@ -13,6 +13,8 @@ import type { StageRuntime } from '../stage-runtime.js'
 
 /** A compiled stage. */
 export interface CompiledStage {
+  /** Called after the last bundle. */
+  readonly release: () => void
   /** Called before the elements of each bundle: forgets what was remembered of the last one. */
   readonly begin: () => void
   /** Pushes one element in at the root. */
@@ -32,7 +34,25 @@ export interface CompiledStage {
     to: number,
   ): number
   /** The same, for elements that share windows and pane. */
-  runUniform(values: readonly unknown[], timestamps: ArrayLike<number>, windows: Windows, pane: PaneInfo, from: number, to: number): number
+  runStamped(
+    values: readonly unknown[],
+    timestamps: ArrayLike<number>,
+    windows: Windows,
+    pane: PaneInfo,
+    from: number,
+    to: number,
+  ): number
+  /** The same, for elements that share the timestamp too. */
+  runUniform(
+    values: readonly unknown[],
+    timestamp: number,
+    windows: Windows,
+    pane: PaneInfo,
+    from: number,
+    to: number,
+  ): number
+  /** Reads positions `[from, to)` of a source that knows its elements by position, and pushes them. */
+  runIndexed(element: unknown, timestamp: number, windows: Windows, pane: PaneInfo, from: number, to: number): number
   /** DoFns of the stage, in topological order. */
   readonly doFns: readonly DoFnRuntime[]
   /** Pre-combining steps, in topological order. */

@@ -7,18 +7,20 @@
  * letter, a generator) it hands to the closures, which define the meaning.
  */
 import type { Windows } from '../../../sdk/windowing/window.js'
+import { InvariantViolation } from '../../../sdk/invariant.js'
 import { keyOf } from '../do-fn-runtime.js'
 import type { Push } from '../element-buffer.js'
 import { NOTHING } from '../reduce-fn.js'
+import { cellFactory, type ReduceFnRunner } from '../reduce-fn-runner.js'
 import type { Operator, Output, ParDoOperator } from '../stage.js'
 import type { StageRuntime } from '../stage-runtime.js'
-import { type ClosureStage, newTimestamp, oneOrMany } from './closures.js'
+import { type ClosureStage, indexedSource, newTimestamp, oneOrMany } from './closures.js'
 import type { CompiledStage, StageParts, StageReceiver } from './compiled-stage.js'
 
 /** Whether this environment allows code to be generated. */
 export function canGenerate(): boolean {
   try {
-    return new Function('return 1')() === 1
+    return (new Function('return 1') as () => number)() === 1
   } catch {
     return false
   }
@@ -27,18 +29,45 @@ export function canGenerate(): boolean {
 /** Compiles a stage to generated functions over its closures. */
 export function compileGenerated(parts: StageParts, closures: ClosureStage): CompiledStage {
   const writer = new StageWriter(parts, closures)
-  const { begin, run, runUniform, push } = writer.compile()
+  const { code, release } = writer.compile()
+  const { begin, run, runStamped, runUniform, runIndexed, push } = code
   const { runtime } = parts
   return {
+    release,
     begin,
     doFns: closures.doFns,
     precombines: closures.precombines,
     push: (value, timestamp, windows, pane) => (runtime.exit ? closures.push : push)(value, timestamp, windows, pane),
     run: (values, timestamps, windows, panes, from, to) =>
       (runtime.exit ? closures.run : run)(values, timestamps, windows, panes, from, to),
-    runUniform: (values, timestamps, windows, pane, from, to) =>
-      (runtime.exit ? closures.runUniform : runUniform)(values, timestamps, windows, pane, from, to),
+    runStamped: (values, timestamps, windows, pane, from, to) =>
+      (runtime.exit ? closures.runStamped : runStamped)(values, timestamps, windows, pane, from, to),
+    runUniform: (values, timestamp, windows, pane, from, to) =>
+      (runtime.exit ? closures.runUniform : runUniform)(values, timestamp, windows, pane, from, to),
+    runIndexed: (element, timestamp, windows, pane, from, to) =>
+      (runtime.exit ? closures.runIndexed : runIndexed)(element, timestamp, windows, pane, from, to),
   }
+}
+
+/** The functions of a stage, made from its text. */
+interface StageCode extends Pick<CompiledStage, 'begin' | 'run' | 'runStamped' | 'runUniform' | 'runIndexed' | 'push'> {
+  /** Gives the functions the objects of the coming run. */
+  bind(values: readonly unknown[], runtime: StageRuntime, counters: Float64Array): void
+}
+
+/**
+ * Code that no run uses at the moment, by the first user function it calls and its text. A pipeline that runs again finds
+ * its functions warm. Each text calls certain user functions and no others, even where two pipelines have the same
+ * shape, because the JavaScript engine records per text which functions are called where.
+ */
+const idle = new WeakMap<object, Map<string, StageCode[]>>()
+const functionIds = new WeakMap<object, number>()
+let functionCount = 0
+
+function functionId(fn: object): number {
+  let id = functionIds.get(fn)
+  if (id === undefined) functionIds.set(fn, (id = functionCount++))
+  return id
 }
 
 /** Names of the variables that hold an element at some point of the generated text. */
@@ -48,6 +77,8 @@ interface Here {
   readonly windows: string
   /** Set when the value is a KV that has not been made: its key. Then `value` is the KV's value. */
   readonly key?: string
+  /** Whether that key is the same for all elements. */
+  readonly hasConstantKey?: boolean
 }
 
 /** A call of user code in one generated function, for its catch clause. */
@@ -56,6 +87,13 @@ interface CallSite {
   readonly handler: string
   readonly element: string
   readonly here: Here
+}
+
+/** Accumulators that a loop keeps in local variables: loading and storing them for each element would cost more than adding. */
+interface Registers {
+  readonly declarations: string[]
+  /** Puts them back where they belong; done before anything outside the loop can look. */
+  readonly writeBacks: string[]
 }
 
 /** Text of one generated function body under construction. */
@@ -73,8 +111,15 @@ class StageWriter {
   /** Values handed to the generated text, by position. */
   readonly #constants: unknown[] = []
   readonly #constantIndex = new Map<unknown, number>()
+  /** Functions of the author that the text calls, in order. */
+  readonly #userFunctions: object[] = []
   readonly #declarations: string[] = []
   readonly #resets: string[] = []
+  /** What is done when the objects of a run are handed in. */
+  readonly #bindings: string[] = []
+  readonly #withCells = new Set<ReduceFnRunner>()
+  /** Set while a loop over elements of one window is written: accumulators it keeps in local variables. */
+  #registers: Registers | undefined
   #next = 0
 
   constructor(parts: StageParts, closures: ClosureStage) {
@@ -82,45 +127,86 @@ class StageWriter {
     this.#closures = closures
   }
 
-  compile(): Pick<CompiledStage, 'begin' | 'run' | 'runUniform' | 'push'> {
-    const functions = [this.#loop('run', true), this.#loop('runUniform', false), this.#single()]
+  compile(): { readonly code: StageCode; readonly release: () => void } {
+    const functions = [
+      this.#loop('run', 'values, ts, W, P', 'v = values[i], t = ts[i], w = W[i], p = P[i]'),
+      this.#loop('runStamped', 'values, ts, w, p', 'v = values[i], t = ts[i]'),
+      this.#loop('runUniform', 'values, t, w, p', 'v = values[i]'),
+      this.#indexedLoop(),
+      this.#single(),
+    ]
     const text = [
-      '"use strict"',
-      this.#constants.map((_, i) => `const k${i} = K[${i}]`).join('\n'),
+      `"use strict" // calls ${this.#userFunctions.map(functionId).join(' ')}`,
+      this.#userFunctions.map((_, i) => `const u${i} = U[${i}]`).join('\n'),
+      `let rt, C${this.#constants.map((_, i) => `, k${i}`).join('')}`,
+      `function bind(K, runtime, counters) { rt = runtime; C = counters; ${this.#constants.map((_, i) => `k${i} = K[${i}]`).join('; ')}; ${this.#bindings.join(' ')} }`,
       ...this.#declarations,
       ...functions,
       `function begin() { ${this.#resets.join(';')} }`,
-      'return { begin, run, runUniform, push }',
+      'return { bind, begin, run, runStamped, runUniform, runIndexed, push }',
     ].join('\n')
-    const make = new Function('K', 'rt', 'C', text) as (
-      constants: readonly unknown[],
-      runtime: StageRuntime,
-      counters: Float64Array,
-    ) => Pick<CompiledStage, 'begin' | 'run' | 'runUniform' | 'push'>
-    return make(this.#constants, this.#parts.runtime, this.#parts.runtime.metrics.elements)
+    const first = this.#userFunctions[0] ?? StageWriter
+    let byText = idle.get(first)
+    if (byText === undefined) idle.set(first, (byText = new Map<string, StageCode[]>()))
+    let pool = byText.get(text)
+    if (pool === undefined) byText.set(text, (pool = []))
+    const free = pool
+    const code =
+      free.pop() ?? (new Function('U', text) as (userFunctions: readonly object[]) => StageCode)(this.#userFunctions)
+    code.bind(this.#constants, this.#parts.runtime, this.#parts.runtime.metrics.elements)
+    return {
+      code,
+      release: () => {
+        code.bind([], undefined as never, undefined as never)
+        free.push(code)
+      },
+    }
   }
 
   /** The loop over a batch. `rt.exit` ends it between elements: the closures go on from there. */
-  #loop(name: string, hasColumns: boolean): string {
+  #loop(name: string, columns: string, perElement: string): string {
     const { root } = this.#parts
     const count = (by: string): string => (root.kind === 'parDo' ? '' : this.#count(root.output, by))
-    const columns = hasColumns ? 'const w = W[i], p = P[i];' : ''
-    return `
-function ${name}(values, ts, ${hasColumns ? 'W, P' : 'w, p'}, from, to) {
+    const registers: Registers = { declarations: [], writeBacks: [] }
+    this.#registers = columns.endsWith(' w, p') && this.#hasOneWay() ? registers : undefined
+    const whole = this.#whole()
+    this.#registers = undefined
+    const text = `
+function ${name}(${columns}, from, to) {
+  ${registers.declarations.join(' ')}
   for (let i = from; i < to; i++) {
-    const v = values[i], t = ts[i]; ${columns}
-    ${this.#whole()}
-    if (rt.exit) { i++; ${count('i - from')} return i }
+    const ${perElement};
+    ${whole}
+    if (rt.exit) { i++; $BACK ${count('i - from')} return i }
   }
+  $BACK
   ${count('to - from')}
   return to
 }`
+    return text.replaceAll('$BACK', registers.writeBacks.join(' '))
+  }
+
+  /** Whether there is only one way through the stage to each of its ends, and no user code that could take another. */
+  #hasOneWay(): boolean {
+    return this.#parts.stage.operators.every(
+      (operator) => operator.kind !== 'flatten' && !(operator.kind === 'parDo' && operator.fn.kind === 'doFn'),
+    )
+  }
+
+  /** The loop over positions of a source that knows its elements by position. */
+  #indexedLoop(): string {
+    const { root } = this.#parts
+    if (root.kind !== 'splittable' || root.fn.doFn.elementAt === undefined) return 'const runIndexed = undefined'
+    const { elementAt, timestampAt } = indexedSource(root)
+    const value = `v = ${this.#user(elementAt)}(el, i)`
+    if (timestampAt === undefined) return this.#loop('runIndexed', 'el, t, w, p', value)
+    return this.#loop('runIndexed', 'el, t0, w, p', `${value}, t = ${this.#constant(timestampAt)}(el, i)`)
   }
 
   /** One element, counted. */
   #single(): string {
     const { root } = this.#parts
-    return `function push(v, t, w, p) { ${root.kind === 'parDo' ? '' : this.#count(root.output, '1')} ${this.#whole()} }`
+    return `function push(v, t, w, p) { ${root.kind === 'parDo' ? '' : this.#count(root.output, '1')} ${this.#whole().replaceAll('$BACK', '')} }`
   }
 
   /** What happens to an element from the root on. */
@@ -128,7 +214,8 @@ function ${name}(values, ts, ${hasColumns ? 'W, P' : 'w, p'}, from, to) {
     const { root } = this.#parts
     const here: Here = { value: 'v', timestamp: 't', windows: 'w' }
     const body = newBody()
-    const inner = root.kind === 'parDo' ? this.#operator(root.operator, here, body) : this.#readers(root.output, here, body)
+    const inner =
+      root.kind === 'parDo' ? this.#operator(root.operator, here, body) : this.#readers(root.output, here, body)
     return this.#guarded(inner, body)
   }
 
@@ -142,10 +229,13 @@ function ${name}(values, ts, ${hasColumns ? 'W, P' : 'w, p'}, from, to) {
     const at = this.#fresh('at')
     const el = this.#fresh('el')
     const cases = body.sites
-      .map(({ at: site, handler, here }) => `case ${site}: ${handler}(e, ${el}, ${here.timestamp}, ${here.windows}); break;`)
+      .map(
+        ({ at: site, handler, here }) =>
+          `case ${site}: ${handler}(e, ${el}, ${here.timestamp}, ${here.windows}); break;`,
+      )
       .join(' ')
     const named = inner.replaceAll('$AT', at).replaceAll('$EL', el)
-    return `let ${[`${at} = 0`, el, ...body.variables].join(', ')}; try { ${named} } catch (e) { switch (${at}) { ${cases} default: throw e } }`
+    return `let ${[`${at} = 0`, el, ...body.variables].join(', ')}; try { ${named} } catch (e) { $BACK switch (${at}) { ${cases} default: throw e } }`
   }
 
   /** The text that hands an element to everything that reads an output. */
@@ -187,7 +277,7 @@ function ${name}(values, ts, ${hasColumns ? 'W, P' : 'w, p'}, from, to) {
 
   #viaClosure(push: Push, here: Here): string {
     const [make, { value, timestamp, windows }] = this.#made(here)
-    return `${make} ${this.#constant(push)}(${value}, ${timestamp}, ${windows}, p);`
+    return `${make} $BACK ${this.#constant(push)}(${value}, ${timestamp}, ${windows}, p);`
   }
 
   // ---- element-wise steps ----------------------------------------------------------------------------------------
@@ -197,12 +287,12 @@ function ${name}(values, ts, ${hasColumns ? 'W, P' : 'w, p'}, from, to) {
     if (fn.kind === 'keyBy' && fn.constant) {
       const key = this.#fresh('key')
       const [make, here] = this.#made(before)
-      return `${make} const ${key} = null; ${this.#counted(operator.outputs[0] as Output, { ...here, key }, body)}`
+      return `${make} const ${key} = null; ${this.#counted(operator.outputs[0] as Output, { ...here, key, hasConstantKey: true }, body)}`
     }
     const [make, here] = this.#made(before)
     const step = this.#closures.elementSteps.get(operator)
     if (step === undefined) throw new Error('an element-wise step has been prepared')
-    const call = this.#constant(step.call)
+    const call = this.#user(step.call)
     const resume = this.#constant(step.resume)
     const site = this.#site(here, body, (error: unknown, element: unknown, timestamp: number, windows: Windows) =>
       this.#parts.runtime.failed(operator.info, 'process', error, element, timestamp, windows, step.letters),
@@ -210,22 +300,22 @@ function ${name}(values, ts, ${hasColumns ? 'W, P' : 'w, p'}, from, to) {
     const r = this.#fresh('r')
     const { value, timestamp, windows } = here
     const called = `${make} $AT = ${site}; $EL = ${value}; const ${r} = ${call}(${value});`
-    const odd = `${resume}(${r}, ${value}, ${timestamp}, ${windows}, p)`
+    const odd = `{ $BACK ${resume}(${r}, ${value}, ${timestamp}, ${windows}, p) }`
     const isOdd = `typeof ${r} === 'object' && ${r} !== null && typeof ${r}.then === 'function'`
     const output = operator.outputs[0] as Output
     switch (fn.kind) {
       case 'map':
-        return `${called} if (${isOdd}) ${odd}; else { ${this.#counted(output, { value: r, timestamp, windows }, body)} }`
+        return `${called} if (${isOdd}) ${odd} else { ${this.#counted(output, { value: r, timestamp, windows }, body)} }`
       case 'filter':
         return `${called} if (${r} === true) { ${this.#counted(output, here, body)} } else if (${r}) ${odd};`
       case 'keyBy':
-        return `${called} if (${isOdd}) ${odd}; else { ${this.#counted(output, { ...here, key: r }, body)} }`
+        return `${called} if (${isOdd}) ${odd} else { ${this.#counted(output, { ...here, key: r }, body)} }`
       case 'flatMap':
         return this.#flatMap(called, r, odd, output, here)
       case 'timestamps': {
         const at = this.#variable('t', body)
         const check = this.#constant(newTimestamp)
-        return `${called} if (${isOdd}) ${odd}; else { ${at} = ${check}(${r}, ${timestamp}, ${fn.allowedSkewMillis}); ${this.#counted(output, { value, timestamp: at, windows }, body)} }`
+        return `${called} if (${isOdd}) ${odd} else { ${at} = ${check}(${r}, ${timestamp}, ${fn.allowedSkewMillis}); ${this.#counted(output, { value, timestamp: at, windows }, body)} }`
       }
       case 'partition':
         return `${called} ${odd};`
@@ -244,7 +334,7 @@ function ${name}(values, ts, ${hasColumns ? 'W, P' : 'w, p'}, from, to) {
     return `${called} if (Array.isArray(${r})) {
       for (let ${j} = 0; ${j} < ${r}.length; ${j}++) {
         const ${x} = ${r}[${j}];
-        if (rt.exit) { ${rest}(${x}, ${here.timestamp}, ${here.windows}, p); continue }
+        if (rt.exit) { $BACK ${rest}(${x}, ${here.timestamp}, ${here.windows}, p); continue }
         ${this.#guarded(inner, own)}
       }
     } else ${odd};`
@@ -279,13 +369,15 @@ function ${name}(values, ts, ${hasColumns ? 'W, P' : 'w, p'}, from, to) {
     )
     const n = this.#next++
     const rt = this.#constant(doFn)
-    const process = this.#constant(doFn.process)
+    const process = this.#user(doFn.process)
     const downs = operator.outputs.map((output) => this.#down(output))
     const emits = downs.map(
       (down, o) =>
         `(v, at) => { if (x.mode !== 0) ${rt}.emitSlow(x, ${o}, v, at); else ${down}(v, at === undefined ? x.timestamp : ${rt}.outputTimestamp(x, at), x.window, x.pane) }`,
     )
-    this.#declarations.push(`let x${n}; function fresh${n}() { const x = ${rt}.newContext(); x.emit = ${rt}.emitOf([${emits.join(', ')}]); return x }`)
+    this.#declarations.push(
+      `let x${n}; function fresh${n}() { const x = ${rt}.newContext(); x.emit = ${rt}.emitOf([${emits.join(', ')}]); return x }`,
+    )
     this.#resets.push(`x${n} = undefined`)
     const r = this.#fresh('r')
     const select = operator.isStateful
@@ -301,16 +393,24 @@ function ${name}(values, ts, ${hasColumns ? 'W, P' : 'w, p'}, from, to) {
       ${operator.isStateful ? `else if (rec${n}.wasCleared) ${rt}.pruned(rec${n});` : ''}
       } }`
     const many = this.#viaClosure(this.#closures.entry(operator), here)
-    return operator.strategy.windowFn.assignsToOneWindow ? `${make} ${single}` : `${make} if (Array.isArray(${windows})) { ${many} } else ${single}`
+    return operator.strategy.windowFn.assignsToOneWindow
+      ? `${make} ${single}`
+      : `${make} if (Array.isArray(${windows})) { ${many} } else ${single}`
   }
 
   /** A function from an output on, for the emit of a DoFn; declared once. */
   #down(output: Output): string {
     const name = this.#fresh('down')
     const body = newBody()
+    // Another function: it has no part in the loop's local variables.
+    const registers = this.#registers
+    this.#registers = undefined
     const inner = this.#counted(output, { value: 'v', timestamp: 't', windows: 'w' }, body)
     const rest = this.#constant(this.#closures.outputEntry(output))
-    this.#declarations.push(`function ${name}(v, t, w, p) { if (rt.exit) return ${rest}(v, t, w, p); ${this.#guarded(inner, body)} }`)
+    this.#declarations.push(
+      `function ${name}(v, t, w, p) { if (rt.exit) return ${rest}(v, t, w, p); ${this.#guarded(inner, body).replaceAll('$BACK', '')} }`,
+    )
+    this.#registers = registers
     return name
   }
 
@@ -327,19 +427,31 @@ function ${name}(values, ts, ${hasColumns ? 'W, P' : 'w, p'}, from, to) {
       this.#parts.runtime.failed(info, 'addInput', error, element, timestamp, windows, undefined),
     )
     const g = this.#constant(runner)
-    const key = isKeyed ? (before.key as string) : this.#fresh('key')
+    this.#cellsFor(runner, g)
+    const key = isKeyed ? before.key : this.#fresh('key')
     const value = isKeyed ? before.value : this.#fresh('val')
-    const unpack = isKeyed ? '' : `const ${key} = ${this.#constant(keyOf)}(${before.value}), ${value} = ${before.value}.value;`
+    const unpack = isKeyed
+      ? ''
+      : `const ${key} = ${this.#constant(keyOf)}(${before.value}), ${value} = ${before.value}.value;`
     const start = `$AT = ${site}; $EL = ${before.value}; ${unpack}`
     const { timestamp, windows } = before
     if (runner.merges) return `${start} ${g}.add(${key}, ${value}, ${timestamp}, ${windows});`
     const n = this.#next++
     this.#declarations.push(`let gw${n}, gt${n};`)
     this.#resets.push(`gw${n} = undefined`)
+    if (before.hasConstantKey === true && windows === 'w' && this.#registers !== undefined) {
+      return `${start} ${this.#inRegister(this.#registers, before, receiver, g)}`
+    }
+    if (before.hasConstantKey === true && runner.assignsToOneWindow) {
+      // All elements of a window meet in one cell: find it when the window changes, not for each element.
+      this.#declarations.push(`let gc${n};`)
+      const open = `gt${n} = ${g}.table(${windows}); gw${n} = ${windows}; gc${n} = gt${n} === undefined || !gt${n}.isFast ? undefined : (gt${n}.cells.get(${key}) ?? ${g}.open(gt${n}, ${key}));`
+      return `${start} if (${windows} !== gw${n}) { ${open} } if (gc${n} !== undefined) { ${this.#addTo(`gc${n}.accumulator`, value, receiver)} } else if (gt${n} === undefined) ${g}.dropLate(1); else ${g}.addToTable(gt${n}, ${key}, ${value}, ${timestamp});`
+    }
     const find = (table: string): string => `
       let c${n} = ${runner.primitivesAreIds ? `typeof ${key} === 'object' && ${key} !== null ? ${table}.cells.get(${key}) : ${table}.cells.primitives.get(${key})` : `${table}.cells.get(${key})`};
       if (c${n} === undefined) c${n} = ${g}.open(${table}, ${key});
-      ${this.#addTo(`c${n}`, value, receiver)}`
+      ${this.#addTo(`c${n}.accumulator`, value, receiver)}`
     const into = (table: string): string =>
       `if (${table} === undefined) ${g}.dropLate(1); else if (${table}.isFast) { ${find(table)} } else ${g}.addToTable(${table}, ${key}, ${value}, ${timestamp});`
     const one = `if (${windows} !== gw${n}) { gt${n} = ${g}.table(${windows}); gw${n} = ${windows} } ${into(`gt${n}`)}`
@@ -348,19 +460,45 @@ function ${name}(values, ts, ${hasColumns ? 'W, P' : 'w, p'}, from, to) {
     return `${start} if (Array.isArray(${windows})) { ${many} } else { ${one} }`
   }
 
-  #addTo(cell: string, value: string, receiver: Extract<StageReceiver, { kind: 'grouping' }>): string {
+  /** Adds to a local variable that holds the accumulator of the only cell the loop can reach. */
+  #inRegister(
+    { declarations, writeBacks }: Registers,
+    { key, value, timestamp }: Here,
+    receiver: Extract<StageReceiver, { kind: 'grouping' }>,
+    g: string,
+  ): string {
+    const cell = this.#fresh('cell')
+    const table = this.#fresh('table')
+    const accumulator = this.#fresh('acc')
+    declarations.push(`let ${cell}, ${table}, ${accumulator} = 0;`)
+    writeBacks.push(`if (${cell} !== undefined) { ${cell}.accumulator = ${accumulator}; ${cell} = undefined }`)
+    const find = `${table} = ${g}.table(w); if (${table} !== undefined && ${table}.isFast) { ${cell} = ${table}.cells.get(${key}); if (${cell} === undefined) ${cell} = ${g}.open(${table}, ${key}); ${accumulator} = ${cell}.accumulator }`
+    return `if (${cell} === undefined) { ${find} }
+      if (${cell} !== undefined) { ${this.#addTo(accumulator, value, receiver)} } else if (${table} === undefined) ${g}.dropLate(1); else ${g}.addToTable(${table}, ${key}, ${value}, ${timestamp});`
+  }
+
+  /** The class of a grouping's cells belongs to the code that fills them: a run that finds the code warm finds it too. */
+  #cellsFor(runner: ReduceFnRunner, g: string): void {
+    if (this.#withCells.has(runner)) return
+    this.#withCells.add(runner)
+    const n = this.#next++
+    this.#declarations.push(`const cells${n} = (${cellFactory.toString()})(${String(runner.hasNumericCells)})`)
+    this.#bindings.push(`if (${g} !== undefined) ${g}.makeCell = cells${n};`)
+  }
+
+  #addTo(at: string, value: string, receiver: Extract<StageReceiver, { kind: 'grouping' }>): string {
     const { reduce } = receiver.runner
     switch (reduce.kind) {
       case 'list':
-        return `${cell}.accumulator.push(${value});`
+        return `${at}.push(${value});`
       case 'monoid':
-        return `${cell}.accumulator = ${this.#constant(reduce.concat)}(${cell}.accumulator, ${this.#constant(reduce.of)}(${value}));`
+        return `${at} = ${this.#user(reduce.concat)}(${at}, ${this.#user(reduce.of)}(${value}));`
       case 'semigroup': {
         const nothing = this.#constant(NOTHING)
-        return `${cell}.accumulator = ${cell}.accumulator === ${nothing} ? ${this.#constant(reduce.of)}(${value}) : ${this.#constant(reduce.concat)}(${cell}.accumulator, ${this.#constant(reduce.of)}(${value}));`
+        return `${at} = ${at} === ${nothing} ? ${this.#user(reduce.of)}(${value}) : ${this.#user(reduce.concat)}(${at}, ${this.#user(reduce.of)}(${value}));`
       }
       default:
-        return `${cell}.accumulator = ${this.#constant(reduce.addInput)}(${cell}.accumulator, ${value});`
+        return `${at} = ${this.#user(reduce.addInput)}(${at}, ${value});`
     }
   }
 
@@ -376,7 +514,11 @@ function ${name}(values, ts, ${hasColumns ? 'W, P' : 'w, p'}, from, to) {
     ]
   }
 
-  #site(here: Here, body: Body, handler: (error: unknown, element: unknown, timestamp: number, windows: Windows) => void): number {
+  #site(
+    here: Here,
+    body: Body,
+    handler: (error: unknown, element: unknown, timestamp: number, windows: Windows) => void,
+  ): number {
     const at = body.sites.length + 1
     body.sites.push({ at, handler: this.#constant(handler), element: here.value, here })
     return at
@@ -389,6 +531,13 @@ function ${name}(values, ts, ${hasColumns ? 'W, P' : 'w, p'}, from, to) {
       this.#constantIndex.set(value, index)
     }
     return `k${index}`
+  }
+
+  /** A function of the author. */
+  #user(fn: object | undefined): string {
+    if (fn === undefined) throw new InvariantViolation('a step has the function it calls')
+    const at = this.#userFunctions.indexOf(fn)
+    return `u${at < 0 ? this.#userFunctions.push(fn) - 1 : at}`
   }
 
   /** A variable that also the catch clause of the body sees. */

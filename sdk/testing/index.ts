@@ -1,0 +1,8 @@
+/**
+ * The testing kit: scripted sources and assertions that run on every runner.
+ *
+ * @module
+ */
+export { type Assertion, assertThat, type Judge, type ObservedElement } from './assert-that.js'
+export { at, type TestStream, testStream, type TimestampedValue } from './test-stream.js'
+export { AssertionFailed, type Verdict } from './verdict.js'
