@@ -65,9 +65,9 @@ export class ElementBuffer implements Receiver {
     return other
   }
 
-  /** Hands every element on. */
-  forEach(push: Push): void {
-    for (let i = 0; i < this.values.length; i++) {
+  /** Hands elements `[from, to)` on, all of them by default. */
+  forEach(push: Push, from = 0, to: number = this.values.length): void {
+    for (let i = from; i < to; i++) {
       push(this.values[i], this.timestamps[i] as number, this.windows[i] as Windows, this.panes[i] as PaneInfo)
     }
   }

@@ -55,6 +55,8 @@ interface StageParts {
   readonly reduce: ReduceFnRunner | undefined
   /** What the stage's bundles make visible. */
   readonly targets: Set<Committable>
+  /** Inboxes of groupings, which want to know where bundles end. */
+  readonly marked: Set<Inbox>
 }
 
 /** Options that have been decided. */
@@ -270,6 +272,7 @@ export class DirectExecution {
         operator?.isStateful === true ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId)) : undefined,
       reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root) : undefined,
       targets: new Set(),
+      marked: new Set(),
     }
   }
 
@@ -298,7 +301,7 @@ export class DirectExecution {
         return new GroupingExecutor(processor, parts.targets, parts.inbox, parts.reduce as ReduceFnRunner)
       case 'parDo':
       case 'edge':
-        return new ElementExecutor(processor, parts.targets, parts)
+        return new ElementExecutor(processor, parts.targets, { ...parts, keepsBundles: this.#options.isStrict })
     }
   }
 
@@ -322,12 +325,14 @@ export class DirectExecution {
       const parts = this.#parts[reader.id] as StageParts
       for (const input of mainInputs(reader)) {
         if (input !== output.collectionId) continue
-        if (parts.reduce?.acceptsEagerly === true && !this.#options.isStrict) {
+        // Panes of a grouping go through the inbox, which keeps the bundles they came in.
+        if (parts.reduce?.acceptsEagerly === true && !this.#options.isStrict && own.reduce === undefined) {
           receivers.push({ kind: 'grouping', runner: parts.reduce, info: reader.root.info })
           continue
         }
         receivers.push({ kind: 'buffer', receiver: parts.inbox })
         own.targets.add(parts.inbox)
+        if (parts.reduce !== undefined) own.marked.add(parts.inbox)
       }
       for (const { store, inbox } of parts.sides) {
         if (store.side.collectionId !== output.collectionId) continue
@@ -357,7 +362,10 @@ export class DirectExecution {
           throw error
         }
       },
-      output: (value, timestamp, windows, pane) => processor().push(value, timestamp, windows, pane),
+      output: (value, timestamp, windows, pane) => {
+        processor().push(value, timestamp, windows, pane)
+        for (const inbox of this.#parts[stageId]?.marked ?? []) inbox.mark()
+      },
     })
   }
 

@@ -12,7 +12,7 @@ import type { BundleProcessor } from '../core/bundle-processor.js'
 import { ElementBuffer } from '../core/element-buffer.js'
 import type { KeyedState } from '../core/keyed-state.js'
 import { listOf, type SideInputStore } from '../core/side-inputs.js'
-import type { Inbox } from './inbox.js'
+import type { Inbox, Waiting } from './inbox.js'
 import { type Committable, StageExecutor, TIMER_BUDGET } from './stage-executor.js'
 
 /** A side input of the stage, with the stage that makes it. */
@@ -27,6 +27,8 @@ export interface ElementParts {
   readonly inbox: Inbox
   readonly sides: readonly SideSource[]
   readonly keyed: KeyedState | undefined
+  /** Whether bundles are processed as they were cut, in strict mode; else those that wait together are one. */
+  readonly keepsBundles: boolean
 }
 
 /** Runs elements through a stage. */
@@ -34,6 +36,7 @@ export class ElementExecutor extends StageExecutor {
   readonly #inbox: Inbox
   readonly #sides: readonly SideSource[]
   readonly #keyed: KeyedState | undefined
+  readonly #keepsBundles: boolean
   #putBack = new ElementBuffer()
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: ElementParts) {
@@ -41,14 +44,16 @@ export class ElementExecutor extends StageExecutor {
     this.#inbox = parts.inbox
     this.#sides = parts.sides
     this.#keyed = parts.keyed
+    this.#keepsBundles = parts.keepsBundles
   }
 
   async turn(): Promise<boolean> {
     const hasMoreToRead = this.#refreshSides()
     let changed = hasMoreToRead
     if (hasMoreToRead && this.#putBack.length > 0) changed = (await this.#process(this.#putBack.take())) || changed
-    for (const bundle of this.#inbox.take()) {
-      await this.#process(bundle)
+    const waiting = this.#inbox.take()
+    if (waiting !== undefined) {
+      for (const part of parts(waiting, this.#keepsBundles)) await this.#process(part)
       changed = true
     }
     const watermark = Math.min(this.inputWatermark, this.#putBackHold())
@@ -63,9 +68,9 @@ export class ElementExecutor extends StageExecutor {
   #refreshSides(): boolean {
     let changed = false
     for (const { store, inbox, producer } of this.#sides) {
-      for (const bundle of inbox.take()) {
-        bundle.forEach((value, timestamp, windows, pane) => store.arrived.add(value, timestamp, windows, pane))
-      }
+      inbox
+        .take()
+        ?.elements.forEach((value, timestamp, windows, pane) => store.arrived.add(value, timestamp, windows, pane))
       changed = store.absorb() || changed
       const watermark = producer?.outputWatermark ?? TIMESTAMP_MAX
       if (watermark !== store.watermark) {
@@ -117,4 +122,9 @@ export class ElementExecutor extends StageExecutor {
     })
     return more
   }
+}
+
+function parts({ elements, ends }: Waiting, keepsBundles: boolean): readonly ElementBuffer[] {
+  if (!keepsBundles || ends.length < 2) return [elements]
+  return ends.map((end, i) => elements.slice(ends[i - 1] ?? 0, end))
 }

@@ -27,10 +27,15 @@ export class GroupingExecutor extends StageExecutor {
       await this.bundle(() => this.#runner.finishBundle())
       changed = true
     }
-    for (const bundle of this.#inbox.take()) {
+    const waiting = this.#inbox.take()
+    if (waiting !== undefined) {
       await this.bundle(() => {
-        bundle.forEach((value, timestamp, windows) => this.#add(value, timestamp, windows))
-        this.#runner.finishBundle()
+        let from = 0
+        for (const end of waiting.ends) {
+          waiting.elements.forEach((value, timestamp, windows) => this.#add(value, timestamp, windows), from, end)
+          this.#runner.finishBundle()
+          from = end
+        }
       })
       changed = true
     }

@@ -1,12 +1,14 @@
 /**
- * An inbox holds the bundles that wait for a stage. What a bundle of the stage before emits becomes visible here only
+ * An inbox holds the elements that wait for a stage. What a bundle of the stage before emits becomes visible here only
  * when that bundle has succeeded.
  *
- * In strict mode bundles are cut and shuffled by the run's seed: no pipeline may rely on either.
+ * Where one bundle ends and the next begins is kept, because triggers are asked once per bundle; a grouping puts the
+ * panes of each key into a bundle of their own, as Beam Java does. In strict mode bundles are cut and shuffled by the
+ * run's seed instead: no pipeline may rely on either.
  */
-import { ElementBuffer, type Receiver } from '../core/element-buffer.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { Windows } from '../../sdk/windowing/window.js'
+import { ElementBuffer, type Receiver } from '../core/element-buffer.js'
 
 /** How strict mode treats bundles; `undefined` leaves them as they come. */
 export interface BundleDisorder {
@@ -15,10 +17,17 @@ export interface BundleDisorder {
   readonly bundleSizeMax: number
 }
 
-/** Bundles waiting for a stage. */
+/** Waiting elements, and the index after the last element of each bundle. */
+export interface Waiting {
+  readonly elements: ElementBuffer
+  readonly ends: readonly number[]
+}
+
+/** Elements waiting for a stage. */
 export class Inbox implements Receiver {
-  #open = new ElementBuffer()
-  #committed: ElementBuffer[] = []
+  #elements = new ElementBuffer()
+  #ends: number[] = []
+  #visible = 0
   readonly #disorder: BundleDisorder | undefined
 
   constructor(disorder: BundleDisorder | undefined) {
@@ -26,40 +35,41 @@ export class Inbox implements Receiver {
   }
 
   add(value: unknown, timestamp: number, windows: Windows, pane: PaneInfo): void {
-    this.#open.add(value, timestamp, windows, pane)
+    this.#elements.add(value, timestamp, windows, pane)
+  }
+
+  /** Ends a bundle for the reader, within one of the writer. */
+  mark(): void {
+    const { length } = this.#elements
+    if (length > (this.#ends.at(-1) ?? 0)) this.#ends.push(length)
   }
 
   /** The bundle that filled the inbox has succeeded. */
   commit(): void {
-    if (this.#open.length > 0) this.#committed.push(this.#open.take())
+    this.mark()
+    this.#visible = this.#elements.length
   }
 
-  get isEmpty(): boolean {
-    return this.#committed.length === 0
-  }
-
-  /** Takes out the waiting bundles. */
-  take(): readonly ElementBuffer[] {
-    const bundles = this.#committed
-    this.#committed = []
-    return this.#disorder === undefined
-      ? bundles
-      : bundles.flatMap((bundle) => disordered(bundle, this.#disorder as BundleDisorder))
+  /** Takes out what is visible; `undefined` when nothing is. */
+  take(): Waiting | undefined {
+    if (this.#visible === 0) return undefined
+    const elements = this.#elements.take()
+    const ends = this.#ends
+    this.#ends = []
+    this.#visible = 0
+    return this.#disorder === undefined ? { elements, ends } : disordered(elements, this.#disorder)
   }
 }
 
-function disordered(bundle: ElementBuffer, { random, bundleSizeMax }: BundleDisorder): readonly ElementBuffer[] {
-  const order = Array.from({ length: bundle.length }, (_, i) => i)
+function disordered(elements: ElementBuffer, { random, bundleSizeMax }: BundleDisorder): Waiting {
+  const order = Array.from({ length: elements.length }, (_, i) => i)
   for (let i = order.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1))
     ;[order[i], order[j]] = [order[j] as number, order[i] as number]
   }
-  const shuffled = bundle.reordered(order)
-  const parts: ElementBuffer[] = []
-  for (let from = 0; from < shuffled.length;) {
-    const to = Math.min(shuffled.length, from + 1 + Math.floor(random() * bundleSizeMax))
-    parts.push(shuffled.slice(from, to))
-    from = to
+  const ends: number[] = []
+  for (let end = 0; end < order.length; ends.push(end)) {
+    end = Math.min(order.length, end + 1 + Math.floor(random() * bundleSizeMax))
   }
-  return parts
+  return { elements: elements.reordered(order), ends }
 }

@@ -110,8 +110,9 @@ export class SourceExecutor extends StageExecutor {
 
   #takeElements(): boolean {
     let changed = false
-    for (const bundle of this.#inbox.take()) {
-      bundle.forEach((element, timestamp, windows, pane) => {
+    const waiting = this.#inbox.take()
+    if (waiting !== undefined) {
+      waiting.elements.forEach((element, timestamp, windows, pane) => {
         const restriction = this.#guarded('restriction', element, () =>
           this.#doFn.restriction(element, { resource: this.#resource }),
         )
