@@ -95,8 +95,9 @@ for (const mode of modes) {
         .collect('second panes')
       const result = await run(p, mode)
       expect(sorted(panesOf(result.collectWindowed('first')))).toEqual(sorted(expected(scenario.panesFirst ?? [])))
-      expect(sorted(panesOf(result.collectWindowed('second panes')))).toEqual(
-        sorted(expected(scenario.panesSecond ?? [])),
+      const isAccumulating = scenario.accumulationMode.startsWith('ACCUMULATING')
+      expect(anyKeyOrder(panesOf(result.collectWindowed('second panes')), isAccumulating)).toEqual(
+        anyKeyOrder(expected(scenario.panesSecond ?? []), isAccumulating),
       )
     })
   }
