@@ -101,6 +101,7 @@ class Fusion {
           kind: 'window',
           info,
           windowFn: spec.payload.windowFn,
+          severalBefore: !this.#strategy(this.#input(node)).windowFn.assignsToOneWindow,
           outputs: [this.#output(stage, node, 'out', info)],
         }))
         return

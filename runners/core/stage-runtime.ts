@@ -103,6 +103,12 @@ export class StageRuntime implements AsyncHost {
     this.metrics.count(step.path, 'droppedWithoutWindow')
   }
 
+  /** One element has become several: a one-to-one step gives more than it got. */
+  multiply(step: StepInfo, by: number): void {
+    const { lost } = this.metrics
+    lost[step.index] = (lost[step.index] ?? 0) - (by - 1)
+  }
+
   /** An element will never leave a one-to-one step. */
   #lose(step: StepInfo): void {
     const { lost } = this.metrics

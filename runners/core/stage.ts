@@ -74,6 +74,8 @@ export type Operator =
       readonly kind: 'window'
       readonly info: StepInfo
       readonly windowFn: WindowFn
+      /** Whether inputs may be in several windows. */
+      readonly severalBefore: boolean
       readonly outputs: readonly [Output]
     }
   /** Union inside a stage: hands on what it gets. */

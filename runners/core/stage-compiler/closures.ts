@@ -316,10 +316,10 @@ class ClosureCompiler {
     return (value, timestamp, windows, pane) => runtime.push(value, timestamp, windows, pane)
   }
 
-  #window({ info, windowFn, outputs }: Extract<Operator, { kind: 'window' }>): Push {
+  #window({ info, windowFn, severalBefore, outputs }: Extract<Operator, { kind: 'window' }>): Push {
     const next = this.output(outputs[0])
     const runtime = this.#runtime
-    return (value, timestamp, before, pane) => {
+    const assign: Push = (value, timestamp, before, pane) => {
       let windows: Windows | undefined
       try {
         windows = oneOrMany(windowFn.assign(timestamp))
@@ -329,6 +329,17 @@ class ClosureCompiler {
       }
       if (windows === undefined) runtime.loseWithoutWindow(info)
       else next(value, timestamp, windows, pane)
+    }
+    if (!severalBefore) return assign
+    // An element in several windows is several elements: each gets windows of its own.
+    return (value, timestamp, before, pane) => {
+      if (!Array.isArray(before)) {
+        assign(value, timestamp, before, pane)
+        return
+      }
+      const many = before as readonly BoundedWindow[]
+      runtime.multiply(info, many.length)
+      for (const window of many) assign(value, timestamp, window, pane)
     }
   }
 

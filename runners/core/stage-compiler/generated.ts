@@ -341,6 +341,14 @@ function ${name}(${columns}, from, to) {
   }
 
   #window(operator: Extract<Operator, { kind: 'window' }>, before: Here, body: Body): string {
+    if (operator.severalBefore) {
+      const single = this.#windowOne(operator, before, body)
+      return `if (Array.isArray(${before.windows})) { ${this.#viaClosure(this.#closures.entry(operator), before)} } else { ${single} }`
+    }
+    return this.#windowOne(operator, before, body)
+  }
+
+  #windowOne(operator: Extract<Operator, { kind: 'window' }>, before: Here, body: Body): string {
     const [make, here] = this.#made(before)
     const { runtime } = this.#parts
     const { info, windowFn, outputs } = operator
