@@ -1,0 +1,63 @@
+/**
+ * A lane that tries a claim on seeds, one after the other.
+ *
+ * Law: a seed decides everything, so the line printed for a failure is the command that repeats it. A lane that is given
+ * less time than its full set takes says how much of it was tried.
+ */
+import { parseArgs } from 'node:util'
+import type { LaneProgram } from './lane.js'
+
+/** A claim that seeds can break. */
+export interface SeededClaim {
+  /** The lane's name, for the command that repeats a failure. */
+  readonly lane: string
+  /** Seeds in the full set. */
+  readonly seeds: number
+  /** What is wrong with a seed, in words; `undefined` when nothing is. */
+  faultOf(seed: number): Promise<string | undefined>
+}
+
+/** Failures after which going on tells nothing new. */
+const FAILURES_MAX = 10
+
+/** Makes the lane's program: `--seeds n` tries n seeds, `--from seed` starts there, `--minutes m` stops after m minutes. */
+export function seededLane(
+  claim: SeededClaim,
+  print: (line: string) => void = (line) => void process.stdout.write(`${line}\n`),
+): LaneProgram {
+  return async (args) => {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { seeds: { type: 'string' }, from: { type: 'string' }, minutes: { type: 'string' } },
+    })
+    const seeds = wholeNumber('--seeds', values.seeds) ?? claim.seeds
+    const from = wholeNumber('--from', values.from) ?? 1
+    const minutes = values.minutes === undefined ? Infinity : Number(values.minutes)
+    if (!(minutes > 0)) throw new Error(`--minutes needs a number above 0, and got "${values.minutes}"`)
+    const started = performance.now()
+    let passed = 0
+    let failed = 0
+    for (let seed = from; seed < from + seeds && failed < FAILURES_MAX; seed++) {
+      if (performance.now() - started > minutes * 60_000) break
+      const fault = await claim.faultOf(seed)
+      if (fault === undefined) {
+        passed++
+        continue
+      }
+      failed++
+      print(`✗ ${fault}`)
+      print(`  repeat: npm run proof -- ${claim.lane} --from ${seed} --seeds 1`)
+    }
+    if (passed + failed < seeds) print(`tried ${passed + failed} of ${seeds} seeds`)
+    return { passed, failed }
+  }
+}
+
+function wholeNumber(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < 0 || text.trim() === '') {
+    throw new Error(`${flag} needs a whole number, and got "${text}"`)
+  }
+  return value
+}
