@@ -148,7 +148,7 @@ export class PCollection<out T> implements CollectionRef {
   >(
     name: string,
     doFn: DoFnShape<S, TM, SI, M> & { readonly output: C } & DoFnFunctions<T, C, never, S, TM, SI, R, M> &
-      TimerHandlers<T, C, never, S, TM, SI, R, M> &
+      TimerHandlers<T, C, never, S, NoInfer<TM>, SI, R, M> &
       KeyedIfStateful<T, S, TM>,
   ): PCollection<TypeOf<C>>
   parDo<
@@ -161,7 +161,7 @@ export class PCollection<out T> implements CollectionRef {
   >(
     name: string,
     doFn: DoFnShape<S, TM, SI, M> & { readonly outputs: Outs } & DoFnFunctions<T, never, Outs, S, TM, SI, R, M> &
-      TimerHandlers<T, never, Outs, S, TM, SI, R, M> &
+      TimerHandlers<T, never, Outs, S, NoInfer<TM>, SI, R, M> &
       KeyedIfStateful<T, S, TM>,
   ): OutputCollections<Outs>
   parDo<
@@ -182,7 +182,7 @@ export class PCollection<out T> implements CollectionRef {
         R,
         M
       > &
-      TimerHandlers<T, never, never, S, TM, SI, R, M> &
+      TimerHandlers<T, never, never, S, NoInfer<TM>, SI, R, M> &
       KeyedIfStateful<T, S, TM>,
   ): PCollection<never>
   parDo(name: string, doFn: object): unknown {
