@@ -1,11 +1,15 @@
 /**
- * The lanes that exist, in the order in which `npm run proof` lists them. A lane is added here and nowhere else:
- *
- * ```ts
- * { name: 'keys', meaning: 'grouping by identity equals grouping by bytes [--seeds n]', load: async () => (await import('./keys.js')).main }
- * ```
+ * The lanes that exist, in the order in which `npm run proof` lists them. A lane is added here and nowhere else.
  */
 import type { Lane } from './lane.js'
+import { seededLane } from './seeded-lane.js'
 
 /** The table of lanes. */
-export const lanes: readonly Lane[] = []
+export const lanes: readonly Lane[] = [
+  {
+    name: 'bundling',
+    meaning:
+      'random pipelines give the reference result however they are bundled [--seeds n] [--from seed] [--minutes m]',
+    load: async () => seededLane({ lane: 'bundling', seeds: 20_000, faultOf: (await import('./bundling.js')).faultOf }),
+  },
+]
