@@ -69,6 +69,9 @@ export function isIoTs(value: unknown): value is IoTsCodec {
   return (
     typeof value === 'object' &&
     value !== null &&
+    // Other libraries have codecs with `encode` and `decode` too; they say what they are.
+    !isStandardSchema(value) &&
+    typeof (value as IoTsCodec).is === 'function' &&
     typeof (value as IoTsCodec).decode === 'function' &&
     typeof (value as IoTsCodec).encode === 'function'
   )

@@ -354,7 +354,8 @@ export class DoFnRuntime implements ContextHost {
       } catch (error) {
         return failed(error, number)
       }
-      return isThenable(result) ? result.then(undefined, (error: unknown) => failed(error, number)) : result
+      if (!isThenable(result)) return result
+      return Promise.resolve(result).then(undefined, (error: unknown) => failed(error, number))
     }
     return attempt(1)
   }
@@ -491,7 +492,7 @@ export class DoFnRuntime implements ContextHost {
     return (element, context) => {
       const { copy, verify } = guard.copyOf(element)
       const result: unknown = process(copy as never, context as never)
-      if (isThenable(result)) return result.then(verify)
+      if (isThenable(result)) return Promise.resolve(result).then(verify)
       if (!isIterator(result)) verify()
       return result
     }
@@ -503,7 +504,7 @@ export class DoFnRuntime implements ContextHost {
     const failed = (error: unknown): never => this.#runtime.failedOutside(this.info, call, error)
     try {
       const result = run()
-      return isThenable(result) ? result.then(undefined, failed) : undefined
+      return isThenable(result) ? Promise.resolve(result).then(undefined, failed) : undefined
     } catch (error) {
       return failed(error)
     }

@@ -19,7 +19,8 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /** `after(value)`, now or when the value has arrived. */
 export function andThen(value: unknown, after: (value: unknown) => unknown): unknown {
-  return isThenable(value) ? value.then(after) : after(value)
+  // What is only like a promise may return anything from its `then`.
+  return isThenable(value) ? Promise.resolve(value).then(after) : after(value)
 }
 
 /** Checks what a map returns against its codec. */
@@ -91,7 +92,8 @@ export function retrying(call: Call, retry: RetryOptions | undefined, env: Env, 
     } catch (error) {
       return again(value, error, number)
     }
-    return isThenable(result) ? result.then(undefined, (error: unknown) => again(value, error, number)) : result
+    if (!isThenable(result)) return result
+    return Promise.resolve(result).then(undefined, (error: unknown) => again(value, error, number))
   }
   return (value) => attempt(value, 1)
 }

@@ -176,6 +176,8 @@ export class DirectExecution {
         if (await this.#turn(executor)) changed = true
         if (this.#slice.isOver(this.#slice.now())) await this.#slice.yield()
       }
+      // Also a call that went on after its bundle may have broken something since.
+      for (const { processor } of this.#executors) processor.runtime.throwIfFailed()
       if (changed) continue
       if (this.#executors.every((executor) => executor.isDone)) return
       if (this.#releaseScripted()) continue
