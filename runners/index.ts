@@ -2,7 +2,7 @@
  * millrace: Apache Beam's model for TypeScript. One pipeline (what is computed, where in event time, when results appear,
  * how refinements relate), any runner.
  *
- * @module
+ * @module millrace
  */
 export * from '../sdk/index.js'
 export { isMain } from './is-main.js'

@@ -150,6 +150,7 @@ export interface RunningPipeline {
   drain(): void
   /** Stops at once. */
   cancel(): void
+  /** The run as it stands. */
   progress(): Progress
 }
 

@@ -6,7 +6,9 @@ import type { Env, FileSystem, TimerHandle } from '../../sdk/env.js'
 
 /** What a platform adds to the common world. */
 export interface SystemCapabilities {
+  /** Default: there are no files. */
   readonly files?: FileSystem
+  /** Default: the console. */
   readonly print?: (line: string, stream: 'out' | 'err') => void
 }
 

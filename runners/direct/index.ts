@@ -1,7 +1,7 @@
 /**
  * The direct runner, free of Node: it runs in a page too. Node's capabilities come from `./node.ts`.
  *
- * @module
+ * @module millrace/direct
  */
 export { systemEnv, type SystemCapabilities } from '../core/system-env.js'
 export { DIRECT_FEATURES, directRunner } from './direct-runner.js'
