@@ -13,8 +13,11 @@ import { preview } from './preview.js'
 export interface IoTsCodec<A = unknown> {
   readonly _A: A
   readonly name: string
+  /** Whether a value has the type. */
   is(value: unknown): boolean
+  /** The value a value from outside stands for, `Right`, or what is wrong with it, `Left`. */
   decode(value: unknown): { readonly _tag: 'Left' | 'Right' }
+  /** The form in which a value goes outside. */
   encode(value: never): unknown
 }
 

@@ -7,6 +7,7 @@
 
 /** A cancellable wake-up. */
 export interface TimerHandle {
+  /** After this the callback will not come. */
   cancel(): void
 }
 
@@ -18,6 +19,7 @@ export interface FileHandle {
   write(bytes: Uint8Array): void
   /** Makes what was written survive power loss. */
   sync(): void
+  /** Gives the handle back; no call may follow. */
   close(): void
 }
 
@@ -36,11 +38,13 @@ export interface FileSystem {
   status(path: string): FileStatus | undefined
   /** Files matching a glob, sorted by path; a path without wildcards matches itself. */
   glob(pattern: string): readonly string[]
+  /** Opens an existing file; fails when there is none. */
   openForReading(path: string): FileHandle
   /** Creates a new file for writing, with its folders; fails when it exists. */
   create(path: string): FileHandle
   /** Moves a file, replacing the target atomically where the platform can. */
   rename(from: string, to: string): void
+  /** Removes a file; nothing happens when there is none. */
   remove(path: string): void
   /** Makes the folder's entries (renames, creations) survive power loss. */
   syncFolder(path: string): void

@@ -14,17 +14,21 @@ export type MetricKind = 'counter' | 'distribution' | 'gauge'
 
 /** A sum of increments; exact for integers beyond 2^53 too, because it is kept as a bigint there. */
 export interface Counter {
+  /** Adds `by`, default 1. */
   inc(by?: number): void
+  /** Takes `by` away, default 1. */
   dec(by?: number): void
 }
 
 /** Count, sum, smallest and largest of the values given. */
 export interface Distribution {
+  /** Takes a value into account. */
   update(value: number): void
 }
 
 /** The latest value set. */
 export interface Gauge {
+  /** Replaces the value. */
   set(value: number): void
 }
 
@@ -50,8 +54,11 @@ export interface DistributionResult {
 
 /** Metric declarations. */
 export interface MetricBuilders {
+  /** A sum of increments. */
   counter(): MetricSpec<'counter'>
+  /** Count, sum, smallest and largest. */
   distribution(): MetricSpec<'distribution'>
+  /** The latest value. */
   gauge(): MetricSpec<'gauge'>
 }
 

@@ -18,10 +18,12 @@ export class Secret {
     return this.#text
   }
 
+  /** `***`, whatever the text. */
   toString(): string {
     return '***'
   }
 
+  /** `***`, whatever the text. */
   toJSON(): string {
     return '***'
   }

@@ -27,6 +27,7 @@ export interface RestrictionTracker<R, P> {
   trySplit(fraction: number): R | undefined
   /** @throws when the reader stopped although positions were left: data would be lost. */
   checkDone(): void
+  /** How much is done and how much is left. */
   progress(): RestrictionProgress
 }
 

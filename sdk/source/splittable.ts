@@ -74,7 +74,10 @@ export interface SplittableContext<Out, Resource> {
   /** Emits at `timestamp`; default: the timestamp of the element that names the work. */
   readonly emit: (value: Out, timestamp?: Instant) => void
   /** Reports progress of event time; only with the `manual` policy. */
-  readonly watermark: { set(instant: Instant): void }
+  readonly watermark: {
+    /** No element with an earlier timestamp will come. */
+    set(instant: Instant): void
+  }
   /** How many elements the runner wants before the next claim, at least 1. A reader that claims blocks stays below it. */
   readonly room: () => number
   readonly resource: Resource
@@ -97,6 +100,7 @@ export interface SplittableDoFn<E, R, P, C extends Codec, Resource> {
   readonly restrictionCodec: Codec
   /** Cuts a restriction into about `parts` independent ones. Default: not splittable. */
   readonly split?: (element: E, restriction: R, parts: number) => readonly R[]
+  /** What hands out the positions of a restriction. */
   readonly tracker: (restriction: R) => RestrictionTracker<R, P>
   /**
    * For restrictions that are ranges of offsets and have one element at each: that element. A runner may then read by
@@ -105,7 +109,9 @@ export interface SplittableDoFn<E, R, P, C extends Codec, Resource> {
   readonly elementAt?: (element: E, position: number) => TypeOf<C>
   /** Its timestamp; default: that of the element that names the work. */
   readonly timestampAt?: (element: E, position: number) => number
+  /** Makes what all calls share. Once per worker, before anything else. */
   readonly setup?: (context: { readonly step: string; readonly env: import('../env.js').Env }) => Resource
+  /** Disposes of the resource. Called also after a failure. */
   readonly teardown?: (context: { readonly resource: Resource }) => void
   /** Claims positions and emits what stands there, until a claim is refused. */
   readonly process: (

@@ -23,7 +23,9 @@ export type StateSpec = ValueStateSpec<unknown, unknown>
 export interface ValueState<A, Unset = undefined> {
   /** The value, or `initial` (default `undefined`) when nothing was written or it was cleared. */
   read(): A | Unset
+  /** Replaces the value. */
   write(value: A): void
+  /** Forgets the value. */
   clear(): void
 }
 
@@ -34,12 +36,9 @@ export type StateCells<S> = {
 
 /** State declarations by name. */
 export interface StateBuilders {
-  /**
-   * One value per key and window, described by a codec.
-   *
-   * @param options `initial`: what `read` returns before the first write. Default `undefined`.
-   */
+  /** One value per key and window, described by a codec. Before the first write `read` returns `undefined`. */
   value<C extends Codec>(codec: C): ValueStateSpec<TypeOf<C>, undefined>
+  /** The same, with `initial` as what `read` returns before the first write. */
   value<C extends Codec>(codec: C, options: { readonly initial: TypeOf<C> }): ValueStateSpec<TypeOf<C>, TypeOf<C>>
 }
 

@@ -1,7 +1,7 @@
 /**
  * The testing kit: scripted sources and assertions that run on every runner.
  *
- * @module
+ * @module millrace/testing
  */
 export { type Assertion, assertThat, type Judge, type ObservedElement } from './assert-that.js'
 export { at, type TestStream, testStream, type TimestampedValue } from './test-stream.js'

@@ -114,9 +114,8 @@ export class TestStream<T> {
 }
 
 /**
- * An empty script.
+ * An empty script. A codec describes its elements; without one they travel by the dynamic coder.
  *
- * @param codec describes the elements. Default: the dynamic coder.
  * @example
  * ```ts
  * import { fixedWindows, pipeline, run } from 'millrace'

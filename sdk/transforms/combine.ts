@@ -20,9 +20,13 @@ import { addStep } from './step.js'
 
 /** Reduces inputs `In` through accumulators `Acc` to an output `Out`. Accumulators may be changed in place. */
 export interface CombineFn<In, Acc, Out> {
+  /** The accumulator of no input. */
   readonly createAccumulator: () => Acc
+  /** Takes one input into account. */
   readonly addInput: (accumulator: Acc, input: In) => Acc
+  /** The accumulator of both inputs together. */
   readonly mergeAccumulators: (a: Acc, b: Acc) => Acc
+  /** What an accumulator amounts to. */
   readonly extractOutput: (accumulator: Acc) => Out
   /** Makes an accumulator smaller before it is stored or sent. Default: leaves it. */
   readonly compact?: (accumulator: Acc) => Acc
@@ -34,13 +38,17 @@ export interface CombineFn<In, Acc, Out> {
 
 /** Combining by an fp-ts monoid: `of` takes the part of each value that is combined. */
 export interface MonoidCombine<In, A> {
+  /** The part that is combined. */
   readonly of: (input: In) => A
+  /** How two parts make one, and the part that changes nothing. */
   readonly monoid: Monoid<A>
 }
 
 /** Combining by an fp-ts semigroup; a key always has a first value, so no empty one is needed. */
 export interface SemigroupCombine<In, A> {
+  /** The part that is combined. */
   readonly of: (input: In) => A
+  /** How two parts make one. */
   readonly semigroup: Semigroup<A>
 }
 

@@ -140,8 +140,11 @@ export interface DoFnFunctions<T, O, Outs, S, TM, SI, R, M> {
   readonly setup?: (context: SetupContext) => R | Promise<R>
   /** Disposes of the resource. Called also after a failure. */
   readonly teardown?: (context: { readonly resource: R }) => void | Promise<void>
+  /** Runs before the first element of each bundle. */
   readonly startBundle?: (context: StepContext<R, M>) => void | Promise<void>
+  /** Runs for each element. When it returns a promise, the element is done when the promise is. */
   readonly process: (element: T, context: ProcessContext<O, Outs, S, TM, SI, R, M>) => void | Promise<void>
+  /** Runs after the last element of each bundle. */
   readonly finishBundle?: (context: FinishContext<O, Outs, R, M>) => void | Promise<void>
   /** Runs once per key and window that has state, when the window expires, before its state is removed. */
   readonly onWindowExpiration?: (context: ExpirationContext<KeyOf<T>, O, Outs, S, R, M>) => void
@@ -151,17 +154,22 @@ export interface DoFnFunctions<T, O, Outs, S, TM, SI, R, M> {
 export type TimerHandlers<T, O, Outs, S, TM, SI, R, M> = [keyof TM] extends [never]
   ? { readonly onTimer?: undefined }
   : {
+      /** By the timer's declared name. */
       readonly onTimer: {
         readonly [K in keyof TM]: (context: TimerContext<KeyOf<T>, O, Outs, S, TM, SI, R, M>) => void
       }
     }
 
-/** State and timer declarations, and what they may be. */
+/** State declarations by name. */
 export type StateSpecs = Readonly<Record<string, StateSpec>>
+
+/** Timer declarations by name. */
 export type TimerSpecs = Readonly<Record<string, TimerSpec>>
+
+/** Metric declarations by name. */
 export type MetricSpecs = Readonly<Record<string, MetricSpec>>
 
-/** A DoFn as the engine sees it, its types already checked. */
+/** A DoFn as the engine sees it, its types already checked. @internal */
 export interface AnyDoFn extends DoFnShape<StateSpecs, TimerSpecs, SideInputs, MetricSpecs> {
   readonly output?: Codec
   readonly outputs?: OutputSpecs

@@ -14,6 +14,7 @@ export interface BoundedWindow {
   readonly end: number
   /** Last timestamp inside, `end − 1`. */
   readonly maxTimestamp: number
+  /** For people: both ends as ISO text. */
   toString(): string
 }
 
@@ -31,6 +32,7 @@ export class IntervalWindow implements BoundedWindow {
     return this.end - 1
   }
 
+  /** `[start, end)`, as ISO text where a `Date` can hold it. */
   toString(): string {
     return `[${formatTimestamp(this.start)}, ${formatTimestamp(this.end)})`
   }
@@ -46,6 +48,7 @@ export class GlobalWindow implements BoundedWindow {
     return END_OF_GLOBAL_WINDOW
   }
 
+  /** `the global window`. */
   toString(): string {
     return 'the global window'
   }
