@@ -1,0 +1,227 @@
+/**
+ * The fingerprint of a graph: what must stay the same for state and timers kept by an earlier run to still mean what
+ * they meant. It covers steps and their inputs, windowing, state cells, timers and codecs. It leaves out code, the
+ * author's lines, options and the values of the program itself, which may change between two runs.
+ *
+ * Law: equal graphs have equal fingerprints, in whatever order their steps were written down; two graphs that differ
+ * in something covered differ in the fingerprint, and `firstDifference` says in words where.
+ *
+ * Limit: a codec is known by its name. io-ts builds its names from the shape; a Standard Schema has only the name of
+ * its library, so a change inside one is not seen.
+ */
+import { sha256 } from '@noble/hashes/sha2.js'
+import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
+import { type Components, leafTransforms, type ParDoPayload, type PipelineGraph, type TransformNode } from './model.js'
+import * as urns from './urns.js'
+
+/** One thing that is covered: `of` the step, or a part of it, an attribute has a value. */
+export interface FingerprintEntry {
+  readonly step: string
+  /** The part of the step, in words: `the step`, `its output`, `state cell "total"`. */
+  readonly of: string
+  /** What of it, in words: `codec`, `allowed lateness`. */
+  readonly attribute: string
+  readonly value: string
+}
+
+/** A fingerprint, with what it was made of: kept beside it, so that a difference can be named. */
+export interface GraphFingerprint {
+  /** sha-256 of the entries, in hexadecimal. */
+  readonly hash: string
+  readonly entries: readonly FingerprintEntry[]
+}
+
+/** Changes when the same graph gets other entries. */
+const FORMAT = 1
+
+/**
+ * The fingerprint of a graph.
+ *
+ * @example
+ * ```ts
+ * import { graphFingerprint } from './fingerprint.js'
+ * graphFingerprint(pipeline.build().graph).hash
+ * ```
+ */
+export function graphFingerprint(graph: PipelineGraph): GraphFingerprint {
+  const entries = leafTransforms(graph)
+    .flatMap(([, node]) => entriesOf(node, graph.components))
+    .sort(byPlace)
+  const text = JSON.stringify([
+    'millrace graph',
+    FORMAT,
+    entries.map(({ step, of, attribute, value }) => [step, of, attribute, value]),
+  ])
+  const digest = sha256(new TextEncoder().encode(text))
+  return { hash: Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join(''), entries }
+}
+
+/**
+ * What makes two fingerprints differ, as a sentence: steps that came or went before settings that changed.
+ *
+ * @returns `undefined` when they are equal.
+ */
+export function firstDifference(before: GraphFingerprint, after: GraphFingerprint): string | undefined {
+  if (before.hash === after.hash) return undefined
+  const steps = (of: GraphFingerprint): readonly string[] => [...new Set(of.entries.map(({ step }) => step))]
+  const [earlier, later] = [steps(before), steps(after)]
+  const gone = earlier.find((step) => !later.includes(step))
+  const added = later.find((step) => !earlier.includes(step))
+  if (gone !== undefined && added !== undefined) return `step "${gone}" is gone, and step "${added}" is new`
+  if (gone !== undefined) return `step "${gone}" is gone`
+  if (added !== undefined) return `step "${added}" is new`
+  const was = new Map(before.entries.map((entry) => [placeOf(entry), entry]))
+  const is = new Map(after.entries.map((entry) => [placeOf(entry), entry]))
+  const has = (fingerprint: GraphFingerprint, { step, of }: FingerprintEntry): boolean =>
+    fingerprint.entries.some((entry) => entry.step === step && entry.of === of)
+  for (const entry of [...before.entries, ...after.entries].sort(byPlace)) {
+    const place = placeOf(entry)
+    const [from, to] = [was.get(place)?.value ?? 'none', is.get(place)?.value ?? 'none']
+    if (from === to) continue
+    const part = `step "${entry.step}": ${entry.of}`
+    if (!has(after, entry)) return `${part} is gone`
+    if (!has(before, entry)) return `${part} is new`
+    return `${entry.of === THE_STEP ? `step "${entry.step}"` : part} changed its ${entry.attribute} from ${from} to ${to}`
+  }
+  return 'the fingerprints were made by versions of millrace that write them differently'
+}
+
+// ---- entries -------------------------------------------------------------------------------------------------------
+
+const THE_STEP = 'the step'
+
+function entriesOf(node: TransformNode, components: Components): readonly FingerprintEntry[] {
+  const { spec } = node
+  // A view: it is covered by the step that reads it.
+  if (spec === undefined) return []
+  const entries: FingerprintEntry[] = []
+  const add = (of: string, attribute: string, value: string): void => {
+    entries.push({ step: node.uniqueName, of, attribute, value })
+  }
+  add(THE_STEP, 'kind', kindNames.get(spec.urn) ?? spec.urn)
+  addInputs(node, components, add)
+  if (spec.urn === urns.PAR_DO) addParDo(spec.payload, components, add)
+  if ('payload' in spec && 'accumulatorCoderId' in spec.payload)
+    add('its accumulator', 'codec', coderText(spec.payload.accumulatorCoderId, components))
+  for (const [tag, id] of node.outputs) {
+    const output = components.collections.get(id)
+    if (output === undefined) continue
+    const name = tag === 'out' ? 'its output' : `output "${tag}"`
+    add(name, 'codec', coderText(output.coderId, components))
+    add(name, 'size', output.isBounded ? 'bounded' : 'unbounded')
+    const strategy = components.windowingStrategies.get(output.windowingStrategyId)
+    if (strategy !== undefined) addWindowing(name, strategy, add)
+  }
+  return entries
+}
+
+type Add = (of: string, attribute: string, value: string) => void
+
+/** A union has its inputs in no order; every other step reads them by name. */
+function addInputs(node: TransformNode, components: Components, add: Add): void {
+  const named = [...node.inputs].map(([tag, id]): [string, string] => [
+    tag,
+    `"${components.collections.get(id)?.uniqueName ?? id}"`,
+  ])
+  if (node.spec?.urn === urns.FLATTEN) {
+    const inputs = named.map(([, name]) => name).sort(byText)
+    add(THE_STEP, 'inputs', inputs.length === 0 ? 'none' : inputs.join(', '))
+    return
+  }
+  for (const [tag, name] of named) add(tag === 'in' ? 'its input' : `input "${tag}"`, 'source', name)
+}
+
+function addParDo(payload: ParDoPayload, components: Components, add: Add): void {
+  for (const [name, side] of payload.sideInputs)
+    add(`side input "${name}"`, 'access', side.accessPattern === urns.SIDE_MULTIMAP ? 'by key' : 'as a whole')
+  for (const [name, cell] of payload.stateSpecs) {
+    add(`state cell "${name}"`, 'kind', cell.kind)
+    add(`state cell "${name}"`, 'codec', coderText(cell.coderId, components))
+  }
+  for (const [name, timer] of payload.timerSpecs) add(`timer "${name}"`, 'time', timer.timeDomain)
+  if (payload.restrictionCoderId !== '')
+    add('its restriction', 'codec', coderText(payload.restrictionCoderId, components))
+  if (payload.onWindowExpiration) add('onWindowExpiration', 'presence', 'declared')
+}
+
+function addWindowing(of: string, strategy: WindowingStrategy, add: Add): void {
+  const { windowFn, trigger, ...rest } = strategy
+  const { kind, ...payload } = windowFn.payload
+  add(of, 'windows', plainText({ kind, ...payload }))
+  add(of, 'WindowFn', windowFn.urn)
+  add(of, 'trigger', plainText(trigger))
+  for (const [name, value] of Object.entries(rest)) add(of, attributeNames.get(name) ?? name, plainText(value))
+}
+
+const attributeNames: ReadonlyMap<string, string> = new Map([
+  ['mergeStatus', 'merging'],
+  ['accumulationMode', 'accumulation'],
+  ['timestampCombiner', 'timestamp combiner'],
+  ['allowedLatenessMillis', 'allowed lateness in milliseconds'],
+  ['closingBehavior', 'behaviour at closing'],
+  ['onTimeBehavior', 'behaviour on time'],
+])
+
+const kindNames: ReadonlyMap<string, string> = new Map([
+  [urns.IMPULSE, 'Impulse'],
+  [urns.PAR_DO, 'ParDo'],
+  [urns.FLATTEN, 'Flatten'],
+  [urns.GROUP_BY_KEY, 'GroupByKey'],
+  [urns.WINDOW_INTO, 'WindowInto'],
+  [urns.COMBINE_PER_KEY, 'Combine.perKey'],
+  [urns.COMBINE_GROUPED, 'Combine.groupedValues'],
+  [urns.RESHUFFLE, 'Reshuffle'],
+  [urns.TEST_STREAM, 'TestStream'],
+  [urns.COLLECT, 'collect'],
+  [urns.PRINT, 'print'],
+])
+
+/** A coder for people: `KV<string, { user: string, cents: number }>`. */
+export function coderText(id: string, components: Components): string {
+  const node = components.coders.get(id)
+  if (node === undefined) return `no coder "${id}"`
+  const parts = node.componentCoderIds.map((part) => coderText(part, components))
+  switch (node.urn) {
+    case urns.DYNAMIC_CODER:
+      return 'dynamic'
+    case urns.CODEC_CODER:
+      return node.codecName ?? 'a codec without a name'
+    case urns.KV_CODER:
+      return `KV<${parts.join(', ')}>`
+    case urns.ITERABLE_CODER:
+      return `Iterable<${parts.join(', ')}>`
+    case urns.BYTES_CODER:
+      return 'bytes'
+    case urns.STRING_CODER:
+      return 'string'
+    default:
+      return parts.length === 0 ? node.urn : `${node.urn}<${parts.join(', ')}>`
+  }
+}
+
+/** Plain data as text that does not depend on the order of fields: `fixed(offsetMillis 0, sizeMillis 1000)`. */
+function plainText(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (Array.isArray(value)) return `[${value.map(plainText).join(', ')}]`
+  if (typeof value !== 'object' || value === null) return String(value)
+  const { kind, ...fields } = value as Readonly<Record<string, unknown>>
+  const parts = Object.entries(fields)
+    .filter(([, field]) => field !== undefined && typeof field !== 'function')
+    .sort(([a], [b]) => byText(a, b))
+    .map(([name, field]) => `${name} ${plainText(field)}`)
+  const name = typeof kind === 'string' ? kind : ''
+  return name !== '' && parts.length === 0 ? name : `${name}(${parts.join(', ')})`
+}
+
+function placeOf({ step, of, attribute }: FingerprintEntry): string {
+  return JSON.stringify([step, of, attribute])
+}
+
+function byPlace(a: FingerprintEntry, b: FingerprintEntry): number {
+  return byText(a.step, b.step) || byText(a.of, b.of) || byText(a.attribute, b.attribute)
+}
+
+/** By UTF-16 units: the same on every machine, whatever its language. */
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
