@@ -130,8 +130,16 @@ function standardValue(
 
 interface IoTsValidationError {
   readonly value: unknown
-  readonly context: readonly { readonly key: string; readonly type: { readonly name: string } }[]
+  readonly context: readonly {
+    readonly key: string
+    readonly type: { readonly name: string; readonly _tag?: string }
+  }[]
   readonly message?: string
+}
+
+/** Parts of an intersection or a union are numbered; that number is no field of the value. */
+function choosesPart(type: { readonly _tag?: string } | undefined): boolean {
+  return type?._tag === 'IntersectionType' || type?._tag === 'UnionType'
 }
 
 function ioTsMessage(codec: IoTsCodec, value: unknown, left: unknown): string {
@@ -142,8 +150,8 @@ function ioTsMessage(codec: IoTsCodec, value: unknown, left: unknown): string {
   )
   if (first === undefined) return `${preview(value)} is not ${codec.name}`
   const path = first.context
-    .map((part) => part.key)
-    .filter((key) => key !== '')
+    .filter(({ key }, i) => key !== '' && !choosesPart(first.context[i - 1]?.type))
+    .map(({ key }) => key)
     .join('.')
   const expected = first.message ?? first.context.at(-1)?.type.name ?? codec.name
   const where = path === '' ? '' : ` at ${path}`

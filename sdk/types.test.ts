@@ -94,7 +94,12 @@ describe('inference', () => {
     expectTypeOf(keyed).toEqualTypeOf<PCollection<KV<number, string>>>()
     expectTypeOf(keyed.groupByKey('group')).toEqualTypeOf<PCollection<KV<number, Iterable<string>>>>()
     expectTypeOf(keyed.combinePerKey('longest', max(S.Ord))).toEqualTypeOf<PCollection<KV<number, string>>>()
-    expectTypeOf(keyed.combinePerKey('mean', mean((w: string) => w.length))).toEqualTypeOf<PCollection<KV<number, number>>>()
+    expectTypeOf(
+      keyed.combinePerKey(
+        'mean',
+        mean((w: string) => w.length),
+      ),
+    ).toEqualTypeOf<PCollection<KV<number, number>>>()
     expectTypeOf(words.countPerElement('count')).toEqualTypeOf<PCollection<KV<string, number>>>()
     expectTypeOf(words.map('n', (w) => w.length).combineGlobally('sum', sum())).toEqualTypeOf<PCollection<number>>()
     expectTypeOf(keyed.keys('keys')).toEqualTypeOf<PCollection<number>>()
@@ -105,7 +110,9 @@ describe('inference', () => {
 
   it('narrows by a type guard', () => {
     const mixed = pipeline().create('mixed', [1, 'a'] as (number | string)[])
-    expectTypeOf(mixed.filter('numbers', (x): x is number => typeof x === 'number')).toEqualTypeOf<PCollection<number>>()
+    expectTypeOf(mixed.filter('numbers', (x): x is number => typeof x === 'number')).toEqualTypeOf<
+      PCollection<number>
+    >()
   })
 
   it('gives one collection per declared output', () => {
@@ -137,7 +144,10 @@ describe('inference', () => {
 
   it('joins by name', () => {
     const p = pipeline()
-    const joined = coGroupByKey('join', { orders: p.create('o', [kv('ann', 5)]), names: p.create('n', [kv('ann', 'Ann')]) })
+    const joined = coGroupByKey('join', {
+      orders: p.create('o', [kv('ann', 5)]),
+      names: p.create('n', [kv('ann', 'Ann')]),
+    })
     expectTypeOf(joined).toEqualTypeOf<
       PCollection<KV<string, { readonly orders: Iterable<number>; readonly names: Iterable<string> }>>
     >()

@@ -286,6 +286,7 @@ class Fusion {
     invariant(collectionId !== undefined, 'a step has the outputs it declares', { step: node.uniqueName, tag })
     const output: Output = {
       collectionId,
+      producer: { index: 0, id: node.uniqueName, path: authorPath(node.uniqueName), source: node.source },
       counter: this.#outputs.size,
       severalWindows: !this.#strategy(collectionId).windowFn.assignsToOneWindow,
       coderId: this.#collection(collectionId).coderId,

@@ -27,6 +27,8 @@ export interface StepInfo {
 /** A collection on its way through a stage, with what reads it there. */
 export interface Output {
   readonly collectionId: string
+  /** The step that makes it. */
+  readonly producer: StepInfo
   /** Index of the collection's element counter. */
   readonly counter: number
   /** Whether an element may be in several windows at once. */

@@ -2,7 +2,7 @@
  * One run of the direct runner: makes the executors of all stages, wires them, and gives them their turns until nothing
  * is left to do.
  */
-import type { Coder } from '../../sdk/coders/index.js'
+import { type Coder, decodeFromBytes, encodeToBytes } from '../../sdk/coders/index.js'
 import { type Env, seededRandom } from '../../sdk/env.js'
 import { UserCodeError } from '../../sdk/errors.js'
 import { coderOf } from '../../sdk/graph/coders.js'
@@ -14,7 +14,7 @@ import { TIMESTAMP_MIN } from '../../sdk/time.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import { BundleProcessor } from '../core/bundle-processor.js'
 import type { DoFnServices } from '../core/do-fn-runtime.js'
-import type { Push } from '../core/element-buffer.js'
+import type { Push, Receiver } from '../core/element-buffer.js'
 import { fuse } from '../core/fusion.js'
 import { KeyedState } from '../core/keyed-state.js'
 import { Metrics } from '../core/metrics.js'
@@ -332,17 +332,40 @@ export class DirectExecution {
           receivers.push({ kind: 'grouping', runner: parts.reduce, info: reader.root.info })
           continue
         }
-        receivers.push({ kind: 'buffer', receiver: parts.inbox })
+        receivers.push({ kind: 'buffer', receiver: this.#checked(parts.inbox, output, own) })
         own.targets.add(parts.inbox)
         if (parts.reduce !== undefined) own.marked.add(parts.inbox)
       }
       for (const { store, inbox } of parts.sides) {
         if (store.side.collectionId !== output.collectionId) continue
-        receivers.push({ kind: 'buffer', receiver: inbox })
+        receivers.push({ kind: 'buffer', receiver: this.#checked(inbox, output, own) })
         own.targets.add(inbox)
       }
     }
     return receivers
+  }
+
+  /** In strict mode what goes from stage to stage goes through its coder, as it would between machines. */
+  #checked(receiver: Receiver, output: Output, own: StageParts): Receiver {
+    if (!this.#options.isStrict) return receiver
+    const coder = coderOf(this.#staged.built, output.coderId)
+    const { path, source } = output.producer
+    return {
+      add: (value, timestamp, windows, pane) => {
+        let copy: unknown
+        try {
+          copy = decodeFromBytes(coder, encodeToBytes(coder, value))
+        } catch (cause) {
+          // Thrown through user code, which may swallow it; the bundle fails all the same.
+          const { runtime } = (this.#executors[this.#parts.indexOf(own)] as StageExecutor).processor
+          runtime.broken(
+            new UserCodeError({ step: path, call: 'its output', element: preview(value), timestamp, source, cause }),
+          )
+          throw runtime.failure
+        }
+        receiver.add(copy, timestamp, windows, pane)
+      },
+    }
   }
 
   #reduceRunner(stageId: number, root: Extract<Stage['root'], { kind: 'grouping' }>): ReduceFnRunner {
