@@ -184,8 +184,10 @@ function checkFields(
       )
     return checked
   } catch (error) {
+    const given = options as Record<string, unknown>
     const secret = (fields ?? []).find(
-      (field) => field.isSecret && field.codec.decode((options as Record<string, unknown>)[field.name])._tag === 'Left',
+      (field) =>
+        field.isSecret && given[field.name] !== undefined && field.codec.decode(given[field.name])._tag === 'Left',
     )
     // The message of a failing check quotes the value, which for a secret must not happen.
     if (secret !== undefined)

@@ -57,7 +57,7 @@ inEveryMode((options) => {
         return 'resource'
       },
       startBundle: () => later('start'),
-      process: async (_n, { resource }) => later(`process ${String(await resource)}`),
+      process: async (_n, { resource }) => later(`process ${resource}`),
       finishBundle: () => later('finish'),
       teardown: () => later('teardown'),
     })
