@@ -40,7 +40,7 @@ export type Runnable<Options = unknown> = Pipeline | PipelineDefinition<Options>
  * ```ts
  * import { run } from 'millrace'
  * const result = await run((p) => p.create('words', ['to', 'be']).map('shout', (w) => w.toUpperCase()).collect('loud'))
- * result.collect('loud') // ['TO', 'BE']
+ * result.collect('loud') // => ['TO', 'BE']
  * ```
  */
 export async function run<Options>(

@@ -16,7 +16,7 @@ export type ErrorKind = 'PipelineError' | 'DecodeError' | 'UserCodeError' | 'Uns
  * @example
  * ```ts
  * import { errorKind } from 'millrace'
- * errorKind(new Error('other')) // undefined
+ * errorKind(new Error('other')) // => undefined
  * ```
  */
 export function errorKind(error: unknown): ErrorKind | undefined {

@@ -15,7 +15,7 @@ export interface KV<K, V> {
  * @example
  * ```ts
  * import { kv } from 'millrace'
- * kv('moby', 1) // { key: 'moby', value: 1 }
+ * kv('moby', 1) // => { key: 'moby', value: 1 }
  * ```
  */
 export function kv<K, V>(key: K, value: V): KV<K, V> {

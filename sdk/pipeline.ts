@@ -114,7 +114,7 @@ export class Pipeline {
  * const p = pipeline()
  * p.create('numbers', [1, 2, 3]).map('double', (n) => n * 2).collect('doubled')
  * const result = await run(p)
- * result.collect('doubled') // [2, 4, 6]
+ * result.collect('doubled') // => [2, 4, 6]
  * ```
  */
 export function pipeline(): Pipeline {

@@ -11,7 +11,7 @@ const LENGTH_MAX = 120
  * @example
  * ```ts
  * import { preview } from 'millrace'
- * preview({ user: 'ann', cents: 5n }) // '{ user: "ann", cents: 5n }'
+ * preview({ user: 'ann', cents: 5n }) // => '{ user: "ann", cents: 5n }'
  * ```
  */
 export function preview(value: unknown, lengthMax: number = LENGTH_MAX): string {

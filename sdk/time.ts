@@ -31,7 +31,7 @@ export type Instant = number | Date | string | { readonly epochMilliseconds: num
  * @example
  * ```ts
  * import { durationMillis } from 'millrace'
- * durationMillis('90 seconds') // 90000
+ * durationMillis('90 seconds') // => 90000
  * ```
  */
 export function durationMillis(duration: Duration, what = 'duration'): number {
@@ -56,7 +56,7 @@ export function durationMillis(duration: Duration, what = 'duration'): number {
  * @example
  * ```ts
  * import { toTimestamp } from 'millrace'
- * toTimestamp('1970-01-01T00:00:01Z') // 1000
+ * toTimestamp('1970-01-01T00:00:01Z') // => 1000
  * ```
  */
 export function toTimestamp(instant: Instant): number {

@@ -57,7 +57,7 @@ const REPORT_AFTER_MILLIS = 10_000
  * const p = pipeline()
  * p.create('numbers', [1, 2]).collect('all')
  * const result = await directRunner().start(p.build()).result
- * result.collect('all') // [1, 2]
+ * result.collect('all') // => [1, 2]
  * ```
  */
 export function directRunner(defaults: RunnerOptions = {}): Runner {

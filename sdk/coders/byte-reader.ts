@@ -14,8 +14,8 @@ import { readUtf8 } from './utf8.js'
  *
  * @example
  * ```ts
- * import { ByteReader } from 'millrace'
- * new ByteReader(Uint8Array.of(0xac, 0x02)).varint() // 300
+ * import { ByteReader } from './byte-reader.js'
+ * new ByteReader(Uint8Array.of(0xac, 0x02)).varint() // => 300
  * ```
  */
 export class ByteReader {

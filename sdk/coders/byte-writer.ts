@@ -17,10 +17,10 @@ const LOOP_COPY_MAX = 24
  *
  * @example
  * ```ts
- * import { ByteWriter } from 'millrace'
+ * import { ByteWriter } from './byte-writer.js'
  * const out = new ByteWriter()
  * out.varint(300)
- * out.take() // Uint8Array [0xac, 0x02]
+ * out.take() // => Uint8Array.of(0xac, 0x02)
  * ```
  */
 export class ByteWriter {

@@ -39,8 +39,9 @@ function withWriter<R>(use: (out: ByteWriter) => R): R {
  *
  * @example
  * ```ts
- * import { canonicalKey, dynamicCoder } from 'millrace'
- * canonicalKey({ x: 1, y: 2 }, dynamicCoder) === canonicalKey({ y: 2, x: 1 }, dynamicCoder) // true
+ * import { canonicalKey } from './canonical-key.js'
+ * import { dynamicCoder } from './dynamic.js'
+ * canonicalKey({ x: 1, y: 2 }, dynamicCoder) === canonicalKey({ y: 2, x: 1 }, dynamicCoder) // => true
  * ```
  */
 export function canonicalKey<T>(value: T, coder: Coder<T>): string {
@@ -107,8 +108,8 @@ export function identityKey(key: unknown): unknown {
  * @throws {DecodeError} when the coder refuses the key.
  * @example
  * ```ts
- * import { normalizeKey } from 'millrace'
- * normalizeKey({ b: -0, a: 1 }) // { a: 1, b: 0 }
+ * import { normalizeKey } from './canonical-key.js'
+ * normalizeKey({ b: -0, a: 1 }) // => { a: 1, b: 0 }
  * ```
  */
 export function normalizeKey(key: unknown): unknown

@@ -105,7 +105,7 @@ function pathOf(mismatch: Mismatch): string {
  * @example
  * ```ts
  * import * as t from 'io-ts'
- * import { codecCoder } from 'millrace'
+ * import { codecCoder } from './codec-coder.js'
  * const coder = codecCoder(t.type({ user: t.string, cents: t.number }), 'Order')
  * ```
  */

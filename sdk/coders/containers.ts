@@ -220,8 +220,10 @@ class ShardedKeyCoder<K> implements Coder<ShardedKey<K>> {
  *
  * @example
  * ```ts
- * import { encodeToBytes, kvCoder, stringUtf8Coder, varintCoder } from 'millrace'
- * encodeToBytes(kvCoder(stringUtf8Coder, varintCoder), { key: 'k', value: 5 }) // Uint8Array [0x01, 0x6b, 0x05]
+ * import { kvCoder } from './containers.js'
+ * import { stringUtf8Coder, varintCoder } from './primitives.js'
+ * import { encodeToBytes } from './whole.js'
+ * encodeToBytes(kvCoder(stringUtf8Coder, varintCoder), { key: 'k', value: 5 }) // => Uint8Array.of(0x01, 0x6b, 0x05)
  * ```
  */
 export function kvCoder<K, V>(key: Coder<K>, value: Coder<V>): Coder<KV<K, V>> {

@@ -45,8 +45,9 @@ class DynamicCoder implements Coder<unknown> {
  *
  * @example
  * ```ts
- * import { dynamicCoder, encodeToBytes } from 'millrace'
- * encodeToBytes(dynamicCoder, { b: 1, a: 2 }) // the bytes of { a: 2, b: 1 }
+ * import { dynamicCoder } from './dynamic.js'
+ * import { encodeToBytes } from './whole.js'
+ * encodeToBytes(dynamicCoder, { b: 1, a: 2 }) // => encodeToBytes(dynamicCoder, { a: 2, b: 1 })
  * ```
  */
 export const dynamicCoder: Coder<unknown> = new DynamicCoder()

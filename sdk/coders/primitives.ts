@@ -116,8 +116,9 @@ export const boolCoder: Coder<boolean> = new BoolCoder()
  *
  * @example
  * ```ts
- * import { encodeToBytes, varintCoder } from 'millrace'
- * encodeToBytes(varintCoder, 300) // Uint8Array [0xac, 0x02]
+ * import { varintCoder } from './primitives.js'
+ * import { encodeToBytes } from './whole.js'
+ * encodeToBytes(varintCoder, 300) // => Uint8Array.of(0xac, 0x02)
  * ```
  */
 export const varintCoder: Coder<number | bigint> = new VarintCoder()

@@ -9,8 +9,9 @@ import type { Coder } from './coder.js'
  *
  * @example
  * ```ts
- * import { encodeToBytes, stringUtf8Coder } from 'millrace'
- * encodeToBytes(stringUtf8Coder, 'hi') // Uint8Array [0x68, 0x69]
+ * import { stringUtf8Coder } from './primitives.js'
+ * import { encodeToBytes } from './whole.js'
+ * encodeToBytes(stringUtf8Coder, 'hi') // => Uint8Array.of(0x68, 0x69)
  * ```
  */
 export function encodeToBytes<T>(coder: Coder<T>, value: T, nested = false): Uint8Array<ArrayBuffer> {

@@ -113,7 +113,8 @@ export function globalWindowCoder<W extends GlobalWindowLike>(window: W): Coder<
  *
  * @example
  * ```ts
- * import { IntervalWindow, intervalWindowCoder } from 'millrace'
+ * import { IntervalWindow } from '../windowing/window.js'
+ * import { intervalWindowCoder } from './window-coders.js'
  * const coder = intervalWindowCoder((start, end) => new IntervalWindow(start, end))
  * ```
  */

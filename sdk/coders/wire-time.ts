@@ -34,8 +34,8 @@ export function isSameOnWire(timestamp: number): boolean {
  * @throws {DecodeError} when it is no whole number of milliseconds in the model's range.
  * @example
  * ```ts
- * import { toWireMillis } from 'millrace'
- * toWireMillis(Number.MAX_SAFE_INTEGER) // 9223372036854775n
+ * import { toWireMillis } from './wire-time.js'
+ * toWireMillis(Number.MAX_SAFE_INTEGER) // => 9223372036854775n
  * ```
  */
 export function toWireMillis(timestamp: number): bigint {

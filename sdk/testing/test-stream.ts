@@ -36,7 +36,7 @@ export interface TimestampedValue<T> {
  * @example
  * ```ts
  * import { at } from 'millrace/testing'
- * at(5, 'five') // { timestamp: 5, value: 'five' }
+ * at(5, 'five') // => { timestamp: 5, value: 'five' }
  * ```
  */
 export function at<T>(timestamp: Instant, value: T): TimestampedValue<T> {
@@ -127,7 +127,7 @@ export class TestStream<T> {
  *   .countPerKey('count')
  *   .collect('panes')
  * const result = await run(p)
- * result.collectWindowed('panes').map(({ pane }) => pane.timing) // ['onTime', 'late']
+ * result.collectWindowed('panes').map(({ pane }) => pane.timing) // => ['onTime', 'late']
  * ```
  */
 export function testStream<T>(): TestStream<T>

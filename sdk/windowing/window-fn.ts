@@ -213,7 +213,7 @@ const theGlobalWindows: WindowFn = new GlobalWindows()
  * @example
  * ```ts
  * import { globalWindows } from 'millrace'
- * globalWindows().assign(0).toString() // 'the global window'
+ * globalWindows().assign(0).toString() // => 'the global window'
  * ```
  */
 export function globalWindows(): WindowFn {
