@@ -46,6 +46,8 @@ export interface FileSystem {
   rename(from: string, to: string): void
   /** Removes a file; nothing happens when there is none. */
   remove(path: string): void
+  /** Removes a folder that is empty; nothing happens when it is not, or when there is none. */
+  removeFolder(path: string): void
   /** Makes the folder's entries (renames, creations) survive power loss. */
   syncFolder(path: string): void
 }

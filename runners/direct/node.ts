@@ -1,7 +1,18 @@
 /**
  * What Node adds to the world of a run: files. The only module that touches `node:fs`.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { globSync, isDynamicPattern } from 'tinyglobby'
 import type { Env, FileHandle, FileStatus, FileSystem } from '../../sdk/env.js'
@@ -25,6 +36,14 @@ export const nodeFiles: FileSystem = {
   },
   rename: (from, to) => renameSync(from, to),
   remove: (path) => rmSync(path, { force: true }),
+  removeFolder(path) {
+    try {
+      rmdirSync(path)
+    } catch (error) {
+      const { code } = error as { readonly code?: string }
+      if (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error
+    }
+  },
   syncFolder(path) {
     const folder = openSync(path, 'r')
     try {
