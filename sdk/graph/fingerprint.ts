@@ -39,8 +39,11 @@ const FORMAT = 1
  *
  * @example
  * ```ts
+ * import { pipeline } from 'millrace'
  * import { graphFingerprint } from './fingerprint.js'
- * graphFingerprint(pipeline.build().graph).hash
+ * const p = pipeline()
+ * p.create('numbers', [1, 2]).print('show')
+ * graphFingerprint(p.build().graph).hash.length // => 64
  * ```
  */
 export function graphFingerprint(graph: PipelineGraph): GraphFingerprint {
