@@ -1,0 +1,68 @@
+/**
+ * From patterns to files: a name stands for itself, wildcards for the files that fit.
+ *
+ * Law: what cannot be read as a file (nothing there, a folder) is an error before anything is read, with the pattern.
+ */
+import type { Env, FileSystem } from '../../sdk/env.js'
+import { messageOf, PipelineError } from '../../sdk/errors.js'
+import { isGzip } from './byte-source.js'
+
+/** A file to be read. */
+export interface MatchedFile {
+  readonly path: string
+  /** Bytes when it was found. */
+  readonly size: number
+  readonly compression: 'none' | 'gzip'
+}
+
+/** How files are found. */
+export interface MatchOptions {
+  readonly emptyMatch: 'error' | 'allow'
+  readonly compression: 'auto' | 'none' | 'gzip'
+}
+
+/** The files of a pattern, in the order of their paths. */
+export function matchFiles(files: FileSystem, pattern: string, options: MatchOptions): readonly MatchedFile[] {
+  // A file may have wildcards in its name.
+  const paths = files.status(pattern) === undefined ? files.glob(pattern) : [pattern]
+  if (paths.length === 0 && options.emptyMatch === 'error') {
+    throw new Error(
+      `${/[*?[\]{}()!]/.test(pattern) ? `no file matches "${pattern}"` : `there is no file "${pattern}"`}. Paths are relative to the folder the program was started in; with emptyMatch: 'allow' nothing is read then.`,
+    )
+  }
+  return paths.map((path) => matched(files, path, options))
+}
+
+function matched(files: FileSystem, path: string, { compression }: MatchOptions): MatchedFile {
+  const status = files.status(path)
+  if (status === undefined) throw new Error(`file "${path}" has gone since it was found.`)
+  if (status.kind === 'directory') {
+    throw new Error(
+      `"${path}" is a folder. Give a pattern for the files in it, such as "${path.replace(/\/+$/, '')}/*".`,
+    )
+  }
+  if (status.kind === 'other')
+    throw new Error(`"${path}" is neither a file nor a folder, and cannot be read in ranges.`)
+  const isPacked = compression === 'auto' ? path.endsWith('.gz') || beginsLikeGzip(files, path) : compression === 'gzip'
+  return { path, size: status.size, compression: isPacked ? 'gzip' : 'none' }
+}
+
+function beginsLikeGzip(files: FileSystem, path: string): boolean {
+  try {
+    const handle = files.openForReading(path)
+    try {
+      const start = new Uint8Array(2)
+      return isGzip(start.subarray(0, handle.read(start, 0, 2, 0)))
+    } finally {
+      handle.close()
+    }
+  } catch (error) {
+    throw new Error(`cannot open "${path}": ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** The files of a run's world. @throws {PipelineError} where there are none (a browser). */
+export function filesOf(env: Env, step: string): FileSystem {
+  if (env.files !== undefined) return env.files
+  throw new PipelineError(`step "${step}" needs files, and this platform has none. Run the pipeline in Node.`, step)
+}
