@@ -3,7 +3,7 @@
  *
  * Law: no two active windows of a key are to be merged; what a window has collected moves with it into the union.
  */
-import type { BoundedWindow } from '../../sdk/windowing/window.js'
+import { type BoundedWindow, sameWindow } from '../../sdk/windowing/window.js'
 import type { WindowFn } from '../../sdk/windowing/window-fn.js'
 import { WindowMap } from './window-map.js'
 
@@ -11,12 +11,14 @@ import { WindowMap } from './window-map.js'
 export type Unite<V> = (merged: BoundedWindow, existing: V | undefined, parts: readonly V[]) => V
 
 /** Active windows of one key with what they have collected. */
-export class ActiveWindowSet<V extends { readonly window: BoundedWindow }> {
+export class ActiveWindowSet<V> {
   readonly #windowFn: WindowFn
+  readonly #windowOf: (value: V) => BoundedWindow
   readonly #active = new WindowMap<V>()
 
-  constructor(windowFn: WindowFn) {
+  constructor(windowFn: WindowFn, windowOf: (value: V) => BoundedWindow) {
     this.#windowFn = windowFn
+    this.#windowOf = windowOf
   }
 
   get size(): number {
@@ -44,7 +46,7 @@ export class ActiveWindowSet<V extends { readonly window: BoundedWindow }> {
    */
   merge(added: readonly BoundedWindow[], unite: Unite<V>): WindowMap<BoundedWindow> {
     const all = new WindowMap<BoundedWindow>()
-    for (const value of this.#active.values()) all.set(value.window, value.window)
+    for (const value of this.#active.values()) all.set(this.#windowOf(value), this.#windowOf(value))
     for (const window of added) if (all.get(window) === undefined) all.set(window, window)
     const target = new WindowMap<BoundedWindow>()
     for (const window of added) target.set(window, window)
@@ -58,7 +60,7 @@ export class ActiveWindowSet<V extends { readonly window: BoundedWindow }> {
         this.#active.delete(part)
       }
       if (values.length === 0) continue
-      const existing = values.find((value) => value.window.start === merged.start && value.window.end === merged.end)
+      const existing = values.find((value) => sameWindow(this.#windowOf(value), merged))
       this.#active.set(merged, unite(merged, existing, values))
     }
     return target

@@ -26,11 +26,17 @@ import { triggerStateMachine, type TriggerStateMachine } from './trigger-state-m
 import { WatermarkHold } from './watermark-hold.js'
 import { WindowMap } from './window-map.js'
 
-/** What a key has collected in a window. */
+/** What a key has collected in a window. Most cells fire once and need no more than this, so there is no more in them. */
 export interface ReduceCell {
   readonly key: unknown
-  window: BoundedWindow
   accumulator: unknown
+  /** Made when more than the first on-time pane is to be remembered. */
+  details: CellDetails | undefined
+}
+
+/** What is remembered of a cell that fires more than once, holds the watermark by itself, or lies in a merging window. */
+interface CellDetails {
+  window: BoundedWindow
   /** Whether anything has come since the last pane. */
   isPending: boolean
   /** Where elements hold the watermark; `NaN` when they do not. */
@@ -41,6 +47,9 @@ export interface ReduceCell {
   pane: PaneInfo | undefined
   trigger: unknown
 }
+
+/** A cell of a merging window: it moves from window to window, so it knows where it is. */
+type MergingCell = ReduceCell & { details: CellDetails }
 
 /** The cells of a window. */
 export interface ReduceTable {
@@ -55,46 +64,31 @@ export interface ReduceTable {
 }
 
 /** Makes cells; one class per grouping lets the engine specialise their fields. */
-export type MakeCell = (key: unknown, window: BoundedWindow, accumulator: unknown, trigger: unknown) => ReduceCell
+export type MakeCell = (key: unknown, accumulator: unknown) => ReduceCell
 
-/**
- * Makes a cell class; its text also goes into generated code, so it refers to nothing outside itself. `isNumeric` says
- * that accumulators are numbers: the field then holds them unboxed from the start, instead of first as small integers
- * and later otherwise.
- */
-export function cellFactory(isNumeric: boolean): MakeCell {
+/** Makes a cell class; its text also goes into generated code, so it refers to nothing outside itself. */
+export function cellFactory(): MakeCell {
   class Cell implements ReduceCell {
     // `declare`: a field that was `undefined` before it was a number never holds numbers unboxed.
     declare readonly key: unknown
-    declare window: BoundedWindow
     declare accumulator: unknown
-    declare isPending: boolean
-    declare elementHold: number
-    declare expiryHold: number
-    declare pane: PaneInfo | undefined
-    declare trigger: unknown
+    declare details: CellDetails | undefined
 
-    constructor(key: unknown, window: BoundedWindow, accumulator: unknown, trigger: unknown) {
+    constructor(key: unknown, accumulator: unknown) {
       this.key = key
-      this.window = window
       this.accumulator = accumulator
-      this.isPending = true
-      this.elementHold = Number.NaN
-      this.expiryHold = Number.NaN
-      this.pane = undefined
-      this.trigger = trigger
+      this.details = undefined
     }
   }
-  if (isNumeric) new Cell(undefined, undefined as never, 0.5, undefined)
-  return (key, window, accumulator, trigger) => new Cell(key, window, accumulator, trigger)
+  return (key, accumulator) => new Cell(key, accumulator)
 }
 
 type TimerPayload =
-  { readonly kind: 'table'; readonly table: ReduceTable } | { readonly kind: 'cell'; readonly cell: ReduceCell }
+  { readonly kind: 'table'; readonly table: ReduceTable } | { readonly kind: 'cell'; readonly cell: MergingCell }
 
 interface KeyWindows {
   readonly key: unknown
-  readonly windows: ActiveWindowSet<ReduceCell>
+  readonly windows: ActiveWindowSet<MergingCell>
 }
 
 /** Elements of one key that wait for the end of their bundle, because windows merge before elements are added. */
@@ -139,7 +133,8 @@ export class ReduceFnRunner {
   readonly #arrived: KeyMap<Arrived>
   readonly #timers = new TimerQueue<TimerPayload>()
   readonly #holds = new WatermarkHold()
-  readonly #touched = new Set<ReduceCell>()
+  /** Cells to be asked at the end of the bundle. */
+  readonly #touched = new Map<ReduceCell, CellDetails>()
   #input = TIMESTAMP_MIN
   #output = TIMESTAMP_MIN
   /** A table whose cells are being fired, when that takes more than one turn. */
@@ -150,7 +145,7 @@ export class ReduceFnRunner {
     this.#services = services
     this.#strategy = services.strategy
     this.reduce = services.reduce
-    this.makeCell = cellFactory(this.hasNumericCells)
+    this.makeCell = cellFactory()
     this.#keyCoder = services.keyCoder
     this.primitivesAreIds = KeyMap.primitivesAreIds(services.keyCoder)
     this.#byKey = new KeyMap(services.keyCoder)
@@ -160,11 +155,6 @@ export class ReduceFnRunner {
     this.merges = services.strategy.mergeStatus === 'needsMerge'
     this.#canBeFast =
       !this.merges && this.#trigger.firesOnlyAfterWindow && services.strategy.timestampCombiner === 'endOfWindow'
-  }
-
-  /** Whether accumulators are numbers. */
-  get hasNumericCells(): boolean {
-    return this.reduce.kind === 'monoid' && typeof this.reduce.create() === 'number'
   }
 
   /** Number of (key, window) pairs with state. */
@@ -230,12 +220,7 @@ export class ReduceFnRunner {
 
   /** A cell for a key that the table has not seen. */
   open(table: ReduceTable, key: unknown): ReduceCell {
-    const cell = this.makeCell(
-      representative(key, this.#keyCoder),
-      table.window,
-      this.reduce.create(),
-      this.#trigger.newState(),
-    )
+    const cell = this.makeCell(representative(key, this.#keyCoder), this.reduce.create())
     table.cells.set(key, cell)
     this.#keyCount++
     return cell
@@ -250,19 +235,31 @@ export class ReduceFnRunner {
   addToTable(table: ReduceTable, key: unknown, value: unknown, timestamp: number): void {
     const cell = table.cells.get(key) ?? this.open(table, key)
     if (table.isFast) cell.accumulator = this.reduce.add(cell.accumulator, value)
-    else this.#addToCell(cell, value, timestamp)
+    else this.#addToCell(cell, this.#details(cell, table.window, false), value, timestamp)
   }
 
-  #addToCell(cell: ReduceCell, value: unknown, timestamp: number): void {
-    if (this.#trigger.isFinished(cell.trigger)) {
+  #addToCell(cell: ReduceCell, details: CellDetails, value: unknown, timestamp: number): void {
+    if (this.#trigger.isFinished(details.trigger)) {
       this.#services.metrics.count(this.#services.step, 'droppedDueToClosedWindow')
       return
     }
-    cell.isPending = true
-    this.#holdFor(cell, timestamp)
+    details.isPending = true
+    this.#holdFor(details, timestamp)
     cell.accumulator = this.reduce.add(cell.accumulator, value)
-    this.#trigger.onElement(cell.trigger, { window: cell.window, inputWatermark: this.#input }, timestamp)
-    this.#touched.add(cell)
+    this.#trigger.onElement(details.trigger, { window: details.window, inputWatermark: this.#input }, timestamp)
+    this.#touched.set(cell, details)
+  }
+
+  /** What is remembered of a cell; made with `isPending` if it is the first time. */
+  #details(cell: ReduceCell, window: BoundedWindow, isPending: boolean): CellDetails {
+    return (cell.details ??= {
+      window,
+      isPending,
+      elementHold: Number.NaN,
+      expiryHold: Number.NaN,
+      pane: undefined,
+      trigger: this.#trigger.newState(),
+    })
   }
 
   #arrive(key: unknown, value: unknown, timestamp: number, window: BoundedWindow): void {
@@ -284,13 +281,14 @@ export class ReduceFnRunner {
     this.#arrived.clear()
     const touched = [...this.#touched]
     this.#touched.clear()
-    for (const cell of touched) this.#fireIfDue(cell)
+    for (const [cell, { window }] of touched) this.#fireIfDue(cell, window)
   }
 
   #mergeAndAdd({ key, values, timestamps, windows }: Arrived): void {
     let ofKey = this.#byKey.get(key)
     if (ofKey === undefined) {
-      ofKey = { key: representative(key, this.#keyCoder), windows: new ActiveWindowSet(this.#strategy.windowFn) }
+      const active = new ActiveWindowSet<MergingCell>(this.#strategy.windowFn, (cell) => cell.details.window)
+      ofKey = { key: representative(key, this.#keyCoder), windows: active }
       this.#byKey.set(key, ofKey)
     }
     const active = ofKey.windows
@@ -299,58 +297,65 @@ export class ReduceFnRunner {
       const window = target.get(windows[i] as BoundedWindow) as BoundedWindow
       let cell = active.get(window)
       if (cell === undefined) {
-        cell = this.makeCell(ofKey.key, window, this.reduce.create(), this.#trigger.newState())
+        cell = this.#mergingCell(ofKey.key, window, this.reduce.create())
         active.set(window, cell)
         this.#keyCount++
         this.#scheduleCell(cell)
       }
       const merged = cell
       this.#services.guard('addInput', ofKey.key, window, () =>
-        this.#addToCell(merged, values[i], timestamps[i] as number),
+        this.#addToCell(merged, merged.details, values[i], timestamps[i] as number),
       )
     }
   }
 
+  #mergingCell(key: unknown, window: BoundedWindow, accumulator: unknown): MergingCell {
+    const cell = this.makeCell(key, accumulator)
+    this.#details(cell, window, false)
+    return cell as MergingCell
+  }
+
   /** What the windows of a key have collected becomes one. A union of new extent is a new window: its panes count from 0. */
-  #unite(merged: BoundedWindow, existing: ReduceCell | undefined, parts: readonly ReduceCell[]): ReduceCell {
+  #unite(merged: BoundedWindow, existing: MergingCell | undefined, parts: readonly MergingCell[]): MergingCell {
     const [first] = parts
     invariant(first !== undefined, 'a union has parts')
     const context = { window: merged, inputWatermark: this.#input }
     const trigger = this.#trigger.onMerge(
-      parts.map((part) => part.trigger),
+      parts.map((part) => part.details.trigger),
       context,
     )
     const accumulator = this.#services.guard('mergeAccumulators', first.key, merged, () =>
       parts.slice(1).reduce((sum, part) => this.reduce.merge(sum, part.accumulator), first.accumulator),
     )
     const elementHold = this.#unitedHold(merged, parts)
-    const isPending = parts.some((part) => part.isPending)
+    const isPending = parts.some((part) => part.details.isPending)
     for (const part of parts) {
-      this.#release(part)
+      this.#release(part.details)
       this.#touched.delete(part)
     }
-    const cell = existing ?? this.makeCell(first.key, merged, accumulator, trigger)
+    const cell = existing ?? this.#mergingCell(first.key, merged, accumulator)
+    const { details } = cell
     this.#keyCount += 1 - parts.length
     cell.accumulator = accumulator
-    cell.trigger = trigger
-    cell.isPending = isPending
-    this.#hold(cell, elementHold)
-    this.#holdExpiry(cell, false)
+    details.trigger = trigger
+    details.isPending = isPending
+    this.#hold(details, elementHold)
+    this.#holdExpiry(details, false)
     if (existing === undefined) this.#scheduleCell(cell)
     return cell
   }
 
-  #unitedHold(merged: BoundedWindow, parts: readonly ReduceCell[]): number {
+  #unitedHold(merged: BoundedWindow, parts: readonly MergingCell[]): number {
     if (this.#strategy.timestampCombiner === 'endOfWindow') return merged.maxTimestamp
-    const holds = parts.map((part) => part.elementHold).filter((hold) => !Number.isNaN(hold))
+    const holds = parts.map((part) => part.details.elementHold).filter((hold) => !Number.isNaN(hold))
     if (holds.length === 0) return Number.NaN
     return this.#strategy.timestampCombiner === 'earliest' ? Math.min(...holds) : Math.max(...holds)
   }
 
-  #scheduleCell(cell: ReduceCell): void {
-    const { window } = cell
-    const time =
-      window.maxTimestamp >= this.#input ? window.maxTimestamp : expiryOf(window, this.#strategy.allowedLatenessMillis)
+  #scheduleCell(cell: MergingCell): void {
+    const { window } = cell.details
+    const isOpen = window.maxTimestamp >= this.#input
+    const time = isOpen ? window.maxTimestamp : expiryOf(window, this.#strategy.allowedLatenessMillis)
     this.#timers.add(time, { kind: 'cell', cell })
   }
 
@@ -359,6 +364,18 @@ export class ReduceFnRunner {
   /** The input watermark has moved. */
   advanceInput(watermark: number): void {
     this.#input = watermark
+  }
+
+  /** Whether timers are due. */
+  get isDue(): boolean {
+    if (this.#firing !== undefined) return true
+    const head = this.#timers.peek()
+    return head !== undefined && head.timestamp < this.#input
+  }
+
+  /** Whether elements have come whose bundle has not been finished. */
+  get hasUnfinishedBundle(): boolean {
+    return this.#touched.size > 0 || this.#arrived.size > 0
   }
 
   /**
@@ -381,18 +398,6 @@ export class ReduceFnRunner {
     }
   }
 
-  /** Whether timers are due. */
-  get isDue(): boolean {
-    if (this.#firing !== undefined) return true
-    const head = this.#timers.peek()
-    return head !== undefined && head.timestamp < this.#input
-  }
-
-  /** Whether elements have come whose bundle has not been finished. */
-  get hasUnfinishedBundle(): boolean {
-    return this.#touched.size > 0 || this.#arrived.size > 0
-  }
-
   #startTable(table: ReduceTable): void {
     if (this.#tables.get(table.window) !== table) return
     // Once the watermark has reached the expiry, end of window and expiry are one event, and its pane is the last.
@@ -407,72 +412,80 @@ export class ReduceFnRunner {
   #continueTable(budget: number): number {
     const firing = this.#firing
     invariant(firing !== undefined, 'a table is being fired')
+    const { table, cells, isExpiry } = firing
     let left = budget
     while (left-- > 0) {
-      const next = firing.cells.next()
+      const next = cells.next()
       if (next.done === true) {
-        if (firing.isExpiry) this.#keyCount -= firing.table.cells.size
+        if (isExpiry) this.#keyCount -= table.cells.size
         this.#firing = undefined
         return left
       }
-      if (firing.isExpiry) this.#expire(next.value)
-      else this.#fireIfDue(next.value)
+      if (isExpiry) this.#expire(next.value, table.window)
+      else this.#fireIfDue(next.value, table.window)
     }
     return left
   }
 
-  #fireCellTimer(cell: ReduceCell): number {
+  #fireCellTimer(cell: MergingCell): number {
+    const { window } = cell.details
     const ofKey = this.#byKey.get(cell.key)
-    if (ofKey?.windows.get(cell.window) !== cell) return 0
-    const expiry = expiryOf(cell.window, this.#strategy.allowedLatenessMillis)
+    if (ofKey?.windows.get(window) !== cell) return 0
+    const expiry = expiryOf(window, this.#strategy.allowedLatenessMillis)
     if (this.#input < expiry) {
-      this.#fireIfDue(cell)
+      this.#fireIfDue(cell, window)
       this.#timers.add(expiry, { kind: 'cell', cell })
       return 1
     }
-    ofKey.windows.delete(cell.window)
+    ofKey.windows.delete(window)
     if (ofKey.windows.size === 0) this.#byKey.delete(cell.key)
     this.#keyCount--
-    this.#expire(cell)
+    this.#expire(cell, window)
     return 1
   }
 
-  #fireIfDue(cell: ReduceCell): void {
-    const context = { window: cell.window, inputWatermark: this.#input }
-    if (this.#trigger.isFinished(cell.trigger) || !this.#trigger.shouldFire(cell.trigger, context)) return
-    this.#trigger.onFire(cell.trigger, context)
-    this.#emit(cell, this.#trigger.isFinished(cell.trigger))
+  #fireIfDue(cell: ReduceCell, window: BoundedWindow): void {
+    const context = { window, inputWatermark: this.#input }
+    // What a cell has collected before its window's first end is pending, also where nothing was written down.
+    const details = this.#details(cell, window, true)
+    if (this.#trigger.isFinished(details.trigger) || !this.#trigger.shouldFire(details.trigger, context)) return
+    this.#trigger.onFire(details.trigger, context)
+    this.#emit(cell, window, this.#trigger.isFinished(details.trigger))
   }
 
-  #expire(cell: ReduceCell): void {
-    if (!this.#trigger.isFinished(cell.trigger)) this.#emit(cell, true)
-    this.#release(cell)
+  #expire(cell: ReduceCell, window: BoundedWindow): void {
+    const { details } = cell
+    if (details === undefined || !this.#trigger.isFinished(details.trigger)) this.#emit(cell, window, true)
+    if (details === undefined) return
+    this.#release(details)
     this.#touched.delete(cell)
   }
 
   /** Emits the next pane of a cell, if it has something to say, and prepares the cell for what may follow. */
-  #emit(cell: ReduceCell, isLast: boolean): void {
-    const { window } = cell
+  #emit(cell: ReduceCell, window: BoundedWindow, isLast: boolean): void {
+    const { details } = cell
     const watermarks: Watermarks = { input: this.#input, output: this.#output }
-    const pane = nextPane(cell.pane, window.maxTimestamp, isLast, watermarks)
-    const timestamp = this.#releaseForPane(cell, isLast)
-    const { isPending } = cell
-    cell.isPending = false
-    if (
-      isPending ||
-      (pane.timing === 'onTime' && this.#strategy.onTimeBehavior === 'always') ||
-      (isLast && this.#strategy.closingBehavior === 'always')
-    ) {
+    const pane = nextPane(details?.pane, window.maxTimestamp, isLast, watermarks)
+    const timestamp = details === undefined ? window.maxTimestamp : this.#releaseForPane(details, isLast)
+    if (details === undefined || details.isPending || this.#speaksWithoutNews(pane)) {
       const keeps = !isLast && this.#strategy.accumulationMode === 'accumulating'
       const output = this.#services.guard('extractOutput', cell.key, window, () =>
         this.reduce.output(cell.accumulator, keeps),
       )
-      cell.pane = pane
+      if (details !== undefined) details.pane = pane
       // A semigroup has no value for "nothing".
       if (output !== NOTHING) this.#services.output(kv(cell.key, output), timestamp, window, pane)
     }
-    // After the last pane the cell is garbage; giving its accumulator another type would cost all cells their unboxed numbers.
-    if (!isLast && this.#strategy.accumulationMode === 'discarding') cell.accumulator = this.reduce.create()
+    if (isLast) return
+    // After the last pane the cell is garbage; giving its accumulator another type would cost all cells their numbers'
+    // compact form.
+    if (details !== undefined) details.isPending = false
+    if (this.#strategy.accumulationMode === 'discarding') cell.accumulator = this.reduce.create()
+  }
+
+  #speaksWithoutNews({ timing, isLast }: PaneInfo): boolean {
+    const { onTimeBehavior, closingBehavior } = this.#strategy
+    return (timing === 'onTime' && onTimeBehavior === 'always') || (isLast && closingBehavior === 'always')
   }
 
   // ---- holds -----------------------------------------------------------------------------------------------------
@@ -481,49 +494,47 @@ export class ReduceFnRunner {
    * An element holds the watermark at its own contribution to the pane's timestamp. One behind the output watermark, or
    * whose window is over, cannot: then the window's expiry does.
    */
-  #holdFor(cell: ReduceCell, timestamp: number): void {
-    const { maxTimestamp } = cell.window
-    const hold = this.#strategy.timestampCombiner === 'endOfWindow' ? maxTimestamp : timestamp
+  #holdFor(details: CellDetails, timestamp: number): void {
+    const { maxTimestamp } = details.window
+    const { timestampCombiner } = this.#strategy
+    const hold = timestampCombiner === 'endOfWindow' ? maxTimestamp : timestamp
     if (hold < this.#output || maxTimestamp < this.#input) {
-      this.#holdExpiry(cell, false)
+      this.#holdExpiry(details, false)
       return
     }
-    const before = cell.elementHold
-    const after = Number.isNaN(before)
-      ? hold
-      : this.#strategy.timestampCombiner === 'earliest'
-        ? Math.min(before, hold)
-        : Math.max(before, hold)
-    if (after !== before) this.#hold(cell, after)
+    const before = details.elementHold
+    const isFirst = Number.isNaN(before)
+    const after = isFirst ? hold : timestampCombiner === 'earliest' ? Math.min(before, hold) : Math.max(before, hold)
+    if (after !== before) this.#hold(details, after)
   }
 
-  #hold(cell: ReduceCell, timestamp: number): void {
-    if (!Number.isNaN(cell.elementHold)) this.#holds.remove(cell.elementHold)
-    cell.elementHold = timestamp
+  #hold(details: CellDetails, timestamp: number): void {
+    if (!Number.isNaN(details.elementHold)) this.#holds.remove(details.elementHold)
+    details.elementHold = timestamp
     if (!Number.isNaN(timestamp)) this.#holds.add(timestamp)
   }
 
-  #holdExpiry(cell: ReduceCell, isEmpty: boolean): void {
-    const expiry = expiryOf(cell.window, this.#strategy.allowedLatenessMillis)
+  #holdExpiry(details: CellDetails, isEmpty: boolean): void {
+    const expiry = expiryOf(details.window, this.#strategy.allowedLatenessMillis)
     if (expiry < this.#input || (isEmpty && this.#strategy.closingBehavior === 'ifNonEmpty')) return
-    if (!Number.isNaN(cell.expiryHold)) this.#holds.remove(cell.expiryHold)
-    cell.expiryHold = expiry
+    if (!Number.isNaN(details.expiryHold)) this.#holds.remove(details.expiryHold)
+    details.expiryHold = expiry
     this.#holds.add(expiry)
   }
 
   /** Releases the holds of a cell and gives the timestamp its pane has: the earliest of them, within the window. */
-  #releaseForPane(cell: ReduceCell, isLast: boolean): number {
-    const { maxTimestamp } = cell.window
-    const element = Number.isNaN(cell.elementHold) ? TIMESTAMP_MAX : cell.elementHold
-    const expiry = Number.isNaN(cell.expiryHold) ? TIMESTAMP_MAX : cell.expiryHold
-    this.#release(cell)
-    if (!isLast) this.#holdExpiry(cell, true)
+  #releaseForPane(details: CellDetails, isLast: boolean): number {
+    const { maxTimestamp } = details.window
+    const element = Number.isNaN(details.elementHold) ? TIMESTAMP_MAX : details.elementHold
+    const expiry = Number.isNaN(details.expiryHold) ? TIMESTAMP_MAX : details.expiryHold
+    this.#release(details)
+    if (!isLast) this.#holdExpiry(details, true)
     return Math.min(element, expiry, maxTimestamp)
   }
 
-  #release(cell: ReduceCell): void {
-    this.#hold(cell, Number.NaN)
-    if (!Number.isNaN(cell.expiryHold)) this.#holds.remove(cell.expiryHold)
-    cell.expiryHold = Number.NaN
+  #release(details: CellDetails): void {
+    this.#hold(details, Number.NaN)
+    if (!Number.isNaN(details.expiryHold)) this.#holds.remove(details.expiryHold)
+    details.expiryHold = Number.NaN
   }
 }

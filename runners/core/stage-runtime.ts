@@ -42,6 +42,8 @@ export class StageRuntime implements AsyncHost {
   exit = false
   /** The failure that ends the bundle. */
   failure: unknown
+  /** Steps by the number of their call in the generated text, from 1. For a watchdog that has interrupted the stage. */
+  readonly sites: StepInfo[] = []
   #pending = 0
   #waiting = 0
   #waiters: (() => void)[] = []

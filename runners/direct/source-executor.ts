@@ -168,8 +168,20 @@ export class SourceExecutor extends StageExecutor {
     await this.bundle(() =>
       this.processor.processIndexed(work.element, work.timestamp, work.windows, work.pane, from, end),
     )
+    this.#observe(work, from, end)
     if (end >= to) this.#work.splice(this.#work.indexOf(work), 1)
     else work.restriction = { from: end, to }
+  }
+
+  /** Moves the watermark of work whose elements' timestamps are known by position. */
+  #observe(work: Work, from: number, to: number): void {
+    const { watermark, timestampAt } = this.#doFn
+    if (watermark.kind !== 'observed' || from >= to) return
+    let latest = work.maxTimestamp
+    if (timestampAt === undefined) latest = Math.max(latest, work.timestamp)
+    else for (let i = from; i < to; i++) latest = Math.max(latest, timestampAt(work.element, i))
+    work.maxTimestamp = latest
+    work.watermark = Math.max(work.watermark, addMillis(latest, -watermark.outOfOrdernessMillis))
   }
 
   #context(work: Work, reading: Reading): SplittableContext<unknown, unknown> {

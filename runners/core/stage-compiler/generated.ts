@@ -12,7 +12,7 @@ import { keyOf } from '../do-fn-runtime.js'
 import type { Push } from '../element-buffer.js'
 import { NOTHING } from '../reduce-fn.js'
 import { cellFactory, type ReduceFnRunner } from '../reduce-fn-runner.js'
-import type { Operator, Output, ParDoOperator } from '../stage.js'
+import type { Operator, Output, ParDoOperator, StepInfo } from '../stage.js'
 import type { StageRuntime } from '../stage-runtime.js'
 import { type ClosureStage, indexedSource, newTimestamp, oneOrMany } from './closures.js'
 import type { CompiledStage, StageParts, StageReceiver } from './compiled-stage.js'
@@ -294,8 +294,12 @@ function ${name}(${columns}, from, to) {
     if (step === undefined) throw new Error('an element-wise step has been prepared')
     const call = this.#user(step.call)
     const resume = this.#constant(step.resume)
-    const site = this.#site(here, body, (error: unknown, element: unknown, timestamp: number, windows: Windows) =>
-      this.#parts.runtime.failed(operator.info, 'process', error, element, timestamp, windows, step.letters),
+    const site = this.#site(
+      operator.info,
+      here,
+      body,
+      (error: unknown, element: unknown, timestamp: number, windows: Windows) =>
+        this.#parts.runtime.failed(operator.info, 'process', error, element, timestamp, windows, step.letters),
     )
     const r = this.#fresh('r')
     const { value, timestamp, windows } = here
@@ -352,13 +356,13 @@ function ${name}(${columns}, from, to) {
     const [make, here] = this.#made(before)
     const { runtime } = this.#parts
     const { info, windowFn, outputs } = operator
-    const site = this.#site(here, body, (error: unknown, element: unknown, timestamp: number, windows: Windows) =>
+    const site = this.#site(info, here, body, (error: unknown, element: unknown, timestamp: number, windows: Windows) =>
       runtime.failed(info, 'windowFn', error, element, timestamp, windows, undefined),
     )
     const w = this.#variable('w', body)
     const assign = `${make} $AT = ${site}; $EL = ${here.value}; ${w} =`
     const next = this.#counted(outputs[0], { value: here.value, timestamp: here.timestamp, windows: w }, body)
-    const fn = this.#constant(windowFn)
+    const fn = this.#user(windowFn)
     if (windowFn.assignsToOneWindow) return `${assign} ${fn}.assign(${here.timestamp}); ${next}`
     const normal = this.#constant(oneOrMany)
     return `${assign} ${normal}(${fn}.assign(${here.timestamp})); if (${w} === undefined) rt.loseWithoutWindow(${this.#constant(info)}); else { ${next} }`
@@ -372,7 +376,7 @@ function ${name}(${columns}, from, to) {
     if (doFn.isBuffered) return this.#viaClosure(this.#closures.entry(operator), before)
     const [make, here] = this.#made(before)
     const { value, timestamp, windows } = here
-    const site = this.#site(here, body, (error: unknown, element: unknown, at: number, w: Windows) =>
+    const site = this.#site(operator.info, here, body, (error: unknown, element: unknown, at: number, w: Windows) =>
       doFn.fail(error, element, at, w),
     )
     const n = this.#next++
@@ -431,8 +435,12 @@ function ${name}(${columns}, from, to) {
     }
     const { runner, info } = receiver
     const isKeyed = before.key !== undefined
-    const site = this.#site(before, body, (error: unknown, element: unknown, timestamp: number, windows: Windows) =>
-      this.#parts.runtime.failed(info, 'addInput', error, element, timestamp, windows, undefined),
+    const site = this.#site(
+      info,
+      before,
+      body,
+      (error: unknown, element: unknown, timestamp: number, windows: Windows) =>
+        this.#parts.runtime.failed(info, 'addInput', error, element, timestamp, windows, undefined),
     )
     const g = this.#constant(runner)
     this.#cellsFor(runner, g)
@@ -456,16 +464,25 @@ function ${name}(${columns}, from, to) {
       const open = `gt${n} = ${g}.table(${windows}); gw${n} = ${windows}; gc${n} = gt${n} === undefined || !gt${n}.isFast ? undefined : (gt${n}.cells.get(${key}) ?? ${g}.open(gt${n}, ${key}));`
       return `${start} if (${windows} !== gw${n}) { ${open} } if (gc${n} !== undefined) { ${this.#addTo(`gc${n}.accumulator`, value, receiver)} } else if (gt${n} === undefined) ${g}.dropLate(1); else ${g}.addToTable(gt${n}, ${key}, ${value}, ${timestamp});`
     }
-    const find = (table: string): string => `
-      let c${n} = ${runner.primitivesAreIds ? `typeof ${key} === 'object' && ${key} !== null ? ${table}.cells.get(${key}) : ${table}.cells.primitives.get(${key})` : `${table}.cells.get(${key})`};
+    const add = (table: string, cells: string): string => `
+      let c${n} = ${this.#lookUp(runner, key, table, cells)};
       if (c${n} === undefined) c${n} = ${g}.open(${table}, ${key});
       ${this.#addTo(`c${n}.accumulator`, value, receiver)}`
-    const into = (table: string): string =>
-      `if (${table} === undefined) ${g}.dropLate(1); else if (${table}.isFast) { ${find(table)} } else ${g}.addToTable(${table}, ${key}, ${value}, ${timestamp});`
-    const one = `if (${windows} !== gw${n}) { gt${n} = ${g}.table(${windows}); gw${n} = ${windows} } ${into(`gt${n}`)}`
-    const many = `if (${windows} !== gw${n}) { gt${n} = ${g}.tablesOf(${windows}); gw${n} = ${windows} } for (let q = 0; q < gt${n}.length; q++) { const tab = gt${n}[q]; ${into('tab')} }`
+    const otherwise = (table: string): string =>
+      `if (${table} === undefined) ${g}.dropLate(1); else ${g}.addToTable(${table}, ${key}, ${value}, ${timestamp});`
+    this.#declarations.push(`let gm${n};`)
+    const find = `gt${n} = ${g}.table(${windows}); gw${n} = ${windows}; gm${n} = gt${n} !== undefined && gt${n}.isFast ? gt${n}.cells.primitives : undefined;`
+    const one = `if (${windows} !== gw${n}) { ${find} } if (gm${n} !== undefined) { ${add(`gt${n}`, `gm${n}`)} } else ${otherwise(`gt${n}`)}`
+    const each = `const tab = gt${n}[q]; if (tab !== undefined && tab.isFast) { ${add('tab', 'tab.cells.primitives')} } else ${otherwise('tab')}`
+    const many = `if (${windows} !== gw${n}) { gt${n} = ${g}.tablesOf(${windows}); gw${n} = ${windows} } for (let q = 0; q < gt${n}.length; q++) { ${each} }`
     if (runner.assignsToOneWindow) return `${start} ${one}`
     return `${start} if (Array.isArray(${windows})) { ${many} } else { ${one} }`
+  }
+
+  /** Finds a key's cell: a primitive directly in the map of primitives, anything else by its canonical bytes. */
+  #lookUp({ primitivesAreIds }: ReduceFnRunner, key: string, table: string, cells: string): string {
+    if (!primitivesAreIds) return `${table}.cells.get(${key})`
+    return `typeof ${key} === 'object' && ${key} !== null ? ${table}.cells.get(${key}) : ${cells}.get(${key})`
   }
 
   /** Adds to a local variable that holds the accumulator of the only cell the loop can reach. */
@@ -490,7 +507,7 @@ function ${name}(${columns}, from, to) {
     if (this.#withCells.has(runner)) return
     this.#withCells.add(runner)
     const n = this.#next++
-    this.#declarations.push(`const cells${n} = (${cellFactory.toString()})(${String(runner.hasNumericCells)})`)
+    this.#declarations.push(`const cells${n} = (${cellFactory.toString()})()`)
     this.#bindings.push(`if (${g} !== undefined) ${g}.makeCell = cells${n};`)
   }
 
@@ -522,12 +539,14 @@ function ${name}(${columns}, from, to) {
     ]
   }
 
+  /** Numbers a call. Numbers are unique in the stage, so that an interrupted frame tells the step by its number. */
   #site(
+    info: StepInfo,
     here: Here,
     body: Body,
     handler: (error: unknown, element: unknown, timestamp: number, windows: Windows) => void,
   ): number {
-    const at = body.sites.length + 1
+    const at = this.#parts.runtime.sites.push(info)
     body.sites.push({ at, handler: this.#constant(handler), element: here.value, here })
     return at
   }

@@ -1,0 +1,127 @@
+/**
+ * Makes one JavaScript text of an author's module: their own files together, packages left where they are. The text is
+ * never written to disk. It is loaded from memory, so nothing is left behind however the command ends; for that every
+ * import in it is absolute, and `import.meta` of each file still means that file.
+ *
+ * Law: the same files give the same hash, wherever they lie; there is one copy of millrace in a program.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, statSync } from 'node:fs'
+import { basename, dirname, relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { BuildFailure, Message, OutputFile } from 'esbuild'
+import { authorModules, type Placed } from './author-modules.js'
+import { packageVersion } from './package-root.js'
+import type { ModuleText } from './protocol.js'
+
+/** The module cannot be made: what is wrong, and where. */
+export class BundleError extends Error {
+  override readonly name = 'BundleError'
+}
+
+/** The author's module as one text. @throws {BundleError} naming file, line and column. */
+export async function bundle(file: string): Promise<ModuleText> {
+  const entry = resolve(file)
+  checkFile(file, entry)
+  const esbuild = await import('esbuild')
+  const folder = dirname(entry)
+  const placed: Placed[] = []
+  try {
+    const { outputFiles } = await esbuild.build({
+      entryPoints: [entry],
+      absWorkingDir: folder,
+      outfile: resolve(folder, 'millrace-bundle.mjs'),
+      bundle: true,
+      write: false,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      // What Node itself would choose in a package.
+      conditions: [],
+      mainFields: ['main'],
+      define: { 'import.meta': '$millraceMeta' },
+      sourcemap: 'external',
+      sourcesContent: true,
+      legalComments: 'none',
+      charset: 'utf8',
+      logLevel: 'silent',
+      plugins: [authorModules(placed)],
+    })
+    return moduleText(entry, outputFiles, placed)
+  } catch (error) {
+    throw failureOf(error, folder)
+  } finally {
+    // The bundler is a child process; it has nothing more to do.
+    await esbuild.stop()
+  }
+}
+
+function checkFile(given: string, entry: string): void {
+  const stats = existsSync(entry) ? statSync(entry) : undefined
+  if (stats === undefined) throw new BundleError(`there is no file ${given}.`)
+  if (!stats.isFile()) throw new BundleError(`${given} is not a file. Name the module that exports the pipeline.`)
+  if (/\.[cm]?[jt]sx?$/.test(entry)) return
+  throw new BundleError(
+    `${given} is not a TypeScript or JavaScript file. A pipeline is a module: .ts, .mts, .js or .mjs.`,
+  )
+}
+
+function moduleText(entry: string, outputs: readonly OutputFile[], placed: readonly Placed[]): ModuleText {
+  const textOf = (isMap: boolean): string => outputs.find(({ path }) => path.endsWith('.map') === isMap)?.text ?? ''
+  const code = withRequire(textOf(false), entry)
+  return {
+    code,
+    sourceUrl: `millrace:${encodeURIComponent(basename(entry))}`,
+    map: textOf(true),
+    folder: dirname(entry),
+    file: entry,
+    hash: moduleHash(code, entry, placed),
+  }
+}
+
+/** An author's CommonJS file asks for packages with `require`, which a module does not have. Line numbers stay. */
+function withRequire(code: string, entry: string): string {
+  const text = code.replace(/^#!/, '//')
+  if (!text.includes('var __require = ')) return text
+  const url = JSON.stringify(pathToFileURL(entry).href)
+  return `import{createRequire as $millraceRequire}from"node:module";const require=$millraceRequire(${url});${text}`
+}
+
+/** sha-256 of the code and the version of millrace. Where the files lie does not count. */
+function moduleHash(code: string, entry: string, placed: readonly Placed[]): string {
+  const folder = dirname(entry)
+  const labels = [
+    { text: pathToFileURL(entry).href, label: 'millrace:entry' },
+    ...placed.map(({ text, file, specifier }) => ({ text, label: specifier ?? `./${relative(folder, file)}` })),
+  ]
+  // Longest first: a folder's path is the beginning of its files' paths.
+  labels.sort((a, b) => b.text.length - a.text.length)
+  const portable = labels.reduce((text, { text: place, label }) => text.replaceAll(place, label), code)
+  return createHash('sha256').update(packageVersion()).update('\0').update(portable).digest('hex')
+}
+
+function failureOf(error: unknown, folder: string): unknown {
+  if (typeof error !== 'object' || error === null || !Array.isArray((error as Partial<BuildFailure>).errors)) {
+    return new BundleError(
+      `the bundler could not be started: ${messageOf(error)}\n  Install millrace's dependencies again, optional ones included: esbuild comes as a package for each platform.`,
+    )
+  }
+  const { errors } = error as BuildFailure
+  const shown = errors.slice(0, 5).map((message) => problem(message, folder))
+  const more = errors.length - shown.length
+  return new BundleError(more > 0 ? `${shown.join('\n')}\n… and ${more} more` : shown.join('\n'))
+}
+
+/** `file:line:column: text`, the line itself, and a mark below the place. */
+function problem({ text, location, notes }: Message, folder: string): string {
+  const remarks = notes.map((note) => `  ${note.text}`)
+  if (location === null) return [text, ...remarks].join('\n')
+  const { file, line, column, lineText, length } = location
+  const place = `${resolve(folder, file)}:${line}:${column + 1}`
+  const mark = `${' '.repeat(column)}${'^'.repeat(Math.max(1, Math.min(length, lineText.length - column)))}`
+  return [`${place}: ${text}`, `    ${lineText}`, `    ${mark}`, ...remarks].join('\n')
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

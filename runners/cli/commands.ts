@@ -1,0 +1,106 @@
+/**
+ * The commands and options there are, as a table: the parser, the help and the suggestions read the same rows. What
+ * the design names and this version does not have stands here too, so that it is refused by name.
+ */
+
+/** An option of the command, as opposed to one of the pipeline. */
+export interface OptionRow {
+  /** In kebab case, without dashes. */
+  readonly name: string
+  /** What its value is called in help; `undefined` for a flag. */
+  readonly value: string | undefined
+  readonly help: string
+  readonly short?: string
+}
+
+/** A command. */
+export interface CommandRow {
+  readonly name: 'run' | 'graph'
+  readonly usage: string
+  readonly summary: string
+  readonly options: readonly OptionRow[]
+}
+
+const help: OptionRow = {
+  name: 'help',
+  value: undefined,
+  help: 'show help; after FILE also the options of its pipeline',
+  short: 'h',
+}
+
+const run: CommandRow = {
+  name: 'run',
+  usage: 'millrace run FILE [options] [--option-of-the-pipeline value …]',
+  summary: 'run the pipeline that a TypeScript or JavaScript file exports',
+  options: [
+    { name: 'runner', value: 'name', help: 'who runs it; this version has direct' },
+    { name: 'call-timeout', value: 'duration', help: 'fail when one call of user code takes longer, such as 30s' },
+    { name: 'strict', value: undefined, help: 'check coders, changed inputs and bundle sizes while running' },
+    { name: 'seed', value: 'number', help: 'seed of strict mode; printed when a strict run fails' },
+    { name: 'bundle-size', value: 'number', help: 'elements per bundle of a source' },
+    { name: 'require-codecs', value: undefined, help: 'refuse groupings of elements that no codec describes' },
+    { name: 'stage-compiler', value: 'kind', help: 'auto, generated or closures' },
+    { name: 'guarantee', value: 'kind', help: 'what is promised when something fails; the direct runner: gap' },
+    { name: 'json', value: undefined, help: 'progress, logs and errors as one JSON object a line, on stderr' },
+    { name: 'quiet', value: undefined, help: 'no progress and no summary; errors are still shown' },
+    help,
+  ],
+}
+
+const graph: CommandRow = {
+  name: 'graph',
+  usage: 'millrace graph FILE [--option-of-the-pipeline value …]',
+  summary: 'print the graph of a pipeline as text for mermaid',
+  options: [{ name: 'format', value: 'name', help: 'mermaid' }, help],
+}
+
+/** What can be asked for. */
+export const commands: readonly CommandRow[] = [run, graph]
+
+/** Options without a command. */
+export const globalOptions: readonly OptionRow[] = [
+  { name: 'help', value: undefined, help: 'show this page', short: 'h' },
+  { name: 'version', value: undefined, help: 'show the version', short: 'v' },
+]
+
+/** Commands of later versions. */
+export const laterCommands: ReadonlyMap<string, string> = new Map([
+  ['why', 'explains what holds a watermark'],
+  ['conformance', 'runs the conformance cases on a runner'],
+  ['verify', 'compares what went in with what came out'],
+  ['fsck', 'checks a checkpoint store'],
+  ['state', 'shows the state of keys'],
+  ['savepoint', 'takes and lists savepoints'],
+  ['query', 'reads running queries'],
+  ['worker-pool', 'serves workers to an engine'],
+  ['doctor', 'checks the installation'],
+  ['init', 'makes a new project'],
+])
+
+/** Options of later versions, by the command they will belong to. Most take a value; without one they are refused too. */
+export const laterOptions: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map([
+  [
+    'run',
+    new Map([
+      ['workers', 'the direct runner runs in one thread; --workers is not supported yet. Leave it out.'],
+      ['watch', '--watch, which runs again when a file changes, is not part of this version.'],
+      ['check', '--check, which type-checks before running, is not part of this version. Run tsc --noEmit.'],
+      ['ui', '--ui is not part of this version.'],
+      ['checkpoint-dir', '--checkpoint-dir belongs to the micro-batch runner, which is not part of this version.'],
+      ['isolation', '--isolation is not part of this version.'],
+      ['options', '--options, a file of options, is not part of this version. Give each option as a flag.'],
+    ]),
+  ],
+  [
+    'graph',
+    new Map([
+      ['physical', '--physical, the graph of stages, tasks and partitions, is not part of this version.'],
+      ['runner', '--runner means something only for the physical graph, which is not part of this version.'],
+    ]),
+  ],
+])
+
+/** Formats of graphs that others have and this version has not. */
+export const laterFormats: readonly string[] = ['dot', 'json', 'svg', 'png', 'html', 'proto']
+/** Runners that the design names. */
+export const laterRunners: readonly string[] = ['micro-batch', 'flink', 'prism']

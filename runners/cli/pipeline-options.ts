@@ -1,0 +1,228 @@
+/**
+ * The options of a pipeline, from the command line and the environment. The pipeline's codec decides what a text means:
+ * it is offered as it is, then as a number, a truth value or JSON, and the first form the codec takes is used.
+ *
+ * Law: flags come before the environment; nothing given is ignored; the text of a secret appears in no message.
+ */
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { type Codec, isIoTs } from '../../sdk/codec.js'
+import { type OptionField, optionFields, type PipelineDefinition, suggestion } from '../../sdk/define-pipeline.js'
+import { PipelineError } from '../../sdk/errors.js'
+import { kebab } from './command-line.js'
+
+/** Text given for an option, or that it was named as a flag. */
+type Given = string | boolean
+
+/** The options for a definition. @throws {PipelineError} naming what is unknown, missing or refused. */
+export function pipelineOptions(
+  definition: PipelineDefinition,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Record<string, unknown> {
+  const { name, optionsCodec } = definition
+  const fields = optionFields(optionsCodec)
+  if (fields === undefined && optionsCodec !== undefined) return schemaOptions(name, optionsCodec, args)
+  const known = fields ?? []
+  const given = flagsOf(name, args, known)
+  for (const { name: option } of known) {
+    const value = environment[variableOf(option)]
+    if (value !== undefined && !given.has(option)) given.set(option, [value])
+  }
+  const missing = known.filter(({ name: option, required }) => required && !given.has(option))
+  if (missing.length > 0) throw new PipelineError(missingText(name, missing))
+  return Object.fromEntries(
+    known.flatMap((field): [string, unknown][] => {
+      const values = given.get(field.name)
+      return values === undefined ? [] : [[field.name, valueOf(name, field, values)]]
+    }),
+  )
+}
+
+/** Rows for the help of a file: option, type, whether it must be given. */
+export function optionRows({ optionsCodec }: PipelineDefinition): readonly (readonly [string, string])[] | undefined {
+  return optionFields(optionsCodec)?.map((field) => {
+    const remarks = [field.required ? 'required' : 'optional', `or ${variableOf(field.name)}`]
+    const type = isFlag(field) ? '' : ` <${field.codec.name}>`
+    return [`--${kebab(field.name)}${type}`, remarks.join(', ')] as const
+  })
+}
+
+/** The variable that gives an option. */
+function variableOf(option: string): string {
+  return `MILLRACE_${kebab(option).replaceAll('-', '_').toUpperCase()}`
+}
+
+function missingText(pipeline: string, missing: readonly OptionField[]): string {
+  const list = missing.map((field) => `--${kebab(field.name)} (${field.codec.name})`).join(', ')
+  const secret = missing.find(({ isSecret }) => isSecret)
+  const hint = secret === undefined ? '' : ` A secret is best given as ${variableOf(secret.name)} in the environment.`
+  return `pipeline "${pipeline}" needs ${list}.${hint}`
+}
+
+// ---- flags ---------------------------------------------------------------------------------------------------------
+
+function flagsOf(pipeline: string, args: readonly string[], fields: readonly OptionField[]): Map<string, Given[]> {
+  const given = new Map<string, Given[]>()
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] as string
+    const match = /^--([^=]+)(?:=(.*))?$/s.exec(arg)
+    if (match === null)
+      throw new PipelineError(
+        `there is an argument "${arg}" that belongs to no option. Options are given as --name value.`,
+      )
+    const [, flag = '', inline] = match
+    const { field, isNegated } = fieldOf(pipeline, flag, fields)
+    const next = args[i + 1]
+    let value: Given
+    if (isNegated) {
+      if (inline !== undefined) throw new PipelineError(`--${flag} takes no value.`)
+      value = false
+    } else if (inline !== undefined) {
+      value = inline
+    } else if (next !== undefined && !isOption(next) && (!isFlag(field) || next === 'true' || next === 'false')) {
+      value = next
+      i++
+    } else {
+      value = true
+    }
+    const values = given.get(field.name)
+    if (values === undefined) given.set(field.name, [value])
+    else values.push(value)
+  }
+  return given
+}
+
+/** `-5` is a value. */
+function isOption(arg: string): boolean {
+  return arg.startsWith('-') && arg !== '-' && !/^-[\d.]/.test(arg)
+}
+
+function fieldOf(
+  pipeline: string,
+  flag: string,
+  fields: readonly OptionField[],
+): { readonly field: OptionField; readonly isNegated: boolean } {
+  const named = (name: string): OptionField | undefined =>
+    fields.find((field) => field.name === name) ?? fields.find((field) => kebab(field.name) === kebab(name))
+  const field = named(flag)
+  if (field !== undefined) return { field, isNegated: false }
+  const negated = flag.startsWith('no-') ? named(flag.slice(3)) : undefined
+  if (negated !== undefined && accepts(negated, false)) return { field: negated, isNegated: true }
+  if (fields.length === 0)
+    throw new PipelineError(`pipeline "${pipeline}" has no option --${flag}: it takes no options.`)
+  const known = fields.map(({ name }) => kebab(name))
+  throw new PipelineError(
+    `pipeline "${pipeline}" has no option --${flag}.${suggestion(flag, known).replaceAll('"', '')}`,
+  )
+}
+
+/** Whether an option needs no value: it takes `true` and not just any text. */
+function isFlag(field: OptionField): boolean {
+  return accepts(field, true) && !accepts(field, 'any text at all')
+}
+
+function accepts({ codec }: OptionField, value: unknown): boolean {
+  return codec.decode(value)._tag === 'Right'
+}
+
+// ---- values --------------------------------------------------------------------------------------------------------
+
+function valueOf(pipeline: string, field: OptionField, values: readonly Given[]): unknown {
+  const last = values.at(-1) as Given
+  // An option given several times is a list where the codec takes one; else the last one counts.
+  const candidates =
+    values.length === 1
+      ? [...formsOf(last), ...formsOf(last).map((form) => [form])]
+      : [...listsOf(values), ...formsOf(last)]
+  const found = candidates.find((candidate) => accepts(field, candidate))
+  if (found !== undefined) return found
+  const flag = `--${kebab(field.name)}`
+  if (last === true)
+    throw new PipelineError(`option ${flag} of pipeline "${pipeline}" needs a value (${field.codec.name}).`)
+  const shown = field.isSecret ? '***' : `"${String(last)}"`
+  throw new PipelineError(`option ${flag} of pipeline "${pipeline}" must be ${field.codec.name}, but is ${shown}.`)
+}
+
+/** What a text can mean, likeliest first. */
+function formsOf(given: Given): readonly unknown[] {
+  if (typeof given === 'boolean') return [given]
+  const forms: unknown[] = [given]
+  if (given.trim() !== '' && !Number.isNaN(Number(given))) forms.push(Number(given))
+  if (given === 'true' || given === 'false') forms.push(given === 'true')
+  try {
+    const parsed: unknown = JSON.parse(given)
+    if (!forms.includes(parsed)) forms.push(parsed)
+  } catch {
+    // Then it is no JSON.
+  }
+  return forms
+}
+
+/** Lists of texts, of numbers, of JSON. */
+function listsOf(values: readonly Given[]): readonly (readonly unknown[])[] {
+  const forms = values.map(formsOf)
+  const longest = Math.max(...forms.map((form) => form.length))
+  return Array.from({ length: longest }, (_, i) => forms.map((form) => form[Math.min(i, form.length - 1)]))
+}
+
+// ---- schemas that do not tell their fields -------------------------------------------------------------------------
+
+/**
+ * A Standard Schema says only what is wrong. Every option begins as text; where the schema complains, the next form is
+ * tried, until it is content or there is none left.
+ */
+function schemaOptions(pipeline: string, codec: Codec, args: readonly string[]): Record<string, unknown> {
+  if (isIoTs(codec))
+    throw new PipelineError(
+      `the options codec of pipeline "${pipeline}" does not tell its fields. Use t.type, t.partial or an intersection of them.`,
+    )
+  const given = schemaFlags(args)
+  const forms = new Map(
+    [...given].map(([name, values]) => [
+      name,
+      values.length === 1 ? [...formsOf(values[0] as Given)] : [...listsOf(values)],
+    ]),
+  )
+  for (;;) {
+    const options = Object.fromEntries([...forms].map(([name, candidates]) => [name, candidates[0]]))
+    const outcome = codec['~standard'].validate(options)
+    if (outcome instanceof Promise) return options
+    if (outcome.issues === undefined) {
+      refuseIgnored(pipeline, options, outcome.value)
+      return options
+    }
+    const wrong = outcome.issues
+      .map(issueOption)
+      .find((name) => name !== undefined && (forms.get(name)?.length ?? 0) > 1)
+    // The definition says what is wrong when it checks the options itself.
+    if (wrong === undefined) return options
+    forms.get(wrong)?.shift()
+  }
+}
+
+function schemaFlags(args: readonly string[]): Map<string, Given[]> {
+  const given = new Map<string, Given[]>()
+  for (let i = 0; i < args.length; i++) {
+    const match = /^--([^=]+)(?:=(.*))?$/s.exec(args[i] as string)
+    if (match === null)
+      throw new PipelineError(`there is an argument "${args[i] as string}" that belongs to no option.`)
+    const [, flag = '', inline] = match
+    const next = args[i + 1]
+    const value = inline ?? (next !== undefined && !isOption(next) ? ((i += 1), next) : true)
+    const name = flag.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+    given.set(name, [...(given.get(name) ?? []), value])
+  }
+  return given
+}
+
+function issueOption({ path }: StandardSchemaV1.Issue): string | undefined {
+  const first = path?.[0]
+  return first === undefined ? undefined : String(typeof first === 'object' ? first.key : first)
+}
+
+/** Most schemas drop what they do not know; a mistyped option would go unnoticed. */
+function refuseIgnored(pipeline: string, options: object, checked: unknown): void {
+  if (typeof checked !== 'object' || checked === null) return
+  const ignored = Object.keys(options).find((name) => !(name in checked))
+  if (ignored !== undefined) throw new PipelineError(`pipeline "${pipeline}" has no option --${kebab(ignored)}.`)
+}

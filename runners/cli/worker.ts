@@ -1,0 +1,124 @@
+/**
+ * The pipeline's thread: loads the author's module, builds the graph, runs it, and says what happens. It is supervised:
+ * signals, limits of time and the terminal are the other thread's business (`supervise.ts`).
+ *
+ * Law: the last message is `finished`, `answer` or `failed`, and exactly one of them is sent.
+ */
+import { parentPort } from 'node:worker_threads'
+import { errorKind } from '../../sdk/errors.js'
+import { graphFingerprint } from '../../sdk/graph/fingerprint.js'
+import { mermaid } from '../../sdk/graph/mermaid.js'
+import type { BuiltPipeline } from '../../sdk/graph/model.js'
+import { platformEnv } from '../platform/node.js'
+import { start } from '../run.js'
+import type { RunningPipeline } from '../runner.js'
+import { captureOutput } from './capture-output.js'
+import { reportOf, withStepSource } from './error-report.js'
+import { loadPipeline } from './load-module.js'
+import { optionRows, pipelineOptions } from './pipeline-options.js'
+import { installProbe } from './probe-target.js'
+import type { Finished, FromWorker, StartMessage, ToWorker } from './protocol.js'
+import { runEnv } from './run-env.js'
+import { AuthorMap, mapStacks } from './stacks.js'
+import { table } from './help.js'
+
+const port = parentPort
+if (port === null) throw new Error('this module is the inside of the millrace command. Run: millrace run FILE')
+
+const post = (message: FromWorker): void => port.postMessage(message)
+/** Folder of millrace's compiled modules: `…/dist/`. */
+const ownFolder = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
+
+let running: RunningPipeline | undefined
+let built: BuiltPipeline | undefined
+let phase: 'load' | 'run' = 'load'
+let isDraining = false
+let isOver = false
+
+function end(message: FromWorker): void {
+  if (isOver) return
+  isOver = true
+  post(message)
+}
+
+function fail(error: unknown): void {
+  const kind = errorKind(error)
+  // What the runner refuses, it refuses before anything runs.
+  const isRefusal = kind === 'PipelineError' || kind === 'UnsupportedFeature'
+  end({
+    kind: 'failed',
+    phase: isRefusal ? 'load' : phase,
+    error: reportOf(withStepSource(error, built), ownFolder),
+  })
+}
+
+function strayFailure(what: string): (error: unknown) => void {
+  return (error) => {
+    if (errorKind(error) !== undefined) return fail(error)
+    const report = reportOf(error, ownFolder)
+    end({ kind: 'failed', phase, error: { name: 'Error', message: what, frames: [], cause: report } })
+  }
+}
+
+async function begin({ action, module, args, environment, runner, beatMillis }: StartMessage): Promise<void> {
+  // Before the module loads: its top level may be what never ends.
+  setInterval(() => post({ kind: 'beat', progress: running?.progress() }), beatMillis)
+  post({ kind: 'beat', progress: undefined })
+  const map = new AuthorMap(module)
+  mapStacks(map)
+  const definition = await loadPipeline(module, map)
+  if (action === 'describe') {
+    const rows = optionRows(definition)
+    const lines =
+      rows === undefined
+        ? ['  its options are described by a schema that does not list them']
+        : rows.length === 0
+          ? ['  none']
+          : table(rows)
+    end({ kind: 'answer', text: [`Options of pipeline "${definition.name}"`, ...lines].join('\n') })
+    return
+  }
+  built = definition.build(pipelineOptions(definition, args, environment))
+  const ready = built
+  if (action === 'graph') {
+    end({ kind: 'answer', text: mermaid(ready.graph).trimEnd() })
+    return
+  }
+  post({
+    kind: 'started',
+    pipeline: ready.name,
+    graphFingerprint: graphFingerprint(ready.graph).hash,
+    options: JSON.stringify(ready.options),
+  })
+  const { env, files } = runEnv(platformEnv(), (line, stream) => post({ kind: 'print', line, stream }))
+  const startedAt = performance.now()
+  running = start({ ...definition, build: () => ready }, { ...runner, env })
+  phase = 'run'
+  if (isDraining) running.drain()
+  const { state, metrics } = await running.result
+  const finished: Finished = {
+    kind: 'finished',
+    state,
+    millis: performance.now() - startedAt,
+    elements: [...metrics.elements.values()].reduce((sum, count) => sum + count, 0),
+    counters: metrics.system,
+    files: files(),
+  }
+  end(finished)
+}
+
+process.on('uncaughtException', strayFailure('an error was thrown outside of every step'))
+process.on(
+  'unhandledRejection',
+  strayFailure('a promise was rejected and nobody waited for it. Await it inside the call that makes it'),
+)
+captureOutput((text, stream) => post({ kind: 'log', text, stream }))
+installProbe()
+port.on('message', (message: ToWorker) => {
+  if (message.kind === 'start') {
+    begin(message).catch(fail)
+    return
+  }
+  isDraining = true
+  running?.drain()
+})
