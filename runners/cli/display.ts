@@ -228,7 +228,9 @@ function blockLines(name: string, steps: readonly RatedStep[], millis: number, c
   ]
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
   return rows.map((row) => {
-    const cells = row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+    const cells = row.map((cell, column) =>
+      column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+    )
     // A line that wraps would be two lines for the terminal and one for us.
     return cells.join('  ').slice(0, Math.max(20, columns - 1))
   })
@@ -237,7 +239,8 @@ function blockLines(name: string, steps: readonly RatedStep[], millis: number, c
 function summaryLines(name: string, { state, millis, elements, counters, files }: Finished): readonly string[] {
   const how = state === 'DONE' ? 'done' : state === 'DRAINED' ? 'drained' : 'cancelled'
   const lines = [`${name}: ${how} in ${(millis / 1000).toFixed(2)} s, ${grouped(elements)} elements`]
-  for (const { step, name: counter, value } of counters) lines.push(`  ${counterText(counter, value)} in step "${step}"`)
+  for (const { step, name: counter, value } of counters)
+    lines.push(`  ${counterText(counter, value)} in step "${step}"`)
   const shown = files.slice(0, 5).map((file) => `  wrote ${file}`)
   return [...lines, ...shown, ...(files.length > 5 ? [`  … and ${files.length - 5} more files`] : [])]
 }

@@ -80,7 +80,9 @@ class Thread {
 
   constructor(session: Session) {
     this.#session = session
-    session.on('NodeWorker.receivedMessageFromWorker', ({ params }) => this.#receive(JSON.parse(params.message) as Reply))
+    session.on('NodeWorker.receivedMessageFromWorker', ({ params }) =>
+      this.#receive(JSON.parse(params.message) as Reply),
+    )
   }
 
   attach(): Promise<boolean> {
@@ -126,7 +128,11 @@ class Thread {
   #send(message: object): void {
     if (this.#sessionId === undefined) return
     const sessionId = this.#sessionId
-    this.#session.post('NodeWorker.sendMessageToWorker', { sessionId, message: JSON.stringify(message) }, () => undefined)
+    this.#session.post(
+      'NodeWorker.sendMessageToWorker',
+      { sessionId, message: JSON.stringify(message) },
+      () => undefined,
+    )
   }
 
   #receive({ id, method, params, result }: Reply): void {
@@ -147,7 +153,9 @@ async function sightOf(thread: Thread, all: readonly Frame[], map: AuthorMap): P
   for (const frame of frames) {
     if (map.isOf(frame.url)) continue
     const variables = await localVariables(thread, frame)
-    counters.push(...variables.filter(({ name }) => /^(i|j_\d+)$/.test(name)).map(({ name, value }) => `${name}=${String(value)}`))
+    counters.push(
+      ...variables.filter(({ name }) => /^(i|j_\d+)$/.test(name)).map(({ name, value }) => `${name}=${String(value)}`),
+    )
     if (seen?.step === undefined) seen = merged(seen, await sighting(thread, frame, variables))
   }
   const place = authors[0]
@@ -181,10 +189,9 @@ async function localVariables(thread: Thread, { scopeChain }: Frame): Promise<re
   const variables: Variable[] = []
   for (const { type, object } of scopeChain) {
     if (type !== 'block' && type !== 'local') break
-    const reply = await thread.call<{ readonly result: readonly { readonly name: string; readonly value?: RemoteObject }[] }>(
-      'Runtime.getProperties',
-      { objectId: object.objectId, ownProperties: true },
-    )
+    const reply = await thread.call<{
+      readonly result: readonly { readonly name: string; readonly value?: RemoteObject }[]
+    }>('Runtime.getProperties', { objectId: object.objectId, ownProperties: true })
     variables.push(...(reply?.result ?? []).map(({ name, value }) => ({ name, value: value?.value })))
   }
   return variables
@@ -203,7 +210,12 @@ async function sighting(thread: Thread, frame: Frame, variables: readonly Variab
   return ask(thread, frame, `typeof info === 'undefined' ? undefined : info`, element)
 }
 
-async function ask(thread: Thread, frame: Frame, step: string, element: string | undefined): Promise<Sighting | undefined> {
+async function ask(
+  thread: Thread,
+  frame: Frame,
+  step: string,
+  element: string | undefined,
+): Promise<Sighting | undefined> {
   const reply = await thread.call<{ readonly result?: RemoteObject }>('Debugger.evaluateOnCallFrame', {
     callFrameId: frame.callFrameId,
     expression: `${EXPRESSION}?.sighting(${step}, this, [${element ?? ''}])`,

@@ -504,7 +504,7 @@ export class DoFnRuntime implements ContextHost {
     const failed = (error: unknown): never => this.#runtime.failedOutside(this.info, call, error)
     try {
       const result = run()
-      return isThenable(result) ? Promise.resolve(result).then(undefined, failed) : undefined
+      return isThenable(result) ? this.#runtime.interruptible(result).then(undefined, failed) : undefined
     } catch (error) {
       return failed(error)
     }

@@ -47,6 +47,8 @@ export class StageRuntime implements AsyncHost {
   #pending = 0
   #waiting = 0
   #waiters: (() => void)[] = []
+  #interrupt: ((reason: unknown) => void) | undefined
+  #interrupted: Promise<never> | undefined
 
   constructor(env: Env, metrics: Metrics) {
     this.env = env
@@ -92,6 +94,17 @@ export class StageRuntime implements AsyncHost {
   async settled(): Promise<void> {
     while (this.#pending > 0 && this.failure === undefined) await this.nextChange()
     this.throwIfFailed()
+  }
+
+  /** A promise of user code's that a broken run need not wait for: rejects when the stage breaks first. */
+  interruptible<T>(promise: PromiseLike<T>): Promise<T> {
+    if (this.failure !== undefined) return Promise.reject(this.failure)
+    this.#interrupted ??= new Promise<never>((_, reject) => {
+      this.#interrupt = reject
+    })
+    // Nobody may be waiting when the stage breaks.
+    this.#interrupted.catch(() => undefined)
+    return Promise.race([promise, this.#interrupted])
   }
 
   /** Throws the failure, if there is one, also if user code has caught it before. */
@@ -206,6 +219,7 @@ export class StageRuntime implements AsyncHost {
     const waiters = this.#waiters
     this.#waiters = []
     for (const wake of waiters) wake()
+    if (this.failure !== undefined) this.#interrupt?.(this.failure)
   }
 }
 

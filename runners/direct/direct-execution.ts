@@ -19,6 +19,9 @@ import { SourceExecutor } from './source-executor.js'
 import type { StageExecutor } from './stage-executor.js'
 import { type ExecutionOptions, StageWiring } from './stage-wiring.js'
 
+/** What ends the turn of a stage when the run is cancelled. */
+const CANCELLED = new Error('the run was cancelled')
+
 /** A run. */
 export class DirectExecution {
   readonly #staged: StagedPipeline
@@ -50,6 +53,10 @@ export class DirectExecution {
       else if (this.#isDraining) state = 'DRAINED'
     } catch (error) {
       for (const { processor } of this.#executors) processor.abandon()
+      if (this.#isCancelled && (error === CANCELLED || (error as { cause?: unknown }).cause === CANCELLED)) {
+        await this.#teardown()
+        return new DirectResult('CANCELLED', metricsResult(this.#staged, this.#metrics), this.#wiring.collected)
+      }
       // The first failure is the one to report, not what disposing of a broken run may throw.
       await this.#teardown().catch(() => undefined)
       throw error
@@ -67,6 +74,8 @@ export class DirectExecution {
 
   cancel(): void {
     this.#isCancelled = true
+    // Calls that never end are not waited for.
+    for (const { processor } of this.#executors) processor.runtime.broken(CANCELLED)
     this.#wake?.()
   }
 
@@ -111,7 +120,7 @@ export class DirectExecution {
       let changed = false
       for (const executor of this.#executors) {
         if (this.#isCancelled) return
-        if (await this.#turn(executor)) changed = true
+        if (await executor.turn()) changed = true
         if (this.#slice.isOver(this.#slice.now())) await this.#slice.yield()
       }
       // Also a call that went on after its bundle may have broken something since.
@@ -121,25 +130,6 @@ export class DirectExecution {
       if (this.#releaseScripted()) continue
       await this.#waitForSources()
     }
-  }
-
-  /** A turn; cancelling does not wait for calls that never end. */
-  async #turn(executor: StageExecutor): Promise<boolean> {
-    const turn = executor.turn()
-    let wake: (() => void) | undefined
-    const cancelled = new Promise<boolean>((resolve) => {
-      wake = () => {
-        if (this.#isCancelled) resolve(false)
-      }
-      this.#wake = wake
-    })
-    const changed = await Promise.race([turn, cancelled])
-    if (this.#isCancelled) {
-      executor.processor.abandon()
-      // The turn may still fail, or wait for ever; nobody is interested any more.
-      turn.catch(() => undefined)
-    }
-    return changed
   }
 
   #releaseScripted(): boolean {

@@ -220,7 +220,7 @@ export class SourceExecutor extends StageExecutor {
 
   async #awaited(work: Work, promise: PromiseLike<Resume | void>): Promise<Resume | void> {
     try {
-      return await promise
+      return await this.processor.runtime.interruptible(promise)
     } catch (error) {
       throw this.#failure('process', work.element, error)
     }

@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+/**
+ * The millrace command. This module only finds out what was asked for, and loads the rest when it is needed: the page of
+ * help must not wait for a bundler.
+ */
+import { errorKind } from '../../sdk/errors.js'
+import { parseCommandLine, UsageError } from './command-line.js'
+import { EXIT } from './exit-codes.js'
+
+/** Does what the arguments say. @returns the exit code. */
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const invocation = parseCommandLine(args)
+    switch (invocation.kind) {
+      case 'version': {
+        const { packageVersion } = await import('./package-root.js')
+        process.stdout.write(`${packageVersion()}\n`)
+        return EXIT.done
+      }
+      case 'help': {
+        const { commandHelp, mainHelp } = await import('./help.js')
+        const { packageVersion } = await import('./package-root.js')
+        const { command } = invocation
+        process.stdout.write(`${command === undefined ? mainHelp(packageVersion()) : commandHelp(command)}\n`)
+        return EXIT.done
+      }
+      case 'command': {
+        const { pipelineCommand } = await import('./pipeline-command.js')
+        return await pipelineCommand(invocation)
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof UsageError) && errorKind(error) !== 'UnsupportedFeature') throw error
+    await refuse(error as Error, args.includes('--json'))
+    return EXIT.refused
+  }
+}
+
+async function refuse(error: Error, asJson: boolean): Promise<void> {
+  const nearest = error instanceof UsageError ? await nearestOf(error) : ''
+  const message = `${error.message}${nearest}`
+  const report = { type: 'failed', error: { name: error.name, message, frames: [] } }
+  process.stderr.write(asJson ? `${JSON.stringify(report)}\n` : `error: ${message}\n`)
+}
+
+async function nearestOf({ given, known }: UsageError): Promise<string> {
+  if (given === undefined || known.length === 0) return ' See millrace --help.'
+  const { suggestion } = await import('../../sdk/define-pipeline.js')
+  return suggestion(given, known)
+}
+
+void main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code
+})

@@ -1,0 +1,87 @@
+/**
+ * `millrace run` and `millrace graph`: both load an author's module on a thread of its own. The thread is started
+ * first, so that it loads millrace while the bundler works on the module.
+ */
+import { inspect } from 'node:util'
+import { url as debuggerUrl } from 'node:inspector'
+import { resolve } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { UnsupportedFeature } from '../runner.js'
+import { type Invocation, UsageError } from './command-line.js'
+import { laterFormats } from './commands.js'
+import { commandHelp } from './help.js'
+import { otherCopy } from './package-root.js'
+import type { Action } from './protocol.js'
+import { runnerSettings } from './runner-settings.js'
+
+type CommandInvocation = Extract<Invocation, { kind: 'command' }>
+
+/** Draining after SIGTERM may take as long as process managers usually wait. */
+const GRACE_MILLIS = 10_000
+
+/** Does the command. @returns the exit code. */
+export async function pipelineCommand({ command, file, options, rest, wantsHelp }: CommandInvocation): Promise<number> {
+  if (command.name === 'graph') checkFormat(options.get('format'))
+  const runner = runnerSettings(command.name === 'run' ? options : new Map())
+  const other = otherCopy(resolve(file))
+  if (other !== undefined) {
+    // It reads the same command line.
+    await import(other)
+    return Number(process.exitCode ?? 0)
+  }
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { stdout: true, stderr: true, name: 'pipeline' })
+  // Whatever goes wrong before the supervision listens, it will be told by the thread's end.
+  worker.on('error', () => undefined)
+  const module = import('./bundle.js').then(({ bundle }) => bundle(file))
+  module.catch(() => undefined)
+  const [{ supervise }, { displayOn }, { Watchdog }, { outputOn }] = await Promise.all([
+    import('./supervise.js'),
+    import('./display.js'),
+    import('./watchdog.js'),
+    import('./output.js'),
+  ])
+  const action: Action = wantsHelp ? 'describe' : command.name
+  const out = outputOn(process.stdout)
+  const display = displayOn(out, outputOn(process.stderr), {
+    json: options.has('json'),
+    quiet: options.has('quiet') || action !== 'run',
+  })
+  if (wantsHelp) out.write(`${commandHelp(command)}\n\n`)
+  return supervise({
+    worker,
+    module,
+    display,
+    answer: (text) => out.write(`${text}\n`),
+    start: { action, args: rest, environment: optionVariables(), runner },
+    // A halted debugger looks like an endless call.
+    watchdog:
+      debuggerUrl() === undefined
+        ? new Watchdog(performance.now(), runner.callTimeoutMillis, testMillis('REPORT'))
+        : undefined,
+    graceMillis: testMillis('GRACE') ?? GRACE_MILLIS,
+  })
+}
+
+function checkFormat(format: string | true | undefined): void {
+  if (format === undefined || format === 'mermaid') return
+  if (laterFormats.includes(String(format)))
+    throw new UnsupportedFeature(
+      `graph.${String(format)}`,
+      `--format ${String(format)} is not part of this version. It has mermaid.`,
+    )
+  throw new UsageError(`there is no format ${inspect(format)}.`, String(format), ['mermaid', ...laterFormats])
+}
+
+function optionVariables(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      name.startsWith('MILLRACE_') && value !== undefined ? [[name, value]] : [],
+    ),
+  )
+}
+
+/** Tests of what takes ten seconds set `MILLRACE_TEST_REPORT_MILLIS` and `MILLRACE_TEST_GRACE_MILLIS`; nobody else should. */
+function testMillis(name: 'REPORT' | 'GRACE'): number | undefined {
+  const value = Number(process.env[`MILLRACE_TEST_${name}_MILLIS`])
+  return value > 0 ? value : undefined
+}

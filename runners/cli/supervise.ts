@@ -1,0 +1,103 @@
+/**
+ * Holds what a supervised run needs (the pipeline's thread, signals, a clock that ticks) and gives every event to the
+ * supervision, one after another.
+ *
+ * Law: however it ends, the thread is gone, and nothing of ours keeps the process alive.
+ */
+import type { EventEmitter } from 'node:events'
+import type { Worker } from 'node:worker_threads'
+import * as Effect from 'effect/Effect'
+import * as Queue from 'effect/Queue'
+import type { Scope } from 'effect/Scope'
+import { look } from './probe.js'
+import type { FromWorker, ModuleText } from './protocol.js'
+import { AuthorMap } from './stacks.js'
+import { Supervision, type SupervisionServices, type SupervisorEvent } from './supervision.js'
+
+/** What is supervised. */
+export interface Task extends Omit<SupervisionServices, 'post' | 'look' | 'now'> {
+  /** The thread, started already: it loads millrace while the module is bundled. */
+  readonly worker: Worker
+  readonly module: Promise<ModuleText>
+}
+
+/** A thread in native code cannot be stopped from inside the process. */
+const STOP_MILLIS = 3000
+
+/** Supervises until the task is over. @returns the exit code. */
+export function supervise(task: Task): Promise<number> {
+  return Effect.runPromise(Effect.scoped(supervised(task)))
+}
+
+const supervised = Effect.fnUntraced(function* (task: Task) {
+  const { worker, watchdog, display } = task
+  const events = yield* Queue.unbounded<SupervisorEvent>()
+  const tell = (event: SupervisorEvent): void => void Queue.offerUnsafe(events, event)
+  // Released in reverse order: signals are heard until the thread has stopped.
+  yield* listening(process, 'SIGINT', () => tell({ kind: 'signal', name: 'SIGINT' }))
+  yield* listening(process, 'SIGTERM', () => tell({ kind: 'signal', name: 'SIGTERM' }))
+  yield* listening(process.stdout, 'error', () => tell({ kind: 'outputClosed' }))
+  yield* listening(process.stderr, 'error', () => undefined)
+  yield* Effect.acquireRelease(Effect.succeed(worker), stop)
+  yield* listening(worker, 'message', (message: FromWorker) => tell({ kind: 'message', message }))
+  yield* listening(worker, 'error', (error: unknown) => tell({ kind: 'threadError', error }))
+  yield* listening(worker, 'exit', (code: number) => tell({ kind: 'threadExit', code }))
+  // Nearly all output comes as messages; what bypasses them is not lost.
+  yield* listening(worker.stdout, 'data', (chunk: Buffer) => tell({ kind: 'log', text: chunk.toString() }))
+  yield* listening(worker.stderr, 'data', (chunk: Buffer) => tell({ kind: 'log', text: chunk.toString() }))
+  const tickMillis = Math.min(250, (watchdog?.lookEveryMillis ?? 500) / 2)
+  yield* ticking(tickMillis, () => tell({ kind: 'tick' }))
+  task.module.then(
+    (module) => tell({ kind: 'module', module }),
+    (error: unknown) => tell({ kind: 'noModule', error }),
+  )
+  let map: AuthorMap | undefined
+  const supervision = new Supervision({
+    ...task,
+    display,
+    now: () => performance.now(),
+    post: (message) => worker.postMessage(message),
+    look: (module) => {
+      const lookedAt = performance.now()
+      map ??= new AuthorMap(module)
+      void look(map).then((sight) => tell({ kind: 'sight', sight, lookedAt }))
+    },
+  })
+  for (;;) {
+    const code = supervision.on(yield* Queue.take(events))
+    if (code !== undefined) return code
+  }
+})
+
+/** Listens for as long as the scope is open. */
+function listening<A>(
+  emitter: EventEmitter,
+  event: string,
+  listener: (argument: A) => void,
+): Effect.Effect<unknown, never, Scope> {
+  return Effect.acquireRelease(
+    Effect.sync(() => emitter.on(event, listener)),
+    () => Effect.sync(() => emitter.off(event, listener)),
+  )
+}
+
+function ticking(millis: number, tick: () => void): Effect.Effect<unknown, never, Scope> {
+  return Effect.acquireRelease(
+    Effect.sync(() => setInterval(tick, millis)),
+    (timer) => Effect.sync(() => clearInterval(timer)),
+  )
+}
+
+/** Ends the thread; where that is impossible, ends the process, which is what the user asked for. */
+function stop(worker: Worker): Effect.Effect<void> {
+  return Effect.promise(async () => {
+    const stuck = setTimeout(() => {
+      process.stderr.write(
+        "error: the pipeline's thread is inside native code and cannot be stopped; the process is killed.\n",
+      )
+      process.kill(process.pid, 'SIGKILL')
+    }, STOP_MILLIS)
+    await worker.terminate()
+    clearTimeout(stuck)
+  })
+}
