@@ -1,0 +1,59 @@
+/**
+ * What the packed package may contain, judged by its list of files.
+ */
+import type { Manifest } from '../repo/package-rules.js'
+
+/** A file that npm packed. */
+export interface PackedFile {
+  readonly path: string
+  readonly size: number
+}
+
+/** What `npm pack --json` says. */
+export interface Packed {
+  readonly filename: string
+  /** Bytes, packed. */
+  readonly size: number
+  readonly unpackedSize: number
+  readonly files: readonly PackedFile[]
+}
+
+const NEVER: readonly (readonly [what: string, pattern: RegExp])[] = [
+  ['a test', /\.test\./],
+  ['a fixture', /(^|\/)(fixtures?|testdata|__\w+__)\//],
+  ['a record of a build', /\.tsbuildinfo$|(^|\/)\.build\//],
+  ['conformance', /^(dist\/)?conformance\//],
+  ['an example', /^(dist\/)?examples\//],
+  ['a configuration', /(^|\/)(tsconfig[^/]*\.json|typedoc\.json|\.[^/]+)$/],
+  ['documentation beyond the README', /^docs\//],
+]
+
+/** What is packed and should not be, or should be and is not. */
+export function faultsOfTarball(
+  files: readonly string[],
+  manifest: Manifest & { readonly bin: Readonly<Record<string, string>> },
+): readonly string[] {
+  const packed = new Set(files)
+  const unwanted = files.flatMap((path) => {
+    const never = NEVER.find(([, pattern]) => pattern.test(path))
+    return never === undefined ? [] : [`${path} is ${never[0]}`]
+  })
+  const wanted = [
+    'package.json',
+    'README.md',
+    'LICENSE',
+    ...Object.values(manifest.bin),
+    ...Object.values(manifest.exports).flatMap((target) => (typeof target === 'string' ? [] : Object.values(target))),
+  ]
+  const missing = wanted
+    .map((path) => path.replace(/^\.\//, ''))
+    .filter((path) => !packed.has(path))
+    .map((path) => `${path} is missing`)
+  // Declaration maps lead an editor to the source.
+  const orphans = files
+    .filter((path) => /^dist\/.*(?<!\.d)\.(js|ts)$/.test(path) || path.endsWith('.d.ts'))
+    .map((path) => path.replace(/^dist\//, '').replace(/(\.d\.ts|\.js)$/, '.ts'))
+    .filter((source) => !packed.has(source))
+    .map((source) => `${source} is missing, and is what a file of dist was made of`)
+  return [...unwanted, ...missing, ...new Set(orphans)]
+}
