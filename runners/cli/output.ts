@@ -12,7 +12,7 @@ export function outputOn(stream: NodeJS.WriteStream): Output {
     isTerminal,
     // https://no-color.org: any value but the empty one.
     hasColour: isTerminal && (env['NO_COLOR'] ?? '') === '',
-    columns: () => (stream as WriteStream).columns ?? 80,
+    columns: () => stream.columns ?? 80,
     write: (text) => void stream.write(text),
   }
 }

@@ -50,7 +50,7 @@ function sighting(step: unknown, owner: unknown, element: readonly unknown[]): s
 
 function infoOf(value: unknown): Named | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  return typeof (value as Named).path === 'string' ? (value as Named) : undefined
+  return typeof (value as Named).path === 'string' ? value : undefined
 }
 
 function infoOfOwner(value: unknown): Named | undefined {

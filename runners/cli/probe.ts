@@ -37,7 +37,6 @@ interface RemoteObject {
 interface Frame {
   readonly callFrameId: string
   readonly functionName: string
-  readonly url: string
   readonly location: { readonly scriptId: string; readonly lineNumber: number; readonly columnNumber?: number }
   readonly scopeChain: readonly { readonly type: string; readonly object: RemoteObject }[]
 }
@@ -74,6 +73,8 @@ export async function look(map: AuthorMap): Promise<Sight | undefined> {
 class Thread {
   readonly #session: Session
   readonly #replies = new Map<number, (result: unknown) => void>()
+  /** Names of scripts; frames have only their ids. */
+  readonly #scripts = new Map<string, string>()
   #sessionId: string | undefined
   #paused: ((frames: readonly Frame[]) => void) | undefined
   #next = 0
@@ -135,7 +136,16 @@ class Thread {
     )
   }
 
+  /** The name of a frame's script. */
+  scriptOf({ location }: Frame): string | undefined {
+    return this.#scripts.get(location.scriptId)
+  }
+
   #receive({ id, method, params, result }: Reply): void {
+    if (method === 'Debugger.scriptParsed') {
+      const { scriptId, url } = params as { readonly scriptId: string; readonly url: string }
+      this.#scripts.set(scriptId, url)
+    }
     if (method === 'Debugger.paused') this.#paused?.((params as { readonly callFrames: readonly Frame[] }).callFrames)
     if (id === undefined) return
     this.#replies.get(id)?.(result)
@@ -147,14 +157,19 @@ class Thread {
 
 async function sightOf(thread: Thread, all: readonly Frame[], map: AuthorMap): Promise<Sight> {
   const frames = all.slice(0, FRAMES_MAX)
-  const authors = frames.filter(({ url }) => map.isOf(url))
+  const authors = frames.filter((frame) => map.isOf(thread.scriptOf(frame)))
   let seen: Sighting | undefined
   const counters: string[] = []
   for (const frame of frames) {
-    if (map.isOf(frame.url)) continue
+    if (map.isOf(thread.scriptOf(frame))) continue
     const variables = await localVariables(thread, frame)
     counters.push(
       ...variables.filter(({ name }) => /^(i|j_\d+)$/.test(name)).map(({ name, value }) => `${name}=${String(value)}`),
+    )
+    console.error(
+      frame.functionName,
+      variables.map(({ name }) => name).join(' '),
+      frame.scopeChain.map((x) => x.type),
     )
     if (seen?.step === undefined) seen = merged(seen, await sighting(thread, frame, variables))
   }

@@ -65,10 +65,11 @@ export function mapStacks(map: AuthorMap): void {
 }
 
 function frameText(frame: NodeJS.CallSite, map: AuthorMap): string {
-  const text = String(frame)
+  // The engine's own words, which the type does not promise.
+  const text = (frame as { toString(): string }).toString()
   const line = frame.getLineNumber()
   const column = frame.getColumnNumber()
-  if (line === null || column === null || !map.isOf(frame.getScriptNameOrSourceURL() as string | null)) return text
+  if (line === null || column === null || !map.isOf(frame.getScriptNameOrSourceURL())) return text
   const position = map.position(line, column)
   if (position === undefined) return text
   const at = text.lastIndexOf('(')

@@ -71,7 +71,7 @@ export class Watchdog {
     }
     const millis = now - this.#since
     if (this.#timeoutMillis !== undefined && millis >= this.#timeoutMillis) {
-      const text = `${describe(sight, millis)} It was ended: the call timeout is ${seconds(this.#timeoutMillis)}.`
+      const text = describe(sight, millis, `, and was ended: the call timeout is ${seconds(this.#timeoutMillis)}`)
       return { kind: 'end', text, sight, millis }
     }
     if (millis - this.#reported < this.#reportAfterMillis) return undefined
@@ -80,19 +80,21 @@ export class Watchdog {
   }
 }
 
-function describe(sight: Sight | undefined, millis: number): string {
+function describe(sight: Sight | undefined, millis: number, end = ''): string {
   const time = seconds(millis)
-  if (sight === undefined)
-    return `the pipeline's thread has not answered for ${time} and cannot be looked into: it is inside native code, such as a synchronous call of the system or a long regular expression.`
+  if (sight === undefined) {
+    return `the pipeline's thread has not answered for ${time}${end}. It cannot be looked into: it is inside native code, such as a synchronous call of the system.`
+  }
   const { step, element, position, functionName, source } = sight
   const who = step === undefined ? "the module's own code" : `step "${step}"`
   const what = element === undefined ? '' : ` on ${element}`
-  const where =
-    position === undefined
-      ? ''
-      : `\n  at ${functionName === undefined ? '' : `${functionName} `}(${positionText(position)})`
-  const written = source === undefined ? '' : `\n  step written at: ${source}`
-  return `${who} has been in one call${what} for ${time} without returning.${where}${written}`
+  const lines = [`${who} has been in one call${what} for ${time} without returning${end}.`]
+  if (position !== undefined) {
+    const name = functionName === undefined ? '' : `${functionName} `
+    lines.push(`  at ${name}(${positionText(position)})`)
+  }
+  if (source !== undefined) lines.push(`  step written at: ${source}`)
+  return lines.join('\n')
 }
 
 function seconds(millis: number): string {
