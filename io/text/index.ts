@@ -3,5 +3,7 @@
  *
  * @module
  */
+export type { WrittenFile } from './commit-shards.js'
 export type { LineAt } from './line-reader.js'
 export { readLines, type ReadLinesOptions } from './read-lines.js'
+export { writeLines, type WriteLinesOptions } from './write-lines.js'

@@ -1,0 +1,65 @@
+/**
+ * Names of the files that a write makes.
+ *
+ * Law: two shards, two windows or two panes of a window never share a name, and the name of a shard depends on nothing
+ * but these and the path.
+ */
+import type { BoundedWindow } from '../../sdk/windowing/window.js'
+import { globalWindow } from '../../sdk/windowing/window.js'
+
+/** A path in its parts: `folder` ends in a separator or is empty, `extension` begins with a dot or is empty. */
+export interface PathParts {
+  readonly folder: string
+  readonly base: string
+  readonly extension: string
+}
+
+/** Takes a path apart; `suffix` says what its extension is. */
+export function splitPath(path: string, suffix?: string): PathParts {
+  const cut = Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1
+  const name = path.slice(cut)
+  const folder = path.slice(0, cut)
+  if (suffix !== undefined)
+    return { folder, base: name.endsWith(suffix) ? name.slice(0, -suffix.length) : name, extension: suffix }
+  const dot = name.lastIndexOf('.')
+  return dot <= 0
+    ? { folder, base: name, extension: '' }
+    : { folder, base: name.slice(0, dot), extension: name.slice(dot) }
+}
+
+/** The folder a path lies in, without a separator at its end unless it is the root. */
+export function folderOf(path: string): string {
+  const { folder } = splitPath(path)
+  if (folder === '') return '.'
+  return folder.length === 1 ? folder : folder.slice(0, -1)
+}
+
+/** What a name tells apart. */
+export interface ShardId {
+  readonly shard: number
+  readonly window: BoundedWindow
+  /** 0 for the first pane of the window. */
+  readonly pane: number
+}
+
+/**
+ * Path of a shard: `base-START-END-pane-N-00000-of-00003.ext`. The window is left out where it is the global one, the
+ * pane where it is the first, the shard where there is only one.
+ */
+export function shardPath(parts: PathParts, shards: number, { shard, window, pane }: ShardId): string {
+  const inWindow = window === globalWindow ? '' : `-${instantText(window.start)}-${instantText(window.end)}`
+  const inPane = pane === 0 ? '' : `-pane-${pane}`
+  const ofShards = shards === 1 ? '' : `-${fiveDigits(shard)}-of-${fiveDigits(shards)}`
+  return `${parts.folder}${parts.base}${inWindow}${inPane}${ofShards}${parts.extension}`
+}
+
+const fiveDigits = (n: number): string => String(n).padStart(5, '0')
+
+/** `20010131T093000Z`, or `20010131T093000_250Z`: sorts by time, and has no character that a file system refuses. */
+function instantText(timestamp: number): string {
+  if (Math.abs(timestamp) > 8.64e15) return `${timestamp}ms`
+  return new Date(timestamp)
+    .toISOString()
+    .replace(/[-:]|\.000/g, '')
+    .replace('.', '_')
+}

@@ -1,0 +1,191 @@
+/**
+ * Writing text files, one element per line, in shards. Lines become part files (per bundle), parts become finished
+ * files (per shard), finished files get their names (per window), with a grouping before each of the last two.
+ *
+ * Law: no file is ever seen under its final name before it is complete; a run that fails leaves nothing behind but
+ * what it had completed.
+ */
+import { type TypeOnly, typed } from '../../sdk/codec.js'
+import { PipelineError } from '../../sdk/errors.js'
+import { type CollectionRef, withSource } from '../../sdk/graph/builder.js'
+import { type KV, kv } from '../../sdk/kv.js'
+import type { PCollection } from '../../sdk/pcollection.js'
+import { preview } from '../../sdk/preview.js'
+import { callSite } from '../../sdk/source-position.js'
+import { addImpulse } from '../../sdk/transforms/create.js'
+import type { AnyDoFn, DoFnFunctions } from '../../sdk/transforms/do-fn.js'
+import { flatten } from '../../sdk/transforms/flatten.js'
+import { addStep } from '../../sdk/transforms/step.js'
+import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
+import { type CommitOptions, ShardCommitter, type WrittenFile } from './commit-shards.js'
+import { type FinishedShard, ShardFinisher } from './finish-shards.js'
+import { filesOf } from './match-files.js'
+import { splitPath } from './shard-names.js'
+import { type Part, PartWriter } from './write-parts.js'
+
+/** Options of {@link writeLines}. */
+export interface WriteLinesOptions {
+  /** Number of files. Default 1. */
+  readonly shards?: number
+  /** What every file name ends in. Default: what follows the last dot of the path's name, with the dot. */
+  readonly suffix?: string
+  /** First line of every file. Default: none. */
+  readonly header?: string
+  /** Last line of every file. Default: none. */
+  readonly footer?: string
+  /** Whether existing files are replaced; else they are an error. Default `true`. */
+  readonly overwrite?: boolean
+}
+
+/**
+ * Writes one line per element: strings as they are, other values as JSON. The order of lines is not kept. Files appear
+ * under their names when they are complete, all shards of a window together.
+ *
+ * With one shard, in the global window, the file is `path`. Names of more shards end in `-00000-of-00003` before the
+ * extension; files of other windows have the window in their names, `spend-20010101T000000Z-20010102T000000Z.csv`;
+ * a pane after the first one (late data) has a file of its own, `…-pane-1.csv`. In the global window there is a file
+ * although there are no elements.
+ *
+ * @param path of the file; its folder is made if need be.
+ * @returns the files that were written.
+ * @throws {PipelineError} when an option is wrong, the input is unbounded and not windowed, or its windows are sessions
+ *   that no grouping has united.
+ * @example
+ * ```ts
+ * import { tmpdir } from 'node:os'
+ * import { join } from 'node:path'
+ * import { kv, pipeline, run } from 'millrace'
+ * import { writeLines } from 'millrace/io/text'
+ * const p = pipeline()
+ * p.create('ages', [kv('ann', 41), kv('bob', 27)])
+ *   .map('row', ({ key, value }) => `${key},${value}`)
+ *   .apply('write', writeLines(join(tmpdir(), 'millrace-example', 'ages.csv'), { header: 'name,age' }))
+ *   .print('written')
+ * await run(p)
+ * ```
+ */
+export function writeLines(
+  path: string,
+  options: WriteLinesOptions = {},
+): (input: PCollection<unknown>) => PCollection<WrittenFile> {
+  const commit = checkedOptions(path, options)
+  const { shards, frame } = commit
+  return (input) => {
+    const { builder } = input
+    const given = builder.strategyOf(input)
+    refuseUnmerged(given, builder.pathOf('parts'))
+    // Each element is written once, whatever the input's panes repeat, and nothing to write is no file.
+    const strategy: WindowingStrategy = {
+      ...given,
+      accumulationMode: 'discarding',
+      onTimeBehavior: 'ifNonEmpty',
+      closingBehavior: 'ifNonEmpty',
+    }
+    const finished = addDoFn(input, 'parts', strategy, partsStep(path, shards))
+      .groupByKey('by shard')
+      .parDo('shards', {
+        output: typed<KV<null, FinishedShard>>(),
+        setup: ({ env, step }) => new ShardFinisher(filesOf(env, step), env, path, frame),
+        teardown: ({ resource }) => resource?.remove(),
+        process: ({ key, value }, { resource, emit }) => emit(kv(null, resource.finish(key, value))),
+      })
+    const isOneFile = builder.collection(input.id).isBounded && given.windowFn.payload.kind === 'global'
+    return (isOneFile ? withMarker(finished) : finished).groupByKey('by window').parDo('commit', {
+      output: typed<WrittenFile>(),
+      setup: ({ env, step }) => {
+        const committer = new ShardCommitter(filesOf(env, step), env, commit)
+        if (isOneFile) committer.checkTargets()
+        return committer
+      },
+      teardown: ({ resource }) => resource?.remove(),
+      process({ value }, { resource, window, pane, emit }) {
+        const files = [...value].filter((file) => file !== undefined)
+        for (const written of resource.commit(files, window, pane.index)) emit(written)
+      },
+    })
+  }
+}
+
+type None = Record<never, never>
+type PlainDoFn<T, Out, R> = DoFnFunctions<T, TypeOnly<Out>, never, None, None, None, R, None>
+
+function partsStep(path: string, shards: number): PlainDoFn<unknown, KV<number, Part>, PartWriter> {
+  return {
+    setup: ({ env, step }) => new PartWriter(filesOf(env, step), env, path, shards),
+    // A setup that failed has left no resource.
+    teardown: ({ resource }) => (resource as PartWriter | undefined)?.remove(),
+    startBundle: ({ resource }) => resource.begin(),
+    process: (value, { resource, window }) => resource.add(value, window),
+    finishBundle({ resource, emit }) {
+      for (const { window, shard, part } of resource.finish()) emit(kv(shard, part), window.maxTimestamp, window)
+    },
+  }
+}
+
+/** A keyed ParDo whose output has a strategy of its own, which `parDo` has no word for. */
+function addDoFn<T, K, V, R>(
+  input: PCollection<T>,
+  name: string,
+  strategy: WindowingStrategy,
+  doFn: PlainDoFn<T, KV<K, V>, R>,
+): PCollection<KV<K, V>> {
+  const { builder } = input
+  const dynamic = builder.dynamicCoder()
+  const [output] = addStep(input, {
+    name,
+    fn: { kind: 'doFn', doFn: doFn as unknown as AnyDoFn, tags: ['out'], allowedSkewMillis: 0, options: {} },
+    outputs: () => [{ tag: 'out', coderId: builder.kvCoder(dynamic, dynamic), strategy }],
+  })
+  return input.derive(output as CollectionRef)
+}
+
+/** Adds an element that is none: also without a line there is something to commit. */
+function withMarker(finished: PCollection<KV<null, FinishedShard>>): PCollection<KV<null, FinishedShard | undefined>> {
+  const { builder } = finished
+  const once = finished.derive<Uint8Array>(addImpulse(builder, 'once'))
+  const marker = addDoFn<Uint8Array, null, FinishedShard | undefined, undefined>(
+    once,
+    'marker',
+    builder.strategyOf(finished),
+    {
+      process: (_, { emit }) => emit(kv(null, undefined)),
+    },
+  )
+  return flatten('all', [finished, marker])
+}
+
+function refuseUnmerged(strategy: WindowingStrategy, step: string): void {
+  if (strategy.mergeStatus !== 'needsMerge') return
+  const source = callSite()
+  throw new PipelineError(
+    withSource(
+      `step "${step}" writes ${strategy.windowFn.description} that no grouping has united yet, so nobody knows which lines belong together. Group before writing, or put windowInto(name, fixedWindows(…)) before it.`,
+      source,
+    ),
+    step,
+    source,
+  )
+}
+
+function checkedOptions(path: string, options: WriteLinesOptions): CommitOptions {
+  const { shards = 1, suffix, header, footer, overwrite = true } = options
+  if (typeof path !== 'string' || path === '' || /[\\/]$/.test(path)) {
+    throw new PipelineError(`writeLines needs the path of a file, but got ${preview(path)}.`)
+  }
+  if ((suffix ?? path).endsWith('.gz')) {
+    throw new PipelineError(
+      `writeLines does not pack, so ${preview(suffix ?? path)} would be taken for a broken gzip file. Leave ".gz" out.`,
+    )
+  }
+  if (!Number.isInteger(shards) || shards < 1) {
+    throw new PipelineError(`option shards of writeLines must be a whole number from 1, but is ${String(shards)}.`)
+  }
+  for (const [name, value] of Object.entries({ suffix, header, footer })) {
+    if (value === undefined || typeof value === 'string') continue
+    throw new PipelineError(`option ${name} of writeLines must be text, but is ${preview(value)}.`)
+  }
+  if (suffix !== undefined && /[\\/]/.test(suffix)) {
+    throw new PipelineError(`option suffix of writeLines is the end of a file's name, but is ${preview(suffix)}.`)
+  }
+  return { path, parts: splitPath(path, suffix), shards, overwrite, frame: { header, footer } }
+}
