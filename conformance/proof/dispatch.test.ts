@@ -2,11 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { dispatch } from './dispatch.js'
 import type { Lane, LaneProgram } from './lane.js'
 import { lanes } from './lanes.js'
-import { seededLane } from './seeded-lane.js'
+import { seededLane, seededSample } from './seeded-lane.js'
 
 const lane = (name: string, program: LaneProgram): Lane => ({
   name,
   meaning: `what ${name} claims`,
+  sample: seededSample,
   load: async () => program,
 })
 
@@ -42,6 +43,21 @@ describe('the dispatcher', () => {
     const broken = await outcome(['kills'], table)
     expect(broken.code).toBe(1)
     expect(broken.lines).toEqual([expect.stringContaining('no such server'), '0 passed, 1 failed'])
+  })
+
+  it('takes a sample of every lane, and counts them together', async () => {
+    const seen: string[] = []
+    const two = ['a', 'b'].map((name) =>
+      lane(name, async (args) => {
+        seen.push(args.join(' '))
+        return { passed: 2, failed: name === 'b' ? 1 : 0 }
+      }),
+    )
+    const { code, lines } = await outcome(['--sample', '7', '--minutes', '3'], two)
+    expect(seen).toEqual(['--from 7 --minutes 1.5', '--from 7 --minutes 1.5'])
+    expect([code, lines.at(-1)]).toEqual([1, '4 passed, 1 failed'])
+    expect((await outcome(['--sample', 'some'], two)).code).toBe(2)
+    expect((await outcome(['--sample', '1'], [])).code).toBe(1)
   })
 
   it('names the nearest lane for one that does not exist', async () => {

@@ -2,7 +2,7 @@
  * The lanes that exist, in the order in which `npm run proof` lists them. A lane is added here and nowhere else.
  */
 import type { Lane } from './lane.js'
-import { seededLane } from './seeded-lane.js'
+import { seededLane, seededSample } from './seeded-lane.js'
 
 /** The table of lanes. */
 export const lanes: readonly Lane[] = [
@@ -10,6 +10,7 @@ export const lanes: readonly Lane[] = [
     name: 'bundling',
     meaning:
       'random pipelines give the reference result however they are bundled [--seeds n] [--from seed] [--minutes m]',
+    sample: seededSample,
     load: async () => seededLane({ lane: 'bundling', seeds: 20_000, faultOf: (await import('./bundling.js')).faultOf }),
   },
 ]

@@ -53,6 +53,11 @@ export function seededLane(
   }
 }
 
+/** The sample of a seeded lane. */
+export function seededSample(seed: number, minutes: number): readonly string[] {
+  return ['--from', String(seed), '--minutes', String(minutes)]
+}
+
 function wholeNumber(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const value = Number(text)
