@@ -1,0 +1,117 @@
+/**
+ * `npm run bench`: ours against the hand-written loop, in one process, outputs compared before times.
+ *
+ * Options: `--rounds n` (default 7), `--guard` (smaller, and fails when a ratio exceeds its limit), `--only name`.
+ * Peak memory is measured in a process of its own for each program (`--memory name:who` is that process).
+ */
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { fiveMaps, fiveMapsContests, windowedCountContest, wordCountContest } from './contests.js'
+import { compete, type Contest, medianRatio, type Outcome, timesOf } from './measure.js'
+
+/** Largest ratios that are acceptable; `docs/performance.md` says where they come from. */
+const LIMITS = { 'five maps': 6, 'word count': 1.5, 'windowed count': 1.5 }
+/** Largest deviation from the middle, when the work grows twentyfold. */
+const FLAT = 0.15
+
+const { values: flags } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '7' },
+    guard: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    memory: { type: 'string' },
+  },
+})
+
+const contestsOf = (kind: string): readonly Contest[] => {
+  const scale = flags.guard ? 0.25 : 1
+  switch (kind) {
+    case 'five maps':
+      return fiveMapsContests(10_000_000)
+    case 'word count':
+      return [wordCountContest(8_000_000 * scale)]
+    default:
+      return [windowedCountContest(8_000_000 * scale, 1000)]
+  }
+}
+
+const kinds = (Object.keys(LIMITS) as (keyof typeof LIMITS)[]).filter(
+  (kind) => flags.only === undefined || kind.includes(flags.only),
+)
+
+if (flags.memory !== undefined) await measureMemory(flags.memory)
+else process.exitCode = (await report()) ? 0 : 1
+
+async function report(): Promise<boolean> {
+  let isFine = true
+  const check = (holds: boolean, what: string): void => {
+    console.log(`${holds ? '✔' : '✘'} ${what}`)
+    isFine &&= holds
+  }
+  console.log(
+    `ours against the hand-written loop · Node ${process.version} · ${flags.rounds} rounds after one that warms up`,
+  )
+  const all = new Map(kinds.map((kind) => [kind, contestsOf(kind)]))
+  const outcomes = await compete([...all.values()].flat(), Number(flags.rounds))
+  for (const outcome of outcomes) console.log(line(outcome))
+  for (const [kind, contests] of all) {
+    const own = outcomes.filter(({ name }) => contests.some((contest) => contest.name === name))
+    const ratio = medianRatio(own)
+    check(ratio <= LIMITS[kind], `${kind}: ${ratio.toFixed(2)} × the loop (limit ${LIMITS[kind]} ×)`)
+  }
+  if (flags.only === undefined || 'flat'.includes(flags.only)) check(...(await flatness()))
+  if (!flags.guard) for (const kind of kinds) console.log(memoryLine(kind))
+  return isFine
+}
+
+function line({ name, hand, ours, ratio }: Outcome): string {
+  const times = ({ median, fastest, slowest }: Outcome['hand']): string =>
+    `${median.toFixed(2).padStart(7)} ns (${fastest.toFixed(2)}–${slowest.toFixed(2)})`
+  return `  ${name.padEnd(26)} hand ${times(hand).padEnd(28)} ours ${times(ours).padEnd(28)} ${ratio.toFixed(2)} ×`
+}
+
+/** Nanoseconds per element must not depend on how many there are. */
+async function flatness(): Promise<[holds: boolean, what: string]> {
+  const sizes = [1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000]
+  const times = sizes.map((): number[] => [])
+  for (let round = -1; round < 7; round++) {
+    for (const [i, size] of sizes.entries()) {
+      // Smaller sizes are repeated, so that each measurement lasts about as long.
+      for (let repeat = 0; repeat < 20_000_000 / size / 2; repeat++) {
+        const start = performance.now()
+        await fiveMaps(0, size)
+        if (round >= 0) times[i]?.push(((performance.now() - start) * 1e6) / size)
+      }
+    }
+  }
+  const medians = times.map((values) => timesOf(values).median)
+  const middle = (Math.max(...medians) + Math.min(...medians)) / 2
+  const deviation = (Math.max(...medians) - middle) / middle
+  const list = sizes.map((size, i) => `${size / 1e6} M: ${medians[i]?.toFixed(2)}`).join(', ')
+  return [
+    deviation <= FLAT,
+    `five maps, ns per element at ${list}: ±${(deviation * 100).toFixed(0)} % (limit ±${FLAT * 100} %)`,
+  ]
+}
+
+function memoryLine(kind: string): string {
+  const peak = (who: string): string => {
+    const main = fileURLToPath(import.meta.url)
+    const { stdout } = spawnSync(process.execPath, [main, '--memory', `${kind}:${who}`], {
+      encoding: 'utf8',
+    })
+    return `${stdout.trim()} MiB`
+  }
+  return `  ${kind}: peak memory with input: nothing run ${peak('none')}, hand ${peak('hand')}, ours ${peak('ours')}`
+}
+
+async function measureMemory(what: string): Promise<void> {
+  const [kind, who] = what.split(':')
+  const contest = contestsOf(kind ?? '')[0]
+  for (let i = 0; i < 3; i++) {
+    if (who === 'hand') contest?.hand()
+    if (who === 'ours') await contest?.ours()
+  }
+  console.log(Math.round(process.resourceUsage().maxRSS / 1024))
+}
