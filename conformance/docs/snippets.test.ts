@@ -42,7 +42,7 @@ async function runSnippet(snippet: Snippet): Promise<void> {
   const file = join(programs, `${count++}.ts`)
   const check =
     '(value: unknown, claimed: unknown, where: string) => globalThis.__expect(value, where).toEqual(claimed)'
-  writeFileSync(file, `// @ts-nocheck: ${nameOf(snippet)} as a program\n${programOf(snippet, root, check)}\n`)
+  writeFileSync(file, `// ${nameOf(snippet)} as a program\n${programOf(snippet, root, check)}\n`)
   Object.assign(globalThis, { __expect: expect })
   const out = [vi.spyOn(process.stdout, 'write'), vi.spyOn(process.stderr, 'write')]
   out.forEach((stream) => stream.mockImplementation(() => true))
