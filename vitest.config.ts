@@ -27,6 +27,6 @@ export default defineConfig({
   resolve: { alias },
   test: {
     include: ['**/*.test.ts'],
-    exclude: ['node_modules/**', 'dist/**'],
+    exclude: ['node_modules/**', 'dist/**', '.cache/**'],
   },
 })
