@@ -6,7 +6,6 @@
  * Law: the same files give the same hash, wherever they lie; there is one copy of millrace in a program.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { BuildFailure, Message, OutputFile } from 'esbuild'
@@ -19,10 +18,8 @@ export class BundleError extends Error {
   override readonly name = 'BundleError'
 }
 
-/** The author's module as one text. @throws {BundleError} naming file, line and column. */
-export async function bundle(file: string): Promise<ModuleText> {
-  const entry = resolve(file)
-  checkFile(file, entry)
+/** The author's module, by its absolute path, as one text. @throws {BundleError} naming file, line and column. */
+export async function bundle(entry: string): Promise<ModuleText> {
   const esbuild = await import('esbuild')
   const folder = dirname(entry)
   const placed: Placed[] = []
@@ -54,16 +51,6 @@ export async function bundle(file: string): Promise<ModuleText> {
     // The bundler is a child process; it has nothing more to do.
     await esbuild.stop()
   }
-}
-
-function checkFile(given: string, entry: string): void {
-  const stats = existsSync(entry) ? statSync(entry) : undefined
-  if (stats === undefined) throw new BundleError(`there is no file ${given}.`)
-  if (!stats.isFile()) throw new BundleError(`${given} is not a file. Name the module that exports the pipeline.`)
-  if (/\.[cm]?[jt]sx?$/.test(entry)) return
-  throw new BundleError(
-    `${given} is not a TypeScript or JavaScript file. A pipeline is a module: .ts, .mts, .js or .mjs.`,
-  )
 }
 
 function moduleText(entry: string, outputs: readonly OutputFile[], placed: readonly Placed[]): ModuleText {

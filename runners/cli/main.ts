@@ -44,7 +44,8 @@ async function refuse(error: Error, asJson: boolean): Promise<void> {
 }
 
 async function nearestOf({ given, known }: UsageError): Promise<string> {
-  if (given === undefined || known.length === 0) return ' See millrace --help.'
+  if (given === undefined) return ' See millrace --help.'
+  if (known.length === 0) return ''
   const { suggestion } = await import('../../sdk/define-pipeline.js')
   return suggestion(given, known)
 }

@@ -1,7 +1,6 @@
 /**
  * A stream of the process as an output: whether a person looks at it, and whether they want colours.
  */
-import type { WriteStream } from 'node:tty'
 import type { Output } from './display.js'
 
 /** The output behind a standard stream. */

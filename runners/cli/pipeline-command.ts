@@ -4,7 +4,6 @@
  */
 import { inspect } from 'node:util'
 import { url as debuggerUrl } from 'node:inspector'
-import { resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { UnsupportedFeature } from '../runner.js'
 import { type Invocation, UsageError } from './command-line.js'
@@ -13,6 +12,7 @@ import { commandHelp } from './help.js'
 import { otherCopy } from './package-root.js'
 import type { Action } from './protocol.js'
 import { runnerSettings } from './runner-settings.js'
+import { sourceFile } from './source-file.js'
 
 type CommandInvocation = Extract<Invocation, { kind: 'command' }>
 
@@ -23,7 +23,8 @@ const GRACE_MILLIS = 10_000
 export async function pipelineCommand({ command, file, options, rest, wantsHelp }: CommandInvocation): Promise<number> {
   if (command.name === 'graph') checkFormat(options.get('format'))
   const runner = runnerSettings(command.name === 'run' ? options : new Map())
-  const other = otherCopy(resolve(file))
+  const source = sourceFile(file)
+  const other = otherCopy(source)
   if (other !== undefined) {
     // It reads the same command line.
     await import(other)
@@ -32,7 +33,7 @@ export async function pipelineCommand({ command, file, options, rest, wantsHelp 
   const worker = new Worker(new URL('./worker.js', import.meta.url), { stdout: true, stderr: true, name: 'pipeline' })
   // Whatever goes wrong before the supervision listens, it will be told by the thread's end.
   worker.on('error', () => undefined)
-  const module = import('./bundle.js').then(({ bundle }) => bundle(file))
+  const module = import('./bundle.js').then(({ bundle }) => bundle(source))
   module.catch(() => undefined)
   const [{ supervise }, { displayOn }, { Watchdog }, { outputOn }] = await Promise.all([
     import('./supervise.js'),

@@ -9,6 +9,7 @@ import { type Codec, isIoTs } from '../../sdk/codec.js'
 import { type OptionField, optionFields, type PipelineDefinition, suggestion } from '../../sdk/define-pipeline.js'
 import { PipelineError } from '../../sdk/errors.js'
 import { kebab } from './command-line.js'
+import { commands } from './commands.js'
 
 /** Text given for an option, or that it was named as a flag. */
 type Given = string | boolean
@@ -108,12 +109,16 @@ function fieldOf(
   if (field !== undefined) return { field, isNegated: false }
   const negated = flag.startsWith('no-') ? named(flag.slice(3)) : undefined
   if (negated !== undefined && accepts(negated, false)) return { field: negated, isNegated: true }
-  if (fields.length === 0)
-    throw new PipelineError(`pipeline "${pipeline}" has no option --${flag}: it takes no options.`)
-  const known = fields.map(({ name }) => kebab(name))
-  throw new PipelineError(
-    `pipeline "${pipeline}" has no option --${flag}.${suggestion(flag, known).replaceAll('"', '')}`,
-  )
+  throw new PipelineError(`pipeline "${pipeline}" has no option --${flag}.${nearest(flag, fields)}`)
+}
+
+/** The nearest name; it may also have been meant for the command. */
+function nearest(flag: string, fields: readonly OptionField[]): string {
+  const own = fields.map(({ name }) => `--${kebab(name)}`)
+  const all = commands.flatMap(({ options }) => options.map(({ name }) => `--${name}`))
+  const near = suggestion(`--${flag}`, [...own, ...all])
+  if (near.startsWith(' Did')) return near.replaceAll('"', '')
+  return own.length === 0 ? ' It takes no options.' : ` It has: ${own.join(', ')}.`
 }
 
 /** Whether an option needs no value: it takes `true` and not just any text. */

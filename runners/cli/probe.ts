@@ -166,11 +166,6 @@ async function sightOf(thread: Thread, all: readonly Frame[], map: AuthorMap): P
     counters.push(
       ...variables.filter(({ name }) => /^(i|j_\d+)$/.test(name)).map(({ name, value }) => `${name}=${String(value)}`),
     )
-    console.error(
-      frame.functionName,
-      variables.map(({ name }) => name).join(' '),
-      frame.scopeChain.map((x) => x.type),
-    )
     if (seen?.step === undefined) seen = merged(seen, await sighting(thread, frame, variables))
   }
   const place = authors[0]

@@ -205,7 +205,7 @@ export class Supervision {
 
   #sight(sight: Sight | undefined, lookedAt: number): number | undefined {
     this.#isLooking = false
-    const verdict = this.#services.watchdog?.seen(sight, lookedAt)
+    const verdict = this.#services.watchdog?.seen(sight, lookedAt, this.#startedAt === undefined)
     if (verdict === undefined) return undefined
     if (verdict.kind === 'end') return this.#failed(verdict.text)
     this.#services.display.stuck(verdict.text)

@@ -58,8 +58,11 @@ export class Watchdog {
     return silent >= this.beatMillis + this.lookEveryMillis && now - this.#lastLook >= this.lookEveryMillis
   }
 
-  /** What a look that began at `now` has seen. A thread that has given a sign since is not stuck. */
-  seen(sight: Sight | undefined, now: number): Verdict | undefined {
+  /**
+   * What a look that began at `now` has seen. A thread that has given a sign since is not stuck. A module that is being
+   * loaded may take its time: packages are read, and none of that is a call.
+   */
+  seen(sight: Sight | undefined, now: number, isLoading: boolean): Verdict | undefined {
     this.#lastLook = now
     if (this.#lastSign > now) return undefined
     const identity = sight?.identity ?? 'native code'
@@ -70,7 +73,8 @@ export class Watchdog {
       return undefined
     }
     const millis = now - this.#since
-    if (this.#timeoutMillis !== undefined && millis >= this.#timeoutMillis) {
+    const isCall = !isLoading && (sight === undefined || sight.step !== undefined)
+    if (isCall && this.#timeoutMillis !== undefined && millis >= this.#timeoutMillis) {
       const text = describe(sight, millis, `, and was ended: the call timeout is ${seconds(this.#timeoutMillis)}`)
       return { kind: 'end', text, sight, millis }
     }
@@ -86,9 +90,12 @@ function describe(sight: Sight | undefined, millis: number, end = ''): string {
     return `the pipeline's thread has not answered for ${time}${end}. It cannot be looked into: it is inside native code, such as a synchronous call of the system.`
   }
   const { step, element, position, functionName, source } = sight
-  const who = step === undefined ? "the module's own code" : `step "${step}"`
   const what = element === undefined ? '' : ` on ${element}`
-  const lines = [`${who} has been in one call${what} for ${time} without returning${end}.`]
+  const lines = [
+    step === undefined
+      ? `the pipeline's thread has been busy for ${time}, outside of every step.`
+      : `step "${step}" has been in one call${what} for ${time} without returning${end}.`,
+  ]
   if (position !== undefined) {
     const name = functionName === undefined ? '' : `${functionName} `
     lines.push(`  at ${name}(${positionText(position)})`)

@@ -40,7 +40,8 @@ const spend =
         state: { [variant.cellName ?? 'total']: state.value(cell) },
         timers: variant.withTimer === true ? { end: timer.eventTime() } : {},
         onTimer: variant.withTimer === true ? { end: () => undefined } : {},
-        process: ({ value }, { emit }) => (emit as (value: number) => void)(value.cents * factor),
+        process: ({ value }: { value: { cents: number } }, { emit }: { emit: (n: number) => void }) =>
+          emit(value.cents * factor),
       } as never)
       .collect('sums')
     if (variant.extra === true) orders.collect('all orders')
