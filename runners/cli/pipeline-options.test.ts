@@ -1,6 +1,6 @@
 import * as t from 'io-ts'
 import { describe, expect, it } from 'vitest'
-import type { Secret} from 'millrace';
+import type { Secret } from 'millrace'
 import { definePipeline, secret } from 'millrace'
 import { z } from 'zod'
 import { optionRows, pipelineOptions } from './pipeline-options.js'
