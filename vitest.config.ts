@@ -26,6 +26,8 @@ const alias = [
 export default defineConfig({
   resolve: { alias },
   test: {
+    // Two cores may be shared with others; what hangs is stopped by this, and not what is slow.
+    testTimeout: 30_000,
     include: ['**/*.test.ts'],
     exclude: ['node_modules/**', 'dist/**', '.cache/**'],
   },
