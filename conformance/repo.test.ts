@@ -22,7 +22,7 @@ import {
   quietInstall,
   type Surfaces,
 } from './repo/package-rules.js'
-import { chainingMethods, FILE_LINES_MAX, FILE_LINES_USUAL, longFiles } from './repo/shape.js'
+import { chainingMethods, FILE_LINES_MAX, FILE_LINES_USUAL, longFiles, untestedExamples } from './repo/shape.js'
 import { describeViolation, readTree, type Violation } from './repo/source-tree.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -190,6 +190,7 @@ describe('the compiler', () => {
 describe('sizes', () => {
   it('PCollection has few chaining methods, and each takes the name first', () => noneOf(chainingMethods(modules)))
   it('files are short, and the long ones shrink', () => noneOf(longFiles(files)))
+  it('every example has a test', () => noneOf(untestedExamples(files)))
 
   const pcollection = (members: string) => [made('sdk/pcollection.ts', `export class PCollection<T> {\n${members}\n}`)]
 
@@ -217,6 +218,14 @@ describe('sizes', () => {
       '#view(x: number) {}\nprivate a() {}\nstatic b() {}\n/** @internal */\nc() {}\nconstructor(x: number) {}'
     noneOf(chainingMethods(pcollection(`${hidden}\nmap(name: string): void\nmap(this: X, name: string): void {}`)))
     expect(caught(chainingMethods([]))).toContain('no class PCollection')
+  })
+
+  it('an example without a test is caught', () => {
+    const named = (...paths: readonly string[]) => untestedExamples(paths.map((path) => ({ path, text: '' })))
+    expect(caught(named('examples/a.ts', 'examples/b.test.ts'))).toBe(
+      'examples/a.ts has no test beside it. Add one that holds it to its exact result.',
+    )
+    noneOf(named('examples/a.ts', 'examples/a.test.ts', 'examples/data/b.ts'))
   })
 
   it('a long file is caught, and a list that says more than is true', () => {

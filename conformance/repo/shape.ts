@@ -1,5 +1,6 @@
 /**
- * How large things may get: the chaining methods of a PCollection, and files.
+ * How large things may get (the chaining methods of a PCollection, and files), and what must not stand alone: an example
+ * without a test.
  *
  * Law: a limit that is met only by few is a ratchet: those that exceed it are listed with their size, and may only
  * shrink. An entry that is no longer needed is a violation too, so that the list says the truth.
@@ -96,4 +97,12 @@ export function longFiles(
     ]
   })
   return [...tooLong, ...needless]
+}
+
+/** Every example is a test, too. */
+export function untestedExamples(files: readonly TextFile[]): readonly Violation[] {
+  const paths = new Set(files.map(({ path }) => path))
+  return [...paths]
+    .filter((path) => /^examples\/[^/]+(?<!\.test)\.ts$/.test(path) && !paths.has(path.replace(/\.ts$/, '.test.ts')))
+    .map((path) => ({ path, message: 'has no test beside it. Add one that holds it to its exact result.' }))
 }
