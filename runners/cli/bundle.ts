@@ -6,6 +6,7 @@
  * Law: the same files give the same hash, wherever they lie; there is one copy of millrace in a program.
  */
 import { createHash } from 'node:crypto'
+import { createRequire } from 'node:module'
 import { basename, dirname, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { BuildFailure, Message, OutputFile } from 'esbuild'
@@ -20,7 +21,8 @@ export class BundleError extends Error {
 
 /** The author's module, by its absolute path, as one text. @throws {BundleError} naming file, line and column. */
 export async function bundle(entry: string): Promise<ModuleText> {
-  const esbuild = await import('esbuild')
+  // Required, not imported: to import CommonJS, Node reads all of it once more for the names it exports.
+  const esbuild = createRequire(import.meta.url)('esbuild') as typeof import('esbuild')
   const folder = dirname(entry)
   const placed: Placed[] = []
   try {

@@ -35,9 +35,8 @@ export async function pipelineCommand({ command, file, options, rest, wantsHelp 
   worker.on('error', () => undefined)
   const module = import('./bundle.js').then(({ bundle }) => bundle(source))
   module.catch(() => undefined)
-  const [{ supervise }, { displayOn }, { Watchdog }, { outputOn }] = await Promise.all([
+  const [{ supervise }, { Watchdog }, { displayOn, outputOn }] = await Promise.all([
     import('./supervise.js'),
-    import('./display.js'),
     import('./watchdog.js'),
     import('./output.js'),
   ])

@@ -73,7 +73,7 @@ describe.concurrent('a run', { timeout: 30_000 }, () => {
     const folder = mkdtempSync(join(tmpdir(), 'millrace-files-'))
     try {
       const letters = await millrace(['run', fixture('trouble.ts'), '--how', 'dead letters'])
-      expect(letters.stderr).toContain('\n  1 dead letters in step "parse"\n')
+      expect(letters.stderr).toContain('\n  1 dead letter in step "parse"\n')
       expect(letters.stdout).toContain('bad letter: "two" is no number')
       const files = await millrace(['run', fixture('trouble.ts'), '--how=files'], { env: { FIXTURE_FOLDER: folder } })
       expect(files.stderr).toContain(`\n  wrote ${folder}/part.txt\n`)

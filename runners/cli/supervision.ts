@@ -9,6 +9,7 @@ import type { Display } from './display.js'
 import { EXIT } from './exit-codes.js'
 import type { Sight } from './probe.js'
 import type { ErrorReport, FromWorker, ModuleText, StartMessage, ToWorker } from './protocol.js'
+import { slowestStep } from './text-display.js'
 import type { Watchdog } from './watchdog.js'
 
 /** What can happen. */
@@ -144,7 +145,8 @@ export class Supervision {
   }
 
   /** Never silent for long: says which step holds the watermark, and why. */
-  #noteIdle({ elements, steps, oldestCall }: Progress, at: number): void {
+  #noteIdle(progress: Progress, at: number): void {
+    const { elements, oldestCall } = progress
     if (elements !== this.#elements) {
       this.#elements = elements
       this.#changedAt = at
@@ -155,10 +157,7 @@ export class Supervision {
     }
     if (this.#idleNoted) return
     this.#idleNoted = true
-    const holder = steps.reduce<Progress['steps'][number] | undefined>(
-      (least, step) => (least === undefined || step.watermark < least.watermark ? step : least),
-      undefined,
-    )
+    const holder = slowestStep(progress)
     const why =
       oldestCall === undefined
         ? 'it has nothing to read now'

@@ -1,0 +1,65 @@
+/**
+ * A run for programs: every line of stderr is one JSON object with a `type`.
+ *
+ * Law: the first line says what runs (`started`), or why nothing does (`failed`).
+ */
+import type { Progress } from '../runner.js'
+import type { Display, Output } from './display.js'
+import type { ErrorReport, Finished, Started } from './protocol.js'
+
+/** Writes JSON. */
+export class JsonDisplay implements Display {
+  readonly #out: Output
+  readonly #err: Output
+  /** What the module wrote while it was loaded; `undefined` once the first line is out. */
+  #held: string[] | undefined = []
+
+  constructor(out: Output, err: Output) {
+    this.#out = out
+    this.#err = err
+  }
+
+  started({ pipeline, graphFingerprint, options }: Started, moduleHash: string): void {
+    this.#line('started', { pipeline, moduleHash, graphFingerprint, options: JSON.parse(options) as unknown })
+  }
+
+  progress({ steps, elements, oldestCall }: Progress, elapsedMillis: number): void {
+    this.#line('progress', { elapsedMillis: Math.round(elapsedMillis), elements, steps, oldestCall })
+  }
+
+  result(line: string): void {
+    this.#out.write(`${line}\n`)
+  }
+
+  log(text: string, stream: 'out' | 'err'): void {
+    const line = lineOf('log', { stream, text })
+    if (this.#held === undefined) this.#err.write(line)
+    else this.#held.push(line)
+  }
+
+  note(text: string): void {
+    this.#line('note', { text })
+  }
+
+  stuck(text: string): void {
+    this.#line('stuck', { text })
+  }
+
+  finished({ state, millis, elements, counters, files }: Finished): void {
+    this.#line('finished', { state, millis: Math.round(millis), elements, counters, files })
+  }
+
+  failed(error: ErrorReport): void {
+    this.#line('failed', { error })
+  }
+
+  #line(type: string, fields: Readonly<Record<string, unknown>>): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    this.#err.write([lineOf(type, fields), ...held].join(''))
+  }
+}
+
+function lineOf(type: string, fields: Readonly<Record<string, unknown>>): string {
+  return `${JSON.stringify({ type, ...fields })}\n`
+}
