@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { type FileHandle, type FileSystem, OffsetRangeTracker, pipeline, run, type RunOptions } from 'millrace'
@@ -122,6 +123,26 @@ it('offsets are those of the first byte of each line', () => {
     }),
     { numRuns: 500 },
   )
+})
+
+it('a packed file can be taken up anywhere, by unpacking it again', async () => {
+  const text = Array.from({ length: 200 }, (_, i) => `${'ä'.repeat(i % 7)}${i}${i % 5 === 0 ? '\r\n' : '\n'}`).join('')
+  const bytes = encoder.encode(text)
+  const packed = gzipSync(bytes)
+  const files = memoryFiles({ f: packed }, () => 50)
+  const file = { path: 'f', size: packed.length, compression: 'gzip' } as const
+  const linesFrom = async (from: number): Promise<readonly string[]> => {
+    const lines: string[] = []
+    const emit = (line: string): void => void lines.push(line)
+    const reader = new LineReader(files, file, from, options)
+    await reader.read(new OffsetRangeTracker({ from, to: Number.MAX_SAFE_INTEGER }), { room: () => 9, emit })
+    reader.close()
+    return lines
+  }
+  const starts = [0, ...[...bytes.keys()].filter((at) => bytes[at] === 10).map((at) => at + 1)]
+  for (let from = 0; from < bytes.length + 2; from += 13) {
+    expect(await linesFrom(from)).toEqual(plainSplit(text).filter((_, i) => (starts[i] as number) >= from))
+  }
 })
 
 /** Every way to cut bundles, on both stage compilers. */

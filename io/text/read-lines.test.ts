@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, expect, it } from 'vitest'
 import { type Env, pipeline, run, type RunOptions } from 'millrace'
@@ -54,6 +54,18 @@ it.each(ways)('reads every file that fits a pattern, plain or packed: %j', async
 it('takes a file whose name looks like a pattern by its name', async () => {
   const at = folder({ 'data[1].txt': 'right', 'data1.txt': 'wrong' })
   expect(await read(join(at, 'data[1].txt'))).toEqual(['right'])
+})
+
+it('the paths of an absolute pattern are absolute, those of a relative one relative', async () => {
+  const at = folder({ 'a.txt': 'a' })
+  const nearby = relative(process.cwd(), at)
+  for (const pattern of [`${at}/*.txt`, `${nearby}/*.txt`]) {
+    const p = pipeline()
+    p.apply('read', readLines(pattern, { withPosition: true })).collect('lines')
+    const [line] = (await run(p)).collect<LineAt>('lines')
+    expect(line?.file.startsWith('/')).toBe(pattern.startsWith('/'))
+    expect(line?.line).toBe('a')
+  }
 })
 
 it('gives the place of a line on request', async () => {

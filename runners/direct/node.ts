@@ -13,7 +13,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, isAbsolute } from 'node:path'
 import { globSync, isDynamicPattern } from 'tinyglobby'
 import type { Env, FileHandle, FileStatus, FileSystem } from '../../sdk/env.js'
 import { systemEnv } from '../core/system-env.js'
@@ -27,7 +27,9 @@ export const nodeFiles: FileSystem = {
   },
   glob(pattern) {
     if (!isDynamicPattern(pattern)) return statSync(pattern, { throwIfNoEntry: false }) === undefined ? [] : [pattern]
-    return [...globSync(pattern, { onlyFiles: true, dot: false, expandDirectories: false })].sort()
+    // Without `absolute` an absolute pattern, too, would give paths relative to the current folder.
+    const absolute = isAbsolute(pattern)
+    return [...globSync(pattern, { onlyFiles: true, dot: false, expandDirectories: false, absolute })].sort()
   },
   openForReading: (path) => handle(openSync(path, 'r')),
   create(path) {
