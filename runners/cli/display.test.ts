@@ -23,7 +23,7 @@ class Page implements Output {
 
   write(text: string): void {
     this.written += text
-    // eslint-disable-next-line no-control-regex
+     
     for (const part of text.split(/(\u001b\[\d+[AJ])/)) {
       const up = /^\u001b\[(\d+)A$/.exec(part)
       if (up !== null) this.lines = [...this.lines.slice(0, -1 - Number(up[1])), '']
@@ -64,7 +64,7 @@ describe('on a terminal', () => {
     const display = displayOn(page, page, { json: false, quiet: false })
     display.started(started, 'hash')
     display.progress(progressOf(1000), 1000)
-    display.result('words: whale 1')
+    display.results(['words: whale 1'])
     display.log('half a ', 'out')
     display.progress(progressOf(4000), 2000)
     display.log('line\n', 'out')
@@ -110,7 +110,7 @@ describe('in a log', () => {
     display.started(started, 'hash')
     display.progress(progressOf(1000), 1000)
     display.progress(progressOf(1500), 2000)
-    display.result('words: whale 1')
+    display.results(['words: whale 1'])
     expect(err.written).toBe(
       'elapsed=1.0s elements=2000 rate=2000/s watermark=1970-01-01T00:00:00.000Z at="count words"\n' +
         'elapsed=2.0s elements=3000 rate=1000/s watermark=1970-01-01T00:00:00.000Z at="count words"\n',

@@ -19,8 +19,8 @@ export interface Output {
 export interface Display {
   started(run: Started, moduleHash: string): void
   progress(progress: Progress, elapsedMillis: number): void
-  /** A line of the pipeline's results. */
-  result(line: string): void
+  /** Lines of the pipeline's results. */
+  results(lines: readonly string[]): void
   /** Text of the author's console. */
   log(text: string, stream: 'out' | 'err'): void
   /** A remark of the supervisor or the runner. */

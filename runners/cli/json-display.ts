@@ -27,8 +27,8 @@ export class JsonDisplay implements Display {
     this.#line('progress', { elapsedMillis: Math.round(elapsedMillis), elements, steps, oldestCall })
   }
 
-  result(line: string): void {
-    this.#out.write(`${line}\n`)
+  results(lines: readonly string[]): void {
+    this.#out.write(`${lines.join('\n')}\n`)
   }
 
   log(text: string, stream: 'out' | 'err'): void {

@@ -49,7 +49,7 @@ interface Reply {
 }
 
 /**
- * Looks into the only worker of this process.
+ * Looks into the pipeline's thread.
  *
  * @returns `undefined` when its JavaScript could not be interrupted: it is in native code, or ends at this moment.
  */
@@ -89,7 +89,9 @@ class Thread {
   attach(): Promise<boolean> {
     return within(PAUSE_MILLIS, false, (resolve) => {
       this.#session.on('NodeWorker.attachedToWorker', ({ params }) => {
-        this.#sessionId ??= params.sessionId
+        // Options of Node can bring threads of their own.
+        if (!params.workerInfo.url.endsWith('/runners/cli/worker.js')) return
+        this.#sessionId = params.sessionId
         resolve(true)
       })
       this.#session.post('NodeWorker.enable', { waitForDebuggerOnStart: false })

@@ -75,8 +75,10 @@ export interface Finished {
 export type FromWorker =
   | Started
   | Finished
-  /** A line of the pipeline: a result on `out`, a remark of the runner on `err`. */
-  | { readonly kind: 'print'; readonly line: string; readonly stream: 'out' | 'err' }
+  /** Lines of the pipeline's results. */
+  | { readonly kind: 'results'; readonly lines: readonly string[] }
+  /** A remark of the runner. */
+  | { readonly kind: 'note'; readonly text: string }
   /** Whatever the author's code wrote to the console. */
   | { readonly kind: 'log'; readonly text: string; readonly stream: 'out' | 'err' }
   /** A sign of life. */

@@ -104,10 +104,12 @@ export class Supervision {
   #message(message: FromWorker): number | undefined {
     const { display, answer } = this.#services
     switch (message.kind) {
-      case 'print':
+      case 'results':
         this.#changedAt = this.#services.now()
-        if (message.stream === 'out') display.result(message.line)
-        else display.note(message.line)
+        display.results(message.lines)
+        return undefined
+      case 'note':
+        display.note(message.text)
         return undefined
       case 'log':
         display.log(message.text, message.stream)

@@ -50,8 +50,8 @@ export class TextDisplay implements Display {
     this.#draw(blockLines(this.#name, rated, elapsedMillis, this.#err.size()))
   }
 
-  result(line: string): void {
-    this.#above(this.#out, line)
+  results(lines: readonly string[]): void {
+    this.#above(this.#out, lines.join('\n'))
   }
 
   log(text: string): void {

@@ -29,15 +29,33 @@ const post = (message: FromWorker): void => port.postMessage(message)
 /** Folder of millrace's compiled modules: `…/dist/`. */
 const ownFolder = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
 
+/** Lines of results in one message. */
+const RESULTS_MAX = 1000
+
 let running: RunningPipeline | undefined
 let built: BuiltPipeline | undefined
 let phase: 'load' | 'run' = 'load'
 let isDraining = false
 let isOver = false
 
+/** A bundle's results leave together, before any other code runs. */
+const results = {
+  lines: [] as string[],
+  add(line: string): void {
+    if (this.lines.length === 0) queueMicrotask(() => this.flush())
+    if (this.lines.push(line) >= RESULTS_MAX) this.flush()
+  },
+  flush(): void {
+    if (this.lines.length === 0) return
+    post({ kind: 'results', lines: this.lines })
+    this.lines = []
+  },
+}
+
 function end(message: FromWorker): void {
   if (isOver) return
   isOver = true
+  results.flush()
   post(message)
 }
 
@@ -90,7 +108,10 @@ async function begin({ action, module, args, environment, runner, beatMillis }: 
     graphFingerprint: graphFingerprint(ready.graph).hash,
     options: JSON.stringify(ready.options),
   })
-  const { env, files } = runEnv(platformEnv(), (line, stream) => post({ kind: 'print', line, stream }))
+  const { env, files } = runEnv(platformEnv(), (line, stream) => {
+    if (stream === 'out') results.add(line)
+    else post({ kind: 'note', text: line })
+  })
   const startedAt = performance.now()
   running = start({ ...definition, build: () => ready }, { ...runner, env })
   phase = 'run'
