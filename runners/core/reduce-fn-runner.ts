@@ -122,10 +122,11 @@ export class ReduceFnRunner {
   readonly merges: boolean
   /** Whether an element is always in one window. */
   readonly assignsToOneWindow: boolean
+  /** Whether values of an open window are only added up until the window ends. */
+  readonly canBeFast: boolean
   readonly #services: ReduceServices
   readonly #strategy: WindowingStrategy
   readonly #trigger: TriggerStateMachine<unknown>
-  readonly #canBeFast: boolean
   /** Makes cells; generated code brings its own class. */
   makeCell: MakeCell
   readonly #tables = new WindowMap<ReduceTable>()
@@ -153,7 +154,7 @@ export class ReduceFnRunner {
     this.#trigger = triggerStateMachine(services.strategy.trigger)
     this.assignsToOneWindow = services.strategy.windowFn.assignsToOneWindow
     this.merges = services.strategy.mergeStatus === 'needsMerge'
-    this.#canBeFast =
+    this.canBeFast =
       !this.merges && this.#trigger.firesOnlyAfterWindow && services.strategy.timestampCombiner === 'endOfWindow'
   }
 
@@ -206,11 +207,17 @@ export class ReduceFnRunner {
     const expiry = expiryOf(window, this.#strategy.allowedLatenessMillis)
     if (expiry < this.#input) return undefined
     const isOpen = window.maxTimestamp >= this.#input
-    const table: ReduceTable = { window, expiry, cells: new KeyMap(this.#keyCoder), isFast: this.#canBeFast && isOpen }
+    const table: ReduceTable = { window, expiry, cells: new KeyMap(this.#keyCoder), isFast: this.canBeFast && isOpen }
     this.#tables.set(window, table)
     this.#timers.add(isOpen ? window.maxTimestamp : expiry, { kind: 'table', table })
     if (table.isFast) this.#holds.add(window.maxTimestamp)
     return table
+  }
+
+  /** The cell of a key in a window whose values are only added up, if there is one. */
+  openCell(window: BoundedWindow, key: unknown): ReduceCell | undefined {
+    const table = this.#tables.get(window)
+    return table?.isFast === true ? table.cells.get(key) : undefined
   }
 
   /** The tables of several windows, without those that have expired; the dropped ones are counted per element. */

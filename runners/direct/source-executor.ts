@@ -5,7 +5,8 @@
  * Law: what a bundle leaves of a restriction is read by later bundles, once; the output watermark is the smallest
  * estimate of all that is still to be read.
  */
-import { UserCodeError } from '../../sdk/errors.js'
+import { MillraceError, UserCodeError } from '../../sdk/errors.js'
+import { InvariantViolation } from '../../sdk/invariant.js'
 import { preview } from '../../sdk/preview.js'
 import type { Env } from '../../sdk/env.js'
 import type { OffsetRange, RestrictionTracker } from '../../sdk/source/restriction-tracker.js'
@@ -165,10 +166,19 @@ export class SourceExecutor extends StageExecutor {
   async #readByPosition(work: Work): Promise<void> {
     const { from, to } = work.restriction as OffsetRange
     const end = Math.min(to, from + this.#limits.next(this.#doFn.bounded))
-    await this.bundle(() =>
-      this.processor.processIndexed(work.element, work.timestamp, work.windows, work.pane, from, end),
-    )
-    this.#observe(work, from, end)
+    await this.bundle(async () => {
+      try {
+        await this.processor.processIndexed(work.element, work.timestamp, work.windows, work.pane, from, end)
+      } catch (error) {
+        // Steps report their own failures; what else is thrown here, the source has thrown.
+        const isReported =
+          error === this.processor.runtime.failure ||
+          error instanceof MillraceError ||
+          error instanceof InvariantViolation
+        throw isReported ? error : this.#failure('elementAt', work.element, error)
+      }
+    })
+    this.#guarded('timestampAt', work.element, () => this.#observe(work, from, end))
     if (end >= to) this.#work.splice(this.#work.indexOf(work), 1)
     else work.restriction = { from: end, to }
   }

@@ -11,6 +11,7 @@ import {
   type SplittableDoFn,
   splittableParDo,
   start,
+  sum,
   typed,
   watermarks,
 } from 'millrace'
@@ -48,6 +49,62 @@ inEveryMode((options) => {
     ).collect('out')
     const out = (await run(p, options)).collect<number>('out')
     expect([...out].sort((a, b) => a - b)).toEqual(upTo(1000))
+  })
+
+  it('what is unusual among many costs no other element its way', async () => {
+    const n = 5_000
+    const p = pipeline()
+    const bad = p.errors('bad', (letters) => letters.map('element', ({ element }) => element).collect('bad'))
+    p.apply('numbers', source(range(n, { elementAt: (_, i) => i, process: () => undefined })))
+      .map('sometimes later', (i) => (i % 97 === 0 ? Promise.resolve(i) : i))
+      .map(
+        'sometimes never',
+        (i) => {
+          if (i % 101 === 0) throw new Error('no')
+          return i
+        },
+        { onError: bad },
+      )
+      .filter('sometimes', (i) => (i % 89 === 0 ? Promise.resolve(i % 2 === 0) : i % 3 !== 0))
+      .combineGlobally('sum', sum())
+      .collect('out')
+    const kept = upTo(n).filter((i) => i % 101 !== 0 && (i % 89 === 0 ? i % 2 === 0 : i % 3 !== 0))
+    const result = await run(p, options)
+    expect(result.collect('out')).toEqual([kept.reduce((a, b) => a + b, 0)])
+    expect([...result.collect<number>('bad/bad')].sort((a, b) => a - b)).toEqual(upTo(n).filter((i) => i % 101 === 0))
+  })
+
+  it('a window that nothing reaches has no result', async () => {
+    const p = pipeline()
+    const numbers = p.apply('numbers', source(range(100, { elementAt: (_, i) => i, process: () => undefined })))
+    numbers
+      .filter('none', () => false)
+      .combineGlobally('sum', sum(), { whenEmpty: 'nothing' })
+      .collect('out')
+    expect((await run(p, options)).collect('out')).toEqual([])
+  })
+
+  it('a source that fails at a position is named', async () => {
+    const failing = (rest: Partial<Reader>): Promise<string> => {
+      const p = pipeline()
+      p.apply('numbers', source(range(100, { elementAt: (_, i) => i, process: () => undefined, ...rest })))
+        .map('on', (i) => i)
+        .combineGlobally('sum', sum())
+        .collect('out')
+      return run(p, options).then(
+        () => 'succeeded',
+        (error: unknown) => `${(error as Error).name}: ${(error as Error).message}`,
+      )
+    }
+    const fail = (): never => {
+      throw new Error('disk on fire')
+    }
+    expect(await failing({ elementAt: (_, i) => (i === 50 ? fail() : i) })).toMatch(
+      /^UserCodeError: .*numbers.*elementAt.*disk on fire/s,
+    )
+    expect(await failing({ timestampAt: (_, i) => (i === 50 ? fail() : i) })).toMatch(
+      /^UserCodeError: .*numbers.*disk on fire/s,
+    )
   })
 
   it('elements name the work of a splittable step', async () => {
@@ -332,22 +389,26 @@ describe('control', () => {
   })
 
   it('a busy run lets the process breathe', async () => {
-    const p = pipeline()
-    p.create('numbers', upTo(300)).map('busy', (n) => {
-      const until = performance.now() + 1
-      while (performance.now() < until);
-      return n
-    })
+    // A clock that only the elements move: each takes a millisecond.
+    let now = 0
+    let yieldedAt = 0
     let longest = 0
-    let last = performance.now()
-    const ticking = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last)
-      last = performance.now()
-    }, 1)
-    await run(p)
-    clearInterval(ticking)
-    expect(longest).toBeGreaterThan(0)
-    expect(longest).toBeLessThan(100)
+    const env: Env = {
+      ...systemEnv(),
+      monotonic: () => now,
+      yield: () => {
+        longest = Math.max(longest, now - yieldedAt)
+        yieldedAt = now
+        return Promise.resolve()
+      },
+    }
+    const p = pipeline()
+    p.create('numbers', upTo(300)).map('busy', () => now++)
+    await run(p, { env })
+    longest = Math.max(longest, now - yieldedAt)
+    expect(now).toBe(300)
+    // 16 elements are processed before the clock is read for the first time.
+    expect(longest).toBeLessThanOrEqual(17)
   })
 
   it('waits on the clock it is given', async () => {
