@@ -23,7 +23,7 @@ class Page implements Output {
 
   write(text: string): void {
     this.written += text
-     
+
     for (const part of text.split(/(\u001b\[\d+[AJ])/)) {
       const up = /^\u001b\[(\d+)A$/.exec(part)
       if (up !== null) this.lines = [...this.lines.slice(0, -1 - Number(up[1])), '']

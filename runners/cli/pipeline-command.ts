@@ -54,10 +54,7 @@ export async function pipelineCommand({ command, file, options, rest, wantsHelp 
     answer: (text) => out.write(`${text}\n`),
     start: { action, args: rest, environment: optionVariables(), runner },
     // A halted debugger looks like an endless call.
-    watchdog:
-      debuggerUrl() === undefined
-        ? new Watchdog(performance.now(), runner.callTimeoutMillis, testMillis('REPORT'))
-        : undefined,
+    watchdog: debuggerUrl() === undefined ? new Watchdog(runner.callTimeoutMillis, testMillis('REPORT')) : undefined,
     graceMillis: testMillis('GRACE') ?? GRACE_MILLIS,
   })
 }

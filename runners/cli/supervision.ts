@@ -97,7 +97,6 @@ export class Supervision {
   #begin(module: ModuleText): undefined {
     const { post, start, watchdog } = this.#services
     this.#module = module
-    watchdog?.sign(this.#services.now())
     post({ kind: 'start', ...start, module, beatMillis: watchdog?.beatMillis ?? BEAT_MILLIS })
   }
 

@@ -11,6 +11,13 @@ const sight = (identity: string): Sight => ({
   identity,
 })
 
+/** A watchdog whose thread has spoken at 0. */
+function alive(timeoutMillis: number | undefined): Watchdog {
+  const watchdog = new Watchdog(timeoutMillis)
+  watchdog.sign(0)
+  return watchdog
+}
+
 /** Looks every second from second 3 on, without a sign of life, and gives the verdicts by second. */
 function verdicts(watchdog: Watchdog, seen: (second: number) => Sight | undefined, to: number, isLoading = false) {
   const all: [second: number, kind: string, text: string][] = []
@@ -23,7 +30,7 @@ function verdicts(watchdog: Watchdog, seen: (second: number) => Sight | undefine
 
 describe('the watchdog', () => {
   it('looks only after silence, and not all the time', () => {
-    const watchdog = new Watchdog(0, undefined)
+    const watchdog = alive(undefined)
     expect(watchdog.isLookDue(2900)).toBe(false)
     expect(watchdog.isLookDue(3000)).toBe(true)
     watchdog.seen(sight('a'), 3000, false)
@@ -33,8 +40,12 @@ describe('the watchdog', () => {
     expect(watchdog.isLookDue(7900)).toBe(false)
   })
 
+  it('waits for the first sign: the thread may take its time to load millrace', () => {
+    expect(new Watchdog(1000).isLookDue(60_000)).toBe(false)
+  })
+
   it('names a call after ten seconds, and again after ten more', () => {
-    const reports = verdicts(new Watchdog(0, undefined), () => sight('a'), 30)
+    const reports = verdicts(alive(undefined), () => sight('a'), 30)
     expect(reports.map(([second, kind]) => [second, kind])).toEqual([
       [13, 'report'],
       [23, 'report'],
@@ -45,19 +56,19 @@ describe('the watchdog', () => {
   })
 
   it('does not take many calls for one', () => {
-    const watchdog = new Watchdog(0, 5000)
+    const watchdog = alive(5000)
     expect(verdicts(watchdog, (second) => sight(`call ${Math.floor(second / 4)}`), 60)).toEqual([])
   })
 
   it('ends a call that has lasted as long as it may, and no earlier', () => {
-    expect(verdicts(new Watchdog(0, 5000), () => sight('a'), 8)).toEqual([
+    expect(verdicts(alive(5000), () => sight('a'), 8)).toEqual([
       [8, 'end', expect.stringContaining('for 5.0 s without returning, and was ended: the call timeout is 5.0 s.')],
     ])
-    expect(verdicts(new Watchdog(0, 5000), () => sight('a'), 7)).toEqual([])
+    expect(verdicts(alive(5000), () => sight('a'), 7)).toEqual([])
   })
 
   it('begins again at a sign of life, also at one that came during a look', () => {
-    const watchdog = new Watchdog(0, 5000)
+    const watchdog = alive(5000)
     watchdog.seen(sight('a'), 3000, false)
     watchdog.sign(7000)
     expect(watchdog.seen(sight('a'), 6000, false)).toBeUndefined()
@@ -67,8 +78,8 @@ describe('the watchdog', () => {
   })
 
   it('reports what it cannot see, and ends no module that is being loaded', () => {
-    expect(verdicts(new Watchdog(0, 5000), () => undefined, 8)[0]?.[2]).toContain('It cannot be looked into')
-    const loading = verdicts(new Watchdog(0, 5000), () => ({ ...sight('a'), step: undefined }), 14, true)
+    expect(verdicts(alive(5000), () => undefined, 8)[0]?.[2]).toContain('It cannot be looked into')
+    const loading = verdicts(alive(5000), () => ({ ...sight('a'), step: undefined }), 14, true)
     expect(loading).toEqual([
       [13, 'report', expect.stringContaining("the pipeline's thread has been busy for 10 s, outside of every step.")],
     ])

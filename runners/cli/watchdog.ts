@@ -23,15 +23,15 @@ export class Watchdog {
   readonly lookEveryMillis: number
   readonly #reportAfterMillis: number
   readonly #timeoutMillis: number | undefined
-  #lastSign: number
+  /** Undefined until the thread has spoken: it is still loading millrace. */
+  #lastSign: number | undefined
   #lastLook = 0
   /** When the call at work was first seen. */
   #since: number | undefined
   #identity: string | undefined
   #reported = 0
 
-  constructor(now: number, timeoutMillis: number | undefined, reportAfterMillis: number = REPORT_AFTER_MILLIS) {
-    this.#lastSign = now
+  constructor(timeoutMillis: number | undefined, reportAfterMillis: number = REPORT_AFTER_MILLIS) {
     this.#timeoutMillis = timeoutMillis
     this.#reportAfterMillis = reportAfterMillis
     const shortest = Math.min(timeoutMillis ?? Number.POSITIVE_INFINITY, reportAfterMillis)
@@ -53,6 +53,7 @@ export class Watchdog {
 
   /** Whether it is time to look at the thread. */
   isLookDue(now: number): boolean {
+    if (this.#lastSign === undefined) return false
     const silent = now - this.#lastSign
     // A beat may be late by as much as it takes.
     return silent >= this.beatMillis + this.lookEveryMillis && now - this.#lastLook >= this.lookEveryMillis
@@ -64,7 +65,7 @@ export class Watchdog {
    */
   seen(sight: Sight | undefined, now: number, isLoading: boolean): Verdict | undefined {
     this.#lastLook = now
-    if (this.#lastSign > now) return undefined
+    if (this.#lastSign === undefined || this.#lastSign > now) return undefined
     const identity = sight?.identity ?? 'native code'
     if (this.#since === undefined || identity !== this.#identity) {
       this.#since = now
