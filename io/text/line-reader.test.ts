@@ -156,7 +156,7 @@ const ways: readonly RunOptions[] = [
 
 async function linesOf(text: string, way: RunOptions, reading: ReadLinesOptions = {}): Promise<readonly string[]> {
   const p = pipeline()
-  p.apply('read', readLines('f', { ...reading, withPosition: false })).collect('lines')
+  p.apply('read', readLines('f', reading)).collect('lines')
   const files = memoryFiles({ f: encoder.encode(text) }, () => 100_000)
   return (await run(p, { ...way, env: { ...nodeEnv(), files } })).collect('lines')
 }

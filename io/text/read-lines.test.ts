@@ -2,8 +2,8 @@ import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, expect, it } from 'vitest'
-import { type Env, pipeline, run, type RunOptions } from 'millrace'
+import { afterAll, expect, expectTypeOf, it } from 'vitest'
+import { type Env, type PCollection, pipeline, run, type RunOptions } from 'millrace'
 import { type LineAt, readLines, type ReadLinesOptions } from 'millrace/io/text'
 import { nodeEnv, nodeFiles } from '../../runners/direct/node.js'
 
@@ -23,7 +23,7 @@ function folder(files: Readonly<Record<string, string | Uint8Array>>): string {
 
 async function read(
   patterns: string | readonly string[],
-  options: ReadLinesOptions & { readonly withPosition?: false } = {},
+  options: ReadLinesOptions = {},
   way: RunOptions = {},
 ): Promise<readonly string[]> {
   const p = pipeline()
@@ -66,6 +66,15 @@ it('the paths of an absolute pattern are absolute, those of a relative one relat
     expect(line?.file.startsWith('/')).toBe(pattern.startsWith('/'))
     expect(line?.line).toBe('a')
   }
+})
+
+it('elements are lines, or lines with their places, as the options say', () => {
+  const p = pipeline()
+  expectTypeOf(p.apply('a', readLines('a'))).toEqualTypeOf<PCollection<string>>()
+  expectTypeOf(p.apply('b', readLines('b', { maxLineBytes: 5 }))).toEqualTypeOf<PCollection<string>>()
+  expectTypeOf(p.apply('c', readLines('c', { withPosition: true }))).toEqualTypeOf<PCollection<LineAt>>()
+  const either = { withPosition: 1 > 0 }
+  expectTypeOf(p.apply('d', readLines('d', either))).toEqualTypeOf<PCollection<string | LineAt>>()
 })
 
 it('gives the place of a line on request', async () => {

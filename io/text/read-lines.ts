@@ -17,8 +17,8 @@ import { splittableParDo } from '../../sdk/transforms/splittable.js'
 import { type LineAt, LineReader, type LineReaderOptions, type LineSink } from './line-reader.js'
 import { filesOf, type MatchedFile, matchFiles, type MatchOptions } from './match-files.js'
 
-/** Options of {@link readLines}. */
-export interface ReadLinesOptions {
+/** Options of {@link readLines}; `P` is whether elements come with their position. */
+export interface ReadLinesOptions<P extends boolean = false> {
   /** What happens when nothing fits a pattern, or a file does not exist. Default `'error'`. */
   readonly emptyMatch?: 'error' | 'allow'
   /** `'auto'` unpacks files whose name ends in `.gz` or which begin like gzip files. Default `'auto'`. */
@@ -28,7 +28,7 @@ export interface ReadLinesOptions {
   /** What happens to bytes that are not UTF-8: they become U+FFFD, or are an error. Default `'replace'`. */
   readonly invalidUtf8?: 'replace' | 'error'
   /** Gives `{ line, file, offset }` instead of the line, so that bad ones can be found again. Default `false`. */
-  readonly withPosition?: boolean
+  readonly withPosition?: P
 }
 
 /** Files that are kept open between bundles. */
@@ -51,18 +51,10 @@ const OPEN_MAX = 8
  * await run(p)
  * ```
  */
-export function readLines(
+export function readLines<P extends boolean = false>(
   patterns: string | readonly string[],
-  options: ReadLinesOptions & { readonly withPosition: true },
-): (pipeline: Pipeline) => PCollection<LineAt>
-export function readLines(
-  patterns: string | readonly string[],
-  options?: ReadLinesOptions & { readonly withPosition?: false },
-): (pipeline: Pipeline) => PCollection<string>
-export function readLines(
-  patterns: string | readonly string[],
-  options: ReadLinesOptions = {},
-): (pipeline: Pipeline) => PCollection<string> | PCollection<LineAt> {
+  options: ReadLinesOptions<P> = {},
+): (pipeline: Pipeline) => PCollection<P extends true ? LineAt : string> {
   const all: readonly string[] = typeof patterns === 'string' ? [patterns] : patterns
   if (!(Array.isArray as (value: unknown) => boolean)(all) || !all.every(isPattern)) {
     throw new PipelineError(`readLines needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)
@@ -171,7 +163,7 @@ class OpenFiles {
   }
 }
 
-function checkedOptions(options: ReadLinesOptions): MatchOptions & LineReaderOptions {
+function checkedOptions(options: ReadLinesOptions<boolean>): MatchOptions & LineReaderOptions {
   const {
     emptyMatch = 'error',
     compression = 'auto',
