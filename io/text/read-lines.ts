@@ -55,8 +55,8 @@ export function readLines<P extends boolean = false>(
   patterns: string | readonly string[],
   options: ReadLinesOptions<P> = {},
 ): (pipeline: Pipeline) => PCollection<P extends true ? LineAt : string> {
-  const all: readonly string[] = typeof patterns === 'string' ? [patterns] : patterns
-  if (!(Array.isArray as (value: unknown) => boolean)(all) || !all.every(isPattern)) {
+  const all = [patterns].flat()
+  if (!all.every((pattern: unknown) => typeof pattern === 'string' && pattern !== '')) {
     throw new PipelineError(`readLines needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)
   }
   const { emptyMatch, compression, ...reading } = checkedOptions(options)
@@ -71,10 +71,6 @@ export function readLines<P extends boolean = false>(
         },
       })
       .apply('lines', readRanges(reading))
-}
-
-function isPattern(pattern: unknown): boolean {
-  return typeof pattern === 'string' && pattern !== ''
 }
 
 /** Reads the files of a collection. */
