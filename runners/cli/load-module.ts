@@ -42,7 +42,7 @@ function placeOf(stack: string | undefined, map: AuthorMap): string | undefined 
 }
 
 function definitionIn(exports: Readonly<Record<string, unknown>>, file: string): PipelineDefinition {
-  const exported = exports['default']
+  const exported = transpiledDefault(exports['default'])
   const shown = basename(file)
   const name = shown.replace(/\.\w+$/, '')
   if (isPipelineDefinition(exported)) return exported
@@ -65,6 +65,12 @@ function definitionIn(exports: Readonly<Record<string, unknown>>, file: string):
   throw new PipelineError(
     `the default export of ${shown} is ${kindOf(exported)}, and not a pipeline. Write: ${example}.`,
   )
+}
+
+/** What a compiler has made CommonJS of has its default export inside. */
+function transpiledDefault(exported: unknown): unknown {
+  if (typeof exported !== 'object' || exported === null || !('__esModule' in exported)) return exported
+  return (exported as { readonly default?: unknown }).default
 }
 
 function isClass(value: object): boolean {

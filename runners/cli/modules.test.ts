@@ -45,6 +45,15 @@ module.exports = definePipeline({ name: 'shows', build: (p) => { p.create('one',
       },
     ],
     [
+      'CommonJS from a compiler',
+      {
+        'main.js': `"use strict"
+Object.defineProperty(exports, '__esModule', { value: true })
+exports.default = require('millrace').definePipeline({ name: 'shows', build: (p) => { p.create('one', [2]).print('show') } })`,
+        'package.json': '{ "type": "commonjs" }',
+      },
+    ],
+    [
       'an alias of tsconfig',
       {
         'main.ts': printing('two', `import { two } from '@/numbers'`),

@@ -26,6 +26,8 @@ export interface Sight {
 /** JavaScript that does not come by any of its frames for this long is inside native code. */
 const PAUSE_MILLIS = 1000
 const FRAMES_MAX = 60
+/** Address of the folder that holds millrace's compiled modules. */
+const OWN_MODULES = new URL('../..', import.meta.url).href
 const EXPRESSION = `globalThis[Symbol.for(${JSON.stringify(PROBE)})]`
 
 interface RemoteObject {
@@ -163,7 +165,9 @@ async function sightOf(thread: Thread, all: readonly Frame[], map: AuthorMap): P
   let seen: Sighting | undefined
   const counters: string[] = []
   for (const frame of frames) {
-    if (map.isOf(thread.scriptOf(frame))) continue
+    // What a package calls its variables means nothing to us. Generated stages have no name.
+    const script = thread.scriptOf(frame) ?? ''
+    if (script !== '' && !script.startsWith(OWN_MODULES)) continue
     const variables = await localVariables(thread, frame)
     counters.push(
       ...variables.filter(({ name }) => /^(i|j_\d+)$/.test(name)).map(({ name, value }) => `${name}=${String(value)}`),
@@ -241,7 +245,8 @@ async function ask(
 /** A promise that gives up. */
 function within<T>(millis: number, otherwise: T, begin: (resolve: (value: T) => void) => void): Promise<T> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(otherwise), millis)
+    // A look that is still under way when the run ends does not keep the process.
+    const timer = setTimeout(() => resolve(otherwise), millis).unref()
     begin((value) => {
       clearTimeout(timer)
       resolve(value)

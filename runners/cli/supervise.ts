@@ -9,7 +9,7 @@ import type { Worker } from 'node:worker_threads'
 import * as Effect from 'effect/Effect'
 import * as Queue from 'effect/Queue'
 import type { Scope } from 'effect/Scope'
-import { look } from './probe.js'
+import { look, type Sight } from './probe.js'
 import type { FromWorker, ModuleText } from './protocol.js'
 import { AuthorMap } from './stacks.js'
 import { Supervision, type SupervisionServices, type SupervisorEvent } from './supervision.js'
@@ -60,7 +60,9 @@ const supervised = Effect.fnUntraced(function* (task: Task) {
     look: (module) => {
       const lookedAt = performance.now()
       map ??= new AuthorMap(module)
-      void look(map).then((sight) => tell({ kind: 'sight', sight, lookedAt }))
+      const seen = (sight?: Sight): void => tell({ kind: 'sight', sight, lookedAt })
+      // The thread may end while it is looked at.
+      look(map).then(seen, () => seen())
     },
   })
   for (;;) {
