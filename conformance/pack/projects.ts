@@ -26,7 +26,7 @@ export const projects: readonly Project[] = [
     // Nor does any package's install script run: esbuild works without its own.
     name: 'JavaScript modules, scripts of packages not run',
     manifest: { type: 'module' },
-    programs: ['main.js'],
+    programs: ['main.js', 'words.ts'],
     packages: [],
     installFlags: ['--ignore-scripts'],
     commands: [['node', `${RIGHT}.js`]],
