@@ -43,6 +43,13 @@ describe.concurrent('a call over its time', { timeout: 30_000 }, () => {
     expect([run.code, run.left]).toEqual([1, nothing])
   })
 
+  it('that is asynchronous and leaves no turn to anyone is found as well', async () => {
+    const run = await millrace(['run', hang, '--where', 'turns', '--call-timeout', '300ms'])
+    expect(run.stderr).toMatch(/^error: step "turn" has been in one call on 2 for /)
+    expect(run.stderr).toContain(`(${hang}:${lineOf('n === 2 && round')}:`)
+    expect(run.code).toBe(1)
+  })
+
   it('inside a regular expression is found as well', async () => {
     const run = await millrace(['run', hang, '--where', 'expression', '--call-timeout', '300ms'])
     expect(run.stderr).toContain('error: step "match" has been in one call on "aaaa')

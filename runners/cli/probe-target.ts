@@ -4,6 +4,7 @@
  */
 import { preview } from '../../sdk/preview.js'
 import type { SourcePosition } from '../../sdk/source-position.js'
+import type { StuckCallReport } from '../runner.js'
 
 /** Where the answers are asked for; see `probe.ts`. */
 export const PROBE = 'millrace.probe'
@@ -31,9 +32,9 @@ interface Owner {
   readonly stage?: { readonly root?: { readonly info?: Named } }
 }
 
-/** Makes the answers available to the watchdog. */
-export function installProbe(): void {
-  const target = { sighting }
+/** Makes the answers available to the watchdog. `oldestCall` is the asynchronous call that is pending longest. */
+export function installProbe(oldestCall: () => StuckCallReport | undefined): void {
+  const target = { sighting, pending: () => pending(oldestCall()) }
   Object.defineProperty(globalThis, Symbol.for(PROBE), { value: target, configurable: true })
 }
 
@@ -45,6 +46,12 @@ function sighting(step: unknown, owner: unknown, element: readonly unknown[]): s
     element: element.length === 0 ? undefined : preview(element[0]),
     source: info?.source?.text,
   }
+  return JSON.stringify(answer)
+}
+
+function pending(call: StuckCallReport | undefined): string | undefined {
+  if (call === undefined) return undefined
+  const answer: Sighting = { step: call.step, element: call.element, source: undefined }
   return JSON.stringify(answer)
 }
 

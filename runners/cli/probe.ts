@@ -175,6 +175,8 @@ async function sightOf(thread: Thread, all: readonly Frame[], map: AuthorMap): P
     if (seen?.step === undefined) seen = merged(seen, await sighting(thread, frame, variables))
   }
   const place = authors[0]
+  // The author's code runs and no step has called it: an asynchronous call goes on.
+  if (seen?.step === undefined && place !== undefined) seen = await answer(thread, place, 'pending()')
   const position =
     place === undefined
       ? undefined
@@ -226,15 +228,14 @@ async function sighting(thread: Thread, frame: Frame, variables: readonly Variab
   return ask(thread, frame, `typeof info === 'undefined' ? undefined : info`, element)
 }
 
-async function ask(
-  thread: Thread,
-  frame: Frame,
-  step: string,
-  element: string | undefined,
-): Promise<Sighting | undefined> {
+function ask(thread: Thread, frame: Frame, step: string, element: string | undefined): Promise<Sighting | undefined> {
+  return answer(thread, frame, `sighting(${step}, this, [${element ?? ''}])`)
+}
+
+async function answer(thread: Thread, frame: Frame, question: string): Promise<Sighting | undefined> {
   const reply = await thread.call<{ readonly result?: RemoteObject }>('Debugger.evaluateOnCallFrame', {
     callFrameId: frame.callFrameId,
-    expression: `${EXPRESSION}?.sighting(${step}, this, [${element ?? ''}])`,
+    expression: `${EXPRESSION}?.${question}`,
     returnByValue: true,
     silent: true,
   })

@@ -134,7 +134,7 @@ process.on(
   strayFailure('a promise was rejected and nobody waited for it. Await it inside the call that makes it'),
 )
 captureOutput((text, stream) => post({ kind: 'log', text, stream }))
-installProbe()
+installProbe(() => running?.progress().oldestCall)
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'start') {
     begin(message).catch(fail)
