@@ -5,7 +5,7 @@
  * Every message says what went wrong, in which step, and what to do next. Errors are recognised by brand rather than by
  * class identity, so that two copies of the package (a user's and a worker's) still understand each other.
  */
-import type { SourcePosition } from './source-position.js'
+import { plainPosition, type SourcePosition } from './source-position.js'
 
 /** Which of millrace's errors a value is; `undefined` for any other value. */
 export type ErrorKind = 'PipelineError' | 'DecodeError' | 'UserCodeError' | 'UnsupportedFeature'
@@ -47,7 +47,7 @@ export class PipelineError extends MillraceError {
 
   constructor(message: string, step?: string, source?: SourcePosition) {
     super(message, step)
-    this.source = source
+    this.source = plainPosition(source)
   }
 }
 
@@ -81,7 +81,7 @@ export class UserCodeError extends MillraceError {
 
   constructor(details: UserCodeErrorDetails) {
     super(describe(details), details.step, details.cause)
-    this.details = details
+    this.details = { ...details, source: plainPosition(details.source) }
   }
 }
 

@@ -16,19 +16,69 @@ export interface SourcePosition {
 
 /** Folder of the package when this file stands at `<package>/sdk/source-position.*`, else `undefined` (bundled). */
 const packageRoot = /^(.*\/)sdk\/source-position\.[jt]s/.exec(import.meta.url)?.[1]
-/** V8 cuts stacks at ten frames by default; deep composites need more. Other engines ignore the field. */
+/**
+ * Innermost frames to keep: those of millrace's own code between an author's line and here, with room to spare. V8 keeps
+ * ten by default; other engines ignore the field.
+ */
+const DEPTH = 24
 const platformError = Error as { stackTraceLimit?: number }
 const ownFolders = ['sdk/', 'runners/', 'io/']
 
-/** The author's line on the current stack; `undefined` where the platform gives no stack to read. */
+/**
+ * The author's line on the current stack; `undefined` where the platform gives no stack to read.
+ *
+ * The stack is taken now and read when somebody asks: most pipelines never fail, and to write a stack out costs more
+ * than to build a step.
+ */
 export function callSite(): SourcePosition | undefined {
   const limit = platformError.stackTraceLimit
-  platformError.stackTraceLimit = 50
-  const stack = new Error().stack ?? ''
+  platformError.stackTraceLimit = DEPTH
+  const taken = new Error()
   if (limit === undefined) delete platformError.stackTraceLimit
   else platformError.stackTraceLimit = limit
-  return positionInStack(stack)
+  return 'stack' in taken ? new CallSite(taken) : undefined
 }
+
+/** A position as a plain object, for errors, which people look into and programs copy. */
+export function plainPosition(position: SourcePosition | undefined): SourcePosition | undefined {
+  if (position === undefined) return undefined
+  const { file, line, column, text } = position
+  return { file, line, column, text }
+}
+
+class CallSite implements SourcePosition {
+  #taken: Error | undefined
+  #position: SourcePosition | undefined
+
+  constructor(taken: Error) {
+    this.#taken = taken
+  }
+
+  get file(): string {
+    return this.#read().file
+  }
+
+  get line(): number {
+    return this.#read().line
+  }
+
+  get column(): number {
+    return this.#read().column
+  }
+
+  get text(): string {
+    return this.#read().text
+  }
+
+  #read(): SourcePosition {
+    this.#position ??= positionInStack(this.#taken?.stack ?? '') ?? NOWHERE
+    // The stack holds on to the functions on it.
+    this.#taken = undefined
+    return this.#position
+  }
+}
+
+const NOWHERE: SourcePosition = { file: 'unknown', line: 0, column: 0, text: 'an unknown place' }
 
 /** The first frame of a stack that lies outside millrace itself. */
 export function positionInStack(stack: string): SourcePosition | undefined {

@@ -36,12 +36,19 @@ export interface ProcessorServices {
   doFnServices(operator: ParDoOperator): Pick<DoFnServices, 'sides' | 'state' | 'timers'>
 }
 
+/** Elements a stage processes before code is generated for it: for fewer, generating costs more than it saves. */
+const GENERATE_AFTER = 64
+
 /** A processor of bundles. */
 export class BundleProcessor {
   readonly stage: Stage
   readonly runtime: StageRuntime
-  readonly #compiled: CompiledStage
   readonly #closures: ClosureStage
+  #compiled: CompiledStage
+  /** Makes generated code, once it is worth it. */
+  #generate: (() => CompiledStage) | undefined
+  /** Elements until it is. */
+  #untilGenerated = GENERATE_AFTER
   readonly #slice: TimeSlice
   readonly #chunk = new ChunkSize()
   readonly #ready: DoFnRuntime[] = []
@@ -67,8 +74,10 @@ export class BundleProcessor {
       },
     }
     this.#closures = compileClosures(parts)
-    const generates = services.compiler === 'generated' || (services.compiler === 'auto' && canGenerate())
-    this.#compiled = generates ? compileGenerated(parts, this.#closures) : this.#closures
+    this.#compiled = this.#closures
+    const { compiler } = services
+    if (compiler === 'generated') this.#compiled = compileGenerated(parts, this.#closures)
+    else if (compiler === 'auto' && canGenerate()) this.#generate = () => compileGenerated(parts, this.#closures)
   }
 
   /** Pushes one element in at the root, during a bundle. */
@@ -191,6 +200,7 @@ export class BundleProcessor {
     let now = this.#slice.now()
     for (let at = 0; at < count;) {
       const to = Math.min(at + this.#chunk.size, count)
+      if (this.#generate !== undefined) this.#generateWhenWorthIt(to - at)
       const reached = run(at, to)
       const after = this.#slice.now()
       if (reached === to) this.#chunk.observe(to - at, after - now)
@@ -202,6 +212,14 @@ export class BundleProcessor {
         now = this.#slice.now()
       }
     }
+  }
+
+  #generateWhenWorthIt(elements: number): void {
+    this.#untilGenerated -= elements
+    if (this.#untilGenerated >= 0 || this.#generate === undefined) return
+    this.#compiled = this.#generate()
+    this.#generate = undefined
+    this.#compiled.begin()
   }
 
   /** The loop stopped for calls under way: go on beside them while there is room, wait when there is none. */

@@ -7,13 +7,18 @@ import type { ClosureStage } from './closures.js'
 import type { CompiledStage, StageParts } from './compiled-stage.js'
 import { type StageText, StageWriter } from './stage-text.js'
 
-/** Whether this environment allows code to be generated. */
+let mayGenerate: boolean | undefined
+
+/** Whether this environment allows code to be generated; asked once, a policy does not change under a running program. */
 export function canGenerate(): boolean {
-  try {
-    return (new Function('return 1') as () => number)() === 1
-  } catch {
-    return false
+  if (mayGenerate === undefined) {
+    try {
+      mayGenerate = (new Function('return 1') as () => number)() === 1
+    } catch {
+      mayGenerate = false
+    }
   }
+  return mayGenerate
 }
 
 /** Compiles a stage to generated functions over its closures. */
