@@ -78,6 +78,11 @@ function strayFailure(what: string): (error: unknown) => void {
   }
 }
 
+/** A promise that nobody waits for is reported when the event loop has its turn. */
+function strayRejections(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 async function begin({ action, module, args, environment, runner, beatMillis }: StartMessage): Promise<void> {
   // Before the module loads: its top level may be what never ends.
   setInterval(() => post({ kind: 'beat', progress: running?.progress() }), beatMillis)
@@ -85,6 +90,8 @@ async function begin({ action, module, args, environment, runner, beatMillis }: 
   const map = new AuthorMap(module)
   mapStacks(map)
   const definition = await loadPipeline(module, map)
+  await strayRejections()
+  if (isOver) return
   if (action === 'describe') {
     const rows = optionRows(definition)
     const lines =
@@ -117,6 +124,7 @@ async function begin({ action, module, args, environment, runner, beatMillis }: 
   phase = 'run'
   if (isDraining) running.drain()
   const { state, metrics } = await running.result
+  await strayRejections()
   const finished: Finished = {
     kind: 'finished',
     state,
