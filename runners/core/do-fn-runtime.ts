@@ -10,15 +10,7 @@ import type { Env } from '../../sdk/env.js'
 import { UserCodeError } from '../../sdk/errors.js'
 import { invariant } from '../../sdk/invariant.js'
 import type { KV } from '../../sdk/kv.js'
-import {
-  addMillis,
-  durationMillis,
-  formatTimestamp,
-  type Instant,
-  TIMESTAMP_MIN,
-  toTimestamp,
-  type Duration,
-} from '../../sdk/time.js'
+import { formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
 import type { AnyDoFn, StepFunction } from '../../sdk/transforms/do-fn.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
@@ -28,19 +20,13 @@ import type { Push } from './element-buffer.js'
 import { andThen, backoffOf, InputGuard, isAsyncIterable, isThenable, wait } from './prepare-step.js'
 import type { ParDoOperator, StepInfo } from './stage.js'
 import type { DeadLetterSink, StageRuntime, StuckCall } from './stage-runtime.js'
-import { expiryOf, type StateInternals, type StateRecord, type TimerSetting, UNSET } from './state-internals.js'
+import { stateCells } from './state-cells.js'
+import { expiryOf, type StateInternals, type StateRecord, type TimerSetting } from './state-internals.js'
 import { BUFFERING, CLOSED, type ContextHost, LIVE, StepContext } from './step-context.js'
+import { timerCells, type TimerInternals } from './timer-cells.js'
 
 /** Asynchronous calls of a step in flight at once, unless the author says otherwise. */
 export const CONCURRENCY_DEFAULT = 16
-
-/** Where timers are kept, and what time it is for them. */
-export interface TimerInternals {
-  /** The watermark that decides which timers are due. */
-  readonly inputWatermark: number
-  set(record: StateRecord, timer: number, setting: TimerSetting): void
-  clear(record: StateRecord, timer: number, setting: TimerSetting): void
-}
 
 /** Reads side inputs in the window of a main element. */
 export interface SideInputReader {
@@ -58,8 +44,10 @@ export interface DoFnServices {
   readonly sides: SideInputReader | undefined
   readonly state: StateInternals | undefined
   readonly timers: TimerInternals | undefined
-  /** In strict mode: the coder of the input, and those of the state cells. */
-  readonly guard: { readonly input: Coder<unknown>; readonly cells: readonly Coder<unknown>[] } | undefined
+  /** In strict mode, the coder of the input. */
+  readonly inputGuard: Coder<unknown> | undefined
+  /** By state cell. */
+  readonly cellCoders: readonly Coder<unknown>[]
 }
 
 type DoFnFunction = Extract<StepFunction, { kind: 'doFn' }>
@@ -81,7 +69,6 @@ export class DoFnRuntime implements ContextHost {
   readonly #services: DoFnServices
   readonly #runtime: StageRuntime
   readonly #guard: InputGuard | undefined
-  readonly #stateIds: readonly string[]
   readonly #timerIds: readonly string[]
   #context: StepContext | undefined
   /** Contexts that are with user code now, to be closed with the bundle. */
@@ -100,10 +87,9 @@ export class DoFnRuntime implements ContextHost {
     this.isBuffered = services.letters !== undefined || (retry !== undefined && retry.attempts > 1)
     this.metricCells = services.runtime.metrics.cells(operator.info.path, this.#doFn.metrics ?? {})
     this.random = () => services.env.random()
-    this.#stateIds = Object.keys(this.#doFn.state ?? {})
     this.#timerIds = Object.keys(this.#doFn.timers ?? {})
     const { process } = this.#doFn
-    this.#guard = services.guard === undefined ? undefined : new InputGuard(services.guard.input)
+    this.#guard = services.inputGuard === undefined ? undefined : new InputGuard(services.inputGuard)
     this.process =
       this.#guard === undefined
         ? (process as (element: unknown, context: StepContext) => unknown)
@@ -566,92 +552,29 @@ export class DoFnRuntime implements ContextHost {
   }
 
   stateFor(context: StepContext): object {
-    const recordOf = (): StateRecord => {
-      if (context.mode === CLOSED || context.record === undefined) this.#refuseLate('state')
-      return context.record
-    }
-    return Object.fromEntries(
-      this.#stateIds.map((id, cell) => {
-        const { initial } = (this.#doFn.state ?? {})[id] as { readonly initial: unknown }
-        const guard =
-          this.#services.guard === undefined
-            ? undefined
-            : new InputGuard(this.#services.guard.cells[cell] as Coder<unknown>)
-        const copied = (value: unknown): unknown => (guard === undefined ? value : guard.copyOf(value).copy)
-        return [
-          id,
-          {
-            read: () => {
-              const value = recordOf().read(cell)
-              return value === UNSET ? initial : copied(value)
-            },
-            write: (value: unknown) => recordOf().write(cell, copied(value)),
-            clear: () => recordOf().write(cell, UNSET),
-          },
-        ]
-      }),
+    return stateCells(
+      this.#doFn.state ?? {},
+      this.#services.cellCoders,
+      this.#guard !== undefined,
+      this.#recordOf(context, 'state'),
     )
   }
 
   timersFor(context: StepContext): object {
     const { timers } = this.#services
     invariant(timers !== undefined, 'a step with timers has timer internals')
-    const recordOf = (): StateRecord => {
-      if (context.mode === CLOSED || context.record === undefined) this.#refuseLate('timer')
-      if (!context.canSetTimers)
-        throw new Error('a timer cannot be set in onWindowExpiration: the window has no time left')
-      return context.record
-    }
-    const put = (timer: number, setting: TimerSetting | undefined): void => {
-      const record = recordOf()
-      const before = record.timers[timer]
-      if (before !== undefined) timers.clear(record, timer, before)
-      record.timers[timer] = setting
-      if (setting !== undefined) timers.set(record, timer, setting)
-      else record.wasCleared = true
-      record.onRollBack(() => {
-        if (setting !== undefined) timers.clear(record, timer, setting)
-        record.timers[timer] = before
-        if (before !== undefined) timers.set(record, timer, before)
-      })
-    }
-    return Object.fromEntries(
-      this.#timerIds.map((id, timer) => [
-        id,
-        {
-          set: (at: Instant, options?: { readonly outputTimestamp?: Instant }) =>
-            put(timer, this.#timerSetting(id, context, toTimestamp(at), options?.outputTimestamp)),
-          setRelative: (delay: Duration, options?: { readonly outputTimestamp?: Instant }) => {
-            const { window } = recordOf()
-            const due = addMillis(timers.inputWatermark, durationMillis(delay, `delay of timer "${id}"`))
-            const expiry = expiryOf(window, this.operator.strategy.allowedLatenessMillis)
-            put(timer, this.#timerSetting(id, context, Math.min(due, expiry), options?.outputTimestamp))
-          },
-          clear: () => put(timer, undefined),
-        },
-      ]),
-    )
+    return timerCells(this.#timerIds, timers, context, this.#recordOf(context, 'timer'), {
+      allowedLatenessMillis: this.operator.strategy.allowedLatenessMillis,
+      allowedSkewMillis: this.#fn.allowedSkewMillis,
+    })
   }
 
-  #timerSetting(id: string, context: StepContext, fireTimestamp: number, output: Instant | undefined): TimerSetting {
-    const expiry = expiryOf(context.window, this.operator.strategy.allowedLatenessMillis)
-    if (fireTimestamp > expiry) {
-      throw new RangeError(
-        `timer "${id}" is set to ${formatTimestamp(fireTimestamp)}, after the expiration of ${context.window.toString()} at ${formatTimestamp(expiry)}. Set it no later than window.maxTimestamp plus the allowed lateness.`,
-      )
+  /** The state that a context stands for, as long as its call goes on. */
+  #recordOf(context: StepContext, what: string): () => StateRecord {
+    return () => {
+      if (context.mode === CLOSED || context.record === undefined) this.#refuseLate(what)
+      return context.record
     }
-    const outputTimestamp = output === undefined ? fireTimestamp : toTimestamp(output)
-    if (outputTimestamp > fireTimestamp) {
-      throw new RangeError(
-        `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, after its own time ${formatTimestamp(fireTimestamp)}`,
-      )
-    }
-    if (outputTimestamp < context.timestamp - this.#fn.allowedSkewMillis && output !== undefined) {
-      throw new RangeError(
-        `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, before the element's ${formatTimestamp(context.timestamp)} by more than allowedSkew (${this.#fn.allowedSkewMillis} ms)`,
-      )
-    }
-    return { fireTimestamp, outputTimestamp }
   }
 }
 

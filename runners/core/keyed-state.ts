@@ -8,11 +8,12 @@
 import type { Coder } from '../../sdk/coders/index.js'
 import { TIMESTAMP_MIN } from '../../sdk/time.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
-import type { DoFnRuntime, TimerInternals } from './do-fn-runtime.js'
+import type { DoFnRuntime } from './do-fn-runtime.js'
 import type { ParDoOperator } from './stage.js'
 import { expiryOf, StateInternals, type StateRecord, type TimerSetting } from './state-internals.js'
 import { TimerQueue } from './timer-internals.js'
 import { WatermarkHold } from './watermark-hold.js'
+import type { TimerInternals } from './timer-cells.js'
 
 type Payload =
   | { readonly kind: 'timer'; readonly record: StateRecord; readonly timer: number; readonly setting: TimerSetting }

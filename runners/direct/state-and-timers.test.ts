@@ -41,6 +41,24 @@ inEveryMode((options) => {
     expect([...result.collect<string>('second out')].sort()).toEqual(expected('y'))
   })
 
+  it('an initial object that one key changes stays as it was for the others', async () => {
+    const p = pipeline()
+    p.create('pairs', [kv('a', 1), kv('b', 2), kv('a', 3)])
+      .parDo('lists', {
+        output: typed<unknown>(),
+        state: { seen: state.value(typed<number[]>(), { initial: [] }) },
+        process({ key, value }, { state, emit }) {
+          const seen = state.seen.read()
+          seen.push(value)
+          state.seen.write(seen)
+          emit([key, [...seen]])
+        },
+      })
+      .collect('out')
+    const out = (await run(p, options)).collect<[string, number[]]>('out').filter(([, seen]) => seen.length === 1)
+    expect(out).toHaveLength(2)
+  })
+
   it('unset, written with undefined, and cleared cells are told apart', async () => {
     const p = pipeline()
     p.create('pairs', [kv('a', 1)])

@@ -38,7 +38,7 @@ export type StateCells<S> = {
 export interface StateBuilders {
   /** One value per key and window, described by a codec. Before the first write `read` returns `undefined`. */
   value<C extends Codec>(codec: C): ValueStateSpec<TypeOf<C>, undefined>
-  /** The same, with `initial` as what `read` returns before the first write. */
+  /** The same, with `initial` (a copy, if it is an object) as what `read` returns before the first write. */
   value<C extends Codec>(codec: C, options: { readonly initial: TypeOf<C> }): ValueStateSpec<TypeOf<C>, TypeOf<C>>
 }
 

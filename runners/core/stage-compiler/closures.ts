@@ -298,18 +298,13 @@ class ClosureCompiler {
   }
 
   #doFn(operator: ParDoOperator): Push {
-    const guard = this.#services.isStrict
-      ? {
-          input: this.#services.coder(operator.inputCoderId),
-          cells: [...operator.payload.stateSpecs.values()].map(({ coderId }) => this.#services.coder(coderId)),
-        }
-      : undefined
     const runtime = new DoFnRuntime(operator, {
       env: this.#runtime.env,
       runtime: this.#runtime,
       outputs: operator.outputs.map((output) => this.output(output)),
       letters: this.#letters(operator),
-      guard,
+      inputGuard: this.#services.isStrict ? this.#services.coder(operator.inputCoderId) : undefined,
+      cellCoders: [...operator.payload.stateSpecs.values()].map(({ coderId }) => this.#services.coder(coderId)),
       ...this.#services.doFnServices(operator),
     })
     this.#doFns.set(operator, runtime)

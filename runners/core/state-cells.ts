@@ -1,0 +1,42 @@
+/**
+ * `state` as a DoFn sees it: one cell for each declaration, bound to the key and window of the call.
+ */
+import type { Coder } from '../../sdk/coders/index.js'
+import { InputGuard } from './prepare-step.js'
+import { type StateRecord, UNSET } from './state-internals.js'
+
+/**
+ * The cells of a call.
+ *
+ * @param specs - by name, in the order of the record's cells.
+ * @param coders - by cell.
+ * @param isStrict - whether what goes in and out is copied, so that nothing is shared with the author's code.
+ * @param recordOf - the record of the call; throws when the call has ended.
+ */
+export function stateCells(
+  specs: Readonly<Record<string, { readonly initial: unknown }>>,
+  coders: readonly Coder<unknown>[],
+  isStrict: boolean,
+  recordOf: () => StateRecord,
+): object {
+  return Object.fromEntries(
+    Object.entries(specs).map(([id, { initial }], cell) => {
+      const guard = new InputGuard(coders[cell] as Coder<unknown>)
+      const copied = (value: unknown): unknown => (isStrict ? guard.copyOf(value).copy : value)
+      // An initial array that one key fills must not be there for the next.
+      const isShared = typeof initial === 'object' && initial !== null
+      return [
+        id,
+        {
+          read: () => {
+            const value = recordOf().read(cell)
+            if (value !== UNSET) return copied(value)
+            return isShared ? guard.copyOf(initial).copy : initial
+          },
+          write: (value: unknown) => recordOf().write(cell, copied(value)),
+          clear: () => recordOf().write(cell, UNSET),
+        },
+      ]
+    }),
+  )
+}
