@@ -7,7 +7,7 @@ import { run } from 'millrace'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundlePage } from './bundle.js'
-import { findChromium, launch, MISSING, reportOf, STRICT_POLICY } from './chromium.js'
+import { type Circumstances, findChromium, launch, MISSING, reportOf, STRICT_POLICY } from './chromium.js'
 import { EXPECTED, outcomeOf, program } from './programs.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -42,31 +42,38 @@ describe.skipIf(chromium === undefined && !required)('in Chromium', () => {
   }, 60_000)
   afterAll(() => browser?.close())
 
-  const load = async (page: string, policy?: string) =>
-    reportOf(browser as Browser, (await bundlePage(root, page)).code, policy)
+  const load = async (page: string, circumstances: Circumstances) =>
+    reportOf(browser as Browser, (await bundlePage(root, page)).code, circumstances)
 
-  it.each(pages)(
-    '%s counts words and sessions, with generated code',
-    async (page) => {
-      const { outcome, error, functionsMade, refusals } = await load(page)
-      expect(error).toBeUndefined()
-      expect(outcome).toEqual(EXPECTED)
-      // One to see whether it is allowed, and at least one for a stage.
-      expect(functionsMade).toBeGreaterThan(1)
-      expect(refusals).toBe(0)
-    },
-    30_000,
-  )
+  it.each(pages)('%s counts words and sessions', async (page) => {
+    const { outcome, error, refusals } = await load(page, { stageCompiler: 'auto' })
+    expect(error).toBeUndefined()
+    expect(outcome).toEqual(EXPECTED)
+    expect(refusals).toBe(0)
+  })
 
-  it.each(pages)(
-    '%s does so without, where the policy forbids it',
-    async (page) => {
-      const { outcome, error, functionsMade, refusals } = await load(page, STRICT_POLICY)
-      expect(error).toBeUndefined()
-      expect(outcome).toEqual(EXPECTED)
-      expect(functionsMade).toBe(0)
-      expect(refusals).toBeGreaterThan(0)
-    },
-    30_000,
-  )
+  it.each(pages)('%s does so with generated code', async (page) => {
+    const { outcome, error, functionsMade } = await load(page, { stageCompiler: 'generated' })
+    expect(error).toBeUndefined()
+    expect(outcome).toEqual(EXPECTED)
+    expect(functionsMade).toBeGreaterThan(0)
+  })
+
+  it.each(pages)('%s does so with closures alone, where the policy forbids to generate code', async (page) => {
+    const { outcome, error, functionsMade, refusals } = await load(page, {
+      stageCompiler: 'auto',
+      policy: STRICT_POLICY,
+    })
+    expect(error).toBeUndefined()
+    expect(outcome).toEqual(EXPECTED)
+    expect(functionsMade).toBe(0)
+    // It asked whether it may, and was told no.
+    expect(refusals).toBeGreaterThan(0)
+  })
+
+  it('the policy is in force: with it, code that must be generated is refused', async () => {
+    const { outcome, error } = await load('run-page.ts', { stageCompiler: 'generated', policy: STRICT_POLICY })
+    expect(outcome).toBeUndefined()
+    expect(error).toContain('unsafe-eval')
+  })
 })

@@ -47,8 +47,20 @@ export function launch(executablePath: string): Promise<Browser> {
 /** Allows nothing but the page's own files, and no code made from text. */
 export const STRICT_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'"
 
-/** Loads a page with this script and policy, and gives what it reports. */
-export async function reportOf(browser: Browser, code: string, policy: string | undefined): Promise<Report> {
+/** How a page is loaded. */
+export interface Circumstances {
+  /** The runner's choice of a stage compiler. */
+  readonly stageCompiler: 'auto' | 'generated'
+  /** The page's content security policy; default: none. */
+  readonly policy?: string
+}
+
+/** Loads a page with this script, and gives what it reports. */
+export async function reportOf(
+  browser: Browser,
+  code: string,
+  { stageCompiler, policy }: Circumstances,
+): Promise<Report> {
   const { promise, resolve, reject } = deferred<Report>()
   const server = createServer((request, response) => {
     if (request.method === 'POST') {
@@ -80,7 +92,7 @@ export async function reportOf(browser: Browser, code: string, policy: string | 
     20_000,
   )
   try {
-    await page.goto(`http://127.0.0.1:${port}/`)
+    await page.goto(`http://127.0.0.1:${port}/#${stageCompiler}`)
     return await promise
   } finally {
     clearTimeout(timer)

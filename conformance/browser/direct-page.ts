@@ -5,4 +5,4 @@ import { directRunner, systemEnv } from 'millrace/direct'
 import { report } from './page.js'
 import { program } from './programs.js'
 
-void report(() => directRunner().start(program().build(), { env: systemEnv() }).result)
+void report((options) => directRunner().start(program().build(), { ...options, env: systemEnv() }).result)

@@ -1,6 +1,7 @@
 /**
  * What both pages do besides running the program: watch whether code is generated, and tell the server how it went.
  */
+import type { RunnerOptions } from 'millrace'
 import { type Collected, type Outcome, outcomeOf } from './programs.js'
 
 /** What a page tells the server. */
@@ -13,8 +14,8 @@ export interface Report {
   readonly refusals: number
 }
 
-/** Runs a program in the page and reports. */
-export async function report(run: () => Promise<Collected>): Promise<void> {
+/** Runs a program in the page, with the stage compiler that the page's address names, and reports. */
+export async function report(run: (options: RunnerOptions) => Promise<Collected>): Promise<void> {
   let functionsMade = 0
   let refusals = 0
   addEventListener('securitypolicyviolation', () => refusals++)
@@ -25,7 +26,7 @@ export async function report(run: () => Promise<Collected>): Promise<void> {
       return made
     },
   })
-  const message = await run().then(
+  const message = await run({ stageCompiler: location.hash.slice(1) as 'auto' | 'generated' }).then(
     (result) => ({ outcome: outcomeOf(result) }),
     (error: unknown) => ({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   )

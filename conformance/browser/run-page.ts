@@ -5,4 +5,4 @@ import { run } from 'millrace'
 import { report } from './page.js'
 import { program } from './programs.js'
 
-void report(() => run(program()))
+void report((options) => run(program(), options))
