@@ -240,6 +240,24 @@ it.each(ways)('a replay that looks ahead is never late: %j', async (way) => {
   ])
 })
 
+it('a replay that looks ahead closes a window as soon as its last element has come', async () => {
+  let passed = 0
+  const passedAtFirst: number[] = []
+  const p = pipeline()
+  p.apply('clicks', replay(clicks, { timestamp: (click) => click.at }))
+    .map('pass', (click) => {
+      passed++
+      return click
+    })
+    .windowInto('minutes', fixedWindows('1 minute'))
+    .keyBy('one', () => 'all')
+    .countPerKey('count')
+    .map('answer', () => passedAtFirst.push(passed))
+  await run(p, { bundleSize: 1 })
+  // The eighth element is the last of the first minute, and the only one still missing from the second.
+  expect(passedAtFirst).toEqual([8, 8, 9])
+})
+
 it('a replay whose watermark trusts order loses what comes behind it', async () => {
   const p = pipeline()
   p.apply('clicks', replay(clicks, { timestamp: (click) => click.at, watermark: watermarks.monotonic() }))
