@@ -1,9 +1,10 @@
 /** Calls of user code that do not return: named while they last, ended where a limit is set. */
 import { readFileSync } from 'node:fs'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { compiled, fixture, millrace, start } from './fixtures/command.js'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compiled, fixture, leftOvers, millrace, start } from './fixtures/command.js'
 
 beforeAll(compiled, 120_000)
+afterAll(leftOvers)
 const nothing = { processes: [], files: [] }
 const hang = fixture('hang.ts')
 const lineOf = (text: string): number =>

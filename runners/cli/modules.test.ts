@@ -2,10 +2,11 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { compiled, type Ended, fixture, millrace, root } from './fixtures/command.js'
+import { compiled, type Ended, fixture, leftOvers, millrace, root } from './fixtures/command.js'
 import { type Installed, type Project, project } from './fixtures/project.js'
 
 beforeAll(compiled, 120_000)
+afterAll(leftOvers)
 const nothing = { processes: [], files: [] }
 const made: Project[] = []
 afterAll(() => made.forEach((each) => each.remove()))

@@ -2,10 +2,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { compiled, type Ended, fixture, millrace, start } from './fixtures/command.js'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compiled, type Ended, fixture, leftOvers, millrace, start } from './fixtures/command.js'
 
 beforeAll(compiled, 120_000)
+afterAll(leftOvers)
 const nothing = { processes: [], files: [] }
 const words = fixture('words.ts')
 

@@ -1,8 +1,9 @@
 /** How a run is ended from outside, and what is left of it. */
-import { beforeAll, describe, expect, it } from 'vitest'
-import { compiled, fixture, start } from './fixtures/command.js'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compiled, fixture, leftOvers, start } from './fixtures/command.js'
 
 beforeAll(compiled, 120_000)
+afterAll(leftOvers)
 const nothing = { processes: [], files: [] }
 const endless = fixture('endless.ts')
 
