@@ -142,16 +142,16 @@ export interface Progress {
   readonly oldestCall: StuckCallReport | undefined
 }
 
-/** A pipeline that has been started. */
+/** A pipeline that has been started. Its functions may be handed on by themselves: `process.on('SIGTERM', running.drain)`. */
 export interface RunningPipeline {
   /** Resolves when the run has ended; rejects when it failed. */
   readonly result: Promise<PipelineResult>
   /** Stops reading; what has been read is finished: windows close, timers fire. */
-  drain(): void
+  readonly drain: () => void
   /** Stops at once. */
-  cancel(): void
+  readonly cancel: () => void
   /** The run as it stands. */
-  progress(): Progress
+  readonly progress: () => Progress
 }
 
 /** Makes pipelines happen. */

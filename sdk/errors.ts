@@ -6,6 +6,7 @@
  * class identity, so that two copies of the package (a user's and a worker's) still understand each other.
  */
 import { plainPosition, type SourcePosition } from './source-position.js'
+import { formatTimestamp } from './timestamp.js'
 
 /** Which of millrace's errors a value is; `undefined` for any other value. */
 export type ErrorKind = 'PipelineError' | 'DecodeError' | 'UserCodeError' | 'UnsupportedFeature'
@@ -89,7 +90,7 @@ function describe(details: UserCodeErrorDetails): string {
   const lines = [`step "${details.step}" failed in ${details.call}: ${messageOf(details.cause)}`]
   if (details.element !== undefined) lines.push(`  element: ${details.element}`)
   if (details.window !== undefined) lines.push(`  window: ${details.window}`)
-  if (details.timestamp !== undefined) lines.push(`  timestamp: ${details.timestamp}`)
+  if (details.timestamp !== undefined) lines.push(`  timestamp: ${formatTimestamp(details.timestamp)}`)
   if (details.source !== undefined) lines.push(`  step written at: ${details.source.text}`)
   return lines.join('\n')
 }

@@ -71,27 +71,32 @@ function line({ name, hand, ours, ratio }: Outcome): string {
   return `  ${name.padEnd(26)} hand ${times(hand).padEnd(28)} ours ${times(ours).padEnd(28)} ${ratio.toFixed(2)} ×`
 }
 
-/** Nanoseconds per element must not depend on how many there are. */
+/**
+ * Nanoseconds per element must not depend on how many there are. Building and starting a pipeline takes its time before
+ * the first element; it is measured as a run over a thousand elements, shown, and left out of what is compared.
+ */
 async function flatness(): Promise<[holds: boolean, what: string]> {
-  const sizes = [1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000]
-  const times = sizes.map((): number[] => [])
+  const few = 1000
+  const sizes = [few, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000]
+  const times = new Map(sizes.map((size) => [size, [] as number[]]))
   for (let round = -1; round < 7; round++) {
-    for (const [i, size] of sizes.entries()) {
+    for (const [size, millis] of times) {
       // Smaller sizes are repeated, so that each measurement lasts about as long.
-      for (let repeat = 0; repeat < 20_000_000 / size / 2; repeat++) {
+      for (let repeat = 0; repeat < Math.min(20, 20_000_000 / size / 2); repeat++) {
         const start = performance.now()
         await fiveMaps(0, size)
-        if (round >= 0) times[i]?.push(((performance.now() - start) * 1e6) / size)
+        if (round >= 0) millis.push(performance.now() - start)
       }
     }
   }
-  const medians = times.map((values) => timesOf(values).median)
-  const middle = (Math.max(...medians) + Math.min(...medians)) / 2
-  const deviation = (Math.max(...medians) - middle) / middle
-  const list = sizes.map((size, i) => `${size / 1e6} M: ${medians[i]?.toFixed(2)}`).join(', ')
+  const median = (size: number): number => timesOf(times.get(size) ?? []).median
+  const perElement = sizes.slice(1).map((size) => ((median(size) - median(few)) * 1e6) / (size - few))
+  const middle = (Math.max(...perElement) + Math.min(...perElement)) / 2
+  const deviation = (Math.max(...perElement) - middle) / middle
+  const list = sizes.slice(1).map((size, i) => `${size / 1e6} M: ${perElement[i]?.toFixed(2)}`)
   return [
     deviation <= FLAT,
-    `five maps, ns per element at ${list}: ±${(deviation * 100).toFixed(0)} % (limit ±${FLAT * 100} %)`,
+    `five maps, ns per element after the start (${median(few).toFixed(2)} ms) at ${list.join(', ')}: ±${(deviation * 100).toFixed(0)} % (limit ±${FLAT * 100} %)`,
   ]
 }
 

@@ -71,7 +71,7 @@ export function replay<T>(values: Iterable<T>, options: ReplayOptions<T>): (pipe
     restrictionCodec: typed<OffsetRange>(),
     tracker: (range: OffsetRange) => new OffsetRangeTracker(range),
     process(_, tracker, context) {
-      const end = emitClaimed(all, timestamps, tracker as OffsetRangeTracker, context)
+      const end = emitClaimed(all, timestamps, tracker, context)
       const next = remaining?.[end]
       if (next !== undefined) context.watermark.set(next)
     },

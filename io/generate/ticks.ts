@@ -47,7 +47,7 @@ export function ticking<T>(spec: TickingSpec<T>): (pipeline: Pipeline) => PColle
           restriction: (origin: number) => spec.range(origin),
           restrictionCodec: typed<OffsetRange>(),
           tracker: (range: OffsetRange) => new OffsetRangeTracker(range),
-          process: (origin, tracker, context) => read(spec, origin, tracker as OffsetRangeTracker, context),
+          process: (origin, tracker, context) => read(spec, origin, tracker, context),
         }),
       )
 }

@@ -89,10 +89,9 @@ function readRanges(options: LineReaderOptions): (files: PCollection<MatchedFile
     }),
     restrictionCodec: typed<OffsetRange>(),
     split: (file, range: OffsetRange, parts) => (file.compression === 'gzip' ? [range] : splitRange(range, parts)),
-    tracker: (range: OffsetRange) =>
+    tracker: (range: OffsetRange): OffsetRangeTracker =>
       range.to === Number.MAX_SAFE_INTEGER ? new WholeFileTracker(range) : new OffsetRangeTracker(range),
-    process: (file, tracker, { resource: open, room, emit }) =>
-      open.read(file, tracker as OffsetRangeTracker, { room, emit }),
+    process: (file, tracker, { resource: open, room, emit }) => open.read(file, tracker, { room, emit }),
   })
 }
 

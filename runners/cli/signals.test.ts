@@ -69,7 +69,7 @@ describe.concurrent('a run that is told to stop', { timeout: 30_000 }, () => {
 
   it('kills the process when the thread is inside a call of the system', async () => {
     const run = start(['run', fixture('trouble.ts'), '--how', 'native'])
-    await run.said('going to sleep')
+    await run.said('asleep')
     run.signal('SIGTERM', 'command')
     await run.said('draining')
     run.signal('SIGTERM', 'command')

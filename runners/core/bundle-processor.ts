@@ -13,8 +13,9 @@ import type { Windows } from '../../sdk/windowing/window.js'
 import type { DoFnRuntime, DoFnServices } from './do-fn-runtime.js'
 import type { ElementBuffer, Push } from './element-buffer.js'
 import type { Metrics } from './metrics.js'
-import type { Operator, Output, ParDoOperator, Stage, StagedPipeline } from './stage.js'
-import { type ClosureStage, compileClosures } from './stage-compiler/closures.js'
+import type { Operator, Output, ParDoOperator, Stage, StagedPipeline, StageRoot } from './stage.js'
+import type { ClosureStage } from './stage-compiler/closure-stage.js'
+import { type ClosureServices, compileClosures } from './stage-compiler/closures.js'
 import type { CompiledStage, StageReceiver } from './stage-compiler/compiled-stage.js'
 import { canGenerate, compileGenerated } from './stage-compiler/generated.js'
 import { type DeadLetterBudget, StageRuntime, type StuckCall } from './stage-runtime.js'
@@ -36,6 +37,51 @@ export interface ProcessorServices {
   doFnServices(operator: ParDoOperator): Pick<DoFnServices, 'sides' | 'state' | 'timers'>
 }
 
+/**
+ * What the compilers of a stage get. A class, not a literal of functions: V8 makes those long-lived objects, each of which
+ * keeps its run in memory until the next full collection.
+ */
+class ProcessorParts implements ClosureServices {
+  readonly stage: Stage
+  readonly root: StageRoot
+  readonly runtime: StageRuntime
+  readonly isStrict: boolean
+  readonly #staged: StagedPipeline
+  readonly #services: ProcessorServices
+  readonly #coders = new Map<string, Coder<unknown>>()
+
+  constructor(staged: StagedPipeline, stage: Stage, services: ProcessorServices, runtime: StageRuntime) {
+    this.stage = stage
+    this.root = stage.root
+    this.runtime = runtime
+    this.isStrict = services.isStrict
+    this.#staged = staged
+    this.#services = services
+  }
+
+  receiversOf(output: Output): readonly StageReceiver[] {
+    return this.#services.receiversOf(output)
+  }
+
+  sinkFor(operator: Operator): Push {
+    return this.#services.sinkFor(operator)
+  }
+
+  budgetFor(operator: ParDoOperator): DeadLetterBudget {
+    return this.#services.budgetFor(operator)
+  }
+
+  doFnServices(operator: ParDoOperator): Pick<DoFnServices, 'sides' | 'state' | 'timers'> {
+    return this.#services.doFnServices(operator)
+  }
+
+  coder(id: string): Coder<unknown> {
+    let coder = this.#coders.get(id)
+    if (coder === undefined) this.#coders.set(id, (coder = coderOf(this.#staged.built, id)))
+    return coder
+  }
+}
+
 /** Elements a stage processes before code is generated for it: for fewer, generating costs more than it saves. */
 const GENERATE_AFTER = 64
 
@@ -45,10 +91,9 @@ export class BundleProcessor {
   readonly runtime: StageRuntime
   readonly #closures: ClosureStage
   #compiled: CompiledStage
-  /** Makes generated code, once it is worth it. */
-  #generate: (() => CompiledStage) | undefined
-  /** Elements until it is. */
-  #untilGenerated = GENERATE_AFTER
+  readonly #parts: ProcessorParts
+  /** Elements until generating code is worth it. */
+  #untilGenerated: number
   readonly #slice: TimeSlice
   readonly #chunk = new ChunkSize()
   readonly #ready: DoFnRuntime[] = []
@@ -57,27 +102,13 @@ export class BundleProcessor {
     this.stage = stage
     this.#slice = services.slice
     this.runtime = new StageRuntime(services.env, services.metrics)
-    const coders = new Map<string, Coder<unknown>>()
-    const parts = {
-      ...services,
-      stage,
-      root: stage.root,
-      runtime: this.runtime,
-      receiversOf: (output: Output) => services.receiversOf(output),
-      sinkFor: (operator: Operator) => services.sinkFor(operator),
-      budgetFor: (operator: ParDoOperator) => services.budgetFor(operator),
-      doFnServices: (operator: ParDoOperator) => services.doFnServices(operator),
-      coder: (id: string): Coder<unknown> => {
-        let coder = coders.get(id)
-        if (coder === undefined) coders.set(id, (coder = coderOf(staged.built, id)))
-        return coder
-      },
-    }
+    const parts = new ProcessorParts(staged, stage, services, this.runtime)
     this.#closures = compileClosures(parts)
     this.#compiled = this.#closures
     const { compiler } = services
     if (compiler === 'generated') this.#compiled = compileGenerated(parts, this.#closures)
-    else if (compiler === 'auto' && canGenerate()) this.#generate = () => compileGenerated(parts, this.#closures)
+    this.#parts = parts
+    this.#untilGenerated = compiler === 'auto' && canGenerate() ? GENERATE_AFTER : Infinity
   }
 
   /** Pushes one element in at the root, during a bundle. */
@@ -200,7 +231,7 @@ export class BundleProcessor {
     let now = this.#slice.now()
     for (let at = 0; at < count;) {
       const to = Math.min(at + this.#chunk.size, count)
-      if (this.#generate !== undefined) this.#generateWhenWorthIt(to - at)
+      if (this.#untilGenerated !== Infinity) this.#generateWhenWorthIt(to - at)
       const reached = run(at, to)
       const after = this.#slice.now()
       if (reached === to) this.#chunk.observe(to - at, after - now)
@@ -216,9 +247,9 @@ export class BundleProcessor {
 
   #generateWhenWorthIt(elements: number): void {
     this.#untilGenerated -= elements
-    if (this.#untilGenerated >= 0 || this.#generate === undefined) return
-    this.#compiled = this.#generate()
-    this.#generate = undefined
+    if (this.#untilGenerated >= 0) return
+    this.#untilGenerated = Infinity
+    this.#compiled = compileGenerated(this.#parts, this.#closures)
     this.#compiled.begin()
   }
 

@@ -20,6 +20,7 @@ import type { Push } from './element-buffer.js'
 import { andThen, backoffOf, InputGuard, isAsyncIterable, isThenable, wait } from './prepare-step.js'
 import type { ParDoOperator, StepInfo } from './stage.js'
 import type { DeadLetterSink, StageRuntime, StuckCall } from './stage-runtime.js'
+import { sidesObject } from './sides-object.js'
 import { stateCells } from './state-cells.js'
 import { expiryOf, type StateInternals, type StateRecord, type TimerSetting } from './state-internals.js'
 import { BUFFERING, CLOSED, type ContextHost, LIVE, StepContext } from './step-context.js'
@@ -86,7 +87,7 @@ export class DoFnRuntime implements ContextHost {
     this.calls = new AsyncCalls(services.runtime, concurrency, ordered)
     this.isBuffered = services.letters !== undefined || (retry !== undefined && retry.attempts > 1)
     this.metricCells = services.runtime.metrics.cells(operator.info.path, this.#doFn.metrics ?? {})
-    this.random = () => services.env.random()
+    this.random = services.env.random.bind(services.env)
     this.#timerIds = Object.keys(this.#doFn.timers ?? {})
     const { process } = this.#doFn
     this.#guard = services.inputGuard === undefined ? undefined : new InputGuard(services.inputGuard)
@@ -538,17 +539,9 @@ export class DoFnRuntime implements ContextHost {
 
   sidesFor(context: StepContext): object {
     const { sides } = this.#services
-    const values = {}
-    this.operator.sides.forEach(({ name }, i) => {
-      Object.defineProperty(values, name, {
-        enumerable: true,
-        get: () => {
-          invariant(sides !== undefined, 'a step with side inputs has a reader')
-          return sides.read(i, context.window)
-        },
-      })
-    })
-    return values
+    invariant(sides !== undefined || this.operator.sides.length === 0, 'a step with side inputs has a reader')
+    const names = this.operator.sides.map(({ name }) => name)
+    return sidesObject(names, (side, window) => sides?.read(side, window), context)
   }
 
   stateFor(context: StepContext): object {

@@ -18,11 +18,9 @@ export function systemEnv(capabilities: SystemCapabilities = {}): Env {
     now: () => Date.now(),
     monotonic: () => performance.now(),
     random: () => Math.random(),
-    setTimer: (millis: number, callback: () => void): TimerHandle => {
-      // Platforms cut longer delays to nothing; a timer that is woken early is set again by who waits.
-      const handle = setTimeout(callback, Math.min(millis, 2 ** 31 - 1))
-      return { cancel: () => clearTimeout(handle) }
-    },
+    // Platforms cut longer delays to nothing; a timer that is woken early is set again by who waits.
+    setTimer: (millis: number, callback: () => void): TimerHandle =>
+      new Timer(setTimeout(callback, Math.min(millis, 2 ** 31 - 1))),
     yield: yieldToOthers,
     print:
       capabilities.print ??
@@ -33,6 +31,18 @@ export function systemEnv(capabilities: SystemCapabilities = {}): Env {
     files: capabilities.files,
     crashpoint: () => undefined,
     buggify: () => false,
+  }
+}
+
+class Timer implements TimerHandle {
+  readonly #timer: ReturnType<typeof setTimeout>
+
+  constructor(timer: ReturnType<typeof setTimeout>) {
+    this.#timer = timer
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timer)
   }
 }
 

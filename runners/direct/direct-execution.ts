@@ -13,7 +13,7 @@ import { mainInputs, type StagedPipeline } from '../core/stage.js'
 import type { StuckCall } from '../core/stage-runtime.js'
 import { TimeSlice } from '../core/time-slice.js'
 import type { EndState, PipelineResult, Progress } from '../runner.js'
-import { DirectResult, elementCount, metricsResult } from './result.js'
+import { DirectResult, elementCount, DirectMetrics } from './result.js'
 import { TestStreamExecutor } from './root-executors.js'
 import { SourceExecutor } from './source-executor.js'
 import type { StageExecutor } from './stage-executor.js'
@@ -55,7 +55,7 @@ export class DirectExecution {
       for (const { processor } of this.#executors) processor.abandon()
       if (this.#isCancelled && (error === CANCELLED || (error as { cause?: unknown }).cause === CANCELLED)) {
         await this.#teardown()
-        return new DirectResult('CANCELLED', metricsResult(this.#staged, this.#metrics), this.#wiring.collected)
+        return new DirectResult('CANCELLED', new DirectMetrics(this.#staged, this.#metrics), this.#wiring.collected)
       }
       // The first failure is the one to report, not what disposing of a broken run may throw.
       await this.#teardown().catch(() => undefined)
@@ -63,7 +63,7 @@ export class DirectExecution {
     }
     await this.#teardown()
     for (const printed of this.#wiring.printed) printed.finish()
-    return new DirectResult(state, metricsResult(this.#staged, this.#metrics), this.#wiring.collected)
+    return new DirectResult(state, new DirectMetrics(this.#staged, this.#metrics), this.#wiring.collected)
   }
 
   drain(): void {

@@ -17,6 +17,7 @@ import { systemEnv } from '../core/system-env.js'
 import {
   type Feature,
   type PipelineResult,
+  type Progress,
   type Runner,
   type RunnerOptions,
   type RunningPipeline,
@@ -89,8 +90,7 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   const cancel = (): void => execution.cancel()
   if (signal?.aborted === true) cancel()
   signal?.addEventListener('abort', cancel)
-  const watch = watched(execution, real, options.callTimeoutMillis)
-  const result = watch.race(execution.run()).then(
+  const result = raceWithStuckCalls(execution, real, options.callTimeoutMillis).then(
     (finished) => {
       signal?.removeEventListener('abort', cancel)
       return finished
@@ -102,7 +102,10 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
       throw error
     },
   )
-  return { result, drain: () => execution.drain(), cancel, progress: () => execution.progress() }
+  // Named before they are put into the object: V8 makes functions written inside it long-lived, and the run with them.
+  const drain = (): void => execution.drain()
+  const progress = (): Progress => execution.progress()
+  return { result, drain, cancel, progress }
 }
 
 /** Options that name what this runner will have one day, or what only another runner has. */
@@ -171,53 +174,50 @@ function liftedBySeed(built: BuiltPipeline, seed: number): BuiltPipeline {
   return liftCombines(built, () => random() < 0.5)
 }
 
-/** Watches for asynchronous calls that do not end: reports them, and fails the run where a limit is set. */
-function watched(
+/** Runs, and watches for asynchronous calls that do not end: reports them, and fails the run where a limit is set. */
+async function raceWithStuckCalls(
   execution: DirectExecution,
   env: Env,
   timeoutMillis: number | undefined,
-): { race(run: Promise<PipelineResult>): Promise<PipelineResult> } {
-  return {
-    async race(run) {
-      let reported = REPORT_AFTER_MILLIS
-      let stop = (): void => undefined
-      const timedOut = new Promise<never>((_, reject) => {
-        const look = (): void => {
-          const stuck = execution.stuck()
-          const millis = stuck === undefined ? 0 : env.monotonic() - stuck.startedAt
-          if (stuck !== undefined && timeoutMillis !== undefined && millis >= timeoutMillis) {
-            execution.cancel()
-            reject(
-              new UserCodeError({
-                step: stuck.step,
-                call: 'process',
-                element: preview(stuck.element),
-                cause: new Error(
-                  `the call has not ended after ${Math.round(millis)} ms (call timeout ${timeoutMillis} ms)`,
-                ),
-              }),
-            )
-            return
-          }
-          if (stuck !== undefined && millis >= reported) {
-            env.print(
-              `step "${stuck.step}" has waited ${Math.round(millis / 1000)} s for its call on ${preview(stuck.element)}`,
-              'err',
-            )
-            reported += REPORT_AFTER_MILLIS
-          } else if (millis < REPORT_AFTER_MILLIS) {
-            reported = REPORT_AFTER_MILLIS
-          }
-          const timer = env.setTimer(Math.min(1000, timeoutMillis ?? 1000), look)
-          stop = () => timer.cancel()
-        }
-        look()
-      })
-      try {
-        return await Promise.race([run, timedOut])
-      } finally {
-        stop()
+): Promise<PipelineResult> {
+  const run = execution.run()
+  let reported = REPORT_AFTER_MILLIS
+  let stop = (): void => undefined
+  const timedOut = new Promise<never>((_, reject) => {
+    const look = (): void => {
+      const stuck = execution.stuck()
+      const millis = stuck === undefined ? 0 : env.monotonic() - stuck.startedAt
+      if (stuck !== undefined && timeoutMillis !== undefined && millis >= timeoutMillis) {
+        execution.cancel()
+        reject(
+          new UserCodeError({
+            step: stuck.step,
+            call: 'process',
+            element: preview(stuck.element),
+            cause: new Error(
+              `the call has not ended after ${Math.round(millis)} ms (call timeout ${timeoutMillis} ms)`,
+            ),
+          }),
+        )
+        return
       }
-    },
+      if (stuck !== undefined && millis >= reported) {
+        env.print(
+          `step "${stuck.step}" has waited ${Math.round(millis / 1000)} s for its call on ${preview(stuck.element)}`,
+          'err',
+        )
+        reported += REPORT_AFTER_MILLIS
+      } else if (millis < REPORT_AFTER_MILLIS) {
+        reported = REPORT_AFTER_MILLIS
+      }
+      const timer = env.setTimer(Math.min(1000, timeoutMillis ?? 1000), look)
+      stop = () => timer.cancel()
+    }
+    look()
+  })
+  try {
+    return await Promise.race([run, timedOut])
+  } finally {
+    stop()
   }
 }

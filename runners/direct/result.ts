@@ -99,19 +99,26 @@ export function elementCount(staged: StagedPipeline, metrics: Metrics, collectio
   return elementCount(staged, metrics, input) - (metrics.lost[step.index] ?? 0)
 }
 
-/** Metrics as users see them. */
-export function metricsResult(staged: StagedPipeline, metrics: Metrics): MetricsResult {
-  const user = metrics.results()
-  return {
-    user,
-    system: metrics.systemCounters(),
-    elements: new Map([...staged.outputs.keys()].map((id) => [id, elementCount(staged, metrics, id)])),
-    get: (step, name) => user.find((metric) => metric.step === step && metric.name === name)?.value,
-    counter: (name, step) =>
-      metrics
-        .systemCounters()
-        .filter((counter) => counter.name === name && (step === undefined || counter.step === step))
-        .reduce((sum, counter) => sum + counter.value, 0),
+/** Metrics as users see them: what they were at the end of the run. */
+export class DirectMetrics implements MetricsResult {
+  readonly user: MetricsResult['user']
+  readonly system: MetricsResult['system']
+  readonly elements: ReadonlyMap<string, number>
+
+  constructor(staged: StagedPipeline, metrics: Metrics) {
+    this.user = metrics.results()
+    this.system = metrics.systemCounters()
+    this.elements = new Map([...staged.outputs.keys()].map((id) => [id, elementCount(staged, metrics, id)]))
+  }
+
+  get(step: string, name: string): ReturnType<MetricsResult['get']> {
+    return this.user.find((metric) => metric.step === step && metric.name === name)?.value
+  }
+
+  counter(name: string, step?: string): number {
+    return this.system
+      .filter((counter) => counter.name === name && (step === undefined || counter.step === step))
+      .reduce((sum, counter) => sum + counter.value, 0)
   }
 }
 

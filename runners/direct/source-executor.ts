@@ -20,7 +20,7 @@ import { isThenable } from '../core/prepare-step.js'
 import type { Inbox } from './inbox.js'
 import { type Committable, StageExecutor } from './stage-executor.js'
 
-type AnyDoFn = SplittableDoFn<unknown, unknown, unknown, Codec, unknown>
+type AnyDoFn = SplittableDoFn<unknown, unknown, RestrictionTracker<unknown, unknown>, Codec, unknown>
 
 /** A restriction that is still to be read. */
 interface Work {

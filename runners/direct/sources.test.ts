@@ -21,7 +21,7 @@ import { inEveryMode } from '../../conformance/support/modes.js'
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 
 type Range = { readonly from: number; readonly to: number }
-type Reader = SplittableDoFn<Uint8Array, Range, number, ReturnType<typeof typed<number>>, undefined>
+type Reader = SplittableDoFn<Uint8Array, Range, OffsetRangeTracker, ReturnType<typeof typed<number>>, undefined>
 
 const range = (to: number, rest: Partial<Reader> & Pick<Reader, 'process'>): Reader => ({
   output: typed<number>(),
@@ -431,7 +431,7 @@ describe('control', () => {
       endless({
         process: (_e, tracker, { emit }) => {
           const { from } = tracker.currentRestriction()
-          if (calls++ === 3) return void (tracker as OffsetRangeTracker).tryClaimBlock(from, Number.MAX_SAFE_INTEGER)
+          if (calls++ === 3) return void tracker.tryClaimBlock(from, Number.MAX_SAFE_INTEGER)
           tracker.tryClaim(from)
           emit(from, from)
           return resume({ after: '1 hour' })

@@ -57,6 +57,19 @@ describe('names', () => {
     )
   })
 
+  it('what is collected or printed may be named after the step that makes it', () => {
+    const p = pipeline()
+    p.create('numbers', [1])
+      .map('double', (n) => n * 2)
+      .collect('double')
+      .print('double')
+    expect([...p.build().graph.components.transforms.keys()]).toEqual(
+      expect.arrayContaining(['double', 'collect double', 'print double']),
+    )
+    const message = messageOf(() => p.create('more', [1]).collect('double'))
+    expect(message).toMatch(/there are two steps named "collect double"/)
+  })
+
   it('scopes keep equal names apart', () => {
     const p = pipeline()
     const twice = (input: PCollection<number>) => input.map('double', (n) => n * 2)
@@ -182,7 +195,7 @@ describe('the graph', () => {
     expect(() => validateGraph(graph)).not.toThrow()
     const order = leafTransforms(graph).map(([id]) => id)
     expect(order.indexOf('bad/$letters')).toBeGreaterThan(order.indexOf('parse'))
-    expect(order.indexOf('bad/show')).toBeGreaterThan(order.indexOf('bad/$letters'))
+    expect(order.indexOf('bad/print show')).toBeGreaterThan(order.indexOf('bad/$letters'))
     expect(graph.components.transforms.get('parse')?.source?.file).toMatch(/builder\.test\.ts$/)
   })
 

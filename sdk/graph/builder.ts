@@ -8,7 +8,7 @@ import { type Codec, codecName, isTypeOnly } from '../codec.js'
 import { PipelineError } from '../errors.js'
 import { preview } from '../preview.js'
 import { callSite, type SourcePosition } from '../source-position.js'
-import { strategyText, type WindowingStrategy } from '../windowing/windowing-strategy.js'
+import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
 import type {
   BuiltPipeline,
   CoderNode,
@@ -21,6 +21,7 @@ import type {
   TransformNode,
   TransformSpec,
 } from './model.js'
+import { StrategyTable } from './strategy-table.js'
 import * as urns from './urns.js'
 
 /** A collection under construction. */
@@ -88,8 +89,7 @@ export class GraphBuilder {
   readonly #transforms = new Map<string, MutableTransform>()
   readonly #roots: string[] = []
   readonly #collections = new Map<string, CollectionNode>()
-  readonly #strategies = new Map<string, WindowingStrategy>()
-  readonly #strategyIds = new Map<string, string>()
+  readonly #strategies = new StrategyTable()
   readonly #coders = new Map<string, CoderNode>()
   readonly #functions = new Map<string, unknown>()
   #scopes: readonly MutableTransform[] = []
@@ -177,7 +177,7 @@ export class GraphBuilder {
 
   /** The windowing strategy of a collection. */
   strategyOf(ref: CollectionRef): WindowingStrategy {
-    return this.#strategies.get(this.collection(ref.id).windowingStrategyId) as WindowingStrategy
+    return this.#strategies.byId.get(this.collection(ref.id).windowingStrategyId) as WindowingStrategy
   }
 
   /** Registers a function of a step that exists already. */
@@ -187,13 +187,7 @@ export class GraphBuilder {
 
   /** Id of a strategy; equal strategies share one. */
   strategy(strategy: WindowingStrategy): string {
-    const text = strategyText(strategy)
-    const existing = this.#strategyIds.get(text)
-    if (existing !== undefined) return existing
-    const id = `windowing${this.#strategies.size}`
-    this.#strategies.set(id, strategy)
-    this.#strategyIds.set(text, id)
-    return id
+    return this.#strategies.idOf(strategy)
   }
 
   /** Id of the default coder. */
@@ -268,7 +262,7 @@ export class GraphBuilder {
       components: {
         transforms: new Map([...this.#transforms].map(([id, node]): [string, TransformNode] => [id, freeze(node)])),
         collections: new Map(this.#collections),
-        windowingStrategies: new Map(this.#strategies),
+        windowingStrategies: new Map(this.#strategies.byId),
         coders: new Map(this.#coders),
       },
       rootTransformIds: this.#sortedRoots(),
@@ -283,7 +277,8 @@ export class GraphBuilder {
     spec: TransformSpec | undefined,
     atRoot = false,
   ): MutableTransform {
-    const source = callSite()
+    // What the SDK adds inside an author's step was written where that step was.
+    const source = (typeof name === 'string' ? undefined : this.#scopes.at(-1)?.source) ?? callSite()
     const path = this.pathOf(checkedName(name, source))
     const existing = this.#transforms.get(path)
     if (existing !== undefined) {

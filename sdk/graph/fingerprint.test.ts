@@ -80,7 +80,7 @@ describe('a fingerprint', () => {
     ['the name of a state cell', { cellName: 'sum' }, 'step "sum per user": state cell "sum" is new'],
     ['a timer', { withTimer: true }, 'step "sum per user": timer "end" is new'],
     ['an output', { output: t.string }, 'step "sum per user": its output changed its codec from number to string'],
-    ['a step', { extra: true }, 'step "all orders" is new'],
+    ['a step', { extra: true }, 'step "collect all orders" is new'],
     ['a name', { stepName: 'sum' }, 'step "sum per user" is gone, and step "sum" is new'],
     [
       'windows',

@@ -44,7 +44,7 @@ it('draws steps, composites, windows, codecs, side inputs and dead letters', () 
       n1["parse<br/>#123; user#58; string, cents#58; number #125;"]
       subgraph s0["bad rows"]
         n2(("letters"))
-        n3(["show bad"])
+        n3(["print show bad"])
       end
       n4(["limits<br/>KV#60;dynamic, dynamic#62;"])
       n5[/"by user"/]
@@ -55,7 +55,7 @@ it('draws steps, composites, windows, codecs, side inputs and dead letters', () 
       end
       n9["over limit<br/>string #124; dynamic"]
       n10(("both<br/>dynamic"))
-      n11(["all"])
+      n11(["collect all"])
       n0 --> n1
       n1 -- "dead letters" --> n2
       n2 --> n3
@@ -97,7 +97,7 @@ it('shows where a collection begins to be endless', () => {
       n1["sessions<br/>sessions with a gap of 60000 ms"]
       n2["parity<br/>KV#60;dynamic, dynamic#62;"]
       n3{{"group<br/>KV#60;dynamic, Iterable#60;dynamic#62;#62;"}}
-      n4(["show"])
+      n4(["print show"])
       n0 ==> n1
       n1 ==> n2
       n2 ==> n3

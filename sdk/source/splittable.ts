@@ -85,8 +85,11 @@ export interface SplittableContext<Out, Resource> {
   readonly now: () => number
 }
 
-/** Declares a splittable DoFn over elements `E`, restrictions `R` and positions `P`. */
-export interface SplittableDoFn<E, R, P, C extends Codec, Resource> {
+/** Any tracker of restrictions `R`, whatever its positions are. */
+export type AnyTracker<R> = RestrictionTracker<R, never>
+
+/** Declares a splittable DoFn over elements `E` and restrictions `R`, which trackers `T` hand out. */
+export interface SplittableDoFn<E, R, T extends AnyTracker<R>, C extends Codec, Resource> {
   /** Describes what is emitted. */
   readonly output: C
   /** Whether the work on an element ends by itself. */
@@ -101,7 +104,7 @@ export interface SplittableDoFn<E, R, P, C extends Codec, Resource> {
   /** Cuts a restriction into about `parts` independent ones. Default: not splittable. */
   readonly split?: (element: E, restriction: R, parts: number) => readonly R[]
   /** What hands out the positions of a restriction. */
-  readonly tracker: (restriction: R) => RestrictionTracker<R, P>
+  readonly tracker: (restriction: R) => T
   /**
    * For restrictions that are ranges of offsets and have one element at each: that element. A runner may then read by
    * position, without calling `process`.
@@ -116,7 +119,7 @@ export interface SplittableDoFn<E, R, P, C extends Codec, Resource> {
   /** Claims positions and emits what stands there, until a claim is refused. */
   readonly process: (
     element: E,
-    tracker: RestrictionTracker<R, P>,
+    tracker: T,
     context: SplittableContext<TypeOf<C>, Resource>,
   ) => Resume | void | Promise<Resume | void>
 }
@@ -124,5 +127,5 @@ export interface SplittableDoFn<E, R, P, C extends Codec, Resource> {
 /** A splittable DoFn as the engine sees it. */
 export interface AnySplittable {
   readonly kind: 'splittable'
-  readonly doFn: SplittableDoFn<never, unknown, unknown, Codec, unknown>
+  readonly doFn: SplittableDoFn<never, unknown, RestrictionTracker<unknown, unknown>, Codec, unknown>
 }

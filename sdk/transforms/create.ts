@@ -64,7 +64,7 @@ function arraySource(
   values: readonly unknown[],
   timestamps: readonly number[] | undefined,
   codec: Codec | undefined,
-): SplittableDoFn<unknown, OffsetRange, number, Codec, undefined> {
+): SplittableDoFn<unknown, OffsetRange, OffsetRangeTracker, Codec, undefined> {
   const process = (
     _element: unknown,
     tracker: OffsetRangeTracker,
@@ -92,7 +92,7 @@ function arraySource(
     ...(timestamps === undefined
       ? {}
       : { timestampAt: (_element: unknown, position: number) => timestamps[position] as number }),
-    process: process as never,
+    process,
   }
 }
 

@@ -18,19 +18,26 @@ export function addPrint(input: CollectionRef, name: StepName, options: PrintOpt
       `print "${nameText(name)}" has limit ${String(limit)}; it must be 0 or more.`,
       nameText(name),
     )
+  const path = input.builder.pathOf(name)
   input.builder.leaf({
-    name,
-    spec: (path) => ({ urn: urns.PRINT, payload: { name: path, limit } }),
+    name: sinkName('print', name),
+    spec: { urn: urns.PRINT, payload: { name: path, limit } },
     inputs: new Map([['in', input.id]]),
     outputs: [],
   })
 }
 
 export function addCollect(input: CollectionRef, name: StepName): void {
+  const path = input.builder.pathOf(name)
   input.builder.leaf({
-    name,
-    spec: (path) => ({ urn: urns.COLLECT, payload: { name: path } }),
+    name: sinkName('collect', name),
+    spec: { urn: urns.COLLECT, payload: { name: path } },
     inputs: new Map([['in', input.id]]),
     outputs: [],
   })
+}
+
+/** Name of the step: what is collected as "orders" must not keep the step that makes orders from being called so. */
+function sinkName(verb: string, name: StepName): StepName {
+  return typeof name === 'string' && name !== '' ? `${verb} ${name}` : name
 }

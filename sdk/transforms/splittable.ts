@@ -5,14 +5,14 @@ import type { Codec, TypeOf } from '../codec.js'
 import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
 import type { PCollection } from '../pcollection.js'
 import type { Pipeline } from '../pipeline.js'
-import type { AnySplittable, SplittableDoFn } from '../source/splittable.js'
+import type { AnySplittable, AnyTracker, SplittableDoFn } from '../source/splittable.js'
 import { addImpulse } from './create.js'
 import { addStep } from './step.js'
 
-export function addSplittable<E, R, P, C extends Codec, Resource>(
+export function addSplittable<E, R, T extends AnyTracker<R>, C extends Codec, Resource>(
   input: CollectionRef,
   name: StepName,
-  doFn: SplittableDoFn<E, R, P, C, Resource>,
+  doFn: SplittableDoFn<E, R, T, C, Resource>,
 ): CollectionRef {
   const { builder } = input
   return addStep(input, {
@@ -45,8 +45,8 @@ export function addSplittable<E, R, P, C extends Codec, Resource>(
  *   }))
  * ```
  */
-export function splittableParDo<E, R, P, C extends Codec, Resource = undefined>(
-  doFn: SplittableDoFn<E, R, P, C, Resource>,
+export function splittableParDo<E, R, T extends AnyTracker<R>, C extends Codec, Resource = undefined>(
+  doFn: SplittableDoFn<E, R, T, C, Resource>,
 ): (input: PCollection<E>) => PCollection<TypeOf<C>> {
   return (input) => input.derive(addSplittable(input, reservedName('read'), doFn))
 }
@@ -71,8 +71,8 @@ export function splittableParDo<E, R, P, C extends Codec, Resource = undefined>(
  * })
  * ```
  */
-export function source<R, P, C extends Codec, Resource = undefined>(
-  doFn: SplittableDoFn<Uint8Array, R, P, C, Resource>,
+export function source<R, T extends AnyTracker<R>, C extends Codec, Resource = undefined>(
+  doFn: SplittableDoFn<Uint8Array, R, T, C, Resource>,
 ): (pipeline: Pipeline) => PCollection<TypeOf<C>> {
   return (pipeline) => {
     const impulse = addImpulse(pipeline.builder, reservedName('impulse'))

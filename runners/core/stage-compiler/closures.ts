@@ -7,7 +7,6 @@ import type { Coder } from '../../../sdk/coders/index.js'
 import { InvariantViolation } from '../../../sdk/invariant.js'
 import { formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../../sdk/time.js'
 import type { StepFunction } from '../../../sdk/transforms/do-fn.js'
-import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
 import { AsyncCalls } from '../async-calls.js'
 import { CONCURRENCY_DEFAULT, DoFnRuntime, type DoFnServices, keyOf } from '../do-fn-runtime.js'
@@ -23,9 +22,10 @@ import {
 } from '../prepare-step.js'
 import { PrecombineRuntime } from '../precombine.js'
 import { reduceFnOf } from '../reduce-fn.js'
-import type { Operator, Output, ParDoOperator, StageRoot, StepInfo } from '../stage.js'
-import type { DeadLetterSink, StageRuntime, StuckCall } from '../stage-runtime.js'
-import type { CompiledStage, StageParts, StageReceiver } from './compiled-stage.js'
+import type { Operator, Output, ParDoOperator, StageRoot } from '../stage.js'
+import type { DeadLetterSink, StageRuntime } from '../stage-runtime.js'
+import { type ClosureStage, Closures, type Completion, type ElementStep, type IndexedSource } from './closure-stage.js'
+import type { StageParts, StageReceiver } from './compiled-stage.js'
 
 /** What the closures need beside the stage. */
 export interface ClosureServices extends StageParts {
@@ -37,34 +37,6 @@ export interface ClosureServices extends StageParts {
   /** Where `collect` and `print` deliver. */
   sinkFor(operator: Operator): Push
   readonly isStrict: boolean
-}
-
-/** Goes on with the result of a call, once it is there. */
-export type Completion = (result: unknown, value: unknown, timestamp: number, windows: Windows, pane: PaneInfo) => void
-
-/** An element-wise step at work. */
-export interface ElementStep {
-  readonly info: StepInfo
-  /** The author's function with everything its options ask for around it. */
-  readonly call: Call
-  readonly calls: AsyncCalls
-  readonly letters: DeadLetterSink | undefined
-  /** Goes on with a result that is there. */
-  readonly complete: Completion
-  /** Goes on with a result of any kind: there, promised, or to be gathered. */
-  readonly resume: Completion
-}
-
-/** The closures of a stage, with entries that the generated functions fall back to. */
-export interface ClosureStage extends CompiledStage {
-  /** Entry before an operator. */
-  entry(operator: Operator): Push
-  /** Entry at an output: counts, and hands to all that read it. */
-  outputEntry(output: Output): Push
-  readonly elementSteps: ReadonlyMap<Operator, ElementStep>
-  readonly doFnOf: ReadonlyMap<Operator, DoFnRuntime>
-  /** The call that has been pending longest. */
-  stuck(): StuckCall | undefined
 }
 
 /** Compiles a stage to closures. */
@@ -94,53 +66,14 @@ class ClosureCompiler {
     for (const operator of stage.operators) this.entry(operator)
     const { elementAt, timestampAt } = indexedSource(root)
     const doFns = stage.operators.flatMap((operator) => this.#doFns.get(operator) ?? [])
-    return {
-      release: () => undefined,
-      begin: () => undefined,
-      push,
-      run(values, timestamps, windows, panes, from, to) {
-        for (let i = from; i < to; i++) {
-          push(values[i], timestamps[i] as number, windows[i] as Windows, panes[i] as PaneInfo)
-          if (runtime.exit) return i + 1
-        }
-        return to
-      },
-      runStamped(values, timestamps, windows, pane, from, to) {
-        for (let i = from; i < to; i++) {
-          push(values[i], timestamps[i] as number, windows, pane)
-          if (runtime.exit) return i + 1
-        }
-        return to
-      },
-      runUniform(values, timestamp, windows, pane, from, to) {
-        for (let i = from; i < to; i++) {
-          push(values[i], timestamp, windows, pane)
-          if (runtime.exit) return i + 1
-        }
-        return to
-      },
-      runIndexed(element, timestamp, windows, pane, from, to) {
-        for (let i = from; i < to; i++) {
-          push(elementAt(element, i), timestampAt === undefined ? timestamp : timestampAt(element, i), windows, pane)
-          if (runtime.exit) return i + 1
-        }
-        return to
-      },
-      doFns,
+    return new Closures(this, push, doFns, {
+      runtime,
+      elementAt,
+      timestampAt,
       precombines: this.#precombines,
-      entry: (operator) => this.entry(operator),
-      outputEntry: (output) => this.output(output),
       elementSteps: this.#elementSteps,
       doFnOf: this.#doFns,
-      stuck: () => {
-        const steps = [...this.#elementSteps.values()].map(({ calls, info }) =>
-          calls.oldest === undefined ? undefined : { ...calls.oldest, step: info.path },
-        )
-        return [...doFns.map((doFn) => doFn.stuck), ...steps]
-          .filter((call) => call !== undefined)
-          .sort((a, b) => a.startedAt - b.startedAt)[0]
-      },
-    }
+    })
   }
 
   entry(operator: Operator): Push {
@@ -379,12 +312,6 @@ async function gathered(items: AsyncIterable<unknown>): Promise<unknown[]> {
 }
 
 type ElementFunction = Exclude<StepFunction, { kind: 'doFn' }>
-
-/** How a source is read by position. */
-export interface IndexedSource {
-  readonly elementAt: (element: unknown, position: number) => unknown
-  readonly timestampAt: ((element: unknown, position: number) => number) | undefined
-}
 
 /** How the root of a stage is read by position, if it can be. */
 export function indexedSource(root: StageRoot): IndexedSource {

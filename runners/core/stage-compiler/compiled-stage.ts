@@ -14,9 +14,9 @@ import type { StageRuntime } from '../stage-runtime.js'
 /** A compiled stage. */
 export interface CompiledStage {
   /** Called after the last bundle. */
-  readonly release: () => void
+  release(): void
   /** Called before the elements of each bundle: forgets what was remembered of the last one. */
-  readonly begin: () => void
+  begin(): void
   /** Pushes one element in at the root. */
   readonly push: Push
   /**
@@ -57,6 +57,22 @@ export interface CompiledStage {
   readonly doFns: readonly DoFnRuntime[]
   /** Pre-combining steps, in topological order. */
   readonly precombines: readonly PrecombineRuntime[]
+}
+
+/** A function by which elements enter a stage. */
+export type StageEntry = 'run' | 'runStamped' | 'runUniform' | 'runIndexed' | 'push'
+
+/** The functions by which elements enter a stage with this root. */
+export function entriesOf(root: StageRoot): readonly StageEntry[] {
+  switch (root.kind) {
+    case 'splittable':
+      return root.fn.doFn.elementAt === undefined ? ['runStamped', 'runUniform'] : ['runIndexed']
+    case 'parDo':
+    case 'edge':
+      return ['run']
+    default:
+      return ['push']
+  }
 }
 
 /** Where an output goes when it leaves the stage. */

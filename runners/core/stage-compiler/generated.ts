@@ -2,9 +2,12 @@
  * The back end of generated functions: compiles the text of a stage, and keeps compiled code that no run uses for the
  * next run of the same functions, which finds it warm.
  */
+import type { DoFnRuntime } from '../do-fn-runtime.js'
+import type { Push } from '../element-buffer.js'
+import type { PrecombineRuntime } from '../precombine.js'
 import type { StageRuntime } from '../stage-runtime.js'
-import type { ClosureStage } from './closures.js'
-import type { CompiledStage, StageParts } from './compiled-stage.js'
+import type { ClosureStage } from './closure-stage.js'
+import type { CompiledStage, StageEntry, StageParts } from './compiled-stage.js'
 import { type StageText, StageWriter } from './stage-text.js'
 
 let mayGenerate: boolean | undefined
@@ -23,28 +26,65 @@ export function canGenerate(): boolean {
 
 /** Compiles a stage to generated functions over its closures. */
 export function compileGenerated(parts: StageParts, closures: ClosureStage): CompiledStage {
-  const { code, release } = codeOf(new StageWriter(parts, closures).write(), parts.runtime)
-  const { begin, run, runStamped, runUniform, runIndexed, push } = code
-  const { runtime } = parts
-  return {
-    release,
-    begin,
-    doFns: closures.doFns,
-    precombines: closures.precombines,
-    push: (value, timestamp, windows, pane) => (runtime.exit ? closures.push : push)(value, timestamp, windows, pane),
-    run: (values, timestamps, windows, panes, from, to) =>
-      (runtime.exit ? closures.run : run)(values, timestamps, windows, panes, from, to),
-    runStamped: (values, timestamps, windows, pane, from, to) =>
-      (runtime.exit ? closures.runStamped : runStamped)(values, timestamps, windows, pane, from, to),
-    runUniform: (values, timestamp, windows, pane, from, to) =>
-      (runtime.exit ? closures.runUniform : runUniform)(values, timestamp, windows, pane, from, to),
-    runIndexed: (element, timestamp, windows, pane, from, to) =>
-      (runtime.exit ? closures.runIndexed : runIndexed)(element, timestamp, windows, pane, from, to),
+  return new GeneratedStage(parts.runtime, codeOf(new StageWriter(parts, closures).write(), parts.runtime), closures)
+}
+
+/** Generated functions at work; what they leave out, and whatever is unusual, the closures do. */
+class GeneratedStage implements CompiledStage {
+  readonly push: Push
+  readonly doFns: readonly DoFnRuntime[]
+  readonly precombines: readonly PrecombineRuntime[]
+  readonly #runtime: StageRuntime
+  readonly #lent: LentCode
+  readonly #closures: ClosureStage
+
+  constructor(runtime: StageRuntime, lent: LentCode, closures: ClosureStage) {
+    const push: Push = lent.code.push ?? closures.push
+    const guarded: Push = (value, timestamp, windows, pane) =>
+      (runtime.exit ? closures.push : push)(value, timestamp, windows, pane)
+    this.push = guarded
+    this.doFns = closures.doFns
+    this.precombines = closures.precombines
+    this.#runtime = runtime
+    this.#lent = lent
+    this.#closures = closures
+  }
+
+  begin(): void {
+    this.#lent.code.begin()
+  }
+
+  release(): void {
+    this.#lent.release()
+  }
+
+  run(...columns: Parameters<CompiledStage['run']>): number {
+    return this.#entry('run').run(...columns)
+  }
+
+  runStamped(...columns: Parameters<CompiledStage['runStamped']>): number {
+    return this.#entry('runStamped').runStamped(...columns)
+  }
+
+  runUniform(...columns: Parameters<CompiledStage['runUniform']>): number {
+    return this.#entry('runUniform').runUniform(...columns)
+  }
+
+  runIndexed(...columns: Parameters<CompiledStage['runIndexed']>): number {
+    return this.#entry('runIndexed').runIndexed(...columns)
+  }
+
+  /** Who has the function. */
+  #entry<E extends StageEntry>(entry: E): Pick<CompiledStage, E> {
+    const { code } = this.#lent
+    return this.#runtime.exit || code[entry] === undefined
+      ? this.#closures
+      : (code as unknown as Pick<CompiledStage, E>)
   }
 }
 
 /** The functions of a stage, made from its text. */
-interface StageCode extends Pick<CompiledStage, 'begin' | 'run' | 'runStamped' | 'runUniform' | 'runIndexed' | 'push'> {
+interface StageCode extends Pick<CompiledStage, 'begin'>, Partial<Pick<CompiledStage, StageEntry>> {
   /** Gives the functions the objects of the coming run. */
   bind(values: readonly unknown[], runtime: StageRuntime, counters: Float64Array): void
 }
@@ -64,24 +104,31 @@ function functionId(fn: object): number {
   return id
 }
 
+/** Code that a run uses. */
+class LentCode {
+  readonly code: StageCode
+  readonly #pool: StageCode[]
+
+  constructor(code: StageCode, pool: StageCode[]) {
+    this.code = code
+    this.#pool = pool
+  }
+
+  release(): void {
+    // Idle code keeps nothing of its last run alive.
+    this.code.bind([], undefined as never, undefined as never)
+    this.#pool.push(this.code)
+  }
+}
+
 /** Code for a text: idle one, or new. */
-function codeOf(
-  { text, userFunctions, constants }: StageText,
-  runtime: StageRuntime,
-): { readonly code: StageCode; readonly release: () => void } {
+function codeOf({ text, userFunctions, constants }: StageText, runtime: StageRuntime): LentCode {
   const whole = `"use strict" // calls ${userFunctions.map(functionId).join(' ')}\n${text}`
   const pool = poolOf(userFunctions[0] ?? idle, whole)
   const code =
     pool.pop() ?? (new Function('U', whole) as (userFunctions: readonly object[]) => StageCode)(userFunctions)
   code.bind(constants, runtime, runtime.metrics.elements)
-  return {
-    code,
-    release: () => {
-      // Idle code keeps nothing of its last run alive.
-      code.bind([], undefined as never, undefined as never)
-      pool.push(code)
-    },
-  }
+  return new LentCode(code, pool)
 }
 
 function poolOf(first: object, text: string): StageCode[] {

@@ -13,9 +13,20 @@ import type { Push } from '../element-buffer.js'
 import { NOTHING } from '../reduce-fn.js'
 import { cellFactory, type ReduceFnRunner } from '../reduce-fn-runner.js'
 import type { Operator, Output, ParDoOperator, StepInfo } from '../stage.js'
-import { type ClosureStage, indexedSource, newTimestamp, oneOrMany } from './closures.js'
-import type { StageParts, StageReceiver } from './compiled-stage.js'
+import type { ClosureStage } from './closure-stage.js'
+import { indexedSource, newTimestamp, oneOrMany } from './closures.js'
+import { entriesOf, type StageEntry, type StageParts, type StageReceiver } from './compiled-stage.js'
+import { type Body, type Here, newBody, type Outside } from './function-body.js'
 import { isStraight } from './straight-stage.js'
+
+type Batch = Exclude<StageEntry, 'push' | 'runIndexed'>
+
+/** Per kind of batch: its columns, where a value comes from, and what else is read for each. */
+const BATCHES: Readonly<Record<Batch, readonly [columns: string, value: string, perElement: string]>> = {
+  run: ['values, ts, W, P', 'values[i]', 't = ts[i], w = W[i], p = P[i]'],
+  runStamped: ['values, ts, w, p', 'values[i]', 't = ts[i]'],
+  runUniform: ['values, t, w, p', 'values[i]', ''],
+}
 
 /** What is to become the functions of a stage. */
 export interface StageText {
@@ -26,50 +37,6 @@ export interface StageText {
   /** Objects of the run, for `bind`. */
   readonly constants: readonly unknown[]
 }
-
-/** Names of the variables that hold an element at some point of the generated text. */
-interface Here {
-  readonly value: string
-  readonly timestamp: string
-  readonly windows: string
-  /** Set when the value is a KV that has not been made: its key. Then `value` is the KV's value. */
-  readonly key?: string
-  /** Whether that key is the same for all elements. */
-  readonly hasConstantKey?: boolean
-}
-
-/** A call of user code in one generated function, for its catch clause. */
-interface CallSite {
-  readonly at: number
-  readonly handler: string
-  readonly element: string
-  readonly here: Here
-}
-
-/**
- * What a loop over a straight stage does outside the loop itself. What is unusual leaves the loop and enters it again:
- * calls that hardly ever happen cost nothing only where the JavaScript engine does not see them among the usual ones.
- */
-interface Outside {
-  readonly variables: string[]
-  /** What to do with the element that made the loop stop, by the number in `odd`. */
-  readonly cases: string[]
-  /** Loads accumulators into local variables, before the loop is entered. */
-  readonly loads: string[]
-  /** Puts them back where they belong; done before anything outside the loop can look. */
-  readonly stores: string[]
-  /** Whether all elements are in the window `w`, so that accumulators can be kept in local variables. */
-  readonly hasOneWindow: boolean
-}
-
-/** Text of one generated function body under construction. */
-interface Body {
-  readonly sites: CallSite[]
-  /** Variables that the catch clause must see. */
-  readonly variables: string[]
-}
-
-const newBody = (): Body => ({ sites: [], variables: [] })
 
 /** Writes the text of a stage. */
 export class StageWriter {
@@ -95,13 +62,8 @@ export class StageWriter {
   }
 
   write(): StageText {
-    const functions = [
-      this.#loop('run', 'values, ts, W, P', 'values[i]', 't = ts[i], w = W[i], p = P[i]'),
-      this.#loop('runStamped', 'values, ts, w, p', 'values[i]', 't = ts[i]'),
-      this.#loop('runUniform', 'values, t, w, p', 'values[i]', ''),
-      this.#indexedLoop(),
-      this.#single(),
-    ]
+    const entries = entriesOf(this.#parts.root)
+    const functions = entries.map((entry) => this.#function(entry))
     const text = [
       this.#userFunctions.map((_, i) => `const u${i} = U[${i}]`).join('\n'),
       `let rt, C${this.#constants.map((_, i) => `, k${i}`).join('')}`,
@@ -109,9 +71,14 @@ export class StageWriter {
       ...this.#declarations,
       ...functions,
       `function begin() { ${this.#resets.join(';')} }`,
-      'return { bind, begin, run, runStamped, runUniform, runIndexed, push }',
+      `return { ${['bind', 'begin', ...entries].join(', ')} }`,
     ].join('\n')
     return { text, userFunctions: this.#userFunctions, constants: this.#constants }
+  }
+
+  #function(entry: StageEntry): string {
+    if (entry === 'push') return this.#single()
+    return entry === 'runIndexed' ? this.#indexedLoop() : this.#loop(entry, ...BATCHES[entry])
   }
 
   /** The loop over a batch: where values come from, and what else is read for each. */
@@ -185,7 +152,7 @@ function ${name}(${columns}, from, to) {
   /** The loop over positions of a source that knows its elements by position. */
   #indexedLoop(): string {
     const { root } = this.#parts
-    if (root.kind !== 'splittable' || root.fn.doFn.elementAt === undefined) return 'const runIndexed = undefined'
+    if (root.kind !== 'splittable') throw new InvariantViolation('positions are read from splittable roots')
     const { elementAt, timestampAt } = indexedSource(root)
     const value = `${this.#user(elementAt)}(el, i)`
     if (timestampAt === undefined) return this.#loop('runIndexed', 'el, t, w, p', value, '')

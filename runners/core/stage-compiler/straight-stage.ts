@@ -6,10 +6,11 @@ import type { Operator, Output } from '../stage.js'
 import type { StageParts } from './compiled-stage.js'
 
 /** Whether a stage is straight. */
-export function isStraight({ root, receiversOf }: Pick<StageParts, 'root' | 'receiversOf'>): boolean {
+export function isStraight(stage: Pick<StageParts, 'root' | 'receiversOf'>): boolean {
+  const { root } = stage
   let output = root.kind === 'parDo' ? next(root.operator) : root.output
   while (output !== undefined) {
-    const receivers = receiversOf(output).length
+    const receivers = stage.receiversOf(output).length
     if (output.consumers.length + receivers !== 1) return false
     if (receivers === 1) return true
     output = next(output.consumers[0] as Operator)
