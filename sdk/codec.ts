@@ -89,6 +89,41 @@ export function codecName(codec: Codec): string {
   return isIoTs(codec) ? codec.name : `${codec['~standard'].vendor} schema`
 }
 
+/** The part of an io-ts `t.type` that tells what fields are made of. */
+interface WithFields {
+  readonly _tag?: string
+  readonly props?: Readonly<Record<string, Codec>>
+  readonly type?: WithFields
+}
+
+/**
+ * Codecs of `key` and `value` of what a codec describes.
+ *
+ * @returns `undefined` when it says that there are none, `'unknown'` when it does not say what fields there are.
+ */
+export function keyAndValueOf(codec: Codec): { readonly key: Codec; readonly value: Codec } | 'unknown' | undefined {
+  if (!isIoTs(codec)) return 'unknown'
+  let type: WithFields = codec as WithFields
+  while (type.type !== undefined && ['ExactType', 'ReadonlyType', 'RefinementType'].includes(type._tag ?? ''))
+    type = type.type
+  if (primitiveTags.has(type._tag ?? '')) return undefined
+  if (type._tag !== 'InterfaceType') return 'unknown'
+  const { key, value } = type.props ?? {}
+  return key === undefined || value === undefined ? undefined : { key, value }
+}
+
+const primitiveTags: ReadonlySet<string> = new Set([
+  'StringType',
+  'NumberType',
+  'BigIntType',
+  'BooleanType',
+  'NullType',
+  'UndefinedType',
+  'AnyArrayType',
+  'ArrayType',
+  'TupleType',
+])
+
 /**
  * Checks a value against a codec.
  *

@@ -34,9 +34,12 @@ import {
   addFilter,
   addFlatMap,
   addKeyBy,
+  addKeys,
   addMap,
+  addOwnKey,
   addPartition,
   addTimestamps,
+  addValues,
   type MapOptions,
   type TimestampOptions,
 } from './transforms/element-wise.js'
@@ -238,12 +241,7 @@ export class PCollection<out T> implements CollectionRef {
       builder.scoped(
         name,
         [this],
-        () =>
-          addCombinePerKey(
-            addKeyBy(this, reservedName('key'), (value: T) => value),
-            reservedName('count'),
-            count(),
-          ),
+        () => addCombinePerKey(addOwnKey(this), reservedName('count'), count()),
         (out) => [out],
       ),
     )
@@ -261,12 +259,12 @@ export class PCollection<out T> implements CollectionRef {
 
   /** The keys alone. */
   keys<K>(this: PCollection<KV<K, unknown>>, name: string): PCollection<K> {
-    return this.derive(addMap(this, name, (pair: KV<K, unknown>) => pair.key))
+    return this.derive(addKeys(this, name))
   }
 
   /** The values alone. */
   values<V>(this: PCollection<KV<unknown, V>>, name: string): PCollection<V> {
-    return this.derive(addMap(this, name, (pair: KV<unknown, V>) => pair.value))
+    return this.derive(addValues(this, name))
   }
 
   /** Ends the stage here: what follows may run elsewhere, and its failures do not repeat what came before. */

@@ -130,11 +130,11 @@ function addDoFn<T, K, V, R>(
   doFn: PlainDoFn<T, KV<K, V>, R>,
 ): PCollection<KV<K, V>> {
   const { builder } = input
-  const dynamic = builder.dynamicCoder()
+  const dynamic = builder.coders.dynamic()
   const [output] = addStep(input, {
     name,
     fn: { kind: 'doFn', doFn: doFn as unknown as AnyDoFn, tags: ['out'], allowedSkewMillis: 0, options: {} },
-    outputs: () => [{ tag: 'out', coderId: builder.kvCoder(dynamic, dynamic), strategy }],
+    outputs: () => [{ tag: 'out', coderId: builder.coders.kv(dynamic, dynamic), strategy }],
   })
   return input.derive(output as CollectionRef)
 }

@@ -7,6 +7,7 @@
  */
 import { PipelineError } from '../../sdk/errors.js'
 import { type BuiltPipeline, type CollectionNode, leafTransforms, type TransformNode } from '../../sdk/graph/model.js'
+import { authorPath } from '../../sdk/graph/names.js'
 import * as urns from '../../sdk/graph/urns.js'
 import { invariant } from '../../sdk/invariant.js'
 import type { AnySplittable } from '../../sdk/source/splittable.js'
@@ -328,18 +329,11 @@ class Fusion {
 
   #keyedCoders(collectionId: string): readonly [string, string] {
     const coder = this.#built.graph.components.coders.get(this.#collection(collectionId).coderId)
-    if (coder?.urn === urns.KV_CODER) return coder.componentCoderIds as unknown as readonly [string, string]
-    const dynamic = this.#collection(collectionId).coderId
-    return [dynamic, dynamic]
+    invariant(coder?.urn === urns.KV_CODER, 'what is used as a keyed collection has a keyed coder', { collectionId })
+    return coder.componentCoderIds as unknown as readonly [string, string]
   }
 
   #resolve<F>(reference: Parameters<BuiltPipeline['functions']['resolve']>[0]): F {
     return this.#built.functions.resolve(reference) as F
   }
-}
-
-/** Steps that the SDK added speak for the author's step around them. */
-function authorPath(uniqueName: string): string {
-  const reserved = uniqueName.indexOf('/$')
-  return reserved < 0 ? uniqueName : uniqueName.slice(0, reserved)
 }

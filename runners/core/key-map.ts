@@ -1,11 +1,11 @@
 /**
- * A map by key. Keys are equal when their canonical bytes are; for primitives under the default coder JavaScript's own
+ * A map by key. Keys are equal when their canonical bytes are; for primitives under the default coder, or a codec that leaves them as they are, JavaScript's own
  * Map already decides the same way (−0 is 0, one NaN, types differ), so only objects are encoded. Encoded keys have a map
  * of their own: no string of an author can be mistaken for one.
  *
  * Law: `get(a)` finds what `set(b, …)` stored exactly when the canonical bytes of a and b are equal.
  */
-import { canonicalKey, type Coder, dynamicCoder, normalizeKey } from '../../sdk/coders/index.js'
+import { canonicalKey, type Coder, normalizeKey } from '../../sdk/coders/index.js'
 
 /** Values by key. */
 export class KeyMap<V> {
@@ -13,14 +13,16 @@ export class KeyMap<V> {
   readonly primitives: Map<unknown, V> = new Map()
   readonly #encoded = new Map<string, V>()
   readonly #coder: Coder<unknown>
+  readonly #primitivesAreIds: boolean
 
   constructor(coder: Coder<unknown>) {
     this.#coder = coder
+    this.#primitivesAreIds = KeyMap.primitivesAreIds(coder)
   }
 
-  /** Whether primitives are their own identity: under the default coder, which encodes equal ones equally. */
+  /** Whether primitives are their own identity: under the default coder and those that leave primitives to it. */
   static primitivesAreIds(coder: Coder<unknown>): boolean {
-    return coder === dynamicCoder
+    return coder.keepsPrimitives === true
   }
 
   get size(): number {
@@ -51,7 +53,7 @@ export class KeyMap<V> {
   }
 
   #isPrimitive(key: unknown): boolean {
-    return (typeof key !== 'object' || key === null) && this.#coder === dynamicCoder
+    return this.#primitivesAreIds && (typeof key !== 'object' || key === null)
   }
 }
 

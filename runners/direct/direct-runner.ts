@@ -13,6 +13,7 @@ import { validateGraph } from '../../sdk/graph/validate.js'
 import { preview } from '../../sdk/preview.js'
 import { checkFeatures } from '../core/features.js'
 import { liftCombines } from '../core/lift-combines.js'
+import { requireCodecs } from '../core/require-codecs.js'
 import { systemEnv } from '../core/system-env.js'
 import {
   type Feature,
@@ -126,25 +127,6 @@ function refuseUnbuilt(options: RunnerOptions): void {
   }
   if (bundleSize !== undefined && (!Number.isInteger(bundleSize) || bundleSize < 1)) {
     throw new PipelineError(`bundleSize must be a whole number from 1, but is ${String(bundleSize)}.`)
-  }
-}
-
-/** With `requireCodecs`, whatever is grouped or kept names a codec. */
-function requireCodecs(built: BuiltPipeline): void {
-  const { collections, coders } = built.graph.components
-  const isDynamic = (coderId: string): boolean => {
-    const node = coders.get(coderId)
-    return node?.urn === urns.DYNAMIC_CODER || (node?.componentCoderIds ?? []).some(isDynamic)
-  }
-  for (const [, node] of leafTransforms(built.graph)) {
-    if (node.spec?.urn !== urns.GROUP_BY_KEY && node.spec?.urn !== urns.RESHUFFLE) continue
-    const input = node.inputs.get('in') as string
-    if (!isDynamic(collections.get(input)?.coderId ?? '')) continue
-    throw new PipelineError(
-      `step "${node.uniqueName}" stores elements of "${input}" that no codec describes, and requireCodecs is on. Give the step that makes them a codec.`,
-      node.uniqueName,
-      node.source,
-    )
   }
 }
 

@@ -4,6 +4,7 @@
  * Law: `decode(encode(x))` equals x for each x of the codec's type, and what decodes always is of that type, because the
  * codec checks it. Encoding does not check: a codec that encodes by the identity costs one call on the way out.
  */
+import { identity } from 'io-ts'
 import { DecodeError } from '../errors.js'
 import { preview } from '../preview.js'
 import type { ByteReader, ByteWriter } from './bytes.js'
@@ -21,17 +22,21 @@ export interface CodecLike<A> {
   is(value: unknown): boolean
   encode(value: never): unknown
   decode(value: unknown): Decoded<A>
+  /** Whether `encode` gives back what it gets. io-ts codecs that do are known by their `encode`, which is io-ts's `identity`. */
+  readonly encodesAsIs?: boolean
 }
 
 class CodecCoder<A> implements Coder<A> {
   readonly urn = 'millrace:coder:codec:v1'
   readonly components = []
   readonly canonical = true
+  readonly keepsPrimitives: boolean
   private readonly codec: CodecLike<A>
   private readonly name: string
 
   constructor(codec: CodecLike<A>, name: string) {
     this.codec = codec
+    this.keepsPrimitives = codec.encode === identity || codec.encodesAsIs === true
     this.name = name
   }
 

@@ -16,6 +16,11 @@ export interface Coder<T> {
   /** Whether equal values always have equal bytes (Beam: deterministic). */
   readonly canonical: boolean
   /**
+   * Whether strings, numbers, booleans, bigints, `null` and `undefined` are encoded as by the default coder, so that two of
+   * them are equal keys exactly when they are one key of a `Map`. Default: no.
+   */
+  readonly keepsPrimitives?: boolean
+  /**
    * Appends the encoding of `value`. @throws {DecodeError} when the coder does not accept the value; part of it may have
    * been written by then, so a caller that goes on calls `out.truncate` with the length from before.
    */

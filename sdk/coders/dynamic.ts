@@ -24,6 +24,7 @@ class DynamicCoder implements Coder<unknown> {
   readonly urn = 'millrace:coder:dynamic:v1'
   readonly components = []
   readonly canonical = true
+  readonly keepsPrimitives = true
 
   encode(value: unknown, out: ByteWriter): void {
     const start = out.length

@@ -14,6 +14,7 @@ export {
 export { dynamicCoder } from './dynamic.js'
 export { type PaneInfoLike, paneInfoCoder } from './pane-coder.js'
 export { boolCoder, bytesCoder, doubleCoder, stringUtf8Coder, varintCoder } from './primitives.js'
+export { type Tagged, taggedCoder } from './tagged.js'
 export { timestampCoder } from './timestamp.js'
 export { decodeFromBytes, encodeToBytes } from './whole.js'
 export {

@@ -105,6 +105,14 @@ const laws = [
     ),
   ),
   law('dynamic', c.dynamicCoder, anything),
+  law(
+    'tagged',
+    c.taggedCoder([strings, c.bytesCoder]),
+    fc.oneof(
+      record({ input: fc.constant(0), value: text as fc.Arbitrary<unknown> }),
+      record({ input: fc.constant(1), value: fc.uint8Array() as fc.Arbitrary<unknown> }),
+    ),
+  ),
   law('kv of dynamic', kvOfAnything, record({ key: text, value: fc.array(anything) })),
 ] as const
 

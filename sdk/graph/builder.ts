@@ -4,14 +4,13 @@
  *
  * Law: building twice from the same program gives the same graph; that is how workers find functions by reference.
  */
-import { type Codec, codecName, isTypeOnly } from '../codec.js'
 import { PipelineError } from '../errors.js'
 import { preview } from '../preview.js'
 import { callSite, type SourcePosition } from '../source-position.js'
 import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
+import { CoderTable, type KeyedCoders } from './coder-table.js'
 import type {
   BuiltPipeline,
-  CoderNode,
   CollectionNode,
   FunctionRole,
   FunctionSpec,
@@ -21,6 +20,7 @@ import type {
   TransformNode,
   TransformSpec,
 } from './model.js'
+import { producerPath } from './names.js'
 import { StrategyTable } from './strategy-table.js'
 import * as urns from './urns.js'
 
@@ -90,8 +90,9 @@ export class GraphBuilder {
   readonly #roots: string[] = []
   readonly #collections = new Map<string, CollectionNode>()
   readonly #strategies = new StrategyTable()
-  readonly #coders = new Map<string, CoderNode>()
   readonly #functions = new Map<string, unknown>()
+  /** The coders of the graph. */
+  readonly coders: CoderTable = new CoderTable((reference, codec) => this.register(reference, codec))
   #scopes: readonly MutableTransform[] = []
 
   /** Path of a name in the current scope. */
@@ -190,70 +191,30 @@ export class GraphBuilder {
     return this.#strategies.idOf(strategy)
   }
 
-  /** Id of the default coder. */
-  dynamicCoder(): string {
-    return this.#coder('dynamic', {
-      urn: urns.DYNAMIC_CODER,
-      componentCoderIds: [],
-      reference: undefined,
-      codecName: undefined,
-    })
-  }
-
-  /** Id of a standard coder without parts. */
-  standardCoder(urn: string): string {
-    return this.#coder(urn, { urn, componentCoderIds: [], reference: undefined, codecName: undefined })
-  }
-
-  /** Id of the coder that a codec makes, registered under the step that was given it. */
-  codecCoder(step: string, index: number, codec: Codec | undefined): string {
-    if (codec === undefined || isTypeOnly(codec)) return this.dynamicCoder()
-    const reference: Reference = { step, role: 'coder', index }
-    this.register(reference, codec)
-    return this.#coder(`codec ${functionKey(reference)}`, {
-      urn: urns.CODEC_CODER,
-      componentCoderIds: [],
-      reference,
-      codecName: codecName(codec),
-    })
-  }
-
-  /** Id of a KV coder. */
-  kvCoder(keyCoderId: string, valueCoderId: string): string {
-    const parts = [keyCoderId, valueCoderId]
-    return this.#coder(`kv ${parts.join(' ')}`, {
-      urn: urns.KV_CODER,
-      componentCoderIds: parts,
-      reference: undefined,
-      codecName: undefined,
-    })
-  }
-
-  /** Id of a coder for iterables. */
-  iterableCoder(elementCoderId: string): string {
-    return this.#coder(`iterable ${elementCoderId}`, {
-      urn: urns.ITERABLE_CODER,
-      componentCoderIds: [elementCoderId],
-      reference: undefined,
-      codecName: undefined,
-    })
-  }
-
-  /** Coders of key and value of a keyed collection; a collection of unknown shape becomes keyed by being used so. */
-  keyedCoders(ref: CollectionRef): readonly [key: string, value: string] {
+  /**
+   * Coders of key and value of a collection that is used as a keyed one; one that says nothing of its parts becomes keyed
+   * by being used so.
+   *
+   * @throws {PipelineError} when its codec says that elements have no key.
+   */
+  keyedCoders(ref: CollectionRef): KeyedCoders {
     const node = this.collection(ref.id)
-    const coder = this.#coders.get(node.coderId) as CoderNode
-    if (coder.urn === urns.KV_CODER) return coder.componentCoderIds as unknown as readonly [string, string]
-    const dynamic = this.dynamicCoder()
-    if (coder.urn === urns.DYNAMIC_CODER) {
-      this.#collections.set(ref.id, { ...node, coderId: this.kvCoder(dynamic, dynamic) })
+    const keyed = this.coders.keyed(node.coderId)
+    if (keyed === undefined) {
+      const source = callSite()
+      const { codecName: described = 'its codec' } = this.coders.byId.get(node.coderId) ?? {}
+      throw new PipelineError(
+        withSource(
+          `"${producerPath(ref.id)}" is used as a keyed collection, but its elements are ${described}, without { key, value }. Put keyBy(name, fn) before it.`,
+          source,
+        ),
+        ref.id,
+        source,
+      )
     }
-    return [dynamic, dynamic]
-  }
-
-  /** The coder node behind an id. */
-  coder(id: string): CoderNode {
-    return this.#coders.get(id) as CoderNode
+    const coderId = this.coders.kv(...keyed)
+    if (coderId !== node.coderId) this.#collections.set(ref.id, { ...node, coderId })
+    return keyed
   }
 
   /** A snapshot of the graph and its functions. */
@@ -263,7 +224,7 @@ export class GraphBuilder {
         transforms: new Map([...this.#transforms].map(([id, node]): [string, TransformNode] => [id, freeze(node)])),
         collections: new Map(this.#collections),
         windowingStrategies: new Map(this.#strategies.byId),
-        coders: new Map(this.#coders),
+        coders: new Map(this.coders.byId),
       },
       rootTransformIds: this.#sortedRoots(),
     }
@@ -333,11 +294,6 @@ export class GraphBuilder {
       step,
       source,
     )
-  }
-
-  #coder(id: string, node: CoderNode): string {
-    if (!this.#coders.has(id)) this.#coders.set(id, node)
-    return id
   }
 
   /**

@@ -10,6 +10,7 @@ import {
   iterableCoder,
   kvCoder,
   stringUtf8Coder,
+  taggedCoder,
 } from '../coders/index.js'
 import { type Codec, codecName, decodeWith, isIoTs, isTypeOnly } from '../codec.js'
 import { PipelineError } from '../errors.js'
@@ -30,6 +31,8 @@ export function coderOf(built: BuiltPipeline, coderId: string): Coder<unknown> {
       return kvCoder(part(0), part(1))
     case urns.ITERABLE_CODER:
       return iterableCoder(part(0))
+    case urns.TAGGED_CODER:
+      return taggedCoder(node.componentCoderIds.map((_, i) => part(i)))
     case urns.BYTES_CODER:
       return bytesCoder
     case urns.STRING_CODER:
@@ -46,6 +49,7 @@ export function coderOfCodec(codec: Codec): Coder<unknown> {
   const checking: CodecLike<unknown> = {
     name: codecName(codec),
     is: () => true,
+    encodesAsIs: true,
     encode: (value: unknown) => value,
     decode: (value: unknown) => {
       const decoded = decodeWith(codec, value)

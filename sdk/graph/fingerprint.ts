@@ -193,6 +193,8 @@ export function coderText(id: string, components: Components): string {
       return `KV<${parts.join(', ')}>`
     case urns.ITERABLE_CODER:
       return `Iterable<${parts.join(', ')}>`
+    case urns.TAGGED_CODER:
+      return `one of ${parts.join(', ')}`
     case urns.BYTES_CODER:
       return 'bytes'
     case urns.STRING_CODER:

@@ -51,7 +51,7 @@ it('draws steps, composites, windows, codecs, side inputs and dead letters', () 
       n6["per hour<br/>fixed windows of 3600000 ms<br/>accumulating panes<br/>allowed lateness 1000 ms"]
       subgraph s1["sums"]
         n7["by user<br/>KV#60;dynamic, #123; user#58; string, cents#58; number #125;#62;"]
-        n8{{"count<br/>KV#60;dynamic, dynamic#62;"}}
+        n8{{"count<br/>KV#60;dynamic, number#62;"}}
       end
       n9["over limit<br/>string #124; dynamic"]
       n10(("both<br/>dynamic"))

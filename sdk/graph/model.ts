@@ -11,7 +11,16 @@ import type * as urns from './urns.js'
 
 /** What a user function is used for. */
 export type FunctionRole =
-  'process' | 'combine' | 'windowFn' | 'windowMapping' | 'coder' | 'restriction' | 'view' | 'values'
+  | 'process'
+  | 'combine'
+  | 'windowFn'
+  | 'windowMapping'
+  | 'coder'
+  | 'keyCoder'
+  | 'valueCoder'
+  | 'restriction'
+  | 'view'
+  | 'values'
 
 /**
  * How a user function is found again: the step that was given it, what it is used for, and which of several it is.

@@ -167,7 +167,7 @@ function addObserved(input: CollectionRef): CollectionRef {
       options: {},
       doFn: { process: process },
     },
-    outputs: () => [{ tag: 'out', coderId: input.builder.dynamicCoder() }],
+    outputs: () => [{ tag: 'out', coderId: input.builder.coders.dynamic() }],
   })[0] as CollectionRef
 }
 

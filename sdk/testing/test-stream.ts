@@ -97,7 +97,7 @@ export class TestStream<T> {
     return (pipeline) => {
       const { builder } = pipeline
       const name = reservedName('stream')
-      const coderId = builder.codecCoder(builder.pathOf(name), 0, this.#codec)
+      const coderId = builder.coders.codec(builder.pathOf(name), 0, this.#codec)
       const [output] = builder.leaf({
         name,
         spec: { urn: urns.TEST_STREAM, payload: { coderId, events: this.#events } },

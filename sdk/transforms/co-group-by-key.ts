@@ -1,11 +1,12 @@
 /**
  * CoGroupByKey: several keyed collections side by side, per key and window. The basis of every join.
  */
+import type { Tagged } from '../coders/index.js'
 import { PipelineError } from '../errors.js'
 import { type CollectionRef, reservedName } from '../graph/builder.js'
 import type { KV } from '../kv.js'
 import type { PCollection } from '../pcollection.js'
-import { addKeyedMap, addMap } from './element-wise.js'
+import { addCodedMap, addMap } from './element-wise.js'
 import { addFlatten, commonStrategy } from './flatten.js'
 import { addGroupByKey, checkGroupable } from './group-by-key.js'
 
@@ -30,11 +31,6 @@ export type CoGroup<I extends CoGroupInputs> = KV<
   KeyOfCollection<I[keyof I]>,
   { readonly [N in keyof I]: Iterable<ValueOfCollection<I[N]>> }
 >
-
-interface Tagged {
-  readonly input: number
-  readonly value: unknown
-}
 
 /**
  * Groups several keyed collections by their common key. A key that is missing in an input has an empty iterable there.
@@ -64,12 +60,14 @@ export function coGroupByKey<I extends CoGroupInputs>(name: string, inputs: I & 
     refs,
     () => {
       const [keyCoder] = builder.keyedCoders(first)
+      const { coders } = builder
+      const pairCoder = coders.kv(keyCoder, coders.tagged(refs.map((ref) => builder.keyedCoders(ref)[1])))
       const tagged = refs.map((ref, input) =>
-        addKeyedMap(
+        addCodedMap(
           ref,
           reservedName(`tag ${input}`),
           ({ key, value }: KV<unknown, unknown>) => ({ key, value: { input, value } }),
-          [keyCoder, builder.dynamicCoder()],
+          pairCoder,
         ),
       )
       const grouped = addGroupByKey(addFlatten(builder, reservedName('flatten'), tagged), reservedName('group'))

@@ -9,11 +9,11 @@ import type { Monoid } from 'fp-ts/lib/Monoid.js'
 import type { Semigroup } from 'fp-ts/lib/Semigroup.js'
 import type { Codec } from '../codec.js'
 import { PipelineError } from '../errors.js'
-import { type CollectionRef, reservedName, type StepName, userFunction } from '../graph/builder.js'
+import { type CollectionRef, type GraphBuilder, reservedName, type StepName, userFunction } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import { addImpulse } from './create.js'
-import { addConstantKey, addMap } from './element-wise.js'
+import { addConstantKey, addValues } from './element-wise.js'
 import { addFlatten } from './flatten.js'
 import { addGroupByKey, checkGroupable } from './group-by-key.js'
 import { addStep } from './step.js'
@@ -42,6 +42,8 @@ export interface MonoidCombine<In, A> {
   readonly of: (input: In) => A
   /** How two parts make one, and the part that changes nothing. */
   readonly monoid: Monoid<A>
+  /** Describes the parts. Default: the dynamic coder. */
+  readonly codec?: Codec
 }
 
 /** Combining by an fp-ts semigroup; a key always has a first value, so no empty one is needed. */
@@ -50,6 +52,10 @@ export interface SemigroupCombine<In, A> {
   readonly of: (input: In) => A
   /** How two parts make one. */
   readonly semigroup: Semigroup<A>
+  /** Describes the parts. Default: the dynamic coder. */
+  readonly codec?: Codec
+  /** Whether the result is always one of the values themselves, such as the smallest: then it is described as they are. */
+  readonly selects?: boolean
 }
 
 /** What `combinePerKey` takes. */
@@ -116,15 +122,15 @@ export function addCombinePerKey(input: CollectionRef, name: StepName, combiner:
   const path = builder.pathOf(name)
   checkGroupable(input, path)
   const combine = toCombine(combiner, path)
-  const full = combine.kind === 'full' ? combine.fn : undefined
-  const [keyCoder] = builder.keyedCoders(input)
+  const [keyCoder, valueCoder] = builder.keyedCoders(input)
   const combineFn = userFunction(path, 'combine')
   return builder.scoped(
     name,
     [input],
     () => {
       builder.register(combineFn.payload, combine)
-      const payload = { combineFn, accumulatorCoderId: builder.codecCoder(path, 0, full?.accumulator) }
+      const coders = codersOf(builder, path, combiner, valueCoder)
+      const payload = { combineFn, accumulatorCoderId: coders.accumulator }
       builder.specify(path, { urn: urns.COMBINE_PER_KEY, payload })
       const grouped = addGroupByKey(input, reservedName('group'))
       return builder.leaf({
@@ -133,7 +139,7 @@ export function addCombinePerKey(input: CollectionRef, name: StepName, combiner:
         outputs: [
           {
             tag: 'out',
-            coderId: builder.kvCoder(keyCoder, builder.codecCoder(path, 1, full?.output)),
+            coderId: builder.coders.kv(keyCoder, coders.output),
             strategy: builder.strategyOf(grouped),
             isBounded: builder.collection(grouped.id).isBounded,
           },
@@ -143,6 +149,20 @@ export function addCombinePerKey(input: CollectionRef, name: StepName, combiner:
     },
     (out) => [out],
   )
+}
+
+/** How accumulators and outputs are encoded. */
+function codersOf(
+  { coders }: GraphBuilder,
+  path: string,
+  combiner: unknown,
+  valueCoder: string,
+): { readonly accumulator: string; readonly output: string } {
+  const { codec, selects, accumulator, output } = combiner as {
+    readonly [N in 'codec' | 'accumulator' | 'output']?: Codec
+  } & { readonly selects?: boolean }
+  if (codec === undefined && selects === true) return { accumulator: valueCoder, output: valueCoder }
+  return { accumulator: coders.codec(path, 0, codec ?? accumulator), output: coders.codec(path, 1, codec ?? output) }
 }
 
 export function addCombineGlobally(
@@ -170,7 +190,7 @@ export function addCombineGlobally(
     () => {
       const keyed = addConstantKey(input)
       const combined = addCombinePerKey(keyed, reservedName('combine'), combiner)
-      const values = addMap(combined, reservedName('value'), (pair: { readonly value: unknown }) => pair.value)
+      const values = addValues(combined, reservedName('value'))
       const empty = emptyResult(combine, whenEmpty, isGlobal)
       return empty === undefined ? values : withDefault(values, empty.value)
     },

@@ -26,7 +26,7 @@ export function addImpulse(builder: GraphBuilder, name: StepName): CollectionRef
     spec: { urn: urns.IMPULSE },
     inputs: new Map(),
     outputs: [
-      { tag: 'out', coderId: builder.standardCoder(urns.BYTES_CODER), strategy: globalStrategy, isBounded: true },
+      { tag: 'out', coderId: builder.coders.standard(urns.BYTES_CODER), strategy: globalStrategy, isBounded: true },
     ],
   })[0] as CollectionRef
 }

@@ -1,9 +1,10 @@
 /**
  * Distinct: one element of each value, per window. Equality is that of keys: canonical bytes.
  */
+import * as t from 'io-ts'
 import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
 import { addCombinePerKey } from './combine.js'
-import { addKeyedMap, addMap } from './element-wise.js'
+import { addCodedMap, addKeys } from './element-wise.js'
 import type { CombineFn } from './combine.js'
 
 const remembersNothing: CombineFn<null, null, null> = {
@@ -11,6 +12,8 @@ const remembersNothing: CombineFn<null, null, null> = {
   addInput: () => null,
   mergeAccumulators: () => null,
   extractOutput: () => null,
+  accumulator: t.null,
+  output: t.null,
 }
 
 export function addDistinct(input: CollectionRef, name: StepName): CollectionRef {
@@ -19,12 +22,15 @@ export function addDistinct(input: CollectionRef, name: StepName): CollectionRef
     name,
     [input],
     () => {
-      const keyed = addKeyedMap(input, reservedName('key'), (value: unknown) => ({ key: value, value: null }), [
-        builder.collection(input.id).coderId,
-        builder.dynamicCoder(),
-      ])
+      const nothing = builder.coders.codec(builder.pathOf(reservedName('key')), 0, t.null)
+      const keyed = addCodedMap(
+        input,
+        reservedName('key'),
+        (value: unknown) => ({ key: value, value: null }),
+        builder.coders.kv(builder.collection(input.id).coderId, nothing),
+      )
       const grouped = addCombinePerKey(keyed, reservedName('combine'), remembersNothing)
-      return addMap(grouped, reservedName('keys'), (pair: { readonly key: unknown }) => pair.key)
+      return addKeys(grouped, reservedName('keys'))
     },
     (out) => [out],
   )

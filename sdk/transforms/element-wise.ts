@@ -3,10 +3,12 @@
  * function the value alone, so anything callable with one argument fits; a step that needs the timestamp, the window or
  * state is a `parDo`.
  */
+import * as t from 'io-ts'
 import type { Codec } from '../codec.js'
 import { type CollectionRef, reservedName, type StepName, nameText } from '../graph/builder.js'
 import { type Duration, durationMillis, type Instant } from '../time.js'
 import { PipelineError } from '../errors.js'
+import type { KV } from '../kv.js'
 import type { StepOptions } from './do-fn.js'
 import { addStep } from './step.js'
 
@@ -40,22 +42,27 @@ export function addMap(input: CollectionRef, name: StepName, fn: Fn, options: Ma
     name,
     options,
     fn: codec === undefined ? { kind: 'map', fn, options } : { kind: 'map', fn, codec, options },
-    outputs: (path) => [{ tag: 'out', coderId: input.builder.codecCoder(path, 0, codec) }],
+    outputs: (path) => [{ tag: 'out', coderId: input.builder.coders.codec(path, 0, codec) }],
   })[0] as CollectionRef
 }
 
-/** A map whose output is keyed, with known coders. */
-export function addKeyedMap(
-  input: CollectionRef,
-  name: StepName,
-  fn: Fn,
-  coders: readonly [key: string, value: string],
-): CollectionRef {
+/** A map of the SDK's own, whose output has a known coder. */
+export function addCodedMap(input: CollectionRef, name: StepName, fn: Fn, coderId: string): CollectionRef {
   return addStep(input, {
     name,
     fn: { kind: 'map', fn, options: {} },
-    outputs: () => [{ tag: 'out', coderId: input.builder.kvCoder(...coders) }],
+    outputs: () => [{ tag: 'out', coderId }],
   })[0] as CollectionRef
+}
+
+/** The keys of a keyed collection. */
+export function addKeys(input: CollectionRef, name: StepName): CollectionRef {
+  return addCodedMap(input, name, (pair: KV<unknown, unknown>) => pair.key, input.builder.keyedCoders(input)[0])
+}
+
+/** The values of a keyed collection. */
+export function addValues(input: CollectionRef, name: StepName): CollectionRef {
+  return addCodedMap(input, name, (pair: KV<unknown, unknown>) => pair.value, input.builder.keyedCoders(input)[1])
 }
 
 export function addFlatMap(input: CollectionRef, name: StepName, fn: Fn, options: MapOptions = {}): CollectionRef {
@@ -65,7 +72,7 @@ export function addFlatMap(input: CollectionRef, name: StepName, fn: Fn, options
     name,
     options,
     fn: codec === undefined ? { kind: 'flatMap', fn, options } : { kind: 'flatMap', fn, codec, options },
-    outputs: (path) => [{ tag: 'out', coderId: input.builder.codecCoder(path, 0, codec) }],
+    outputs: (path) => [{ tag: 'out', coderId: input.builder.coders.codec(path, 0, codec) }],
   })[0] as CollectionRef
 }
 
@@ -89,8 +96,19 @@ export function addKeyBy(input: CollectionRef, name: StepName, fn: Fn, options: 
     options,
     fn: { kind: 'keyBy', fn, constant: false, options },
     outputs: (path) => [
-      { tag: 'out', coderId: builder.kvCoder(builder.codecCoder(path, 0, options.codec), valueCoder) },
+      { tag: 'out', coderId: builder.coders.kv(builder.coders.codec(path, 0, options.codec), valueCoder) },
     ],
+  })[0] as CollectionRef
+}
+
+/** Makes every element its own key. */
+export function addOwnKey(input: CollectionRef): CollectionRef {
+  const { builder } = input
+  const { coderId } = builder.collection(input.id)
+  return addStep(input, {
+    name: reservedName('key'),
+    fn: { kind: 'keyBy', fn: (value: unknown) => value, constant: false, options: {} },
+    outputs: () => [{ tag: 'out', coderId: builder.coders.kv(coderId, coderId) }],
   })[0] as CollectionRef
 }
 
@@ -101,7 +119,7 @@ export function addConstantKey(input: CollectionRef): CollectionRef {
   return addStep(input, {
     name: reservedName('key'),
     fn: { kind: 'keyBy', fn: () => null, constant: true, options: {} },
-    outputs: () => [{ tag: 'out', coderId: builder.kvCoder(builder.dynamicCoder(), valueCoder) }],
+    outputs: (path) => [{ tag: 'out', coderId: builder.coders.kv(builder.coders.codec(path, 0, t.null), valueCoder) }],
   })[0] as CollectionRef
 }
 

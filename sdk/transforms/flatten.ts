@@ -64,7 +64,7 @@ export function addFlatten(
     outputs: [
       {
         tag: 'out',
-        coderId: codec === undefined ? (shared ?? builder.dynamicCoder()) : builder.codecCoder(path, 0, codec),
+        coderId: codec === undefined ? (shared ?? builder.coders.dynamic()) : builder.coders.codec(path, 0, codec),
         strategy,
         isBounded: inputs.every((input) => builder.collection(input.id).isBounded),
       },

@@ -35,7 +35,7 @@ export function addGroupByKey(input: CollectionRef, name: StepName): CollectionR
     outputs: [
       {
         tag: 'out',
-        coderId: builder.kvCoder(keyCoder, builder.iterableCoder(valueCoder)),
+        coderId: builder.coders.kv(keyCoder, builder.coders.iterable(valueCoder)),
         strategy: afterGrouping(builder.strategyOf(input)),
         isBounded: builder.collection(input.id).isBounded,
       },

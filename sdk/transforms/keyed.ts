@@ -1,11 +1,13 @@
 /**
  * Small transforms over keyed collections, and toStrings: functions for `apply`, so that chaining stays short.
  */
+import * as t from 'io-ts'
+import type { Codec } from '../codec.js'
 import { reservedName } from '../graph/builder.js'
 import { type KV, kv } from '../kv.js'
 import type { PCollection } from '../pcollection.js'
 import { preview } from '../preview.js'
-import { addKeyedMap, addMap } from './element-wise.js'
+import { addCodedMap } from './element-wise.js'
 
 /**
  * Exchanges key and value.
@@ -19,7 +21,12 @@ import { addKeyedMap, addMap } from './element-wise.js'
 export function swap<K, V>(input: PCollection<KV<K, V>>): PCollection<KV<V, K>> {
   const [keyCoder, valueCoder] = input.builder.keyedCoders(input)
   return input.derive(
-    addKeyedMap(input, reservedName('swap'), ({ key, value }: KV<K, V>) => kv(value, key), [valueCoder, keyCoder]),
+    addCodedMap(
+      input,
+      reservedName('swap'),
+      ({ key, value }: KV<K, V>) => kv(value, key),
+      input.builder.coders.kv(valueCoder, keyCoder),
+    ),
   )
 }
 
@@ -32,8 +39,11 @@ export function swap<K, V>(input: PCollection<KV<K, V>>): PCollection<KV<V, K>> 
  * pipeline().create('numbers', [1, 2]).apply('one group', withKeys('all')) // { key: 'all', value: 1 }, …
  * ```
  */
-export function withKeys<K>(key: K): <T>(input: PCollection<T>) => PCollection<KV<K, T>> {
-  return (input) => input.keyBy('key', () => key)
+export function withKeys<K>(
+  key: K,
+  options: { readonly codec?: Codec } = {},
+): <T>(input: PCollection<T>) => PCollection<KV<K, T>> {
+  return (input) => input.keyBy('key', (): K => key, options) as never
 }
 
 /**
@@ -46,7 +56,9 @@ export function withKeys<K>(key: K): <T>(input: PCollection<T>) => PCollection<K
  * ```
  */
 export function toStrings(input: PCollection<unknown>): PCollection<string> {
-  return input.derive(addMap(input, reservedName('text'), textOf))
+  const { coders } = input.builder
+  const text = coders.codec(input.builder.pathOf(reservedName('text')), 0, t.string)
+  return input.derive(addCodedMap(input, reservedName('text'), textOf, text))
 }
 
 /** Text of a value for people and files. */

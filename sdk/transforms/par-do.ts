@@ -6,7 +6,6 @@ import { isTypeOnly } from '../codec.js'
 import { PipelineError } from '../errors.js'
 import { type CollectionRef, type StepName, withSource } from '../graph/builder.js'
 import type { StateSpecNode, TimerSpecNode } from '../graph/model.js'
-import * as urns from '../graph/urns.js'
 import { callSite } from '../source-position.js'
 import { durationMillis } from '../time.js'
 import type { AnyDoFn } from './do-fn.js'
@@ -33,14 +32,14 @@ export function addParDo(input: CollectionRef, name: StepName, doFn: AnyDoFn): R
       options: doFn,
     },
     sides: doFn.sides ?? {},
-    outputs: (p) => codecs.map(([tag, codec], i) => ({ tag, coderId: builder.codecCoder(p, i, codec) })),
+    outputs: (p) => codecs.map(([tag, codec], i) => ({ tag, coderId: builder.coders.codec(p, i, codec) })),
     states: (p) =>
       new Map(
         states.map(([id, spec], i): [string, StateSpecNode] => [
           id,
           {
             kind: spec.kind,
-            coderId: builder.codecCoder(p, codecs.length + i, isTypeOnly(spec.codec) ? undefined : spec.codec),
+            coderId: builder.coders.codec(p, codecs.length + i, isTypeOnly(spec.codec) ? undefined : spec.codec),
           },
         ]),
       ),
@@ -76,8 +75,7 @@ function check(input: CollectionRef, path: string, doFn: AnyDoFn): void {
     fail('has onWindowExpiration but declares no state; without state no key is remembered.')
   if (!isStateful) return
   const { builder } = input
-  const coder = builder.coder(builder.collection(input.id).coderId)
-  if (coder.urn !== urns.KV_CODER && coder.urn !== urns.DYNAMIC_CODER) {
+  if (builder.coders.keyed(builder.collection(input.id).coderId) === undefined) {
     fail('has state or timers, which are kept per key, but its input is not keyed. Put keyBy(name, fn) before it.')
   }
   if (builder.strategyOf(input).mergeStatus === 'needsMerge') {

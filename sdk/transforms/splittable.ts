@@ -18,8 +18,8 @@ export function addSplittable<E, R, T extends AnyTracker<R>, C extends Codec, Re
   return addStep(input, {
     name,
     fn: { kind: 'splittable', doFn } as unknown as AnySplittable,
-    outputs: (path) => [{ tag: 'out', coderId: builder.codecCoder(path, 0, doFn.output) }],
-    restrictionCoder: (path) => builder.codecCoder(path, 1, doFn.restrictionCodec),
+    outputs: (path) => [{ tag: 'out', coderId: builder.coders.codec(path, 0, doFn.output) }],
+    restrictionCoder: (path) => builder.coders.codec(path, 1, doFn.restrictionCodec),
     isBounded: doFn.bounded,
   })[0] as CollectionRef
 }

@@ -1,8 +1,8 @@
 /**
  * Ready-made combiners: count, sum, mean, min, max. Each is a value for `combinePerKey` and `combineGlobally`.
  */
+import * as t from 'io-ts'
 import type { Ord } from 'fp-ts/lib/Ord.js'
-import { typed } from '../codec.js'
 import type { CombineFn, MonoidCombine, SemigroupCombine } from './combine.js'
 
 const add = (a: number, b: number): number => a + b
@@ -19,7 +19,7 @@ const one = (): number => 1
  * ```
  */
 export function count<T = unknown>(): MonoidCombine<T, number> {
-  return { of: one, monoid: { empty: 0, concat: add } }
+  return { of: one, monoid: { empty: 0, concat: add }, codec: t.number }
 }
 
 /**
@@ -34,7 +34,7 @@ export function count<T = unknown>(): MonoidCombine<T, number> {
 export function sum(): MonoidCombine<number, number>
 export function sum<T>(of: (value: T) => number): MonoidCombine<T, number>
 export function sum(of: (value: number) => number = itself): MonoidCombine<number, number> {
-  return { of, monoid: { empty: 0, concat: add } }
+  return { of, monoid: { empty: 0, concat: add }, codec: t.number }
 }
 
 /** Accumulator of a mean. */
@@ -42,6 +42,8 @@ export interface MeanAccumulator {
   sum: number
   count: number
 }
+
+const meanAccumulator = t.type({ sum: t.number, count: t.number })
 
 /**
  * Arithmetic mean: Σx / n. The mean of nothing is NaN.
@@ -64,7 +66,8 @@ export function mean(of: (value: number) => number = itself): CombineFn<number, 
     },
     mergeAccumulators: (a, b) => ({ sum: a.sum + b.sum, count: a.count + b.count }),
     extractOutput: ({ sum, count }) => sum / count,
-    accumulator: typed<MeanAccumulator>(),
+    accumulator: meanAccumulator,
+    output: t.number,
   }
 }
 
@@ -84,7 +87,7 @@ export function min(ord?: Ord<number>): SemigroupCombine<number, number> {
     ord === undefined
       ? (a: number, b: number) => Math.min(a, b)
       : (a: number, b: number) => (ord.compare(b, a) < 0 ? b : a)
-  return { of: itself, semigroup: { concat } }
+  return { of: itself, semigroup: { concat }, selects: true }
 }
 
 /**
@@ -103,5 +106,5 @@ export function max(ord?: Ord<number>): SemigroupCombine<number, number> {
     ord === undefined
       ? (a: number, b: number) => Math.max(a, b)
       : (a: number, b: number) => (ord.compare(b, a) > 0 ? b : a)
-  return { of: itself, semigroup: { concat } }
+  return { of: itself, semigroup: { concat }, selects: true }
 }

@@ -53,7 +53,7 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
   const outputs = step
     .outputs(path)
     .map(({ tag, coderId, strategy: own }) => ({ tag, coderId, strategy: own ?? strategy, isBounded }))
-  const errors = { tag: ERRORS_TAG, coderId: builder.dynamicCoder(), strategy: globalStrategy, isBounded }
+  const errors = { tag: ERRORS_TAG, coderId: builder.coders.dynamic(), strategy: globalStrategy, isBounded }
   const refs = builder.leaf({
     name: step.name,
     inputs: new Map([['in', input.id], ...sides.map(([name, view]): [string, string] => [name, view.collectionId])]),
