@@ -46,6 +46,7 @@ export {
   type Resume,
   resume,
   type SplittableContext,
+  type AnyTracker,
   type SplittableDoFn,
   type WatermarkPolicies,
   type WatermarkPolicy,
