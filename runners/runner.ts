@@ -130,6 +130,8 @@ export interface StepProgress {
 /** A call of user code that has been under way for a while. */
 export interface StuckCallReport {
   readonly step: string
+  /** `process`, `setup`, `finishBundle` … */
+  readonly call: string
   readonly element: string
   readonly millis: number
 }

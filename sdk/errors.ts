@@ -5,6 +5,7 @@
  * Every message says what went wrong, in which step, and what to do next. Errors are recognised by brand rather than by
  * class identity, so that two copies of the package (a user's and a worker's) still understand each other.
  */
+import { preview } from './preview.js'
 import { plainPosition, type SourcePosition } from './source-position.js'
 import { formatTimestamp } from './timestamp.js'
 
@@ -95,11 +96,14 @@ function describe(details: UserCodeErrorDetails): string {
   return lines.join('\n')
 }
 
-/** The message of anything that can be thrown, also of a string or `undefined`. */
+/** The message of anything that can be thrown, also of a string, of `undefined`, or of what cannot be looked into. */
 export function messageOf(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message === '' ? thrown.name : thrown.message
-  if (typeof thrown === 'object' && thrown !== null && typeof (thrown as { message?: unknown }).message === 'string') {
-    return (thrown as { message: string }).message
+  try {
+    if (thrown instanceof Error) return thrown.message === '' ? thrown.name : thrown.message
+    const message: unknown = typeof thrown === 'object' && thrown !== null && (thrown as { message?: unknown }).message
+    if (typeof message === 'string') return message
+  } catch {
+    // A getter of the author's failed; what was thrown is shown without asking it.
   }
-  return `thrown value is not an Error: ${String(thrown)}`
+  return `thrown value is not an Error: ${typeof thrown === 'string' ? thrown : preview(thrown)}`
 }

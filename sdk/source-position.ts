@@ -14,15 +14,18 @@ export interface SourcePosition {
   readonly text: string
 }
 
-/** Folder of the package when this file stands at `<package>/sdk/source-position.*`, else `undefined` (bundled). */
-const packageRoot = /^(.*\/)sdk\/source-position\.[jt]s/.exec(import.meta.url)?.[1]
+/**
+ * Folder of the package when this file stands at `<package>/sdk/source-position.*` or `<package>/dist/sdk/…`, else
+ * `undefined` (bundled). With source maps on, compiled code says that it stands in `<package>/sdk`.
+ */
+const packageRoot = /^(.*?\/)(?:dist\/)?sdk\/source-position\.[jt]s/.exec(import.meta.url)?.[1]
 /**
  * Innermost frames to keep: those of millrace's own code between an author's line and here, with room to spare. V8 keeps
  * ten by default; other engines ignore the field.
  */
 const DEPTH = 24
 const platformError = Error as { stackTraceLimit?: number }
-const ownFolders = ['sdk/', 'runners/', 'io/']
+const ownFolders = ['sdk/', 'runners/', 'io/', 'dist/sdk/', 'dist/runners/', 'dist/io/']
 
 /**
  * The author's line on the current stack; `undefined` where the platform gives no stack to read.
@@ -103,7 +106,7 @@ function parseFrame(line: string): SourcePosition | undefined {
 
 function isOwnFrame(file: string): boolean {
   if (file.startsWith('node:')) return true
-  if (/\.test\.[cm]?[jt]sx?(\?|$)/.test(file)) return false
+  if (/\/fixtures\/|\.test\.[cm]?[jt]sx?(\?|$)/.test(file)) return false
   if (packageRoot === undefined) return false
   const root = packageRoot.replace(/^file:\/\//, '')
   return file.startsWith(root) && ownFolders.some((folder) => file.startsWith(root + folder))

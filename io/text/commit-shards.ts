@@ -6,6 +6,7 @@
  * second, each of them whole.)
  */
 import type { Env, FileSystem } from '../../sdk/env.js'
+import { messageOf } from '../../sdk/errors.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
 import { type FileFrame, type FinishedShard, ShardFinisher } from './finish-shards.js'
 import { folderOf, type PathParts, shardPath } from './shard-names.js'
@@ -62,7 +63,7 @@ export class ShardCommitter {
     for (const { to } of moves) this.#checkTarget(to)
     this.#env.crashpoint('text.write.commit')
     for (const { file, to } of moves) {
-      this.#files.rename(file.path, to)
+      this.#attempt(to, () => this.#files.rename(file.path, to))
       this.#env.crashpoint('text.write.rename')
     }
     this.#files.syncFolder(folderOf(this.#options.path))
@@ -87,13 +88,27 @@ export class ShardCommitter {
   }
 
   #checkTarget(path: string): void {
-    const status = this.#files.status(path)
+    const status = this.#attempt(path, () => this.#files.status(path))
     if (status === undefined) return
     if (status.kind === 'directory') {
       throw new Error(`"${path}" is a folder. Give writeLines the name of a file, such as "${path}/part.txt".`)
     }
+    // A device or a pipe would be replaced by a file, and be lost to everybody.
+    if (status.kind === 'other') {
+      throw new Error(`"${path}" is neither a file nor a folder, and is not replaced. Give writeLines another path.`)
+    }
     if (this.#options.overwrite) return
     throw new Error(`file "${path}" exists. Remove it, or replace it with overwrite: true.`)
+  }
+
+  #attempt<T>(path: string, call: () => T): T {
+    try {
+      return call()
+    } catch (error) {
+      throw new Error(`cannot write "${path}": ${messageOf(error)}. Give writeLines a path that can be written to.`, {
+        cause: error,
+      })
+    }
   }
 
   #tidyUp(finished: readonly FinishedShard[]): void {

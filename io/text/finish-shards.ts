@@ -43,10 +43,9 @@ export class ShardFinisher {
 
   /** The file of a shard. Without parts it has header and footer only. */
   finish(shard: number, parts: Iterable<Part>): FinishedShard {
-    const { path, handle } = this.#folder.create('shard')
     const taken: string[] = []
     let lines = 0
-    try {
+    const path = this.#folder.write('shard', (handle) => {
       this.#writeLine(handle, this.#frame.header)
       for (const part of parts) {
         this.#copy(part.path, handle)
@@ -55,9 +54,7 @@ export class ShardFinisher {
       }
       this.#writeLine(handle, this.#frame.footer)
       handle.sync()
-    } finally {
-      handle.close()
-    }
+    })
     this.#env.crashpoint('text.write.shard')
     return { shard, path, lines, parts: taken }
   }

@@ -24,7 +24,9 @@ export interface MatchOptions {
 /** The files of a pattern, in the order of their paths. */
 export function matchFiles(files: FileSystem, pattern: string, options: MatchOptions): readonly MatchedFile[] {
   // A file may have wildcards in its name.
-  const paths = files.status(pattern) === undefined ? files.glob(pattern) : [pattern]
+  const paths = attempt('look for', pattern, () =>
+    files.status(pattern) === undefined ? files.glob(pattern) : [pattern],
+  )
   if (paths.length === 0 && options.emptyMatch === 'error') {
     throw new Error(
       `${/[*?[\]{}()!]/.test(pattern) ? `no file matches "${pattern}"` : `there is no file "${pattern}"`}. Paths are relative to the folder the program was started in; with emptyMatch: 'allow' nothing is read then.`,
@@ -34,7 +36,7 @@ export function matchFiles(files: FileSystem, pattern: string, options: MatchOpt
 }
 
 function matched(files: FileSystem, path: string, { compression }: MatchOptions): MatchedFile {
-  const status = files.status(path)
+  const status = attempt('look at', path, () => files.status(path))
   if (status === undefined) throw new Error(`file "${path}" has gone since it was found.`)
   if (status.kind === 'directory') {
     throw new Error(
@@ -43,21 +45,34 @@ function matched(files: FileSystem, path: string, { compression }: MatchOptions)
   }
   if (status.kind === 'other')
     throw new Error(`"${path}" is neither a file nor a folder, and cannot be read in ranges.`)
-  const isPacked = compression === 'auto' ? path.endsWith('.gz') || beginsLikeGzip(files, path) : compression === 'gzip'
-  return { path, size: status.size, compression: isPacked ? 'gzip' : 'none' }
+  const isNamedSo = compression === 'auto' ? path.endsWith('.gz') : compression === 'gzip'
+  if (isNamedSo || (compression === 'none' && status.size > 0)) {
+    return { path, size: status.size, compression: isNamedSo ? 'gzip' : 'none' }
+  }
+  const start = attempt('open', path, () => beginning(files, path))
+  // Files that the system makes up as they are read, such as those of /proc, do not know their size.
+  if (status.size === 0 && start.length > 0) {
+    throw new Error(`file "${path}" says that it is empty, but there is something in it. Copy it, and read the copy.`)
+  }
+  return { path, size: status.size, compression: compression === 'auto' && isGzip(start) ? 'gzip' : 'none' }
 }
 
-function beginsLikeGzip(files: FileSystem, path: string): boolean {
+/** The first two bytes, as far as there are any. */
+function beginning(files: FileSystem, path: string): Uint8Array {
+  const handle = files.openForReading(path)
   try {
-    const handle = files.openForReading(path)
-    try {
-      const start = new Uint8Array(2)
-      return isGzip(start.subarray(0, handle.read(start, 0, 2, 0)))
-    } finally {
-      handle.close()
-    }
+    const start = new Uint8Array(2)
+    return start.subarray(0, handle.read(start, 0, 2, 0))
+  } finally {
+    handle.close()
+  }
+}
+
+function attempt<T>(what: string, path: string, call: () => T): T {
+  try {
+    return call()
   } catch (error) {
-    throw new Error(`cannot open "${path}": ${messageOf(error)}`, { cause: error })
+    throw new Error(`cannot ${what} "${path}": ${messageOf(error)}`, { cause: error })
   }
 }
 

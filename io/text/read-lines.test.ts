@@ -148,6 +148,30 @@ it('says that a folder is no file', async () => {
   await expect(read(at)).rejects.toThrow(/" is a folder\. Give a pattern for the files in it, such as ".*\/\*"/)
 })
 
+it.each(['auto', 'none'] as const)(
+  'a file that hides its size is not taken for an empty one: %s',
+  async (compression) => {
+    const at = folder({ 'a.txt': 'a\n', 'empty.txt': '' })
+    const status: typeof nodeFiles.status = (path) =>
+      path.endsWith('a.txt') ? { kind: 'file', size: 0 } : nodeFiles.status(path)
+    const env: Env = { ...nodeEnv(), files: { ...nodeFiles, status } }
+    await expect(read(join(at, 'a.txt'), { compression }, { env })).rejects.toThrow(
+      /step "read\/files" failed in process: file ".*a\.txt" says that it is empty, but there is something in it\. Copy it/,
+    )
+    expect(await read(join(at, 'empty.txt'), { compression }, { env })).toEqual([])
+  },
+)
+
+it('says which path the system refuses', async () => {
+  const at = folder({ 'a.txt': 'a' })
+  await expect(read(join(at, 'a.txt/b'))).rejects.toThrow(/cannot look for ".*a\.txt\/b": ENOTDIR/)
+})
+
+it('a pattern that only folders fit is one that nothing fits', async () => {
+  const at = folder({ 'sub/a.txt': 'a' })
+  await expect(read(join(at, 's*'))).rejects.toThrow(/no file matches ".*s\*"/)
+})
+
 it('says which file cannot be read', async () => {
   const at = folder({ 'a.txt': 'a' })
   const openForReading = (path: string): never => {
@@ -183,6 +207,7 @@ it.each([
   ['no gzip at all', Buffer.from('plain text, wrongly named'), /after 0 bytes of text: incorrect header check/],
   ['nothing', Buffer.alloc(0), /after 0 bytes of text: unexpected end of file/],
   ['half a file', gzipSync(many.join('\n')).subarray(0, 30_000), /after \d{4,} bytes of text: unexpected end of file/],
+  ['more than that', Buffer.concat([gzipSync('a\n'), Buffer.from('more')]), /bytes of text: incorrect header check/],
   ['wrong bytes', gzipSync(many.join('\n')).fill(0x55, 30_000, 31_000), /after \d{4,} bytes of text: /],
 ])('a .gz file that holds %s is broken', async (_, content, message) => {
   const at = folder({ 'a.gz': content })
@@ -239,8 +264,11 @@ it.each([
   ['a', { compression: 'zip' }, /compression of readLines is "zip"; it must be one of auto, none, gzip/],
   ['a', { emptyMatch: true }, /emptyMatch of readLines is true/],
   ['a', { invalidUtf8: 'keep' }, /invalidUtf8 of readLines is "keep"/],
+  ['a\0b', {}, /a list of them, but got "a\\u0000b"/],
+  [['a\uDC00'], {}, /a list of them, but got \["a\\udc00"\]/],
 ])('refuses readLines(%j, %j) while the pipeline is built', (patterns, options, message) => {
   expect(() => readLines(patterns as never, options as never)).toThrow(message)
+  expect(() => readLines(patterns as never, options as never)).toThrow(/\n {2}at .*read-lines\.test\.ts:\d+:\d+$/)
 })
 
 it('says so where there are no files', async () => {

@@ -6,7 +6,6 @@
  */
 import { typed } from '../../sdk/codec.js'
 import type { FileSystem } from '../../sdk/env.js'
-import { PipelineError } from '../../sdk/errors.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
 import { preview } from '../../sdk/preview.js'
@@ -16,6 +15,7 @@ import { splitRange } from '../../sdk/transforms/create.js'
 import { splittableParDo } from '../../sdk/transforms/splittable.js'
 import { type LineAt, LineReader, type LineReaderOptions, type LineSink } from './line-reader.js'
 import { filesOf, type MatchedFile, matchFiles, type MatchOptions } from './match-files.js'
+import { isPath, refuse } from './options.js'
 
 /** Options of {@link readLines}; `P` is whether elements come with their position. */
 export interface ReadLinesOptions<P extends boolean = false> {
@@ -56,9 +56,7 @@ export function readLines<P extends boolean = false>(
   options: ReadLinesOptions<P> = {},
 ): (pipeline: Pipeline) => PCollection<P extends true ? LineAt : string> {
   const all = [patterns].flat()
-  if (!all.every((pattern: unknown) => typeof pattern === 'string' && pattern !== '')) {
-    throw new PipelineError(`readLines needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)
-  }
+  if (!all.every(isPath)) refuse(`readLines needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)
   const { emptyMatch, compression, ...reading } = checkedOptions(options)
   return (pipeline) =>
     pipeline
@@ -170,16 +168,12 @@ function checkedOptions(options: ReadLinesOptions<boolean>): MatchOptions & Line
   oneOf('compression', compression, ['auto', 'none', 'gzip'])
   oneOf('invalidUtf8', invalidUtf8, ['replace', 'error'])
   if (!Number.isSafeInteger(maxLineBytes) || maxLineBytes < 1) {
-    throw new PipelineError(
-      `option maxLineBytes of readLines must be a whole number from 1, but is ${String(maxLineBytes)}.`,
-    )
+    refuse(`option maxLineBytes of readLines must be a whole number from 1, but is ${String(maxLineBytes)}.`)
   }
   return { emptyMatch, compression, maxLineBytes, invalidUtf8, withPosition }
 }
 
 function oneOf(option: string, value: string, allowed: readonly string[]): void {
   if (allowed.includes(value)) return
-  throw new PipelineError(
-    `option ${option} of readLines is ${preview(value)}; it must be one of ${allowed.join(', ')}.`,
-  )
+  refuse(`option ${option} of readLines is ${preview(value)}; it must be one of ${allowed.join(', ')}.`)
 }

@@ -5,6 +5,7 @@
  * Law: after `remove`, nothing the owner has made is left but what was moved away.
  */
 import type { Env, FileHandle, FileSystem } from '../../sdk/env.js'
+import { messageOf } from '../../sdk/errors.js'
 import { folderOf, splitPath } from './shard-names.js'
 
 /** Paths remembered before the first look at which of them are gone. */
@@ -29,13 +30,25 @@ export class TemporaryFolder {
     this.#target = target
   }
 
-  /** A new file of its own name. */
-  create(kind: string): { readonly path: string; readonly handle: FileHandle } {
-    this.#path ??= this.#freshPath()
-    const path = `${this.#path}/${kind}-${String(this.#count++).padStart(6, '0')}`
-    const handle = this.#files.create(path)
-    this.#remember(path)
-    return { path, handle }
+  /** Makes a file of its own name. @returns its path. @throws an error that names the target. */
+  write(kind: string, fill: (handle: FileHandle) => void): string {
+    try {
+      this.#path ??= this.#freshPath()
+      const path = `${this.#path}/${kind}-${String(this.#count++).padStart(6, '0')}`
+      const handle = this.#files.create(path)
+      this.#remember(path)
+      try {
+        fill(handle)
+      } finally {
+        handle.close()
+      }
+      return path
+    } catch (error) {
+      throw new Error(
+        `cannot write "${this.#target}": ${messageOf(error)}. Its lines are gathered in a hidden folder beside it first, so "${folderOf(this.#target)}" must be a folder that can be written to and has room for them.`,
+        { cause: error },
+      )
+    }
   }
 
   /** Removes what is still there. */

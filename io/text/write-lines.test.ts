@@ -424,8 +424,54 @@ it.each([
   ['out', { shards: 0 }, /shards of writeLines must be a whole number from 1, but is 0/],
   ['out', { header: 1 }, /header of writeLines must be text, but is 1/],
   ['out', { suffix: 'a/b' }, /suffix of writeLines is the end of a file's name/],
+  ['out', { suffix: 'a\0b' }, /suffix of writeLines is the end of a file's name/],
+  ['a\0b', {}, /needs the path of a file, but got "a\\u0000b"/],
+  ['a\uD800b', {}, /needs the path of a file, but got "a\\ud800b"/],
+  ['out', { header: '\uDC00' }, /header of writeLines has a lone surrogate, which UTF-8 cannot hold: "\\udc00"/],
 ])('refuses writeLines(%j, %j) while the pipeline is built', (path, options, message) => {
   expect(() => writeLines(path as never, options as never)).toThrow(message)
+  expect(() => writeLines(path as never, options as never)).toThrow(/\n {2}at .*write-lines\.test\.ts:\d+:\d+$/)
+})
+
+it.each(ways)('a lone surrogate is refused, not replaced, and nothing is left: %j', async (way) => {
+  const at = folder()
+  await expect(write(['fine \u{1F40B}', 'a\uD800b'], join(at, 'out.txt'), {}, way)).rejects.toThrow(
+    /step "write\/parts" failed in .*lone surrogate at index 1/,
+  )
+  expect(readdirSync(at)).toEqual([])
+  // Inside a value JSON has a way to write it.
+  await write([{ text: 'a\uD800b' }], join(at, 'out.ndjson'))
+  expect(tree(at)).toEqual({ 'out.ndjson': '{"text":"a\\ud800b"}\n' })
+})
+
+it('a device or a pipe is not replaced by a file', async () => {
+  const at = folder()
+  const status: typeof nodeFiles.status = (path) =>
+    path.endsWith('null') ? { kind: 'other', size: 0 } : nodeFiles.status(path)
+  const env: Env = { ...nodeEnv(), files: { ...nodeFiles, status } }
+  await expect(write(['x'], join(at, 'null'), {}, { env })).rejects.toThrow(
+    /step "write\/commit" failed in setup: ".*null" is neither a file nor a folder, and is not replaced/,
+  )
+  expect(readdirSync(at)).toEqual([])
+})
+
+const failing = (code: string): never => {
+  throw new Error(`${code}: from the system`)
+}
+it.each<[string, Partial<typeof nodeFiles>]>([
+  ['ENOSPC', { create: (path) => ({ ...nodeFiles.create(path), write: () => failing('ENOSPC') }) }],
+  ['EACCES', { create: () => failing('EACCES') }],
+  ['ENOTDIR', { status: () => failing('ENOTDIR') }],
+  ['EXDEV', { rename: () => failing('EXDEV') }],
+])('says which file cannot be written, and leaves nothing: %s', async (code, calls) => {
+  const at = folder()
+  const env: Env = { ...nodeEnv(), files: { ...nodeFiles, ...calls } }
+  await expect(write(['x'], join(at, 'out.txt'), {}, { env })).rejects.toThrow(
+    new RegExp(
+      `step "write/\\w+" failed in \\w+: cannot write ".*out\\.txt": ${code}: from the system\\. .*be written to`,
+    ),
+  )
+  expect(readdirSync(at)).toEqual([])
 })
 
 it('says so where there are no files', async () => {

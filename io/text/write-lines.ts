@@ -6,6 +6,7 @@
  * what it had completed.
  */
 import { type TypeOnly, typed } from '../../sdk/codec.js'
+import { loneSurrogateAt } from '../../sdk/coders/utf8.js'
 import { PipelineError } from '../../sdk/errors.js'
 import { type CollectionRef, withSource } from '../../sdk/graph/builder.js'
 import { type KV, kv } from '../../sdk/kv.js'
@@ -20,6 +21,7 @@ import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.j
 import { type CommitOptions, ShardCommitter, type WrittenFile } from './commit-shards.js'
 import { type FinishedShard, ShardFinisher } from './finish-shards.js'
 import { filesOf } from './match-files.js'
+import { isPath, refuse } from './options.js'
 import { splitPath } from './shard-names.js'
 import { type Part, PartWriter } from './write-parts.js'
 
@@ -44,7 +46,8 @@ export interface WriteLinesOptions {
  * With one shard, in the global window, the file is `path`. Names of more shards end in `-00000-of-00003` before the
  * extension; files of other windows have the window in their names, `spend-20010101T000000Z-20010102T000000Z.csv`;
  * a pane after the first one (late data) has a file of its own, `…-pane-1.csv`. In the global window there is a file
- * although there are no elements.
+ * although there are no elements. The text is UTF-8; a string with a lone surrogate has none and fails the run. A string
+ * that has line ends in it takes several lines.
  *
  * @param path of the file; its folder is made if need be.
  * @returns the files that were written.
@@ -169,23 +172,24 @@ function refuseUnmerged(strategy: WindowingStrategy, step: string): void {
 
 function checkedOptions(path: string, options: WriteLinesOptions): CommitOptions {
   const { shards = 1, suffix, header, footer, overwrite = true } = options
-  if (typeof path !== 'string' || path === '' || /[\\/]$/.test(path)) {
-    throw new PipelineError(`writeLines needs the path of a file, but got ${preview(path)}.`)
-  }
+  if (!isPath(path) || /[\\/]$/.test(path)) refuse(`writeLines needs the path of a file, but got ${preview(path)}.`)
   if ((suffix ?? path).endsWith('.gz')) {
-    throw new PipelineError(
+    refuse(
       `writeLines does not pack, so ${preview(suffix ?? path)} would be taken for a broken gzip file. Leave ".gz" out.`,
     )
   }
   if (!Number.isInteger(shards) || shards < 1) {
-    throw new PipelineError(`option shards of writeLines must be a whole number from 1, but is ${String(shards)}.`)
+    refuse(`option shards of writeLines must be a whole number from 1, but is ${String(shards)}.`)
   }
   for (const [name, value] of Object.entries({ suffix, header, footer })) {
-    if (value === undefined || typeof value === 'string') continue
-    throw new PipelineError(`option ${name} of writeLines must be text, but is ${preview(value)}.`)
+    if (value === undefined) continue
+    if (typeof value !== 'string') refuse(`option ${name} of writeLines must be text, but is ${preview(value)}.`)
+    if (loneSurrogateAt(value) >= 0) {
+      refuse(`option ${name} of writeLines has a lone surrogate, which UTF-8 cannot hold: ${preview(value)}.`)
+    }
   }
-  if (suffix !== undefined && /[\\/]/.test(suffix)) {
-    throw new PipelineError(`option suffix of writeLines is the end of a file's name, but is ${preview(suffix)}.`)
+  if (suffix !== undefined && (/[\\/]/.test(suffix) || !isPath(`out${suffix}`))) {
+    refuse(`option suffix of writeLines is the end of a file's name, but is ${preview(suffix)}.`)
   }
   return { path, parts: splitPath(path, suffix), shards, overwrite, frame: { header, footer } }
 }

@@ -4,7 +4,9 @@
  *
  * Law: memory is bounded by the bytes of a part, however many lines a bundle has; each line is in exactly one part.
  */
+import { loneSurrogateAt } from '../../sdk/coders/utf8.js'
 import type { Env, FileSystem } from '../../sdk/env.js'
+import { preview } from '../../sdk/preview.js'
 import { textOf } from '../../sdk/transforms/keyed.js'
 import { type BoundedWindow, sameWindow } from '../../sdk/windowing/window.js'
 import { TemporaryFolder } from './temporary-folder.js'
@@ -107,13 +109,18 @@ export class PartWriter {
   }
 
   #write(lines: readonly string[]): Part {
-    const { path, handle } = this.#folder.create('part')
-    try {
-      handle.write(this.#encoder.encode(`${lines.join('\n')}\n`))
-    } finally {
-      handle.close()
-    }
+    const text = `${lines.join('\n')}\n`
+    // Once for all of them: to look at each line by itself costs as much as writing it.
+    if (loneSurrogateAt(text) >= 0) refuseLine(lines.find((line) => loneSurrogateAt(line) >= 0) as string)
+    const path = this.#folder.write('part', (handle) => handle.write(this.#encoder.encode(text)))
     this.#env.crashpoint('text.write.part')
     return { path, lines: lines.length }
   }
+}
+
+/** Two different lines would become the same bytes, were it written with a replacement. */
+function refuseLine(line: string): never {
+  throw new Error(
+    `the line ${preview(line)} has a lone surrogate at index ${loneSurrogateAt(line)}, which UTF-8 cannot hold. Repair it before writeLines; text.toWellFormed() puts U+FFFD there.`,
+  )
 }

@@ -52,8 +52,7 @@ const progressOf = (count: number): Progress => ({
   elements: count * 2,
   oldestCall: undefined,
   steps: [
-    { step: 'read', elementsIn: 0, elementsOut: 1, watermark: Number.MAX_SAFE_INTEGER },
-    { step: 'read', elementsIn: 1, elementsOut: count, watermark: 1000 },
+    { step: 'read', elementsIn: 0, elementsOut: count, watermark: 1000 },
     { step: 'count words', elementsIn: count, elementsOut: 0, watermark: 0 },
   ],
 })

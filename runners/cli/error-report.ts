@@ -2,7 +2,7 @@
  * An error as people read it: what it says, the frames that are the author's, and what caused it. Frames of millrace
  * and of Node say nothing to an author and are left out.
  */
-import { errorKind, messageOf, UserCodeError } from '../../sdk/errors.js'
+import { errorKind, messageOf, type PipelineError, UserCodeError } from '../../sdk/errors.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import type { ErrorReport } from './protocol.js'
 
@@ -17,16 +17,17 @@ export function reportOf(thrown: unknown, ownFolder: string, depth = 0): ErrorRe
   return {
     name: isError ? String(error.name) : typeof thrown,
     message: messageOf(thrown),
-    // What the pipeline's error would show is where it was made: inside the runner.
-    frames: isError && !isMillraces(thrown) ? authorFrames(String(error.stack ?? ''), ownFolder) : [],
+    // What such an error would show is where it was made: inside the runner.
+    frames: isError && !saysWhere(thrown) ? authorFrames(String(error.stack ?? ''), ownFolder) : [],
     ...(cause === undefined ? {} : { cause: reportOf(cause, ownFolder, depth + 1) }),
   }
 }
 
-/** An error that says itself where it belongs. */
-function isMillraces(thrown: unknown): boolean {
+/** An error that says itself where it belongs, or belongs nowhere. */
+function saysWhere(thrown: unknown): boolean {
   const kind = errorKind(thrown)
-  return kind === 'UserCodeError' || kind === 'UnsupportedFeature' || kind === 'PipelineError'
+  if (kind === 'PipelineError') return (thrown as PipelineError).source !== undefined
+  return kind === 'UserCodeError' || kind === 'UnsupportedFeature'
 }
 
 function authorFrames(stack: string, ownFolder: string): readonly string[] {

@@ -3,6 +3,7 @@
  * the summary.
  */
 import type { Env, FileSystem } from '../../sdk/env.js'
+import { printable } from '../direct/node.js'
 
 /** An Env, and the files that were made in it. */
 export interface RunEnv {
@@ -16,7 +17,11 @@ export function runEnv(platform: Env, print: Env['print']): RunEnv {
   const made = new Set<string>()
   const { files } = platform
   return {
-    env: { ...platform, print, files: files === undefined ? undefined : remembering(files, made) },
+    env: {
+      ...platform,
+      print: (line, stream) => print(printable(line), stream),
+      files: files === undefined ? undefined : remembering(files, made),
+    },
     files: () => [...made],
   }
 }

@@ -162,7 +162,7 @@ export class Supervision {
     const why =
       oldestCall === undefined
         ? 'it has nothing to read now'
-        : `step "${oldestCall.step}" waits for its call on ${oldestCall.element}`
+        : `step "${oldestCall.step}" waits for its ${oldestCall.call === 'process' ? `call on ${oldestCall.element}` : oldestCall.call}`
     if (holder !== undefined)
       this.#services.display.note(
         `nothing has come for ${IDLE_MILLIS / 1000} s. Step "${holder.step}" holds the watermark: ${why}.`,

@@ -44,9 +44,11 @@ export class TextDisplay implements Display {
       this.#err.write(`${progressLine(progress, elapsedMillis, rate(progress.elements, before?.progress.elements))}\n`)
       return
     }
-    const steps = authorSteps(progress)
-    const earlier = new Map(before === undefined ? [] : authorSteps(before.progress).map((step) => [step.step, step]))
-    const rated = steps.map((step) => ({ ...step, rate: rate(step.elementsOut, earlier.get(step.step)?.elementsOut) }))
+    const earlier = new Map(before?.progress.steps.map((step) => [step.step, step]))
+    const rated = progress.steps.map((step) => ({
+      ...step,
+      rate: rate(step.elementsOut, earlier.get(step.step)?.elementsOut),
+    }))
     this.#draw(blockLines(this.#name, rated, elapsedMillis, this.#err.size()))
   }
 
@@ -116,16 +118,6 @@ export class TextDisplay implements Display {
 
 interface RatedStep extends StepProgress {
   readonly rate: number
-}
-
-/** A step of the author may be several stages (an impulse and a reader): what went into the first and came out of the last. */
-function authorSteps({ steps }: Progress): readonly StepProgress[] {
-  const byName = new Map<string, StepProgress>()
-  for (const step of steps) {
-    const first = byName.get(step.step)
-    byName.set(step.step, first === undefined ? step : { ...step, elementsIn: first.elementsIn })
-  }
-  return [...byName.values()]
 }
 
 function progressLine(progress: Progress, elapsedMillis: number, rate: number): string {

@@ -83,10 +83,36 @@ function strayRejections(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
+/** So long is waited, at most, for what the pipeline has left under way. */
+const LEFT_MAX_MILLIS = 1000
+const LEFT_LOOK_MILLIS = 10
+
+/** What keeps this thread's event loop alive, one name for each thing. */
+const activeResources = (): readonly string[] => process.getActiveResourcesInfo()
+
+/**
+ * Waits for what the author's code has left under way, as a script would: a call that emits after its bundle fails when it
+ * does, and must still find someone to tell. `ours` is what was active before there was any code of the author's.
+ */
+async function leftUnderWay(ours: readonly string[]): Promise<void> {
+  for (const end = performance.now() + LEFT_MAX_MILLIS; ;) {
+    await strayRejections()
+    const left = [...activeResources()]
+    for (const name of ours) if (left.includes(name)) left.splice(left.indexOf(name), 1)
+    if (isOver || left.length === 0) return
+    if (performance.now() >= end) {
+      const text = `the run is over, but what the pipeline has started is not (${[...new Set(left)].join(', ')}), and is not waited for any longer. Await it inside the call that starts it, or end it in teardown.`
+      return post({ kind: 'note', text })
+    }
+    await new Promise((resolve) => setTimeout(resolve, LEFT_LOOK_MILLIS))
+  }
+}
+
 async function begin({ action, module, args, environment, runner, beatMillis }: StartMessage): Promise<void> {
   // Before the module loads: its top level may be what never ends.
   setInterval(() => post({ kind: 'beat', progress: running?.progress() }), beatMillis)
   post({ kind: 'beat', progress: undefined })
+  const ours = activeResources()
   const map = new AuthorMap(module)
   mapStacks(map)
   const definition = await loadPipeline(module, map)
@@ -124,11 +150,12 @@ async function begin({ action, module, args, environment, runner, beatMillis }: 
   phase = 'run'
   if (isDraining) running.drain()
   const { state, metrics } = await running.result
-  await strayRejections()
+  const millis = performance.now() - startedAt
+  await leftUnderWay(ours)
   const finished: Finished = {
     kind: 'finished',
     state,
-    millis: performance.now() - startedAt,
+    millis,
     elements: [...metrics.elements.values()].reduce((sum, count) => sum + count, 0),
     counters: metrics.system,
     files: files(),

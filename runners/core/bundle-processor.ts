@@ -124,7 +124,7 @@ export class BundleProcessor {
 
   /** The call that has been pending longest. */
   stuck(): StuckCall | undefined {
-    return this.#closures.stuck()
+    return this.#closures.stuck() ?? this.runtime.oldestOutside
   }
 
   /** Sets up every DoFn of the stage. */

@@ -17,7 +17,7 @@ import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import { AsyncCalls } from './async-calls.js'
 import type { Push } from './element-buffer.js'
-import { andThen, backoffOf, InputGuard, isAsyncIterable, isThenable, wait } from './prepare-step.js'
+import { andThen, backoffOf, InputGuard, isAsyncIterable, isIterator, isThenable, wait } from './prepare-step.js'
 import type { ParDoOperator, StepInfo } from './stage.js'
 import type { DeadLetterSink, StageRuntime, StuckCall } from './stage-runtime.js'
 import { sidesObject } from './sides-object.js'
@@ -141,7 +141,8 @@ export class DoFnRuntime implements ContextHost {
   }
 
   teardown(): unknown {
-    return this.#doFn.teardown?.({ resource: this.resource })
+    const result: unknown = this.#doFn.teardown?.({ resource: this.resource })
+    return isThenable(result) ? this.#runtime.watched(this.info, 'teardown', result) : result
   }
 
   // ---- elements --------------------------------------------------------------------------------------------------
@@ -232,7 +233,7 @@ export class DoFnRuntime implements ContextHost {
   /** The call under way that has waited longest. */
   get stuck(): StuckCall | undefined {
     const { oldest } = this.calls
-    return oldest === undefined ? undefined : { ...oldest, step: this.info.path }
+    return oldest === undefined ? undefined : { ...oldest, step: this.info, call: 'process' }
   }
 
   // ---- handlers --------------------------------------------------------------------------------------------------
@@ -491,7 +492,9 @@ export class DoFnRuntime implements ContextHost {
     const failed = (error: unknown): never => this.#runtime.failedOutside(this.info, call, error)
     try {
       const result = run()
-      return isThenable(result) ? this.#runtime.interruptible(result).then(undefined, failed) : undefined
+      return isThenable(result)
+        ? this.#runtime.interruptible(this.#runtime.watched(this.info, call, result)).then(undefined, failed)
+        : undefined
     } catch (error) {
       return failed(error)
     }
@@ -569,16 +572,6 @@ export class DoFnRuntime implements ContextHost {
       return context.record
     }
   }
-}
-
-/** Whether a call returned a generator: only those are drained, an array may be there by accident. */
-function isIterator(value: unknown): value is object {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as { next?: unknown }).next === 'function' &&
-    (Symbol.iterator in value || Symbol.asyncIterator in value)
-  )
 }
 
 /** The key of a keyed element. */

@@ -132,3 +132,13 @@ export class InputGuard {
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
+
+/** Whether a call returned a generator: only those are drained, an array may be there by accident. */
+export function isIterator(value: unknown): value is object {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { next?: unknown }).next === 'function' &&
+    (Symbol.iterator in value || Symbol.asyncIterator in value)
+  )
+}

@@ -31,7 +31,9 @@ export interface DeadLetterBudget {
 
 /** A call under way, for the watchdog. */
 export interface StuckCall extends PendingCall {
-  readonly step: string
+  readonly step: StepInfo
+  /** `process`, or what else of a DoFn's does not end: `setup`, `finishBundle` … */
+  readonly call: string
 }
 
 /** Shared by the steps of a stage. */
@@ -47,6 +49,8 @@ export class StageRuntime implements AsyncHost {
   #pending = 0
   #waiting = 0
   #waiters: (() => void)[] = []
+  /** Promises of user code's outside of any element. */
+  readonly #outside = new Set<StuckCall>()
   #interrupt: ((reason: unknown) => void) | undefined
   #interrupted: Promise<never> | undefined
 
@@ -94,6 +98,22 @@ export class StageRuntime implements AsyncHost {
   async settled(): Promise<void> {
     while (this.#pending > 0 && this.failure === undefined) await this.nextChange()
     this.throwIfFailed()
+  }
+
+  /** The call outside of any element that has been under way longest. */
+  get oldestOutside(): StuckCall | undefined {
+    return this.#outside.values().next().value
+  }
+
+  /** Remembers a promise of user code's outside of any element until it is settled. */
+  async watched<T>(step: StepInfo, call: string, promise: PromiseLike<T>, element?: unknown): Promise<T> {
+    const underWay = { step, call, element, startedAt: this.monotonic() }
+    this.#outside.add(underWay)
+    try {
+      return await promise
+    } finally {
+      this.#outside.delete(underWay)
+    }
   }
 
   /** A promise of user code's that a broken run need not wait for: rejects when the stage breaks first. */

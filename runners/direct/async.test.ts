@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { kv, pipeline, run, state, typed } from 'millrace'
+import { kv, OffsetRangeTracker, pipeline, run, source, state, typed, watermarks } from 'millrace'
 import { inEveryMode, orderedModes } from '../../conformance/support/modes.js'
 
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 const output = typed<number>()
+/** Parts of a DoFn that a case adds. */
+type DoFnLike = Partial<Record<'setup' | 'startBundle' | 'finishBundle' | 'teardown', () => Promise<void>>>
+
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 
 describe('order', () => {
@@ -211,8 +214,40 @@ it('a call that never ends fails the run once the call timeout has passed', asyn
   const p = pipeline()
   p.create('numbers', [41, 42]).map('hangs', (n) => (n === 42 ? new Promise<number>(() => undefined) : n))
   await expect(run(p, { callTimeoutMillis: 50 })).rejects.toThrow(
-    /step "hangs" failed in process: the call has not ended after \d+ ms \(call timeout 50 ms\)\n {2}element: 42/,
+    /step "hangs" failed in process: the call has not ended after \d+ ms \(call timeout 50 ms\)\n {2}element: 42\n {2}step written at: .*async\.test\.ts:\d+:\d+$/,
   )
+})
+
+const never = (): Promise<never> => new Promise(() => undefined)
+it.each<[string, DoFnLike]>([
+  ['setup', { setup: never }],
+  ['startBundle', { startBundle: never }],
+  ['finishBundle', { finishBundle: never }],
+  ['teardown', { teardown: never }],
+])('%s that never ends fails the run as well, and says what it was', async (call, doFn) => {
+  const p = pipeline()
+  p.create('numbers', [1]).parDo('hangs', { output: typed<number>(), process: () => undefined, ...doFn })
+  await expect(run(p, { callTimeoutMillis: 50 })).rejects.toThrow(
+    new RegExp(`step "hangs" failed in ${call}: the call has not ended after \\d+ ms`),
+  )
+})
+
+it('a source whose process never ends fails the run as well', async () => {
+  const p = pipeline()
+  p.apply(
+    'hangs',
+    source({
+      output: typed<number>(),
+      bounded: true,
+      replayable: true,
+      watermark: watermarks.none(),
+      restriction: () => ({ from: 0, to: 1 }),
+      restrictionCodec: typed<{ from: number; to: number }>(),
+      tracker: (range) => new OffsetRangeTracker(range),
+      process: never,
+    }),
+  )
+  await expect(run(p, { callTimeoutMillis: 50 })).rejects.toThrow(/step "hangs" failed in process: the call has not/)
 })
 
 it('ten thousand asynchronous calls with a small concurrency all arrive', async () => {

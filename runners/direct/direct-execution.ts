@@ -12,7 +12,7 @@ import { Metrics } from '../core/metrics.js'
 import { mainInputs, type StagedPipeline } from '../core/stage.js'
 import type { StuckCall } from '../core/stage-runtime.js'
 import { TimeSlice } from '../core/time-slice.js'
-import type { EndState, PipelineResult, Progress } from '../runner.js'
+import type { EndState, PipelineResult, Progress, StepProgress } from '../runner.js'
 import { DirectResult, elementCount, DirectMetrics } from './result.js'
 import { TestStreamExecutor } from './root-executors.js'
 import { SourceExecutor } from './source-executor.js'
@@ -21,6 +21,16 @@ import { type ExecutionOptions, StageWiring } from './stage-wiring.js'
 
 /** What ends the turn of a stage when the run is cancelled. */
 const CANCELLED = new Error('the run was cancelled')
+
+/** A step of the author may be several stages (an impulse and a reader): what went into the first and came out of the last. */
+function authorSteps(stages: readonly StepProgress[]): readonly StepProgress[] {
+  const byName = new Map<string, StepProgress>()
+  for (const stage of stages) {
+    const first = byName.get(stage.step)
+    byName.set(stage.step, first === undefined ? stage : { ...stage, elementsIn: first.elementsIn })
+  }
+  return [...byName.values()]
+}
 
 /** A run. */
 export class DirectExecution {
@@ -89,7 +99,7 @@ export class DirectExecution {
 
   progress(): Progress {
     const stuck = this.stuck()
-    const steps = this.#staged.stages.map((stage, i) => {
+    const stages = this.#staged.stages.map((stage, i): StepProgress => {
       const { root } = stage
       const inputs = mainInputs(stage)
       const outputs = 'output' in root ? [root.output] : root.kind === 'parDo' ? root.operator.outputs : []
@@ -101,13 +111,14 @@ export class DirectExecution {
       }
     })
     return {
-      steps,
+      steps: authorSteps(stages),
       elements: this.#metrics.elements.reduce((sum, count) => sum + count, 0),
       oldestCall:
         stuck === undefined
           ? undefined
           : {
-              step: stuck.step,
+              step: stuck.step.path,
+              call: stuck.call,
               element: preview(stuck.element),
               millis: Math.round(this.#env.monotonic() - stuck.startedAt),
             },

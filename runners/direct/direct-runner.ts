@@ -173,9 +173,10 @@ async function raceWithStuckCalls(
         execution.cancel()
         reject(
           new UserCodeError({
-            step: stuck.step,
-            call: 'process',
-            element: preview(stuck.element),
+            step: stuck.step.path,
+            call: stuck.call,
+            ...(stuck.element === undefined ? {} : { element: preview(stuck.element) }),
+            source: stuck.step.source,
             cause: new Error(
               `the call has not ended after ${Math.round(millis)} ms (call timeout ${timeoutMillis} ms)`,
             ),
@@ -185,7 +186,7 @@ async function raceWithStuckCalls(
       }
       if (stuck !== undefined && millis >= reported) {
         env.print(
-          `step "${stuck.step}" has waited ${Math.round(millis / 1000)} s for its call on ${preview(stuck.element)}`,
+          `step "${stuck.step.path}" has waited ${Math.round(millis / 1000)} s for its ${stuck.call === 'process' ? `call on ${preview(stuck.element)}` : stuck.call}`,
           'err',
         )
         reported += REPORT_AFTER_MILLIS

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { fixedWindows, pipeline, run, kv, sessionWindows, state, typed } from 'millrace'
+import { fixedWindows, pipeline, run, start, kv, sessionWindows, state, typed } from 'millrace'
 import { assertThat, at, testStream } from 'millrace/testing'
 
 it('a test stream shows on-time and late panes', async () => {
@@ -35,6 +35,18 @@ it('a false assertion rejects with the line of the test', async () => {
   await expect(run(p)).rejects.toThrow(
     /assertion "assert wrong" failed: missing: \[3\]; unexpected: \[2\][^]*direct\.test\.ts/,
   )
+})
+
+it('progress names each step of the author once, however many the SDK has put inside', async () => {
+  const p = pipeline()
+  p.create('words', ['a', 'b', 'a']).countPerElement('count').print('show', { limit: 0 })
+  const running = start(p)
+  await running.result
+  const { steps } = running.progress()
+  expect(steps.map(({ step, elementsIn, elementsOut }) => [step, elementsIn, elementsOut])).toEqual([
+    ['words', 0, 3],
+    ['count', 3, 2],
+  ])
 })
 
 it('errors name step, element, window and line', async () => {

@@ -13,10 +13,23 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, isAbsolute } from 'node:path'
-import { globSync, isDynamicPattern } from 'tinyglobby'
 import type { Env, FileHandle, FileStatus, FileSystem } from '../../sdk/env.js'
 import { systemEnv } from '../core/system-env.js'
+
+/** Without any of these a pattern is a plain path. */
+const WILDCARDS = /[*?[\]{}()!\\]/
+
+let globber: typeof import('tinyglobby') | undefined
+
+/** Read when a pattern asks for it: loading takes longer than many runs. */
+function tinyglobby(): typeof import('tinyglobby') {
+  return (globber ??= createRequire(import.meta.url)('tinyglobby') as typeof import('tinyglobby'))
+}
+
+/** What says that a folder cannot be opened or synchronised here: Windows opens none, some file systems sync none. */
+const NO_FOLDER_SYNC: ReadonlySet<string | undefined> = new Set(['EPERM', 'EISDIR', 'EACCES'])
 
 /** Node's file system. */
 export const nodeFiles: FileSystem = {
@@ -26,14 +39,17 @@ export const nodeFiles: FileSystem = {
     return { kind: stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other', size: stats.size }
   },
   glob(pattern) {
-    if (!isDynamicPattern(pattern)) return statSync(pattern, { throwIfNoEntry: false }) === undefined ? [] : [pattern]
+    if (!WILDCARDS.test(pattern) || !tinyglobby().isDynamicPattern(pattern))
+      return statSync(pattern, { throwIfNoEntry: false }) === undefined ? [] : [pattern]
     // Without `absolute` an absolute pattern, too, would give paths relative to the current folder.
     const absolute = isAbsolute(pattern)
-    return [...globSync(pattern, { onlyFiles: true, dot: false, expandDirectories: false, absolute })].sort()
+    return [
+      ...tinyglobby().globSync(pattern, { onlyFiles: true, dot: false, expandDirectories: false, absolute }),
+    ].sort()
   },
   openForReading: (path) => handle(openSync(path, 'r')),
   create(path) {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     return handle(openSync(path, 'wx'))
   },
   rename: (from, to) => renameSync(from, to),
@@ -42,18 +58,45 @@ export const nodeFiles: FileSystem = {
     try {
       rmdirSync(path)
     } catch (error) {
-      const { code } = error as { readonly code?: string }
+      const code = codeOf(error)
       if (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error
     }
   },
   syncFolder(path) {
-    const folder = openSync(path, 'r')
+    let folder: number | undefined
     try {
+      folder = openSync(path, 'r')
       fsyncSync(folder)
+    } catch (error) {
+      if (!NO_FOLDER_SYNC.has(codeOf(error))) throw error
     } finally {
-      closeSync(folder)
+      if (folder !== undefined) closeSync(folder)
     }
   },
+}
+
+/**
+ * Makes a folder and those above it. Node's own `recursive` never returns where a file system answers that the new folder
+ * "does not exist" although the one above it does, as /proc and broken network drives do.
+ */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    const above = dirname(path)
+    const code = codeOf(error)
+    if (code === 'ENOENT' && above !== path && statSync(above, { throwIfNoEntry: false }) === undefined) {
+      makeFolder(above)
+      // A link that leads nowhere is there and is not: the second refusal is the answer.
+      mkdirSync(path)
+    } else if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
+      throw error
+    }
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as { readonly code?: string }).code
 }
 
 function handle(descriptor: number): FileHandle {
@@ -71,6 +114,11 @@ function handle(descriptor: number): FileHandle {
 export function nodeEnv(): Env {
   return systemEnv({
     files: nodeFiles,
-    print: (line, stream) => void (stream === 'out' ? process.stdout : process.stderr).write(`${line}\n`),
+    print: (line, stream) => void (stream === 'out' ? process.stdout : process.stderr).write(`${printable(line)}\n`),
   })
+}
+
+/** A line for a stream of bytes: half a character, which UTF-8 cannot hold, is shown as `\ud800` instead of as any other. */
+export function printable(line: string): string {
+  return line.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
 }

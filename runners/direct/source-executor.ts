@@ -230,7 +230,9 @@ export class SourceExecutor extends StageExecutor {
 
   async #awaited(work: Work, promise: PromiseLike<Resume | void>): Promise<Resume | void> {
     try {
-      return await this.processor.runtime.interruptible(promise)
+      return await this.processor.runtime.interruptible(
+        this.processor.runtime.watched(this.root('splittable').info, 'process', promise, work.element),
+      )
     } catch (error) {
       throw this.#failure('process', work.element, error)
     }

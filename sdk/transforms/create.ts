@@ -2,9 +2,18 @@
  * Roots made from nothing: Impulse (one empty element that starts things) and Create (values of the program itself).
  */
 import { type Codec, typed } from '../codec.js'
-import { PipelineError } from '../errors.js'
-import { type CollectionRef, type GraphBuilder, reservedName, type StepName, nameText } from '../graph/builder.js'
+import { messageOf, PipelineError } from '../errors.js'
+import {
+  type CollectionRef,
+  type GraphBuilder,
+  nameText,
+  reservedName,
+  type StepName,
+  withSource,
+} from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
+import { preview } from '../preview.js'
+import { callSite } from '../source-position.js'
 import { OffsetRangeTracker, type OffsetRange } from '../source/restriction-tracker.js'
 import type { SplittableContext, SplittableDoFn } from '../source/splittable.js'
 import { TIMESTAMP_MIN, toTimestamp, type Instant } from '../time.js'
@@ -46,7 +55,8 @@ export function addCreate(
   }
   const all = [...values]
   const { timestamp } = options
-  const timestamps = timestamp === undefined ? undefined : all.map((value) => toTimestamp(timestamp(value as never)))
+  const timestamps =
+    timestamp === undefined ? undefined : all.map((value, i) => timestampOf(value, i, timestamp, nameText(name)))
   return builder.scoped(
     name,
     [],
@@ -58,6 +68,17 @@ export function addCreate(
       ),
     (out) => [out],
   )
+}
+
+function timestampOf(value: unknown, index: number, timestamp: (value: never) => Instant, name: string): number {
+  const instant = timestamp(value as never)
+  try {
+    return toTimestamp(instant)
+  } catch (error) {
+    const source = callSite()
+    const message = `create "${name}" cannot place value ${index}, ${preview(value)}, in time: ${messageOf(error)}`
+    throw new PipelineError(withSource(message, source), name, source)
+  }
 }
 
 function arraySource(

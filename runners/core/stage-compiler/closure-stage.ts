@@ -157,7 +157,7 @@ export class Closures implements ClosureStage {
 
   stuck(): StuckCall | undefined {
     const steps = [...this.elementSteps.values()].map(({ calls, info }) =>
-      calls.oldest === undefined ? undefined : { ...calls.oldest, step: info.path },
+      calls.oldest === undefined ? undefined : { ...calls.oldest, step: info, call: 'process' },
     )
     return [...this.doFns.map((doFn) => doFn.stuck), ...steps]
       .filter((call) => call !== undefined)
