@@ -38,6 +38,7 @@ export { Secret, secret } from './secret.js'
 export type { SourcePosition } from './source-position.js'
 export {
   type OffsetRange,
+  offsetRangeCodec,
   OffsetRangeTracker,
   type RestrictionProgress,
   type RestrictionTracker,

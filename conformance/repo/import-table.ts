@@ -57,7 +57,7 @@ const table: readonly Row[] = [
     modules: [/^sdk\//, /^runners\/(core|direct)\/(?!node\.ts)/, /^runners\/[^/]+\.ts$/],
     packages: [/^#platform$/, EFFECT],
   },
-  { of: /^io\//, modules: [/^sdk\//, /^io\//], packages: [/^node:zlib$/] },
+  { of: /^io\//, modules: [/^sdk\//, /^io\//], packages: [IO_TS, /^node:zlib$/] },
   { of: /^conformance\/cases\//, modules: [/^sdk\//, /^conformance\/cases\//], packages: [PUBLIC, FP_TS, IO_TS] },
   { of: /^conformance\//, modules: [/^(sdk|runners|io|examples|conformance)\//], packages: [ANY_PACKAGE] },
   // A reader of an example must be able to copy it into a project of their own.

@@ -11,7 +11,7 @@ import { messageOf, PipelineError } from '../../sdk/errors.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
 import { preview } from '../../sdk/preview.js'
-import { type OffsetRange, OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
+import { type OffsetRange, offsetRangeCodec, OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
 import { type SplittableContext, type WatermarkPolicy, watermarks } from '../../sdk/source/splittable.js'
 import { type Instant, toTimestamp } from '../../sdk/time.js'
 import { source } from '../../sdk/transforms/splittable.js'
@@ -68,7 +68,7 @@ export function replay<T>(values: Iterable<T>, options: ReplayOptions<T>): (pipe
     replayable: true,
     watermark: policy === 'perfect' ? watermarks.manual() : policy,
     restriction: () => ({ from: 0, to: all.length }),
-    restrictionCodec: typed<OffsetRange>(),
+    restrictionCodec: offsetRangeCodec,
     tracker: (range: OffsetRange) => new OffsetRangeTracker(range),
     process(_, tracker, context) {
       const end = emitClaimed(all, timestamps, tracker, context)

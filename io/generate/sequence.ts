@@ -3,12 +3,12 @@
  *
  * Law: whatever bundles are cut, each number of the range comes once, with the timestamp its position gives it.
  */
-import { typed } from '../../sdk/codec.js'
+import * as t from 'io-ts'
 import { PipelineError } from '../../sdk/errors.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
 import { preview } from '../../sdk/preview.js'
-import { type OffsetRange, OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
+import { type OffsetRange, offsetRangeCodec, OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
 import { watermarks } from '../../sdk/source/splittable.js'
 import { type Duration, durationMillis, type Instant, toTimestamp } from '../../sdk/time.js'
 import { splitRange } from '../../sdk/transforms/create.js'
@@ -93,12 +93,12 @@ function bounded(options: SequenceOptions): (pipeline: Pipeline) => PCollection<
   const range = checkedRange(options.from, options.to)
   const timestampAt = options.timestamp === undefined ? undefined : timestampsBy(options.timestamp)
   return source({
-    output: typed<number>(),
+    output: t.number,
     bounded: true,
     replayable: true,
     watermark: watermarks.none(),
     restriction: () => range,
-    restrictionCodec: typed<OffsetRange>(),
+    restrictionCodec: offsetRangeCodec,
     split: (_element, restriction: OffsetRange, parts) => splitRange(restriction, parts),
     tracker: (restriction: OffsetRange) => new OffsetRangeTracker(restriction),
     elementAt: itself,

@@ -5,17 +5,17 @@
  * Law: the watermark is the event time of the next element, less the disorder allowed for; it does not depend on how
  * often the reader is called.
  */
-import { typed } from '../../sdk/codec.js'
+import * as t from 'io-ts'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
-import { type OffsetRange, OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
+import { type OffsetRange, offsetRangeCodec, OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
 import { type Resume, resume, type SplittableContext, watermarks } from '../../sdk/source/splittable.js'
 import { addMillis, clampTimestamp, type Instant, toTimestamp } from '../../sdk/time.js'
 import { splittableParDo } from '../../sdk/transforms/splittable.js'
 import type { Delays } from './disorder.js'
 
 /** What a ticking source emits, and when. `origin` is when it began. */
-export interface TickingSpec<T> {
+export interface TickingSpec {
   /** When it begins. Default: when the run does. */
   readonly start: Instant | undefined
   readonly range: (origin: number) => OffsetRange
@@ -23,40 +23,40 @@ export interface TickingSpec<T> {
   readonly due: (origin: number, n: number) => number
   /** Event time of element `n`. Default: when it is due. */
   readonly eventTime: ((n: number) => number) | undefined
-  readonly value: (n: number, due: number) => T
+  readonly value: (n: number, due: number) => number
   readonly delays: Delays
 }
 
 /** A source of elements that come by the clock. The instant it begins at is an element, so that a restart keeps it. */
-export function ticking<T>(spec: TickingSpec<T>): (pipeline: Pipeline) => PCollection<T> {
+export function ticking(spec: TickingSpec): (pipeline: Pipeline) => PCollection<number> {
   const start = spec.start === undefined ? undefined : toTimestamp(spec.start)
   return (pipeline) =>
     pipeline
       .impulse('once')
       .parDo('start', {
-        output: typed<number>(),
+        output: t.number,
         process: (_, { now, emit }) => emit(start ?? now),
       })
       .apply(
         'ticks',
         splittableParDo({
-          output: typed<T>(),
+          output: t.number,
           bounded: false,
           replayable: true,
           watermark: watermarks.manual(),
           restriction: (origin: number) => spec.range(origin),
-          restrictionCodec: typed<OffsetRange>(),
+          restrictionCodec: offsetRangeCodec,
           tracker: (range: OffsetRange) => new OffsetRangeTracker(range),
           process: (origin, tracker, context) => read(spec, origin, tracker, context),
         }),
       )
 }
 
-function read<T>(
-  { due, value, delays, eventTime }: TickingSpec<T>,
+function read(
+  { due, value, delays, eventTime }: TickingSpec,
   origin: number,
   tracker: OffsetRangeTracker,
-  { emit, now, watermark }: SplittableContext<T, undefined>,
+  { emit, now, watermark }: SplittableContext<number, undefined>,
 ): Resume | void {
   const timeOf = eventTime ?? ((n: number): number => clampTimestamp(due(origin, n)))
   const { from, to } = tracker.currentRestriction()

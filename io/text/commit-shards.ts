@@ -5,6 +5,7 @@
  * the step ends the same. (Several files are not one instant: a crash between two moves leaves the first without the
  * second, each of them whole.)
  */
+import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
@@ -17,6 +18,9 @@ export interface WrittenFile {
   /** Lines in it, header and footer not counted. */
   readonly lines: number
 }
+
+/** Describes files that were written. */
+export const writtenFileCodec: t.Type<WrittenFile> = t.type({ path: t.string, lines: t.number })
 
 /** Where files go. */
 export interface CommitOptions {

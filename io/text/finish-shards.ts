@@ -3,6 +3,7 @@
  *
  * Law: a finished file has reached the disk before anyone hears of it.
  */
+import * as t from 'io-ts'
 import type { Env, FileHandle, FileSystem } from '../../sdk/env.js'
 import { TemporaryFolder } from './temporary-folder.js'
 import type { Part } from './write-parts.js'
@@ -15,6 +16,14 @@ export interface FinishedShard {
   /** Files that are not needed any more once it is in place. */
   readonly parts: readonly string[]
 }
+
+/** Describes finished shards. */
+export const finishedShardCodec: t.Type<FinishedShard> = t.type({
+  shard: t.number,
+  path: t.string,
+  lines: t.number,
+  parts: t.readonlyArray(t.string),
+})
 
 /** Text around the lines of every file. */
 export interface FileFrame {

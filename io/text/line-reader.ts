@@ -5,6 +5,7 @@
  * Law: a line belongs to the range in which its first byte lies, so the ranges of a file, read in any order, give each
  * line once.
  */
+import * as t from 'io-ts'
 import type { FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import type { OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
@@ -24,6 +25,9 @@ export interface LineAt {
   /** Offset of the line's first byte; in a gzip file, of the text that it unpacks to. */
   readonly offset: number
 }
+
+/** Describes lines with their place. */
+export const lineAtCodec: t.Type<LineAt> = t.type({ line: t.string, file: t.string, offset: t.number })
 
 /** Takes the lines of a bundle. */
 export interface LineSink {

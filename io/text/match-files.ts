@@ -3,6 +3,7 @@
  *
  * Law: what cannot be read as a file (nothing there, a folder) is an error before anything is read, with the pattern.
  */
+import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf, PipelineError } from '../../sdk/errors.js'
 import { isGzip } from './byte-source.js'
@@ -14,6 +15,13 @@ export interface MatchedFile {
   readonly size: number
   readonly compression: 'none' | 'gzip'
 }
+
+/** Describes files that have been found. */
+export const matchedFileCodec: t.Type<MatchedFile> = t.type({
+  path: t.string,
+  size: t.number,
+  compression: t.union([t.literal('none'), t.literal('gzip')]),
+})
 
 /** How files are found. */
 export interface MatchOptions {

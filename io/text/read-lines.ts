@@ -4,17 +4,18 @@
  * Law: the lines of a file are `text.split(/\r?\n/)`, without the last one when it is empty, each once, however the file
  * is cut into ranges and the ranges into bundles.
  */
-import { typed } from '../../sdk/codec.js'
+import * as t from 'io-ts'
+import type { TypeOnly } from '../../sdk/codec.js'
 import type { FileSystem } from '../../sdk/env.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
 import { preview } from '../../sdk/preview.js'
-import { type OffsetRange, OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
+import { type OffsetRange, offsetRangeCodec, OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
 import { watermarks } from '../../sdk/source/splittable.js'
 import { splitRange } from '../../sdk/transforms/create.js'
 import { splittableParDo } from '../../sdk/transforms/splittable.js'
-import { type LineAt, LineReader, type LineReaderOptions, type LineSink } from './line-reader.js'
-import { filesOf, type MatchedFile, matchFiles, type MatchOptions } from './match-files.js'
+import { type LineAt, lineAtCodec, LineReader, type LineReaderOptions, type LineSink } from './line-reader.js'
+import { filesOf, type MatchedFile, matchedFileCodec, matchFiles, type MatchOptions } from './match-files.js'
 import { isPath, refuse } from './options.js'
 
 /** Options of {@link readLines}; `P` is whether elements come with their position. */
@@ -60,9 +61,9 @@ export function readLines<P extends boolean = false>(
   const { emptyMatch, compression, ...reading } = checkedOptions(options)
   return (pipeline) =>
     pipeline
-      .create('patterns', all)
+      .create('patterns', all, { codec: t.string })
       .parDo('files', {
-        output: typed<MatchedFile>(),
+        output: matchedFileCodec,
         setup: ({ env, step }) => filesOf(env, step),
         process(pattern, { resource: files, emit }) {
           for (const file of matchFiles(files, pattern, { emptyMatch, compression })) emit(file)
@@ -74,7 +75,8 @@ export function readLines<P extends boolean = false>(
 /** Reads the files of a collection. */
 function readRanges(options: LineReaderOptions): (files: PCollection<MatchedFile>) => PCollection<never> {
   return splittableParDo({
-    output: typed<never>(),
+    // Which of the two is known to the caller's types.
+    output: (options.withPosition ? lineAtCodec : t.string) as unknown as TypeOnly<never>,
     bounded: true,
     replayable: true,
     watermark: watermarks.none(),
@@ -85,7 +87,7 @@ function readRanges(options: LineReaderOptions): (files: PCollection<MatchedFile
       from: 0,
       to: file.compression === 'gzip' ? Number.MAX_SAFE_INTEGER : file.size,
     }),
-    restrictionCodec: typed<OffsetRange>(),
+    restrictionCodec: offsetRangeCodec,
     split: (file, range: OffsetRange, parts) => (file.compression === 'gzip' ? [range] : splitRange(range, parts)),
     tracker: (range: OffsetRange): OffsetRangeTracker =>
       range.to === Number.MAX_SAFE_INTEGER ? new WholeFileTracker(range) : new OffsetRangeTracker(range),

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import * as t from 'io-ts'
 import { afterAll, expect, it } from 'vitest'
 import {
   type Env,
@@ -480,3 +481,19 @@ it('says so where there are no files', async () => {
     /step "write\/.*" needs files, and this platform has none/,
   )
 })
+
+it.each([false, true])(
+  'reading, counting and writing name codecs wherever something is stored (strict: %s)',
+  async (strict) => {
+    const at = folder()
+    writeFileSync(join(at, 'in.txt'), 'to\nbe\nto\n')
+    const p = pipeline()
+    p.apply('read', readLines(join(at, 'in.txt')))
+      .countPerElement('count')
+      .map('row', ({ key, value }) => `${key} ${value}`, { codec: t.string })
+      .apply('write', writeLines(join(at, 'out.txt'), { shards: 2 }))
+    await run(p, { requireCodecs: true, strict, seed: 1 })
+    const { 'in.txt': _, ...written } = tree(at)
+    expect(Object.values(written).join('').split('\n').sort()).toEqual(['', 'be 1', 'to 2'])
+  },
+)

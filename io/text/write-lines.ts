@@ -5,7 +5,8 @@
  * Law: no file is ever seen under its final name before it is complete; a run that fails leaves nothing behind but
  * what it had completed.
  */
-import { type TypeOnly, typed } from '../../sdk/codec.js'
+import * as t from 'io-ts'
+import type { Codec, TypeOnly } from '../../sdk/codec.js'
 import { loneSurrogateAt } from '../../sdk/coders/utf8.js'
 import { PipelineError } from '../../sdk/errors.js'
 import { type CollectionRef, withSource } from '../../sdk/graph/builder.js'
@@ -18,12 +19,12 @@ import type { AnyDoFn, DoFnFunctions } from '../../sdk/transforms/do-fn.js'
 import { flatten } from '../../sdk/transforms/flatten.js'
 import { addStep } from '../../sdk/transforms/step.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
-import { type CommitOptions, ShardCommitter, type WrittenFile } from './commit-shards.js'
-import { type FinishedShard, ShardFinisher } from './finish-shards.js'
+import { type CommitOptions, ShardCommitter, type WrittenFile, writtenFileCodec } from './commit-shards.js'
+import { type FinishedShard, finishedShardCodec, ShardFinisher } from './finish-shards.js'
 import { filesOf } from './match-files.js'
 import { isPath, refuse } from './options.js'
 import { splitPath } from './shard-names.js'
-import { type Part, PartWriter } from './write-parts.js'
+import { type Part, partCodec, PartWriter } from './write-parts.js'
 
 /** Options of {@link writeLines}. */
 export interface WriteLinesOptions {
@@ -84,17 +85,17 @@ export function writeLines(
       onTimeBehavior: 'ifNonEmpty',
       closingBehavior: 'ifNonEmpty',
     }
-    const finished = addDoFn(input, 'parts', strategy, partsStep(path, shards))
+    const finished = addDoFn(input, 'parts', strategy, partOfShard, partsStep(path, shards))
       .groupByKey('by shard')
       .parDo('shards', {
-        output: typed<KV<null, FinishedShard>>(),
+        output: shardOrMarker,
         setup: ({ env, step }) => new ShardFinisher(filesOf(env, step), env, path, frame),
         teardown: ({ resource }) => resource?.remove(),
         process: ({ key, value }, { resource, emit }) => emit(kv(null, resource.finish(key, value))),
       })
     const isOneFile = builder.collection(input.id).isBounded && given.windowFn.payload.kind === 'global'
     return (isOneFile ? withMarker(finished) : finished).groupByKey('by window').parDo('commit', {
-      output: typed<WrittenFile>(),
+      output: writtenFileCodec,
       setup: ({ env, step }) => {
         const committer = new ShardCommitter(filesOf(env, step), env, commit)
         if (isOneFile) committer.checkTargets()
@@ -108,6 +109,12 @@ export function writeLines(
     })
   }
 }
+
+const partOfShard = t.type({ key: t.number, value: partCodec })
+
+/** A finished shard, or the marker that a write without lines has, too. */
+const shardOrMarker = t.type({ key: t.null, value: t.union([finishedShardCodec, t.undefined]) })
+type ShardOrMarker = t.TypeOf<typeof shardOrMarker>
 
 type None = Record<never, never>
 type PlainDoFn<T, Out, R> = DoFnFunctions<T, TypeOnly<Out>, never, None, None, None, R, None>
@@ -130,26 +137,27 @@ function addDoFn<T, K, V, R>(
   input: PCollection<T>,
   name: string,
   strategy: WindowingStrategy,
+  codec: Codec,
   doFn: PlainDoFn<T, KV<K, V>, R>,
 ): PCollection<KV<K, V>> {
   const { builder } = input
-  const dynamic = builder.coders.dynamic()
   const [output] = addStep(input, {
     name,
     fn: { kind: 'doFn', doFn: doFn as unknown as AnyDoFn, tags: ['out'], allowedSkewMillis: 0, options: {} },
-    outputs: () => [{ tag: 'out', coderId: builder.coders.kv(dynamic, dynamic), strategy }],
+    outputs: (path) => [{ tag: 'out', coderId: builder.coders.codec(path, 0, codec), strategy }],
   })
   return input.derive(output as CollectionRef)
 }
 
 /** Adds an element that is none: also without a line there is something to commit. */
-function withMarker(finished: PCollection<KV<null, FinishedShard>>): PCollection<KV<null, FinishedShard | undefined>> {
+function withMarker(finished: PCollection<ShardOrMarker>): PCollection<ShardOrMarker> {
   const { builder } = finished
   const once = finished.derive<Uint8Array>(addImpulse(builder, 'once'))
   const marker = addDoFn<Uint8Array, null, FinishedShard | undefined, undefined>(
     once,
     'marker',
     builder.strategyOf(finished),
+    shardOrMarker,
     {
       process: (_, { emit }) => emit(kv(null, undefined)),
     },

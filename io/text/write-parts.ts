@@ -4,6 +4,7 @@
  *
  * Law: memory is bounded by the bytes of a part, however many lines a bundle has; each line is in exactly one part.
  */
+import * as t from 'io-ts'
 import { loneSurrogateAt } from '../../sdk/coders/utf8.js'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { preview } from '../../sdk/preview.js'
@@ -16,6 +17,9 @@ export interface Part {
   readonly path: string
   readonly lines: number
 }
+
+/** Describes parts. */
+export const partCodec: t.Type<Part> = t.type({ path: t.string, lines: t.number })
 
 /** A part with its place. */
 export interface PlacedPart {

@@ -108,10 +108,7 @@ const laws = [
   law(
     'tagged',
     c.taggedCoder([strings, c.bytesCoder]),
-    fc.oneof(
-      record({ input: fc.constant(0), value: text }),
-      record({ input: fc.constant(1), value: fc.uint8Array() }),
-    ),
+    fc.oneof(record({ input: fc.constant(0), value: text }), record({ input: fc.constant(1), value: fc.uint8Array() })),
   ),
   law('kv of dynamic', kvOfAnything, record({ key: text, value: fc.array(anything) })),
 ] as const

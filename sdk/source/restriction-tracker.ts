@@ -5,6 +5,7 @@
  *
  * Law: claimed positions only grow; primary and residual of a split are disjoint and together the whole.
  */
+import * as t from 'io-ts'
 import { PipelineError } from '../errors.js'
 
 /** How far a restriction is worked off, in units of its own. */
@@ -36,6 +37,9 @@ export interface OffsetRange {
   readonly from: number
   readonly to: number
 }
+
+/** Describes ranges of offsets, as the `restrictionCodec` of a source. */
+export const offsetRangeCodec: t.Type<OffsetRange> = t.type({ from: t.number, to: t.number })
 
 /** Tracks a range of whole numbers. Claiming `p` claims every position up to and including `p`. */
 export class OffsetRangeTracker implements RestrictionTracker<OffsetRange, number> {

@@ -14,7 +14,7 @@ import {
 import * as urns from '../graph/urns.js'
 import { preview } from '../preview.js'
 import { callSite } from '../source-position.js'
-import { OffsetRangeTracker, type OffsetRange } from '../source/restriction-tracker.js'
+import { type OffsetRange, offsetRangeCodec, OffsetRangeTracker } from '../source/restriction-tracker.js'
 import type { SplittableContext, SplittableDoFn } from '../source/splittable.js'
 import { TIMESTAMP_MIN, toTimestamp, type Instant } from '../time.js'
 import { globalStrategy } from '../windowing/windowing-strategy.js'
@@ -106,7 +106,7 @@ function arraySource(
     replayable: true,
     watermark: { kind: 'none' },
     restriction: () => ({ from: 0, to: values.length }),
-    restrictionCodec: typed<OffsetRange>(),
+    restrictionCodec: offsetRangeCodec,
     split: (_element, range, parts) => splitRange(range, parts),
     tracker: (range) => new OffsetRangeTracker(range),
     elementAt: (_element, position) => values[position],
