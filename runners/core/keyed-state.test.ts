@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest'
+import { dynamicCoder } from '../../sdk/coders/index.js'
+import { TIMESTAMP_MAX } from '../../sdk/time.js'
+import { IntervalWindow } from '../../sdk/windowing/window.js'
+import { fixedWindows } from '../../sdk/windowing/window-fn.js'
+import { globalStrategy, rewindow } from '../../sdk/windowing/windowing-strategy.js'
+import type { DoFnRuntime } from './do-fn-runtime.js'
+import { KeyedState } from './keyed-state.js'
+import type { ParDoOperator } from './stage.js'
+import type { StateRecord, TimerSetting } from './state-internals.js'
+
+const window = new IntervalWindow(0, 10)
+
+/** Keyed state of a step with one cell and two timers, and what its handlers were called for. */
+function stateful({ lateness = 0, onWindowExpiration = false, onFire = (_record: StateRecord) => undefined } = {}) {
+  const payload = { stateSpecs: new Map([['n', {}]]), timerSpecs: new Map([['t', {}], ['u', {}]]), onWindowExpiration } // prettier-ignore
+  const strategy = rewindow(globalStrategy, fixedWindows(10), { allowedLateness: lateness })
+  const keyed = new KeyedState({ payload, strategy } as unknown as ParDoOperator, dynamicCoder)
+  const log: string[] = []
+  const doFn = {
+    fireTimer: (record: StateRecord, timer: number, { fireTimestamp }: TimerSetting) => {
+      log.push(`${String(record.key)}${timer} at ${fireTimestamp}, held at ${keyed.hold}`)
+      onFire(record)
+    },
+    expire: (record: StateRecord) => void log.push(`${String(record.key)} expires, held at ${keyed.hold}`),
+  } as unknown as DoFnRuntime
+  /** Sets a timer as a handle does: what it was set to before is cleared. */
+  const set = (record: StateRecord, timer: number, fireTimestamp: number, outputTimestamp = fireTimestamp): void => {
+    clear(record, timer)
+    const setting = { fireTimestamp, outputTimestamp }
+    record.timers[timer] = setting
+    keyed.set(record, timer, setting)
+  }
+  const clear = (record: StateRecord, timer: number): void => {
+    const before = record.timers[timer]
+    if (before !== undefined) keyed.clear(record, timer, before)
+    record.timers[timer] = undefined
+  }
+  /** Advances the watermark and fires what is due. */
+  const advance = async (watermark: number, budget = 1000): Promise<readonly string[]> => {
+    keyed.inputWatermark = watermark
+    log.length = 0
+    await keyed.fire(doFn, budget)
+    return [...log]
+  }
+  return { keyed, set, clear, advance, log }
+}
+
+describe('timers', () => {
+  it('fire in the order of their times, past them and not at them', async () => {
+    const { keyed, set, advance } = stateful()
+    const a = keyed.state.record('a', window)
+    const b = keyed.state.record('b', window)
+    set(a, 0, 7)
+    set(b, 0, 5)
+    set(a, 1, 5)
+    expect(await advance(5)).toEqual([])
+    expect(keyed.isDue).toBe(false)
+    expect(await advance(6)).toEqual(['b0 at 5, held at 5', 'a1 at 5, held at 7'])
+    expect(await advance(8)).toEqual([`a0 at 7, held at ${TIMESTAMP_MAX}`])
+    expect(await advance(9)).toEqual([])
+  })
+
+  it('that were set again or cleared do not fire at their old times, nor hold there', async () => {
+    const { keyed, set, clear, advance } = stateful()
+    const a = keyed.state.record('a', window)
+    set(a, 0, 3)
+    set(a, 0, 6)
+    set(a, 1, 4)
+    expect(keyed.hold).toBe(4)
+    clear(a, 1)
+    expect(keyed.hold).toBe(6)
+    expect(await advance(6)).toEqual([])
+    expect(await advance(7)).toEqual([`a0 at 6, held at ${TIMESTAMP_MAX}`])
+  })
+
+  it('set to the same time again fire once', async () => {
+    const { keyed, set, advance } = stateful()
+    const a = keyed.state.record('a', window)
+    for (let i = 0; i < 3; i++) set(a, 0, 5, i)
+    expect(keyed.hold).toBe(2)
+    expect(await advance(9)).toEqual([`a0 at 5, held at ${TIMESTAMP_MAX}`])
+  })
+
+  it('hold the watermark at their output timestamps until they have fired', async () => {
+    const { keyed, set, advance } = stateful()
+    const a = keyed.state.record('a', window)
+    set(a, 0, 8, 2)
+    set(a, 1, 6, 4)
+    expect(keyed.hold).toBe(2)
+    await advance(7)
+    expect(keyed.hold).toBe(2)
+    await advance(9)
+    expect(keyed.hold).toBe(TIMESTAMP_MAX)
+  })
+
+  it('that a handler sets fire in the same go, if they are due', async () => {
+    const again = stateful({
+      onFire: (record) => {
+        if (record.key === 'a' && again.log.length < 3) again.set(record, 0, again.log.length * 2)
+      },
+    })
+    again.set(again.keyed.state.record('a', window), 0, 1)
+    again.set(again.keyed.state.record('b', window), 0, 3)
+    expect(await again.advance(9)).toEqual([
+      'a0 at 1, held at 3',
+      'a0 at 2, held at 3',
+      'b0 at 3, held at 4',
+      `a0 at 4, held at ${TIMESTAMP_MAX}`,
+    ])
+  })
+
+  it('beyond the budget stay due', async () => {
+    const { keyed, set, advance } = stateful()
+    for (const [i, key] of ['a', 'b', 'c'].entries()) set(keyed.state.record(key, window), 0, i)
+    expect(await advance(9, 2)).toHaveLength(2)
+    expect(keyed.isDue).toBe(true)
+    expect(await advance(9, 2)).toHaveLength(1)
+    expect(keyed.isDue).toBe(false)
+  })
+})
+
+describe('the end of a window', () => {
+  it('comes after its timers, also those of the same time, and removes its state', async () => {
+    const { keyed, set, advance } = stateful({ onWindowExpiration: true })
+    const a = keyed.state.record('a', window)
+    keyed.state.record('b', window)
+    set(a, 0, 9)
+    expect(await advance(9)).toEqual([])
+    expect(keyed.state.size).toBe(2)
+    expect(await advance(10)).toEqual(['a0 at 9, held at 9', 'a expires, held at 9', 'b expires, held at 9'])
+    expect([keyed.state.size, keyed.hold, keyed.isDue]).toEqual([0, TIMESTAMP_MAX, false])
+  })
+
+  it('waits for the lateness, and until then holds where its last words will have their timestamp', async () => {
+    const { keyed, advance } = stateful({ onWindowExpiration: true, lateness: 5 })
+    keyed.state.record('a', window)
+    expect(await advance(14)).toEqual([])
+    expect(keyed.hold).toBe(9)
+    expect(await advance(15)).toEqual(['a expires, held at 9'])
+    expect(keyed.hold).toBe(TIMESTAMP_MAX)
+  })
+
+  it('holds nothing where no one has last words', async () => {
+    const { keyed, advance } = stateful()
+    keyed.state.record('a', window)
+    expect(keyed.hold).toBe(TIMESTAMP_MAX)
+    expect(await advance(10)).toEqual([])
+    expect(keyed.state.size).toBe(0)
+  })
+
+  it('is scheduled once per window, and again for one that comes back', async () => {
+    const { keyed, advance } = stateful({ onWindowExpiration: true })
+    const other = new IntervalWindow(10, 20)
+    keyed.state.record('a', window)
+    keyed.state.record('b', window)
+    keyed.state.record('a', other)
+    expect(await advance(10)).toEqual(['a expires, held at 9', 'b expires, held at 9'])
+    expect(keyed.hold).toBe(19)
+    expect(await advance(20)).toEqual(['a expires, held at 19'])
+  })
+})

@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest'
+import {
+  addMillis,
+  clampTimestamp,
+  type Duration,
+  durationMillis,
+  END_OF_GLOBAL_WINDOW,
+  formatTimestamp,
+  type Instant,
+  TIMESTAMP_MAX,
+  TIMESTAMP_MIN,
+  toTimestamp,
+} from './time.js'
+
+describe('a timestamp', () => {
+  it.each<[string, Instant, number]>([
+    ['milliseconds', 1500, 1500],
+    ['milliseconds before 1970', -1500, -1500],
+    ['the first there is', TIMESTAMP_MIN, TIMESTAMP_MIN],
+    ['the last there is', TIMESTAMP_MAX, TIMESTAMP_MAX],
+    ['a date', new Date(1500), 1500],
+    ['a date before 1970', new Date(-1), -1],
+    ['ISO text', '1970-01-01T00:00:01.5Z', 1500],
+    ['ISO text with an offset', '1970-01-01T01:00:00+01:00', 0],
+    ['a day, which begins in UTC', '1970-01-02', 86_400_000],
+    ['a year of six digits', '+012026-01-01T00:00:00Z', Date.UTC(12026, 0, 1)],
+    ['something like a Temporal instant', { epochMilliseconds: -7 }, -7],
+  ])('may be given as %s', (_, instant, expected) => {
+    expect(toTimestamp(instant)).toBe(expected)
+  })
+
+  it.each<[string, unknown, RegExp]>([
+    ['no number', Number.NaN, /^NaN is not a timestamp: it is no valid date$/],
+    ['half a millisecond', 1.5, /^1\.5 is not a timestamp: milliseconds must be whole numbers$/],
+    ['endless time', Number.POSITIVE_INFINITY, /^Infinity is not a timestamp: it is outside ±\(2\^53 − 1\)/],
+    ['time before all', Number.NEGATIVE_INFINITY, /^-Infinity is not a timestamp: it is outside/],
+    ['one after the last', TIMESTAMP_MAX + 1, /^9007199254740992 is not a timestamp: it is outside/],
+    ['one before the first', TIMESTAMP_MIN - 1, /^-9007199254740992 is not a timestamp: it is outside/],
+    ['a date that is none', new Date(Number.NaN), /^Invalid Date is not a timestamp: it is no valid date$/],
+    ['text that is no date', 'soon', /^"soon" is not a timestamp: it is no valid date$/],
+    ['no text', '', /^"" is not a timestamp: it is no valid date$/],
+    ['a date out of the calendar', '2026-13-01T00:00:00Z', /is not a timestamp: it is no valid date$/],
+    ['half a Temporal instant', { epochMilliseconds: 0.5 }, /^0\.5 is not a timestamp: milliseconds must be whole/],
+    ['a Temporal instant of nanoseconds', { epochMilliseconds: 5n }, /give milliseconds, a Date or an ISO string$/],
+    ['a bigint', 5n, /^5 is not a timestamp: give milliseconds/],
+    ['nothing', undefined, /^undefined is not a timestamp: give milliseconds/],
+    ['null', null, /^null is not a timestamp: give milliseconds/],
+    ['some object', {}, /is not a timestamp: give milliseconds/],
+  ])('is not %s', (_, instant, message) => {
+    expect(() => toTimestamp(instant as Instant)).toThrow(RangeError)
+    expect(() => toTimestamp(instant as Instant)).toThrow(message)
+  })
+
+  it.each([
+    [TIMESTAMP_MIN, '-∞'],
+    [TIMESTAMP_MAX, '+∞'],
+    [END_OF_GLOBAL_WINDOW, 'end of the global window'],
+    [0, '1970-01-01T00:00:00.000Z'],
+    [8.64e15, '+275760-09-13T00:00:00.000Z'],
+    [-8.64e15, '-271821-04-20T00:00:00.000Z'],
+    [8.64e15 + 1, '8640000000000001 ms'],
+    [-8.64e15 - 1, '-8640000000000001 ms'],
+  ])('%d is written as %s', (timestamp, text) => {
+    expect(formatTimestamp(timestamp)).toBe(text)
+  })
+})
+
+describe('arithmetic', () => {
+  it.each([
+    [5, 3, 8],
+    [5, -8, -3],
+    [TIMESTAMP_MAX - 5, 5, TIMESTAMP_MAX],
+    [TIMESTAMP_MAX - 5, 6, TIMESTAMP_MAX],
+    [TIMESTAMP_MIN + 5, -6, TIMESTAMP_MIN],
+    [0, TIMESTAMP_MAX, TIMESTAMP_MAX],
+    [TIMESTAMP_MAX - 1, TIMESTAMP_MAX, TIMESTAMP_MAX],
+    // The ends of time are no points that one could be so far from.
+    [TIMESTAMP_MAX, -1000, TIMESTAMP_MAX],
+    [TIMESTAMP_MIN, 1000, TIMESTAMP_MIN],
+  ])('%d + %d = %d', (timestamp, millis, sum) => {
+    expect(addMillis(timestamp, millis)).toBe(sum)
+  })
+
+  it.each([
+    [0, 0],
+    [TIMESTAMP_MAX, TIMESTAMP_MAX],
+    [TIMESTAMP_MAX + 1, TIMESTAMP_MAX],
+    [Number.POSITIVE_INFINITY, TIMESTAMP_MAX],
+    [TIMESTAMP_MIN, TIMESTAMP_MIN],
+    [TIMESTAMP_MIN - 1, TIMESTAMP_MIN],
+    [Number.NEGATIVE_INFINITY, TIMESTAMP_MIN],
+  ])('the nearest legal timestamp to %d is %d', (millis, nearest) => {
+    expect(clampTimestamp(millis)).toBe(nearest)
+  })
+
+  it('leaves a day between the end of the global window and the end of time', () => {
+    expect(addMillis(END_OF_GLOBAL_WINDOW, 86_400_000)).toBe(TIMESTAMP_MAX)
+    expect(addMillis(END_OF_GLOBAL_WINDOW, 86_399_999)).toBe(TIMESTAMP_MAX - 1)
+  })
+})
+
+describe('a duration', () => {
+  it.each<[Duration, number]>([
+    [0, 0],
+    [1500, 1500],
+    [1.9, 1],
+    ['90 seconds', 90_000],
+    ['1 hour', 3_600_000],
+    ['1.5 seconds', 1500],
+    ['7 days', 604_800_000],
+    ['1 nano', 0],
+    [1_500_000n, 1],
+    [[1, 500_000_000], 1500],
+    [1e300, TIMESTAMP_MAX],
+  ])('%s is %d ms', (duration, millis) => {
+    expect(durationMillis(duration)).toBe(millis)
+  })
+
+  it.each<[unknown, RegExp]>([
+    ['soon', /^delay "soon" is not a duration\. Write it as '10 seconds', '1 hour' or milliseconds\.$/],
+    ['', /^delay "" is not a duration/],
+    ['10', /^delay "10" is not a duration/],
+    [null, /^delay null is not a duration/],
+    [undefined, /^delay undefined is not a duration/],
+    [true, /^delay true is not a duration/],
+    [-1, /^delay must be a finite, non-negative duration, but is -1\.$/],
+    ['-5 seconds', /^delay must be a finite, non-negative duration, but is "-5 seconds"\.$/],
+    [-5n, /^delay must be a finite, non-negative duration/],
+    [Number.NaN, /^delay must be a finite, non-negative duration, but is NaN\.$/],
+    [Number.POSITIVE_INFINITY, /^delay must be a finite, non-negative duration, but is Infinity\.$/],
+    ['Infinity', /^delay must be a finite, non-negative duration, but is "Infinity"\.$/],
+  ])('is not %s', (duration, message) => {
+    expect(() => durationMillis(duration as Duration, 'delay')).toThrow(message)
+  })
+})
