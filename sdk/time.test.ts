@@ -42,7 +42,12 @@ describe('a timestamp', () => {
     ['a date out of the calendar', '2026-13-01T00:00:00Z', /is not a timestamp: it is no valid date$/],
     ['half a Temporal instant', { epochMilliseconds: 0.5 }, /^0\.5 is not a timestamp: milliseconds must be whole/],
     ['a Temporal instant of nanoseconds', { epochMilliseconds: 5n }, /give milliseconds, a Date or an ISO string$/],
-    ['a bigint', 5n, /^5 is not a timestamp: give milliseconds/],
+    ['text with a number in it', 'order 7', /^"order 7" is not a timestamp: it is no valid date$/],
+    ['a lone number as text', '1', /^"1" is not a timestamp: it is no valid date$/],
+    ['a date as people write it', 'March 7, 2001', /it is no valid date$/],
+    ['a time without a zone', '2001-01-01T00:00:00', /it does not say in which time zone it is\. Add Z, or an offset/],
+    ['an object of nothing', Object.create(null), /give milliseconds/],
+    ['a bigint', 5n, /^5n is not a timestamp: give milliseconds/],
     ['nothing', undefined, /^undefined is not a timestamp: give milliseconds/],
     ['null', null, /^null is not a timestamp: give milliseconds/],
     ['some object', {}, /is not a timestamp: give milliseconds/],
@@ -63,6 +68,27 @@ describe('a timestamp', () => {
   ])('%d is written as %s', (timestamp, text) => {
     expect(formatTimestamp(timestamp)).toBe(text)
   })
+})
+
+it.each([
+  ['2001-01-02', '2001-01-02T00:00:00.000Z'],
+  ['2001-01-02T03:04Z', '2001-01-02T03:04:00.000Z'],
+  ['2001-01-02T03:04:05.678Z', '2001-01-02T03:04:05.678Z'],
+  ['2001-01-02T03:04:05,678901z', '2001-01-02T03:04:05.678Z'],
+  ['2001-01-02 03:04:05+00', '2001-01-02T03:04:05.000Z'],
+  ['2001-01-02t03:04:05-0130', '2001-01-02T04:34:05.000Z'],
+  [' 2001-01-02T03:04:05+01:30 ', '2001-01-02T01:34:05.000Z'],
+  ['+012001-01-02T00:00:00Z', '+012001-01-02T00:00:00.000Z'],
+])('the text "%s" is the instant %s', (text, iso) => {
+  expect(new Date(toTimestamp(text)).toISOString()).toBe(iso)
+})
+
+it('zero is one zero', () => {
+  expect([toTimestamp(-0), durationMillis(-0)]).toEqual([0, 0])
+})
+
+it.each([[{}], [new Date(5)], [{ secnods: 5 }], [{ seconds: 5, more: 1 }]])('%j is no duration', (duration) => {
+  expect(() => durationMillis(duration as never)).toThrow(/is not a duration/)
 })
 
 describe('arithmetic', () => {

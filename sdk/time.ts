@@ -31,7 +31,7 @@ export type Instant = number | Date | string | { readonly epochMilliseconds: num
 export function durationMillis(duration: Duration, what = 'duration'): number {
   let millis: number
   try {
-    millis = typeof duration === 'number' ? duration : EffectDuration.toMillis(EffectDuration.fromInputUnsafe(duration))
+    millis = typeof duration === 'number' ? duration : EffectDuration.toMillis(effectDuration(duration))
   } catch {
     throw new PipelineError(
       `${what} ${preview(duration)} is not a duration. Write it as '10 seconds', '1 hour' or milliseconds.`,
@@ -40,7 +40,18 @@ export function durationMillis(duration: Duration, what = 'duration'): number {
   if (!Number.isFinite(millis) || millis < 0) {
     throw new PipelineError(`${what} must be a finite, non-negative duration, but is ${preview(duration)}.`)
   }
-  return Math.floor(clampTimestamp(millis))
+  return Math.floor(clampTimestamp(millis)) + 0
+}
+
+const UNITS = ['weeks', 'days', 'hours', 'minutes', 'seconds', 'milliseconds', 'microseconds', 'nanoseconds']
+
+/** What Effect makes of it; objects that name no unit, or one that there is not, would count as nothing. */
+function effectDuration(duration: Duration): EffectDuration.Duration {
+  if (typeof duration === 'object' && !Array.isArray(duration) && !EffectDuration.isDuration(duration)) {
+    const units = Object.keys(duration)
+    if (units.length === 0 || !units.every((unit) => UNITS.includes(unit))) throw new TypeError('no unit of time')
+  }
+  return EffectDuration.fromInputUnsafe(duration)
 }
 
 /**
@@ -55,7 +66,7 @@ export function durationMillis(duration: Duration, what = 'duration'): number {
  */
 export function toTimestamp(instant: Instant): number {
   if (typeof instant === 'number') return checkedTimestamp(instant, instant)
-  if (typeof instant === 'string') return checkedTimestamp(Date.parse(instant), instant)
+  if (typeof instant === 'string') return checkedTimestamp(parsedText(instant), instant)
   if (instant instanceof Date) return checkedTimestamp(instant.getTime(), instant)
   if (typeof instant === 'object' && instant !== null && typeof instant.epochMilliseconds === 'number') {
     return checkedTimestamp(instant.epochMilliseconds, instant.epochMilliseconds)
@@ -63,8 +74,28 @@ export function toTimestamp(instant: Instant): number {
   throw new RangeError(`${describeInstant(instant)} is not a timestamp: give milliseconds, a Date or an ISO string`)
 }
 
+/** A day, or a day with a time and its zone, as ISO 8601 and RFC 3339 write them. */
+const ISO = /^((?:\d{4}|[+-]\d{6})-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)([Zz]|[+-]\d\d(?::?\d\d)?)?)?$/
+
+/** Milliseconds of a text; platforms read far more than ISO, each in its own way. */
+function parsedText(text: string): number {
+  const match = ISO.exec(text.trim())
+  if (match === null) return Number.NaN
+  const [, day = '', time, zone] = match
+  if (time === undefined) return Date.parse(day)
+  if (zone === undefined) {
+    throw new RangeError(
+      `"${text}" is not a timestamp: it does not say in which time zone it is. Add Z, or an offset such as +01:00.`,
+    )
+  }
+  const offset = /^[Zz]$/.test(zone)
+    ? 'Z'
+    : zone.replace(/^(...):?(\d\d)?$/, (_, hours, minutes) => `${hours}:${minutes ?? '00'}`)
+  return Date.parse(`${day}T${time.replace(',', '.')}${offset}`)
+}
+
 function checkedTimestamp(millis: number, given: unknown): number {
-  if (Number.isSafeInteger(millis)) return millis
+  if (Number.isSafeInteger(millis)) return millis + 0
   if (Number.isNaN(millis)) throw new RangeError(`${describeInstant(given)} is not a timestamp: it is no valid date`)
   if (Number.isFinite(millis) && !Number.isInteger(millis)) {
     throw new RangeError(`${describeInstant(given)} is not a timestamp: milliseconds must be whole numbers`)
@@ -73,7 +104,7 @@ function checkedTimestamp(millis: number, given: unknown): number {
 }
 
 function describeInstant(given: unknown): string {
-  return typeof given === 'string' ? `"${given}"` : String(given)
+  return typeof given === 'number' || given instanceof Date ? String(given) : preview(given)
 }
 
 /** The nearest legal timestamp. */

@@ -9,7 +9,6 @@ import type { Coder } from '../../sdk/coders/index.js'
 import type { Env } from '../../sdk/env.js'
 import { UserCodeError } from '../../sdk/errors.js'
 import { invariant } from '../../sdk/invariant.js'
-import type { KV } from '../../sdk/kv.js'
 import { formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
 import type { AnyDoFn, StepFunction } from '../../sdk/transforms/do-fn.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
@@ -20,6 +19,7 @@ import type { Push } from './element-buffer.js'
 import { andThen, backoffOf, InputGuard, isAsyncIterable, isIterator, isThenable, wait } from './prepare-step.js'
 import type { ParDoOperator, StepInfo } from './stage.js'
 import type { DeadLetterSink, StageRuntime, StuckCall } from './stage-runtime.js'
+import { keyOf } from './key-of.js'
 import { sidesObject } from './sides-object.js'
 import { stateCells } from './state-cells.js'
 import { expiryOf, type StateInternals, type StateRecord, type TimerSetting } from './state-internals.js'
@@ -360,7 +360,9 @@ export class DoFnRuntime implements ContextHost {
       )
       record.tail = tail
       void tail.then(() => {
-        if (record.tail === tail) record.tail = undefined
+        if (record.tail !== tail) return
+        record.tail = undefined
+        if (record.mayBeEmpty) this.pruned(record)
       })
     }
     this.calls.defer(
@@ -404,7 +406,7 @@ export class DoFnRuntime implements ContextHost {
   #ended(record: StateRecord | undefined): void {
     if (record === undefined) return
     record.endCall()
-    if (record.wasCleared) this.pruned(record)
+    if (record.mayBeEmpty) this.pruned(record)
   }
 
   #flush(context: StepContext): void {
@@ -422,7 +424,9 @@ export class DoFnRuntime implements ContextHost {
   }
 
   #fail(error: unknown, value: unknown, context: StepContext): void {
-    context.record?.rollBack()
+    const { record } = context
+    record?.rollBack()
+    if (record?.mayBeEmpty === true) this.pruned(record)
     this.fail(error, value, context.timestamp, context.window)
   }
 
@@ -572,11 +576,4 @@ export class DoFnRuntime implements ContextHost {
       return context.record
     }
   }
-}
-
-/** The key of a keyed element. */
-export function keyOf(value: unknown): unknown {
-  if (typeof value === 'object' && value !== null && 'key' in value && 'value' in value)
-    return (value as KV<unknown, unknown>).key
-  throw new TypeError('the element is not keyed: a keyed step needs { key, value }. Put keyBy(name, fn) before it.')
 }

@@ -82,6 +82,19 @@ describe('timers', () => {
     expect(await advance(9)).toEqual([`a0 at 5, held at ${TIMESTAMP_MAX}`])
   })
 
+  it('set again and again, or set and cleared, leave few entries behind, and fire when they should', async () => {
+    const { keyed, set, clear, advance } = stateful()
+    const record = keyed.state.record('a', window)
+    set(record, 1, 7)
+    for (let i = 0; i < 10_000; i++) {
+      set(record, 0, 5 + (i % 3))
+      if (i % 2 === 0) clear(record, 0)
+    }
+    set(record, 0, 6)
+    expect(keyed.waiting).toBeLessThan(300)
+    expect(await advance(9)).toEqual(['a0 at 6, held at 7', expect.stringMatching(/^a1 at 7, held at /)])
+  })
+
   it('hold the watermark at their output timestamps until they have fired', async () => {
     const { keyed, set, advance } = stateful()
     const a = keyed.state.record('a', window)

@@ -22,6 +22,13 @@ type Payload =
 /** Timers of the same time fire before the window ends. */
 const EXPIRY_RANK = 1
 
+/** Void entries that may wait beyond as many as there are others. */
+const SPARE = 64
+
+function isSet({ record, timer, setting }: Extract<Payload, { kind: 'timer' }>): boolean {
+  return record.timers[timer] === setting
+}
+
 /** State and timers of a step. */
 export class KeyedState implements TimerInternals {
   readonly state: StateInternals
@@ -29,6 +36,8 @@ export class KeyedState implements TimerInternals {
   readonly #queue = new TimerQueue<Payload>()
   readonly #holds = new WatermarkHold()
   readonly #holdsForExpiration: boolean
+  /** Entries in the queue whose timer was set again or cleared. */
+  #voidCount = 0
 
   constructor(operator: ParDoOperator, keyCoder: Coder<unknown>) {
     const { payload, strategy } = operator
@@ -45,6 +54,11 @@ export class KeyedState implements TimerInternals {
     return this.#holds.min
   }
 
+  /** Number of entries that wait for their time, void ones included. */
+  get waiting(): number {
+    return this.#queue.size
+  }
+
   /** Whether something is due. */
   get isDue(): boolean {
     const head = this.#queue.peek()
@@ -58,6 +72,10 @@ export class KeyedState implements TimerInternals {
 
   clear(_record: StateRecord, _timer: number, setting: TimerSetting): void {
     this.#holds.remove(setting.outputTimestamp)
+    // A timer that is set again and again, such as a timeout, must not leave an entry each time.
+    if (++this.#voidCount <= SPARE + this.#queue.size / 2) return
+    this.#voidCount = 0
+    this.#queue.retain((payload) => payload.kind === 'expiry' || isSet(payload))
   }
 
   /**
@@ -78,9 +96,12 @@ export class KeyedState implements TimerInternals {
 
   #fireTimer(doFn: DoFnRuntime, record: StateRecord, timer: number, setting: TimerSetting): unknown {
     // Set again or cleared since: the entry is void.
-    if (record.timers[timer] !== setting) return undefined
+    if (record.timers[timer] !== setting) {
+      this.#voidCount--
+      return undefined
+    }
     record.timers[timer] = undefined
-    record.wasCleared = true
+    record.mayBeEmpty = true
     this.#holds.remove(setting.outputTimestamp)
     return doFn.fireTimer(record, timer, setting)
   }
@@ -92,8 +113,7 @@ export class KeyedState implements TimerInternals {
       }
       this.#holds.remove(window.maxTimestamp)
     }
-    for (const record of this.state.expire(window)) {
-      for (const setting of record.timers) if (setting !== undefined) this.#holds.remove(setting.outputTimestamp)
-    }
+    // None of its timers is left: they fire before.
+    this.state.expire(window)
   }
 }

@@ -65,6 +65,32 @@ describe.each<[string, WindowFn]>([
   })
 })
 
+it('panes that have been given out do not change, also where accumulators are the outputs', async () => {
+  const p = pipeline()
+  const events = testStream<{ key: string; value: number }>()
+    .add(at(1, kv('a', 1)))
+    .advanceWatermarkTo(20)
+  p.apply('events', events.add(at(2, kv('a', 2))).end())
+    .windowInto('tens', fixedWindows(10), { allowedLateness: 100, accumulation: 'accumulating' })
+    .combinePerKey('list', {
+      createAccumulator: (): number[] => [],
+      addInput(all: number[], value: number) {
+        all.push(value)
+        return all
+      },
+      mergeAccumulators(a: number[], b: number[]) {
+        a.push(...b)
+        return a
+      },
+      extractOutput: (all: number[]) => all,
+    })
+    .collect('out')
+  const expected = [kv('a', [1]), kv('a', [1, 2])]
+  for (const built of [p.build(), liftCombines(p.build())]) {
+    expect((await directRunner().start(built).result).collect('out')).toEqual(expected)
+  }
+})
+
 describe('what is lifted', () => {
   const pairs = (p: Pipeline) => p.create('pairs', [kv('a', 1)])
 

@@ -407,8 +407,8 @@ export class ReduceFnRunner {
 
   #startTable(table: ReduceTable): void {
     if (this.#tables.get(table.window) !== table) return
-    // Once the watermark has reached the expiry, end of window and expiry are one event, and its pane is the last.
-    const isExpiry = this.#input >= table.expiry
+    // Once the watermark has passed the expiry, end of window and expiry are one event, and its pane is the last.
+    const isExpiry = this.#input > table.expiry
     if (isExpiry) this.#tables.delete(table.window)
     else this.#timers.add(table.expiry, { kind: 'table', table })
     if (table.isFast) this.#holds.remove(table.window.maxTimestamp)
@@ -439,7 +439,7 @@ export class ReduceFnRunner {
     const ofKey = this.#byKey.get(cell.key)
     if (ofKey?.windows.get(window) !== cell) return 0
     const expiry = expiryOf(window, this.#strategy.allowedLatenessMillis)
-    if (this.#input < expiry) {
+    if (this.#input <= expiry) {
       this.#fireIfDue(cell, window)
       this.#timers.add(expiry, { kind: 'cell', cell })
       return 1

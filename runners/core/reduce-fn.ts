@@ -51,7 +51,7 @@ export function reduceFnOf(
   outputCoder: Coder<unknown>,
 ): ReduceFn {
   if (combine === undefined) return listReduce
-  if (mergesAccumulators) return accumulatorReduce(combine)
+  if (mergesAccumulators) return accumulatorReduce(combine, outputCoder)
   switch (combine.kind) {
     case 'monoid':
       return monoidReduce(combine)
@@ -101,8 +101,7 @@ function fullReduce(fn: CombineFn<unknown, unknown, unknown>, outputCoder: Coder
     merge: (a, b) => fn.mergeAccumulators(a, b),
     output: (accumulator, keeps) => {
       const output = fn.extractOutput(accumulator)
-      const isShared = keeps && output === accumulator && typeof output === 'object' && output !== null
-      return isShared ? decodeFromBytes(outputCoder, encodeToBytes(outputCoder, output)) : output
+      return keeps && output === accumulator ? copyOf(output, outputCoder) : output
     },
     of: undefined,
     concat: undefined,
@@ -110,8 +109,14 @@ function fullReduce(fn: CombineFn<unknown, unknown, unknown>, outputCoder: Coder
   }
 }
 
+/** A value that shares nothing with its original. */
+function copyOf(value: unknown, coder: Coder<unknown>): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  return decodeFromBytes(coder, encodeToBytes(coder, value))
+}
+
 /** After a lifted combine the values are accumulators; they are merged, and extracted by the step that follows. */
-function accumulatorReduce(combine: AnyCombine): ReduceFn {
+function accumulatorReduce(combine: AnyCombine, accumulatorCoder: Coder<unknown>): ReduceFn {
   const parts =
     combine.kind === 'full'
       ? fullReduce(combine.fn as unknown as CombineFn<unknown, unknown, unknown>, null as never)
@@ -126,7 +131,9 @@ function accumulatorReduce(combine: AnyCombine): ReduceFn {
     ...base,
     kind: 'accumulators',
     add: (accumulator, value) => base.merge(accumulator, value),
-    output: (accumulator) => accumulator,
+    // Only a full CombineFn may change its accumulators.
+    output: (accumulator, keeps) =>
+      keeps && combine.kind === 'full' ? copyOf(accumulator, accumulatorCoder) : accumulator,
     of: undefined,
     concat: undefined,
     addInput: (accumulator, value) => base.merge(accumulator, value),

@@ -4,12 +4,13 @@
  * Law: a window is read only when it is complete (the view's watermark has passed it); what is read does not change
  * while it is read.
  */
-import type { Coder } from '../../sdk/coders/index.js'
+import { canonicalKey, type Coder } from '../../sdk/coders/index.js'
 import { formatTimestamp } from '../../sdk/time.js'
 import { preview } from '../../sdk/preview.js'
 import type { KV } from '../../sdk/kv.js'
+import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
-import { keyOf } from './do-fn-runtime.js'
+import { keyOf } from './key-of.js'
 import { ElementBuffer } from './element-buffer.js'
 import { KeyMap, representative } from './key-map.js'
 import type { SideInput } from './stage.js'
@@ -42,14 +43,30 @@ export class SideInputStore {
   /** Takes in what has arrived. */
   absorb(): boolean {
     if (this.arrived.length === 0) return false
-    this.arrived.take().forEach((value, _timestamp, windows) => {
+    this.arrived.take().forEach((value, _timestamp, windows, pane) => {
       for (const window of listOf(windows)) {
         const content = this.#content(window)
+        if (this.#refines(pane)) this.#withdraw(content, value)
         content.values.push(value)
         content.isMade = false
       }
     })
     return true
+  }
+
+  /** Whether a pane says again, and better, what an earlier one has said. */
+  #refines(pane: PaneInfo): boolean {
+    return this.side.strategy.accumulationMode === 'accumulating' && pane.index > 0
+  }
+
+  /** Takes out what a later pane of a single value replaces. Lists keep what they were given: it may be many values. */
+  #withdraw({ values }: Content, value: unknown): void {
+    const { kind } = this.side.viewFn
+    if (kind === 'singleton') values.length = 0
+    if (kind !== 'map') return
+    const id = canonicalKey(keyOf(value), this.#keyCoder)
+    const at = values.findIndex((old) => canonicalKey(keyOf(old), this.#keyCoder) === id)
+    if (at >= 0) values.splice(at, 1)
   }
 
   /** Whether the window that a main element reads is complete. */

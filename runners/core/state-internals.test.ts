@@ -80,7 +80,7 @@ describe('records', () => {
     expect(pruned()).toBe(false)
     record.tail = undefined
     expect(pruned()).toBe(true)
-    expect(record.wasCleared).toBe(false)
+    expect(record.mayBeEmpty).toBe(false)
   })
 })
 

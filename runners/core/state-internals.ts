@@ -28,8 +28,8 @@ export class StateRecord {
   readonly timers: (TimerSetting | undefined)[]
   /** Ends when the calls of this key that are under way have ended; calls of one key never interleave. */
   tail: Promise<unknown> | undefined = undefined
-  /** Whether something was cleared, so that the record may have become empty. */
-  wasCleared = false
+  /** Whether the record may be empty: it is new, or something was cleared. */
+  mayBeEmpty = true
   #undo: (() => void)[] | undefined
 
   constructor(key: unknown, window: BoundedWindow, cellCount: number, timerCount: number) {
@@ -54,7 +54,7 @@ export class StateRecord {
       this.cells[cell] = before
     })
     this.cells[cell] = value
-    if (value === UNSET) this.wasCleared = true
+    if (value === UNSET) this.mayBeEmpty = true
   }
 
   /** From here on, changes can be taken back: the call may go to a dead letter or be tried again. */
@@ -72,6 +72,11 @@ export class StateRecord {
     const undo = this.#undo ?? []
     this.#undo = undefined
     for (let i = undo.length - 1; i >= 0; i--) (undo[i] as () => void)()
+  }
+
+  /** Whether changes can still be taken back. */
+  get isInCall(): boolean {
+    return this.#undo !== undefined
   }
 
   /** Makes the changes since {@link beginCall} stay. */
@@ -124,8 +129,10 @@ export class StateInternals {
 
   /** Forgets a record that holds nothing, so that keys that come and go cost no memory. */
   prune(record: StateRecord): void {
-    record.wasCleared = false
-    if (!record.isEmpty || record.tail !== undefined) return
+    // A call under way may still write, or take back what it has cleared.
+    if (record.tail !== undefined || record.isInCall) return
+    record.mayBeEmpty = false
+    if (!record.isEmpty) return
     this.#tables.get(record.window)?.records.delete(record.key)
   }
 

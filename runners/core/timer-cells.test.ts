@@ -91,7 +91,7 @@ describe('what a timer was set to before', () => {
     expect(log).toEqual(['set 0 7@7', 'set 1 7@7', 'clear 0 7@7', 'set 0 8@8', 'clear 0 8@8'])
     expect(record.timers.map((setting) => setting && text(setting))).toEqual([undefined, '7@7'])
     // Only what was cleared can have left nothing behind.
-    expect(record.wasCleared).toBe(true)
+    expect(record.mayBeEmpty).toBe(true)
   })
 
   it('comes back when the call fails', () => {

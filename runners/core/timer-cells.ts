@@ -1,7 +1,8 @@
 /**
  * `timers` as a DoFn sees them: one handle for each declaration, bound to the key and window of the call.
  *
- * Law: a timer fires no later than its window expires, and what it emits is not before what set it.
+ * Law: a timer fires no later than its window expires; an output timestamp that an author names is not before the element
+ * that set the timer, less the allowed skew. Without one, a timer emits at its own time.
  */
 import { addMillis, type Duration, durationMillis, formatTimestamp, type Instant, toTimestamp } from '../../sdk/time.js'
 import { expiryOf, type StateRecord, type TimerSetting } from './state-internals.js'
@@ -46,7 +47,7 @@ export function timerCells(
     if (before !== undefined) timers.clear(record, timer, before)
     record.timers[timer] = setting
     if (setting !== undefined) timers.set(record, timer, setting)
-    else record.wasCleared = true
+    else record.mayBeEmpty = true
     record.onRollBack(() => {
       if (setting !== undefined) timers.clear(record, timer, setting)
       record.timers[timer] = before

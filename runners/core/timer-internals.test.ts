@@ -49,6 +49,18 @@ it('what is set while others are taken out comes in its place', () => {
   expect(queue.peek()?.payload).toBe(6)
 })
 
+it('keeps the order of what is retained', () => {
+  const queue = new TimerQueue<number>()
+  for (let i = 0; i < 100; i++) queue.add((i * 37) % 20, i)
+  queue.retain((i) => i % 3 === 0)
+  expect(queue.size).toBe(34)
+  const taken: (readonly [number, number])[] = []
+  for (let entry = queue.takeDue(Infinity); entry !== undefined; entry = queue.takeDue(Infinity))
+    taken.push([entry.timestamp, entry.payload])
+  expect(taken).toEqual([...taken].sort(([t, i], [u, j]) => t - u || i - j))
+  expect(taken.every(([, i]) => i % 3 === 0)).toBe(true)
+})
+
 it.each([1, 2, 3, 4, 5])('is a stable sort, whatever is set and taken (seed %d)', (seed) => {
   const random = seededRandom(seed)
   const queue = new TimerQueue<number>()

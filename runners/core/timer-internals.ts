@@ -48,6 +48,14 @@ export class TimerQueue<P> {
     return head !== undefined && head.timestamp < watermark ? this.#take() : undefined
   }
 
+  /** Keeps only the entries whose payload is wanted. */
+  retain(isWanted: (payload: P) => boolean): void {
+    const kept = this.#heap.filter(({ payload }) => isWanted(payload))
+    this.#heap.length = 0
+    // A sorted array is a heap.
+    for (const entry of kept.sort((a, b) => (before(a, b) ? -1 : 1))) this.#heap.push(entry)
+  }
+
   #take(): TimerEntry<P> {
     const heap = this.#heap
     const head = heap[0] as TimerEntry<P>

@@ -66,6 +66,18 @@ it('counts nothing twice and keeps nothing that is gone', () => {
   expect(hold.min).toBe(TIMESTAMP_MAX)
 })
 
+it('a hold that comes and goes ten thousand times while others stay leaves nothing behind', () => {
+  const hold = new WatermarkHold()
+  hold.add(1)
+  const before = hold.waiting
+  for (let i = 0; i < 10_000; i++) {
+    hold.add(5)
+    hold.remove(5)
+  }
+  expect(hold.waiting - before).toBeLessThan(200)
+  expect(hold.min).toBe(1)
+})
+
 it.each([1, 2, 3])('is the minimum of what was added and not yet removed (seed %d)', (seed) => {
   const random = seededRandom(seed)
   const hold = holding()

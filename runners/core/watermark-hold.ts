@@ -8,16 +8,21 @@ import { invariant } from '../../sdk/invariant.js'
 import { TIMESTAMP_MAX } from '../../sdk/time.js'
 import { TimerQueue } from './timer-internals.js'
 
+/** Candidates that may wait in vain before they are sorted out, beyond as many as there are holds. */
+const SPARE = 64
+
 /** A multiset of timestamps with a minimum. */
 export class WatermarkHold {
   readonly #counts = new Map<number, number>()
   /** Candidates for the minimum; removed ones are skipped when they come up. */
-  readonly #queue = new TimerQueue<null>()
+  #queue = new TimerQueue<null>()
 
   add(timestamp: number): void {
     const count = this.#counts.get(timestamp)
     this.#counts.set(timestamp, (count ?? 0) + 1)
-    if (count === undefined) this.#queue.add(timestamp, null)
+    if (count !== undefined) return
+    this.#queue.add(timestamp, null)
+    if (this.#queue.size > 2 * this.#counts.size + SPARE) this.#rebuild()
   }
 
   remove(timestamp: number): void {
@@ -37,8 +42,19 @@ export class WatermarkHold {
     }
   }
 
-  /** Number of holds. */
+  /** Number of timestamps that are held. */
   get size(): number {
     return this.#counts.size
+  }
+
+  /** Number of candidates for the minimum, those that are held no more included. */
+  get waiting(): number {
+    return this.#queue.size
+  }
+
+  /** Forgets candidates that are held no more, or stand there twice. */
+  #rebuild(): void {
+    this.#queue = new TimerQueue()
+    for (const timestamp of this.#counts.keys()) this.#queue.add(timestamp, null)
   }
 }

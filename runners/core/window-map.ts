@@ -4,7 +4,7 @@
  */
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 
-/** Values by window, in order of insertion. */
+/** Values by window. They come out by window end, ends in the order in which they were first seen. */
 export class WindowMap<V> {
   readonly #byEnd = new Map<number, Map<number, V>>()
   #size = 0

@@ -5,7 +5,7 @@
  * Elements that read a side input window which is not complete yet are put back: they keep their order, hold the
  * watermark, and go on when the window is ready.
  */
-import { TIMESTAMP_MAX } from '../../sdk/time.js'
+import { addMillis, TIMESTAMP_MAX } from '../../sdk/time.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import type { BundleProcessor } from '../core/bundle-processor.js'
@@ -37,6 +37,8 @@ export class ElementExecutor extends StageExecutor {
   readonly #sides: readonly SideSource[]
   readonly #keyed: KeyedState | undefined
   readonly #keepsBundles: boolean
+  /** How long after its end a window may still be read for. */
+  readonly #latenessMillis: number
   #putBack = new ElementBuffer()
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: ElementParts) {
@@ -45,6 +47,8 @@ export class ElementExecutor extends StageExecutor {
     this.#sides = parts.sides
     this.#keyed = parts.keyed
     this.#keepsBundles = parts.keepsBundles
+    const { root } = processor.stage
+    this.#latenessMillis = root.kind === 'parDo' ? root.operator.strategy.allowedLatenessMillis : 0
   }
 
   async turn(): Promise<boolean> {
@@ -60,7 +64,8 @@ export class ElementExecutor extends StageExecutor {
     const more = await this.#fireTimers(watermark)
     if (more) return true
     const moved = this.advanceTo(Math.min(watermark, this.#keyed?.hold ?? TIMESTAMP_MAX))
-    for (const { store } of this.#sides) store.forgetBefore(watermark)
+    // Late elements, timers and the last words of a window read what the window's own elements have read.
+    for (const { store } of this.#sides) store.forgetBefore(addMillis(watermark, -this.#latenessMillis))
     return changed || moved
   }
 

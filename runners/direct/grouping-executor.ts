@@ -5,7 +5,7 @@
  * seen before this stage's turn: then nothing is stored in between.
  */
 import type { BundleProcessor } from '../core/bundle-processor.js'
-import { keyOf } from '../core/do-fn-runtime.js'
+import { keyOf } from '../core/key-of.js'
 import type { ReduceFnRunner } from '../core/reduce-fn-runner.js'
 import type { Inbox } from './inbox.js'
 import { type Committable, StageExecutor, TIMER_BUDGET } from './stage-executor.js'

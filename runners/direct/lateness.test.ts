@@ -51,6 +51,14 @@ const fives = slidingWindows(10, { every: 5 })
 inEveryMode((options) => {
   it.each<[string, string, WindowFn, WindowingOptions, readonly string[], number]>([
     [
+      'no pane comes after the last one, also where the watermark stands at the expiry',
+      '1 |14 2',
+      fixedWindows(10),
+      { allowedLateness: 5 },
+      ['0-10: 1 onTime 0', '0-10: 2 late 1'],
+      0,
+    ],
+    [
       'an element may be late in one window, too late in another',
       '3 |12 4 |16 6',
       fives,

@@ -84,6 +84,16 @@ inEveryMode((options) => {
 }, orderedModes)
 
 describe('what printed elements look like', () => {
+  it.each([
+    [Number.NaN, 'NaN'],
+    [[Number.POSITIVE_INFINITY], '[Infinity]'],
+    [{ at: new Map([[1, 2]]) }, '{at: [Map: 1]}'],
+    [new Set([1]), '[Set: 1]'],
+  ])('what JSON would write as something else is shown as it is: %s', async (value, text) => {
+    const [line = ''] = await printed((p) => p.create('values', [value]).print('show'))
+    expect(line.replaceAll(/\s+/g, ' ').replace('{ at', '{at').replace('] }', ']}')).toBe(`out show: ${text}`)
+  })
+
   it.each<[string, unknown, string]>([
     ['text, as it is', 'a "b" c', 'a "b" c'],
     ['numbers', 1.5, '1.5'],

@@ -1,5 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { fixedWindows, flatten, kv, pipeline, run, sessionWindows, slidingWindows, sum, typed } from 'millrace'
+import {
+  fixedWindows,
+  flatten,
+  kv,
+  type Pipeline,
+  pipeline,
+  run,
+  sessionWindows,
+  slidingWindows,
+  state,
+  sum,
+  timer,
+  typed,
+} from 'millrace'
 import { at, testStream } from 'millrace/testing'
 import { inEveryMode } from '../../conformance/support/modes.js'
 
@@ -313,7 +326,85 @@ inEveryMode((options) => {
   })
 })
 
+inEveryMode((options) => {
+  const sevens = (p: Pipeline) =>
+    p
+      .create('side', [7], { timestamp: () => 5 })
+      .windowInto('side tens', fixedWindows(10))
+      .asList('view')
+
+  it('a late element within the lateness reads what the others have read', async () => {
+    const p = pipeline()
+    const view = sevens(p)
+    p.apply('main', testStream<number>().add(at(3, 3)).advanceWatermarkTo(50).add(at(4, 4)).end())
+      .windowInto('tens', fixedWindows(10), { allowedLateness: 1000 })
+      .parDo('read', { output, sides: { view }, process: (n, { sides, emit }) => emit([n, sides.view.length]) })
+      .collect('out')
+    expect((await run(p, options)).collect('out')).toEqual([
+      [3, 1],
+      [4, 1],
+    ])
+  })
+
+  it('so do timers in the lateness', async () => {
+    const p = pipeline()
+    const view = sevens(p)
+    const events = testStream<{ key: string; value: number }>().add(at(1, kv('a', 1)))
+    p.apply('main', events.advanceWatermarkTo(20).advanceWatermarkTo(60).end())
+      .windowInto('tens', fixedWindows(10), { allowedLateness: 30 })
+      .parDo('keep', {
+        output,
+        sides: { view },
+        state: { n: state.value(typed<number>()) },
+        timers: { t: timer.eventTime() },
+        process: ({ value }, { state: { n }, timers: { t } }) => {
+          n.write(value)
+          t.set(30)
+        },
+        onTimer: { t: ({ emit, sides }) => emit(['timer', sides.view.length]) },
+      })
+      .collect('out')
+    expect((await run(p, options)).collect('out')).toEqual([['timer', 1]])
+  })
+
+  it.each(['singleton', 'map'] as const)('a late pane that accumulates replaces what a %s showed', async (kind) => {
+    const p = pipeline()
+    const late = testStream<number>().add(at(3, 3)).advanceWatermarkTo(50).add(at(4, 4)).end()
+    const windowed = p
+      .apply('side', late)
+      .windowInto('side tens', fixedWindows(10), { allowedLateness: 1000, accumulation: 'accumulating' })
+    const sides =
+      kind === 'singleton'
+        ? { view: windowed.combineGlobally('sum', sum()).asSingleton('view') }
+        : {
+            view: windowed
+              .keyBy('all', () => 'all')
+              .combinePerKey('sum', sum())
+              .asMap('view'),
+          }
+    const slow = testStream<number>().advanceWatermarkTo(0).advanceWatermarkTo(1).advanceWatermarkTo(2).add(at(3, 3))
+    p.apply('main', slow.end())
+      .windowInto('tens', fixedWindows(10))
+      .parDo('read', {
+        output,
+        sides,
+        process: (n, { sides: { view }, emit }) => emit([n, typeof view === 'number' ? view : [...view.entries()]]),
+      })
+      .collect('out')
+    const shown = (await run(p, options)).collect('out')
+    expect(shown).toEqual([[3, kind === 'singleton' ? 7 : [['all', 7]]]])
+  })
+})
+
 describe('construction', () => {
+  it('refuses a view in other windows than the global one, where a step is in that', () => {
+    const p = pipeline()
+    const view = p.create('side', [1]).windowInto('tens', fixedWindows(10)).asList('view')
+    expect(() => p.create('main', [1]).parDo('read', { output, sides: { view }, process: () => undefined })).toThrow(
+      /step "read" is in the global window and reads side input "view", which is in fixed windows.*\n {2}at .*side-inputs\.test/,
+    )
+  })
+
   it('refuses sessions as a view, and sides that are none', () => {
     const p = pipeline()
     const sessions = p.create('numbers', [1]).windowInto('sessions', sessionWindows(5))

@@ -383,6 +383,30 @@ inEveryMode((options) => {
     expect(result.metrics.counter('droppedDueToLateness', 'sum')).toBe(1)
   })
 
+  it.each<[string, (cell: { write(n: number): void; clear(): void; read(): unknown }) => void | Promise<void>]>([
+    ['only reads', (cell) => void cell.read()],
+    ['writes and clears', (cell) => (cell.write(1), cell.clear())],
+    [
+      'writes, waits and clears',
+      async (cell) => {
+        cell.write(1)
+        await Promise.resolve()
+        cell.clear()
+      },
+    ],
+  ])('a key whose call %s has no state, and no last words', async (_, use) => {
+    const p = pipeline()
+    p.create('pairs', [kv('a', 1), kv('a', 2)])
+      .parDo('s', {
+        output: typed<string>(),
+        state: { n: state.value(typed<number>()) },
+        process: (_pair, { state: { n } }) => use(n),
+        onWindowExpiration: ({ key, emit }) => emit(key),
+      })
+      .collect('out')
+    expect((await run(p, options)).collect('out')).toEqual([])
+  })
+
   it('what onWindowExpiration emits is not late for the next grouping, although the lateness has passed', async () => {
     const p = pipeline()
     p.apply(

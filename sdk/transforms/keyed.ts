@@ -61,11 +61,18 @@ export function toStrings(input: PCollection<unknown>): PCollection<string> {
   return input.derive(addCodedMap(input, reservedName('text'), textOf, text))
 }
 
+/** Refuses what JSON would silently write as something else. */
+function refusingLoss(_key: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError('JSON has finite numbers only')
+  if (value instanceof Map || value instanceof Set) throw new TypeError('JSON has no maps and sets')
+  return value
+}
+
 /** Text of a value for people and files. */
 export function textOf(value: unknown): string {
   if (typeof value === 'string') return value
   try {
-    return JSON.stringify(value) ?? preview(value)
+    return JSON.stringify(value, refusingLoss) ?? preview(value)
   } catch {
     return preview(value)
   }

@@ -3,13 +3,15 @@
  * so options (`onError`, `retry`, `concurrency`) mean the same everywhere.
  */
 import { PipelineError } from '../errors.js'
-import { type CollectionRef, type StepName, userFunction } from '../graph/builder.js'
+import { type CollectionRef, type StepName, userFunction, withSource } from '../graph/builder.js'
 import type { SideInputNode, StateSpecNode, TimerSpecNode } from '../graph/model.js'
 import * as urns from '../graph/urns.js'
+import { callSite } from '../source-position.js'
 import type { AnySplittable } from '../source/splittable.js'
 import { durationMillis } from '../time.js'
 import { globalStrategy, type WindowingStrategy } from '../windowing/windowing-strategy.js'
 import type { SideInputs, StepFunction, StepOptions } from './do-fn.js'
+import type { PCollectionView } from './views.js'
 
 /** Tag of the output that carries dead letters. */
 export const ERRORS_TAG = '$errors'
@@ -42,14 +44,7 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
   const isBounded = inputNode.isBounded && (step.isBounded ?? true)
   const strategy = builder.strategyOf(input)
   const sides = Object.entries(step.sides ?? {})
-  for (const [name, view] of sides) {
-    if (view?.builder !== builder) {
-      throw new PipelineError(
-        `side input "${name}" of step "${path}" is not a view of this pipeline. Make one with asSingleton, asIterable, asList, asMap or asMultimap.`,
-        path,
-      )
-    }
-  }
+  checkViews(input, path, sides)
   const outputs = step
     .outputs(path)
     .map(({ tag, coderId, strategy: own }) => ({ tag, coderId, strategy: own ?? strategy, isBounded }))
@@ -84,6 +79,29 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
   if (options.onError === undefined) return refs
   options.onError.connect((refs.at(-1) as CollectionRef).id, path, undefined)
   return refs.slice(0, -1)
+}
+
+function checkViews(
+  { builder, id }: CollectionRef,
+  path: string,
+  views: readonly (readonly [string, PCollectionView<unknown>])[],
+): void {
+  const refuse = (message: string): never => {
+    const source = callSite()
+    throw new PipelineError(withSource(message, source), path, source)
+  }
+  const isGlobal = (collectionId: string): boolean =>
+    builder.strategyOf({ builder, id: collectionId }).windowFn.payload.kind === 'global'
+  for (const [name, view] of views) {
+    if (view?.builder !== builder)
+      refuse(
+        `side input "${name}" of step "${path}" is not a view of this pipeline. Make one with asSingleton, asIterable, asList, asMap or asMultimap.`,
+      )
+    if (isGlobal(id) && !isGlobal(view.collectionId))
+      refuse(
+        `step "${path}" is in the global window and reads side input "${name}", which is in ${builder.strategyOf({ builder, id: view.collectionId }).windowFn.description}: nothing says which of them. Put windowInto(name, …) before the step, or view the collection in the global window.`,
+      )
+  }
 }
 
 function checkOptions(path: string, options: StepOptions): void {

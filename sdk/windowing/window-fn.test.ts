@@ -120,6 +120,45 @@ describe('the windows of a timestamp', () => {
   })
 })
 
+describe('at the ends of time', () => {
+  it.each([
+    [10, 10],
+    [10, 5],
+    [9, 3],
+    [3, 1],
+  ])('sliding windows of %d every %d are as many as anywhere', (size, every) => {
+    const windows = slidingWindows(size, { every })
+    for (const timestamp of [TIMESTAMP_MIN, TIMESTAMP_MIN + 1, TIMESTAMP_MIN + 7, 0]) {
+      expect(windows.assign(timestamp)).toHaveLength(size / every)
+    }
+  })
+
+  it.each<[string, WindowFn]>([
+    ['fixed', fixedWindows(10, { offset: 3 })],
+    ['sliding', slidingWindows(10, { every: 5 })],
+  ])('%s windows do not depend on what was asked before', (_, used) => {
+    const times = Array.from({ length: 40 }, (_, i) => (i < 20 ? TIMESTAMP_MIN + i : END_OF_GLOBAL_WINDOW + i - 30))
+    const fresh = (timestamp: number) =>
+      (used.payload.kind === 'fixed' ? fixedWindows(10, { offset: 3 }) : slidingWindows(10, { every: 5 })).assign(
+        timestamp,
+      )
+    for (const timestamp of times) expect(used.assign(timestamp)).toEqual(fresh(timestamp))
+  })
+
+  it.each<[string, WindowFn]>([
+    ['fixed', fixedWindows(10)],
+    ['sliding', slidingWindows(10, { every: 5 })],
+    ['session', sessionWindows(10)],
+  ])('what comes after the last %s window is in it', (_, windowFn) => {
+    for (const timestamp of [END_OF_GLOBAL_WINDOW, END_OF_GLOBAL_WINDOW + 1, TIMESTAMP_MAX - 5, TIMESTAMP_MAX]) {
+      for (const { start, end } of [windowFn.assign(timestamp)].flat()) {
+        expect(start).toBeLessThanOrEqual(END_OF_GLOBAL_WINDOW)
+        expect(end).toBe(END_OF_GLOBAL_WINDOW + 1)
+      }
+    }
+  })
+})
+
 describe('laws', () => {
   const timestamps = fc.array(fc.oneof(fc.integer({ min: -60, max: 60 }), fc.integer({ min: -1e15, max: 1e15 })), {
     minLength: 1,

@@ -7,7 +7,7 @@
  */
 import { PipelineError } from '../errors.js'
 import { preview } from '../preview.js'
-import { addMillis, type Duration, durationMillis, END_OF_GLOBAL_WINDOW } from '../time.js'
+import { type Duration, durationMillis, END_OF_GLOBAL_WINDOW, TIMESTAMP_MIN } from '../time.js'
 import { type BoundedWindow, globalWindow, IntervalWindow, type Windows } from './window.js'
 
 /** Windows that become one: `parts` are all existing windows that `merged` replaces. */
@@ -55,9 +55,24 @@ function positiveModulo(a: number, n: number): number {
   return remainder < 0 ? remainder + n : remainder + 0
 }
 
-/** Ends of windows stop at the end of the global window, so that their timers can still fire before the end of time. */
-function boundedEnd(start: number, sizeMillis: number): number {
-  return start > END_OF_GLOBAL_WINDOW + 1 - sizeMillis ? END_OF_GLOBAL_WINDOW + 1 : start + sizeMillis
+/** Windows end with the global window, so that their timers can still fire before the end of time; what lies after it is in the last one. */
+function beforeTheEnd(timestamp: number): number {
+  return timestamp > END_OF_GLOBAL_WINDOW ? END_OF_GLOBAL_WINDOW : timestamp
+}
+
+/** How far a timestamp is into its period. */
+function intoPeriod(timestamp: number, periodMillis: number, offsetMillis: number): number {
+  const shifted = timestamp - offsetMillis
+  // Beyond the range of exact numbers the remainder of the difference is not the difference of the remainders.
+  if (shifted >= TIMESTAMP_MIN) return positiveModulo(shifted, periodMillis)
+  return positiveModulo(positiveModulo(timestamp, periodMillis) - offsetMillis, periodMillis)
+}
+
+/** The window that began `millis` before a timestamp and ends `rest` after it, as far as there is time. */
+function windowAround(timestamp: number, millis: number, rest: number): IntervalWindow {
+  const start = timestamp - millis
+  const end = timestamp > END_OF_GLOBAL_WINDOW + 1 - rest ? END_OF_GLOBAL_WINDOW + 1 : timestamp + rest
+  return new IntervalWindow(start < TIMESTAMP_MIN ? TIMESTAMP_MIN : start, end)
 }
 
 class GlobalWindows implements WindowFn {
@@ -99,8 +114,9 @@ class FixedWindows implements WindowFn {
   assign(timestamp: number): BoundedWindow {
     const last = this.last
     if (timestamp >= last.start && timestamp < last.end) return last
-    const start = addMillis(timestamp - positiveModulo(timestamp - this.offsetMillis, this.sizeMillis), 0)
-    return (this.last = new IntervalWindow(start, boundedEnd(start, this.sizeMillis)))
+    const at = beforeTheEnd(timestamp)
+    const into = intoPeriod(at, this.sizeMillis, this.offsetMillis)
+    return (this.last = windowAround(at, into, this.sizeMillis - into))
   }
 
   sideInputWindow(mainWindow: BoundedWindow): BoundedWindow {
@@ -131,15 +147,19 @@ class SlidingWindows implements WindowFn {
   }
 
   assign(timestamp: number): readonly BoundedWindow[] {
-    const lastStart = timestamp - positiveModulo(timestamp - this.offsetMillis, this.periodMillis)
-    const divides = this.sizeMillis % this.periodMillis === 0
-    if (divides && lastStart === this.lastSegment) return this.lastWindows
+    const at = beforeTheEnd(timestamp)
+    const into = intoPeriod(at, this.periodMillis, this.offsetMillis)
+    const segment = at - into
+    // At the beginning of time several periods would begin at what is nearly the same number.
+    const isShared = segment >= TIMESTAMP_MIN && this.sizeMillis % this.periodMillis === 0
+    if (isShared && segment === this.lastSegment) return this.lastWindows
     const windows: BoundedWindow[] = []
-    for (let start = lastStart; start > timestamp - this.sizeMillis; start -= this.periodMillis) {
-      windows.push(new IntervalWindow(addMillis(start, 0), boundedEnd(start, this.sizeMillis)))
+    // By distance from the timestamp: starts may lie before the beginning of time, where numbers are not exact.
+    for (let before = into; before < this.sizeMillis; before += this.periodMillis) {
+      windows.push(windowAround(at, before, this.sizeMillis - before))
     }
     windows.reverse()
-    this.lastSegment = lastStart
+    this.lastSegment = isShared ? segment : Number.NaN
     this.lastWindows = windows
     return windows
   }
@@ -168,7 +188,7 @@ class SessionWindows implements WindowFn {
   }
 
   assign(timestamp: number): BoundedWindow {
-    return new IntervalWindow(timestamp, boundedEnd(timestamp, this.gapMillis))
+    return windowAround(beforeTheEnd(timestamp), 0, this.gapMillis)
   }
 
   /** Sessions that overlap are one session; sessions that only touch stay apart. */

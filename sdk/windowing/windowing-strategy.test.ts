@@ -68,6 +68,12 @@ describe('windowInto', () => {
     expect(() => p.create('n', [1]).windowInto('w', tens, options)).toThrow(message)
   })
 
+  it('refuses a trigger that there is not', () => {
+    expect(() => rewindow(globalStrategy, fixedWindows(10), { trigger: { kind: 'afterCount' } as never })).toThrow(
+      /option trigger of windowInto is .*; the default trigger, .* is the only one in this version/,
+    )
+  })
+
   it.each([['1 hour'], [undefined], [null], [fixedWindows]])('refuses %s in place of a WindowFn', (windowFn) => {
     const p = pipeline()
     expect(() => p.create('n', [1]).windowInto('w', windowFn as never)).toThrow(

@@ -74,6 +74,12 @@ export function rewindow(input: WindowingStrategy, windowFn: WindowFn, options: 
       )
     }
   }
+  const { trigger } = options
+  if (trigger !== undefined && trigger.kind !== 'default') {
+    throw new PipelineError(
+      `option trigger of windowInto is ${preview(trigger)}; the default trigger, at the end of the window and again for late elements, is the only one in this version. Leave it out.`,
+    )
+  }
   const lateness =
     options.allowedLateness === undefined ? 0 : durationMillis(options.allowedLateness, 'allowedLateness')
   return {

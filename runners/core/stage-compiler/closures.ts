@@ -9,7 +9,8 @@ import { formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../..
 import type { StepFunction } from '../../../sdk/transforms/do-fn.js'
 import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
 import { AsyncCalls } from '../async-calls.js'
-import { CONCURRENCY_DEFAULT, DoFnRuntime, type DoFnServices, keyOf } from '../do-fn-runtime.js'
+import { CONCURRENCY_DEFAULT, DoFnRuntime, type DoFnServices } from '../do-fn-runtime.js'
+import { keyOf } from '../key-of.js'
 import type { Push } from '../element-buffer.js'
 import {
   type Call,

@@ -8,7 +8,7 @@
  */
 import type { Windows } from '../../../sdk/windowing/window.js'
 import { InvariantViolation } from '../../../sdk/invariant.js'
-import { keyOf } from '../do-fn-runtime.js'
+import { keyOf } from '../key-of.js'
 import type { Push } from '../element-buffer.js'
 import { NOTHING } from '../reduce-fn.js'
 import { cellFactory, type ReduceFnRunner } from '../reduce-fn-runner.js'
@@ -374,7 +374,7 @@ function ${name}(${columns}, from, to) {
       $AT = ${site}; $EL = ${value};
       const ${r} = ${process}(${value}, x);
       if (${r} !== undefined && ${rt}.returned(${r}, x, ${value})) x${n} = undefined;
-      ${operator.isStateful ? `else if (rec${n}.wasCleared) ${rt}.pruned(rec${n});` : ''}
+      ${operator.isStateful ? `else if (rec${n}.mayBeEmpty) ${rt}.pruned(rec${n});` : ''}
       } }`
     const many = this.#viaClosure(this.#closures.entry(operator), here)
     return operator.strategy.windowFn.assignsToOneWindow
