@@ -5,6 +5,7 @@ import {
   type Duration,
   durationMillis,
   END_OF_GLOBAL_WINDOW,
+  formatMillis,
   formatTimestamp,
   type Instant,
   TIMESTAMP_MAX,
@@ -81,6 +82,17 @@ it.each([
   ['+012001-01-02T00:00:00Z', '+012001-01-02T00:00:00.000Z'],
 ])('the text "%s" is the instant %s', (text, iso) => {
   expect(new Date(toTimestamp(text)).toISOString()).toBe(iso)
+})
+
+it.each([
+  [0, '0 ms'],
+  [250, '250 ms'],
+  [3_600_000, '1 h'],
+  [5_400_000, '1 h 30 min'],
+  [604_800_000, '7 d'],
+  [61_001, '1 min 1 s 1 ms'],
+])('%d ms are written as %s', (millis, text) => {
+  expect(formatMillis(millis)).toBe(text)
 })
 
 it('zero is one zero', () => {

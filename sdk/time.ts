@@ -10,7 +10,7 @@ import { PipelineError } from './errors.js'
 import { preview } from './preview.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from './timestamp.js'
 
-export { END_OF_GLOBAL_WINDOW, formatTimestamp, TIMESTAMP_MAX, TIMESTAMP_MIN } from './timestamp.js'
+export { END_OF_GLOBAL_WINDOW, formatMillis, formatTimestamp, TIMESTAMP_MAX, TIMESTAMP_MIN } from './timestamp.js'
 
 /** A span of time: milliseconds, or text such as `'10 seconds'`, `'1 hour'`, or any Effect duration. */
 export type Duration = EffectDuration.Input

@@ -9,7 +9,7 @@ import type { Coder } from '../../sdk/coders/index.js'
 import type { Env } from '../../sdk/env.js'
 import { UserCodeError } from '../../sdk/errors.js'
 import { invariant } from '../../sdk/invariant.js'
-import { formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
+import { formatMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
 import type { AnyDoFn, StepFunction } from '../../sdk/transforms/do-fn.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
@@ -219,7 +219,7 @@ export class DoFnRuntime implements ContextHost {
     const { allowedSkewMillis } = this.#fn
     if (timestamp < context.timestamp - allowedSkewMillis && context.timestamp !== TIMESTAMP_MIN) {
       throw new RangeError(
-        `output timestamp ${formatTimestamp(timestamp)} is before the input's ${formatTimestamp(context.timestamp)} by more than allowedSkew (${allowedSkewMillis} ms). Set allowedSkew, knowing that such output may be late.`,
+        `output timestamp ${formatTimestamp(timestamp)} is before the input's ${formatTimestamp(context.timestamp)} by more than allowedSkew (${formatMillis(allowedSkewMillis)}). Set allowedSkew, knowing that such output may be late.`,
       )
     }
     return timestamp

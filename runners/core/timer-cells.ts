@@ -4,7 +4,15 @@
  * Law: a timer fires no later than its window expires; an output timestamp that an author names is not before the element
  * that set the timer, less the allowed skew. Without one, a timer emits at its own time.
  */
-import { addMillis, type Duration, durationMillis, formatTimestamp, type Instant, toTimestamp } from '../../sdk/time.js'
+import {
+  addMillis,
+  type Duration,
+  durationMillis,
+  formatMillis,
+  formatTimestamp,
+  type Instant,
+  toTimestamp,
+} from '../../sdk/time.js'
 import { expiryOf, type StateRecord, type TimerSetting } from './state-internals.js'
 import type { StepContext } from './step-context.js'
 
@@ -94,7 +102,7 @@ function checkedSetting(
   }
   if (outputTimestamp < context.timestamp - allowedSkewMillis && output !== undefined) {
     throw new RangeError(
-      `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, before the element's ${formatTimestamp(context.timestamp)} by more than allowedSkew (${allowedSkewMillis} ms)`,
+      `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, before the element's ${formatTimestamp(context.timestamp)} by more than allowedSkew (${formatMillis(allowedSkewMillis)})`,
     )
   }
   return { fireTimestamp, outputTimestamp }

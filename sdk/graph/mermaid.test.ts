@@ -48,7 +48,7 @@ it('draws steps, composites, windows, codecs, side inputs and dead letters', () 
       end
       n4(["limits<br/>KV#60;dynamic, dynamic#62;"])
       n5[/"by user"/]
-      n6["per hour<br/>fixed windows of 3600000 ms<br/>accumulating panes<br/>allowed lateness 1000 ms"]
+      n6["per hour<br/>fixed windows of 1 h<br/>accumulating panes<br/>allowed lateness 1 s"]
       subgraph s1["sums"]
         n7["by user<br/>KV#60;dynamic, #123; user#58; string, cents#58; number #125;#62;"]
         n8{{"count<br/>KV#60;dynamic, number#62;"}}
@@ -94,7 +94,7 @@ it('shows where a collection begins to be endless', () => {
   ).toMatchInlineSnapshot(`
     "flowchart TD
       n0(["ticks<br/>unbounded"])
-      n1["sessions<br/>sessions with a gap of 60000 ms"]
+      n1["sessions<br/>sessions with a gap of 1 min"]
       n2["parity<br/>KV#60;dynamic, dynamic#62;"]
       n3{{"group<br/>KV#60;dynamic, Iterable#60;dynamic#62;#62;"}}
       n4(["print show"])

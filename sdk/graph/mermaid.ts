@@ -5,6 +5,7 @@
  *
  * Law: the same graph gives the same text; no name, however strange, can end a label or begin markup.
  */
+import { formatMillis } from '../timestamp.js'
 import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
 import { coderText } from './fingerprint.js'
 import type { CollectionNode, Components, PipelineGraph, TransformNode } from './model.js'
@@ -154,7 +155,7 @@ class Drawing {
     if (old === undefined ? !isGlobal : windowText(old) !== windowText(now)) notes.push(now.windowFn.description)
     if (now.accumulationMode !== (old?.accumulationMode ?? 'discarding')) notes.push(`${now.accumulationMode} panes`)
     if (now.allowedLatenessMillis !== (old?.allowedLatenessMillis ?? 0))
-      notes.push(`allowed lateness ${now.allowedLatenessMillis} ms`)
+      notes.push(`allowed lateness ${formatMillis(now.allowedLatenessMillis)}`)
     return notes
   }
 

@@ -316,7 +316,7 @@ describe('construction', () => {
 
   it.each<[WindowFn, string, object]>([
     [globalWindows(), 'the global window', { kind: 'global' }],
-    [fixedWindows('1 second'), 'fixed windows of 1000 ms', { kind: 'fixed', sizeMillis: 1000, offsetMillis: 0 }],
+    [fixedWindows('1 second'), 'fixed windows of 1 s', { kind: 'fixed', sizeMillis: 1000, offsetMillis: 0 }],
     [
       fixedWindows(10, { offset: 13 }),
       'fixed windows of 10 ms, offset 3 ms',

@@ -8,6 +8,7 @@
 import { PipelineError } from '../errors.js'
 import { preview } from '../preview.js'
 import { type Duration, durationMillis, END_OF_GLOBAL_WINDOW, TIMESTAMP_MIN } from '../time.js'
+import { formatMillis } from '../timestamp.js'
 import { type BoundedWindow, globalWindow, IntervalWindow, type Windows } from './window.js'
 
 /** Windows that become one: `parts` are all existing windows that `merged` replaces. */
@@ -108,7 +109,7 @@ class FixedWindows implements WindowFn {
     this.sizeMillis = sizeMillis
     this.offsetMillis = offsetMillis
     this.payload = { kind: 'fixed', sizeMillis, offsetMillis }
-    this.description = `fixed windows of ${sizeMillis} ms${offsetMillis === 0 ? '' : `, offset ${offsetMillis} ms`}`
+    this.description = `fixed windows of ${formatMillis(sizeMillis)}${offsetMillis === 0 ? '' : `, offset ${formatMillis(offsetMillis)}`}`
   }
 
   assign(timestamp: number): BoundedWindow {
@@ -143,7 +144,7 @@ class SlidingWindows implements WindowFn {
     this.periodMillis = periodMillis
     this.offsetMillis = offsetMillis
     this.payload = { kind: 'sliding', sizeMillis, periodMillis, offsetMillis }
-    this.description = `sliding windows of ${sizeMillis} ms every ${periodMillis} ms`
+    this.description = `sliding windows of ${formatMillis(sizeMillis)} every ${formatMillis(periodMillis)}`
   }
 
   assign(timestamp: number): readonly BoundedWindow[] {
@@ -184,7 +185,7 @@ class SessionWindows implements WindowFn {
   constructor(gapMillis: number) {
     this.gapMillis = gapMillis
     this.payload = { kind: 'sessions', gapMillis }
-    this.description = `sessions with a gap of ${gapMillis} ms`
+    this.description = `sessions with a gap of ${formatMillis(gapMillis)}`
   }
 
   assign(timestamp: number): BoundedWindow {

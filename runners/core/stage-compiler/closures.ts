@@ -5,7 +5,7 @@
  */
 import type { Coder } from '../../../sdk/coders/index.js'
 import { InvariantViolation } from '../../../sdk/invariant.js'
-import { formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../../sdk/time.js'
+import { formatMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../../sdk/time.js'
 import type { StepFunction } from '../../../sdk/transforms/do-fn.js'
 import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
 import { AsyncCalls } from '../async-calls.js'
@@ -339,7 +339,7 @@ export function newTimestamp(at: Instant, before: number, allowedSkewMillis: num
   const timestamp = toTimestamp(at)
   if (timestamp < before - allowedSkewMillis && before !== TIMESTAMP_MIN) {
     throw new RangeError(
-      `new timestamp ${formatTimestamp(timestamp)} is before the old one ${formatTimestamp(before)} by more than allowedSkew (${allowedSkewMillis} ms). Set allowedSkew, knowing that such elements may be late.`,
+      `new timestamp ${formatTimestamp(timestamp)} is before the old one ${formatTimestamp(before)} by more than allowedSkew (${formatMillis(allowedSkewMillis)}). Set allowedSkew, knowing that such elements may be late.`,
     )
   }
   return timestamp
