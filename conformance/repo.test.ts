@@ -76,7 +76,7 @@ describe('imports', () => {
     expect(caught(forbiddenImports([made(path, text)], exported))).toContain(`${path}:1`)
   })
 
-  it('the table allows what the design does', () => {
+  it('the table allows what its rows name', () => {
     noneOf(
       forbiddenImports(
         [

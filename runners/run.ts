@@ -2,11 +2,12 @@
  * `run`: from a pipeline, in whatever form an author has it, to its result.
  */
 import { platformEnv, workerLoadingModule } from '#platform'
-import { isPipelineDefinition, type PipelineDefinition, suggestion } from '../sdk/define-pipeline.js'
+import { isPipelineDefinition, type PipelineDefinition } from '../sdk/define-pipeline.js'
 import { PipelineError } from '../sdk/errors.js'
 import type { BuiltPipeline } from '../sdk/graph/model.js'
 import { Pipeline } from '../sdk/pipeline.js'
-import { verifyAssertions } from './core/assertions.js'
+import { preview } from '../sdk/preview.js'
+import { suggestion } from '../sdk/suggestion.js'
 import { directRunner } from './direct/direct-runner.js'
 import {
   type PipelineResult,
@@ -67,14 +68,15 @@ export async function run<Options>(
 export function start<Options>(pipeline: Runnable<Options>, options: RunOptions<Options> = {}): RunningPipeline {
   if (workerLoadingModule()) {
     throw new PipelineError(
-      'run() was called while a millrace worker loads this module, which would start the pipeline again in every worker. Export the pipeline with definePipeline, or guard the call: if (isMain(import.meta)) await run(…).',
+      'run() was called while a millrace worker loads this module, to run what it exports. A script that runs its pipeline itself is started by node, without millrace run. For millrace run, make the pipeline the default export (export default p, or definePipeline), and guard the call: if (isMain(import.meta)) await run(…).',
     )
   }
+  if (typeof options !== 'object' || options === null)
+    throw new PipelineError(`options of run must be an object such as { strict: true }, but are ${preview(options)}.`)
   const { runner: chosen = 'direct', options: pipelineOptions, ...runnerOptions } = options
   const runner = typeof chosen === 'string' ? runnerNamed(chosen) : chosen
   const built = buildOf(pipeline, pipelineOptions)
-  const running = runner.start(built, { ...runnerOptions, env: runnerOptions.env ?? platformEnv() })
-  return { ...running, result: running.result.then((result) => verifyAssertions(built, result)) }
+  return runner.start(built, { ...runnerOptions, env: runnerOptions.env ?? platformEnv() })
 }
 
 /** The built form of anything that can be run. */

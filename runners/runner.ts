@@ -49,9 +49,9 @@ export type Guarantee = 'exactly-once' | 'at-least-once' | 'at-most-once' | 'gap
 export interface RunnerOptions {
   /** Elements are round-tripped through their coders, inputs watched for changes, bundles cut and ordered by a seed. */
   readonly strict?: boolean
-  /** Seed of strict mode. Default: a random one, printed when the run fails. */
+  /** Seed of strict mode, a whole number; refused without `strict`. Default: a random one, printed when the run fails. */
   readonly seed?: number
-  /** Elements per bundle of a source. */
+  /** Elements per bundle of a source, from 1. Default: as many as a slice of time allows. */
   readonly bundleSize?: number
   /** Stops the run as {@link RunningPipeline.cancel} does. */
   readonly signal?: AbortSignal
@@ -59,11 +59,11 @@ export interface RunnerOptions {
   readonly guarantee?: Guarantee
   /** Number of workers besides this thread. Default 0. */
   readonly workers?: number
-  /** Milliseconds that one asynchronous call of user code may take before the run fails. Default: no limit. */
+  /** Milliseconds, above 0, that one asynchronous call of user code may take before the run fails. Default: no limit. */
   readonly callTimeoutMillis?: number
   /** Refuses collections without a codec where they are grouped or kept. */
   readonly requireCodecs?: boolean
-  /** How stages are compiled. */
+  /** How stages are compiled: `'auto'` (the default) generates code once a stage has seen some elements. */
   readonly stageCompiler?: 'auto' | 'generated' | 'closures'
   /** The world the run lives in. Default: the real one. */
   readonly env?: Env
@@ -113,7 +113,12 @@ export interface MetricsResult {
 export interface PipelineResult {
   readonly state: EndState
   readonly metrics: MetricsResult
-  /** Elements of `.collect(name)`, in no particular order. @throws {PipelineError} when there is no such step. */
+  /**
+   * Elements of `.collect(name)`, in no particular order. What was collected within a scope of `apply` or an error handler
+   * is named by its path: `'shop/seen'`.
+   *
+   * @throws {PipelineError} when there is no such step, with the names there are.
+   */
   collect<T = unknown>(name: string): readonly T[]
   /** The same, with timestamp, window and pane. */
   collectWindowed<T = unknown>(name: string): readonly WindowedElement<T>[]

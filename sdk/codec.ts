@@ -7,6 +7,7 @@
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { DecodeError } from './errors.js'
+import { mismatchText } from './mismatch.js'
 import { preview } from './preview.js'
 
 /** The part of an io-ts `Type` that millrace uses. */
@@ -135,7 +136,7 @@ export function decodeWith(codec: Codec, value: unknown, step?: string): unknown
     if (codec.is(value) && !strips(codec)) return value
     const result = codec.decode(value)
     if (result._tag === 'Right') return (result as unknown as { right: unknown }).right
-    throw new DecodeError(ioTsMessage(codec, value, (result as unknown as { left: unknown }).left), step)
+    throw new DecodeError(mismatchText(codec.name, value, (result as unknown as { left: unknown }).left), step)
   }
   const outcome = codec['~standard'].validate(value)
   return outcome instanceof Promise
@@ -161,34 +162,4 @@ function standardValue(
     `${preview(value)} does not fit the ${codecName(codec)}${path === '' ? '' : ` at ${path}`}: ${issue?.message ?? 'invalid'}`,
     step,
   )
-}
-
-interface IoTsValidationError {
-  readonly value: unknown
-  readonly context: readonly {
-    readonly key: string
-    readonly type: { readonly name: string; readonly _tag?: string }
-  }[]
-  readonly message?: string
-}
-
-/** Parts of an intersection or a union are numbered; that number is no field of the value. */
-function choosesPart(type: { readonly _tag?: string } | undefined): boolean {
-  return type?._tag === 'IntersectionType' || type?._tag === 'UnionType'
-}
-
-function ioTsMessage(codec: IoTsCodec, value: unknown, left: unknown): string {
-  const errors = Array.isArray(left) ? (left as readonly IoTsValidationError[]) : []
-  const first = errors.reduce<IoTsValidationError | undefined>(
-    (best, error) => (best === undefined || error.context.length > best.context.length ? error : best),
-    undefined,
-  )
-  if (first === undefined) return `${preview(value)} is not ${codec.name}`
-  const path = first.context
-    .filter(({ key }, i) => key !== '' && !choosesPart(first.context[i - 1]?.type))
-    .map(({ key }) => key)
-    .join('.')
-  const expected = first.message ?? first.context.at(-1)?.type.name ?? codec.name
-  const where = path === '' ? '' : ` at ${path}`
-  return `${preview(value)} is not ${codec.name}:${where} expected ${expected}, got ${preview(first.value)}`
 }

@@ -30,7 +30,7 @@ export {
   type MetricKind,
   type MetricSpec,
 } from './metrics.js'
-export type { KeyedIfStateful, OutputCollections, PTransform } from './pcollection.js'
+export type { KeyedIfStateful, OutputCollections, Parts, PTransform } from './pcollection.js'
 export { PCollection } from './pcollection.js'
 export { type ErrorHandlerOptions, Pipeline, pipeline } from './pipeline.js'
 export { preview } from './preview.js'

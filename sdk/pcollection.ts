@@ -71,6 +71,20 @@ export type OutputCollections<Outs> = {
   readonly [K in keyof Outs]: Outs[K] extends Codec ? PCollection<TypeOf<Outs[K]>> : never
 }
 
+/**
+ * `N` times `T`: a tuple where `N` is a whole number below 100 that the compiler knows, else an array. `Sofar` is what it has
+ * put together on the way.
+ */
+export type Parts<T, N extends number, Sofar extends readonly T[] = readonly []> = N extends number
+  ? number extends N
+    ? readonly T[]
+    : Sofar['length'] extends N
+      ? Sofar
+      : Sofar['length'] extends 99
+        ? readonly T[]
+        : Parts<T, N, readonly [...Sofar, T]>
+  : never
+
 /** Elements of type `T` flowing between steps. Made by a pipeline, never by `new`. */
 export class PCollection<out T> implements CollectionRef {
   /** Only for the compiler. */
@@ -272,7 +286,16 @@ export class PCollection<out T> implements CollectionRef {
     return this.derive(addReshuffle(this, name))
   }
 
-  /** Splits into `count` collections; `fn` gives the number of the part, from 0. */
+  /**
+   * Splits into `count` collections; `fn` gives the number of the part, from 0. A count written as a literal below 100 gives
+   * a tuple of that length, any other an array.
+   */
+  partition<N extends number>(
+    name: string,
+    count: N,
+    fn: (value: T) => number,
+    options?: StepOptions,
+  ): Parts<PCollection<T>, N>
   partition(name: string, count: number, fn: (value: T) => number, options?: StepOptions): readonly PCollection<T>[] {
     return addPartition(this, name, count, fn, options).map((ref) => this.derive<T>(ref))
   }
@@ -283,7 +306,10 @@ export class PCollection<out T> implements CollectionRef {
     return this
   }
 
-  /** Keeps the elements for `result.collect(name)`, and hands back the same collection. */
+  /**
+   * Keeps the elements for `result.collect(name)`, and hands back the same collection. Within a scope of `apply` or an error
+   * handler they are found by their path: `collect('seen')` in `apply('shop', …)` is `result.collect('shop/seen')`.
+   */
   collect(name: string): PCollection<T> {
     addCollect(this, name)
     return this

@@ -49,6 +49,11 @@ export function plainPosition(position: SourcePosition | undefined): SourcePosit
   return { file, line, column, text }
 }
 
+/** A message followed by the author's line, when it is known. */
+export function withSource(message: string, source: SourcePosition | undefined): string {
+  return source === undefined ? message : `${message}\n  at ${source.text}`
+}
+
 class CallSite implements SourcePosition {
   #taken: Error | undefined
   #position: SourcePosition | undefined

@@ -1,4 +1,8 @@
+import * as EffectDuration from 'effect/Duration'
 import { describe, expect, it } from 'vitest'
+import { textMillis } from './duration-text.js'
+import { PipelineError } from './errors.js'
+import { type Pipeline, pipeline } from './pipeline.js'
 import {
   addMillis,
   clampTimestamp,
@@ -12,6 +16,10 @@ import {
   TIMESTAMP_MIN,
   toTimestamp,
 } from './time.js'
+import { fixedWindows } from './windowing/window-fn.js'
+
+/** What no compiler would let through. */
+const soon = 'soon' as Duration
 
 describe('a timestamp', () => {
   it.each<[string, Instant, number]>([
@@ -146,6 +154,15 @@ describe('a duration', () => {
     ['1 hour', 3_600_000],
     ['1.5 seconds', 1500],
     ['7 days', 604_800_000],
+    ['250ms', 250],
+    ['250 ms', 250],
+    ['30s', 30_000],
+    ['1.5 s', 1500],
+    ['1.001s', 1001],
+    ['5m', 300_000],
+    ['1h', 3_600_000],
+    ['2d', 172_800_000],
+    [{ hours: 1, minutes: 30 }, 5_400_000],
     ['1 nano', 0],
     [1_500_000n, 1],
     [[1, 500_000_000], 1500],
@@ -155,19 +172,57 @@ describe('a duration', () => {
   })
 
   it.each<[unknown, RegExp]>([
-    ['soon', /^delay "soon" is not a duration\. Write it as '10 seconds', '1 hour' or milliseconds\.$/],
+    ['soon', /^delay "soon" is not a duration\. Write it as '10 seconds', '1 hour', '30s' or milliseconds\.\n/],
+    ['5 fortnights', /^delay "5 fortnights" is not a duration/],
+    ['1h 30m', /^delay "1h 30m" is not a duration/],
+    ['1 H', /^delay "1 H" is not a duration/],
+    ['s', /^delay "s" is not a duration/],
     ['', /^delay "" is not a duration/],
     ['10', /^delay "10" is not a duration/],
     [null, /^delay null is not a duration/],
     [undefined, /^delay undefined is not a duration/],
     [true, /^delay true is not a duration/],
-    [-1, /^delay must be a finite, non-negative duration, but is -1\.$/],
-    ['-5 seconds', /^delay must be a finite, non-negative duration, but is "-5 seconds"\.$/],
+    [-1, /^delay must be a finite, non-negative duration, but is -1\.\n/],
+    ['-5 seconds', /^delay must be a finite, non-negative duration, but is "-5 seconds"\.\n/],
+    ['-5s', /^delay must be a finite, non-negative duration, but is "-5s"\.\n/],
     [-5n, /^delay must be a finite, non-negative duration/],
-    [Number.NaN, /^delay must be a finite, non-negative duration, but is NaN\.$/],
-    [Number.POSITIVE_INFINITY, /^delay must be a finite, non-negative duration, but is Infinity\.$/],
-    ['Infinity', /^delay must be a finite, non-negative duration, but is "Infinity"\.$/],
+    [Number.NaN, /^delay must be a finite, non-negative duration, but is NaN\.\n/],
+    [Number.POSITIVE_INFINITY, /^delay must be a finite, non-negative duration, but is Infinity\.\n/],
+    ['Infinity', /^delay must be a finite, non-negative duration, but is "Infinity"\.\n/],
   ])('is not %s', (duration, message) => {
     expect(() => durationMillis(duration as Duration, 'delay')).toThrow(message)
+  })
+
+  it.each<[string, (p: Pipeline) => unknown, string | undefined]>([
+    ['windowInto', (p) => p.create('n', [1]).windowInto('w', fixedWindows(1), { allowedLateness: soon }), 'w'],
+    ['withTimestamps', (p) => p.create('n', [1]).withTimestamps('t', (n) => n, { allowedSkew: soon }), 't'],
+    ['retry', (p) => p.create('n', [1]).map('m', (n) => n, { retry: { attempts: 2, backoff: soon } }), 'm'],
+    ['in a scope', (p) => p.apply('s', (q) => q.create('n', [1]).windowInto('w', fixedWindows(1), { allowedLateness: soon })), 's/w'], // prettier-ignore
+    ['a window, which is made before its step', () => fixedWindows(soon), undefined],
+    ['a window of no length', () => fixedWindows(0), undefined],
+  ])('that is wrong is refused with its step and the author’s line: %s', (_, build, step) => {
+    let error: unknown
+    try {
+      build(pipeline())
+    } catch (thrown) {
+      error = thrown
+    }
+    expect(error).toBeInstanceOf(PipelineError)
+    const { message, source } = error as PipelineError
+    expect((error as PipelineError).step).toBe(step)
+    expect(source?.file).toMatch(/time\.test\.ts$/)
+    expect(message).toMatch(/\n {2}at .*time\.test\.ts:\d+:\d+$/)
+    if (step !== undefined) expect(message).toContain(`of step "${step}" "soon" is not a duration`)
+  })
+
+  it.each(
+    ['nano', 'micro', 'milli', 'second', 'minute', 'hour', 'day', 'week'].flatMap((unit) => [
+      `1 ${unit}`,
+      `0.3 ${unit}s`,
+      `12345678.901  ${unit}s`,
+    ]),
+  )('as text means what Effect means by it: %s', (text) => {
+    const effect = EffectDuration.toMillis(EffectDuration.fromInputUnsafe(text as EffectDuration.Input))
+    expect(textMillis(text)).toBe(effect)
   })
 })

@@ -6,14 +6,27 @@
  * when values cross the wire (Beam counts microseconds in 64 bits; see `coders/wire-time.ts`).
  */
 import * as EffectDuration from 'effect/Duration'
+import { textMillis } from './duration-text.js'
 import { PipelineError } from './errors.js'
 import { preview } from './preview.js'
+import { callSite, withSource } from './source-position.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from './timestamp.js'
 
 export { END_OF_GLOBAL_WINDOW, formatMillis, formatTimestamp, TIMESTAMP_MAX, TIMESTAMP_MIN } from './timestamp.js'
 
-/** A span of time: milliseconds, or text such as `'10 seconds'`, `'1 hour'`, or any Effect duration. */
-export type Duration = EffectDuration.Input
+/**
+ * A span of time, in one of these forms:
+ *
+ * - a number: milliseconds;
+ * - a text of number and unit, `'250 millis'`, `'10 seconds'`, `'1.5 hours'`, in nanos, micros, millis, seconds, minutes,
+ *   hours, days or weeks (or one of each: `'1 hour'`);
+ * - a short text, with or without a space: `'250ms'`, `'30s'`, `'5m'`, `'1h'`, `'2d'`;
+ * - what else Effect takes for a duration: `{ hours: 1, minutes: 30 }`, a `Duration` of Effect, nanoseconds as a bigint,
+ *   `[seconds, nanos]`.
+ *
+ * It is never negative and never endless; what is finer than a millisecond is rounded down.
+ */
+export type Duration = EffectDuration.Input | `${number}${'' | ' '}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
 /** A point in event time: milliseconds since 1970-01-01 UTC, a `Date`, an ISO string, or a Temporal instant. */
 export type Instant = number | Date | string | { readonly epochMilliseconds: number }
@@ -21,32 +34,49 @@ export type Instant = number | Date | string | { readonly epochMilliseconds: num
 /**
  * Milliseconds of a duration, rounded down to a whole number.
  *
- * @throws {PipelineError} when the text is no duration, or it is negative or not finite.
+ * @param what what the duration is, for the message: `'allowedLateness'`.
+ * @param step path of the step whose option it is, where there is one.
+ * @throws {PipelineError} when it is no duration, negative or not finite, with the step and the author's line.
  * @example
  * ```ts
  * import { durationMillis } from 'millrace'
  * durationMillis('90 seconds') // => 90000
+ * durationMillis('250ms') // => 250
  * ```
  */
-export function durationMillis(duration: Duration, what = 'duration'): number {
-  let millis: number
-  try {
-    millis = typeof duration === 'number' ? duration : EffectDuration.toMillis(effectDuration(duration))
-  } catch {
-    throw new PipelineError(
-      `${what} ${preview(duration)} is not a duration. Write it as '10 seconds', '1 hour' or milliseconds.`,
+export function durationMillis(duration: Duration, what = 'duration', step?: string): number {
+  const refuse = (problem: (named: string) => string): never => {
+    const source = callSite()
+    const named = step === undefined ? what : `${what} of step "${step}"`
+    throw new PipelineError(withSource(problem(named), source), step, source)
+  }
+  const millis = millisOf(duration)
+  if (millis === undefined) {
+    return refuse(
+      (named) =>
+        `${named} ${preview(duration)} is not a duration. Write it as '10 seconds', '1 hour', '30s' or milliseconds.`,
     )
   }
   if (!Number.isFinite(millis) || millis < 0) {
-    throw new PipelineError(`${what} must be a finite, non-negative duration, but is ${preview(duration)}.`)
+    return refuse((named) => `${named} must be a finite, non-negative duration, but is ${preview(duration)}.`)
   }
   return Math.floor(clampTimestamp(millis)) + 0
+}
+
+function millisOf(duration: Duration): number | undefined {
+  if (typeof duration === 'number') return duration
+  if (typeof duration === 'string') return textMillis(duration)
+  try {
+    return EffectDuration.toMillis(effectDuration(duration))
+  } catch {
+    return undefined
+  }
 }
 
 const UNITS = ['weeks', 'days', 'hours', 'minutes', 'seconds', 'milliseconds', 'microseconds', 'nanoseconds']
 
 /** What Effect makes of it; objects that name no unit, or one that there is not, would count as nothing. */
-function effectDuration(duration: Duration): EffectDuration.Duration {
+function effectDuration(duration: Exclude<Duration, string>): EffectDuration.Duration {
   if (typeof duration === 'object' && !Array.isArray(duration) && !EffectDuration.isDuration(duration)) {
     const units = Object.keys(duration)
     if (units.length === 0 || !units.every((unit) => UNITS.includes(unit))) throw new TypeError('no unit of time')

@@ -17,6 +17,7 @@ import {
   max,
   mean,
   metric,
+  type Parts,
   type PCollection,
   type PCollectionView,
   pipeline,
@@ -129,6 +130,29 @@ describe('inference', () => {
     expectTypeOf(outputs.words).toEqualTypeOf<PCollection<string>>()
   })
 
+  it('unites any list of collections', () => {
+    const p = pipeline()
+    const parts: readonly PCollection<string>[] = ['a', 'b'].map((name) => p.create(name, [name]))
+    expectTypeOf(flatten('all', parts)).toEqualTypeOf<PCollection<string>>()
+    expectTypeOf(flatten('again', [...parts])).toEqualTypeOf<PCollection<string>>()
+  })
+
+  it('gives as many parts as a literal says, and a list where only the run knows', () => {
+    const words = pipeline().create('words', ['a', 'b'])
+    type Words = PCollection<string>
+    expectTypeOf(words.partition('three', 3, (w) => w.length)).toEqualTypeOf<readonly [Words, Words, Words]>()
+    const [first] = words.partition('one', 1, () => 0)
+    expectTypeOf(first).toEqualTypeOf<Words>()
+    const some: number = ['x', 'y'].length
+    expectTypeOf(words.partition('some', some, () => 0)).toEqualTypeOf<readonly Words[]>()
+    expectTypeOf<Parts<string, 100>>().toEqualTypeOf<readonly string[]>()
+    expectTypeOf<Parts<string, -1>>().toEqualTypeOf<readonly string[]>()
+    expectTypeOf<Parts<string, 1.5>>().toEqualTypeOf<readonly string[]>()
+    expectTypeOf<Parts<1, 1 | 2>>().toEqualTypeOf<readonly [1] | readonly [1, 1]>()
+    expectTypeOf<Parts<string, 12>['length']>().toEqualTypeOf<12>()
+    expectTypeOf(first).toExtend<PCollection<unknown>>()
+  })
+
   it('gives state its default', () => {
     pipeline()
       .create('n', [kv('a', 1)])
@@ -139,6 +163,27 @@ describe('inference', () => {
           expectTypeOf(state.total.read()).toEqualTypeOf<number>()
           emit(state.total.read() + value)
         },
+      })
+  })
+
+  it('lets the handlers of timers and windows be asynchronous, as process may be', () => {
+    pipeline()
+      .create('n', [kv('a', 1)])
+      .parDo('later', {
+        output: t.number,
+        state: { total: state.value(t.number, { initial: 0 }) },
+        timers: { end: timer.eventTime() },
+        process: async ({ value }, { state, timers, window }) => {
+          state.total.write(value)
+          timers.end.set(window.maxTimestamp)
+        },
+        onTimer: {
+          end: async ({ state, emit }) => {
+            expectTypeOf(state.total.read()).toEqualTypeOf<number>()
+            emit(await Promise.resolve(state.total.read()))
+          },
+        },
+        onWindowExpiration: async ({ state, emit }) => emit(state.total.read()),
       })
   })
 
@@ -242,19 +287,22 @@ describe('compile errors', () => {
       words.map('length', (w) => w.length, { codec: t.string })
       // @ts-expect-error a fortnight is no unit
       words.windowInto('w', fixedWindows('1 fortnight'))
+      // @ts-expect-error a number alone, as text, could mean anything
+      words.windowInto('w', fixedWindows('5'))
+      words.windowInto('w', fixedWindows('5m'), { allowedLateness: '1.5 h' })
       // @ts-expect-error unknown option
       words.windowInto('w', fixedWindows('1 hour'), { lateness: 1 })
     })
   })
 
-  it('refuses a missing name and unions of different types', () => {
+  it('refuses a missing name, unions of different types, and parts that there are not', () => {
     refused(() => {
       // @ts-expect-error the name comes first
       words.map((w: string) => w)
       // @ts-expect-error numbers are no words
       flatten<string>('all', [words, p.create('n', [1])])
-      // @ts-expect-error at least one collection
-      flatten('all', [])
+      // @ts-expect-error there is no third part of two
+      void words.partition('by length', 2, (w) => w.length)[2]
     })
   })
 })

@@ -8,10 +8,13 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { fiveMaps, fiveMapsContests, windowedCountContest, wordCountContest } from './contests.js'
+import { firstOutputTimes } from './first-output.js'
 import { compete, type Contest, medianRatio, type Outcome, timesOf } from './measure.js'
 
 /** Largest ratios that are acceptable; `docs/performance.md` says where they come from. */
 const LIMITS = { 'five maps': 6, 'word count': 1.5, 'windowed count': 1.5 }
+/** Milliseconds that a person may wait for the first output of the command. */
+const FIRST_OUTPUT_MILLIS_MAX = 1000
 /** Largest deviation from the middle, when the work grows twentyfold. */
 const FLAT = 0.15
 
@@ -61,6 +64,7 @@ async function report(): Promise<boolean> {
     check(ratio <= LIMITS[kind], `${kind}: ${ratio.toFixed(2)} × the loop (limit ${LIMITS[kind]} ×)`)
   }
   if (flags.only === undefined || 'flat'.includes(flags.only)) check(...(await flatness()))
+  if (flags.only === undefined || 'first output'.includes(flags.only)) check(...(await firstOutput()))
   if (!flags.guard) for (const kind of kinds) console.log(memoryLine(kind))
   return isFine
 }
@@ -97,6 +101,14 @@ async function flatness(): Promise<[holds: boolean, what: string]> {
   return [
     deviation <= FLAT,
     `five maps, ns per element after the start (${median(few).toFixed(2)} ms) at ${list.join(', ')}: ±${(deviation * 100).toFixed(0)} % (limit ±${FLAT * 100} %)`,
+  ]
+}
+
+async function firstOutput(): Promise<[holds: boolean, what: string]> {
+  const { median, fastest, slowest } = await firstOutputTimes(5)
+  return [
+    median <= FIRST_OUTPUT_MILLIS_MAX,
+    `first output of millrace run on the word count: ${median.toFixed(0)} ms (${fastest.toFixed(0)}–${slowest.toFixed(0)}, limit ${FIRST_OUTPUT_MILLIS_MAX} ms)`,
   ]
 }
 

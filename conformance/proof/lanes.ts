@@ -13,4 +13,18 @@ export const lanes: readonly Lane[] = [
     sample: seededSample,
     load: async () => seededLane({ lane: 'bundling', seeds: 20_000, faultOf: (await import('./bundling.js')).faultOf }),
   },
+  {
+    name: 'streams',
+    meaning:
+      'random streams with late elements give the reference content, and scripts its panes [--seeds n] [--from seed] [--minutes m]',
+    sample: seededSample,
+    load: async () => seededLane({ lane: 'streams', seeds: 10_000, faultOf: (await import('./streams.js')).faultOf }),
+  },
+  {
+    name: 'failures',
+    meaning:
+      'random calls that throw, wait and are tried again leave all their outputs or one dead letter [--seeds n] [--from seed] [--minutes m]',
+    sample: seededSample,
+    load: async () => seededLane({ lane: 'failures', seeds: 5_000, faultOf: (await import('./failures.js')).faultOf }),
+  },
 ]

@@ -9,7 +9,7 @@ import * as t from 'io-ts'
 import type { Codec, TypeOnly } from '../../sdk/codec.js'
 import { loneSurrogateAt } from '../../sdk/coders/utf8.js'
 import { PipelineError } from '../../sdk/errors.js'
-import { type CollectionRef, withSource } from '../../sdk/graph/builder.js'
+import { type CollectionRef, type GraphBuilder, withSource } from '../../sdk/graph/builder.js'
 import { type KV, kv } from '../../sdk/kv.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import { preview } from '../../sdk/preview.js'
@@ -18,12 +18,13 @@ import { addImpulse } from '../../sdk/transforms/create.js'
 import type { AnyDoFn, DoFnFunctions } from '../../sdk/transforms/do-fn.js'
 import { flatten } from '../../sdk/transforms/flatten.js'
 import { addStep } from '../../sdk/transforms/step.js'
+import { globalWindow } from '../../sdk/windowing/window.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { type CommitOptions, ShardCommitter, type WrittenFile, writtenFileCodec } from './commit-shards.js'
 import { type FinishedShard, finishedShardCodec, ShardFinisher } from './finish-shards.js'
 import { filesOf } from './match-files.js'
 import { isPath, refuse } from './options.js'
-import { splitPath } from './shard-names.js'
+import { shardPath, splitPath } from './shard-names.js'
 import { type Part, partCodec, PartWriter } from './write-parts.js'
 
 /** Options of {@link writeLines}. */
@@ -50,10 +51,13 @@ export interface WriteLinesOptions {
  * although there are no elements. The text is UTF-8; a string with a lone surrogate has none and fails the run. A string
  * that has line ends in it takes several lines.
  *
+ * Files that a write does not write itself are left alone: after a write with 5 shards, one with 3 leaves the five there.
+ * Remove them before, or give each run a folder of its own.
+ *
  * @param path of the file; its folder is made if need be.
  * @returns the files that were written.
- * @throws {PipelineError} when an option is wrong, the input is unbounded and not windowed, or its windows are sessions
- *   that no grouping has united.
+ * @throws {PipelineError} when an option is wrong, the input is unbounded and not windowed, its windows are sessions that no
+ *   grouping has united, or another write of the pipeline has the same path, spelled alike.
  * @example
  * ```ts
  * import { tmpdir } from 'node:os'
@@ -78,6 +82,7 @@ export function writeLines(
     const { builder } = input
     const given = builder.strategyOf(input)
     refuseUnmerged(given, builder.pathOf('parts'))
+    refuseTwice(builder, commit, given)
     // Each element is written once, whatever the input's panes repeat, and nothing to write is no file.
     const strategy: WindowingStrategy = {
       ...given,
@@ -171,6 +176,34 @@ function refuseUnmerged(strategy: WindowingStrategy, step: string): void {
   throw new PipelineError(
     withSource(
       `step "${step}" writes ${strategy.windowFn.description} that no grouping has united yet, so nobody knows which lines belong together. Group before writing, or put windowInto(name, fixedWindows(…)) before it.`,
+      source,
+    ),
+    step,
+    source,
+  )
+}
+
+/** The writes of each pipeline under construction: the step, by what its files are called. */
+const writes = new WeakMap<GraphBuilder, Map<string, string>>()
+
+/** Two writes of one pipeline would replace each other's files, in whichever order they finish. */
+function refuseTwice(
+  builder: GraphBuilder,
+  { path, parts, shards }: CommitOptions,
+  { windowFn }: WindowingStrategy,
+): void {
+  const own = writes.get(builder) ?? new Map<string, string>()
+  writes.set(builder, own)
+  const isGlobal = windowFn.payload.kind === 'global'
+  const names = `${shardPath(parts, shards, { shard: 0, window: globalWindow, pane: 0 })} ${String(isGlobal)}`
+  const step = builder.pathOf('parts').replace(/\/parts$/, '')
+  const other = own.get(names)
+  own.set(names, other ?? step)
+  if (other === undefined) return
+  const source = callSite()
+  throw new PipelineError(
+    withSource(
+      `step "${step}" writes to ${preview(path)}, and so does step "${other}": one would replace the files of the other. Give each a path of its own, or write flatten(name, […]) of both.`,
       source,
     ),
     step,

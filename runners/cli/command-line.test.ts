@@ -101,15 +101,19 @@ describe('settings of the runner', () => {
     ['500ms', 500],
     ['2 minutes', 120_000],
     ['1h', 3_600_000],
+    ['2 d', 172_800_000],
+    ['1 week', 604_800_000],
   ])('a call timeout of %s is %i ms', (text, millis) =>
     expect(settings('--call-timeout', text).callTimeoutMillis).toBe(millis),
   )
 
   it.each([
     ['--seed', '1.5', '--seed needs a whole number, not "1.5".'],
+    ['--seed', '7', '--seed is the seed of strict mode, so without --strict it changes nothing. Add --strict'],
     ['--bundle-size', '0', '--bundle-size needs a whole number from 1, not "0".'],
     ['--call-timeout', '5', '--call-timeout needs a duration with its unit, such as 500ms, 30s or 2m, not "5".'],
     ['--call-timeout', '0s', '--call-timeout needs a duration'],
+    ['--call-timeout', 'Infinity', '--call-timeout needs a duration'],
     ['--stage-compiler', 'jit', '--stage-compiler is one of auto, generated, closures, not "jit".'],
     ['--runner', 'direkt', 'there is no runner "direkt".'],
   ])('%s %s is refused', (name, value, message) => {

@@ -1,6 +1,6 @@
 /**
  * The commands and options there are, as a table: the parser, the help and the suggestions read the same rows. What
- * the design names and this version does not have stands here too, so that it is refused by name.
+ * later versions will have and this one does not stands here too, so that it is refused by name.
  */
 
 /** An option of the command, as opposed to one of the pipeline. */
@@ -102,5 +102,5 @@ export const laterOptions: ReadonlyMap<string, ReadonlyMap<string, string>> = ne
 
 /** Formats of graphs that others have and this version has not. */
 export const laterFormats: readonly string[] = ['dot', 'json', 'svg', 'png', 'html', 'proto']
-/** Runners that the design names. */
+/** Runners of later versions. */
 export const laterRunners: readonly string[] = ['micro-batch', 'flink', 'prism']

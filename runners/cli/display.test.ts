@@ -41,7 +41,8 @@ const finished: Finished = {
   kind: 'finished',
   state: 'DONE',
   millis: 1234,
-  elements: 1_234_567,
+  elements: 7_654_321,
+  elementsRead: 1_234_567,
   counters: [
     { step: 'per hour', name: 'droppedDueToLateness', value: 3 },
     { step: 'parse', name: 'retries', value: 2 },
@@ -79,7 +80,7 @@ describe('on a terminal', () => {
     ])
     display.finished(finished)
     expect(page.lines.slice(3)).toEqual([
-      'words: done in 1.23 s, 1,234,567 elements',
+      'words: done in 1.23 s, 1,234,567 elements read',
       '  3 dropped as too late (droppedDueToLateness) in step "per hour"',
       '  2 retries in step "parse"',
       '  wrote a',

@@ -45,8 +45,8 @@ export class JsonDisplay implements Display {
     this.#line('stuck', { text })
   }
 
-  finished({ state, millis, elements, counters, files }: Finished): void {
-    this.#line('finished', { state, millis: Math.round(millis), elements, counters, files })
+  finished({ state, millis, elements, elementsRead, counters, files }: Finished): void {
+    this.#line('finished', { state, millis: Math.round(millis), elements, elementsRead, counters, files })
   }
 
   failed(error: ErrorReport): void {

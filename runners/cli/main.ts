@@ -46,7 +46,7 @@ async function refuse(error: Error, asJson: boolean): Promise<void> {
 async function nearestOf({ given, known }: UsageError): Promise<string> {
   if (given === undefined) return ' See millrace --help.'
   if (known.length === 0) return ''
-  const { suggestion } = await import('../../sdk/define-pipeline.js')
+  const { suggestion } = await import('../../sdk/suggestion.js')
   return suggestion(given, known)
 }
 

@@ -1,6 +1,8 @@
 /** Which files can be run, what they may import, and what is said when they cannot. */
+import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compiled, type Ended, fixture, leftOvers, millrace, root } from './fixtures/command.js'
 import { type Installed, type Project, project } from './fixtures/project.js'
@@ -145,6 +147,22 @@ describe.concurrent('a module that cannot be run', { timeout: 30_000 }, () => {
     const run = await millrace(['run', fixture(`exports/${file}`)])
     expect(run.stderr).toContain(message)
     expect([run.code, run.stdout, run.left]).toEqual([2, '', nothing])
+  })
+
+  const guarded = 'export default p\nif (isMain(import.meta)) '
+  const byNode = (cwd: string) => promisify(execFile)(process.execPath, ['main.mjs'], { cwd })
+  const byCommand = (cwd: string) => millrace(['run', 'main.mjs', '--quiet'], { cwd })
+  it.each<[string, string, (cwd: string) => Promise<{ readonly stdout: string }>]>([
+    ['started by node', '', byNode],
+    ['by millrace run, with a default export and a guarded call', guarded, byCommand],
+    ['and then by node too', guarded, byNode],
+  ])('because it runs itself does run as the message says: %s', async (_, before, runs) => {
+    const text = `import { isMain, pipeline, run } from 'millrace'
+const p = pipeline()
+p.create('numbers', [1, 2]).map('double', (n) => n * 2).print('doubled')
+${before}await run(p)`
+    const { stdout } = await runs(projectOf({ 'main.mjs': text }).folder)
+    expect(stdout).toBe('doubled: 2\ndoubled: 4\n')
   })
 
   it('says where, for a mistake in building', async () => {

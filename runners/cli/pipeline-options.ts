@@ -6,8 +6,9 @@
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type Codec, isIoTs } from '../../sdk/codec.js'
-import { type OptionField, optionFields, type PipelineDefinition, suggestion } from '../../sdk/define-pipeline.js'
+import { type OptionField, optionFields, type PipelineDefinition } from '../../sdk/define-pipeline.js'
 import { PipelineError } from '../../sdk/errors.js'
+import { suggestion } from '../../sdk/suggestion.js'
 import { kebab } from './command-line.js'
 import { commands } from './commands.js'
 

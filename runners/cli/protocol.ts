@@ -64,8 +64,10 @@ export interface Finished {
   readonly kind: 'finished'
   readonly state: EndState
   readonly millis: number
-  /** Elements over all collections. */
+  /** Elements over all collections, as in progress. */
   readonly elements: number
+  /** Elements that sources have emitted. */
+  readonly elementsRead: number
   /** Engine counters that are not zero, by step: what was dropped, repeated or became a dead letter. */
   readonly counters: readonly { readonly step: string; readonly name: string; readonly value: number }[]
   readonly files: readonly string[]

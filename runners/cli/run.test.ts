@@ -14,7 +14,7 @@ describe.concurrent('a run', { timeout: 30_000 }, () => {
   it('prints results on stdout and the summary on stderr', async () => {
     const run = await millrace(['run', words, '--times', '3', '--shout'])
     expect(run.stdout).toBe('counts: TO 6\ncounts: BE 6\ncounts: OR 3\ncounts: NOT 3\n')
-    expect(run.stderr).toMatch(/^words: done in \d+\.\d\d s, \d+ elements\n$/)
+    expect(run.stderr).toMatch(/^words: done in \d+\.\d\d s, 3 elements read\n$/)
     expect([run.code, run.left]).toEqual([0, nothing])
   })
 

@@ -1,6 +1,7 @@
 /**
  * The command's options as what a runner takes. Checked before anything is loaded, so that a typing error costs nothing.
  */
+import { textMillis } from '../../sdk/duration-text.js'
 import { type Guarantee, type RunnerOptions, UnsupportedFeature } from '../runner.js'
 import { UsageError } from './command-line.js'
 import { laterRunners } from './commands.js'
@@ -25,7 +26,7 @@ export function runnerSettings(options: ReadonlyMap<string, string | true>): Run
     strict: options.has('strict'),
     requireCodecs: options.has('require-codecs'),
     stageCompiler: oneOf('stage-compiler', text('stage-compiler') ?? 'auto', compilers),
-    ...(seed === undefined ? {} : { seed: wholeNumber('seed', seed, Number.MIN_SAFE_INTEGER) }),
+    ...(seed === undefined ? {} : { seed: seedOf(seed, options.has('strict')) }),
     ...(bundleSize === undefined ? {} : { bundleSize: wholeNumber('bundle-size', bundleSize, 1) }),
     ...(timeout === undefined ? {} : { callTimeoutMillis: millisOf('call-timeout', timeout) }),
     ...(options.has('guarantee') ? { guarantee: oneOf('guarantee', text('guarantee') ?? '', guarantees) } : {}),
@@ -47,32 +48,23 @@ function oneOf<T extends string>(option: string, given: string, known: readonly 
   throw new UsageError(`--${option} is one of ${known.join(', ')}, not "${given}".`, given, known)
 }
 
+function seedOf(given: string, isStrict: boolean): number {
+  const seed = wholeNumber('seed', given, Number.MIN_SAFE_INTEGER)
+  if (isStrict) return seed
+  throw new UsageError(
+    '--seed is the seed of strict mode, so without --strict it changes nothing. Add --strict, or leave --seed out.',
+  )
+}
+
 function wholeNumber(option: string, given: string, least: number): number {
   const number = Number(given)
   if (given.trim() !== '' && Number.isSafeInteger(number) && number >= least) return number
   throw new UsageError(`--${option} needs a whole number${least === 1 ? ' from 1' : ''}, not "${given}".`)
 }
 
-const units: ReadonlyMap<string, number> = new Map([
-  ['ms', 1],
-  ['millis', 1],
-  ['milliseconds', 1],
-  ['s', 1000],
-  ['second', 1000],
-  ['seconds', 1000],
-  ['m', 60_000],
-  ['minute', 60_000],
-  ['minutes', 60_000],
-  ['h', 3_600_000],
-  ['hour', 3_600_000],
-  ['hours', 3_600_000],
-])
-
-/** Milliseconds of `30s`, `500ms` or `2 minutes`. A number alone could mean anything and is refused. */
+/** Milliseconds of a duration, in the texts that the API takes. A number alone could mean anything and is refused. */
 function millisOf(option: string, given: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/.exec(given.trim())
-  const unit = units.get(match?.[2] ?? '')
-  const millis = Math.round(Number(match?.[1]) * (unit ?? Number.NaN))
-  if (millis > 0) return millis
+  const millis = Math.round(textMillis(given) ?? 0)
+  if (millis > 0 && Number.isFinite(millis)) return millis
   throw new UsageError(`--${option} needs a duration with its unit, such as 500ms, 30s or 2m, not "${given}".`)
 }

@@ -172,9 +172,11 @@ function blockLines(
 
 const FILES_MAX = 5
 
-function summaryLines(name: string, { state, millis, elements, counters, files }: Finished): readonly string[] {
+function summaryLines(name: string, { state, millis, elementsRead, counters, files }: Finished): readonly string[] {
   const how = state === 'DONE' ? 'done' : state === 'DRAINED' ? 'drained' : 'cancelled'
-  const lines = [`${name}: ${how} in ${(millis / 1000).toFixed(2)} s, ${grouped(elements)} elements`]
+  const lines = [
+    `${name}: ${how} in ${(millis / 1000).toFixed(2)} s, ${grouped(elementsRead)} ${elementsRead === 1 ? 'element' : 'elements'} read`,
+  ]
   for (const { step, name: counter, value } of counters)
     lines.push(`  ${counterText(counter, value)} in step "${step}"`)
   for (const file of files.slice(0, FILES_MAX)) lines.push(`  wrote ${file}`)

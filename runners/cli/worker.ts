@@ -13,6 +13,7 @@ import { platformEnv } from '../platform/node.js'
 import { start } from '../run.js'
 import type { RunningPipeline } from '../runner.js'
 import { captureOutput } from './capture-output.js'
+import { elementsRead } from './elements-read.js'
 import { reportOf, withStepSource } from './error-report.js'
 import { loadPipeline } from './load-module.js'
 import { optionRows, pipelineOptions } from './pipeline-options.js'
@@ -157,6 +158,7 @@ async function begin({ action, module, args, environment, runner, beatMillis }: 
     state,
     millis,
     elements: [...metrics.elements.values()].reduce((sum, count) => sum + count, 0),
+    elementsRead: elementsRead(ready.graph, metrics.elements),
     counters: metrics.system,
     files: files(),
   }

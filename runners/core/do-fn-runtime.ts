@@ -15,6 +15,7 @@ import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import { AsyncCalls } from './async-calls.js'
+import { checkedEmit, type Emit } from './checked-emit.js'
 import type { Push } from './element-buffer.js'
 import { andThen, backoffOf, InputGuard, isAsyncIterable, isIterator, isThenable, wait } from './prepare-step.js'
 import type { ParDoOperator, StepInfo } from './stage.js'
@@ -22,7 +23,7 @@ import type { DeadLetterSink, StageRuntime, StuckCall } from './stage-runtime.js
 import { keyOf } from './key-of.js'
 import { sidesObject } from './sides-object.js'
 import { stateCells } from './state-cells.js'
-import { expiryOf, type StateInternals, type StateRecord, type TimerSetting } from './state-internals.js'
+import { callOf, expiryOf, type StateInternals, type StateRecord, type TimerSetting } from './state-internals.js'
 import { BUFFERING, CLOSED, type ContextHost, LIVE, StepContext } from './step-context.js'
 import { timerCells, type TimerInternals } from './timer-cells.js'
 
@@ -296,15 +297,15 @@ export class DoFnRuntime implements ContextHost {
   ): void {
     const context = this.#contextFor(record, timestamp, window, pane)
     if (this.calls.isBusy || this.isBuffered) context.mode = BUFFERING
-    let result: unknown
     try {
-      result = this.#attempts(context, value)
+      const result = this.#attempts(context, value)
+      if (result !== undefined && this.returned(result, context, value)) return
     } catch (error) {
       context.buffer = []
       this.#fail(error, value, context)
       return
     }
-    if (result === undefined || !this.returned(result, context, value)) this.#succeeded(context, value)
+    this.#succeeded(context, value)
   }
 
   /** Starts a call of a key whose earlier call is still under way: after it, but in its place in the order of outputs. */
@@ -353,30 +354,16 @@ export class DoFnRuntime implements ContextHost {
     context.mode = BUFFERING
     if (this.#context === context) this.#context = undefined
     const { record } = context
-    if (record !== undefined) {
-      const tail = Promise.resolve(result).then(
-        () => undefined,
-        () => undefined,
-      )
-      record.tail = tail
-      void tail.then(() => {
-        if (record.tail !== tail) return
-        record.tail = undefined
-        if (record.mayBeEmpty) this.pruned(record)
-      })
-    }
     this.calls.defer(
       value,
-      result,
+      record === undefined ? result : callOf(record, result, () => this.pruned(record)),
       () => {
-        this.#ended(record)
         this.#flush(context)
         this.#close(context)
       },
       (error) => {
-        record?.rollBack()
         context.buffer = []
-        this.#fail(error, value, context)
+        this.fail(error, value, context.timestamp, context.window)
         this.#close(context)
       },
     )
@@ -458,9 +445,12 @@ export class DoFnRuntime implements ContextHost {
   }
 
   /** `emit` in the form the DoFn declared: one function, or one per tag. */
-  emitOf(emits: readonly ((value: unknown, at?: Instant) => void)[]): unknown {
-    if (this.#doFn.outputs === undefined) return emits[0]
-    return Object.fromEntries(this.#fn.tags.map((tag, i) => [tag, emits[i]]))
+  emitOf(emits: readonly Emit[]): unknown {
+    const { output, outputs } = this.#doFn
+    if (outputs === undefined) return checkedEmit(emits[0] as Emit, output, this.info.path)
+    return Object.fromEntries(
+      this.#fn.tags.map((tag, i) => [tag, checkedEmit(emits[i] as Emit, outputs[tag], this.info.path)]),
+    )
   }
 
   /** Emits what a generator yields; a promise when it is asynchronous. */
@@ -527,7 +517,7 @@ export class DoFnRuntime implements ContextHost {
       }
       push(value, toTimestamp(at), window, NO_FIRING)
     })
-    return this.emitOf(emits as readonly ((value: unknown, at?: Instant) => void)[])
+    return this.emitOf(emits as readonly Emit[])
   }
 
   #refuseLate(what: string): never {
@@ -555,7 +545,8 @@ export class DoFnRuntime implements ContextHost {
     return stateCells(
       this.#doFn.state ?? {},
       this.#services.cellCoders,
-      this.#guard !== undefined,
+      // A call that may be taken back must not change in place what it has read.
+      this.#guard !== undefined || this.isBuffered,
       this.#recordOf(context, 'state'),
     )
   }

@@ -42,6 +42,22 @@ export function checkingItems(call: Call, codec: Codec | undefined, step: string
   return (value) => andThen(call(value), checkAll)
 }
 
+/** Gathers what a flatMap yields inside its call, so that a failure on the way takes everything back. */
+export function gatheringItems(call: Call): Call {
+  const gather = (items: unknown): unknown => {
+    if (isAsyncIterable(items)) return gathered(items)
+    return isIterator(items) ? [...(items as Iterable<unknown>)] : items
+  }
+  return (value) => andThen(call(value), gather)
+}
+
+/** Everything that comes. */
+export async function gathered(items: AsyncIterable<unknown>): Promise<unknown[]> {
+  const all: unknown[] = []
+  for await (const item of items) all.push(item)
+  return all
+}
+
 /** Whether a value is iterated asynchronously. */
 export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value

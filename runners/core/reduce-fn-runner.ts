@@ -20,84 +20,24 @@ import { KeyMap, representative } from './key-map.js'
 import type { Metrics } from './metrics.js'
 import { nextPane, type Watermarks } from './pane-info-tracker.js'
 import { NOTHING, type ReduceFn } from './reduce-fn.js'
+import {
+  type Arrived,
+  type CellDetails,
+  type KeyWindows,
+  type TimerPayload,
+  cellFactory,
+  type MakeCell,
+  type MergingCell,
+  type ReduceCell,
+  type ReduceTable,
+  sliceTable,
+} from './reduce-table.js'
 import { expiryOf } from './state-internals.js'
 import { TimerQueue } from './timer-internals.js'
 import { triggerStateMachine, type TriggerStateMachine } from './trigger-state-machine.js'
 import { WatermarkHold } from './watermark-hold.js'
 import { WindowMap } from './window-map.js'
-
-/** What a key has collected in a window. Most cells fire once and need no more than this, so there is no more in them. */
-export interface ReduceCell {
-  readonly key: unknown
-  accumulator: unknown
-  /** Made when more than the first on-time pane is to be remembered. */
-  details: CellDetails | undefined
-}
-
-/** What is remembered of a cell that fires more than once, holds the watermark by itself, or lies in a merging window. */
-interface CellDetails {
-  window: BoundedWindow
-  /** Whether anything has come since the last pane. */
-  isPending: boolean
-  /** Where elements hold the watermark; `NaN` when they do not. */
-  elementHold: number
-  /** Where the window's expiry holds it; `NaN` when it does not. */
-  expiryHold: number
-  /** The last pane emitted. */
-  pane: PaneInfo | undefined
-  trigger: unknown
-}
-
-/** A cell of a merging window: it moves from window to window, so it knows where it is. */
-type MergingCell = ReduceCell & { details: CellDetails }
-
-/** The cells of a window. */
-export interface ReduceTable {
-  readonly window: BoundedWindow
-  readonly expiry: number
-  readonly cells: KeyMap<ReduceCell>
-  /**
-   * While true, adding a value is all there is to do for an element: the window is open, nothing can fire before its
-   * end, and the table itself holds the watermark for all its cells.
-   */
-  isFast: boolean
-}
-
-/** Makes cells; one class per grouping lets the engine specialise their fields. */
-export type MakeCell = (key: unknown, accumulator: unknown) => ReduceCell
-
-/** Makes a cell class; its text also goes into generated code, so it refers to nothing outside itself. */
-export function cellFactory(): MakeCell {
-  class Cell implements ReduceCell {
-    // `declare`: a field that was `undefined` before it was a number never holds numbers unboxed.
-    declare readonly key: unknown
-    declare accumulator: unknown
-    declare details: CellDetails | undefined
-
-    constructor(key: unknown, accumulator: unknown) {
-      this.key = key
-      this.accumulator = accumulator
-      this.details = undefined
-    }
-  }
-  return (key, accumulator) => new Cell(key, accumulator)
-}
-
-type TimerPayload =
-  { readonly kind: 'table'; readonly table: ReduceTable } | { readonly kind: 'cell'; readonly cell: MergingCell }
-
-interface KeyWindows {
-  readonly key: unknown
-  readonly windows: ActiveWindowSet<MergingCell>
-}
-
-/** Elements of one key that wait for the end of their bundle, because windows merge before elements are added. */
-interface Arrived {
-  readonly key: unknown
-  readonly values: unknown[]
-  readonly timestamps: number[]
-  readonly windows: BoundedWindow[]
-}
+import { WindowSlices } from './window-slices.js'
 
 /** What a grouping needs beside its strategy. */
 export interface ReduceServices {
@@ -130,6 +70,7 @@ export class ReduceFnRunner {
   /** Makes cells; generated code brings its own class. */
   makeCell: MakeCell
   readonly #tables = new WindowMap<ReduceTable>()
+  readonly #slices: WindowSlices | undefined = undefined
   readonly #byKey: KeyMap<KeyWindows>
   readonly #arrived: KeyMap<Arrived>
   readonly #timers = new TimerQueue<TimerPayload>()
@@ -156,6 +97,12 @@ export class ReduceFnRunner {
     this.merges = services.strategy.mergeStatus === 'needsMerge'
     this.canBeFast =
       !this.merges && this.#trigger.firesOnlyAfterWindow && services.strategy.timestampCombiner === 'endOfWindow'
+    if (this.canBeFast) {
+      this.#slices = WindowSlices.of(services.strategy, services.reduce, {
+        merge: (into, from) => this.#mergeTable(into, from),
+        newSlice: (window) => sliceTable(window, this.#keyCoder),
+      })
+    }
   }
 
   /** Number of (key, window) pairs with state. */
@@ -182,10 +129,15 @@ export class ReduceFnRunner {
 
   /** Adds one keyed value, in each of its windows. */
   add(key: unknown, value: unknown, timestamp: number, windows: Windows): void {
-    if (Array.isArray(windows)) {
-      for (const window of windows as readonly BoundedWindow[]) this.addInWindow(key, value, timestamp, window)
-    } else {
+    if (!Array.isArray(windows)) {
       this.addInWindow(key, value, timestamp, windows as BoundedWindow)
+    } else if (this.merges) {
+      for (const window of windows as readonly BoundedWindow[]) this.#arrive(key, value, timestamp, window)
+    } else {
+      for (const table of this.tablesOf(windows as readonly BoundedWindow[])) {
+        if (table === undefined) this.dropLate(1)
+        else this.addToTable(table, key, value, timestamp)
+      }
     }
   }
 
@@ -207,7 +159,10 @@ export class ReduceFnRunner {
     const expiry = expiryOf(window, this.#strategy.allowedLatenessMillis)
     if (expiry < this.#input) return undefined
     const isOpen = window.maxTimestamp >= this.#input
-    const table: ReduceTable = { window, expiry, cells: new KeyMap(this.#keyCoder), isFast: this.canBeFast && isOpen }
+    const isFast = this.canBeFast && isOpen
+    const isSliced = isFast && this.#slices !== undefined
+    const cells = new KeyMap<ReduceCell>(this.#keyCoder)
+    const table: ReduceTable = { window, expiry, cells, isFast, isSliced, isCounted: true }
     this.#tables.set(window, table)
     this.#timers.add(isOpen ? window.maxTimestamp : expiry, { kind: 'table', table })
     if (table.isFast) this.#holds.add(window.maxTimestamp)
@@ -222,14 +177,51 @@ export class ReduceFnRunner {
 
   /** The tables of several windows, without those that have expired; the dropped ones are counted per element. */
   tablesOf(windows: readonly BoundedWindow[]): readonly (ReduceTable | undefined)[] {
-    return windows.map((window) => this.table(window))
+    const slices = this.#slices
+    if (slices?.areWhole(windows) !== true) return windows.map((window) => this.table(window))
+    const tables: (ReduceTable | undefined)[] = []
+    for (const window of windows) {
+      const isWaiting = this.#tables.get(window)?.isSliced ?? window.maxTimestamp >= this.#input
+      if (isWaiting) {
+        // So do all later ones.
+        const last = windows[windows.length - 1] as BoundedWindow
+        tables.push(...slices.tablesOf(last, () => this.#openAll(windows)))
+        break
+      }
+      tables.push(this.table(window))
+    }
+    return tables
+  }
+
+  #openAll(windows: readonly BoundedWindow[]): void {
+    for (const window of windows) if (window.maxTimestamp >= this.#input) this.table(window)
+  }
+
+  #mergeTable(into: ReduceTable, from: ReduceTable): void {
+    let key: unknown
+    try {
+      for (const { key: of, accumulator } of from.cells.values()) {
+        key = of
+        const cell = into.cells.get(key)
+        if (cell !== undefined) cell.accumulator = this.reduce.merge(cell.accumulator, accumulator)
+        else this.#put(into, key, accumulator)
+      }
+    } catch (error) {
+      this.#services.guard('mergeAccumulators', key, into.window, () => {
+        throw error
+      })
+    }
   }
 
   /** A cell for a key that the table has not seen. */
   open(table: ReduceTable, key: unknown): ReduceCell {
-    const cell = this.makeCell(representative(key, this.#keyCoder), this.reduce.create())
+    return this.#put(table, representative(key, this.#keyCoder), this.reduce.create())
+  }
+
+  #put(table: ReduceTable, key: unknown, accumulator: unknown): ReduceCell {
+    const cell = this.makeCell(key, accumulator)
     table.cells.set(key, cell)
-    this.#keyCount++
+    if (table.isCounted) this.#keyCount++
     return cell
   }
 
@@ -411,6 +403,9 @@ export class ReduceFnRunner {
     const isExpiry = this.#input > table.expiry
     if (isExpiry) this.#tables.delete(table.window)
     else this.#timers.add(table.expiry, { kind: 'table', table })
+    if (table.isSliced) this.#slices?.takeIn(table)
+    table.isSliced = false
+    this.#slices?.passed(table.window)
     if (table.isFast) this.#holds.remove(table.window.maxTimestamp)
     table.isFast = false
     this.#firing = { table, cells: table.cells.values(), isExpiry }

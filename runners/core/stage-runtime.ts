@@ -7,6 +7,7 @@
  */
 import type { Env } from '../../sdk/env.js'
 import { messageOf, UserCodeError } from '../../sdk/errors.js'
+import { authorElement } from '../../sdk/graph/names.js'
 import { InvariantViolation } from '../../sdk/invariant.js'
 import { preview } from '../../sdk/preview.js'
 import type { DeadLetter } from '../../sdk/transforms/errors.js'
@@ -170,7 +171,7 @@ export class StageRuntime implements AsyncHost {
         new UserCodeError({
           step: step.path,
           call,
-          element: preview(element),
+          element: preview(authorElement(step.id, element)),
           window: windowText(windows),
           timestamp,
           source: step.source,

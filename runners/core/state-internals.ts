@@ -85,6 +85,34 @@ export class StateRecord {
   }
 }
 
+/**
+ * The result of a call that goes on: its changes are made to stay, or taken back, before the key's next call begins, however
+ * long its outputs wait for their turn. The next call waits for `record.tail`.
+ *
+ * @param prune - called when no other call is under way and the record may be empty.
+ */
+export function callOf(record: StateRecord, result: PromiseLike<unknown>, prune: () => void): Promise<unknown> {
+  const ended = Promise.resolve(result).then(
+    (value) => {
+      record.endCall()
+      return value
+    },
+    (error: unknown) => {
+      record.rollBack()
+      throw error
+    },
+  )
+  const nothing = (): undefined => undefined
+  const tail = ended.then(nothing, nothing)
+  record.tail = tail
+  void tail.then(() => {
+    if (record.tail !== tail) return
+    record.tail = undefined
+    if (record.mayBeEmpty) prune()
+  })
+  return ended
+}
+
 interface StateTable {
   readonly window: BoundedWindow
   readonly records: KeyMap<StateRecord>

@@ -5,6 +5,7 @@ import {
   coGroupByKey,
   count,
   flatten,
+  globalWindow,
   kv,
   max,
   mean,
@@ -149,6 +150,78 @@ inEveryMode((options) => {
       )
     }
     expect(await groups(t.union([t.string, t.number, t.null, t.boolean]))).toEqual(await groups())
+  })
+
+  it('what a codec does not describe is refused where it is made', async () => {
+    const lies = async (build: (p: Pipeline) => unknown): Promise<string> => {
+      const p = pipeline()
+      try {
+        build(p)
+        await run(p, options)
+        return 'accepted'
+      } catch (error) {
+        return (error as Error).message
+      }
+    }
+    const one = (p: Pipeline): PCollection<number> => p.create('one', [1])
+    const text = 'x' as unknown as number
+    expect(await lies((p) => p.create('made', [1, text], { codec: t.number }))).toMatch(
+      /^value 1 of create "made": "x" is not number[^]*codecs\.test/,
+    )
+    expect(await lies((p) => one(p).map('maps', () => text, { codec: t.number }))).toMatch(/^step "maps" failed/)
+    expect(
+      await lies((p) => one(p).parDo('emits', { output: t.number, process: (_, { emit }) => emit(text) })),
+    ).toMatch(/^step "emits" failed in process: "x" is not number/)
+    expect(
+      await lies((p) => one(p).parDo('emits', { outputs: { a: t.number }, process: (_, { emit }) => emit.a(text) })),
+    ).toMatch(/^step "emits" failed in process: "x" is not number/)
+    expect(
+      await lies((p) =>
+        one(p).parDo('yields', {
+          output: t.number,
+          process: function* () {
+            yield text
+          } as never,
+        }),
+      ),
+    ).toMatch(/^step "yields" failed in process: "x" is not number/)
+    expect(
+      await lies((p) =>
+        one(p).parDo('ends', {
+          output: t.number,
+          process: () => undefined,
+          finishBundle: ({ emit }) => emit(text, 0, globalWindow),
+        }),
+      ),
+    ).toMatch(/^step "ends" failed in finishBundle: "x" is not number/)
+    expect(
+      await lies((p) =>
+        pairs(p).parDo('keeps', {
+          state: { n: state.value(t.number) },
+          process: (_, { state: { n } }) => n.write(text),
+        }),
+      ),
+    ).toMatch(/^step "keeps" failed in process: "x" is not number/)
+  })
+
+  it('a schema that changes what it checks is asked once', async () => {
+    const Next = z.number().transform((n) => n + 1)
+    const Parsed = z.string().transform(Number)
+    const p = pipeline()
+    p.create('numbers', [1, 2])
+      .map('next', (n) => n, { codec: Next })
+      .reshuffle('here')
+      .distinct('once')
+      .collect('next')
+    p.create('texts', ['1', '2'])
+      .map('parsed', (s) => s as unknown as number, { codec: Parsed })
+      .reshuffle('there')
+      .collect('parsed')
+    p.create('given', [5], { codec: Next }).reshuffle('anywhere').collect('given')
+    const result = await run(p, options)
+    expect([...result.collect<number>('next')].sort()).toEqual([2, 3])
+    expect([...result.collect<number>('parsed')].sort()).toEqual([1, 2])
+    expect(result.collect('given')).toEqual([6])
   })
 
   it('keys that a codec writes otherwise are equal when they are written equally', async () => {

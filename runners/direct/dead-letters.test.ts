@@ -336,3 +336,116 @@ describe('construction', () => {
     )
   })
 })
+
+interface Call {
+  readonly key: string
+  readonly value: number
+  readonly millis: number
+  readonly fails?: boolean
+}
+
+inEveryMode((options) => {
+  const calls: readonly Call[] = [
+    { key: 'b', value: 0, millis: 8 },
+    { key: 'a', value: 1, millis: 1 },
+    { key: 'a', value: 10, millis: 16, fails: true },
+    { key: 'a', value: 100, millis: 1 },
+  ]
+  const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+
+  it.each([
+    [true, 1, ['a=1', 'a=101', 'b=0']],
+    [false, 1, ['a=1', 'a=101', 'b=0']],
+    [true, 2, ['a=1', 'a=11', 'a=111', 'b=0']],
+    [false, 2, ['a=1', 'a=11', 'a=111', 'b=0']],
+  ])(
+    'a call of a key that fails while others go on leaves no trace (ordered: %s, attempts: %d)',
+    async (ordered, attempts, sums) => {
+      const p = pipeline()
+      const onError = p.errors('bad', (letters) => letters.collect('letters'))
+      const failed = new Set<number>()
+      p.create('calls', calls, { timestamp: () => 0 })
+        .keyBy('key', ({ key }) => key)
+        .parDo('sum', {
+          output: typed<string>(),
+          onError,
+          ordered,
+          retry: { attempts },
+          state: { sum: state.value(typed<number>(), { initial: 0 }) },
+          async process({ value: { key, value, millis, fails } }, { state: { sum }, emit }) {
+            sum.write(sum.read() + value)
+            await sleep(millis)
+            if (fails === true && (attempts === 1 || !failed.has(value))) {
+              failed.add(value)
+              throw new Error('fails')
+            }
+            emit(`${key}=${sum.read()}`)
+          },
+        })
+        .collect('sums')
+      const result = await run(p, { ...options, bundleSize: 10 })
+      // Strict mode changes the order of elements, and with it the sums on the way.
+      const seen = [...result.collect<string>('sums')].sort()
+      if (options.strict === true) expect(seen).toHaveLength(sums.length)
+      else expect(seen).toEqual(sums)
+      expect(result.collect('bad/letters')).toHaveLength(attempts === 1 ? 1 : 0)
+    },
+  )
+
+  it('what a call has changed in place is taken back with it', async () => {
+    const p = pipeline()
+    const onError = p.errors('bad', (letters) => letters.collect('letters'))
+    p.create(
+      'pairs',
+      [1, 2, 3].map((value) => kv('a', value)),
+    )
+      .parDo('list', {
+        output: typed<string>(),
+        onError,
+        state: { list: state.value(typed<number[]>(), { initial: [] }) },
+        process({ value }, { state: { list }, emit }) {
+          const all = list.read()
+          all.push(value)
+          list.write(all)
+          if (value === 2) throw new Error('two')
+          emit(all.join())
+        },
+      })
+      .collect('lists')
+    const lists = (await run(p, options)).collect<string>('lists')
+    expect(lists.flatMap((list) => list.split(',')).includes('2')).toBe(false)
+    expect(lists).toHaveLength(2)
+  })
+
+  it.each<[string, (x: number) => Iterable<string> | AsyncIterable<string>]>([
+    [
+      'synchronously',
+      function* (x) {
+        yield `first ${x}`
+        if (x === 2) throw new Error('two')
+        yield `second ${x}`
+      },
+    ],
+    [
+      'asynchronously',
+      async function* (x) {
+        yield `first ${x}`
+        await Promise.resolve()
+        if (x === 2) throw new Error('two')
+        yield `second ${x}`
+      },
+    ],
+  ])('what a flatMap yields %s before it fails does not leave, and is tried again', async (_, generate) => {
+    const p = pipeline()
+    const onError = p.errors('bad', (letters) => letters.map('element', ({ element }) => element).collect('letters'))
+    const numbers = p.create('numbers', [1, 2])
+    numbers.flatMap('letters', generate as (x: number) => Iterable<string>, { onError }).collect('left')
+    let tries = 0
+    const flaky = (x: number): Iterable<string> | AsyncIterable<string> => generate(x === 2 && ++tries < 3 ? 2 : x * 10)
+    numbers.flatMap('flaky', flaky as (x: number) => Iterable<string>, { retry: { attempts: 3 } }).collect('retried')
+    const result = await run(p, options)
+    expect([...result.collect<string>('left')].sort()).toEqual(['first 1', 'second 1'])
+    expect(result.collect('bad/letters')).toEqual([2])
+    expect([...result.collect<string>('retried')].sort()).toEqual(['first 10', 'first 20', 'second 10', 'second 20'])
+  })
+})

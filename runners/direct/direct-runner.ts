@@ -6,14 +6,16 @@
  * source, plays the next scripted event, or is over. The scheduler knows stages and watermarks, no transform.
  */
 import { type Env, seededRandom } from '../../sdk/env.js'
-import { PipelineError, UserCodeError } from '../../sdk/errors.js'
+import { UserCodeError } from '../../sdk/errors.js'
 import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
 import { validateGraph } from '../../sdk/graph/validate.js'
 import { preview } from '../../sdk/preview.js'
+import { verifyAssertions } from '../core/assertions.js'
 import { checkFeatures } from '../core/features.js'
 import { liftCombines } from '../core/lift-combines.js'
 import { requireCodecs } from '../core/require-codecs.js'
+import { checkRunnerOptions } from '../core/runner-options.js'
 import { systemEnv } from '../core/system-env.js'
 import {
   type Feature,
@@ -71,6 +73,7 @@ export function directRunner(defaults: RunnerOptions = {}): Runner {
 }
 
 function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
+  checkRunnerOptions(options)
   refuseUnbuilt(options)
   validateGraph(built.graph)
   checkFeatures(built, 'direct', DIRECT_FEATURES)
@@ -91,18 +94,20 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   const cancel = (): void => execution.cancel()
   if (signal?.aborted === true) cancel()
   signal?.addEventListener('abort', cancel)
-  const result = raceWithStuckCalls(execution, real, options.callTimeoutMillis).then(
-    (finished) => {
-      signal?.removeEventListener('abort', cancel)
-      return finished
-    },
-    (error: unknown) => {
-      signal?.removeEventListener('abort', cancel)
-      if (isStrict && error instanceof Error)
-        error.message += `\n  strict mode used seed ${seed}; run again with { strict: true, seed: ${seed} }`
-      throw error
-    },
-  )
+  const result = raceWithStuckCalls(execution, real, options.callTimeoutMillis)
+    .then((finished) => verifyAssertions(built, finished))
+    .then(
+      (finished) => {
+        signal?.removeEventListener('abort', cancel)
+        return finished
+      },
+      (error: unknown) => {
+        signal?.removeEventListener('abort', cancel)
+        if (isStrict && error instanceof Error)
+          error.message += `\n  strict mode used seed ${seed}; run again with { strict: true, seed: ${seed} }`
+        throw error
+      },
+    )
   // Named before they are put into the object: V8 makes functions written inside it long-lived, and the run with them.
   const drain = (): void => execution.drain()
   const progress = (): Progress => execution.progress()
@@ -111,7 +116,7 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
 
 /** Options that name what this runner will have one day, or what only another runner has. */
 function refuseUnbuilt(options: RunnerOptions): void {
-  const { workers = 0, guarantee = 'gap', bundleSize } = options
+  const { workers = 0, guarantee = 'gap' } = options
   if (workers !== 0) {
     throw new UnsupportedFeature(
       'workers',
@@ -124,9 +129,6 @@ function refuseUnbuilt(options: RunnerOptions): void {
       feature,
       `the direct runner loses its state when it crashes (guarantee: gap) and cannot promise ${guarantee}. The micro-batch runner is for that; it is not part of this version.`,
     )
-  }
-  if (bundleSize !== undefined && (!Number.isInteger(bundleSize) || bundleSize < 1)) {
-    throw new PipelineError(`bundleSize must be a whole number from 1, but is ${String(bundleSize)}.`)
   }
 }
 

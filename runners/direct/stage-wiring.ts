@@ -102,7 +102,7 @@ export class StageWiring {
     const { root } = stage
     const operator = root.kind === 'parDo' ? root.operator : undefined
     return {
-      inbox: new Inbox(this.#disorder),
+      inbox: new Inbox(this.#isScripted(stage) ? undefined : this.#disorder),
       sides: (operator?.sides ?? []).map((side): SideSource => {
         const keyCoder = this.#keyCoder(this.#coderId(side.collectionId))
         return {
@@ -117,6 +117,14 @@ export class StageWiring {
       targets: new Set(),
       marked: new Set(),
     }
+  }
+
+  /** Whether what a stage reads comes straight from a TestStream: there an author has said what a bundle is. */
+  #isScripted(stage: Stage): boolean {
+    return mainInputs(stage).some((input) => {
+      const producer = this.#staged.stages[this.#staged.producer.get(input) ?? -1]
+      return producer?.root.kind === 'testStream'
+    })
   }
 
   #executorOf(stage: Stage): StageExecutor {

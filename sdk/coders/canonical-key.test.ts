@@ -19,7 +19,10 @@ import {
 const seed = process.env['MILLRACE_SEED'] === undefined ? {} : { seed: Number(process.env['MILLRACE_SEED']) }
 const hex = (value: unknown): string => Buffer.from(encodeToBytes(dynamicCoder, value)).toString('hex')
 
-/** Equality of keys as the design states it, written without any encoding: what the bytes are compared with. */
+/**
+ * Equality of keys, written without any encoding: what the bytes are compared with. Keys are equal when they are of one kind
+ * and hold the same, -0 being 0 and NaN being NaN; the order of an object's fields and of a set's members is none.
+ */
 function sameKey(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) {
     return typeof a === typeof b && new Set([a, b]).size === 1

@@ -71,13 +71,13 @@ describe('the coder of an io-ts codec', () => {
 
   // prettier-ignore
   const mismatches: readonly (readonly [string, t.Mixed, unknown, string])[] = [
-    ['a field of another type', Plain, { user: 1, cents: 2 }, 'not Plain: expected string at $.user, got 1'],
-    ['a missing field', Plain, { user: 'a' }, 'not Plain: expected number at $.cents, got undefined'],
-    ['no record at all', Plain, 'text', 'not Plain: expected Plain at $, got "text"'],
-    ['an element of an array', t.type({ list: t.array(t.number) }, 'L'), { list: [1, 'x'] }, 'not L: expected number at $.list[1], got "x"'],
-    ['a message of the codec', t.type({ price: money }, 'Priced'), { price: -1 }, 'not Priced: cents must not be negative at $.price, got -1'],
-    ['an alternative of a union', t.union([t.string, t.type({ 'a b': t.number })], 'U'), { 'a b': true }, 'not U: expected number at $["a b"], got true'],
-    ['a part of an intersection', t.intersection([t.type({ a: t.number }), t.type({ b: t.number })], 'I'), { a: 1, b: '' }, 'not I: expected number at $.b, got ""'],
+    ['a field of another type', Plain, { user: 1, cents: 2 }, '{ cents: 2, user: 1 } is not Plain: at user expected string, got 1'],
+    ['a missing field', Plain, { user: 'a' }, '{ user: "a" } is not Plain: at cents expected number, got undefined'],
+    ['no record at all', Plain, 'text', '"text" is not Plain'],
+    ['an element of an array', t.type({ list: t.array(t.number) }, 'L'), { list: [1, 'x'] }, '{ list: [1, "x"] } is not L: at list[1] expected number, got "x"'],
+    ['a message of the codec', t.type({ price: money }, 'Priced'), { price: -1 }, '{ price: -1 } is not Priced at price: cents must not be negative, got -1'],
+    ['an alternative of a union', t.union([t.string, t.type({ 'a b': t.number })], 'U'), { 'a b': true }, '{ a b: true } is not U: at ["a b"] expected number, got true'],
+    ['a part of an intersection', t.intersection([t.type({ a: t.number }), t.type({ b: t.number })], 'I'), { a: 1, b: '' }, '{ a: 1, b: "" } is not I: at b expected number, got ""'],
   ]
   test.each(mismatches)('names codec, path and value on decoding %s', (_, codec, plain, message) => {
     const decode = (): unknown => decodeFromBytes(codecCoder(codec as t.Type<unknown>), dynamicBytes(plain))
@@ -87,14 +87,14 @@ describe('the coder of an io-ts codec', () => {
 
   test('can be given a better name', () => {
     expect(() => decodeFromBytes(codecCoder(t.string, 'UserId'), dynamicBytes(1))).toThrow(
-      'not UserId: expected string at $, got 1',
+      '1 is not UserId: expected string, got 1',
     )
   })
 
   test('says what it expected when the conversion of a wrong value throws', () => {
     const encode = (): unknown => encodeToBytes(codecCoder(DateFromIso), 'yesterday' as never)
     expect(encode).toThrow(DecodeError)
-    expect(encode).toThrow('expected DateFromIso, got "yesterday"')
+    expect(encode).toThrow('"yesterday" is not DateFromIso')
     // An invalid Date is one of the codec's values: the failure is the codec's own.
     expect(() => encodeToBytes(codecCoder(DateFromIso), new Date(NaN))).toThrow(RangeError)
   })

@@ -6,11 +6,11 @@
  */
 import { identity } from 'io-ts'
 import { DecodeError } from '../errors.js'
-import { preview } from '../preview.js'
+import { mismatchText } from '../mismatch.js'
 import type { ByteReader, ByteWriter } from './bytes.js'
 import type { Coder } from './coder.js'
 import { dynamicCoder } from './dynamic.js'
-import { fieldSegment, Refusal } from './refusal.js'
+import { Refusal } from './refusal.js'
 
 /** What a codec's `decode` gives: an `Either` of fp-ts. */
 export type Decoded<A> =
@@ -22,8 +22,6 @@ export interface CodecLike<A> {
   is(value: unknown): boolean
   encode(value: never): unknown
   decode(value: unknown): Decoded<A>
-  /** Whether `encode` gives back what it gets. io-ts codecs that do are known by their `encode`, which is io-ts's `identity`. */
-  readonly encodesAsIs?: boolean
 }
 
 class CodecCoder<A> implements Coder<A> {
@@ -36,7 +34,7 @@ class CodecCoder<A> implements Coder<A> {
 
   constructor(codec: CodecLike<A>, name: string) {
     this.codec = codec
-    this.keepsPrimitives = codec.encode === identity || codec.encodesAsIs === true
+    this.keepsPrimitives = codec.encode === identity
     this.name = name
   }
 
@@ -47,7 +45,7 @@ class CodecCoder<A> implements Coder<A> {
     } catch (error) {
       // Encoding runs the codec's conversions on what may be any value: say so rather than "x.toISOString is no function".
       if (this.codec.is(value)) throw error
-      throw new DecodeError(`expected ${this.name}, got ${preview(value)}`, undefined, error)
+      throw new DecodeError(mismatchText(this.name, value, undefined), undefined, error)
     }
     try {
       dynamicCoder.encode(plain, out, true)
@@ -61,47 +59,8 @@ class CodecCoder<A> implements Coder<A> {
     const plain = dynamicCoder.decode(input, true)
     const result = this.codec.decode(plain)
     if (result._tag === 'Right') return result.right
-    throw new DecodeError(describeMismatch(this.name, plain, result.left))
+    throw new DecodeError(mismatchText(this.name, plain, result.left))
   }
-}
-
-/** What io-ts reports, as far as it is read here. */
-interface Mismatch {
-  readonly value: unknown
-  readonly message?: string
-  readonly context: readonly {
-    readonly key: string
-    readonly type: { readonly name: string; readonly _tag?: string }
-  }[]
-}
-
-function describeMismatch(name: string, value: unknown, reported: unknown): string {
-  const mismatch = deepest(reported)
-  if (mismatch === undefined) return `expected ${name}, got ${preview(value)}`
-  const expected = mismatch.message ?? `expected ${mismatch.context.at(-1)?.type.name ?? name}`
-  return `not ${name}: ${expected} at ${pathOf(mismatch)}, got ${preview(mismatch.value)}`
-}
-
-/** Alternatives of a union each report why they do not fit; the one that fits furthest is the one that was meant. */
-function deepest(reported: unknown): Mismatch | undefined {
-  if (!Array.isArray(reported)) return undefined
-  let found: Mismatch | undefined
-  for (const mismatch of reported as readonly Mismatch[]) {
-    if (!Array.isArray(mismatch?.context)) continue
-    if (found === undefined || mismatch.context.length > found.context.length) found = mismatch
-  }
-  return found
-}
-
-function pathOf(mismatch: Mismatch): string {
-  let path = '$'
-  mismatch.context.forEach(({ key }, i) => {
-    const parent = mismatch.context[i - 1]?.type._tag
-    // The members of unions and intersections are numbered in the context, but they are no part of the value.
-    if (key === '' || parent === 'UnionType' || parent === 'IntersectionType') return
-    path += /^\d+$/.test(key) ? `[${key}]` : fieldSegment(key)
-  })
-  return path
 }
 
 /**

@@ -134,10 +134,27 @@ describe('construction', () => {
     const fixed = p.create('a', [kv('x', 1)]).windowInto('tens', fixedWindows(10))
     const sliding = p.create('b', [kv('x', 1)]).windowInto('sliding', slidingWindows(10, { every: 5 }))
     expect(messageOf(() => flatten('both', [fixed, sliding]))).toMatch(
-      /different windows: fixed windows of 10 ms in "tens\.out", sliding windows of 10 ms every 5 ms in "sliding\.out"/,
+      /different windows: fixed windows of 10 ms in "tens", sliding windows of 10 ms every 5 ms in "sliding"/,
     )
     expect(messageOf(() => coGroupByKey('join', { fixed, sliding }))).toMatch(
       /step "join" takes collections with different windows/,
+    )
+  })
+
+  it('collections that are not joined are named by the author’s steps that make them', () => {
+    const p = pipeline()
+    const counted = p.create('a', [1]).countPerElement('count')
+    const read = p.create('b', [kv(1, 2)]).windowInto('tens', fixedWindows(10))
+    expect(messageOf(() => coGroupByKey('join', { counted, read }))).toMatch(
+      /in the global window|global windows? in "count", fixed windows of 10 ms in "tens"/,
+    )
+    expect(messageOf(() => flatten('both', [p.create('c', [kv(1, 2)]), read]))).toMatch(/ in "c", .* in "tens"\./)
+  })
+
+  it('a union of no collections is refused', () => {
+    const none: readonly PCollection<number>[] = []
+    expect(messageOf(() => flatten('all', none))).toMatch(
+      /^flatten "all" needs at least one collection; use empty\(codec\) for none\.\n {2}at /,
     )
   })
 
@@ -162,7 +179,7 @@ describe('construction', () => {
     )
     expect(messageOf(() => numbers.windowInto('w', undefined as never))).toMatch(/needs a WindowFn/)
     expect(messageOf(() => numbers.windowInto('w2', fixedWindows(5), { accumulation: 'retracting' as never }))).toMatch(
-      /option accumulation of windowInto is "retracting"; it must be one of discarding, accumulating/,
+      /option accumulation of windowInto "w2" is "retracting"; it must be one of discarding, accumulating/,
     )
     expect(messageOf(() => numbers.combineGlobally('c', {} as never))).toMatch(
       /combines with something that is no combiner/,

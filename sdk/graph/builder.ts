@@ -6,7 +6,7 @@
  */
 import { PipelineError } from '../errors.js'
 import { preview } from '../preview.js'
-import { callSite, type SourcePosition } from '../source-position.js'
+import { callSite, type SourcePosition, withSource } from '../source-position.js'
 import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
 import { CoderTable, type KeyedCoders } from './coder-table.js'
 import type {
@@ -23,6 +23,8 @@ import type {
 import { producerPath } from './names.js'
 import { StrategyTable } from './strategy-table.js'
 import * as urns from './urns.js'
+
+export { withSource }
 
 /** A collection under construction. */
 export interface CollectionRef {
@@ -350,11 +352,6 @@ function freeze(node: MutableTransform): TransformNode {
     inputs: new Map(node.inputs),
     outputs: new Map(node.outputs),
   }
-}
-
-/** A message followed by the author's line, when it is known. */
-export function withSource(message: string, source: SourcePosition | undefined): string {
-  return source === undefined ? message : `${message}\n  at ${source.text}`
 }
 
 /** The text of a legal name; throws at the author's line for any other. */

@@ -12,7 +12,7 @@ import {
   stringUtf8Coder,
   taggedCoder,
 } from '../coders/index.js'
-import { type Codec, codecName, decodeWith, isIoTs, isTypeOnly } from '../codec.js'
+import { type Codec, codecName, isIoTs, isTypeOnly } from '../codec.js'
 import { PipelineError } from '../errors.js'
 import type { BuiltPipeline } from './model.js'
 import * as urns from './urns.js'
@@ -42,19 +42,11 @@ export function coderOf(built: BuiltPipeline, coderId: string): Coder<unknown> {
   }
 }
 
-/** The coder that a codec makes: io-ts codecs encode by themselves, other schemas only check. */
+/**
+ * The coder that a codec makes. io-ts codecs encode and decode. A Standard Schema can only check, and what it makes of a
+ * value may be none that it takes: elements have been checked when they were made, and travel by the default coder.
+ */
 export function coderOfCodec(codec: Codec): Coder<unknown> {
-  if (isTypeOnly(codec)) return dynamicCoder
-  if (isIoTs(codec)) return codecCoder(codec as unknown as CodecLike<unknown>, codecName(codec))
-  const checking: CodecLike<unknown> = {
-    name: codecName(codec),
-    is: () => true,
-    encodesAsIs: true,
-    encode: (value: unknown) => value,
-    decode: (value: unknown) => {
-      const decoded = decodeWith(codec, value)
-      return decoded instanceof Promise ? { _tag: 'Right', right: value } : { _tag: 'Right', right: decoded }
-    },
-  }
-  return codecCoder(checking, codecName(codec))
+  if (isTypeOnly(codec) || !isIoTs(codec)) return dynamicCoder
+  return codecCoder(codec as unknown as CodecLike<unknown>, codecName(codec))
 }

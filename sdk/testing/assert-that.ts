@@ -33,7 +33,7 @@ export interface ObservedElement<T> {
 }
 
 /** Throws when the elements are not as they should be. */
-export type Judge<T> = (elements: readonly ObservedElement<T>[]) => void
+export type Judge<T> = (elements: readonly ObservedElement<T>[]) => void | Promise<void>
 
 /** Claims about a collection. Each adds steps to the pipeline; the run fails if it does not hold. */
 export class Assertion<T> {
@@ -127,10 +127,10 @@ export class Assertion<T> {
         const verdict = addMap(
           grouped,
           reservedName('judge'),
-          ({ value }: KV<null, Iterable<ObservedElement<T> | undefined>>): Verdict => {
+          async ({ value }: KV<null, Iterable<ObservedElement<T> | undefined>>): Promise<Verdict> => {
             const elements = [...value].filter((element) => element !== undefined)
             try {
-              judge(elements.filter(select))
+              await judge(elements.filter(select))
               return { holds: true, message: '' }
             } catch (error) {
               return { holds: false, message: `${error instanceof Error ? error.message : preview(error)}${what}` }

@@ -10,6 +10,7 @@ import type { Semigroup } from 'fp-ts/lib/Semigroup.js'
 import type { Codec } from '../codec.js'
 import { PipelineError } from '../errors.js'
 import { type CollectionRef, type GraphBuilder, reservedName, type StepName, userFunction } from '../graph/builder.js'
+import { COMBINE_OF_ALL } from '../graph/names.js'
 import * as urns from '../graph/urns.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import { addImpulse } from './create.js'
@@ -189,7 +190,7 @@ export function addCombineGlobally(
     [input],
     () => {
       const keyed = addConstantKey(input)
-      const combined = addCombinePerKey(keyed, reservedName('combine'), combiner)
+      const combined = addCombinePerKey(keyed, reservedName(COMBINE_OF_ALL), combiner)
       const values = addValues(combined, reservedName('value'))
       const empty = emptyResult(combine, whenEmpty, isGlobal)
       return empty === undefined ? values : withDefault(values, empty.value)

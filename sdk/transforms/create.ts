@@ -1,7 +1,7 @@
 /**
  * Roots made from nothing: Impulse (one empty element that starts things) and Create (values of the program itself).
  */
-import { type Codec, typed } from '../codec.js'
+import { type Codec, codecName, decodeWith, isTypeOnly, typed } from '../codec.js'
 import { messageOf, PipelineError } from '../errors.js'
 import {
   type CollectionRef,
@@ -53,8 +53,11 @@ export function addCreate(
       nameText(name),
     )
   }
-  const all = [...values]
-  const { timestamp } = options
+  const { timestamp, codec } = options
+  const all =
+    codec === undefined || isTypeOnly(codec)
+      ? [...values]
+      : Array.from(values, (value, i) => described(value, i, codec, nameText(name)))
   const timestamps =
     timestamp === undefined ? undefined : all.map((value, i) => timestampOf(value, i, timestamp, nameText(name)))
   return builder.scoped(
@@ -64,10 +67,28 @@ export function addCreate(
       addSplittable(
         addImpulse(builder, reservedName('impulse')),
         reservedName('read'),
-        arraySource(all, timestamps, options.codec),
+        arraySource(all, timestamps, codec),
       ),
     (out) => [out],
   )
+}
+
+/** A value as its codec has it. */
+function described(value: unknown, index: number, codec: Codec, name: string): unknown {
+  const refuse = (why: string): never => {
+    const source = callSite()
+    throw new PipelineError(withSource(`value ${index} of create "${name}": ${why}`, source), name, source)
+  }
+  let checked: unknown
+  try {
+    checked = decodeWith(codec, value)
+  } catch (error) {
+    return refuse(messageOf(error))
+  }
+  if (!(checked instanceof Promise)) return checked
+  // Nobody will wait for it.
+  checked.catch(() => undefined)
+  return refuse(`the ${codecName(codec)} checks asynchronously. Check with a map that has the codec.`)
 }
 
 function timestampOf(value: unknown, index: number, timestamp: (value: never) => Instant, name: string): number {

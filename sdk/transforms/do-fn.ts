@@ -147,7 +147,7 @@ export interface DoFnFunctions<T, O, Outs, S, TM, SI, R, M> {
   /** Runs after the last element of each bundle. */
   readonly finishBundle?: (context: FinishContext<O, Outs, R, M>) => void | Promise<void>
   /** Runs once per key and window that has state, when the window expires, before its state is removed. */
-  readonly onWindowExpiration?: (context: ExpirationContext<KeyOf<T>, O, Outs, S, R, M>) => void
+  readonly onWindowExpiration?: (context: ExpirationContext<KeyOf<T>, O, Outs, S, R, M>) => void | Promise<void>
 }
 
 /** Handlers: one for each declared timer, none for others. */
@@ -156,7 +156,7 @@ export type TimerHandlers<T, O, Outs, S, TM, SI, R, M> = [keyof TM] extends [nev
   : {
       /** By the timer's declared name. */
       readonly onTimer: {
-        readonly [K in keyof TM]: (context: TimerContext<KeyOf<T>, O, Outs, S, TM, SI, R, M>) => void
+        readonly [K in keyof TM]: (context: TimerContext<KeyOf<T>, O, Outs, S, TM, SI, R, M>) => void | Promise<void>
       }
     }
 

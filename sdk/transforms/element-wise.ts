@@ -131,7 +131,7 @@ export function addTimestamps(
 ): CollectionRef {
   checkFunction(fn, 'withTimestamps', name)
   const { coderId } = input.builder.collection(input.id)
-  const allowedSkewMillis = durationMillis(options.allowedSkew ?? 0, 'allowedSkew')
+  const allowedSkewMillis = durationMillis(options.allowedSkew ?? 0, 'allowedSkew', input.builder.pathOf(name))
   return addStep(input, {
     name,
     options,

@@ -5,6 +5,7 @@
 import { type Codec, type TypeOf } from '../codec.js'
 import { PipelineError } from '../errors.js'
 import { type CollectionRef, type GraphBuilder, type StepName, withSource } from '../graph/builder.js'
+import { producerPath } from '../graph/names.js'
 import * as urns from '../graph/urns.js'
 import type { PCollection } from '../pcollection.js'
 import type { Pipeline } from '../pipeline.js'
@@ -28,9 +29,9 @@ export function commonStrategy(inputs: readonly CollectionRef[], path: string): 
     lateness = Math.max(lateness, other.allowedLatenessMillis)
     const differs =
       where(other) !== where(strategy)
-        ? `windows: ${strategy.windowFn.description} in "${first.id}", ${other.windowFn.description} in "${input.id}"`
+        ? `windows: ${strategy.windowFn.description} in "${producerPath(first.id)}", ${other.windowFn.description} in "${producerPath(input.id)}"`
         : other.trigger.kind !== strategy.trigger.kind
-          ? `triggers in "${first.id}" and "${input.id}"`
+          ? `triggers in "${producerPath(first.id)}" and "${producerPath(input.id)}"`
           : undefined
     if (differs === undefined) continue
     const source = callSite()
@@ -73,9 +74,9 @@ export function addFlatten(
 }
 
 /**
- * The union of collections with the same windows.
+ * The union of collections with the same windows, at least one.
  *
- * @throws {PipelineError} when windows or triggers of the inputs differ, naming both.
+ * @throws {PipelineError} when there is no input, or when windows or triggers of two inputs differ, naming both.
  * @example
  * ```ts
  * import { flatten, pipeline } from 'millrace'
@@ -83,10 +84,13 @@ export function addFlatten(
  * const all = flatten('all', [p.create('few', [1, 2]), p.create('more', [3])])
  * ```
  */
-export function flatten<T>(name: string, inputs: readonly [PCollection<T>, ...PCollection<T>[]]): PCollection<T> {
+export function flatten<T>(name: string, inputs: readonly PCollection<T>[]): PCollection<T> {
   const [first] = inputs
-  if (first === undefined)
-    throw new PipelineError(`flatten "${name}" needs at least one collection; use empty(codec) for none.`, name)
+  if (first === undefined) {
+    const source = callSite()
+    const message = `flatten "${name}" needs at least one collection; use empty(codec) for none.`
+    throw new PipelineError(withSource(message, source), name, source)
+  }
   return first.derive(addFlatten(first.builder, name, inputs))
 }
 

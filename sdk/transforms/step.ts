@@ -113,8 +113,8 @@ function checkOptions(path: string, options: StepOptions): void {
         path,
       )
     }
-    durationMillis(retry.backoff ?? 0, `retry.backoff of step "${path}"`)
-    durationMillis(retry.maxBackoff ?? 0, `retry.maxBackoff of step "${path}"`)
+    durationMillis(retry.backoff ?? 0, 'retry.backoff', path)
+    durationMillis(retry.maxBackoff ?? 0, 'retry.maxBackoff', path)
   }
   if (concurrency !== undefined && (!Number.isInteger(concurrency) || concurrency < 1)) {
     throw new PipelineError(

@@ -4,6 +4,7 @@
 import { PipelineError } from '../errors.js'
 import type { CollectionRef, StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
+import { callSite, withSource } from '../source-position.js'
 import type { WindowFn } from '../windowing/window-fn.js'
 import { rewindow, type WindowingOptions } from '../windowing/windowing-strategy.js'
 
@@ -14,10 +15,13 @@ export function addWindowInto(
   options: WindowingOptions = {},
 ): CollectionRef {
   const { builder } = input
+  const path = builder.pathOf(name)
   if (typeof windowFn !== 'object' || windowFn === null || typeof windowFn.assign !== 'function') {
+    const source = callSite()
     throw new PipelineError(
-      `windowInto "${builder.pathOf(name)}" needs a WindowFn, for example fixedWindows('1 hour').`,
-      builder.pathOf(name),
+      withSource(`windowInto "${path}" needs a WindowFn, for example fixedWindows('1 hour').`, source),
+      path,
+      source,
     )
   }
   const { coderId, isBounded } = builder.collection(input.id)
@@ -25,6 +29,8 @@ export function addWindowInto(
     name,
     spec: { urn: urns.WINDOW_INTO, payload: { windowFn } },
     inputs: new Map([['in', input.id]]),
-    outputs: [{ tag: 'out', coderId, isBounded, strategy: rewindow(builder.strategyOf(input), windowFn, options) }],
+    outputs: [
+      { tag: 'out', coderId, isBounded, strategy: rewindow(builder.strategyOf(input), windowFn, options, path) },
+    ],
   })[0] as CollectionRef
 }

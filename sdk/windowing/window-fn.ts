@@ -7,6 +7,7 @@
  */
 import { PipelineError } from '../errors.js'
 import { preview } from '../preview.js'
+import { callSite, withSource } from '../source-position.js'
 import { type Duration, durationMillis, END_OF_GLOBAL_WINDOW, TIMESTAMP_MIN } from '../time.js'
 import { formatMillis } from '../timestamp.js'
 import { type BoundedWindow, globalWindow, IntervalWindow, type Windows } from './window.js'
@@ -222,8 +223,13 @@ class SessionWindows implements WindowFn {
 
 function positiveSize(duration: Duration, what: string): number {
   const millis = durationMillis(duration, what)
-  if (millis < 1) throw new PipelineError(`${what} must be at least 1 millisecond, but is ${preview(duration)}.`)
-  return millis
+  if (millis >= 1) return millis
+  const source = callSite()
+  throw new PipelineError(
+    withSource(`${what} must be at least 1 millisecond, but is ${preview(duration)}.`, source),
+    undefined,
+    source,
+  )
 }
 
 const theGlobalWindows: WindowFn = new GlobalWindows()

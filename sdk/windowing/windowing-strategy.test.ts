@@ -55,14 +55,25 @@ describe('windowInto', () => {
   })
 
   it.each<[object, RegExp]>([
-    [{ accumulation: 'both' }, /option accumulation of windowInto is "both"; it must be one of discarding, accumul/],
-    [{ timestampCombiner: 'END' }, /option timestampCombiner of windowInto is "END"; .* endOfWindow, earliest, latest/],
-    [{ closing: true }, /option closing of windowInto is true; it must be one of always, ifNonEmpty/],
-    [{ onTime: 'never' }, /option onTime of windowInto is "never"/],
-    [{ accumulation: null }, /option accumulation of windowInto is null/],
-    [{ allowedLateness: -1 }, /allowedLateness must be a finite, non-negative duration, but is -1/],
-    [{ allowedLateness: 'long' }, /allowedLateness "long" is not a duration/],
-    [{ allowedLateness: Number.POSITIVE_INFINITY }, /allowedLateness must be a finite/],
+    [
+      { accumulation: 'both' },
+      /option accumulation of windowInto "w" is "both"; it must be one of discarding, accumul/,
+    ],
+    [
+      { timestampCombiner: 'END' },
+      /option timestampCombiner of windowInto "w" is "END"; .* endOfWindow, earliest, latest/,
+    ],
+    [{ closing: true }, /option closing of windowInto "w" is true; it must be one of always, ifNonEmpty/],
+    [{ onTime: 'never' }, /option onTime of windowInto "w" is "never"/],
+    [{ accumulation: null }, /option accumulation of windowInto "w" is null/],
+    [{ allowedLateness: -1 }, /allowedLateness of step "w" must be a finite, non-negative duration, but is -1/],
+    [{ allowedLateness: 'long' }, /allowedLateness of step "w" "long" is not a duration/],
+    [{ allowedLateness: Number.POSITIVE_INFINITY }, /allowedLateness of step "w" must be a finite/],
+    [{ alowedLateness: 5 }, /there is no option "alowedLateness" of windowInto "w"\. Did you mean "allowedLateness"\?/],
+    [
+      { size: 5 },
+      /there is no option "size" .* It has: trigger, allowedLateness, accumulation, timestampCombiner, clos/,
+    ],
   ])('refuses %j', (options, message) => {
     const p = pipeline()
     expect(() => p.create('n', [1]).windowInto('w', tens, options)).toThrow(message)

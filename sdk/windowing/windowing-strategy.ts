@@ -4,6 +4,8 @@
  */
 import { PipelineError } from '../errors.js'
 import { preview } from '../preview.js'
+import { callSite, withSource } from '../source-position.js'
+import { suggestion } from '../suggestion.js'
 import { type Duration, durationMillis } from '../time.js'
 import { continuationTrigger, defaultTrigger, type Trigger } from './trigger.js'
 import { globalWindows, type WindowFn } from './window-fn.js'
@@ -64,24 +66,48 @@ const known: ReadonlyMap<keyof WindowingOptions, readonly string[]> = new Map([
   ['onTime', ['always', 'ifNonEmpty']],
 ])
 
-/** The strategy after a `windowInto`. */
-export function rewindow(input: WindowingStrategy, windowFn: WindowFn, options: WindowingOptions): WindowingStrategy {
+/** Everything that `windowInto` takes; the compiler sees to it that none is missing. */
+const optionNames = Object.keys({
+  trigger: true,
+  allowedLateness: true,
+  accumulation: true,
+  timestampCombiner: true,
+  closing: true,
+  onTime: true,
+} satisfies Record<keyof WindowingOptions, true>)
+
+/**
+ * The strategy after a `windowInto`.
+ *
+ * @param step path of the `windowInto`, for messages.
+ * @throws {PipelineError} when an option is unknown or has a value that there is not.
+ */
+export function rewindow(
+  input: WindowingStrategy,
+  windowFn: WindowFn,
+  options: WindowingOptions,
+  step?: string,
+): WindowingStrategy {
+  const refuse = (message: string): never => {
+    const source = callSite()
+    throw new PipelineError(withSource(message, source), step, source)
+  }
+  const where = step === undefined ? 'windowInto' : `windowInto "${step}"`
+  const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
+  if (unknown !== undefined) refuse(`there is no option "${unknown}" of ${where}.${suggestion(unknown, optionNames)}`)
   for (const [option, values] of known) {
     const value = options[option]
-    if (value !== undefined && !values.includes(value as string)) {
-      throw new PipelineError(
-        `option ${option} of windowInto is ${preview(value)}; it must be one of ${values.join(', ')}.`,
-      )
-    }
+    if (value !== undefined && !values.includes(value as string))
+      refuse(`option ${option} of ${where} is ${preview(value)}; it must be one of ${values.join(', ')}.`)
   }
   const { trigger } = options
   if (trigger !== undefined && trigger.kind !== 'default') {
-    throw new PipelineError(
-      `option trigger of windowInto is ${preview(trigger)}; the default trigger, at the end of the window and again for late elements, is the only one in this version. Leave it out.`,
+    refuse(
+      `option trigger of ${where} is ${preview(trigger)}; the default trigger, at the end of the window and again for late elements, is the only one in this version. Leave it out.`,
     )
   }
   const lateness =
-    options.allowedLateness === undefined ? 0 : durationMillis(options.allowedLateness, 'allowedLateness')
+    options.allowedLateness === undefined ? 0 : durationMillis(options.allowedLateness, 'allowedLateness', step)
   return {
     windowFn,
     mergeStatus: windowFn.merges ? 'needsMerge' : 'nonMerging',

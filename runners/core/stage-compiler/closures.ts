@@ -16,6 +16,8 @@ import {
   type Call,
   checkingItems,
   checkingOutput,
+  gathered,
+  gatheringItems,
   InputGuard,
   isAsyncIterable,
   isThenable,
@@ -190,7 +192,11 @@ class ClosureCompiler {
     let call = fn.fn as Call
     if (this.#services.isStrict) call = new InputGuard(this.#services.coder(operator.inputCoderId)).around(call)
     if (fn.kind === 'map') call = checkingOutput(call, fn.codec, path)
-    if (fn.kind === 'flatMap') call = checkingItems(call, fn.codec, path)
+    if (fn.kind === 'flatMap') {
+      call = checkingItems(call, fn.codec, path)
+      const { onError, retry } = fn.options
+      if (onError !== undefined || retry !== undefined) call = gatheringItems(call)
+    }
     return retrying(call, fn.options.retry, this.#runtime.env, () => this.#runtime.metrics.count(path, 'retries'))
   }
 
@@ -304,12 +310,6 @@ class ClosureCompiler {
       next({ key: pair.key, value: output }, timestamp, windows, pane)
     }
   }
-}
-
-async function gathered(items: AsyncIterable<unknown>): Promise<unknown[]> {
-  const all: unknown[] = []
-  for await (const item of items) all.push(item)
-  return all
 }
 
 type ElementFunction = Exclude<StepFunction, { kind: 'doFn' }>

@@ -47,3 +47,13 @@ export interface Body {
 
 /** A body without text. */
 export const newBody = (): Body => ({ sites: [], variables: [] })
+
+/** What is to become the functions of a stage. */
+export interface StageText {
+  /** The body of a function of `U`, the user functions; it returns the functions of the stage and `bind`. */
+  readonly text: string
+  /** Functions of the author that the text calls, in order. */
+  readonly userFunctions: readonly object[]
+  /** Objects of the run, for `bind`. */
+  readonly constants: readonly unknown[]
+}

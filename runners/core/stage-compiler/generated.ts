@@ -8,7 +8,8 @@ import type { PrecombineRuntime } from '../precombine.js'
 import type { StageRuntime } from '../stage-runtime.js'
 import type { ClosureStage } from './closure-stage.js'
 import type { CompiledStage, StageEntry, StageParts } from './compiled-stage.js'
-import { type StageText, StageWriter } from './stage-text.js'
+import type { StageText } from './function-body.js'
+import { StageWriter } from './stage-text.js'
 
 let mayGenerate: boolean | undefined
 

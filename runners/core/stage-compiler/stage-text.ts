@@ -11,31 +11,22 @@ import { InvariantViolation } from '../../../sdk/invariant.js'
 import { keyOf } from '../key-of.js'
 import type { Push } from '../element-buffer.js'
 import { NOTHING } from '../reduce-fn.js'
-import { cellFactory, type ReduceFnRunner } from '../reduce-fn-runner.js'
+import type { ReduceFnRunner } from '../reduce-fn-runner.js'
+import { cellFactory } from '../reduce-table.js'
 import type { Operator, Output, ParDoOperator, StepInfo } from '../stage.js'
 import type { ClosureStage } from './closure-stage.js'
 import { indexedSource, newTimestamp, oneOrMany } from './closures.js'
 import { entriesOf, type StageEntry, type StageParts, type StageReceiver } from './compiled-stage.js'
-import { type Body, type Here, newBody, type Outside } from './function-body.js'
+import { type Body, type Here, newBody, type Outside, type StageText } from './function-body.js'
 import { isStraight } from './straight-stage.js'
 
-type Batch = Exclude<StageEntry, 'push' | 'runIndexed'>
-
 /** Per kind of batch: its columns, where a value comes from, and what else is read for each. */
-const BATCHES: Readonly<Record<Batch, readonly [columns: string, value: string, perElement: string]>> = {
+const BATCHES: Readonly<
+  Record<Exclude<StageEntry, 'push' | 'runIndexed'>, readonly [columns: string, value: string, perElement: string]>
+> = {
   run: ['values, ts, W, P', 'values[i]', 't = ts[i], w = W[i], p = P[i]'],
   runStamped: ['values, ts, w, p', 'values[i]', 't = ts[i]'],
   runUniform: ['values, t, w, p', 'values[i]', ''],
-}
-
-/** What is to become the functions of a stage. */
-export interface StageText {
-  /** The body of a function of `U`, the user functions; it returns the functions of the stage and `bind`. */
-  readonly text: string
-  /** Functions of the author that the text calls, in order. */
-  readonly userFunctions: readonly object[]
-  /** Objects of the run, for `bind`. */
-  readonly constants: readonly unknown[]
 }
 
 /** Writes the text of a stage. */

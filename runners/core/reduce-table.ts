@@ -1,0 +1,94 @@
+/**
+ * What a grouping keeps: a table per window, a cell per key in it, and details of the cells that need them.
+ */
+import type { Coder } from '../../sdk/coders/index.js'
+import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
+import type { BoundedWindow } from '../../sdk/windowing/window.js'
+import { TIMESTAMP_MAX } from '../../sdk/time.js'
+import type { ActiveWindowSet } from './active-window-set.js'
+import { KeyMap } from './key-map.js'
+
+/** What a key has collected in a window. Most cells fire once and need no more than this, so there is no more in them. */
+export interface ReduceCell {
+  readonly key: unknown
+  accumulator: unknown
+  /** Made when more than the first on-time pane is to be remembered. */
+  details: CellDetails | undefined
+}
+
+/** What is remembered of a cell that fires more than once, holds the watermark by itself, or lies in a merging window. */
+export interface CellDetails {
+  window: BoundedWindow
+  /** Whether anything has come since the last pane. */
+  isPending: boolean
+  /** Where elements hold the watermark; `NaN` when they do not. */
+  elementHold: number
+  /** Where the window's expiry holds it; `NaN` when it does not. */
+  expiryHold: number
+  /** The last pane emitted. */
+  pane: PaneInfo | undefined
+  trigger: unknown
+}
+
+/** A cell of a merging window: it moves from window to window, so it knows where it is. */
+export type MergingCell = ReduceCell & { details: CellDetails }
+
+/** The cells of a window. */
+export interface ReduceTable {
+  readonly window: BoundedWindow
+  readonly expiry: number
+  readonly cells: KeyMap<ReduceCell>
+  /**
+   * While true, adding a value is all there is to do for an element: the window is open, nothing can fire before its
+   * end, and the table itself holds the watermark for all its cells.
+   */
+  isFast: boolean
+  /** Whether slices of the window are still to be taken in. */
+  isSliced: boolean
+  /** Whether its cells are state of keys; those of slices are only on their way there. */
+  readonly isCounted: boolean
+}
+
+/** Makes cells; one class per grouping lets the engine specialise their fields. */
+export type MakeCell = (key: unknown, accumulator: unknown) => ReduceCell
+
+/** Makes a cell class; its text also goes into generated code, so it refers to nothing outside itself. */
+export function cellFactory(): MakeCell {
+  class Cell implements ReduceCell {
+    // `declare`: a field that was `undefined` before it was a number never holds numbers unboxed.
+    declare readonly key: unknown
+    declare accumulator: unknown
+    declare details: CellDetails | undefined
+
+    constructor(key: unknown, accumulator: unknown) {
+      this.key = key
+      this.accumulator = accumulator
+      this.details = undefined
+    }
+  }
+  return (key, accumulator) => new Cell(key, accumulator)
+}
+
+/** What a timer of a grouping is for. */
+export type TimerPayload =
+  { readonly kind: 'table'; readonly table: ReduceTable } | { readonly kind: 'cell'; readonly cell: MergingCell }
+
+/** The merging windows of a key. */
+export interface KeyWindows {
+  readonly key: unknown
+  readonly windows: ActiveWindowSet<MergingCell>
+}
+
+/** Elements of one key that wait for the end of their bundle, because windows merge before elements are added. */
+export interface Arrived {
+  readonly key: unknown
+  readonly values: unknown[]
+  readonly timestamps: number[]
+  readonly windows: BoundedWindow[]
+}
+
+/** The table of a slice, or of several: values are only added, and what it has goes to the tables of windows. */
+export function sliceTable(window: BoundedWindow, keyCoder: Coder<unknown>): ReduceTable {
+  const cells = new KeyMap<ReduceCell>(keyCoder)
+  return { window, expiry: TIMESTAMP_MAX, cells, isFast: true, isSliced: false, isCounted: false }
+}

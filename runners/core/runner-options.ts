@@ -1,0 +1,85 @@
+/**
+ * The options of a run, checked before anything runs. The compiler checks them for TypeScript; a program in JavaScript, and
+ * one that casts, is told here.
+ *
+ * Law: every option that is given has the form the runner expects and has an effect; a runner decides afterwards only what
+ * it can do.
+ */
+import { PipelineError } from '../../sdk/errors.js'
+import { preview } from '../../sdk/preview.js'
+import { suggestion } from '../../sdk/suggestion.js'
+import type { Guarantee, RunnerOptions } from '../runner.js'
+
+const guarantees: readonly Guarantee[] = ['gap', 'at-most-once', 'at-least-once', 'exactly-once']
+const compilers: readonly NonNullable<RunnerOptions['stageCompiler']>[] = ['auto', 'generated', 'closures']
+
+interface Rule {
+  /** Completes "must be …". */
+  readonly allowed: string
+  readonly holds: (value: unknown) => boolean
+}
+
+const flag: Rule = { allowed: 'true or false', holds: (value) => typeof value === 'boolean' }
+
+/** One rule for each option; the compiler sees to it that none is missing. */
+const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
+  strict: flag,
+  seed: { allowed: 'a whole number', holds: Number.isSafeInteger },
+  bundleSize: wholeFrom(1),
+  signal: { allowed: 'the signal of an AbortController', holds: hasMethod('addEventListener') },
+  guarantee: oneOf(guarantees),
+  workers: wholeFrom(0),
+  callTimeoutMillis: {
+    allowed: 'a number of milliseconds above 0',
+    holds: (value) => typeof value === 'number' && value > 0,
+  },
+  requireCodecs: flag,
+  stageCompiler: oneOf(compilers),
+  env: { allowed: 'an Env, such as systemEnv() gives', holds: hasMethod('monotonic') },
+}
+
+/** Options of `run` itself, which no runner sees; a slip of the pen may have meant them. */
+const optionsOfRun: readonly string[] = ['runner', 'options']
+
+/** @throws {PipelineError} naming the first option that is unknown, has a wrong form or would have no effect. */
+export function checkRunnerOptions(options: RunnerOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw new PipelineError(`options of a run must be an object such as { strict: true }, but are ${preview(options)}.`)
+  for (const [name, value] of Object.entries(options)) {
+    if (!isOption(name)) {
+      const known = [...Object.keys(rules), ...optionsOfRun].filter((each) => each !== name)
+      throw new PipelineError(`there is no option "${name}" of a run.${suggestion(name, known)}`)
+    }
+    if (value === undefined || rules[name].holds(value)) continue
+    throw new PipelineError(`${name} must be ${rules[name].allowed}, but is ${preview(value)}.`)
+  }
+  if (options.seed !== undefined && options.strict !== true)
+    throw new PipelineError(
+      'seed is the seed of strict mode, which is off, so it would change nothing. Add strict: true, or leave seed out.',
+    )
+}
+
+function isOption(name: string): name is keyof RunnerOptions {
+  return Object.hasOwn(rules, name)
+}
+
+function wholeFrom(least: number): Rule {
+  return {
+    allowed: `a whole number from ${least}`,
+    holds: (value) => Number.isSafeInteger(value) && (value as number) >= least,
+  }
+}
+
+function oneOf(values: readonly string[]): Rule {
+  return {
+    allowed: `one of ${values.map((value) => `'${value}'`).join(', ')}`,
+    holds: (value) => values.includes(value as string),
+  }
+}
+
+function hasMethod(method: string): (value: unknown) => boolean {
+  return (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Readonly<Record<string, unknown>>)[method] === 'function'
+}

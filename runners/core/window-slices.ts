@@ -1,0 +1,128 @@
+/**
+ * Slices of sliding windows. An element of an hour that slides by a second is in 3,600 windows, but in one slice of a second:
+ * it is added once, to its slice, and a window that ends is the union of its slices.
+ *
+ * The union does not begin anew for each window. Slices before a boundary are kept as unions of each with all that follow it,
+ * up to the boundary (`front`); those behind it as one union that grows (`back`). A window is one of the first and the
+ * second; when the windows have passed the boundary it moves to the end of the next window. Each slice is so merged about
+ * three times, however many windows it is in ("two stacks" in the literature on sliding-window aggregation).
+ *
+ * Law: windows take in their slices in the order of their ends, each once; a slice lives until the last window over it has.
+ */
+import type { BoundedWindow } from '../../sdk/windowing/window.js'
+import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
+import type { ReduceFn } from './reduce-fn.js'
+import type { ReduceTable } from './reduce-table.js'
+
+/** What slices need of the grouping. */
+export interface SliceHost {
+  /** A table to which values are only added. */
+  newSlice(window: BoundedWindow): ReduceTable
+  /** Adds what one table has collected to another. */
+  merge(into: ReduceTable, from: ReduceTable): void
+}
+
+/** The slices of a grouping. */
+export class WindowSlices {
+  readonly #host: SliceHost
+  readonly #periodMillis: number
+  /** Slices in a window, which is also windows over a slice. */
+  readonly #count: number
+  readonly #byStart = new Map<number, ReduceTable>()
+  /** Unions of slices up to the boundary, by the start of the first, in descending order. */
+  #front: { readonly start: number; readonly table: ReduceTable }[] = []
+  #boundary = Number.NEGATIVE_INFINITY
+  /** Union of the slices from the boundary to `#end`. */
+  #back: ReduceTable | undefined
+  #end = Number.NEGATIVE_INFINITY
+
+  /**
+   * Slices for a strategy and a way to reduce; `undefined` where they cannot be: the period must divide the size, and
+   * accumulators must not be changed by being merged, since several windows merge the same ones.
+   */
+  static of({ windowFn }: WindowingStrategy, { kind }: ReduceFn, host: SliceHost): WindowSlices | undefined {
+    const { payload } = windowFn
+    if (payload.kind !== 'sliding' || (kind !== 'monoid' && kind !== 'semigroup')) return undefined
+    const { sizeMillis, periodMillis } = payload
+    if (sizeMillis % periodMillis !== 0 || sizeMillis === periodMillis) return undefined
+    return new WindowSlices(host, periodMillis, sizeMillis / periodMillis)
+  }
+
+  private constructor(host: SliceHost, periodMillis: number, count: number) {
+    this.#host = host
+    this.#periodMillis = periodMillis
+    this.#count = count
+  }
+
+  /** Whether windows are all those over one slice; at the ends of time, where they are cut off, they are not. */
+  areWhole(windows: readonly BoundedWindow[]): boolean {
+    const { [0]: first, [windows.length - 1]: last } = windows
+    if (first === undefined || last === undefined || windows.length !== this.#count) return false
+    const span = (this.#count - 1) * this.#periodMillis
+    return last.start - first.start === span && last.end - first.end === span
+  }
+
+  /**
+   * Where a value is to be added for the windows that have not taken in their slices yet.
+   *
+   * @param last - the last window over the slice; it begins where the slice does.
+   * @param onNew - called when the slice is new.
+   */
+  tablesOf(last: BoundedWindow, onNew: () => void): readonly ReduceTable[] {
+    const { start } = last
+    let slice = this.#byStart.get(start)
+    if (slice === undefined) {
+      this.#byStart.set(start, (slice = this.#host.newSlice(last)))
+      onNew()
+    }
+    if (start >= this.#end) return [slice]
+    if (start >= this.#boundary && this.#back !== undefined) return [slice, this.#back]
+    // Late: it stands in many unions. They are made anew for the next window.
+    this.#front = []
+    this.#boundary = Number.NEGATIVE_INFINITY
+    return [slice]
+  }
+
+  /** Adds what the slices of a window have collected to its table. */
+  takeIn(table: ReduceTable): void {
+    const { start, end } = table.window
+    if (start >= this.#boundary) this.#moveBoundary(start, end)
+    for (; this.#end < end; this.#end += this.#periodMillis) {
+      const slice = this.#byStart.get(this.#end)
+      if (slice !== undefined) this.#host.merge((this.#back ??= this.#host.newSlice(table.window)), slice)
+    }
+    // The last one that the window has begun before; where slices are missing it is also that of the ones before it.
+    while ((this.#front.at(-1)?.start ?? start) < start) this.#front.pop()
+    const front = this.#front.at(-1)
+    if (front !== undefined) this.#host.merge(table, front.table)
+    if (this.#back !== undefined) this.#host.merge(table, this.#back)
+  }
+
+  /**
+   * A window has taken in its slices: the one that begins where it does is in no later one.
+   *
+   * @returns the slice, if there was one.
+   */
+  passed({ start }: BoundedWindow): ReduceTable | undefined {
+    const slice = this.#byStart.get(start)
+    this.#byStart.delete(start)
+    return slice
+  }
+
+  #moveBoundary(start: number, end: number): void {
+    this.#front = []
+    this.#back = undefined
+    this.#boundary = end
+    this.#end = end
+    let following: ReduceTable | undefined
+    for (let at = end - this.#periodMillis; at >= start; at -= this.#periodMillis) {
+      const slice = this.#byStart.get(at)
+      if (slice === undefined) continue
+      const table = this.#host.newSlice(slice.window)
+      if (following !== undefined) this.#host.merge(table, following)
+      this.#host.merge(table, slice)
+      this.#front.push({ start: at, table })
+      following = table
+    }
+  }
+}
