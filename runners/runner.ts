@@ -88,7 +88,11 @@ export interface MetricReading {
   readonly value: number | bigint | DistributionResult | undefined
 }
 
-/** A counter that the engine keeps, such as `droppedDueToLateness`. */
+/**
+ * A counter that the engine keeps: `droppedDueToLateness` (once per window that had expired; where combining begins before
+ * the grouping, as in strict mode, partial results are counted instead of elements), `droppedWithoutWindow` (an element that
+ * fell into a gap between windows), `deadLetters`, `retries`.
+ */
 export interface SystemReading {
   readonly step: string
   readonly name: string

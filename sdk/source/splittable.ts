@@ -94,14 +94,20 @@ export interface SplittableDoFn<E, R, T extends AnyTracker<R>, C extends Codec, 
   readonly output: C
   /** Whether the work on an element ends by itself. */
   readonly bounded: boolean
-  /** Whether the same restriction can be read again with the same result (after a failure). */
+  /**
+   * Whether the same restriction can be read again with the same result. For runners that go on after a failure; the direct
+   * runner begins anew.
+   */
   readonly replayable: boolean
   readonly watermark: WatermarkPolicy
   /** All the work that an element names. */
   readonly restriction: (element: E, context: { readonly resource: Resource }) => R
   /** Describes restrictions, so that they can be stored and sent. */
   readonly restrictionCodec: Codec
-  /** Cuts a restriction into about `parts` independent ones. Default: not splittable. */
+  /**
+   * Cuts a restriction into about `parts` independent ones, for runners that read several at a time; the direct runner reads
+   * one after another and does not ask. Default: not splittable.
+   */
   readonly split?: (element: E, restriction: R, parts: number) => readonly R[]
   /** What hands out the positions of a restriction. */
   readonly tracker: (restriction: R) => T

@@ -102,7 +102,7 @@ export interface SetupContext {
   readonly env: Env
 }
 
-/** How often a failing call is tried, and how long to wait in between. */
+/** How often a failing call of the step's function (`process` of a DoFn) is tried, and how long to wait in between. Timers' handlers are called once. */
 export interface RetryOptions {
   /** Calls in total, the first included. */
   readonly attempts: number
