@@ -153,21 +153,21 @@ inEveryMode((options) => {
     numbers
       .parDo('yields', {
         ...spec,
-        *process(n: number) {
+        *process(n) {
           yield n
           yield n * 10
         },
-      } as never)
+      })
       .collect('sync out')
     numbers
       .parDo('yields later', {
         ...spec,
-        async *process(n: number) {
+        async *process(n) {
           yield n
           await Promise.resolve()
           yield n * 10
         },
-      } as never)
+      })
       .collect('async out')
     numbers.parDo('returns', { ...spec, process: ((n: number) => [n, n]) as never }).collect('array out')
     const result = await run(p, options)

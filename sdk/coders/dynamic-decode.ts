@@ -123,8 +123,23 @@ function readBinary(input: ByteReader): ArrayBuffer | object {
   if (kind === undefined) throw input.error(`0x${code.toString(16)} is no kind of typed array`, start)
   if (length % kind.bytesPerElement !== 0) throw input.error(`${kind.name} of ${length} bytes`, start)
   const array = kind.make(length / kind.bytesPerElement)
-  for (let i = 0; i < array.length; i++) array[i] = kind.read(input)
+  for (let i = 0; i < array.length; i++) {
+    const at = input.position
+    const element = kind.read(input)
+    if (element !== element || Object.is(element, -0)) assertCanonicalElement(input, at, element)
+    array[i] = element
+  }
   return array
+}
+
+/** Elements follow the rule of numbers: one NaN, and no −0. */
+function assertCanonicalElement(input: ByteReader, start: number, element: unknown): void {
+  if (Object.is(element, -0)) throw input.error('−0 in a typed array', start)
+  const isSingle = input.position - start === 4
+  input.position = start
+  const bits = isSingle ? BigInt.asUintN(32, BigInt(input.int32())) : input.int64()
+  if (bits !== (isSingle ? 0x7fc0_0000n : 0x7ff8_0000_0000_0000n))
+    throw input.error('NaN with other bits than the canonical ones', start)
 }
 
 function readArray(input: ByteReader, depth: number): unknown[] {

@@ -134,6 +134,12 @@ export interface DoFnShape<S, TM, SI, M> extends StepOptions {
   readonly allowedSkew?: Duration
 }
 
+/** What `process` may return; a generator where there is a single output `O`. */
+export type Processed<O> =
+  | void
+  | Promise<void>
+  | ([O] extends [never] ? never : Generator<TypeOf<O>, void, unknown> | AsyncGenerator<TypeOf<O>, void, unknown>)
+
 /** The functions of a DoFn. */
 export interface DoFnFunctions<T, O, Outs, S, TM, SI, R, M> {
   /** Makes what all calls share: a client, a pool. Once per worker, before anything else. */
@@ -142,8 +148,11 @@ export interface DoFnFunctions<T, O, Outs, S, TM, SI, R, M> {
   readonly teardown?: (context: { readonly resource: R }) => void | Promise<void>
   /** Runs before the first element of each bundle. */
   readonly startBundle?: (context: StepContext<R, M>) => void | Promise<void>
-  /** Runs for each element. When it returns a promise, the element is done when the promise is. */
-  readonly process: (element: T, context: ProcessContext<O, Outs, S, TM, SI, R, M>) => void | Promise<void>
+  /**
+   * Runs for each element. When it returns a promise, the element is done when the promise is. A generator emits what it
+   * yields; calling `emit` is faster.
+   */
+  readonly process: (element: T, context: ProcessContext<O, Outs, S, TM, SI, R, M>) => Processed<O>
   /** Runs after the last element of each bundle. */
   readonly finishBundle?: (context: FinishContext<O, Outs, R, M>) => void | Promise<void>
   /** Runs once per key and window that has state, when the window expires, before its state is removed. */

@@ -28,7 +28,7 @@ export function addParDo(input: CollectionRef, name: StepName, doFn: AnyDoFn): R
       kind: 'doFn',
       doFn,
       tags: codecs.map(([tag]) => tag),
-      allowedSkewMillis: durationMillis(doFn.allowedSkew ?? 0, `allowedSkew of step "${path}"`),
+      allowedSkewMillis: durationMillis(doFn.allowedSkew ?? 0, 'allowedSkew', path),
       options: doFn,
     },
     sides: doFn.sides ?? {},
