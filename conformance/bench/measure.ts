@@ -17,6 +17,8 @@ export interface Contest {
 
 /** Times of one program, in nanoseconds per unit. */
 export interface Times {
+  /** As long as the quicker quarter takes at most. */
+  readonly quarter: number
   readonly median: number
   readonly fastest: number
   readonly slowest: number
@@ -64,7 +66,12 @@ export async function compete(contests: readonly Contest[], rounds: number): Pro
 export function timesOf(values: readonly number[]): Times {
   const sorted = [...values].sort((a, b) => a - b)
   const at = (index: number): number => sorted[index] ?? Number.NaN
-  return { median: at(sorted.length >> 1), fastest: at(0), slowest: at(sorted.length - 1) }
+  return {
+    quarter: at(sorted.length >> 2),
+    median: at(sorted.length >> 1),
+    fastest: at(0),
+    slowest: at(sorted.length - 1),
+  }
 }
 
 /** One value for several contests of a kind: the median of their ratios. */
