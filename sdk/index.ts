@@ -110,6 +110,7 @@ export type {
   MetricSpecs,
   OutputSpecs,
   ProcessContext,
+  Processed,
   RetryOptions,
   SetupContext,
   SideInputs,

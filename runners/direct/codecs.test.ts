@@ -181,7 +181,7 @@ inEveryMode((options) => {
           output: t.number,
           process: function* () {
             yield text
-          } as never,
+          },
         }),
       ),
     ).toMatch(/^step "yields" failed in process: "x" is not number/)
