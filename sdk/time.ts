@@ -5,11 +5,10 @@
  * so "a hundred years after the end of time" is the end of time. The three special instants map exactly onto Beam's
  * when values cross the wire (Beam counts microseconds in 64 bits; see `coders/wire-time.ts`).
  */
+import { refuse } from './refuse.js'
 import * as EffectDuration from 'effect/Duration'
 import { textMillis } from './duration-text.js'
-import { PipelineError } from './errors.js'
 import { preview } from './preview.js'
-import { callSite, withSource } from './source-position.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from './timestamp.js'
 
 export { END_OF_GLOBAL_WINDOW, formatMillis, formatTimestamp, TIMESTAMP_MAX, TIMESTAMP_MIN } from './timestamp.js'
@@ -45,20 +44,16 @@ export type Instant = number | Date | string | { readonly epochMilliseconds: num
  * ```
  */
 export function durationMillis(duration: Duration, what = 'duration', step?: string): number {
-  const refuse = (problem: (named: string) => string): never => {
-    const source = callSite()
-    const named = step === undefined ? what : `${what} of step "${step}"`
-    throw new PipelineError(withSource(problem(named), source), step, source)
-  }
+  const named = (): string => (step === undefined ? what : `${what} of step "${step}"`)
   const millis = millisOf(duration)
   if (millis === undefined) {
     return refuse(
-      (named) =>
-        `${named} ${preview(duration)} is not a duration. Write it as '10 seconds', '1 hour', '30s' or milliseconds.`,
+      `${named()} ${preview(duration)} is not a duration. Write it as '10 seconds', '1 hour', '30s' or milliseconds.`,
+      step,
     )
   }
   if (!Number.isFinite(millis) || millis < 0) {
-    return refuse((named) => `${named} must be a finite, non-negative duration, but is ${preview(duration)}.`)
+    return refuse(`${named()} must be a finite, non-negative duration, but is ${preview(duration)}.`, step)
   }
   return Math.floor(clampTimestamp(millis)) + 0
 }

@@ -4,6 +4,7 @@
  * Law: the lines of a file are `text.split(/\r?\n/)`, without the last one when it is empty, each once, however the file
  * is cut into ranges and the ranges into bundles.
  */
+import { refuse } from '../../sdk/refuse.js'
 import * as t from 'io-ts'
 import type { TypeOnly } from '../../sdk/codec.js'
 import type { FileSystem } from '../../sdk/env.js'
@@ -16,7 +17,7 @@ import { splitRange } from '../../sdk/transforms/create.js'
 import { splittableParDo } from '../../sdk/transforms/splittable.js'
 import { type LineAt, lineAtCodec, LineReader, type LineReaderOptions, type LineSink } from './line-reader.js'
 import { filesOf, type MatchedFile, matchedFileCodec, matchFiles, type MatchOptions } from './match-files.js'
-import { isPath, refuse } from './options.js'
+import { isPath } from './paths.js'
 
 /** Options of {@link readLines}; `P` is whether elements come with their position. */
 export interface ReadLinesOptions<P extends boolean = false> {

@@ -5,15 +5,14 @@
  * Law: no file is ever seen under its final name before it is complete; a run that fails leaves nothing behind but
  * what it had completed.
  */
+import { refuse } from '../../sdk/refuse.js'
 import * as t from 'io-ts'
 import type { Codec, TypeOnly } from '../../sdk/codec.js'
 import { loneSurrogateAt } from '../../sdk/coders/utf8.js'
-import { PipelineError } from '../../sdk/errors.js'
-import { type CollectionRef, type GraphBuilder, withSource } from '../../sdk/graph/builder.js'
+import { type CollectionRef, type GraphBuilder } from '../../sdk/graph/builder.js'
 import { type KV, kv } from '../../sdk/kv.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import { preview } from '../../sdk/preview.js'
-import { callSite } from '../../sdk/source-position.js'
 import { addImpulse } from '../../sdk/transforms/create.js'
 import type { AnyDoFn, DoFnFunctions } from '../../sdk/transforms/do-fn.js'
 import { flatten } from '../../sdk/transforms/flatten.js'
@@ -23,7 +22,7 @@ import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.j
 import { type CommitOptions, ShardCommitter, type WrittenFile, writtenFileCodec } from './commit-shards.js'
 import { type FinishedShard, finishedShardCodec, ShardFinisher } from './finish-shards.js'
 import { filesOf } from './match-files.js'
-import { isPath, refuse } from './options.js'
+import { isPath } from './paths.js'
 import { shardPath, splitPath } from './shard-names.js'
 import { type Part, partCodec, PartWriter } from './write-parts.js'
 
@@ -172,14 +171,9 @@ function withMarker(finished: PCollection<ShardOrMarker>): PCollection<ShardOrMa
 
 function refuseUnmerged(strategy: WindowingStrategy, step: string): void {
   if (strategy.mergeStatus !== 'needsMerge') return
-  const source = callSite()
-  throw new PipelineError(
-    withSource(
-      `step "${step}" writes ${strategy.windowFn.description} that no grouping has united yet, so nobody knows which lines belong together. Group before writing, or put windowInto(name, fixedWindows(…)) before it.`,
-      source,
-    ),
+  refuse(
+    `step "${step}" writes ${strategy.windowFn.description} that no grouping has united yet, so nobody knows which lines belong together. Group before writing, or put windowInto(name, fixedWindows(…)) before it.`,
     step,
-    source,
   )
 }
 
@@ -200,14 +194,9 @@ function refuseTwice(
   const other = own.get(names)
   own.set(names, other ?? step)
   if (other === undefined) return
-  const source = callSite()
-  throw new PipelineError(
-    withSource(
-      `step "${step}" writes to ${preview(path)}, and so does step "${other}": one would replace the files of the other. Give each a path of its own, or write flatten(name, […]) of both.`,
-      source,
-    ),
+  refuse(
+    `step "${step}" writes to ${preview(path)}, and so does step "${other}": one would replace the files of the other. Give each a path of its own, or write flatten(name, […]) of both.`,
     step,
-    source,
   )
 }
 

@@ -98,15 +98,9 @@ export class WindowSlices {
     if (this.#back !== undefined) this.#host.merge(table, this.#back)
   }
 
-  /**
-   * A window has taken in its slices: the one that begins where it does is in no later one.
-   *
-   * @returns the slice, if there was one.
-   */
-  passed({ start }: BoundedWindow): ReduceTable | undefined {
-    const slice = this.#byStart.get(start)
+  /** A window has taken in its slices: the one that begins where it does is in no later one. */
+  passed({ start }: BoundedWindow): void {
     this.#byStart.delete(start)
-    return slice
   }
 
   #moveBoundary(start: number, end: number): void {

@@ -96,18 +96,12 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   signal?.addEventListener('abort', cancel)
   const result = raceWithStuckCalls(execution, real, options.callTimeoutMillis)
     .then((finished) => verifyAssertions(built, finished))
-    .then(
-      (finished) => {
-        signal?.removeEventListener('abort', cancel)
-        return finished
-      },
-      (error: unknown) => {
-        signal?.removeEventListener('abort', cancel)
-        if (isStrict && error instanceof Error)
-          error.message += `\n  strict mode used seed ${seed}; run again with { strict: true, seed: ${seed} }`
-        throw error
-      },
-    )
+    .catch((error: unknown) => {
+      if (isStrict && error instanceof Error)
+        error.message += `\n  strict mode used seed ${seed}; run again with { strict: true, seed: ${seed} }`
+      throw error
+    })
+    .finally(() => signal?.removeEventListener('abort', cancel))
   // Named before they are put into the object: V8 makes functions written inside it long-lived, and the run with them.
   const drain = (): void => execution.drain()
   const progress = (): Progress => execution.progress()

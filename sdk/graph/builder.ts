@@ -4,6 +4,7 @@
  *
  * Law: building twice from the same program gives the same graph; that is how workers find functions by reference.
  */
+import { refuse } from '../refuse.js'
 import { PipelineError } from '../errors.js'
 import { preview } from '../preview.js'
 import { callSite, type SourcePosition, withSource } from '../source-position.js'
@@ -276,26 +277,16 @@ export class GraphBuilder {
 
   #own(ref: CollectionRef, step: StepName): string {
     if (ref.builder === this) return ref.id
-    const source = callSite()
-    throw new PipelineError(
-      withSource(
-        `step "${this.pathOf(step)}" uses collection "${ref.id}" of another pipeline. Build both in one pipeline.`,
-        source,
-      ),
+    refuse(
+      `step "${this.pathOf(step)}" uses collection "${ref.id}" of another pipeline. Build both in one pipeline.`,
       this.pathOf(step),
-      source,
     )
   }
 
   #known(id: string, step: string): CollectionNode {
     const node = this.#collections.get(id)
     if (node !== undefined) return node
-    const source = callSite()
-    throw new PipelineError(
-      withSource(`step "${step}" uses collection "${id}", which this pipeline does not have`, source),
-      step,
-      source,
-    )
+    refuse(`step "${step}" uses collection "${id}", which this pipeline does not have`, step)
   }
 
   /**

@@ -1,19 +1,12 @@
 /**
  * Roots made from nothing: Impulse (one empty element that starts things) and Create (values of the program itself).
  */
+import { refuse } from '../refuse.js'
 import { type Codec, codecName, decodeWith, isTypeOnly, typed } from '../codec.js'
 import { messageOf, PipelineError } from '../errors.js'
-import {
-  type CollectionRef,
-  type GraphBuilder,
-  nameText,
-  reservedName,
-  type StepName,
-  withSource,
-} from '../graph/builder.js'
+import { type CollectionRef, type GraphBuilder, nameText, reservedName, type StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
 import { preview } from '../preview.js'
-import { callSite } from '../source-position.js'
 import { type OffsetRange, offsetRangeCodec, OffsetRangeTracker } from '../source/restriction-tracker.js'
 import type { SplittableContext, SplittableDoFn } from '../source/splittable.js'
 import { TIMESTAMP_MIN, toTimestamp, type Instant } from '../time.js'
@@ -75,20 +68,17 @@ export function addCreate(
 
 /** A value as its codec has it. */
 function described(value: unknown, index: number, codec: Codec, name: string): unknown {
-  const refuse = (why: string): never => {
-    const source = callSite()
-    throw new PipelineError(withSource(`value ${index} of create "${name}": ${why}`, source), name, source)
-  }
+  const where = `value ${index} of create "${name}"`
   let checked: unknown
   try {
     checked = decodeWith(codec, value)
   } catch (error) {
-    return refuse(messageOf(error))
+    return refuse(`${where}: ${messageOf(error)}`, name)
   }
   if (!(checked instanceof Promise)) return checked
   // Nobody will wait for it.
   checked.catch(() => undefined)
-  return refuse(`the ${codecName(codec)} checks asynchronously. Check with a map that has the codec.`)
+  return refuse(`${where}: the ${codecName(codec)} checks asynchronously. Check with a map that has the codec.`, name)
 }
 
 function timestampOf(value: unknown, index: number, timestamp: (value: never) => Instant, name: string): number {
@@ -96,9 +86,7 @@ function timestampOf(value: unknown, index: number, timestamp: (value: never) =>
   try {
     return toTimestamp(instant)
   } catch (error) {
-    const source = callSite()
-    const message = `create "${name}" cannot place value ${index}, ${preview(value)}, in time: ${messageOf(error)}`
-    throw new PipelineError(withSource(message, source), name, source)
+    return refuse(`create "${name}" cannot place value ${index}, ${preview(value)}, in time: ${messageOf(error)}`, name)
   }
 }
 

@@ -2,6 +2,7 @@
  * Flatten: the union of collections, multiplicity kept. All inputs must lie in the same windows, else their elements
  * could not be grouped together afterwards.
  */
+import { refuse } from '../refuse.js'
 import { type Codec, type TypeOf } from '../codec.js'
 import { PipelineError } from '../errors.js'
 import { type CollectionRef, type GraphBuilder, type StepName, withSource } from '../graph/builder.js'
@@ -34,15 +35,7 @@ export function commonStrategy(inputs: readonly CollectionRef[], path: string): 
           ? `triggers in "${producerPath(first.id)}" and "${producerPath(input.id)}"`
           : undefined
     if (differs === undefined) continue
-    const source = callSite()
-    throw new PipelineError(
-      withSource(
-        `step "${path}" takes collections with different ${differs}. Give them the same with windowInto.`,
-        source,
-      ),
-      path,
-      source,
-    )
+    refuse(`step "${path}" takes collections with different ${differs}. Give them the same with windowInto.`, path)
   }
   return { ...strategy, allowedLatenessMillis: lateness }
 }

@@ -1,10 +1,9 @@
 /**
  * GroupByKey: all values of a key and window together. Where the model's windows, triggers and lateness act.
  */
-import { PipelineError } from '../errors.js'
-import { type CollectionRef, type StepName, withSource } from '../graph/builder.js'
+import { refuse } from '../refuse.js'
+import { type CollectionRef, type StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
-import { callSite } from '../source-position.js'
 import { afterGrouping } from '../windowing/windowing-strategy.js'
 
 /** Refuses a grouping that could never answer: unbounded input in the global window under the default trigger. */
@@ -13,14 +12,9 @@ export function checkGroupable(input: CollectionRef, path: string): void {
   const strategy = builder.strategyOf(input)
   if (builder.collection(input.id).isBounded) return
   if (strategy.windowFn.payload.kind !== 'global' || strategy.trigger.kind !== 'default') return
-  const source = callSite()
-  throw new PipelineError(
-    withSource(
-      `step "${path}" groups an unbounded collection in the global window, which is complete only at the end of time, so it would never answer. Put windowInto(name, fixedWindows(…)) or another window before it.`,
-      source,
-    ),
+  refuse(
+    `step "${path}" groups an unbounded collection in the global window, which is complete only at the end of time, so it would never answer. Put windowInto(name, fixedWindows(…)) or another window before it.`,
     path,
-    source,
   )
 }
 

@@ -1,12 +1,11 @@
 /**
  * ParDo: the step that can do everything a DoFn declares. See `do-fn.ts` for what that is.
  */
+import { refuse } from '../refuse.js'
 import type { Codec } from '../codec.js'
 import { isTypeOnly } from '../codec.js'
-import { PipelineError } from '../errors.js'
-import { type CollectionRef, type StepName, withSource } from '../graph/builder.js'
+import { type CollectionRef, type StepName } from '../graph/builder.js'
 import type { StateSpecNode, TimerSpecNode } from '../graph/model.js'
-import { callSite } from '../source-position.js'
 import { durationMillis } from '../time.js'
 import type { AnyDoFn } from './do-fn.js'
 import { addStep } from './step.js'
@@ -52,8 +51,7 @@ export function addParDo(input: CollectionRef, name: StepName, doFn: AnyDoFn): R
 /** Rules that the types already state, for programs that reach us without them. */
 function check(input: CollectionRef, path: string, doFn: AnyDoFn): void {
   const fail = (message: string): never => {
-    const source = callSite()
-    throw new PipelineError(withSource(`step "${path}" ${message}`, source), path, source)
+    refuse(`step "${path}" ${message}`, path)
   }
   if (typeof doFn !== 'object' || doFn === null || typeof doFn.process !== 'function')
     fail('needs a DoFn with a process function.')

@@ -2,11 +2,11 @@
  * Adds a ParDo node: the one way in which user code enters the graph. Every element-wise transform of the SDK ends here,
  * so options (`onError`, `retry`, `concurrency`) mean the same everywhere.
  */
+import { refuse } from '../refuse.js'
 import { PipelineError } from '../errors.js'
-import { type CollectionRef, type StepName, userFunction, withSource } from '../graph/builder.js'
+import { type CollectionRef, type StepName, userFunction } from '../graph/builder.js'
 import type { SideInputNode, StateSpecNode, TimerSpecNode } from '../graph/model.js'
 import * as urns from '../graph/urns.js'
-import { callSite } from '../source-position.js'
 import type { AnySplittable } from '../source/splittable.js'
 import { durationMillis } from '../time.js'
 import { globalStrategy, type WindowingStrategy } from '../windowing/windowing-strategy.js'
@@ -86,20 +86,18 @@ function checkViews(
   path: string,
   views: readonly (readonly [string, PCollectionView<unknown>])[],
 ): void {
-  const refuse = (message: string): never => {
-    const source = callSite()
-    throw new PipelineError(withSource(message, source), path, source)
-  }
   const isGlobal = (collectionId: string): boolean =>
     builder.strategyOf({ builder, id: collectionId }).windowFn.payload.kind === 'global'
   for (const [name, view] of views) {
     if (view?.builder !== builder)
       refuse(
         `side input "${name}" of step "${path}" is not a view of this pipeline. Make one with asSingleton, asIterable, asList, asMap or asMultimap.`,
+        path,
       )
     if (isGlobal(id) && !isGlobal(view.collectionId))
       refuse(
         `step "${path}" is in the global window and reads side input "${name}", which is in ${builder.strategyOf({ builder, id: view.collectionId }).windowFn.description}: nothing says which of them. Put windowInto(name, …) before the step, or view the collection in the global window.`,
+        path,
       )
   }
 }

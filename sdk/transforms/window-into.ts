@@ -1,10 +1,9 @@
 /**
  * WindowInto puts every element into windows and says when those answer; nothing waits until the next grouping.
  */
-import { PipelineError } from '../errors.js'
+import { refuse } from '../refuse.js'
 import type { CollectionRef, StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
-import { callSite, withSource } from '../source-position.js'
 import type { WindowFn } from '../windowing/window-fn.js'
 import { rewindow, type WindowingOptions } from '../windowing/windowing-strategy.js'
 
@@ -17,12 +16,7 @@ export function addWindowInto(
   const { builder } = input
   const path = builder.pathOf(name)
   if (typeof windowFn !== 'object' || windowFn === null || typeof windowFn.assign !== 'function') {
-    const source = callSite()
-    throw new PipelineError(
-      withSource(`windowInto "${path}" needs a WindowFn, for example fixedWindows('1 hour').`, source),
-      path,
-      source,
-    )
+    refuse(`windowInto "${path}" needs a WindowFn, for example fixedWindows('1 hour').`, path)
   }
   const { coderId, isBounded } = builder.collection(input.id)
   return builder.leaf({

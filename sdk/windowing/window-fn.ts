@@ -5,9 +5,8 @@
  * Law: `assign` depends on its arguments only. A merging WindowFn first assigns every element a window of its own and
  * then unites windows that belong together; merging is associative and commutative.
  */
-import { PipelineError } from '../errors.js'
+import { refuse } from '../refuse.js'
 import { preview } from '../preview.js'
-import { callSite, withSource } from '../source-position.js'
 import { type Duration, durationMillis, END_OF_GLOBAL_WINDOW, TIMESTAMP_MIN } from '../time.js'
 import { formatMillis } from '../timestamp.js'
 import { type BoundedWindow, globalWindow, IntervalWindow, type Windows } from './window.js'
@@ -224,12 +223,7 @@ class SessionWindows implements WindowFn {
 function positiveSize(duration: Duration, what: string): number {
   const millis = durationMillis(duration, what)
   if (millis >= 1) return millis
-  const source = callSite()
-  throw new PipelineError(
-    withSource(`${what} must be at least 1 millisecond, but is ${preview(duration)}.`, source),
-    undefined,
-    source,
-  )
+  refuse(`${what} must be at least 1 millisecond, but is ${preview(duration)}.`)
 }
 
 const theGlobalWindows: WindowFn = new GlobalWindows()

@@ -2,9 +2,8 @@
  * The windowing strategy of a collection: where its elements are in event time, when its windows answer, and how a
  * window's successive answers relate. Mirrors Beam's WindowingStrategy message, field for field.
  */
-import { PipelineError } from '../errors.js'
+import { refuse } from '../refuse.js'
 import { preview } from '../preview.js'
-import { callSite, withSource } from '../source-position.js'
 import { suggestion } from '../suggestion.js'
 import { type Duration, durationMillis } from '../time.js'
 import { continuationTrigger, defaultTrigger, type Trigger } from './trigger.js'
@@ -88,22 +87,20 @@ export function rewindow(
   options: WindowingOptions,
   step?: string,
 ): WindowingStrategy {
-  const refuse = (message: string): never => {
-    const source = callSite()
-    throw new PipelineError(withSource(message, source), step, source)
-  }
   const where = step === undefined ? 'windowInto' : `windowInto "${step}"`
   const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
-  if (unknown !== undefined) refuse(`there is no option "${unknown}" of ${where}.${suggestion(unknown, optionNames)}`)
+  if (unknown !== undefined)
+    refuse(`there is no option "${unknown}" of ${where}.${suggestion(unknown, optionNames)}`, step)
   for (const [option, values] of known) {
     const value = options[option]
     if (value !== undefined && !values.includes(value as string))
-      refuse(`option ${option} of ${where} is ${preview(value)}; it must be one of ${values.join(', ')}.`)
+      refuse(`option ${option} of ${where} is ${preview(value)}; it must be one of ${values.join(', ')}.`, step)
   }
   const { trigger } = options
   if (trigger !== undefined && trigger.kind !== 'default') {
     refuse(
       `option trigger of ${where} is ${preview(trigger)}; the default trigger, at the end of the window and again for late elements, is the only one in this version. Leave it out.`,
+      step,
     )
   }
   const lateness =
