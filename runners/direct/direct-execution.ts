@@ -6,15 +6,16 @@ import { UserCodeError } from '../../sdk/errors.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { invariant } from '../../sdk/invariant.js'
 import { preview } from '../../sdk/preview.js'
-import { TIMESTAMP_MIN } from '../../sdk/time.js'
+import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
 import { fuse } from '../core/fusion.js'
 import { Metrics } from '../core/metrics.js'
+import { ProcessingClock } from '../core/processing-clock.js'
 import { mainInputs, type StagedPipeline } from '../core/stage.js'
 import type { StuckCall } from '../core/stage-runtime.js'
 import { TimeSlice } from '../core/time-slice.js'
 import type { EndState, PipelineResult, Progress, StepProgress } from '../runner.js'
 import { DirectResult, elementCount, DirectMetrics } from './result.js'
-import { TestStreamExecutor } from './root-executors.js'
+import { type ScriptedClock, TestStreamExecutor } from './root-executors.js'
 import { SourceExecutor } from './source-executor.js'
 import type { StageExecutor } from './stage-executor.js'
 import { type ExecutionOptions, StageWiring } from './stage-wiring.js'
@@ -38,6 +39,10 @@ export class DirectExecution {
   readonly #env: Env
   readonly #metrics: Metrics
   readonly #slice: TimeSlice
+  /** What stages are told of processing time. */
+  readonly #clock: ProcessingClock
+  /** Moves the clock, where a script does. */
+  readonly #scripted: ScriptedClock | undefined
   readonly #wiring: StageWiring
   readonly #executors: readonly StageExecutor[]
   #isDraining = false
@@ -49,7 +54,9 @@ export class DirectExecution {
     this.#staged = fuse(built)
     this.#metrics = new Metrics(this.#staged.collectionCount, this.#staged.steps.length)
     this.#slice = new TimeSlice(this.#env)
-    this.#wiring = new StageWiring(this.#staged, options, this.#metrics, this.#slice)
+    this.#clock = new ProcessingClock(this.#env)
+    this.#scripted = options.clock
+    this.#wiring = new StageWiring(this.#staged, options, this.#metrics, this.#slice, this.#clock)
     this.#executors = this.#wiring.executors
   }
 
@@ -139,7 +146,7 @@ export class DirectExecution {
       if (changed) continue
       if (this.#executors.every((executor) => executor.isDone)) return
       if (this.#releaseScripted()) continue
-      await this.#waitForSources()
+      await this.#waitForTime()
     }
   }
 
@@ -151,18 +158,27 @@ export class DirectExecution {
     return released
   }
 
-  async #waitForSources(): Promise<void> {
-    const waits = this.#executors.flatMap((executor) =>
+  /** Until a source may have something, or a processing time comes that a stage waits for. */
+  async #waitForTime(): Promise<void> {
+    const next = Math.min(...this.#executors.map((executor) => executor.nextProcessingTime))
+    const forClock = next === TIMESTAMP_MAX ? [] : [Math.max(0, next - this.#clock.now())]
+    const forSources = this.#executors.flatMap((executor) =>
       executor instanceof SourceExecutor ? (executor.waitMillis ?? []) : [],
     )
-    invariant(waits.length > 0, 'a run that is not over waits for a source', {
+    if (this.#scripted !== undefined && forSources.length === 0 && forClock.length > 0) {
+      // The script is over: nobody else moves its clock, and nobody watches.
+      this.#scripted.advance(Math.min(...forClock))
+      return
+    }
+    const waits = [...forSources, ...forClock]
+    invariant(waits.length > 0, 'a run that is not over waits for a source or for time', {
       open: this.#executors
         .filter((executor) => !executor.isDone)
         .map(({ stage }) => stage.name)
         .join(', '),
     })
     await new Promise<void>((resolve) => {
-      const timer = this.#env.setTimer(Math.max(0, Math.min(...waits)), resolve)
+      const timer = this.#env.setTimer(Math.min(...waits), resolve)
       this.#wake = () => {
         timer.cancel()
         resolve()

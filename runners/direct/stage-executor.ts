@@ -50,6 +50,11 @@ export abstract class StageExecutor {
     return this.#outputWatermark === TIMESTAMP_MAX
   }
 
+  /** The earliest processing time that something of this stage waits for; the end of time when nothing does. */
+  get nextProcessingTime(): number {
+    return TIMESTAMP_MAX
+  }
+
   /** A turn. @returns whether anything has changed. */
   abstract turn(): Promise<boolean>
 

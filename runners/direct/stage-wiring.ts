@@ -18,6 +18,7 @@ import type { DoFnServices } from '../core/do-fn-runtime.js'
 import type { Push, Receiver } from '../core/element-buffer.js'
 import { KeyedState } from '../core/keyed-state.js'
 import type { Metrics } from '../core/metrics.js'
+import type { ProcessingClock } from '../core/processing-clock.js'
 import { reduceFnOf } from '../core/reduce-fn.js'
 import { ReduceFnRunner } from '../core/reduce-fn-runner.js'
 import { SideInputStore } from '../core/side-inputs.js'
@@ -81,11 +82,20 @@ export class StageWiring {
   readonly #env: Env
   readonly #metrics: Metrics
   readonly #slice: TimeSlice
+  /** Processing time, for groupings and timers. */
+  readonly clock: ProcessingClock
   readonly #parts: readonly StageParts[]
   readonly #budgets = new Map<string, DeadLetterBudget>()
   readonly #disorder: BundleDisorder | undefined
 
-  constructor(staged: StagedPipeline, options: ExecutionOptions, metrics: Metrics, slice: TimeSlice) {
+  constructor(
+    staged: StagedPipeline,
+    options: ExecutionOptions,
+    metrics: Metrics,
+    slice: TimeSlice,
+    clock: ProcessingClock,
+  ) {
+    this.clock = clock
     this.#staged = staged
     this.#options = options
     this.#env = options.env
