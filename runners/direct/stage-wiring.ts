@@ -231,11 +231,12 @@ export class StageWiring {
     const { built } = this.#staged
     const processor = (): BundleProcessor => (this.executors[stageId] as StageExecutor).processor
     const outputCoder = coderOf(built, this.#valueCoderId(root.output.coderId))
-    const { info } = root
+    const { info, accumulatorCoderId } = root
+    const accumulatorCoder = accumulatorCoderId === undefined ? undefined : coderOf(built, accumulatorCoderId)
     return new ReduceFnRunner({
       step: info.path,
       strategy: root.strategy,
-      reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder),
+      reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder, accumulatorCoder),
       keyCoder: coderOf(built, root.keyCoderId),
       metrics: this.#metrics,
       guard: (call, key, window: BoundedWindow, run) => {
