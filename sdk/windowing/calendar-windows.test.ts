@@ -46,7 +46,12 @@ describe('weeks, months and years', () => {
   it.each<[string, CalendarOptions, string, string]>([
     ['weeks begin on Monday', { unit: 'week' }, '2024-05-16T00:00Z', '2024-05-13 2024-05-20'],
     ['or on another day', { unit: 'week', firstDay: 'sunday' }, '2024-05-12T00:00Z', '2024-05-12 2024-05-19'],
-    ['two weeks from a day', { unit: 'week', count: 2, startingAt: '2024-01-03' }, '2024-01-20', '2024-01-17 2024-01-31'],
+    [
+      'two weeks from a day',
+      { unit: 'week', count: 2, startingAt: '2024-01-03' },
+      '2024-01-20',
+      '2024-01-17 2024-01-31',
+    ],
     ['days in tens', { unit: 'day', count: 10, startingAt: '2024-01-01' }, '2023-12-31', '2023-12-22 2024-01-01'],
     ['February of a leap year', { unit: 'month' }, '2024-02-10', '2024-02-01 2024-03-01'],
     ['February of another', { unit: 'month' }, '2023-02-10', '2023-02-01 2023-03-01'],
@@ -54,7 +59,12 @@ describe('weeks, months and years', () => {
     ['months from the 15th', { unit: 'month', dayOfMonth: 15 }, '2024-03-14', '2024-02-15 2024-03-15'],
     ['months from the 31st', { unit: 'month', dayOfMonth: 31 }, '2024-03-01', '2024-02-29 2024-03-31'],
     ['quarters', { unit: 'month', count: 3 }, '2024-05-20', '2024-04-01 2024-07-01'],
-    ['quarters from February', { unit: 'month', count: 3, startingAt: '2024-02-01' }, '2023-12-20', '2023-11-01 2024-02-01'],
+    [
+      'quarters from February',
+      { unit: 'month', count: 3, startingAt: '2024-02-01' },
+      '2023-12-20',
+      '2023-11-01 2024-02-01',
+    ],
     ['years', { unit: 'year' }, '2024-05-20', '2024-01-01 2025-01-01'],
     ['fiscal years', { unit: 'year', startingAt: '2020-04-06' }, '2024-04-05', '2023-04-06 2024-04-06'],
     ['years from a leap day', { unit: 'year', startingAt: '2020-02-29' }, '2023-03-01', '2023-02-28 2024-02-29'],

@@ -195,7 +195,8 @@ class CustomWindows implements CustomWindowFn<unknown, unknown> {
     if (coder === undefined) {
       if (last.start === start && last.end === end) return last
       this.#checkEnds(shape)
-      const isWindow = (shape instanceof IntervalWindow && !(shape instanceof DataWindow)) || shape instanceof GlobalWindow
+      const isWindow =
+        (shape instanceof IntervalWindow && !(shape instanceof DataWindow)) || shape instanceof GlobalWindow
       return (this.#last = isWindow ? shape : new IntervalWindow(start, end))
     }
     if (last instanceof DataWindow && last.start === start && last.end === end && last.data === shape.data) return last
