@@ -60,14 +60,24 @@ export const int32Coder: Coder<number> = leafCoder(
   },
 )
 
+function numeric(value: unknown): number {
+  if (typeof value !== 'number') throw new DecodeError(`expected a number, got ${preview(value)}`)
+  return value
+}
+
 /** IEEE 754 single precision. Writes the nearest value; only those that are exact come back as they were. */
 export const floatCoder: Coder<number> = leafCoder(
   'float',
   false,
-  (value, out) => {
-    if (typeof value !== 'number') throw new DecodeError(`expected a number, got ${preview(value)}`)
-    out.float(value)
-  },
+  (value, out) => out.float(numeric(value)),
+  (input) => input.float(),
+)
+
+/** Single precision with one zero and one NaN, so that it may be part of a key. */
+export const canonicalFloatCoder: Coder<number> = leafCoder(
+  'canonical_float',
+  true,
+  (value, out) => out.float(numeric(value) + 0),
   (input) => input.float(),
 )
 
@@ -75,10 +85,7 @@ export const floatCoder: Coder<number> = leafCoder(
 export const canonicalDoubleCoder: Coder<number> = leafCoder(
   'canonical_double',
   true,
-  (value, out) => {
-    if (typeof value !== 'number') throw new DecodeError(`expected a number, got ${preview(value)}`)
-    out.double(value + 0)
-  },
+  (value, out) => out.double(numeric(value) + 0),
   (input) => input.double(),
 )
 
@@ -271,6 +278,34 @@ function readEntries<K, V>(
   const entries: (readonly [K, V])[] = []
   for (let i = 0; i < count; i++) entries.push([keyCoder.decode(input, true), valueCoder.decode(input, true)])
   return entries
+}
+
+class OptionalCoder<T> implements Coder<T | undefined> {
+  readonly urn = 'beam:coder:nullable:v1'
+  readonly components: readonly [Coder<T>]
+  readonly canonical: boolean
+
+  constructor(content: Coder<T>) {
+    this.components = [content]
+    this.canonical = content.canonical
+  }
+
+  encode(value: T | undefined, out: ByteWriter): void {
+    out.byte(value === undefined ? 0 : 1)
+    if (value !== undefined) this.components[0].encode(value, out, true)
+  }
+
+  decode(input: ByteReader): T | undefined {
+    const start = input.position
+    const present = input.byte()
+    if (present > 1) throw input.error(`0x${present.toString(16)} tells neither null nor a value`, start)
+    return present === 0 ? undefined : this.components[0].decode(input, true)
+  }
+}
+
+/** `undefined` or a value: Beam's nullable coder, for programs that hold nothing as `undefined`. */
+export function optionalCoder<T>(content: Coder<T>): Coder<T | undefined> {
+  return new OptionalCoder(content)
 }
 
 /** Maps: a count of four bytes, then keys and values in turn; `sorted` writes them in the order of their keys' bytes. */

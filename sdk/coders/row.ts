@@ -13,6 +13,7 @@ import { preview } from '../preview.js'
 import type { Schema } from '../schema/schema.js'
 import type { ByteReader, ByteWriter } from './bytes.js'
 import type { Coder } from './coder.js'
+import { kindOf } from './dynamic-format.js'
 import { fieldSegment, within } from './refusal.js'
 
 /** The values of a row by field. */
@@ -49,7 +50,9 @@ class RowCoder implements Coder<RowValue> {
   }
 
   encode(row: RowValue, out: ByteWriter): void {
-    if (typeof row !== 'object' || row === null) throw new DecodeError(`expected an object, got ${preview(row)}`)
+    // An instance of a class would come back without its class.
+    if (typeof row !== 'object' || row === null || kindOf(row) !== 'plain')
+      throw new DecodeError(`expected a plain object, got ${preview(row)}`)
     const fields = this.#fields
     out.varint(fields.length)
     const bitmap = this.#nulls(row)

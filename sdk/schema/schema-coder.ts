@@ -15,9 +15,10 @@ import {
   stringUtf8Coder,
   varintCoder,
 } from '../coders/index.js'
-import { type RowField, rowCoderOf, type RowValue } from '../coders/row.js'
 import {
   byteCoder,
+  canonicalDoubleCoder,
+  canonicalFloatCoder,
   decimalCoder,
   floatCoder,
   int16Coder,
@@ -25,6 +26,7 @@ import {
   mapCoder,
   millisCoder,
 } from '../coders/row-values.js'
+import { type RowField, rowCoderOf, type RowValue } from '../coders/row.js'
 import { type AtomicType, fieldsInEncodingOrder, type FieldType, logicalTypes, type Schema } from './schema.js'
 
 const atomicCoders: Readonly<Record<AtomicType, Coder<unknown>>> = {
@@ -40,33 +42,37 @@ const atomicCoders: Readonly<Record<AtomicType, Coder<unknown>>> = {
 }
 
 /** How the values of a type are written where null has been dealt with. */
-function contentCoder(type: FieldType): Coder<unknown> {
+function contentCoder(type: FieldType, canonical: boolean): Coder<unknown> {
   switch (type.kind) {
     case 'atomic':
+      if (canonical && type.atomic === 'DOUBLE') return canonicalDoubleCoder
+      if (canonical && type.atomic === 'FLOAT') return canonicalFloatCoder
       return atomicCoders[type.atomic]
     case 'array':
     case 'iterable':
-      return iterableCoder(partCoder(type.element))
+      return iterableCoder(partCoder(type.element, canonical))
     case 'map':
-      return mapCoder(partCoder(type.key), partCoder(type.value), false)
+      return mapCoder(partCoder(type.key, canonical), partCoder(type.value, canonical), canonical)
     case 'row':
-      return rowCoder(type.schema)
+      return rowCoder(type.schema, canonical)
     case 'logical':
       if (type.urn === logicalTypes.millisInstant) return millisCoder
       if (type.urn === logicalTypes.decimal) return decimalCoder
-      return contentCoder(type.representation)
+      return contentCoder(type.representation, canonical)
   }
 }
 
 /** Elements, keys and values say of themselves whether they are null. */
-function partCoder(type: FieldType): Coder<unknown> {
-  const content = contentCoder(type)
+function partCoder(type: FieldType, canonical: boolean): Coder<unknown> {
+  const content = contentCoder(type, canonical)
   return type.nullable ? nullableCoder(content) : content
 }
 
 /**
  * The coder of the rows of a schema.
  *
+ * @param canonical whether equal rows get equal bytes, so that they may be keys: −0 is written as 0, and maps in the order
+ *   of their keys. Default: bytes as Beam Java writes them.
  * @throws {PipelineError} when two fields have one name, or encoding positions are not 0, 1, 2 …
  * @example
  * ```ts
@@ -77,10 +83,10 @@ function partCoder(type: FieldType): Coder<unknown> {
  * encodeToBytes(coder, { b: true }) // => Uint8Array.of(1, 0, 1)
  * ```
  */
-export function rowCoder(schema: Schema): Coder<RowValue> {
+export function rowCoder(schema: Schema, canonical = false): Coder<RowValue> {
   const fields = fieldsInEncodingOrder(schema).map(({ name, type }): RowField => ({
     name,
-    coder: contentCoder(type),
+    coder: contentCoder(type, canonical),
     empty: type.nullable ? 'null' : undefined,
   }))
   return rowCoderOf(schema, fields)
