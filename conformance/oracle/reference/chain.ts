@@ -2,7 +2,7 @@
  * Two groupings in a row: what the first answers, the second is told.
  *
  * Laws, those of Beam Java's DirectRunner: the second sees the first's output watermark as its input watermark, also
- * where it moves before timers of the first have fired. Panes of one key come in one bundle; in which order keys come,
+ * where it moves before timers of the first have fired; panes that wait hold it at the earliest of them. Panes of one key come in one bundle; in which order keys come,
  * nothing specifies. Synchronized processing time is the clock, as long as no timer of the first is behind it.
  */
 import { answersOf, turnsOf, type Turn } from './grouping.js'
@@ -27,13 +27,16 @@ export function chained(
         const last = before.at(-1) ?? turns.at(-1)
         const synchronizedClock = Math.max(last?.synchronizedClock ?? 0, Math.min(clock, nextDelay))
         const ofKeys = order.map((key) => panes.filter((pane) => pane.key === key)).filter(({ length }) => length > 0)
+        const waiting = panes.map(({ timestamp }) => timestamp)
+        const watermark = Math.max(last?.watermark ?? -Infinity, Math.min(outputWatermark, ...waiting))
+        const earlier = { clock, synchronizedClock: last?.synchronizedClock ?? 0 }
         return [
           ...before,
+          { elements: [], watermark, ...earlier },
           ...ofKeys.map((ofKey) => ({
             elements: ofKey.map(toElement),
-            watermark: last?.watermark ?? -Infinity,
-            clock,
-            synchronizedClock: last?.synchronizedClock ?? 0,
+            watermark,
+            ...earlier,
           })),
           { elements: [], watermark: outputWatermark, clock, synchronizedClock },
         ]
