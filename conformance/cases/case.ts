@@ -18,7 +18,7 @@ export interface CaseFacts {
   readonly id: string
   /** The statement, as a sentence. */
   readonly name: string
-  /** What a runner must have. Grouping and flattening are taken for granted: assertions are made of them. */
+  /** What a runner must have. Creating, grouping and flattening are taken for granted: assertions are made of them. */
   readonly needs?: readonly Feature[]
   /** Runners known to do it wrong, and why. An entry that starts to pass fails. */
   readonly brokenOn?: readonly KnownFault[]

@@ -152,6 +152,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'CRE-10',
     name: 'ten thousand values come once each, however they are split',
+    needs: ['combine', 'sideInputs'],
     build(p) {
       const numbers = p.create(
         'numbers',

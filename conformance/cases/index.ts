@@ -14,6 +14,7 @@ interface Area {
 /** Modules of cases, in the catalogue's order. Add a line for a new file. */
 export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['create', { areas: ['CRE'], load: () => import('./create.js') }],
+  ['group-by-key', { areas: ['GBK'], load: () => import('./group-by-key.js') }],
 ])
 
 /** The cases of a module. @throws when there is no such module. */

@@ -84,7 +84,8 @@ export async function runCase(of: ConformanceCase, setting: Setting): Promise<Ca
 /** Everything a case needs of a runner. */
 export function needsOf(of: ConformanceCase): readonly Feature[] {
   const declared = of.needs ?? []
-  return of.kind === 'transcript' ? ['testStream', ...declared] : declared
+  if (of.kind !== 'transcript') return declared
+  return ['testStream', ...(of.notBy?.combine === undefined ? (['combine'] as const) : []), ...declared]
 }
 
 class Tally {
