@@ -4,7 +4,7 @@
  *
  * Law: a seed decides everything that is random, so that a mode's name repeats it.
  */
-import { type RunnerOptions, seededRandom } from 'millrace'
+import { PipelineError, type RunnerOptions, seededRandom } from 'millrace'
 import type { ModeTrait } from '../cases/case.js'
 
 /** A way of running a case. */
@@ -46,7 +46,7 @@ export function chosenModes(choice: ModeChoice, seed: number): readonly Mode[] {
   return choice.map((name) => {
     const mode = all.find((each) => each.name === name)
     if (mode !== undefined) return mode
-    throw new Error(`there is no mode "${name}". Modes: one, all, ${all.map((each) => each.name).join('; ')}`)
+    throw new PipelineError(`there is no mode "${name}". Modes: one, all, ${all.map((each) => each.name).join('; ')}`)
   })
 }
 

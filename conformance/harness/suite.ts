@@ -1,6 +1,7 @@
 /**
  * The suite: every case of every module on a runner, one after the other, with the wrong cases that must be rejected.
  */
+import { PipelineError } from 'millrace'
 import { casesOf, modules } from '../cases/index.js'
 import type { ConformanceCase } from '../cases/case.js'
 import { type CaseReport, runCase, type Setting } from './run-case.js'
@@ -43,7 +44,7 @@ export async function listCases(only?: string): Promise<readonly AddressedCase[]
   const chosen = exact.length > 0 ? exact : listed.filter(({ id }) => id.startsWith(only))
   if (chosen.length === 0) {
     const areas = new Set(listed.map(({ area }) => area))
-    throw new Error(`there is no case "${only}", nor one that begins so. Areas: ${[...areas].join(', ')}.`)
+    throw new PipelineError(`there is no case "${only}", nor one that begins so. Areas: ${[...areas].join(', ')}.`)
   }
   return chosen
 }
