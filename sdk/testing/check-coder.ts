@@ -25,7 +25,7 @@ import { below, coderFrom, type LawOptions, type LawReport, Laws, shuffled, tria
 export function checkCoder<C extends Codec>(codec: C, values: readonly TypeOf<C>[], options?: LawOptions): LawReport
 export function checkCoder<T>(coder: Coder<T>, values: readonly T[], options?: LawOptions): LawReport
 export function checkCoder(
-  given: Codec | Coder<never>,
+  given: Codec | Coder<unknown>,
   values: readonly unknown[],
   options: LawOptions = {},
 ): LawReport {

@@ -18,3 +18,12 @@ export { checkCoder } from './check-coder.js'
 export { checkCombineFn, type CombineCheckOptions } from './check-combine.js'
 export { checkSource, checkTracker, type SourceCheckOptions, type TrackerCheckOptions } from './check-source.js'
 export { LawBroken, type LawOptions, type LawReport } from './laws.js'
+export {
+  type DoFnTester,
+  doFnTester,
+  type DoFnTesterOptions,
+  type ElementOptions,
+  type PendingTimer,
+  type StateReadings,
+  type TestedElement,
+} from './do-fn-tester.js'

@@ -80,13 +80,13 @@ export function shuffled<T>(items: readonly T[], random: () => number): T[] {
 }
 
 /** The coder of what may be a coder, a codec or nothing. */
-export function coderFrom(given: Coder<never> | Codec | undefined): Coder<unknown> {
+export function coderFrom(given: Coder<unknown> | Codec | undefined): Coder<unknown> {
   if (given === undefined) return dynamicCoder
-  return isCoder(given) ? (given as Coder<unknown>) : coderOfCodec(given)
+  return isCoder(given) ? given : coderOfCodec(given)
 }
 
-function isCoder(value: Coder<never> | Codec): value is Coder<never> {
-  return typeof (value as Partial<Coder<never>>).urn === 'string' || !isCodec(value)
+function isCoder(value: Coder<unknown> | Codec): value is Coder<unknown> {
+  return typeof (value as Partial<Coder<unknown>>).urn === 'string' || !isCodec(value)
 }
 
 /** What a coder makes of a value and gives back. */
