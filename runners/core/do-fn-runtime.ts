@@ -15,6 +15,7 @@ import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import { AsyncCalls } from './async-calls.js'
+import type { CellCoders } from './cells/cell-place.js'
 import { checkedEmit, type Emit } from './checked-emit.js'
 import type { Push } from './element-buffer.js'
 import { andThen, backoffOf, InputGuard, isAsyncIterable, isIterator, isThenable, wait } from './prepare-step.js'
@@ -49,7 +50,7 @@ export interface DoFnServices {
   /** In strict mode, the coder of the input. */
   readonly inputGuard: Coder<unknown> | undefined
   /** By state cell. */
-  readonly cellCoders: readonly Coder<unknown>[]
+  readonly cellCoders: readonly CellCoders[]
 }
 
 type DoFnFunction = Extract<StepFunction, { kind: 'doFn' }>
@@ -543,6 +544,7 @@ export class DoFnRuntime implements ContextHost {
 
   stateFor(context: StepContext): object {
     return stateCells(
+      this.info.path,
       this.#doFn.state ?? {},
       this.#services.cellCoders,
       // A call that may be taken back must not change in place what it has read.

@@ -11,7 +11,14 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
-import { type Components, leafTransforms, type ParDoPayload, type PipelineGraph, type TransformNode } from './model.js'
+import {
+  type Components,
+  leafTransforms,
+  type ParDoPayload,
+  type PipelineGraph,
+  type StateSpecNode,
+  type TransformNode,
+} from './model.js'
 import * as urns from './urns.js'
 
 /** One thing that is covered: `of` the step, or a part of it, an attribute has a value. */
@@ -137,14 +144,23 @@ function addInputs(node: TransformNode, components: Components, add: Add): void 
 function addParDo(payload: ParDoPayload, components: Components, add: Add): void {
   for (const [name, side] of payload.sideInputs)
     add(`side input "${name}"`, 'access', side.accessPattern === urns.SIDE_MULTIMAP ? 'by key' : 'as a whole')
-  for (const [name, cell] of payload.stateSpecs) {
-    add(`state cell "${name}"`, 'kind', cell.kind)
-    add(`state cell "${name}"`, 'codec', coderText(cell.coderId, components))
-  }
+  for (const [name, cell] of payload.stateSpecs) addStateCell(`state cell "${name}"`, cell, components, add)
   for (const [name, timer] of payload.timerSpecs) add(`timer "${name}"`, 'time', timer.timeDomain)
   if (payload.restrictionCoderId !== '')
     add('its restriction', 'codec', coderText(payload.restrictionCoderId, components))
   if (payload.onWindowExpiration) add('onWindowExpiration', 'presence', 'declared')
+}
+
+function addStateCell(of: string, cell: StateSpecNode, components: Components, add: Add): void {
+  // An author's word.
+  add(of, 'kind', cell.kind === 'readModifyWrite' ? 'value' : cell.kind)
+  if (cell.kind === 'readModifyWrite') add(of, 'codec', coderText(cell.coderId, components))
+  else if ('elementCoderId' in cell) add(of, 'codec', coderText(cell.elementCoderId, components))
+  else if (cell.kind === 'combining') add(of, 'codec', coderText(cell.accumulatorCoderId, components))
+  else {
+    add(of, 'codec of keys', coderText(cell.keyCoderId, components))
+    add(of, 'codec', coderText(cell.valueCoderId, components))
+  }
 }
 
 function addWindowing(of: string, strategy: WindowingStrategy, add: Add): void {

@@ -45,10 +45,12 @@ export interface SideInputNode {
   readonly viewName: string
 }
 
-export interface StateSpecNode {
-  readonly kind: 'value'
-  readonly coderId: string
-}
+/** Beam's StateSpec: its `oneof` is `kind`. */
+export type StateSpecNode =
+  | { readonly kind: 'readModifyWrite'; readonly coderId: string }
+  | { readonly kind: 'bag' | 'set' | 'orderedList'; readonly elementCoderId: string }
+  | { readonly kind: 'map' | 'multimap'; readonly keyCoderId: string; readonly valueCoderId: string }
+  | { readonly kind: 'combining'; readonly accumulatorCoderId: string; readonly combineFn: FunctionSpec }
 
 export interface TimerSpecNode {
   readonly timeDomain: 'eventTime'

@@ -10,6 +10,7 @@ import type { StepFunction } from '../../../sdk/transforms/do-fn.js'
 import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
 import { AsyncCalls } from '../async-calls.js'
 import { CONCURRENCY_DEFAULT, DoFnRuntime, type DoFnServices } from '../do-fn-runtime.js'
+import { cellCodersOf } from '../cells/cell-place.js'
 import { keyOf } from '../key-of.js'
 import type { Push } from '../element-buffer.js'
 import {
@@ -244,7 +245,9 @@ class ClosureCompiler {
       outputs: operator.outputs.map((output) => this.output(output)),
       letters: this.#letters(operator),
       inputGuard: this.#services.isStrict ? this.#services.coder(operator.inputCoderId) : undefined,
-      cellCoders: [...operator.payload.stateSpecs.values()].map(({ coderId }) => this.#services.coder(coderId)),
+      cellCoders: [...operator.payload.stateSpecs.values()].map((node) =>
+        cellCodersOf(node, (id) => this.#services.coder(id)),
+      ),
       ...this.#services.doFnServices(operator),
     })
     this.#doFns.set(operator, runtime)
