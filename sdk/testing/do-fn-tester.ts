@@ -11,7 +11,7 @@ import { seededRandom, type Env } from '../env.js'
 import { UserCodeError } from '../errors.js'
 import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
-import type { StateSpec, ValueStateSpec } from '../state/state-spec.js'
+import type { StateSpec } from '../state/state-spec.js'
 import {
   type Duration,
   durationMillis,
@@ -37,6 +37,7 @@ import type { DeadLetter } from '../transforms/errors.js'
 import { NO_FIRING, type PaneInfo } from '../windowing/pane-info.js'
 import { type BoundedWindow, globalWindow } from '../windowing/window.js'
 import { type CallInput, type Emitted, TesterCalls } from './tester-calls.js'
+import type { StateReadings } from './state-readings.js'
 import { expiryOf, readingsOf, savepoint, TesterState, type TesterRecord } from './tester-state.js'
 
 type None = Record<never, never>
@@ -87,11 +88,6 @@ export interface DoFnTesterOptions<SI = None, R = unknown> {
   readonly seed?: number
   /** The world that `setup` gets. Its clock is the tester's. Default: one without files, which prints nothing. */
   readonly env?: Env
-}
-
-/** What the cells of a key and window hold. */
-export type StateReadings<S> = {
-  readonly [K in keyof S]: S[K] extends ValueStateSpec<infer A, infer Unset> ? A | Unset : never
 }
 
 /** A DoFn under test. `Outs` are its outputs by tag, `out` where there is one without. */

@@ -24,6 +24,6 @@ export {
   type DoFnTesterOptions,
   type ElementOptions,
   type PendingTimer,
-  type StateReadings,
   type TestedElement,
 } from './do-fn-tester.js'
+export type { StateReading, StateReadings } from './state-readings.js'

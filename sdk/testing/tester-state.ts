@@ -3,16 +3,13 @@
  *
  * Law: a failed call leaves no trace; what a cell gives out and takes in is a copy, as if it had been stored.
  */
-import { decodeWith, isIoTs, isTypeOnly } from '../codec.js'
 import { dynamicCoder } from '../coders/index.js'
-import { coderOfCodec } from '../graph/coders.js'
-import { refuse } from '../refuse.js'
-import type { StateSpec, ValueState } from '../state/state-spec.js'
 import { addMillis, END_OF_GLOBAL_WINDOW } from '../time.js'
 import type { StateSpecs } from '../transforms/do-fn.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import { roundTrip } from './laws.js'
 import { identityOf } from './same-value.js'
+import { type CellPlace, testerCell } from './tester-cells.js'
 
 /** When a timer fires, and the timestamp of what its handler emits. */
 export interface TimerSetting {
@@ -80,29 +77,32 @@ export function savepoint(record: TesterRecord): () => void {
 
 /** The cells of a declaration, bound to a record; `record` throws once the call has ended. */
 export function cellsOf(specs: StateSpecs, record: () => TesterRecord): object {
-  return Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, cellOf(name, spec, record)]))
+  return Object.fromEntries(
+    Object.entries(specs).map(([name, spec]) => [name, testerCell(spec, placeOf(name, record)).cell]),
+  )
 }
 
 /** What the cells of a record read as; those of no record, too. */
 export function readingsOf(specs: StateSpecs, record: TesterRecord | undefined): Readonly<Record<string, unknown>> {
-  const nothing = (): TesterRecord => record ?? ({ cells: new Map<string, unknown>() } as TesterRecord)
+  const nothing: Pick<TesterRecord, 'cells'> = { cells: new Map() }
   return Object.fromEntries(
-    Object.entries(specs).map(([name, spec]) => [name, cellOf(name, spec, nothing).read()] as const),
+    Object.entries(specs).map(([name, spec]) => [
+      name,
+      testerCell(
+        spec,
+        placeOf(name, () => record ?? nothing),
+      ).reading(),
+    ]),
   )
 }
 
-function cellOf(name: string, spec: StateSpec, record: () => TesterRecord): ValueState<unknown, unknown> {
-  if (spec.kind !== 'value') refuse(`doFnTester keeps no state of kind ${String(spec.kind)} (cell "${name}").`)
-  const { codec, initial } = spec as { readonly codec: StateSpec['codec']; readonly initial: unknown }
-  const coder = coderOfCodec(codec)
-  const checked = (value: unknown): unknown => (isIoTs(codec) && !isTypeOnly(codec) ? decodeWith(codec, value) : value)
+function placeOf(name: string, record: () => Pick<TesterRecord, 'cells'>): CellPlace {
   return {
-    read: () => {
+    get: () => {
       const { cells } = record()
-      if (cells.has(name)) return roundTrip(coder, cells.get(name))
-      return initial === undefined ? undefined : roundTrip(coder, initial)
+      return cells.has(name) ? { content: cells.get(name) } : undefined
     },
-    write: (value) => void record().cells.set(name, roundTrip(coder, checked(value))),
+    set: (content) => void record().cells.set(name, content),
     clear: () => void record().cells.delete(name),
   }
 }
