@@ -339,6 +339,12 @@ export function withSchema<C extends Codec>(codec: C, schema: Schema): C & WithS
   // Fails here, at the author's line, when the schema has two fields of one name.
   rowCoder(schema)
   const given: WithSchema = { [givenSchema]: schema }
-  if (isIoTs(codec)) return Object.assign(Object.create(Object.getPrototypeOf(codec) as object), codec, given) as never
-  return { '~standard': (codec)['~standard'], ...given } as never
+  const standard = standardOf(codec)
+  if (standard === undefined)
+    return Object.assign(Object.create(Object.getPrototypeOf(codec) as object), codec, given) as never
+  return { '~standard': standard, ...given } as never
+}
+
+function standardOf(codec: Codec): StandardSchemaV1['~standard'] | undefined {
+  return isIoTs(codec) ? undefined : codec['~standard']
 }
