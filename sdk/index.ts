@@ -160,10 +160,27 @@ export { count, max, mean, type MeanAccumulator, min, sum } from './transforms/s
 export type { CodecOption, PCollectionView, SingletonOptions, ViewFn, ViewKind } from './transforms/views.js'
 export { NO_FIRING, type PaneInfo, type PaneTiming } from './windowing/pane-info.js'
 export { type DefaultTrigger, defaultTrigger, type Trigger } from './windowing/trigger.js'
-export { type BoundedWindow, GlobalWindow, globalWindow, IntervalWindow, type Windows } from './windowing/window.js'
 export {
+  type CalendarOptions,
+  calendarWindows,
+  type Weekday,
+} from './windowing/calendar-windows.js'
+export {
+  type AssignContext,
+  type CustomMerge,
+  type CustomWindowFn,
+  customWindows,
+  type CustomWindowsOptions,
+  type DataOf,
+  type WindowOf,
+  type WindowShape,
+} from './windowing/custom-windows.js'
+export { type BoundedWindow, DataWindow, GlobalWindow, globalWindow, IntervalWindow, type Windows } from './windowing/window.js'
+export {
+  type CalendarUnit,
   fixedWindows,
   globalWindows,
+  mergeOverlapping,
   sessionWindows,
   slidingWindows,
   type WindowFn,

@@ -203,8 +203,8 @@ export class ReduceFnRunner {
       for (const { key: of, accumulator } of from.cells.values()) {
         key = of
         const cell = into.cells.get(key)
-        if (cell !== undefined) cell.accumulator = this.reduce.merge(cell.accumulator, accumulator)
-        else this.#put(into, key, accumulator)
+        if (cell !== undefined) cell.accumulator = this.reduce.mergeShared(cell.accumulator, accumulator)
+        else this.#put(into, key, this.reduce.own(accumulator))
       }
     } catch (error) {
       this.#services.guard('mergeAccumulators', key, into.window, () => {
@@ -291,7 +291,9 @@ export class ReduceFnRunner {
       this.#byKey.set(key, ofKey)
     }
     const active = ofKey.windows
-    const target = active.merge(windows, (merged, existing, parts) => this.#unite(merged, existing, parts))
+    const target = this.#services.guard('merge of windows', ofKey.key, windows[0] as BoundedWindow, () =>
+      active.merge(windows, (merged, existing, parts) => this.#unite(merged, existing, parts)),
+    )
     for (let i = 0; i < values.length; i++) {
       const window = target.get(windows[i] as BoundedWindow) as BoundedWindow
       let cell = active.get(window)
@@ -499,7 +501,9 @@ export class ReduceFnRunner {
   #holdFor(details: CellDetails, timestamp: number): void {
     const { maxTimestamp } = details.window
     const { timestampCombiner } = this.#strategy
-    const hold = timestampCombiner === 'endOfWindow' ? maxTimestamp : timestamp
+    const { outputTime } = this.#strategy.windowFn
+    const own = outputTime === undefined ? timestamp : outputTime(timestamp, details.window)
+    const hold = timestampCombiner === 'endOfWindow' ? maxTimestamp : own
     if (hold < this.#output || maxTimestamp < this.#input) {
       this.#holdExpiry(details, false)
       return
