@@ -20,6 +20,8 @@ import { expectSame, expectSameInAnyOrder } from './claims.js'
 const tens = fixedWindows(10)
 const upTo10 = (p: Pipeline): PCollection<number> => p.create('numbers', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
 
+const upTo10More = (p: Pipeline): PCollection<number> => p.create('more numbers', [10, 11])
+
 /** The cases. */
 export const cases: readonly ConformanceCase[] = [
   pipelineCase({
@@ -110,7 +112,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'FLT-11',
     name: 'the watermark of a union is that of the input furthest behind',
-    needs: ['testStream', 'timers.eventTime'],
+    needs: ['testStream'],
     build(p) {
       // The second input's grouping in a window that ends at 100 holds the union back: until then 20 is not late.
       const script = p.apply(
@@ -226,7 +228,7 @@ export const cases: readonly ConformanceCase[] = [
       id: `PRT-03/${['negative', 'too-large', 'fraction', 'not-a-number'][n] ?? n}`,
       name: `a part ${part} of three is refused, naming it and the range`,
       build: (p) => void upTo10(p).partition('by three', 3, () => part),
-      fails: { message: new RegExp(`${part}[^]*(0|2|3)`), step: 'by three' },
+      fails: { message: new RegExp(`returned ${part}; it must return a whole number from 0 to 2`), step: 'by three' },
     }),
   ),
   constructionCase({
@@ -289,5 +291,3 @@ export const cases: readonly ConformanceCase[] = [
     },
   }),
 ]
-
-const upTo10More = (p: Pipeline): PCollection<number> => p.create('more numbers', [10, 11])

@@ -18,6 +18,8 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['life-cycle', { areas: ['LIF', 'BUN'], load: () => import('./life-cycle.js') }],
   ['timestamps', { areas: ['TSX'], load: () => import('./timestamps.js') }],
   ['group-by-key', { areas: ['GBK'], load: () => import('./group-by-key.js') }],
+  ['co-group-by-key', { areas: ['CGB'], load: () => import('./co-group-by-key.js') }],
+  ['combine', { areas: ['CMB'], load: () => import('./combine.js') }],
   ['flatten', { areas: ['FLT', 'PRT'], load: () => import('./flatten.js') }],
 ])
 

@@ -87,13 +87,14 @@ export const cases: readonly ConformanceCase[] = [
     id: 'TSX-05',
     name: 'with a skew as long as time an output may lie at its beginning, and is not lost in the global window',
     build(p) {
-      const back = oneAt(p, 5000).parDo('back', moving(TIMESTAMP_MIN, Number.MAX_SAFE_INTEGER))
+      // The longest skew there is reaches back to the beginning of time from 1970.
+      const back = oneAt(p, 0).parDo('back', moving(TIMESTAMP_MIN, Number.MAX_SAFE_INTEGER))
       assertTimestamps('back', back, TIMESTAMP_MIN)
       const grouped = back.keyBy('one', () => 'k').groupByKey('group')
       assertThat(
         'grouped',
         grouped.map('list', ({ value }) => [...value]),
-      ).containsInAnyOrder([5000])
+      ).containsInAnyOrder([0])
     },
   }),
   ...[TIMESTAMP_MAX + 1, Number.NaN, 0.5, Number.POSITIVE_INFINITY].map((timestamp, n) =>
