@@ -23,6 +23,7 @@ function grouping(windowFn: WindowFn, options: WindowingOptions = {}) {
     reduce: reduceFnOf(undefined, false, dynamicCoder),
     keyCoder: dynamicCoder,
     metrics,
+    clocks: { processing: () => 0, synchronized: () => 0 },
     guard: (_call, _key, _window, act) => act(),
     output: (element, timestamp, windows, pane) => {
       const { key, value } = element as KV<string, readonly string[]>

@@ -5,8 +5,8 @@ import type { Coder } from '../../sdk/coders/index.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import { TIMESTAMP_MAX } from '../../sdk/time.js'
-import type { ActiveWindowSet } from './active-window-set.js'
 import { KeyMap } from './key-map.js'
+import type { TriggerState } from './trigger-node.js'
 
 /** What a key has collected in a window. Most cells fire once and need no more than this, so there is no more in them. */
 export interface ReduceCell {
@@ -27,7 +27,7 @@ export interface CellDetails {
   expiryHold: number
   /** The last pane emitted. */
   pane: PaneInfo | undefined
-  trigger: unknown
+  trigger: TriggerState
 }
 
 /** A cell of a merging window: it moves from window to window, so it knows where it is. */
@@ -71,21 +71,9 @@ export function cellFactory(): MakeCell {
 
 /** What a timer of a grouping is for. */
 export type TimerPayload =
-  { readonly kind: 'table'; readonly table: ReduceTable } | { readonly kind: 'cell'; readonly cell: MergingCell }
-
-/** The merging windows of a key. */
-export interface KeyWindows {
-  readonly key: unknown
-  readonly windows: ActiveWindowSet<MergingCell>
-}
-
-/** Elements of one key that wait for the end of their bundle, because windows merge before elements are added. */
-export interface Arrived {
-  readonly key: unknown
-  readonly values: unknown[]
-  readonly timestamps: number[]
-  readonly windows: BoundedWindow[]
-}
+  | { readonly kind: 'table'; readonly table: ReduceTable }
+  | { readonly kind: 'cell'; readonly cell: MergingCell }
+  | { readonly kind: 'closed'; readonly key: unknown; readonly window: BoundedWindow }
 
 /** The table of a slice, or of several: values are only added, and what it has goes to the tables of windows. */
 export function sliceTable(window: BoundedWindow, keyCoder: Coder<unknown>): ReduceTable {

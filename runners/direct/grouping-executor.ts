@@ -21,6 +21,10 @@ export class GroupingExecutor extends StageExecutor {
     this.#runner = runner
   }
 
+  override get nextProcessingTime(): number {
+    return this.#runner.nextProcessingTime
+  }
+
   async turn(): Promise<boolean> {
     let changed = false
     if (this.#runner.hasUnfinishedBundle) {

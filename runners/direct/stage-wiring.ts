@@ -175,6 +175,7 @@ export class StageWiring {
     this.#staged.stages.forEach((stage, i) => {
       const executor = this.executors[i] as StageExecutor
       executor.producers = [...new Set(mainInputs(stage).map(producerOf))]
+      executor.upstream = [...new Set(executor.producers.flatMap((producer) => [producer, ...producer.upstream]))]
       for (const side of this.#parts[i]?.sides ?? []) side.producer = producerOf(side.store.side.collectionId)
     })
   }
@@ -238,6 +239,10 @@ export class StageWiring {
       reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder),
       keyCoder: coderOf(built, root.keyCoderId),
       metrics: this.#metrics,
+      clocks: {
+        processing: () => this.clock.now(),
+        synchronized: () => (this.executors[stageId] as StageExecutor).synchronizedTime(this.clock.now()),
+      },
       guard: (call, key, window: BoundedWindow, run) => {
         try {
           return run()
