@@ -77,7 +77,7 @@ function pipelineOf(scenario: RecordedScenario): Pipeline {
     .windowInto(
       'windows',
       engineWindowFn(scenario.windowFn),
-      optionsOf({ ...scenario, panes: [], droppedDueToLateness: 0 }),
+      optionsOf(scenario),
     )
   const grouped: PCollection<KV<string, readonly number[]>> =
     scenario.operation === 'SumPerKey'
