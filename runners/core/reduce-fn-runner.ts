@@ -10,7 +10,7 @@
 import type { Coder } from '../../sdk/coders/index.js'
 import { invariant } from '../../sdk/invariant.js'
 import { kv } from '../../sdk/kv.js'
-import { TIMESTAMP_MIN } from '../../sdk/time.js'
+import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
@@ -94,7 +94,9 @@ export class ReduceFnRunner {
     this.primitivesAreIds = KeyMap.primitivesAreIds(services.keyCoder)
     this.#holds = new CellHolds(services.strategy, this.#watermarks)
     this.#wakeCalls = new WakeCalls(services.clocks, (cell) => this.#isAlive(cell))
-    this.#context = new CellContext(this.#watermarks, services.clocks, this.#wakeCalls)
+    this.#context = new CellContext(this.#watermarks, services.clocks, this.#wakeCalls, (cell, window) =>
+      this.#askAtEnd(cell, window),
+    )
     this.assignsToOneWindow = services.strategy.windowFn.assignsToOneWindow
     this.merges = services.strategy.mergeStatus === 'needsMerge'
     this.#trigger = new TriggerStateMachine(services.strategy.trigger, this.merges)
@@ -134,9 +136,14 @@ export class ReduceFnRunner {
     return this.#keyCount
   }
 
-  /** The smallest timestamp that kept data will be emitted at. */
+  /** Where the output watermark is held: by what is kept, at the timestamp that it will have, and by timers that wait. */
   get hold(): number {
-    return this.#holds.min
+    let head = this.#timers.peek()
+    while (head?.payload.kind === 'cell' && this.#merging?.has(head.payload.cell) !== true) {
+      this.#timers.takeDue(Number.POSITIVE_INFINITY)
+      head = this.#timers.peek()
+    }
+    return Math.min(this.#holds.min, head?.timestamp ?? TIMESTAMP_MAX)
   }
 
   /** Whether elements may be added before the grouping's own turn: nothing they do can be seen before the turn's end. */
@@ -192,9 +199,9 @@ export class ReduceFnRunner {
     const isFast = this.canBeFast && isOpen
     const isSliced = isFast && this.#slices !== undefined
     const cells = new KeyMap<ReduceCell>(this.#keyCoder)
-    const table: ReduceTable = { window, expiry, cells, isFast, isSliced, isCounted: true }
+    const table: ReduceTable = { window, expiry, cells, isFast, isAskedAtEnd: isFast, isSliced, isCounted: true }
     this.#tables.set(window, table)
-    this.#timers.add(isOpen ? window.maxTimestamp : expiry, { kind: 'table', table })
+    this.#timers.add(isFast ? window.maxTimestamp : expiry, { kind: 'table', table })
     if (table.isFast) this.#holds.addTable(window)
     return table
   }
@@ -288,6 +295,7 @@ export class ReduceFnRunner {
     return (cell.details ??= {
       window,
       isPending,
+      isAskedAtEnd: false,
       elementHold: Number.NaN,
       expiryHold: Number.NaN,
       pane: undefined,
@@ -315,9 +323,20 @@ export class ReduceFnRunner {
     this.#details(cell, window, false)
     const merging = cell as MergingCell
     this.#keyCount++
-    const isOpen = window.maxTimestamp >= this.#watermarks.input
-    this.#timers.add(isOpen ? window.maxTimestamp : this.#expiryOf(window), { kind: 'cell', cell: merging })
+    this.#timers.add(this.#expiryOf(window), { kind: 'cell', cell: merging })
     return merging
+  }
+
+  /** Sets a timer for the end of a window, because the trigger of a cell waits for it. */
+  #askAtEnd(cell: ReduceCell, window: BoundedWindow): void {
+    if (this.merges) {
+      this.#timers.add(window.maxTimestamp, { kind: 'cell', cell: cell as MergingCell })
+      return
+    }
+    const table = this.#tables.get(window)
+    if (table === undefined || table.isAskedAtEnd) return
+    table.isAskedAtEnd = true
+    this.#timers.add(window.maxTimestamp, { kind: 'table', table })
   }
 
   /** Whether a cell still lies in a window. */
@@ -392,7 +411,7 @@ export class ReduceFnRunner {
     // Once the watermark has passed the expiry, end of window and expiry are one event, and its pane is the last.
     const isExpiry = this.#watermarks.input > table.expiry
     if (isExpiry) this.#tables.delete(table.window)
-    else this.#timers.add(table.expiry, { kind: 'table', table })
+    else if (table.isFast) this.#timers.add(table.expiry, { kind: 'table', table })
     if (table.isSliced) this.#slices?.takeIn(table)
     table.isSliced = false
     this.#slices?.passed(table.window)
@@ -413,8 +432,9 @@ export class ReduceFnRunner {
         this.#firing = undefined
         return left
       }
-      if (isExpiry) this.#expire(next.value, table.window)
-      else this.#fireIfDue(next.value, table.window)
+      const cell = next.value
+      if (isExpiry) this.#expire(cell, table.window)
+      else if (cell.details?.isAskedAtEnd !== false) this.#fireIfDue(cell, table.window)
     }
     return left
   }
@@ -425,7 +445,6 @@ export class ReduceFnRunner {
     const expiry = this.#expiryOf(window)
     if (this.#watermarks.input <= expiry) {
       this.#fireIfDue(cell, window)
-      this.#timers.add(expiry, { kind: 'cell', cell })
       return 1
     }
     this.#merging.expire(cell.key, window)

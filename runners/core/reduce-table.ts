@@ -21,6 +21,8 @@ export interface CellDetails {
   window: BoundedWindow
   /** Whether anything has come since the last pane. */
   isPending: boolean
+  /** Whether its trigger is to be asked at the end of the window. */
+  isAskedAtEnd: boolean
   /** Where elements hold the watermark; `NaN` when they do not. */
   elementHold: number
   /** Where the window's expiry holds it; `NaN` when it does not. */
@@ -43,6 +45,8 @@ export interface ReduceTable {
    * end, and the table itself holds the watermark for all its cells.
    */
   isFast: boolean
+  /** Whether there is a timer for the end of the window: some trigger in it, or all, are to be asked then. */
+  isAskedAtEnd: boolean
   /** Whether slices of the window are still to be taken in. */
   isSliced: boolean
   /** Whether its cells are state of keys; those of slices are only on their way there. */
@@ -78,5 +82,5 @@ export type TimerPayload =
 /** The table of a slice, or of several: values are only added, and what it has goes to the tables of windows. */
 export function sliceTable(window: BoundedWindow, keyCoder: Coder<unknown>): ReduceTable {
   const cells = new KeyMap<ReduceCell>(keyCoder)
-  return { window, expiry: TIMESTAMP_MAX, cells, isFast: true, isSliced: false, isCounted: false }
+  return { window, expiry: TIMESTAMP_MAX, cells, isFast: true, isAskedAtEnd: false, isSliced: false, isCounted: false }
 }

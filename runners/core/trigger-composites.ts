@@ -235,6 +235,7 @@ export class AfterEarlyAndLateNode extends Composite {
   }
 
   onElement(state: TriggerState, context: TriggerContext): void {
+    if (!isComplete(context)) context.askAtEnd()
     if (!this.#merges) this.current(state).onElement(state, context)
     // A union of windows may have its end still before it: both parts must know what there is.
     else for (const child of this.children) child.onElement(state, context)

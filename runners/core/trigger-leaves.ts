@@ -24,7 +24,9 @@ export class DefaultNode implements TriggerNode {
     this.index = index
   }
 
-  onElement(): void {}
+  onElement(_state: TriggerState, context: TriggerContext): void {
+    if (!isComplete(context)) context.askAtEnd()
+  }
 
   onMerge(): void {}
 
@@ -70,7 +72,9 @@ export class AfterEndOfWindowNode implements TriggerNode {
     this.index = index
   }
 
-  onElement(): void {}
+  onElement(_state: TriggerState, context: TriggerContext): void {
+    if (!isComplete(context)) context.askAtEnd()
+  }
 
   /** As long as one of the parts has not fired, what it has collected has had no chance; nor has a union that has not ended. */
   onMerge({ into, parts }: TriggerMerge, context: TriggerContext): void {

@@ -17,6 +17,8 @@ export interface TriggerContext {
   readonly processingTime: number
   /** The processing time that everything upstream has got beyond. */
   readonly synchronizedTime: number
+  /** Asks for the machine to be asked again once the watermark has passed the window's end. */
+  askAtEnd(): void
   /** Asks for the machine to be asked again once a clock is past a time. */
   wakeAt(clock: TriggerClock, time: number): void
 }

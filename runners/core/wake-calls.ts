@@ -84,12 +84,20 @@ export class CellContext implements TriggerContext {
   readonly #watermarks: Watermarks
   readonly #clocks: TriggerClocks
   readonly #calls: WakeCalls
+  readonly #askAtEnd: (cell: ReduceCell, window: BoundedWindow) => void
   #cell: (ReduceCell & { readonly details: CellDetails }) | undefined
 
-  constructor(watermarks: Watermarks, clocks: TriggerClocks, calls: WakeCalls) {
+  /** @param askAtEnd sees to it that a cell is asked at the end of its window; called once for each. */
+  constructor(
+    watermarks: Watermarks,
+    clocks: TriggerClocks,
+    calls: WakeCalls,
+    askAtEnd: (cell: ReduceCell, window: BoundedWindow) => void,
+  ) {
     this.#watermarks = watermarks
     this.#clocks = clocks
     this.#calls = calls
+    this.#askAtEnd = askAtEnd
   }
 
   /** The context of a cell, until it is that of another. */
@@ -114,6 +122,13 @@ export class CellContext implements TriggerContext {
 
   get synchronizedTime(): number {
     return this.#clocks.synchronized()
+  }
+
+  askAtEnd(): void {
+    const cell = this.#cell
+    if (cell === undefined || cell.details.isAskedAtEnd) return
+    cell.details.isAskedAtEnd = true
+    this.#askAtEnd(cell, cell.details.window)
   }
 
   wakeAt(clock: TriggerClock, time: number): void {
