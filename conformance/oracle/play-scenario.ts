@@ -74,11 +74,7 @@ function pipelineOf(scenario: RecordedScenario): Pipeline {
       return key !== undefined
     })
     .map('pair', ({ key, value }) => ({ key: key as string, value }))
-    .windowInto(
-      'windows',
-      engineWindowFn(scenario.windowFn),
-      optionsOf(scenario),
-    )
+    .windowInto('windows', engineWindowFn(scenario.windowFn), optionsOf(scenario))
   const grouped: PCollection<KV<string, readonly number[]>> =
     scenario.operation === 'SumPerKey'
       ? windowed.combinePerKey('sum', sum()).map('one value', ({ key, value }) => ({ key, value: [value] }))

@@ -7,17 +7,18 @@
  */
 import { type Draw, drawOf } from '../proof/draw.js'
 import type { RecordedScenario } from './reference/scenario-text.js'
-import type { ScriptElement, ScriptEvent, Trigger, WindowFn } from './reference/script.js'
+import type { ScriptElement, ScriptEvent, Strategy, Trigger, WindowFn } from './reference/script.js'
 
 /** The scenario of a seed. */
 export function scenarioOf(seed: number): RecordedScenario {
   const draw = drawOf(seed)
+  const windowFn = windowFnOf(draw)
   const allowedLateness = draw.pick([0, 0, 3, 10, 40, 1_000_000])
   const always = ['FIRE_ALWAYS', 'FIRE_IF_NON_EMPTY'] as const
   return {
     id: `r${seed}`,
-    windowFn: windowFnOf(draw),
-    trigger: acceptedTriggerOf(draw, allowedLateness),
+    windowFn,
+    trigger: acceptedTriggerOf(draw, windowFn, allowedLateness),
     allowedLateness,
     accumulationMode: draw.pick(['ACCUMULATING_FIRED_PANES', 'DISCARDING_FIRED_PANES'] as const),
     timestampCombiner: draw.pick(['END_OF_WINDOW', 'EARLIEST', 'LATEST'] as const),
@@ -49,9 +50,9 @@ function windowFnOf(draw: Draw): WindowFn {
 
 // ---- triggers -------------------------------------------------------------------------------------------------------
 
-function acceptedTriggerOf(draw: Draw, allowedLateness: number): Trigger {
+function acceptedTriggerOf(draw: Draw, windowFn: WindowFn, allowedLateness: number): Trigger {
   const trigger = draw.chance(0.1) ? ({ trigger: 'Default' } as const) : triggerOf(draw, 3)
-  return isAccepted(trigger, allowedLateness) ? trigger : { trigger: 'Repeatedly', of: trigger }
+  return isAccepted({ windowFn, trigger, allowedLateness }) ? trigger : { trigger: 'Repeatedly', of: trigger }
 }
 
 function triggerOf(draw: Draw, depth: number): Trigger {
@@ -98,8 +99,16 @@ function several(draw: Draw, part: () => Trigger): readonly Trigger[] {
   return Array.from({ length: draw.int(2, 3) }, part)
 }
 
-/** Whether a grouping accepts a trigger: one that may finish while its window still takes elements would lose them. */
-export function isAccepted(trigger: Trigger, allowedLateness: number): boolean {
+/**
+ * Whether a grouping accepts a trigger. One that may finish while its window still takes elements would lose them, and the
+ * default trigger would never answer in the global window.
+ */
+function isAccepted({
+  windowFn,
+  trigger,
+  allowedLateness,
+}: Pick<Strategy, 'windowFn' | 'trigger' | 'allowedLateness'>): boolean {
+  if (trigger.trigger === 'Default') return windowFn.windowFn !== 'GlobalWindows'
   if (!mayFinish(trigger) || trigger.trigger === 'Never') return true
   return trigger.trigger === 'AfterWatermark' && allowedLateness === 0
 }
@@ -177,10 +186,7 @@ function smallerThan(scenario: RecordedScenario): readonly RecordedScenario[] {
     ),
     ...simplerTriggers(trigger).map((simple) => ({ ...scenario, trigger: simple })),
     ...simpler.map((change) => ({ ...scenario, ...change })),
-  ].filter(
-    (smaller) =>
-      JSON.stringify(smaller) !== JSON.stringify(scenario) && isAccepted(smaller.trigger, smaller.allowedLateness),
-  )
+  ].filter((smaller) => JSON.stringify(smaller) !== JSON.stringify(scenario) && isAccepted(smaller))
 }
 
 /** A trigger's parts, and the trigger with one part simpler. */
