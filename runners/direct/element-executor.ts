@@ -90,7 +90,8 @@ export class ElementExecutor extends StageExecutor {
   async #process(bundle: ElementBuffer): Promise<boolean> {
     const ready = this.#sides.length === 0 ? bundle : this.#readyPart(bundle)
     if (ready.length === 0) return false
-    await this.bundle(() => this.processor.process(ready))
+    // State cannot be taken back for a whole bundle: its step attempts each call twice.
+    await this.bundle(() => this.processor.process(ready), this.#keyed === undefined)
     return true
   }
 
@@ -124,7 +125,7 @@ export class ElementExecutor extends StageExecutor {
     let more = false
     await this.bundle(async () => {
       more = await keyed.fire(doFn, TIMER_BUDGET)
-    })
+    }, false)
     return more
   }
 }
