@@ -79,11 +79,22 @@ export {
   type ValueStateSpec,
 } from './state/state-spec.js'
 export {
+  type AlignedTimer,
+  type AlignedTimerFamily,
+  type EventTimeFamilySpec,
   type EventTimeTimerSpec,
+  type ProcessingTimeFamilySpec,
+  type ProcessingTimeTimer,
+  type ProcessingTimeTimerFamily,
+  type ProcessingTimeTimerSpec,
+  type TimeDomain,
   type Timer,
   timer,
   type TimerBuilders,
+  type TimerCell,
   type TimerCells,
+  type TimerClock,
+  type TimerFamily,
   type TimerOptions,
   type TimerSpec,
 } from './state/timer-spec.js'

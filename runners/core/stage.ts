@@ -132,7 +132,7 @@ export type StageRoot =
       readonly mergesAccumulators: boolean
       readonly output: Output
     }
-  /** A step that needs something of its stage's start: state, timers or side inputs. */
+  /** A step that needs something of its stage's start: state, timers, side inputs, or an input that is stored. */
   | {
       readonly kind: 'parDo'
       readonly info: StepInfo

@@ -124,7 +124,9 @@ export class StageWiring {
         }
       }),
       keyed:
-        operator?.isStateful === true ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId)) : undefined,
+        operator?.isStateful === true
+          ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId), () => this.clock.now())
+          : undefined,
       reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root) : undefined,
       targets: new Set(),
       marked: new Set(),

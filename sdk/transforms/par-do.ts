@@ -32,8 +32,12 @@ export function addParDo(input: CollectionRef, name: StepName, doFn: AnyDoFn): R
     sides: doFn.sides ?? {},
     outputs: (p) => codecs.map(([tag, codec], i) => ({ tag, coderId: builder.coders.codec(p, i, codec) })),
     states: (p) => stateNodes(builder, p, doFn.state ?? {}, codecs.length),
-    timers: new Map(timers.map(([id, spec]): [string, TimerSpecNode] => [id, { timeDomain: spec.timeDomain }])),
+    timers: new Map(
+      timers.map(([id, { timeDomain, family }]): [string, TimerSpecNode] => [id, { timeDomain, isFamily: family }]),
+    ),
     onWindowExpiration: doFn.onWindowExpiration !== undefined,
+    requiresTimeSortedInput: doFn.requiresTimeSortedInput === true,
+    requiresStableInput: doFn.requiresStableInput === true,
   })
   return new Map(codecs.map(([tag], i) => [tag, refs[i] as CollectionRef]))
 }
@@ -61,6 +65,8 @@ function check(input: CollectionRef, path: string, doFn: AnyDoFn): void {
   const isStateful = states.length > 0 || timers.length > 0
   if (doFn.onWindowExpiration !== undefined && states.length === 0)
     fail('has onWindowExpiration but declares no state; without state no key is remembered.')
+  if (doFn.requiresTimeSortedInput === true && !isStateful)
+    fail('has requiresTimeSortedInput but no state or timers; without them no call knows of an earlier one.')
   if (!isStateful) return
   const { builder } = input
   if (builder.coders.keyed(builder.collection(input.id).coderId) === undefined) {
