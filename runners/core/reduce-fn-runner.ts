@@ -360,7 +360,24 @@ export class ReduceFnRunner {
   get isDue(): boolean {
     if (this.#firing !== undefined) return true
     const head = this.#timers.peek()
-    return (head !== undefined && head.timestamp < this.#watermarks.input) || this.#wakeCalls.isDue
+    return (head !== undefined && head.timestamp < this.#watermarks.input) || this.isClockDue
+  }
+
+  /** Whether a clock has come to where a trigger waits for it. */
+  get isClockDue(): boolean {
+    return this.#wakeCalls.isDue
+  }
+
+  /** Whether its trigger goes by a clock. */
+  get waitsForClock(): boolean {
+    return this.#trigger.waitsForClock
+  }
+
+  /** Asks the triggers that wait for a clock, if it has come to where they do. */
+  fireClocks(): void {
+    for (let cell = this.#wakeCalls.take(); cell !== undefined; cell = this.#wakeCalls.take()) {
+      if (cell.details !== undefined) this.#fireIfDue(cell, cell.details.window)
+    }
   }
 
   /** Whether elements have come whose bundle has not been finished. */
@@ -385,10 +402,7 @@ export class ReduceFnRunner {
       left -= this.#fireTimer(entry.payload)
       if (left <= 0 && this.isDue) return true
     }
-    for (let cell = this.#wakeCalls.take(); cell !== undefined; cell = this.#wakeCalls.take()) {
-      if (cell.details !== undefined) this.#fireIfDue(cell, cell.details.window)
-      if (--left <= 0 && this.isDue) return true
-    }
+    this.fireClocks()
     return false
   }
 

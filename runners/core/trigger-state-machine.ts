@@ -24,6 +24,8 @@ export class TriggerStateMachine {
    * and leave nothing to remember.
    */
   readonly firesAtEndOfWindow: boolean
+  /** Whether a clock may make it fire. */
+  readonly waitsForClock: boolean
   readonly #root: TriggerNode
   readonly #size: number
   readonly #remembers: boolean
@@ -35,6 +37,7 @@ export class TriggerStateMachine {
     this.#size = size
     this.#remembers = trigger.kind !== 'default'
     this.firesAtEndOfWindow = firesAtEndOfWindow(trigger)
+    this.waitsForClock = waitsForClock(this.#root)
   }
 
   newState(): TriggerState {
@@ -96,6 +99,10 @@ function firesAtEndOfWindow(trigger: Trigger): boolean {
     default:
       return false
   }
+}
+
+function waitsForClock(node: TriggerNode): boolean {
+  return node instanceof AfterDelayNode || node.children.some(waitsForClock)
 }
 
 function nodeOf(trigger: Trigger, merges: boolean, nextIndex: () => number): TriggerNode {

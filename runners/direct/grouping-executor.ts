@@ -14,7 +14,8 @@ import { type Committable, StageExecutor, TIMER_BUDGET } from './stage-executor.
 export class GroupingExecutor extends StageExecutor {
   readonly #inbox: Inbox
   readonly #runner: ReduceFnRunner
-  #isContinuing = false
+  /** Whether timers are to be fired, once consumers have seen how far nothing is held. */
+  #isArmed = false
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, inbox: Inbox, runner: ReduceFnRunner) {
     super(processor, targets)
@@ -26,8 +27,26 @@ export class GroupingExecutor extends StageExecutor {
     return this.#runner.nextProcessingTime
   }
 
+  override get waitsForClock(): boolean {
+    return this.#runner.waitsForClock
+  }
+
+  override async wake(): Promise<boolean> {
+    if (!this.#runner.isClockDue) return false
+    await this.bundle(() => this.#runner.fireClocks())
+    return true
+  }
+
   async turn(): Promise<boolean> {
     let changed = false
+    if (this.#isArmed) {
+      // What was due when the watermark came is done before anything that came after it.
+      await this.bundle(() => {
+        this.#isArmed = this.#runner.fireTimers(TIMER_BUDGET)
+      })
+      if (this.#isArmed) return true
+      changed = true
+    }
     if (this.#runner.hasUnfinishedBundle) {
       await this.bundle(() => this.#runner.finishBundle())
       changed = true
@@ -46,19 +65,9 @@ export class GroupingExecutor extends StageExecutor {
     }
     const watermark = this.inputWatermark
     this.#runner.advanceInput(watermark)
-    if (this.#runner.isDue) {
-      // Consumers see how far nothing is held before they see what the timers bring: that is late for them, then.
-      if (!this.#isContinuing && this.#advance(watermark)) return true
-      let more = false
-      await this.bundle(() => {
-        more = this.#runner.fireTimers(TIMER_BUDGET)
-      })
-      this.#isContinuing = more
-      if (more) return true
-      changed = true
-    }
+    this.#isArmed = this.#runner.isDue
     const moved = this.#advance(watermark)
-    return changed || moved
+    return this.#isArmed || changed || moved
   }
 
   /** Moves the output watermark as far as it is not held. @returns whether it moved. */
