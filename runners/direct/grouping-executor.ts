@@ -38,6 +38,7 @@ export class GroupingExecutor extends StageExecutor {
   }
 
   async turn(): Promise<boolean> {
+    const before = this.outputWatermark
     let changed = false
     if (this.#isArmed) {
       // What was due when the watermark came is done before anything that came after it.
@@ -51,6 +52,8 @@ export class GroupingExecutor extends StageExecutor {
       await this.bundle(() => this.#runner.finishBundle())
       changed = true
     }
+    // Elements that wait hold the watermark at their timestamps; what it makes due as far as that comes before them.
+    if (this.#arm(Math.min(this.inputWatermark, this.#inbox.earliest))) return true
     const waiting = this.#inbox.take()
     if (waiting !== undefined) {
       await this.bundle(() => {
@@ -63,18 +66,18 @@ export class GroupingExecutor extends StageExecutor {
       })
       changed = true
     }
-    const watermark = this.inputWatermark
-    this.#runner.advanceInput(watermark)
-    this.#isArmed = this.#runner.isDue
-    const moved = this.#advance(watermark)
-    return this.#isArmed || changed || moved
+    if (this.#arm(this.inputWatermark)) return true
+    const isAwake = await this.wake()
+    return isAwake || changed || this.outputWatermark > before
   }
 
-  /** Moves the output watermark as far as it is not held. @returns whether it moved. */
-  #advance(watermark: number): boolean {
-    const moved = this.advanceTo(Math.min(watermark, this.#runner.hold))
+  /** The input watermark comes to an instant. @returns whether that makes anything due. */
+  #arm(watermark: number): boolean {
+    this.#runner.advanceInput(watermark)
+    this.#isArmed = this.#runner.isDue
+    this.advanceTo(Math.min(watermark, this.#runner.hold))
     this.#runner.beginTurn(this.outputWatermark)
-    return moved
+    return this.#isArmed
   }
 
   #add(value: unknown, timestamp: number, windows: Parameters<ReduceFnRunner['add']>[3]): void {

@@ -148,7 +148,8 @@ function addParDo(payload: ParDoPayload, components: Components, add: Add): void
 }
 
 function addWindowing(of: string, strategy: WindowingStrategy, add: Add): void {
-  const { windowFn, trigger, ...rest } = strategy
+  // What a grouping takes is decided when it is built.
+  const { windowFn, trigger, allowsUnsafeTrigger: _, ...rest } = strategy
   const { kind, ...payload } = windowFn.payload
   add(of, 'windows', plainText({ kind, ...payload }))
   add(of, 'WindowFn', windowFn.urn)
