@@ -56,15 +56,10 @@ export class TriggerStateMachine {
    * The state of windows that have become one. `existing` is what was remembered of a window of the union's very extent: of
    * one of the parts, or of one that had finished.
    */
-  onMerge(
-    existing: TriggerState | undefined,
-    parts: readonly TriggerState[],
-    context: TriggerContext,
-  ): TriggerState {
+  onMerge(existing: TriggerState | undefined, parts: readonly TriggerState[], context: TriggerContext): TriggerState {
     if (!this.#remembers) return NOTHING_REMEMBERED
     const fresh = this.newState()
-    const into =
-      existing === undefined ? fresh : { isFinished: [...existing.isFinished], memory: [...existing.memory] }
+    const into = existing === undefined ? fresh : { isFinished: [...existing.isFinished], memory: [...existing.memory] }
     this.#root.onMerge({ into, parts }, context)
     return into
   }
