@@ -105,6 +105,7 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
 
   /** @internal */
   constructor(doFn: AnyDoFn, options: DoFnTesterOptions<SI>) {
+    refuseWhatItLacks(doFn)
     this.#doFn = doFn
     this.#window = options.window ?? globalWindow
     this.#latenessMillis = durationMillis(options.allowedLateness ?? 0, 'allowedLateness of a tester')
@@ -259,7 +260,7 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
       timestamp,
       window,
       pane: NO_FIRING,
-      handler: { key, fireTimestamp, canSetTimers: true },
+      handler: { key, fireTimestamp, id: name },
       run: (context) => handler(context as never),
     })
   }
@@ -274,7 +275,7 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
         timestamp,
         window,
         pane: NO_FIRING,
-        handler: { key, fireTimestamp: timestamp, canSetTimers: false },
+        handler: { key, fireTimestamp: timestamp, id: undefined },
         run: (context) => onWindowExpiration(context as never),
       })
     }
@@ -292,6 +293,17 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
     }
     return next !== undefined && next.at < this.#watermark ? next : undefined
   }
+}
+
+/** @throws {PipelineError} when the DoFn wants what only a run has. */
+function refuseWhatItLacks({ timers, requiresTimeSortedInput }: AnyDoFn): void {
+  const instead = 'Run the step in a pipeline with a testStream instead.'
+  for (const [name, { timeDomain, family }] of Object.entries(timers ?? {})) {
+    if (timeDomain !== 'eventTime')
+      refuse(`doFnTester fires no processing-time timers, and "${name}" is one. ${instead}`)
+    if (family) refuse(`doFnTester keeps no families of timers, and "${name}" is one. ${instead}`)
+  }
+  if (requiresTimeSortedInput === true) refuse(`doFnTester does not sort elements by time. ${instead}`)
 }
 
 function keyOf(element: unknown): unknown {

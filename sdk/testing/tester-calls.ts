@@ -7,6 +7,7 @@ import { type Codec, decodeWith, isTypeOnly } from '../codec.js'
 import type { Env } from '../env.js'
 import { PipelineError } from '../errors.js'
 import { refuse } from '../refuse.js'
+import { type Alignment, alignmentOf, nextAligned } from '../state/alignment.js'
 import {
   addMillis,
   type Duration,
@@ -30,6 +31,14 @@ export interface Emitted {
   readonly window: BoundedWindow
 }
 
+/** What a handler of a timer, or of a window that expires, is told. */
+export interface TesterHandler {
+  readonly key: unknown
+  readonly fireTimestamp: number
+  /** The timer's name; `undefined` at the end of a window. */
+  readonly id: string | undefined
+}
+
 /** A call to be made. */
 export interface CallInput {
   readonly record: TesterRecord | undefined
@@ -38,7 +47,7 @@ export interface CallInput {
   readonly pane: PaneInfo
   readonly sides?: Readonly<Record<string, unknown>> | undefined
   /** Of a timer or of a window that expires. */
-  readonly handler?: { readonly key: unknown; readonly fireTimestamp: number; readonly canSetTimers: boolean }
+  readonly handler?: TesterHandler
   readonly run: (context: object) => unknown
 }
 
@@ -110,8 +119,12 @@ export class TesterCalls {
       emit,
       sides: this.#sidesOf(input.sides),
       state: cellsOf(this.#doFn.state ?? {}, recordNow('state')),
-      timers: this.#timersOf(recordNow('timer'), timestamp, handler?.canSetTimers ?? true),
-      ...(handler === undefined ? { pane } : { key: handler.key, fireTimestamp: handler.fireTimestamp }),
+      timers: this.#timersOf(recordNow('timer'), timestamp, handler),
+      ...(handler === undefined
+        ? { pane }
+        : handler.id === undefined
+          ? handler
+          : { ...handler, timeDomain: 'eventTime' }),
     }
     Object.defineProperty(context, 'now', { enumerable: true, get: () => this.clock.now })
     try {
@@ -232,7 +245,10 @@ export class TesterCalls {
     return timestamp
   }
 
-  #timersOf(record: () => TesterRecord, input: number, canSet: boolean): object {
+  #timersOf(record: () => TesterRecord, input: number, handler: TesterHandler | undefined): object {
+    const canSet = handler === undefined || handler.id !== undefined
+    /** What delays count from: in a handler, the time of its timer. */
+    const now = (): number => handler?.fireTimestamp ?? this.#world.watermark()
     const set = (name: string, fireTimestamp: number, options: { readonly outputTimestamp?: Instant } = {}): void => {
       const { window, timers } = record()
       if (!canSet) throw new Error('a timer cannot be set in onWindowExpiration: the window has no time left')
@@ -249,14 +265,32 @@ export class TesterCalls {
         )
       timers.set(name, { fireTimestamp, outputTimestamp })
     }
+    const after = (
+      name: string,
+      delay: Duration,
+      options?: { readonly outputTimestamp?: Instant },
+      alignment?: Alignment,
+    ): void => {
+      const due = addMillis(now(), durationMillis(delay, `delay of timer "${name}"`))
+      const aligned = alignment === undefined ? due : nextAligned(due, alignment)
+      set(name, Math.min(aligned, expiryOf(record().window, this.#world.latenessMillis)), options)
+    }
     return Object.fromEntries(
       Object.keys(this.#doFn.timers ?? {}).map((name) => [
         name,
         {
           set: (at: Instant, options?: { readonly outputTimestamp?: Instant }) => set(name, toTimestamp(at), options),
-          setRelative: (delay: Duration, options?: { readonly outputTimestamp?: Instant }) => {
-            const due = addMillis(this.#world.watermark(), durationMillis(delay, `delay of timer "${name}"`))
-            set(name, Math.min(due, expiryOf(record().window, this.#world.latenessMillis)), options)
+          setRelative: (delay: Duration, options?: { readonly outputTimestamp?: Instant }) =>
+            after(name, delay, options),
+          align: (period: Duration, offset?: Duration) => {
+            const alignment = alignmentOf(name, period, offset)
+            return {
+              setRelative: (delay: Duration = 0, options?: { readonly outputTimestamp?: Instant }) =>
+                after(name, delay, options, alignment),
+            }
+          },
+          get currentRelativeTime() {
+            return now()
           },
           clear: () => void record().timers.delete(name),
         },
