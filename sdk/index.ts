@@ -34,6 +34,18 @@ export type { KeyedIfStateful, OutputCollections, Parts, PTransform } from './pc
 export { PCollection } from './pcollection.js'
 export { type ErrorHandlerOptions, Pipeline, pipeline } from './pipeline.js'
 export { preview } from './preview.js'
+export type { RowValue } from './coders/row.js'
+export { codecOf } from './schema/codec-of.js'
+export { schemaOf, type WithSchema, withSchema } from './schema/codec-row.js'
+export {
+  type AtomicType,
+  type Field,
+  type FieldType,
+  type LogicalType,
+  type Schema,
+  type SchemaOption,
+  schemaText,
+} from './schema/schema.js'
 export { Secret, secret } from './secret.js'
 export type { SourcePosition } from './source-position.js'
 export {
@@ -95,6 +107,25 @@ export type {
   MonoidCombine,
   SemigroupCombine,
 } from './transforms/combine.js'
+export type { AnyCombiner, CombinerInput, CombinerOutput } from './transforms/any-combiner.js'
+export {
+  any,
+  every,
+  type Order,
+  reducing,
+  toList,
+  toMap,
+  type ToMapOptions,
+  top,
+  type TopOptions,
+  toSet,
+} from './transforms/collections.js'
+export { combineFields, type CombinerFields, type FieldsInput, type FieldsOutput } from './transforms/combine-fields.js'
+export { type Fanout, withHotKeyFanout } from './transforms/hot-keys.js'
+export { combineValues, distinctBy, latest, latestPerKey, sample, samplePerKey, tee } from './transforms/per-key.js'
+export { regexFind, regexFindAll, regexMatches, regexReplaceAll, regexSplit } from './transforms/regex.js'
+export { exceptFor, intersectWith, type MultiplicityOptions, unionWith } from './transforms/set-operations.js'
+export { approximateDistinct, type QuantileSketch, quantiles, type SketchOptions } from './transforms/sketches.js'
 export type { CreateOptions } from './transforms/create.js'
 export type {
   AnyDoFn,

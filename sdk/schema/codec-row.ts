@@ -10,7 +10,6 @@
  * part of a row, and a field of `t.partial` that is `undefined`, which is absent; two values have equal bytes exactly
  * when they are equal as keys: −0 is 0, there is one NaN, records are in the order of their keys' bytes.
  */
-import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { identity } from 'io-ts'
 import { type Codec, codecName, isIoTs, isTypeOnly } from '../codec.js'
 import {
@@ -339,6 +338,8 @@ export function withSchema<C extends Codec>(codec: C, schema: Schema): C & WithS
   // Fails here, at the author's line, when the schema has two fields of one name.
   rowCoder(schema)
   const given: WithSchema = { [givenSchema]: schema }
-  if (isIoTs(codec)) return Object.assign(Object.create(Object.getPrototypeOf(codec) as object), codec, given) as never
-  return { '~standard': (codec)['~standard'], ...given } as never
+  const described: Codec = codec
+  if (isIoTs(described))
+    return Object.assign(Object.create(Object.getPrototypeOf(described) as object), described, given) as never
+  return { '~standard': described['~standard'], ...given } as never
 }
