@@ -12,7 +12,14 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { fieldTypeText, type Schema } from '../schema/schema.js'
 import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
-import { type Components, leafTransforms, type ParDoPayload, type PipelineGraph, type TransformNode } from './model.js'
+import {
+  type Components,
+  leafTransforms,
+  type ParDoPayload,
+  type PipelineGraph,
+  type StateSpecNode,
+  type TransformNode,
+} from './model.js'
 import * as urns from './urns.js'
 
 /** One thing that is covered: `of` the step, or a part of it, an attribute has a value. */
@@ -166,15 +173,30 @@ function addInputs(node: TransformNode, components: Components, add: Add): void 
 function addParDo(payload: ParDoPayload, components: Components, add: Add): void {
   for (const [name, side] of payload.sideInputs)
     add(`side input "${name}"`, 'access', side.accessPattern === urns.SIDE_MULTIMAP ? 'by key' : 'as a whole')
-  for (const [name, cell] of payload.stateSpecs) {
-    add(`state cell "${name}"`, 'kind', cell.kind)
-    add(`state cell "${name}"`, 'codec', coderText(cell.coderId, components))
-    addFields(`state cell "${name}"`, cell.coderId, components, add)
+  for (const [name, cell] of payload.stateSpecs) addStateCell(`state cell "${name}"`, cell, components, add)
+  for (const [name, timer] of payload.timerSpecs) {
+    add(`timer "${name}"`, 'time', timer.timeDomain)
+    if (timer.isFamily) add(`timer "${name}"`, 'tags', 'many')
   }
-  for (const [name, timer] of payload.timerSpecs) add(`timer "${name}"`, 'time', timer.timeDomain)
   if (payload.restrictionCoderId !== '')
     add('its restriction', 'codec', coderText(payload.restrictionCoderId, components))
   if (payload.onWindowExpiration) add('onWindowExpiration', 'presence', 'declared')
+  if (payload.requiresTimeSortedInput) add('its input', 'order', 'by time')
+}
+
+function addStateCell(of: string, cell: StateSpecNode, components: Components, add: Add): void {
+  // An author's word.
+  add(of, 'kind', cell.kind === 'readModifyWrite' ? 'value' : cell.kind)
+  if ('keyCoderId' in cell) add(of, 'codec of keys', coderText(cell.keyCoderId, components))
+  const coderId = valueCoderOf(cell)
+  add(of, 'codec', coderText(coderId, components))
+  addFields(of, coderId, components, add)
+}
+
+function valueCoderOf(cell: StateSpecNode): string {
+  if (cell.kind === 'readModifyWrite') return cell.coderId
+  if (cell.kind === 'combining') return cell.accumulatorCoderId
+  return 'elementCoderId' in cell ? cell.elementCoderId : cell.valueCoderId
 }
 
 function addWindowing(of: string, strategy: WindowingStrategy, add: Add): void {

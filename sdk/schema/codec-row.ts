@@ -10,6 +10,7 @@
  * part of a row, and a field of `t.partial` that is `undefined`, which is absent; two values have equal bytes exactly
  * when they are equal as keys: −0 is 0, there is one NaN, records are in the order of their keys' bytes.
  */
+import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { identity } from 'io-ts'
 import { type Codec, codecName, isIoTs, isTypeOnly } from '../codec.js'
 import {
@@ -338,8 +339,12 @@ export function withSchema<C extends Codec>(codec: C, schema: Schema): C & WithS
   // Fails here, at the author's line, when the schema has two fields of one name.
   rowCoder(schema)
   const given: WithSchema = { [givenSchema]: schema }
-  const described: Codec = codec
-  if (isIoTs(described))
-    return Object.assign(Object.create(Object.getPrototypeOf(described) as object), described, given) as never
-  return { '~standard': described['~standard'], ...given } as never
+  const standard = standardOf(codec)
+  if (standard === undefined)
+    return Object.assign(Object.create(Object.getPrototypeOf(codec) as object), codec, given) as never
+  return { '~standard': standard, ...given } as never
+}
+
+function standardOf(codec: Codec): StandardSchemaV1['~standard'] | undefined {
+  return isIoTs(codec) ? undefined : codec['~standard']
 }
