@@ -38,6 +38,37 @@ export type { RowValue } from './coders/row.js'
 export { codecOf } from './schema/codec-of.js'
 export { schemaOf, type WithSchema, withSchema } from './schema/codec-row.js'
 export {
+  type Allows,
+  type AnyRow,
+  drop,
+  explode,
+  type Exploded,
+  type FieldAt,
+  type FieldPath,
+  type LastName,
+  rename,
+  type Renamed,
+  select,
+  type Selected,
+  unnest,
+  type Unnested,
+  withField,
+} from './schema/fields.js'
+export {
+  type Aggregate,
+  type AggregatedFields,
+  type Aggregates,
+  type AggregatesFit,
+  type CommonFields,
+  groupByFields,
+  type GroupedRow,
+  joinByFields,
+  type JoinedRow,
+  type JoinKind,
+  type JoinOptions,
+} from './schema/group-and-join.js'
+export { convertTo, fromJson, toJson } from './schema/whole-rows.js'
+export {
   type AtomicType,
   type Field,
   type FieldType,
@@ -217,11 +248,7 @@ export {
   type TimestampTransform,
   type Trigger,
 } from './windowing/trigger.js'
-export {
-  type CalendarOptions,
-  calendarWindows,
-  type Weekday,
-} from './windowing/calendar-windows.js'
+export { type CalendarOptions, calendarWindows, type Weekday } from './windowing/calendar-windows.js'
 export {
   type AssignContext,
   type CustomMerge,
@@ -232,7 +259,14 @@ export {
   type WindowOf,
   type WindowShape,
 } from './windowing/custom-windows.js'
-export { type BoundedWindow, DataWindow, GlobalWindow, globalWindow, IntervalWindow, type Windows } from './windowing/window.js'
+export {
+  type BoundedWindow,
+  DataWindow,
+  GlobalWindow,
+  globalWindow,
+  IntervalWindow,
+  type Windows,
+} from './windowing/window.js'
 export {
   type CalendarUnit,
   fixedWindows,

@@ -13,7 +13,8 @@ export type CombinerFields = Readonly<Record<string, AnyCombiner>>
 
 /** What all the combiners take. */
 export type FieldsInput<P extends CombinerFields> = {
-  readonly [N in keyof P]: (input: CombinerInput<P[N]>) => void
+  // One like `count()`, which does not look, takes anything.
+  readonly [N in keyof P]: (input: [CombinerInput<P[N]>] extends [never] ? unknown : CombinerInput<P[N]>) => void
 }[keyof P] extends (input: infer In) => void
   ? In
   : never
