@@ -15,6 +15,7 @@ import { assertionsStarted } from '../../sdk/testing/unrun.js'
 import { verifyAssertions } from '../core/assertions.js'
 import { checkFeatures } from '../core/features.js'
 import { liftCombines } from '../core/lift-combines.js'
+import { rehearsingState } from '../core/rehearse.js'
 import { requireCodecs } from '../core/require-codecs.js'
 import { checkRunnerOptions } from '../core/runner-options.js'
 import { systemEnv } from '../core/system-env.js'
@@ -55,6 +56,11 @@ export const DIRECT_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'windows.custom',
   'windows.customMerging',
   'lateness',
+  'accumulating',
+  'triggers.early',
+  'triggers.late',
+  'triggers.processingTime',
+  'triggers.composite',
   'splittable.bounded',
   'splittable.unbounded',
   'testStream',
@@ -94,14 +100,17 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   checkFeatures(built, 'direct', DIRECT_FEATURES)
   if (options.requireCodecs === true) requireCodecs(built)
   const real = options.env ?? systemEnv()
+  for (const warning of built.warnings) real.print(`warning: ${warning}`, 'err')
   const isStrict = options.strict === true
   const seed = options.seed ?? Math.floor(real.random() * 0x7fff_ffff)
   const { env, clock } = worldOf(built, real, isStrict, seed)
-  const execution = new DirectExecution(isStrict ? liftedBySeed(built, seed) : built, {
+  const attempted = options.reexecute === true ? rehearsingState(built) : built
+  const execution = new DirectExecution(isStrict ? liftedBySeed(attempted, seed) : built, {
     env,
     clock,
     isStrict,
     seed,
+    reexecutes: options.reexecute === true,
     bundleSize: options.bundleSize,
     stageCompiler: options.stageCompiler ?? 'auto',
   })

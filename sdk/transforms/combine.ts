@@ -17,7 +17,8 @@ import type { BoundedWindow } from '../windowing/window.js'
 import { addImpulse } from './create.js'
 import { addConstantKey, addValues } from './element-wise.js'
 import { addFlatten } from './flatten.js'
-import { addGroupByKey, checkGroupable } from './group-by-key.js'
+import { addGroupByKey } from './group-by-key.js'
+import { checkGroupable, warnOfCountingTwice } from './groupable.js'
 import { addHotKeyCombine, fanoutOf } from './hot-keys.js'
 import { addStep } from './step.js'
 
@@ -120,10 +121,14 @@ export interface CombineGloballyOptions<Out> {
   readonly whenEmpty?: { readonly emit: Out } | 'nothing'
 }
 
+/** Adds the combine; a step of the SDK that is made of one has checked, under the author's name, that there may be one. */
 export function addCombinePerKey(input: CollectionRef, name: StepName, combiner: unknown): CollectionRef {
   const { builder } = input
   const path = builder.pathOf(name)
-  checkGroupable(input, path)
+  if (typeof name === 'string') {
+    checkGroupable(input, path)
+    warnOfCountingTwice(input, path, combiner)
+  }
   const combine = toCombine(combiner, path)
   const fanout = fanoutOf(combiner)
   if (fanout !== undefined) return addHotKeyCombine(input, name, combiner as object, combine, fanout)
@@ -187,6 +192,7 @@ export function addCombineGlobally(
   const { builder } = input
   const path = builder.pathOf(name)
   checkGroupable(input, path)
+  warnOfCountingTwice(input, path, combiner)
   const combine = toCombine(combiner, path)
   const strategy = builder.strategyOf(input)
   const isGlobal = strategy.windowFn.payload.kind === 'global'
