@@ -11,6 +11,7 @@ import type { Codec } from '../codec.js'
 import { PipelineError } from '../errors.js'
 import { type CollectionRef, type GraphBuilder, reservedName, type StepName, userFunction } from '../graph/builder.js'
 import { COMBINE_OF_ALL } from '../graph/names.js'
+import type { CoderTable } from '../graph/coder-table.js'
 import * as urns from '../graph/urns.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import { addImpulse } from './create.js'
@@ -18,6 +19,7 @@ import { addConstantKey, addValues } from './element-wise.js'
 import { addFlatten } from './flatten.js'
 import { addGroupByKey } from './group-by-key.js'
 import { checkGroupable, warnOfCountingTwice } from './groupable.js'
+import { addHotKeyCombine, fanoutOf } from './hot-keys.js'
 import { addStep } from './step.js'
 
 /** Reduces inputs `In` through accumulators `Acc` to an output `Out`. Accumulators may be changed in place. */
@@ -128,6 +130,8 @@ export function addCombinePerKey(input: CollectionRef, name: StepName, combiner:
     warnOfCountingTwice(input, path, combiner)
   }
   const combine = toCombine(combiner, path)
+  const fanout = fanoutOf(combiner)
+  if (fanout !== undefined) return addHotKeyCombine(input, name, combiner as object, combine, fanout)
   const [keyCoder, valueCoder] = builder.keyedCoders(input)
   const combineFn = userFunction(path, 'combine')
   return builder.scoped(
@@ -157,13 +161,21 @@ export function addCombinePerKey(input: CollectionRef, name: StepName, combiner:
   )
 }
 
+/** Under this name a combiner of the SDK's own says how its accumulators and outputs are encoded, given the values' coder. */
+export const partCoders: unique symbol = Symbol('how a combiner encodes its parts')
+
+/** Ids of the coders of accumulators and outputs. */
+export interface PartCoders {
+  readonly accumulator: string
+  readonly output: string
+}
+
 /** How accumulators and outputs are encoded. */
-function codersOf(
-  { coders }: GraphBuilder,
-  path: string,
-  combiner: unknown,
-  valueCoder: string,
-): { readonly accumulator: string; readonly output: string } {
+export function codersOf({ coders }: GraphBuilder, path: string, combiner: unknown, valueCoder: string): PartCoders {
+  const { [partCoders]: own } = combiner as {
+    readonly [partCoders]?: (coders: CoderTable, valueCoder: string) => PartCoders
+  }
+  if (own !== undefined) return own(coders, valueCoder)
   const { codec, selects, accumulator, output } = combiner as {
     readonly [N in 'codec' | 'accumulator' | 'output']?: Codec
   } & { readonly selects?: boolean }
