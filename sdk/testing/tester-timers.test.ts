@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
-import { type KV, kv, state, timer, typed } from 'millrace'
-import * as t from 'io-ts'
+import { type KV, kv, timer, typed } from 'millrace'
 import { doFnTester } from './do-fn-tester.js'
 
 const output = typed<string>()
@@ -25,18 +24,4 @@ it('aligned timers fire at the next aligned time, and delays of a handler count 
     'tick eventTime 23 from 23',
     'tick eventTime 33 from 33',
   ])
-})
-
-it('refuses what only a run has', () => {
-  const process = (): void => undefined
-  const onTimer = { waits: process }
-  expect(() => doFnTester({ process, timers: { waits: timer.processingTime() }, onTimer } as never)).toThrow(
-    /fires no processing-time timers, and "waits" is one/,
-  )
-  expect(() => doFnTester({ process, timers: { waits: timer.eventTimeFamily() }, onTimer } as never)).toThrow(
-    /keeps no families of timers, and "waits" is one/,
-  )
-  expect(() =>
-    doFnTester({ process, requiresTimeSortedInput: true, state: { n: state.value(t.number) } } as never),
-  ).toThrow(/does not sort elements by time/)
 })
