@@ -14,7 +14,6 @@ import {
   type TransformNode,
 } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
-import { producerPath } from '../../sdk/graph/names.js'
 import type { PipelineResult } from '../runner.js'
 
 /** A source of a pipeline: a step that begins with nothing, and the collection it makes. */
@@ -93,8 +92,8 @@ export async function recordSources(
     if (stream?.spec?.urn === urns.TEST_STREAM) scripted.set(collectionId, stream.spec.payload.events)
     else if (built.graph.components.collections.get(collectionId)?.isBounded === false)
       throw new PipelineError(
-        `simulate cannot record source "${producerPath(collectionId)}", which has no end. Give it an end for the test, or replace it by a script (testStream).`,
-        producerPath(collectionId),
+        `simulate cannot record source "${transform}", which has no end. Give it an end for the test, or replace it by a script (testStream).`,
+        transform,
       )
   }
   const read = sources.filter(({ collectionId }) => !scripted.has(collectionId))
@@ -106,8 +105,8 @@ export async function recordSources(
       scripted.set(id, elements.length === 0 ? [] : [{ kind: 'elements', elements }])
     }
   }
-  return sources.map(({ collectionId }) => ({
-    step: producerPath(collectionId),
+  return sources.map(({ transform, collectionId }) => ({
+    step: transform,
     collectionId,
     events: scripted.get(collectionId) ?? [],
   }))

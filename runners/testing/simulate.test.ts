@@ -55,7 +55,7 @@ const pipelines: readonly (readonly [string, (p: Pipeline) => unknown, readonly 
         .create('n', prices)
         .combineGlobally('last', { of: (n: number) => n, semigroup: { concat: (_: number, b: number) => b } })
         .collect('out'),
-    ['order'],
+    ['order', 'duplicates'],
   ],
   [
     'the first element of a group',
