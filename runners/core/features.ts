@@ -26,6 +26,12 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
         if ((strategy?.allowedLatenessMillis ?? 0) > 0) need('lateness', step)
         break
       }
+      case urns.WINDOW_INTO: {
+        const { payload } = spec.payload.windowFn
+        if (payload.kind === 'calendar') need('windows.calendar', step)
+        if (payload.kind === 'custom') need(payload.merges ? 'windows.customMerging' : 'windows.custom', step)
+        break
+      }
       case urns.COMBINE_GROUPED:
         need('combine', step)
         break

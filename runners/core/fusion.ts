@@ -170,6 +170,7 @@ class Fusion {
           payload !== undefined && 'combineFn' in payload
             ? this.#resolve<AnyCombine>(payload.combineFn.payload)
             : undefined,
+        accumulatorCoderId: payload !== undefined && 'combineFn' in payload ? payload.accumulatorCoderId : undefined,
         mergesAccumulators: combineStep?.spec?.urn === urns.COMBINE_MERGE,
         output: this.#output(stage, combineStep ?? node, 'out'),
       }

@@ -128,6 +128,8 @@ export type StageRoot =
       readonly valueCoderId: string
       /** How values are reduced; `undefined` collects them in a list. */
       readonly combine: AnyCombine | undefined
+      /** Coder of what `combine` accumulates in. */
+      readonly accumulatorCoderId: string | undefined
       /** Whether the values are accumulators that a lifted step made. */
       readonly mergesAccumulators: boolean
       readonly output: Output

@@ -37,7 +37,8 @@ export interface TimerLimits {
 }
 
 interface Options {
-  readonly outputTimestamp?: Instant | 'none'
+  readonly outputTimestamp?: Instant
+  readonly holdsWatermark?: boolean
 }
 
 /** Times to which a delay is rounded up. */
@@ -152,13 +153,13 @@ class TimerControl {
 
   set(tag: string | undefined, at: Instant, options: Options | undefined): void {
     this.#refuseAbsolute('set')
-    this.#put(tag, this.#setting(tag, toTimestamp(at), options?.outputTimestamp))
+    this.#put(tag, this.#setting(tag, toTimestamp(at), options))
   }
 
   setRelative(tag: string | undefined, delay: Duration, options: Options | undefined, alignment?: Alignment): void {
     let due = addMillis(this.now, durationMillis(delay, `delay of timer "${this.#id}"`))
     if (alignment !== undefined) due = nextAligned(due, alignment)
-    this.#put(tag, this.#setting(tag, this.#isEventTime ? Math.min(due, this.#expiry) : due, options?.outputTimestamp))
+    this.#put(tag, this.#setting(tag, this.#isEventTime ? Math.min(due, this.#expiry) : due, options))
   }
 
   clear(tag: string | undefined): void {
@@ -195,7 +196,7 @@ class TimerControl {
     )
   }
 
-  #setting(tag: string | undefined, fireTimestamp: number, output: Options['outputTimestamp']): TimerSetting {
+  #setting(tag: string | undefined, fireTimestamp: number, options: Options = {}): TimerSetting {
     const { window, timestamp } = this.#context
     const id = this.#id
     const expiry = this.#expiry
@@ -205,7 +206,8 @@ class TimerControl {
       )
     }
     if (this.#isEventTime && fireTimestamp > expiry) refuseAfterExpiry('is set to', fireTimestamp)
-    const isNamed = output !== undefined && output !== 'none'
+    const { outputTimestamp: output, holdsWatermark: holds = true } = options
+    const isNamed = output !== undefined
     const outputTimestamp = isNamed ? toTimestamp(output) : this.#isEventTime ? fireTimestamp : timestamp
     if (this.#isEventTime && outputTimestamp > fireTimestamp) {
       throw new RangeError(
@@ -219,7 +221,7 @@ class TimerControl {
         `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, before the element's ${formatTimestamp(timestamp)} by more than allowedSkew (${formatMillis(allowedSkewMillis)})`,
       )
     }
-    return { fireTimestamp, outputTimestamp, tag, holds: output !== 'none' }
+    return { fireTimestamp, outputTimestamp, tag, holds }
   }
 }
 

@@ -21,6 +21,7 @@ export class GroupingExecutor extends StageExecutor {
   readonly #marked: ReadonlySet<Inbox>
   /** Panes of a bundle that is going to be attempted twice. */
   #held: ElementBuffer | undefined
+  #isContinuing = false
 
   constructor(
     processor: BundleProcessor,
@@ -54,6 +55,10 @@ export class GroupingExecutor extends StageExecutor {
     )
   }
 
+  override get nextProcessingTime(): number {
+    return this.#runner.nextProcessingTime
+  }
+
   async turn(): Promise<boolean> {
     let changed = false
     if (this.#runner.hasUnfinishedBundle) {
@@ -75,16 +80,25 @@ export class GroupingExecutor extends StageExecutor {
     const watermark = this.inputWatermark
     this.#runner.advanceInput(watermark)
     if (this.#runner.isDue) {
+      // Consumers see how far nothing is held before they see what the timers bring: that is late for them, then.
+      if (!this.#isContinuing && this.#advance(watermark)) return true
       let more = false
       await this.bundle(() => {
         more = this.#runner.fireTimers(TIMER_BUDGET)
       })
+      this.#isContinuing = more
       if (more) return true
       changed = true
     }
+    const moved = this.#advance(watermark)
+    return changed || moved
+  }
+
+  /** Moves the output watermark as far as it is not held. @returns whether it moved. */
+  #advance(watermark: number): boolean {
     const moved = this.advanceTo(Math.min(watermark, this.#runner.hold))
     this.#runner.beginTurn(this.outputWatermark)
-    return changed || moved
+    return moved
   }
 
   #push(value: unknown, timestamp: number, windows: Windows, pane: PaneInfo): void {

@@ -32,6 +32,8 @@ export abstract class StageExecutor {
   producers: readonly StageExecutor[] = []
   /** Where every bundle is attempted twice: what goes back with the first attempt. */
   savepoint: Savepoint | undefined
+  /** Every stage that this one's elements may come through. */
+  upstream: readonly StageExecutor[] = []
   #outputWatermark = TIMESTAMP_MIN
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>) {
@@ -60,6 +62,11 @@ export abstract class StageExecutor {
   /** The earliest processing time that something of this stage waits for; the end of time when nothing does. */
   get nextProcessingTime(): number {
     return TIMESTAMP_MAX
+  }
+
+  /** The processing time that everything upstream has got beyond: now, or what one of those stages still waits for. */
+  synchronizedTime(now: number): number {
+    return this.upstream.reduce((time, { nextProcessingTime: next }) => Math.min(time, next - 1), now)
   }
 
   /** A turn. @returns whether anything has changed. */

@@ -87,7 +87,7 @@ const pipelines: readonly (readonly [string, (p: Pipeline) => unknown, readonly 
 describe('simulate says what changes the results of', () => {
   it.each(pipelines)('%s', async (_, build, changes) => {
     // prettier-ignore
-    const { findings, verdict, text } = await simulate(build as (p: Pipeline) => unknown, quiet)
+    const { findings, verdict, text } = await simulate(build, quiet)
     expect(
       findings.map(({ perturbation }) => perturbation),
       text,

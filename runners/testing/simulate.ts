@@ -114,7 +114,7 @@ export async function simulate<Options>(
   const { repeat, perturb = ALL, print = true } = options
   for (const each of perturb)
     if (!ALL.includes(each)) throw new PipelineError(`simulate knows no perturbation ${preview(each)}; it has ${ALL.join(', ')}.`) // prettier-ignore
-  const simulation = await Simulation.of(buildOf(pipeline as Runnable, options.options), options)
+  const simulation = await Simulation.of(buildOf(pipeline, options.options), options)
   const report =
     repeat === undefined
       ? await simulation.explore(ALL.filter((each) => perturb.includes(each)), seedsOf(options.seeds)) // prettier-ignore

@@ -5,6 +5,7 @@
  *
  * Law: ids never carry meaning. Whatever a runner needs to know stands in a field.
  */
+import type { Schema } from '../schema/schema.js'
 import type { SourcePosition } from '../source-position.js'
 import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
 import type * as urns from './urns.js'
@@ -140,6 +141,8 @@ export interface CoderNode {
   readonly reference: Reference | undefined
   /** Name of the codec, so that a fingerprint can tell when it changes. */
   readonly codecName: string | undefined
+  /** Payload of a row coder. */
+  readonly schema?: Schema
 }
 
 /** Beam's Components. */

@@ -48,10 +48,10 @@ export interface TimerOptions {
    * Timestamp of what the handler emits, and where the watermark is held until it fires. Default: the firing time of an
    * event-time timer, which must not be exceeded; the timestamp at hand (the element's, or that of the timer whose handler
    * sets this one) for a processing-time timer, which may name any up to the window's expiry.
-   *
-   * `'none'`: the same timestamp, but the watermark is not held; what the handler emits may then be late.
    */
-  readonly outputTimestamp?: Instant | 'none'
+  readonly outputTimestamp?: Instant
+  /** `false` lets the watermark pass the output timestamp before the timer fires; what the handler emits may then be late. */
+  readonly holdsWatermark?: boolean
 }
 
 /** What every timer has. */

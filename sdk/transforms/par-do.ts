@@ -11,10 +11,11 @@ import type { AnyDoFn } from './do-fn.js'
 import { addStep } from './step.js'
 
 /** Outputs of a ParDo: by tag, or the only one. */
-export function addParDo(input: CollectionRef, name: StepName, doFn: AnyDoFn): ReadonlyMap<string, CollectionRef> {
+export function addParDo(input: CollectionRef, name: StepName, declared: AnyDoFn): ReadonlyMap<string, CollectionRef> {
   const { builder } = input
   const path = builder.pathOf(name)
-  check(input, path, doFn)
+  check(input, path, declared)
+  const doFn = asDeclared(declared)
   const codecs: readonly (readonly [string, Codec | undefined])[] =
     doFn.outputs === undefined ? [['out', doFn.output]] : Object.entries(doFn.outputs)
   const timers = Object.entries(doFn.timers ?? {})
@@ -40,6 +41,12 @@ export function addParDo(input: CollectionRef, name: StepName, doFn: AnyDoFn): R
     requiresStableInput: doFn.requiresStableInput === true,
   })
   return new Map(codecs.map(([tag], i) => [tag, refs[i] as CollectionRef]))
+}
+
+/** A declaration as it is now: what its author changes later has no effect, as it has none in another process. */
+function asDeclared(doFn: AnyDoFn): AnyDoFn {
+  // An instance of a class may have private fields, which no copy has.
+  return Object.getPrototypeOf(doFn) === Object.prototype ? { ...doFn } : doFn
 }
 
 /** Rules that the types already state, for programs that reach us without them. */

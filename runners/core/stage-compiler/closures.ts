@@ -258,10 +258,15 @@ class ClosureCompiler {
   #window({ info, windowFn, severalBefore, outputs }: Extract<Operator, { kind: 'window' }>): Push {
     const next = this.output(outputs[0])
     const runtime = this.#runtime
+    const { assignElement } = windowFn
     const assign: Push = (value, timestamp, before, pane) => {
       let windows: Windows | undefined
       try {
-        windows = oneOrMany(windowFn.assign(timestamp))
+        windows = oneOrMany(
+          assignElement === undefined
+            ? windowFn.assign(timestamp)
+            : assignElement(value, timestamp, before as BoundedWindow),
+        )
       } catch (error) {
         runtime.failed(info, 'windowFn', error, value, timestamp, before, undefined)
         return
