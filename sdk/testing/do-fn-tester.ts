@@ -127,7 +127,7 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
       nowMillis: toTimestamp(options.now ?? 0),
       random: seededRandom(options.seed ?? 1),
       env: options.env,
-      sides: (options.sides ?? {}),
+      sides: options.sides ?? {},
       resource: 'resource' in options ? { value: options.resource } : undefined,
       watermark: () => this.#watermark,
     })
