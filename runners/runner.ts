@@ -24,6 +24,7 @@ export type Feature =
   | 'windows.custom'
   | 'windows.customMerging'
   | 'lateness'
+  | 'lateData.output'
   | 'splittable.bounded'
   | 'splittable.unbounded'
   | 'testStream'

@@ -124,6 +124,7 @@ export type {
 } from './transforms/do-fn.js'
 export type { MapOptions, TimestampOptions } from './transforms/element-wise.js'
 export type { DeadLetter, ErrorHandler } from './transforms/errors.js'
+export type { LateDataHandler, LateElement, LateReason } from './transforms/late-data.js'
 export { empty, flatten } from './transforms/flatten.js'
 export { swap, textOf, toStrings, withKeys } from './transforms/keyed.js'
 export type { PrintOptions } from './transforms/output.js'
@@ -132,11 +133,7 @@ export { count, max, mean, type MeanAccumulator, min, sum } from './transforms/s
 export type { CodecOption, PCollectionView, SingletonOptions, ViewFn, ViewKind } from './transforms/views.js'
 export { NO_FIRING, type PaneInfo, type PaneTiming } from './windowing/pane-info.js'
 export { type DefaultTrigger, defaultTrigger, type Trigger } from './windowing/trigger.js'
-export {
-  type CalendarOptions,
-  calendarWindows,
-  type Weekday,
-} from './windowing/calendar-windows.js'
+export { type CalendarOptions, calendarWindows, type Weekday } from './windowing/calendar-windows.js'
 export {
   type AssignContext,
   type CustomMerge,
@@ -147,7 +144,14 @@ export {
   type WindowOf,
   type WindowShape,
 } from './windowing/custom-windows.js'
-export { type BoundedWindow, DataWindow, GlobalWindow, globalWindow, IntervalWindow, type Windows } from './windowing/window.js'
+export {
+  type BoundedWindow,
+  DataWindow,
+  GlobalWindow,
+  globalWindow,
+  IntervalWindow,
+  type Windows,
+} from './windowing/window.js'
 export {
   type CalendarUnit,
   fixedWindows,

@@ -13,11 +13,12 @@ import { formatMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp
 import type { AnyDoFn, StepFunction } from '../../sdk/transforms/do-fn.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
-import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
+import { type BoundedWindow, globalWindow, type Windows } from '../../sdk/windowing/window.js'
 import { AsyncCalls } from './async-calls.js'
 import { checkedEmit, type Emit } from './checked-emit.js'
 import type { Push } from './element-buffer.js'
 import { andThen, backoffOf, InputGuard, isAsyncIterable, isIterator, isThenable, wait } from './prepare-step.js'
+import { LATE_COUNTERS, lateElement } from './late-data.js'
 import type { ParDoOperator, StepInfo } from './stage.js'
 import type { DeadLetterSink, StageRuntime, StuckCall } from './stage-runtime.js'
 import { keyOf } from './key-of.js'
@@ -43,6 +44,8 @@ export interface DoFnServices {
   /** By output, in the DoFn's order; counts elements. */
   readonly outputs: readonly Push[]
   readonly letters: DeadLetterSink | undefined
+  /** Where elements go that are dropped as late. */
+  readonly late: Push | undefined
   readonly sides: SideInputReader | undefined
   readonly state: StateInternals | undefined
   readonly timers: TimerInternals | undefined
@@ -175,7 +178,13 @@ export class DoFnRuntime implements ContextHost {
     const { state, timers } = this.#services
     invariant(state !== undefined && timers !== undefined, 'a stateful step has state')
     if (expiryOf(window, this.operator.strategy.allowedLatenessMillis) < timers.inputWatermark) {
-      this.#runtime.metrics.count(this.info.path, 'droppedDueToLateness')
+      this.#runtime.metrics.count(this.info.path, LATE_COUNTERS.late)
+      this.#services.late?.(
+        lateElement(this.info, 'late', value, timestamp, window),
+        timestamp,
+        globalWindow,
+        NO_FIRING,
+      )
       return undefined
     }
     try {

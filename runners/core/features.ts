@@ -5,6 +5,7 @@ import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
 import type { AnySplittable } from '../../sdk/source/splittable.js'
 import type { StepFunction } from '../../sdk/transforms/do-fn.js'
+import { LATE_TAG } from '../../sdk/transforms/late-data.js'
 import { type Feature, UnsupportedFeature } from '../runner.js'
 
 /** Each feature a pipeline needs, with the first step that needs it. */
@@ -24,6 +25,7 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
         const strategy = windowingStrategies.get(input?.windowingStrategyId ?? '')
         if (strategy?.mergeStatus === 'needsMerge') need('windows.merging', step)
         if ((strategy?.allowedLatenessMillis ?? 0) > 0) need('lateness', step)
+        if (node.outputs.has(LATE_TAG)) need('lateData.output', step)
         break
       }
       case urns.WINDOW_INTO: {
@@ -49,6 +51,7 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
         if (payload.sideInputs.size > 0) need('sideInputs', step)
         if (payload.stateSpecs.size > 0) need('state.value', step)
         if (payload.timerSpecs.size > 0) need('timers.eventTime', step)
+        if (node.outputs.has(LATE_TAG)) need('lateData.output', step)
         if (payload.onWindowExpiration) need('onWindowExpiration', step)
         const fn = built.functions.resolve(payload.doFn.payload) as StepFunction | AnySplittable
         if (fn.kind === 'splittable') need(fn.doFn.bounded ? 'splittable.bounded' : 'splittable.unbounded', step)

@@ -11,12 +11,14 @@ import type { Coder } from '../../sdk/coders/index.js'
 import { invariant } from '../../sdk/invariant.js'
 import { kv } from '../../sdk/kv.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
+import type { LateReason } from '../../sdk/transforms/late-data.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { ActiveWindowSet } from './active-window-set.js'
 import type { Push } from './element-buffer.js'
 import { KeyMap, representative } from './key-map.js'
+import { LATE_COUNTERS } from './late-data.js'
 import type { Metrics } from './metrics.js'
 import { nextPane, type Watermarks } from './pane-info-tracker.js'
 import { NOTHING, type ReduceFn } from './reduce-fn.js'
@@ -50,6 +52,8 @@ export interface ReduceServices {
   readonly guard: <T>(call: string, key: unknown, window: BoundedWindow, run: () => T) => T
   /** Where panes go. */
   readonly output: Push
+  /** Told of each element that is dropped, beside its being counted. */
+  readonly late?: (reason: LateReason, key: unknown, value: unknown, timestamp: number, window: BoundedWindow) => void
 }
 
 /** A grouping at work. */
@@ -131,13 +135,18 @@ export class ReduceFnRunner {
   add(key: unknown, value: unknown, timestamp: number, windows: Windows): void {
     if (!Array.isArray(windows)) {
       this.addInWindow(key, value, timestamp, windows as BoundedWindow)
-    } else if (this.merges) {
-      for (const window of windows as readonly BoundedWindow[]) this.#arrive(key, value, timestamp, window)
-    } else {
-      for (const table of this.tablesOf(windows as readonly BoundedWindow[])) {
-        if (table === undefined) this.dropLate(1)
-        else this.addToTable(table, key, value, timestamp)
-      }
+      return
+    }
+    const many = windows as readonly BoundedWindow[]
+    if (this.merges) {
+      for (const window of many) this.#arrive(key, value, timestamp, window)
+      return
+    }
+    const tables = this.tablesOf(many)
+    for (let i = 0; i < tables.length; i++) {
+      const table = tables[i]
+      if (table === undefined) this.drop('late', key, value, timestamp, many[i] as BoundedWindow)
+      else this.addToTable(table, key, value, timestamp)
     }
   }
 
@@ -148,7 +157,7 @@ export class ReduceFnRunner {
       return
     }
     const table = this.table(window)
-    if (table === undefined) this.dropLate(1)
+    if (table === undefined) this.drop('late', key, value, timestamp, window)
     else this.addToTable(table, key, value, timestamp)
   }
 
@@ -175,7 +184,7 @@ export class ReduceFnRunner {
     return table?.isFast === true ? table.cells.get(key) : undefined
   }
 
-  /** The tables of several windows, without those that have expired; the dropped ones are counted per element. */
+  /** The tables of several windows. Where one is missing, the window at its place has expired: it is dropped per element. */
   tablesOf(windows: readonly BoundedWindow[]): readonly (ReduceTable | undefined)[] {
     const slices = this.#slices
     if (slices?.areWhole(windows) !== true) return windows.map((window) => this.table(window))
@@ -225,9 +234,10 @@ export class ReduceFnRunner {
     return cell
   }
 
-  /** Counts elements whose window has expired. */
-  dropLate(count: number): void {
-    this.#services.metrics.count(this.#services.step, 'droppedDueToLateness', count)
+  /** An element whose window takes none any more. */
+  drop(reason: LateReason, key: unknown, value: unknown, timestamp: number, window: BoundedWindow): void {
+    this.#services.metrics.count(this.#services.step, LATE_COUNTERS[reason])
+    this.#services.late?.(reason, key, value, timestamp, window)
   }
 
   /** Adds a value to its key's cell. */
@@ -239,7 +249,7 @@ export class ReduceFnRunner {
 
   #addToCell(cell: ReduceCell, details: CellDetails, value: unknown, timestamp: number): void {
     if (this.#trigger.isFinished(details.trigger)) {
-      this.#services.metrics.count(this.#services.step, 'droppedDueToClosedWindow')
+      this.drop('closedWindow', cell.key, value, timestamp, details.window)
       return
     }
     details.isPending = true
@@ -264,7 +274,7 @@ export class ReduceFnRunner {
   #arrive(key: unknown, value: unknown, timestamp: number, window: BoundedWindow): void {
     // The element's own window decides, before merging: also where an active session would have taken it in.
     if (expiryOf(window, this.#strategy.allowedLatenessMillis) < this.#input) {
-      this.dropLate(1)
+      this.drop('late', key, value, timestamp, window)
       return
     }
     let arrived = this.#arrived.get(key)

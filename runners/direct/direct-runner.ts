@@ -44,6 +44,7 @@ export const DIRECT_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'windows.custom',
   'windows.customMerging',
   'lateness',
+  'lateData.output',
   'splittable.bounded',
   'splittable.unbounded',
   'testStream',

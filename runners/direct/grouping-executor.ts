@@ -4,21 +4,33 @@
  * A stage before may add elements *eagerly*, straight into the grouping's tables, when nothing an element does can be
  * seen before this stage's turn: then nothing is stored in between.
  */
+import { invariant } from '../../sdk/invariant.js'
 import type { BundleProcessor } from '../core/bundle-processor.js'
+import type { ElementBuffer } from '../core/element-buffer.js'
 import { keyOf } from '../core/key-of.js'
 import type { ReduceFnRunner } from '../core/reduce-fn-runner.js'
 import type { Inbox } from './inbox.js'
 import { type Committable, StageExecutor, TIMER_BUDGET } from './stage-executor.js'
 
+/** What stands behind a grouping. */
+export interface GroupingParts {
+  readonly inbox: Inbox
+  readonly reduce: ReduceFnRunner
+  readonly late: ElementBuffer
+}
+
 /** Runs a grouping. */
 export class GroupingExecutor extends StageExecutor {
   readonly #inbox: Inbox
   readonly #runner: ReduceFnRunner
+  /** Elements that were dropped, by stages before this one too, and that someone wants to have. */
+  readonly #late: ElementBuffer
 
-  constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, inbox: Inbox, runner: ReduceFnRunner) {
+  constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: GroupingParts) {
     super(processor, targets)
-    this.#inbox = inbox
-    this.#runner = runner
+    this.#inbox = parts.inbox
+    this.#runner = parts.reduce
+    this.#late = parts.late
   }
 
   async turn(): Promise<boolean> {
@@ -39,6 +51,10 @@ export class GroupingExecutor extends StageExecutor {
       })
       changed = true
     }
+    if (this.#late.length > 0) {
+      await this.#handOnLate()
+      changed = true
+    }
     const watermark = this.inputWatermark
     this.#runner.advanceInput(watermark)
     if (this.#runner.isDue) {
@@ -52,6 +68,13 @@ export class GroupingExecutor extends StageExecutor {
     const moved = this.advanceTo(Math.min(watermark, this.#runner.hold))
     this.#runner.beginTurn(this.outputWatermark)
     return changed || moved
+  }
+
+  #handOnLate(): Promise<void> {
+    const { late } = this.root('grouping')
+    invariant(late !== undefined, 'late elements are kept where they are wanted', { stage: this.stage.name })
+    const push = this.processor.pushTo(late)
+    return this.bundle(() => this.#late.take().forEach(push))
   }
 
   #add(value: unknown, timestamp: number, windows: Parameters<ReduceFnRunner['add']>[3]): void {

@@ -10,15 +10,18 @@ import { UserCodeError } from '../../sdk/errors.js'
 import { coderOf } from '../../sdk/graph/coders.js'
 import * as urns from '../../sdk/graph/urns.js'
 import { invariant } from '../../sdk/invariant.js'
+import { kv } from '../../sdk/kv.js'
 import { preview } from '../../sdk/preview.js'
 import { TIMESTAMP_MIN } from '../../sdk/time.js'
-import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
+import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
+import { type BoundedWindow, globalWindow, type Windows } from '../../sdk/windowing/window.js'
 import { windowCoderOf } from '../../sdk/windowing/window-coder.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { BundleProcessor } from '../core/bundle-processor.js'
 import type { DoFnServices } from '../core/do-fn-runtime.js'
-import type { Push, Receiver } from '../core/element-buffer.js'
+import { ElementBuffer, type Push, type Receiver } from '../core/element-buffer.js'
 import { KeyedState } from '../core/keyed-state.js'
+import { lateElement } from '../core/late-data.js'
 import type { Metrics } from '../core/metrics.js'
 import type { ProcessingClock } from '../core/processing-clock.js'
 import { reduceFnOf } from '../core/reduce-fn.js'
@@ -56,6 +59,8 @@ interface StageParts {
   readonly sides: SideSource[]
   readonly keyed: KeyedState | undefined
   readonly reduce: ReduceFnRunner | undefined
+  /** Elements that the grouping has dropped and that someone wants to have. */
+  readonly late: ElementBuffer
   /** What the stage's bundles make visible. */
   readonly targets: Set<Committable>
   /** Inboxes of groupings, which want to know where bundles end. */
@@ -113,6 +118,7 @@ export class StageWiring {
   #partsOf(stage: Stage): StageParts {
     const { root } = stage
     const operator = root.kind === 'parDo' ? root.operator : undefined
+    const late = new ElementBuffer()
     return {
       inbox: new Inbox(this.#isScripted(stage) ? undefined : this.#disorder),
       sides: (operator?.sides ?? []).map((side): SideSource => {
@@ -125,7 +131,8 @@ export class StageWiring {
       }),
       keyed:
         operator?.isStateful === true ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId)) : undefined,
-      reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root) : undefined,
+      reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root, late) : undefined,
+      late,
       targets: new Set(),
       marked: new Set(),
     }
@@ -161,7 +168,7 @@ export class StageWiring {
       case 'splittable':
         return new SourceExecutor(processor, parts.targets, parts.inbox, this.#env, this.#limits())
       case 'grouping':
-        return new GroupingExecutor(processor, parts.targets, parts.inbox, parts.reduce as ReduceFnRunner)
+        return new GroupingExecutor(processor, parts.targets, { ...parts, reduce: parts.reduce as ReduceFnRunner })
       case 'parDo':
       case 'edge':
         return new ElementExecutor(processor, parts.targets, { ...parts, keepsBundles: this.#options.isStrict })
@@ -217,7 +224,9 @@ export class StageWiring {
       if (windowCoder === undefined) return windows
       const copyOf = (window: BoundedWindow): BoundedWindow =>
         decodeFromBytes(windowCoder, encodeToBytes(windowCoder, window))
-      return Array.isArray(windows) ? (windows as readonly BoundedWindow[]).map(copyOf) : copyOf(windows as BoundedWindow)
+      return Array.isArray(windows)
+        ? (windows as readonly BoundedWindow[]).map(copyOf)
+        : copyOf(windows as BoundedWindow)
     }
     return {
       add: (value, timestamp, windows, pane) => {
@@ -239,7 +248,11 @@ export class StageWiring {
     }
   }
 
-  #reduceRunner(stageId: number, root: Extract<Stage['root'], { kind: 'grouping' }>): ReduceFnRunner {
+  #reduceRunner(
+    stageId: number,
+    root: Extract<Stage['root'], { kind: 'grouping' }>,
+    late: ElementBuffer,
+  ): ReduceFnRunner {
     const { built } = this.#staged
     const processor = (): BundleProcessor => (this.executors[stageId] as StageExecutor).processor
     const outputCoder = coderOf(built, this.#valueCoderId(root.output.coderId))
@@ -263,6 +276,17 @@ export class StageWiring {
         processor().push(value, timestamp, windows, pane)
         for (const inbox of this.#parts[stageId]?.marked ?? []) inbox.mark()
       },
+      ...(root.late === undefined
+        ? {}
+        : {
+            late: (reason, key, value, timestamp, window) =>
+              late.add(
+                lateElement(info, reason, kv(key, value), timestamp, window),
+                timestamp,
+                globalWindow,
+                NO_FIRING,
+              ),
+          }),
     })
   }
 

@@ -5,6 +5,7 @@ import { refuse } from '../refuse.js'
 import { type CollectionRef, type StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
 import { afterGrouping } from '../windowing/windowing-strategy.js'
+import { connectLateData, lateOutputs } from './late-data.js'
 
 /** Refuses a grouping that could never answer: unbounded input in the global window under the default trigger. */
 export function checkGroupable(input: CollectionRef, path: string): void {
@@ -22,7 +23,8 @@ export function checkGroupable(input: CollectionRef, path: string): void {
 export function addGroupByKey(input: CollectionRef, name: StepName): CollectionRef {
   const { builder } = input
   const [keyCoder, valueCoder] = builder.keyedCoders(input)
-  return builder.leaf({
+  const path = builder.pathOf(name)
+  const refs = builder.leaf({
     name,
     spec: { urn: urns.GROUP_BY_KEY },
     inputs: new Map([['in', input.id]]),
@@ -33,6 +35,9 @@ export function addGroupByKey(input: CollectionRef, name: StepName): CollectionR
         strategy: afterGrouping(builder.strategyOf(input)),
         isBounded: builder.collection(input.id).isBounded,
       },
+      ...lateOutputs(input),
     ],
-  })[0] as CollectionRef
+  })
+  connectLateData(input, refs, path)
+  return refs[0] as CollectionRef
 }

@@ -5,6 +5,7 @@ import { refuse } from '../refuse.js'
 import type { CollectionRef, StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
 import type { WindowFn } from '../windowing/window-fn.js'
+import { checkLateData } from './late-data.js'
 import { rewindow, type WindowingOptions } from '../windowing/windowing-strategy.js'
 
 export function addWindowInto(
@@ -18,6 +19,7 @@ export function addWindowInto(
   if (typeof windowFn !== 'object' || windowFn === null || typeof windowFn.assign !== 'function') {
     refuse(`windowInto "${path}" needs a WindowFn, for example fixedWindows('1 hour').`, path)
   }
+  checkLateData(builder, options.lateData, path)
   const { coderId, isBounded } = builder.collection(input.id)
   const referred = builder.windowFns.referred(windowFn, path)
   return builder.leaf({

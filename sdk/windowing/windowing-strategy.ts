@@ -6,6 +6,7 @@ import { refuse } from '../refuse.js'
 import { preview } from '../preview.js'
 import { suggestion } from '../suggestion.js'
 import { type Duration, durationMillis } from '../time.js'
+import type { LateDataHandler } from '../transforms/late-data.js'
 import { continuationTrigger, defaultTrigger, type Trigger } from './trigger.js'
 import { globalWindows, type WindowFn } from './window-fn.js'
 
@@ -28,6 +29,8 @@ export interface WindowingStrategy {
   readonly allowedLatenessMillis: number
   readonly closingBehavior: EmptyPaneBehavior
   readonly onTimeBehavior: EmptyPaneBehavior
+  /** Path of the handler that is given late data; absent where it is only counted. */
+  readonly lateData?: string
 }
 
 /** Options of `windowInto`; what is left out stays as it was on the input. */
@@ -44,6 +47,8 @@ export interface WindowingOptions {
   readonly closing?: EmptyPaneBehavior
   /** Whether a window emits an on-time pane although nothing is new. Default `'always'`. */
   readonly onTime?: EmptyPaneBehavior
+  /** Where elements go that are dropped as late. Default: where those of the input go; they are counted in any case. */
+  readonly lateData?: LateDataHandler
 }
 
 /** The strategy of a collection that no one has windowed. */
@@ -73,6 +78,7 @@ const optionNames = Object.keys({
   timestampCombiner: true,
   closing: true,
   onTime: true,
+  lateData: true,
 } satisfies Record<keyof WindowingOptions, true>)
 
 /**
@@ -105,6 +111,7 @@ export function rewindow(
   }
   const lateness =
     options.allowedLateness === undefined ? 0 : durationMillis(options.allowedLateness, 'allowedLateness', step)
+  const lateData = options.lateData?.path ?? input.lateData
   return {
     windowFn,
     mergeStatus: windowFn.merges ? 'needsMerge' : 'nonMerging',
@@ -114,6 +121,7 @@ export function rewindow(
     allowedLatenessMillis: Math.max(lateness, input.allowedLatenessMillis),
     closingBehavior: options.closing ?? input.closingBehavior,
     onTimeBehavior: options.onTime ?? input.onTimeBehavior,
+    ...(lateData === undefined ? {} : { lateData }),
   }
 }
 
