@@ -95,6 +95,7 @@ export type {
   MonoidCombine,
   SemigroupCombine,
 } from './transforms/combine.js'
+export { countWindows, type CountWindowsOptions } from './transforms/count-windows.js'
 export type { CreateOptions } from './transforms/create.js'
 export type {
   AnyDoFn,
@@ -128,6 +129,7 @@ export type { LateDataHandler, LateElement, LateReason } from './transforms/late
 export { empty, flatten } from './transforms/flatten.js'
 export { swap, textOf, toStrings, withKeys } from './transforms/keyed.js'
 export type { PrintOptions } from './transforms/output.js'
+export { type Reified, reify, restoreTimestamps } from './transforms/reify.js'
 export { source, splittableParDo } from './transforms/splittable.js'
 export { count, max, mean, type MeanAccumulator, min, sum } from './transforms/statistics.js'
 export type { CodecOption, PCollectionView, SingletonOptions, ViewFn, ViewKind } from './transforms/views.js'

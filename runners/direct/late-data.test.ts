@@ -17,6 +17,8 @@ import {
 } from 'millrace'
 import { at, testStream } from 'millrace/testing'
 import { inEveryMode } from '../../conformance/support/modes.js'
+import { checkFeatures, featuresOf } from '../core/features.js'
+import { DIRECT_FEATURES } from './direct-runner.js'
 
 type Keyed = PCollection<KV<string, number>>
 
@@ -141,10 +143,11 @@ it('what is windowed anew inherits the handler, and what no one has named hands 
   expect(result.metrics.counter('droppedDueToLateness')).toBe(4)
 })
 
-it('a runner that has no late data refuses by name', () => {
-  const p = windowed(fixedWindows(10), (keyed) => keyed.groupByKey('group'))
-  const built = p.build()
-  expect(JSON.stringify([...built.graph.components.windowingStrategies.values()])).toContain('"lateData":"too late"')
+it('is a feature that a runner without it refuses by name', () => {
+  const built = windowed(fixedWindows(10), (keyed) => keyed.groupByKey('group')).build()
+  expect(featuresOf(built).get('lateData.output')).toBe('group')
+  const features = new Set([...DIRECT_FEATURES].filter((feature) => feature !== 'lateData.output'))
+  expect(() => checkFeatures(built, 'plain', features)).toThrow(/does not support lateData\.output \(step "group"\)/)
 })
 
 it('refuses what is no handler, another pipeline’s, and a handler that feeds itself', () => {
