@@ -103,8 +103,9 @@ export class ReduceFnRunner {
       !this.merges && this.#trigger.firesOnlyAfterWindow && services.strategy.timestampCombiner === 'endOfWindow'
     if (this.canBeFast) {
       this.#slices = WindowSlices.of(services.strategy, services.reduce, {
-        merge: (into, from) => this.#mergeTable(into, from),
         newSlice: (window) => sliceTable(window, this.#keyCoder),
+        put: (table, key, accumulator) => this.#put(table, key, accumulator),
+        guard: services.guard,
       })
     }
   }
@@ -204,22 +205,6 @@ export class ReduceFnRunner {
 
   #openAll(windows: readonly BoundedWindow[]): void {
     for (const window of windows) if (window.maxTimestamp >= this.#input) this.table(window)
-  }
-
-  #mergeTable(into: ReduceTable, from: ReduceTable): void {
-    let key: unknown
-    try {
-      for (const { key: of, accumulator } of from.cells.values()) {
-        key = of
-        const cell = into.cells.get(key)
-        if (cell !== undefined) cell.accumulator = this.reduce.mergeShared(cell.accumulator, accumulator)
-        else this.#put(into, key, this.reduce.own(accumulator))
-      }
-    } catch (error) {
-      this.#services.guard('mergeAccumulators', key, into.window, () => {
-        throw error
-      })
-    }
   }
 
   /** A cell for a key that the table has not seen. */

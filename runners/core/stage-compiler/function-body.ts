@@ -57,3 +57,12 @@ export interface StageText {
   /** Objects of the run, for `bind`. */
   readonly constants: readonly unknown[]
 }
+
+/** Per kind of batch: its columns, where a value comes from, and what else is read for each. */
+export const BATCHES: Readonly<
+  Record<Exclude<StageEntry, 'push' | 'runIndexed'>, readonly [columns: string, value: string, perElement: string]>
+> = {
+  run: ['values, ts, W, P', 'values[i]', 't = ts[i], w = W[i], p = P[i]'],
+  runStamped: ['values, ts, w, p', 'values[i]', 't = ts[i]'],
+  runUniform: ['values, t, w, p', 'values[i]', ''],
+}

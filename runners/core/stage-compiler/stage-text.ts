@@ -17,17 +17,8 @@ import type { Operator, Output, ParDoOperator, StepInfo } from '../stage.js'
 import type { ClosureStage } from './closure-stage.js'
 import { indexedSource, newTimestamp, oneOrMany } from './closures.js'
 import { entriesOf, type StageEntry, type StageParts, type StageReceiver } from './compiled-stage.js'
-import { type Body, type Here, newBody, type Outside, type StageText } from './function-body.js'
+import { BATCHES, type Body, type Here, newBody, type Outside, type StageText } from './function-body.js'
 import { isStraight } from './straight-stage.js'
-
-/** Per kind of batch: its columns, where a value comes from, and what else is read for each. */
-const BATCHES: Readonly<
-  Record<Exclude<StageEntry, 'push' | 'runIndexed'>, readonly [columns: string, value: string, perElement: string]>
-> = {
-  run: ['values, ts, W, P', 'values[i]', 't = ts[i], w = W[i], p = P[i]'],
-  runStamped: ['values, ts, w, p', 'values[i]', 't = ts[i]'],
-  runUniform: ['values, t, w, p', 'values[i]', ''],
-}
 
 /** Writes the text of a stage. */
 export class StageWriter {
