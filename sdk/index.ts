@@ -53,12 +53,29 @@ export {
   type WatermarkPolicy,
   watermarks,
 } from './source/splittable.js'
+export type {
+  BagState,
+  CombiningState,
+  MapState,
+  MultimapState,
+  OrderedListState,
+  SetState,
+  TimestampedValue,
+  ValueState,
+} from './state/state-cell.js'
 export {
+  type BagStateSpec,
+  type CombiningOptions,
+  type CombiningStateSpec,
+  type MapStateSpec,
+  type MultimapStateSpec,
+  type OrderedListStateSpec,
+  type SetStateSpec,
   state,
   type StateBuilders,
+  type StateCell,
   type StateCells,
   type StateSpec,
-  type ValueState,
   type ValueStateSpec,
 } from './state/state-spec.js'
 export {

@@ -5,8 +5,6 @@
  * Law: every element given to `push` either has its outputs handed on completely, in input order unless the author gave
  * that up, or becomes one dead letter, or fails the bundle. Calls for one key never overlap.
  */
-import type { Coder } from '../../sdk/coders/index.js'
-import type { Env } from '../../sdk/env.js'
 import { UserCodeError } from '../../sdk/errors.js'
 import { invariant } from '../../sdk/invariant.js'
 import { formatMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
@@ -15,45 +13,24 @@ import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import { type BoundedWindow, globalWindow, type Windows } from '../../sdk/windowing/window.js'
 import { AsyncCalls } from './async-calls.js'
+import { bundleContext, emitsInWindow } from './bundle-context.js'
 import { checkedEmit, type Emit } from './checked-emit.js'
 import type { Push } from './element-buffer.js'
-import { andThen, backoffOf, InputGuard, isAsyncIterable, isIterator, isThenable, wait } from './prepare-step.js'
 import { LATE_COUNTERS, lateElement } from './late-data.js'
+import { andThen, backoffOf, InputGuard, isIterator, isThenable, wait } from './prepare-step.js'
 import type { ParDoOperator, StepInfo } from './stage.js'
-import type { DeadLetterSink, StageRuntime, StuckCall } from './stage-runtime.js'
+import type { StageRuntime, StuckCall } from './stage-runtime.js'
+import { drain, guarded, type Process } from './process-results.js'
 import { keyOf } from './key-of.js'
+import type { DoFnServices } from './do-fn-services.js'
 import { sidesObject } from './sides-object.js'
 import { stateCells } from './state-cells.js'
-import { callOf, expiryOf, type StateInternals, type StateRecord, type TimerSetting } from './state-internals.js'
+import { callOf, expiryOf, type StateRecord, type TimerSetting } from './state-internals.js'
 import { BUFFERING, CLOSED, type ContextHost, LIVE, StepContext } from './step-context.js'
-import { timerCells, type TimerInternals } from './timer-cells.js'
+import { timerCells } from './timer-cells.js'
 
 /** Asynchronous calls of a step in flight at once, unless the author says otherwise. */
 export const CONCURRENCY_DEFAULT = 16
-
-/** Reads side inputs in the window of a main element. */
-export interface SideInputReader {
-  /** @throws when the view has no answer there (an empty singleton). */
-  read(side: number, mainWindow: BoundedWindow): unknown
-}
-
-/** What a DoFn needs beside its declaration. */
-export interface DoFnServices {
-  readonly env: Env
-  readonly runtime: StageRuntime
-  /** By output, in the DoFn's order; counts elements. */
-  readonly outputs: readonly Push[]
-  readonly letters: DeadLetterSink | undefined
-  /** Where elements go that are dropped as late. */
-  readonly late: Push | undefined
-  readonly sides: SideInputReader | undefined
-  readonly state: StateInternals | undefined
-  readonly timers: TimerInternals | undefined
-  /** In strict mode, the coder of the input. */
-  readonly inputGuard: Coder<unknown> | undefined
-  /** By state cell. */
-  readonly cellCoders: readonly Coder<unknown>[]
-}
 
 type DoFnFunction = Extract<StepFunction, { kind: 'doFn' }>
 
@@ -63,7 +40,7 @@ export class DoFnRuntime implements ContextHost {
   readonly operator: ParDoOperator
   readonly calls: AsyncCalls
   /** Calls the author's process. */
-  readonly process: (element: unknown, context: StepContext) => unknown
+  readonly process: Process
   /** Whether outputs wait until the call has succeeded. */
   readonly isBuffered: boolean
   resource: unknown = undefined
@@ -95,10 +72,7 @@ export class DoFnRuntime implements ContextHost {
     this.#timerIds = Object.keys(this.#doFn.timers ?? {})
     const { process } = this.#doFn
     this.#guard = services.inputGuard === undefined ? undefined : new InputGuard(services.inputGuard)
-    this.process =
-      this.#guard === undefined
-        ? (process as (element: unknown, context: StepContext) => unknown)
-        : this.#guarded(this.#guard)
+    this.process = this.#guard === undefined ? (process as Process) : guarded(process as Process, this.#guard)
   }
 
   now(): number {
@@ -120,14 +94,15 @@ export class DoFnRuntime implements ContextHost {
   startBundle(): unknown {
     const { startBundle } = this.#doFn
     if (startBundle === undefined) return undefined
-    return this.#guardedCall('startBundle', () => startBundle(this.#bundleContext(undefined)))
+    return this.#guardedCall('startBundle', () => startBundle(bundleContext(this, undefined)))
   }
 
   finishBundle(): unknown {
     const { finishBundle } = this.#doFn
     if (finishBundle === undefined) return undefined
     const open = { current: true }
-    const context = this.#bundleContext(this.#emitInWindow(open))
+    const emits = emitsInWindow(this.#services.outputs, open, () => this.#refuseLate('emit'))
+    const context = bundleContext(this, this.emitOf(emits))
     return this.#guardedCall('finishBundle', () =>
       andThen(finishBundle(context), () => {
         open.current = false
@@ -210,7 +185,7 @@ export class DoFnRuntime implements ContextHost {
       return true
     }
     if (!isIterator(result)) return false
-    const drained = this.#drain(result, context)
+    const drained = drain(result, context)
     if (drained === undefined) return false
     this.#deferred(drained, context, value)
     return true
@@ -348,7 +323,7 @@ export class DoFnRuntime implements ContextHost {
       let result: unknown
       try {
         result = this.process(value, context)
-        if (isIterator(result)) result = this.#drain(result, context)
+        if (isIterator(result)) result = drain(result, context)
       } catch (error) {
         return failed(error, number)
       }
@@ -462,33 +437,6 @@ export class DoFnRuntime implements ContextHost {
     )
   }
 
-  /** Emits what a generator yields; a promise when it is asynchronous. */
-  #drain(result: object, context: StepContext): Promise<void> | undefined {
-    const { emit } = context
-    const give = typeof emit === 'function' ? (emit as (value: unknown) => void) : undefined
-    if (give === undefined)
-      throw new TypeError('a process that yields needs a single output; with outputs, call emit.tag(value)')
-    if (isAsyncIterable(result)) {
-      context.mode = BUFFERING
-      return (async () => {
-        for await (const value of result) give(value)
-      })()
-    }
-    for (const value of result as Iterable<unknown>) give(value)
-    return undefined
-  }
-
-  #guarded(guard: InputGuard): (element: unknown, context: StepContext) => unknown {
-    const { process } = this.#doFn
-    return (element, context) => {
-      const { copy, verify } = guard.copyOf(element)
-      const result: unknown = process(copy as never, context as never)
-      if (isThenable(result)) return Promise.resolve(result).then(verify)
-      if (!isIterator(result)) verify()
-      return result
-    }
-  }
-
   // ---- bundle, state, timers, side inputs ------------------------------------------------------------------------
 
   #guardedCall(call: string, run: () => unknown): unknown {
@@ -501,32 +449,6 @@ export class DoFnRuntime implements ContextHost {
     } catch (error) {
       return failed(error)
     }
-  }
-
-  #bundleContext(emit: unknown): object {
-    const host = this as ContextHost
-    return {
-      resource: this.resource,
-      metrics: this.metricCells,
-      random: this.random,
-      emit,
-      get now() {
-        return host.now()
-      },
-    }
-  }
-
-  #emitInWindow(open: { readonly current: boolean }): unknown {
-    const emits = this.#services.outputs.map((push) => (value: unknown, at: Instant, window?: BoundedWindow): void => {
-      if (!open.current) this.#refuseLate('emit')
-      if (at === undefined || window === undefined) {
-        throw new TypeError(
-          'emit in finishBundle needs a timestamp and a window: emit(value, timestamp, window). There is no input element to take them from.',
-        )
-      }
-      push(value, toTimestamp(at), window, NO_FIRING)
-    })
-    return this.emitOf(emits as readonly Emit[])
   }
 
   #refuseLate(what: string): never {
@@ -552,6 +474,7 @@ export class DoFnRuntime implements ContextHost {
 
   stateFor(context: StepContext): object {
     return stateCells(
+      this.info.path,
       this.#doFn.state ?? {},
       this.#services.cellCoders,
       // A call that may be taken back must not change in place what it has read.

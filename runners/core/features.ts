@@ -49,7 +49,8 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
       case urns.PAR_DO: {
         const { payload } = spec
         if (payload.sideInputs.size > 0) need('sideInputs', step)
-        if (payload.stateSpecs.size > 0) need('state.value', step)
+        for (const { kind } of payload.stateSpecs.values())
+          need(kind === 'readModifyWrite' ? 'state.value' : `state.${kind}`, step)
         if (payload.timerSpecs.size > 0) need('timers.eventTime', step)
         if (node.outputs.has(LATE_TAG)) need('lateData.output', step)
         if (payload.onWindowExpiration) need('onWindowExpiration', step)

@@ -30,6 +30,8 @@ export class StateRecord {
   tail: Promise<unknown> | undefined = undefined
   /** Whether the record may be empty: it is new, or something was cleared. */
   mayBeEmpty = true
+  /** Number of the latest call that could be taken back; what such a call changed first needs to know. */
+  call = 0
   #undo: (() => void)[] | undefined
 
   constructor(key: unknown, window: BoundedWindow, cellCount: number, timerCount: number) {
@@ -59,6 +61,7 @@ export class StateRecord {
 
   /** From here on, changes can be taken back: the call may go to a dead letter or be tried again. */
   beginCall(): void {
+    this.call++
     this.#undo = []
   }
 

@@ -18,7 +18,7 @@ import { type BoundedWindow, globalWindow, type Windows } from '../../sdk/window
 import { windowCoderOf } from '../../sdk/windowing/window-coder.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { BundleProcessor } from '../core/bundle-processor.js'
-import type { DoFnServices } from '../core/do-fn-runtime.js'
+import type { DoFnServices } from '../core/do-fn-services.js'
 import { ElementBuffer, type Push, type Receiver } from '../core/element-buffer.js'
 import { KeyedState } from '../core/keyed-state.js'
 import { lateElement } from '../core/late-data.js'

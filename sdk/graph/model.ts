@@ -5,6 +5,7 @@
  *
  * Law: ids never carry meaning. Whatever a runner needs to know stands in a field.
  */
+import type { Schema } from '../schema/schema.js'
 import type { SourcePosition } from '../source-position.js'
 import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
 import type * as urns from './urns.js'
@@ -45,10 +46,12 @@ export interface SideInputNode {
   readonly viewName: string
 }
 
-export interface StateSpecNode {
-  readonly kind: 'value'
-  readonly coderId: string
-}
+/** Beam's StateSpec: its `oneof` is `kind`. */
+export type StateSpecNode =
+  | { readonly kind: 'readModifyWrite'; readonly coderId: string }
+  | { readonly kind: 'bag' | 'set' | 'orderedList'; readonly elementCoderId: string }
+  | { readonly kind: 'map' | 'multimap'; readonly keyCoderId: string; readonly valueCoderId: string }
+  | { readonly kind: 'combining'; readonly accumulatorCoderId: string; readonly combineFn: FunctionSpec }
 
 export interface TimerSpecNode {
   readonly timeDomain: 'eventTime'
@@ -131,6 +134,8 @@ export interface CoderNode {
   readonly reference: Reference | undefined
   /** Name of the codec, so that a fingerprint can tell when it changes. */
   readonly codecName: string | undefined
+  /** Payload of a row coder. */
+  readonly schema?: Schema
 }
 
 /** Beam's Components. */

@@ -14,7 +14,8 @@ import type { KV } from '../kv.js'
 import type { PCollection } from '../pcollection.js'
 import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
-import { state, type ValueState } from '../state/state-spec.js'
+import type { ValueState } from '../state/state-cell.js'
+import { state } from '../state/state-spec.js'
 import { type Timer, timer } from '../state/timer-spec.js'
 import { suggestion } from '../suggestion.js'
 import type { BoundedWindow } from '../windowing/window.js'
@@ -121,7 +122,8 @@ function addCountWindows(input: CollectionRef, options: Required<CountWindowsOpt
     name,
     fn: { kind: 'doFn', doFn: doFnOf(options), tags: ['out'], allowedSkewMillis: 0, options: {} },
     outputs: () => [{ tag: 'out', coderId: coders.kv(keyCoder, list) }],
-    states: () => new Map(cells.map(([id, coderId]): [string, StateSpecNode] => [id, { kind: 'value', coderId }])),
+    states: () =>
+      new Map(cells.map(([id, coderId]): [string, StateSpecNode] => [id, { kind: 'readModifyWrite', coderId }])),
     timers: isByTime ? new Map([['due', { timeDomain: 'eventTime' }]]) : new Map(),
     onWindowExpiration: options.partial === 'emit',
   })[0] as CollectionRef

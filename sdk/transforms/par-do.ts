@@ -3,9 +3,9 @@
  */
 import { refuse } from '../refuse.js'
 import type { Codec } from '../codec.js'
-import { isTypeOnly } from '../codec.js'
 import { type CollectionRef, type StepName } from '../graph/builder.js'
-import type { StateSpecNode, TimerSpecNode } from '../graph/model.js'
+import type { TimerSpecNode } from '../graph/model.js'
+import { stateNodes } from '../state/state-node.js'
 import { durationMillis } from '../time.js'
 import type { AnyDoFn } from './do-fn.js'
 import { addStep } from './step.js'
@@ -17,9 +17,8 @@ export function addParDo(input: CollectionRef, name: StepName, doFn: AnyDoFn): R
   check(input, path, doFn)
   const codecs: readonly (readonly [string, Codec | undefined])[] =
     doFn.outputs === undefined ? [['out', doFn.output]] : Object.entries(doFn.outputs)
-  const states = Object.entries(doFn.state ?? {})
   const timers = Object.entries(doFn.timers ?? {})
-  if (states.length > 0 || timers.length > 0) builder.keyedCoders(input)
+  if (Object.keys(doFn.state ?? {}).length > 0 || timers.length > 0) builder.keyedCoders(input)
   const refs = addStep(input, {
     name,
     options: doFn,
@@ -32,16 +31,7 @@ export function addParDo(input: CollectionRef, name: StepName, doFn: AnyDoFn): R
     },
     sides: doFn.sides ?? {},
     outputs: (p) => codecs.map(([tag, codec], i) => ({ tag, coderId: builder.coders.codec(p, i, codec) })),
-    states: (p) =>
-      new Map(
-        states.map(([id, spec], i): [string, StateSpecNode] => [
-          id,
-          {
-            kind: spec.kind,
-            coderId: builder.coders.codec(p, codecs.length + i, isTypeOnly(spec.codec) ? undefined : spec.codec),
-          },
-        ]),
-      ),
+    states: (p) => stateNodes(builder, p, doFn.state ?? {}, codecs.length),
     timers: new Map(timers.map(([id, spec]): [string, TimerSpecNode] => [id, { timeDomain: spec.timeDomain }])),
     onWindowExpiration: doFn.onWindowExpiration !== undefined,
   })

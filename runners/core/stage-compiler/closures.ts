@@ -9,7 +9,9 @@ import { formatMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp
 import type { StepFunction } from '../../../sdk/transforms/do-fn.js'
 import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
 import { AsyncCalls } from '../async-calls.js'
-import { CONCURRENCY_DEFAULT, DoFnRuntime, type DoFnServices } from '../do-fn-runtime.js'
+import { CONCURRENCY_DEFAULT, DoFnRuntime } from '../do-fn-runtime.js'
+import type { DoFnServices } from '../do-fn-services.js'
+import { cellCodersOf } from '../cells/cell-place.js'
 import { keyOf } from '../key-of.js'
 import type { Push } from '../element-buffer.js'
 import {
@@ -245,7 +247,9 @@ class ClosureCompiler {
       letters: this.#letters(operator),
       late: operator.late === undefined ? undefined : this.output(operator.late),
       inputGuard: this.#services.isStrict ? this.#services.coder(operator.inputCoderId) : undefined,
-      cellCoders: [...operator.payload.stateSpecs.values()].map(({ coderId }) => this.#services.coder(coderId)),
+      cellCoders: [...operator.payload.stateSpecs.values()].map((node) =>
+        cellCodersOf(node, (id) => this.#services.coder(id)),
+      ),
       ...this.#services.doFnServices(operator),
     })
     this.#doFns.set(operator, runtime)

@@ -3,6 +3,8 @@
  * what happens outside its loop.
  */
 
+import type { StageEntry } from './compiled-stage.js'
+
 /** Names of the variables that hold an element at some point of the generated text. */
 export interface Here {
   readonly value: string
