@@ -79,11 +79,22 @@ export {
   type ValueStateSpec,
 } from './state/state-spec.js'
 export {
+  type AlignedTimer,
+  type AlignedTimerFamily,
+  type EventTimeFamilySpec,
   type EventTimeTimerSpec,
+  type ProcessingTimeFamilySpec,
+  type ProcessingTimeTimer,
+  type ProcessingTimeTimerFamily,
+  type ProcessingTimeTimerSpec,
+  type TimeDomain,
   type Timer,
   timer,
   type TimerBuilders,
+  type TimerCell,
   type TimerCells,
+  type TimerClock,
+  type TimerFamily,
   type TimerOptions,
   type TimerSpec,
 } from './state/timer-spec.js'
@@ -151,7 +162,33 @@ export { source, splittableParDo } from './transforms/splittable.js'
 export { count, max, mean, type MeanAccumulator, min, sum } from './transforms/statistics.js'
 export type { CodecOption, PCollectionView, SingletonOptions, ViewFn, ViewKind } from './transforms/views.js'
 export { NO_FIRING, type PaneInfo, type PaneTiming } from './windowing/pane-info.js'
-export { type DefaultTrigger, defaultTrigger, type Trigger } from './windowing/trigger.js'
+export {
+  afterAll,
+  type AfterAllTrigger,
+  afterCount,
+  afterEach,
+  type AfterEachTrigger,
+  afterFirst,
+  type AfterFirstTrigger,
+  afterProcessingTime,
+  type AfterProcessingTimeTrigger,
+  type AfterSynchronizedProcessingTimeTrigger,
+  afterWatermark,
+  type AfterWatermarkTrigger,
+  type AlignTo,
+  type DefaultTrigger,
+  defaultTrigger,
+  type EarlyAndLate,
+  type ElementCountTrigger,
+  never,
+  type NeverTrigger,
+  orFinally,
+  type OrFinallyTrigger,
+  repeatedly,
+  type RepeatedlyTrigger,
+  type TimestampTransform,
+  type Trigger,
+} from './windowing/trigger.js'
 export { type CalendarOptions, calendarWindows, type Weekday } from './windowing/calendar-windows.js'
 export {
   type AssignContext,

@@ -14,7 +14,13 @@ interface Area {
 /** Modules of cases, in the catalogue's order. Add a line for a new file. */
 export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['create', { areas: ['CRE'], load: () => import('./create.js') }],
+  ['par-do', { areas: ['PDO'], load: () => import('./par-do.js') }],
+  ['life-cycle', { areas: ['LIF', 'BUN'], load: () => import('./life-cycle.js') }],
+  ['timestamps', { areas: ['TSX'], load: () => import('./timestamps.js') }],
   ['group-by-key', { areas: ['GBK'], load: () => import('./group-by-key.js') }],
+  ['co-group-by-key', { areas: ['CGB'], load: () => import('./co-group-by-key.js') }],
+  ['combine', { areas: ['CMB'], load: () => import('./combine.js') }],
+  ['flatten', { areas: ['FLT', 'PRT'], load: () => import('./flatten.js') }],
 ])
 
 /** The cases of a module. @throws when there is no such module. */

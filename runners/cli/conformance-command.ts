@@ -21,6 +21,11 @@ export async function conformanceCommand(options: ReadonlyMap<string, string | t
   const { conformanceCommand: run } = (await import(SUITE)) as Suite
   const given: Record<string, string> = {}
   for (const [name, value] of options) if (value !== true) given[name] = value
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    // Nobody reads any more what is still to come.
+    process.exit(EXIT.outputClosed)
+  })
   try {
     return (await run(given, (text) => void process.stdout.write(text))) ? EXIT.done : EXIT.failed
   } catch (error) {

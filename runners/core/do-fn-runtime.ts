@@ -6,9 +6,10 @@
  * that up, or becomes one dead letter, or fails the bundle. Calls for one key never overlap.
  */
 import { UserCodeError } from '../../sdk/errors.js'
+import type { TimerSpec } from '../../sdk/state/timer-spec.js'
 import { invariant } from '../../sdk/invariant.js'
 import { formatMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
-import type { AnyDoFn, StepFunction } from '../../sdk/transforms/do-fn.js'
+import type { AnyDoFn, StepFunction, TimerSpecs } from '../../sdk/transforms/do-fn.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import { type BoundedWindow, globalWindow, type Windows } from '../../sdk/windowing/window.js'
@@ -52,6 +53,7 @@ export class DoFnRuntime implements ContextHost {
   readonly #runtime: StageRuntime
   readonly #guard: InputGuard | undefined
   readonly #timerIds: readonly string[]
+  readonly #timerSpecs: TimerSpecs
   #context: StepContext | undefined
   /** Contexts that are with user code now, to be closed with the bundle. */
   readonly #lent = new Set<StepContext>()
@@ -69,14 +71,16 @@ export class DoFnRuntime implements ContextHost {
     this.isBuffered = services.letters !== undefined || (retry !== undefined && retry.attempts > 1)
     this.metricCells = services.runtime.metrics.cells(operator.info.path, this.#doFn.metrics ?? {})
     this.random = services.env.random.bind(services.env)
-    this.#timerIds = Object.keys(this.#doFn.timers ?? {})
+    this.#timerSpecs = this.#doFn.timers ?? {}
+    this.#timerIds = Object.keys(this.#timerSpecs)
     const { process } = this.#doFn
     this.#guard = services.inputGuard === undefined ? undefined : new InputGuard(services.inputGuard)
     this.process = this.#guard === undefined ? (process as Process) : guarded(process as Process, this.#guard)
   }
 
   now(): number {
-    return this.#services.env.now()
+    const { env, timers } = this.#services
+    return timers === undefined ? env.now() : timers.processingTime
   }
 
   // ---- lifecycle -------------------------------------------------------------------------------------------------
@@ -135,9 +139,9 @@ export class DoFnRuntime implements ContextHost {
     }
   }
 
-  /** Processes an element in one window. */
-  pushInWindow(value: unknown, timestamp: number, window: BoundedWindow, pane: PaneInfo): void {
-    const record = this.operator.isStateful ? this.recordFor(value, timestamp, window) : undefined
+  /** Processes an element in one window; one that has waited for its turn by time is not late, however far the watermark is. */
+  pushInWindow(value: unknown, timestamp: number, window: BoundedWindow, pane: PaneInfo, hasWaited = false): void {
+    const record = this.operator.isStateful ? this.recordFor(value, timestamp, window, hasWaited) : undefined
     if (this.operator.isStateful && record === undefined) return
     if (record?.tail !== undefined) {
       this.#chain(record, value, timestamp, window, pane)
@@ -149,17 +153,11 @@ export class DoFnRuntime implements ContextHost {
   }
 
   /** The state of an element's key and window; `undefined` when the window has expired, and the element is dropped. */
-  recordFor(value: unknown, timestamp: number, window: BoundedWindow): StateRecord | undefined {
+  recordFor(value: unknown, timestamp: number, window: BoundedWindow, hasWaited = false): StateRecord | undefined {
     const { state, timers } = this.#services
     invariant(state !== undefined && timers !== undefined, 'a stateful step has state')
-    if (expiryOf(window, this.operator.strategy.allowedLatenessMillis) < timers.inputWatermark) {
-      this.#runtime.metrics.count(this.info.path, LATE_COUNTERS.late)
-      this.#services.late?.(
-        lateElement(this.info, 'late', value, timestamp, window),
-        timestamp,
-        globalWindow,
-        NO_FIRING,
-      )
+    if (!hasWaited && expiryOf(window, this.operator.strategy.allowedLatenessMillis) < timers.inputWatermark) {
+      this.dropLate(value, timestamp, window)
       return undefined
     }
     try {
@@ -169,6 +167,18 @@ export class DoFnRuntime implements ContextHost {
       this.fail(error, value, timestamp, window)
       return undefined
     }
+  }
+
+  /** Counts an element that came too late. */
+  dropLate(value: unknown, timestamp: number, window: BoundedWindow): void {
+    this.#runtime.metrics.count(this.info.path, LATE_COUNTERS.late)
+    const { late } = this.#services
+    late?.(lateElement(this.info, 'late', value, timestamp, window), timestamp, globalWindow, NO_FIRING)
+  }
+
+  /** Resolves when no call of the stage is under way. */
+  settled(): Promise<void> {
+    return this.#runtime.settled()
   }
 
   /** A context for the next call, bound to nothing yet but its emit. The generated loop makes its own emit. */
@@ -228,33 +238,29 @@ export class DoFnRuntime implements ContextHost {
     const id = this.#timerIds[timer] as string
     const handler = this.#doFn.onTimer?.[id]
     invariant(handler !== undefined, 'a declared timer has a handler', { step: this.info.path, timer: id })
-    return this.#handle(`onTimer.${id}`, handler, record, setting.outputTimestamp, setting.fireTimestamp, true)
+    const context = this.#contextFor(record, setting.outputTimestamp, record.window, NO_FIRING)
+    context.id = id
+    context.tag = setting.tag
+    context.timeDomain = (this.#timerSpecs[id] as TimerSpec).timeDomain
+    context.fireTimestamp = setting.fireTimestamp
+    return this.#handle(`onTimer.${id}`, handler, record, context)
   }
 
   /** Calls onWindowExpiration, if declared. */
   expire(record: StateRecord): unknown {
     const { onWindowExpiration } = this.#doFn
     if (onWindowExpiration === undefined) return undefined
-    const { maxTimestamp } = record.window
-    return this.#handle('onWindowExpiration', onWindowExpiration, record, maxTimestamp, maxTimestamp, false)
+    const context = this.#contextFor(record, record.window.maxTimestamp, record.window, NO_FIRING)
+    context.canSetTimers = false
+    return this.#handle('onWindowExpiration', onWindowExpiration, record, context)
   }
 
-  #handle(
-    call: string,
-    handler: (context: never) => unknown,
-    record: StateRecord,
-    timestamp: number,
-    fireTimestamp: number,
-    canSetTimers: boolean,
-  ): unknown {
-    const context = this.#contextFor(record, timestamp, record.window, NO_FIRING)
+  #handle(call: string, handler: (context: never) => unknown, record: StateRecord, context: StepContext): unknown {
     context.key = record.key
-    context.fireTimestamp = fireTimestamp
-    context.canSetTimers = canSetTimers
     if (this.isBuffered) context.mode = BUFFERING
     const element = { key: record.key, timer: call }
     try {
-      record.beginCall()
+      if (this.isBuffered) record.beginCall()
       const result = handler(context as never)
       if (isThenable(result)) {
         context.mode = BUFFERING
@@ -264,8 +270,9 @@ export class DoFnRuntime implements ContextHost {
       this.#succeeded(context)
     } catch (error) {
       record.rollBack()
+      this.#ended(context)
       context.buffer = []
-      this.fail(error, element, timestamp, record.window, call)
+      this.fail(error, element, context.timestamp, record.window, call)
     }
     return undefined
   }
@@ -355,7 +362,7 @@ export class DoFnRuntime implements ContextHost {
 
   /** A synchronous call has succeeded. */
   #succeeded(context: StepContext, value?: unknown): void {
-    this.#ended(context.record)
+    this.#ended(context)
     if (context.mode !== BUFFERING) return
     if (!this.calls.isBusy) {
       this.#flush(context)
@@ -374,10 +381,19 @@ export class DoFnRuntime implements ContextHost {
     this.#services.state?.prune(record)
   }
 
-  #ended(record: StateRecord | undefined): void {
+  /** The call's state stays; what user code has kept of it refuses to work from now on. */
+  #ended(context: StepContext): void {
+    const { record } = context
     if (record === undefined) return
     record.endCall()
     if (record.mayBeEmpty) this.pruned(record)
+    context.record = undefined
+    if (this.#guard !== undefined) this.#context = undefined
+  }
+
+  /** In strict mode a call's context is not used again, so that a cell kept for longer is not taken for the next key's. */
+  get keepsNoContext(): boolean {
+    return this.#guard !== undefined && this.operator.isStateful
   }
 
   #flush(context: StepContext): void {
@@ -397,7 +413,7 @@ export class DoFnRuntime implements ContextHost {
   #fail(error: unknown, value: unknown, context: StepContext): void {
     const { record } = context
     record?.rollBack()
-    if (record?.mayBeEmpty === true) this.pruned(record)
+    this.#ended(context)
     this.fail(error, value, context.timestamp, context.window)
   }
 
@@ -409,6 +425,9 @@ export class DoFnRuntime implements ContextHost {
     context.pane = pane
     context.record = record
     context.key = undefined
+    context.id = undefined
+    context.tag = undefined
+    context.timeDomain = undefined
     context.canSetTimers = true
     return context
   }
@@ -486,7 +505,7 @@ export class DoFnRuntime implements ContextHost {
   timersFor(context: StepContext): object {
     const { timers } = this.#services
     invariant(timers !== undefined, 'a step with timers has timer internals')
-    return timerCells(this.#timerIds, timers, context, this.#recordOf(context, 'timer'), {
+    return timerCells(this.#timerSpecs, timers, context, this.#recordOf(context, 'timer'), {
       allowedLatenessMillis: this.operator.strategy.allowedLatenessMillis,
       allowedSkewMillis: this.#fn.allowedSkewMillis,
     })

@@ -51,9 +51,14 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
         if (payload.sideInputs.size > 0) need('sideInputs', step)
         for (const { kind } of payload.stateSpecs.values())
           need(kind === 'readModifyWrite' ? 'state.value' : `state.${kind}`, step)
-        if (payload.timerSpecs.size > 0) need('timers.eventTime', step)
+        for (const { timeDomain, isFamily } of payload.timerSpecs.values()) {
+          need(`timers.${timeDomain}`, step)
+          if (isFamily) need('timers.family', step)
+        }
         if (node.outputs.has(LATE_TAG)) need('lateData.output', step)
         if (payload.onWindowExpiration) need('onWindowExpiration', step)
+        if (payload.requiresTimeSortedInput) need('timeSortedInput', step)
+        if (payload.requiresStableInput) need('stableInput', step)
         const fn = built.functions.resolve(payload.doFn.payload) as StepFunction | AnySplittable
         if (fn.kind === 'splittable') need(fn.doFn.bounded ? 'splittable.bounded' : 'splittable.unbounded', step)
         else if (fn.options.onError !== undefined) need('deadLetters', step)

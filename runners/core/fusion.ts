@@ -234,7 +234,7 @@ class Fusion {
         isStateful,
       }
     }
-    if (!isStateful && sides.length === 0) {
+    if (!isStateful && sides.length === 0 && !payload.requiresStableInput) {
       this.#fuseInto(node, operator)
       return
     }

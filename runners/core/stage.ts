@@ -138,7 +138,7 @@ export type StageRoot =
       /** Where elements go that are dropped as late. */
       readonly late: Output | undefined
     }
-  /** A step that needs something of its stage's start: state, timers or side inputs. */
+  /** A step that needs something of its stage's start: state, timers, side inputs, or an input that is stored. */
   | {
       readonly kind: 'parDo'
       readonly info: StepInfo

@@ -25,12 +25,17 @@ export class GroupingExecutor extends StageExecutor {
   readonly #runner: ReduceFnRunner
   /** Elements that were dropped, by stages before this one too, and that someone wants to have. */
   readonly #late: ElementBuffer
+  #isContinuing = false
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: GroupingParts) {
     super(processor, targets)
     this.#inbox = parts.inbox
     this.#runner = parts.reduce
     this.#late = parts.late
+  }
+
+  override get nextProcessingTime(): number {
+    return this.#runner.nextProcessingTime
   }
 
   async turn(): Promise<boolean> {
@@ -58,16 +63,25 @@ export class GroupingExecutor extends StageExecutor {
     const watermark = this.inputWatermark
     this.#runner.advanceInput(watermark)
     if (this.#runner.isDue) {
+      // Consumers see how far nothing is held before they see what the timers bring: that is late for them, then.
+      if (!this.#isContinuing && this.#advance(watermark)) return true
       let more = false
       await this.bundle(() => {
         more = this.#runner.fireTimers(TIMER_BUDGET)
       })
+      this.#isContinuing = more
       if (more) return true
       changed = true
     }
+    const moved = this.#advance(watermark)
+    return changed || moved
+  }
+
+  /** Moves the output watermark as far as it is not held. @returns whether it moved. */
+  #advance(watermark: number): boolean {
     const moved = this.advanceTo(Math.min(watermark, this.#runner.hold))
     this.#runner.beginTurn(this.outputWatermark)
-    return changed || moved
+    return moved
   }
 
   #handOnLate(): Promise<void> {

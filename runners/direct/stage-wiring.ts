@@ -130,7 +130,9 @@ export class StageWiring {
         }
       }),
       keyed:
-        operator?.isStateful === true ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId)) : undefined,
+        operator?.isStateful === true
+          ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId), () => this.clock.now())
+          : undefined,
       reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root, late) : undefined,
       late,
       targets: new Set(),
@@ -184,6 +186,7 @@ export class StageWiring {
     this.#staged.stages.forEach((stage, i) => {
       const executor = this.executors[i] as StageExecutor
       executor.producers = [...new Set(mainInputs(stage).map(producerOf))]
+      executor.upstream = [...new Set(executor.producers.flatMap((producer) => [producer, ...producer.upstream]))]
       for (const side of this.#parts[i]?.sides ?? []) side.producer = producerOf(side.store.side.collectionId)
     })
   }
@@ -264,6 +267,10 @@ export class StageWiring {
       reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder, accumulatorCoder),
       keyCoder: coderOf(built, root.keyCoderId),
       metrics: this.#metrics,
+      clocks: {
+        processing: () => this.clock.now(),
+        synchronized: () => (this.executors[stageId] as StageExecutor).synchronizedTime(this.clock.now()),
+      },
       guard: (call, key, window: BoundedWindow, run) => {
         try {
           return run()

@@ -358,7 +358,7 @@ describe('cells that grow large', () => {
       })
       .collect('out')
     expect((await run(p)).collect('out')).toEqual([[size, true, size, 10]])
-  }, 10_000)
+  }, 60_000)
 })
 
 describe('construction of cells', () => {

@@ -174,10 +174,14 @@ function addParDo(payload: ParDoPayload, components: Components, add: Add): void
   for (const [name, side] of payload.sideInputs)
     add(`side input "${name}"`, 'access', side.accessPattern === urns.SIDE_MULTIMAP ? 'by key' : 'as a whole')
   for (const [name, cell] of payload.stateSpecs) addStateCell(`state cell "${name}"`, cell, components, add)
-  for (const [name, timer] of payload.timerSpecs) add(`timer "${name}"`, 'time', timer.timeDomain)
+  for (const [name, timer] of payload.timerSpecs) {
+    add(`timer "${name}"`, 'time', timer.timeDomain)
+    if (timer.isFamily) add(`timer "${name}"`, 'tags', 'many')
+  }
   if (payload.restrictionCoderId !== '')
     add('its restriction', 'codec', coderText(payload.restrictionCoderId, components))
   if (payload.onWindowExpiration) add('onWindowExpiration', 'presence', 'declared')
+  if (payload.requiresTimeSortedInput) add('its input', 'order', 'by time')
 }
 
 function addStateCell(of: string, cell: StateSpecNode, components: Components, add: Add): void {

@@ -53,8 +53,11 @@ export type StateSpecNode =
   | { readonly kind: 'map' | 'multimap'; readonly keyCoderId: string; readonly valueCoderId: string }
   | { readonly kind: 'combining'; readonly accumulatorCoderId: string; readonly combineFn: FunctionSpec }
 
+/** Beam's TimerFamilySpec, where a timer of its own is a family with one empty tag. */
 export interface TimerSpecNode {
-  readonly timeDomain: 'eventTime'
+  readonly timeDomain: 'eventTime' | 'processingTime'
+  /** Whether timers have tags. */
+  readonly isFamily: boolean
 }
 
 /** Beam's ParDoPayload. */
@@ -66,6 +69,10 @@ export interface ParDoPayload {
   /** Empty unless the DoFn is splittable. */
   readonly restrictionCoderId: string
   readonly onWindowExpiration: boolean
+  /** Each key's elements come in the order of their timestamps. */
+  readonly requiresTimeSortedInput: boolean
+  /** An element that is processed again is the same element. */
+  readonly requiresStableInput: boolean
 }
 
 export interface CombinePayload {

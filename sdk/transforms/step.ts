@@ -30,6 +30,8 @@ export interface StepSpec {
   readonly states?: (path: string) => ReadonlyMap<string, StateSpecNode>
   readonly timers?: ReadonlyMap<string, TimerSpecNode>
   readonly onWindowExpiration?: boolean
+  readonly requiresTimeSortedInput?: boolean
+  readonly requiresStableInput?: boolean
   readonly restrictionCoder?: (path: string) => string
   /** `false` when the step itself makes the output unbounded. */
   readonly isBounded?: boolean
@@ -77,6 +79,8 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
         timerSpecs,
         restrictionCoderId: step.restrictionCoder?.(path) ?? '',
         onWindowExpiration: step.onWindowExpiration ?? false,
+        requiresTimeSortedInput: step.requiresTimeSortedInput ?? false,
+        requiresStableInput: step.requiresStableInput ?? false,
       },
     },
   })

@@ -40,9 +40,10 @@ export function recordedTextOf(pane: RecordedPane): string {
 }
 
 /** What a line says of a pane. */
-export interface PaneLine extends Omit<Pane, 'window'> {
+export interface PaneLine extends Omit<Pane, 'window' | 'timing'> {
   /** `undefined` is the global window, and so is one without start. */
   readonly window: Window | undefined
+  readonly timing: string
   readonly step: number
 }
 

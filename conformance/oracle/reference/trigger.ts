@@ -34,6 +34,9 @@ export interface Memory {
   readonly of: readonly Memory[]
 }
 
+/** A situation in which Beam Java itself fails, so that nothing says what is right. */
+export class Unspecified extends Error {}
+
 /** Where a question is asked: in which window, and when. */
 export interface Now {
   readonly window: Window
@@ -157,6 +160,7 @@ export function isReady(trigger: Trigger, memory: Memory, now: Now): boolean {
     case 'AfterAll':
       return ready.every((isReady, n) => isReady || isFinished[n])
     case 'AfterEach':
+      if (firstUnfinished(memory) < 0) throw new Unspecified('AfterEach has finished without firing')
       return ready[firstUnfinished(memory)] === true
   }
 }

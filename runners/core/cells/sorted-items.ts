@@ -11,7 +11,7 @@ import type { StateRecord } from '../state-internals.js'
 type Item = TimestampedValue<unknown>
 
 /** Items of a chunk; a full one is cut in two. */
-const CHUNK = 512
+const CHUNK = 128
 
 class Chunk {
   readonly items: Item[]

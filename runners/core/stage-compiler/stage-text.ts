@@ -359,7 +359,7 @@ function ${name}(${columns}, from, to) {
       $AT = ${site}; $EL = ${value};
       const ${r} = ${process}(${value}, x);
       if (${r} !== undefined && ${rt}.returned(${r}, x, ${value})) x${n} = undefined;
-      ${operator.isStateful ? `else if (rec${n}.mayBeEmpty) ${rt}.pruned(rec${n});` : ''}
+      ${operator.isStateful ? `else { x.record = undefined; ${doFn.keepsNoContext ? `x${n} = undefined;` : ''} if (rec${n}.mayBeEmpty) ${rt}.pruned(rec${n}); }` : ''}
       } }`
     const many = this.#viaClosure(this.#closures.entry(operator), here)
     return operator.strategy.windowFn.assignsToOneWindow
