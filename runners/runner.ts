@@ -39,6 +39,7 @@ export type Feature =
   | 'triggers.late'
   | 'triggers.processingTime'
   | 'triggers.composite'
+  | 'lateData.output'
   | 'splittable.bounded'
   | 'splittable.unbounded'
   | 'testStream'

@@ -185,6 +185,7 @@ export { combineValues, distinctBy, latest, latestPerKey, sample, samplePerKey, 
 export { regexFind, regexFindAll, regexMatches, regexReplaceAll, regexSplit } from './transforms/regex.js'
 export { exceptFor, intersectWith, type MultiplicityOptions, unionWith } from './transforms/set-operations.js'
 export { approximateDistinct, type QuantileSketch, quantiles, type SketchOptions } from './transforms/sketches.js'
+export { countWindows, type CountWindowsOptions } from './transforms/count-windows.js'
 export type { CreateOptions } from './transforms/create.js'
 export type {
   AnyDoFn,
@@ -214,9 +215,11 @@ export type {
 } from './transforms/do-fn.js'
 export type { MapOptions, TimestampOptions } from './transforms/element-wise.js'
 export type { DeadLetter, ErrorHandler } from './transforms/errors.js'
+export type { LateDataHandler, LateElement, LateReason } from './transforms/late-data.js'
 export { empty, flatten } from './transforms/flatten.js'
 export { swap, textOf, toStrings, withKeys } from './transforms/keyed.js'
 export type { PrintOptions } from './transforms/output.js'
+export { type Reified, reify, restoreTimestamps } from './transforms/reify.js'
 export { source, splittableParDo } from './transforms/splittable.js'
 export { count, max, mean, type MeanAccumulator, min, sum } from './transforms/statistics.js'
 export type { CodecOption, PCollectionView, SingletonOptions, ViewFn, ViewKind } from './transforms/views.js'

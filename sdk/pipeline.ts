@@ -3,12 +3,13 @@
  */
 import type { Codec, TypeOf } from './codec.js'
 import { PipelineError } from './errors.js'
-import { type CollectionRef, GraphBuilder, reservedName } from './graph/builder.js'
+import { type CollectionRef, GraphBuilder } from './graph/builder.js'
 import type { BuiltPipeline } from './graph/model.js'
 import { collectionsIn, PCollection, type PTransform } from './pcollection.js'
 import { addCreate, addImpulse, type CreateOptions } from './transforms/create.js'
 import type { DeadLetter, ErrorHandler } from './transforms/errors.js'
-import { addFlatten } from './transforms/flatten.js'
+import { addGathering } from './transforms/gathering.js'
+import { type LateDataHandler, type LateElement, registerLateData } from './transforms/late-data.js'
 
 /** Options of `pipeline.errors`. */
 export interface ErrorHandlerOptions {
@@ -72,30 +73,33 @@ export class Pipeline {
         `maxDeadLetters of errors "${String(name)}" must be 0 or more, but is ${String(maxDeadLetters)}.`,
       )
     const { builder } = this
-    let handlerPath = ''
-    let union = ''
-    const inside = { current: true }
-    const handler: ErrorHandler = {
-      kind: 'errorHandler',
-      name,
-      maxDeadLetters,
-      connect: (collectionId, step) => {
-        if (inside.current || step.startsWith(`${handlerPath}/`)) {
-          throw new PipelineError(
-            `step "${step}" belongs to the handler "${handlerPath}" and cannot send its own dead letters there. Declare another handler for it.`,
-            step,
-          )
-        }
-        builder.connect(union, collectionId)
-      },
-    }
-    builder.scopedAtRoot(name, (path) => {
-      handlerPath = path
-      const letters = addFlatten(builder, reservedName('letters'), [])
-      union = `${path}/$letters`
-      build(this.collection<DeadLetter>(letters))
-    })
-    inside.current = false
+    const what = { union: 'letters', text: 'dead letters' }
+    const { connect } = addGathering(builder, name, what, (letters) => build(this.collection<DeadLetter>(letters)))
+    return { kind: 'errorHandler', name, maxDeadLetters, connect }
+  }
+
+  /**
+   * Declares where late data goes: elements that groupings and stateful steps drop because their window no longer takes any.
+   * `windowInto` takes the result as `lateData`; what is windowed so, and what follows up to the next `windowInto` that names
+   * another, hands its late elements over. `build` sees all of them as one collection in the global window. Elements that are
+   * in no window at all are only counted.
+   *
+   * @example
+   * ```ts
+   * import { fixedWindows, pipeline } from 'millrace'
+   * const p = pipeline()
+   * const late = p.lateData('too late', (elements) => elements.print('show'))
+   * p.create('words', ['a', 'b'])
+   *   .windowInto('by hour', fixedWindows('1 hour'), { allowedLateness: '10 minutes', lateData: late })
+   *   .countPerElement('count')
+   * ```
+   */
+  lateData(name: string, build: (elements: PCollection<LateElement>) => unknown): LateDataHandler {
+    const { builder } = this
+    const what = { union: 'elements', text: 'late data' }
+    const gathering = addGathering(builder, name, what, (late) => build(this.collection<LateElement>(late)))
+    const handler: LateDataHandler = { kind: 'lateDataHandler', name, ...gathering }
+    registerLateData(builder, handler)
     return handler
   }
 

@@ -80,7 +80,7 @@ export function writeLines(
   return (input) => {
     const { builder } = input
     const given = builder.strategyOf(input)
-    refuseUnmerged(given, builder.pathOf('parts'))
+    refuseWindows(given, builder.pathOf('parts'))
     refuseTwice(builder, commit, given)
     // Each element is written once, whatever the input's panes repeat, and nothing to write is no file.
     const strategy: WindowingStrategy = {
@@ -169,7 +169,12 @@ function withMarker(finished: PCollection<ShardOrMarker>): PCollection<ShardOrMa
   return flatten('all', [finished, marker])
 }
 
-function refuseUnmerged(strategy: WindowingStrategy, step: string): void {
+function refuseWindows(strategy: WindowingStrategy, step: string): void {
+  if (strategy.windowFn.data !== undefined)
+    refuse(
+      `step "${step}" writes ${strategy.windowFn.description}, which carry data: windows of the same time would have files of the same name. Put windowInto(name, …) with other windows before it, the data in the lines.`,
+      step,
+    )
   if (strategy.mergeStatus !== 'needsMerge') return
   refuse(
     `step "${step}" writes ${strategy.windowFn.description} that no grouping has united yet, so nobody knows which lines belong together. Group before writing, or put windowInto(name, fixedWindows(…)) before it.`,

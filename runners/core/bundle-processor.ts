@@ -117,6 +117,11 @@ export class BundleProcessor {
     return this.#compiled.push
   }
 
+  /** Pushes one element into an output of the stage, during a bundle; for outputs that are rarely used. */
+  pushTo(output: Output): Push {
+    return this.#closures.outputEntry(output)
+  }
+
   /** The DoFn at the root of the stage, if it has one. */
   get rootDoFn(): DoFnRuntime | undefined {
     const { root } = this.stage

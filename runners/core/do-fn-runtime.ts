@@ -12,11 +12,12 @@ import { formatMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp
 import type { AnyDoFn, StepFunction, TimerSpecs } from '../../sdk/transforms/do-fn.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
-import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
+import { type BoundedWindow, globalWindow, type Windows } from '../../sdk/windowing/window.js'
 import { AsyncCalls } from './async-calls.js'
 import { bundleContext, emitsInWindow } from './bundle-context.js'
 import { checkedEmit, type Emit } from './checked-emit.js'
 import type { Push } from './element-buffer.js'
+import { LATE_COUNTERS, lateElement } from './late-data.js'
 import { andThen, backoffOf, InputGuard, isIterator, isThenable, wait } from './prepare-step.js'
 import { REHEARSED } from './rehearse.js'
 import type { ParDoOperator, StepInfo } from './stage.js'
@@ -157,7 +158,7 @@ export class DoFnRuntime implements ContextHost {
     const { state, timers } = this.#services
     invariant(state !== undefined && timers !== undefined, 'a stateful step has state')
     if (!hasWaited && expiryOf(window, this.operator.strategy.allowedLatenessMillis) < timers.inputWatermark) {
-      this.dropLate()
+      this.dropLate(value, timestamp, window)
       return undefined
     }
     try {
@@ -170,8 +171,10 @@ export class DoFnRuntime implements ContextHost {
   }
 
   /** Counts an element that came too late. */
-  dropLate(): void {
-    this.#runtime.metrics.count(this.info.path, 'droppedDueToLateness')
+  dropLate(value: unknown, timestamp: number, window: BoundedWindow): void {
+    this.#runtime.metrics.count(this.info.path, LATE_COUNTERS.late)
+    const { late } = this.#services
+    late?.(lateElement(this.info, 'late', value, timestamp, window), timestamp, globalWindow, NO_FIRING)
   }
 
   /** Resolves when no call of the stage is under way. */

@@ -23,6 +23,8 @@ export interface DoFnServices {
   /** By output, in the DoFn's order; counts elements. */
   readonly outputs: readonly Push[]
   readonly letters: DeadLetterSink | undefined
+  /** Where elements go that are dropped as late. */
+  readonly late: Push | undefined
   readonly sides: SideInputReader | undefined
   readonly state: StateInternals | undefined
   readonly timers: TimerInternals | undefined

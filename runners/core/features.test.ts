@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import {
+  calendarWindows,
+  customWindows,
   fixedWindows,
   flatten,
   kv,
+  mergeOverlapping,
   OffsetRangeTracker,
   type Pipeline,
   pipeline,
@@ -52,6 +55,37 @@ const cases: readonly (readonly [string, (p: Pipeline) => unknown, Record<string
     'lateness, grouped',
     (p) => pairs(p).windowInto('tens', fixedWindows(10), { allowedLateness: 1 }).groupByKey('group'),
     { groupByKey: 'group', lateness: 'group' },
+  ],
+  [
+    'days of a calendar',
+    (p) => pairs(p).windowInto('days', calendarWindows({ unit: 'day' })),
+    { 'windows.calendar': 'days' },
+  ],
+  [
+    'windows of an author’s own',
+    (p) => pairs(p).windowInto('own', customWindows({ name: 'own', assign: () => [] })),
+    { 'windows.custom': 'own' },
+  ],
+  [
+    'windows of an author’s own that merge',
+    (p) => pairs(p).windowInto('own', customWindows({ name: 'own', assign: () => [], merge: mergeOverlapping })),
+    { 'windows.customMerging': 'own' },
+  ],
+  [
+    'late data',
+    (p) =>
+      pairs(p)
+        .windowInto('tens', fixedWindows(10), { lateData: p.lateData('late', (late) => late) })
+        .groupByKey('group'),
+    { groupByKey: 'group', 'lateData.output': 'group', flatten: 'late' },
+  ],
+  [
+    'late data of a step with state',
+    (p) =>
+      pairs(p)
+        .windowInto('tens', fixedWindows(10), { lateData: p.lateData('late', (late) => late) })
+        .parDo('keeps', { output, state: { n: state.value(output) }, process: () => undefined }),
+    { 'state.value': 'keeps', 'lateData.output': 'keeps', flatten: 'late' },
   ],
   ['a union', (p) => flatten('both', [pairs(p), pairs(p, 'more')]), { flatten: 'both' }],
   [

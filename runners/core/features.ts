@@ -5,6 +5,7 @@ import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
 import type { AnySplittable } from '../../sdk/source/splittable.js'
 import type { StepFunction } from '../../sdk/transforms/do-fn.js'
+import { LATE_TAG } from '../../sdk/transforms/late-data.js'
 import type { Trigger } from '../../sdk/windowing/trigger.js'
 import { type Feature, UnsupportedFeature } from '../runner.js'
 
@@ -27,6 +28,7 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
         if ((strategy?.allowedLatenessMillis ?? 0) > 0) need('lateness', step)
         if (strategy?.accumulationMode === 'accumulating') need('accumulating', step)
         if (strategy !== undefined) for (const feature of triggerFeatures(strategy.trigger)) need(feature, step)
+        if (node.outputs.has(LATE_TAG)) need('lateData.output', step)
         break
       }
       case urns.WINDOW_INTO: {
@@ -56,6 +58,7 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
           need(`timers.${timeDomain}`, step)
           if (isFamily) need('timers.family', step)
         }
+        if (node.outputs.has(LATE_TAG)) need('lateData.output', step)
         if (payload.onWindowExpiration) need('onWindowExpiration', step)
         if (payload.requiresTimeSortedInput) need('timeSortedInput', step)
         if (payload.requiresStableInput) need('stableInput', step)

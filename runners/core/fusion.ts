@@ -13,6 +13,7 @@ import { invariant } from '../../sdk/invariant.js'
 import type { AnySplittable } from '../../sdk/source/splittable.js'
 import type { AnyCombine } from '../../sdk/transforms/combine.js'
 import type { StepFunction } from '../../sdk/transforms/do-fn.js'
+import { LATE_TAG } from '../../sdk/transforms/late-data.js'
 import { ERRORS_TAG } from '../../sdk/transforms/step.js'
 import type { ViewFn } from '../../sdk/transforms/views.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
@@ -173,6 +174,7 @@ class Fusion {
         accumulatorCoderId: payload !== undefined && 'combineFn' in payload ? payload.accumulatorCoderId : undefined,
         mergesAccumulators: combineStep?.spec?.urn === urns.COMBINE_MERGE,
         output: this.#output(stage, combineStep ?? node, 'out'),
+        late: this.#late(stage, node),
       }
     })
   }
@@ -214,7 +216,7 @@ class Fusion {
       }
     })
     const operator = (stage: OpenStage): ParDoOperator => {
-      const tags = [...node.outputs.keys()].filter((tag) => tag !== ERRORS_TAG)
+      const tags = [...node.outputs.keys()].filter((tag) => tag !== ERRORS_TAG && tag !== LATE_TAG)
       const { onError } = fn.options
       const oneToOne = fn.kind === 'map' || fn.kind === 'keyBy' || fn.kind === 'timestamps' ? info : undefined
       return {
@@ -228,6 +230,7 @@ class Fusion {
         outputs: tags.map((tag) => this.#output(stage, node, tag, oneToOne)),
         errors: onError === undefined ? undefined : this.#output(stage, node, ERRORS_TAG),
         maxDeadLetters: onError?.maxDeadLetters ?? 0,
+        late: this.#late(stage, node),
         isStateful,
       }
     }
@@ -300,6 +303,10 @@ class Fusion {
     this.#producer.set(collectionId, stage)
     stage.made.push(output)
     return output
+  }
+
+  #late(stage: OpenStage, node: TransformNode): Output | undefined {
+    return node.outputs.has(LATE_TAG) ? this.#output(stage, node, LATE_TAG) : undefined
   }
 
   #cross(node: TransformNode): readonly string[] {

@@ -3,7 +3,7 @@
  * What travels between is one accumulator per key, window and bundle.
  *
  * Law: the rewritten graph computes the same. Only combines over windows that do not merge are lifted: a session is not
- * known before the grouping.
+ * known before the grouping. Where late data is handed on, it is not lifted either: late elements are told one by one.
  */
 import type { BuiltPipeline, CollectionNode, CoderNode, TransformNode } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
@@ -43,7 +43,8 @@ function lift(
   const input = target.collections.get(inputId)
   invariant(input !== undefined, 'a combine has an input', { path })
   const strategy = strategies.get(input.windowingStrategyId)
-  if (strategy?.mergeStatus === 'needsMerge') return
+  // What is late then is an accumulator, of which nobody could say what went into it.
+  if (strategy?.mergeStatus === 'needsMerge' || strategy?.lateData !== undefined) return
 
   const [keyCoderId] = target.coders.get(input.coderId)?.componentCoderIds ?? []
   const accumulatorCoder = kvCoder(target, keyCoderId ?? input.coderId, payload.accumulatorCoderId)

@@ -35,7 +35,7 @@ export interface MergingServices {
   /** A cell is part of a union now. */
   readonly mergedAway: (cell: MergingCell) => void
   /** An element of a window whose trigger has finished. */
-  readonly dropClosed: () => void
+  readonly dropClosed: (key: unknown, value: unknown, timestamp: number, window: BoundedWindow) => void
 }
 
 /** The windows of a key. */
@@ -103,7 +103,7 @@ export class MergingWindows {
       let cell = active.get(window)
       if (cell === undefined) {
         if (closed.get(window) !== undefined) {
-          dropClosed()
+          dropClosed(ofKey.key, values[i], timestamps[i] as number, window)
           continue
         }
         cell = newCell(ofKey.key, window, reduce.create())

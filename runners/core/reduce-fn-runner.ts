@@ -11,12 +11,14 @@ import type { Coder } from '../../sdk/coders/index.js'
 import { invariant } from '../../sdk/invariant.js'
 import { kv } from '../../sdk/kv.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
+import type { LateReason } from '../../sdk/transforms/late-data.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { CellHolds } from './cell-holds.js'
 import type { Push } from './element-buffer.js'
 import { KeyMap, representative } from './key-map.js'
+import { LATE_COUNTERS } from './late-data.js'
 import type { Metrics } from './metrics.js'
 import { MergingWindows } from './merging-windows.js'
 import { nextPane } from './pane-info-tracker.js'
@@ -51,6 +53,8 @@ export interface ReduceServices {
   readonly guard: <T>(call: string, key: unknown, window: BoundedWindow, run: () => T) => T
   /** Where panes go. */
   readonly output: Push
+  /** Told of each element that is dropped, beside its being counted. */
+  readonly late?: (reason: LateReason, key: unknown, value: unknown, timestamp: number, window: BoundedWindow) => void
 }
 
 /** A grouping at work. */
@@ -105,8 +109,9 @@ export class ReduceFnRunner {
       !this.merges && this.#trigger.firesAtEndOfWindow && services.strategy.timestampCombiner === 'endOfWindow'
     if (this.canBeFast) {
       this.#slices = WindowSlices.of(services.strategy, services.reduce, {
-        merge: (into, from) => this.#mergeTable(into, from),
         newSlice: (window) => sliceTable(window, this.#keyCoder),
+        put: (table, key, accumulator) => this.#put(table, key, accumulator),
+        guard: services.guard,
       })
     }
   }
@@ -127,7 +132,7 @@ export class ReduceFnRunner {
         this.#touched.delete(cell)
         this.#keyCount--
       },
-      dropClosed: () => this.#dropClosed(),
+      dropClosed: (key, value, timestamp, window) => this.drop('closedWindow', key, value, timestamp, window),
     })
   }
 
@@ -168,13 +173,18 @@ export class ReduceFnRunner {
     const merging = this.#merging
     if (!Array.isArray(windows)) {
       this.addInWindow(key, value, timestamp, windows as BoundedWindow)
-    } else if (merging !== undefined) {
-      for (const window of windows as readonly BoundedWindow[]) this.#arrive(merging, key, value, timestamp, window)
-    } else {
-      for (const table of this.tablesOf(windows as readonly BoundedWindow[])) {
-        if (table === undefined) this.dropLate(1)
-        else this.addToTable(table, key, value, timestamp)
-      }
+      return
+    }
+    const many = windows as readonly BoundedWindow[]
+    if (merging !== undefined) {
+      for (const window of many) this.#arrive(merging, key, value, timestamp, window)
+      return
+    }
+    const tables = this.tablesOf(many)
+    for (let i = 0; i < tables.length; i++) {
+      const table = tables[i]
+      if (table === undefined) this.drop('late', key, value, timestamp, many[i] as BoundedWindow)
+      else this.addToTable(table, key, value, timestamp)
     }
   }
 
@@ -185,7 +195,7 @@ export class ReduceFnRunner {
       return
     }
     const table = this.table(window)
-    if (table === undefined) this.dropLate(1)
+    if (table === undefined) this.drop('late', key, value, timestamp, window)
     else this.addToTable(table, key, value, timestamp)
   }
 
@@ -212,7 +222,7 @@ export class ReduceFnRunner {
     return table?.isFast === true ? table.cells.get(key) : undefined
   }
 
-  /** The tables of several windows, without those that have expired; the dropped ones are counted per element. */
+  /** The tables of several windows. Where one is missing, the window at its place has expired: it is dropped per element. */
   tablesOf(windows: readonly BoundedWindow[]): readonly (ReduceTable | undefined)[] {
     const slices = this.#slices
     if (slices?.areWhole(windows) !== true) return windows.map((window) => this.table(window))
@@ -234,22 +244,6 @@ export class ReduceFnRunner {
     for (const window of windows) if (window.maxTimestamp >= this.#watermarks.input) this.table(window)
   }
 
-  #mergeTable(into: ReduceTable, from: ReduceTable): void {
-    let key: unknown
-    try {
-      for (const { key: of, accumulator } of from.cells.values()) {
-        key = of
-        const cell = into.cells.get(key)
-        if (cell !== undefined) cell.accumulator = this.reduce.mergeShared(cell.accumulator, accumulator)
-        else this.#put(into, key, this.reduce.own(accumulator))
-      }
-    } catch (error) {
-      this.#services.guard('mergeAccumulators', key, into.window, () => {
-        throw error
-      })
-    }
-  }
-
   /** A cell for a key that the table has not seen. */
   open(table: ReduceTable, key: unknown): ReduceCell {
     return this.#put(table, representative(key, this.#keyCoder), this.reduce.create())
@@ -262,9 +256,10 @@ export class ReduceFnRunner {
     return cell
   }
 
-  /** Counts elements whose window has expired. */
-  dropLate(count: number): void {
-    this.#services.metrics.count(this.#services.step, 'droppedDueToLateness', count)
+  /** An element whose window takes none any more. */
+  drop(reason: LateReason, key: unknown, value: unknown, timestamp: number, window: BoundedWindow): void {
+    this.#services.metrics.count(this.#services.step, LATE_COUNTERS[reason])
+    this.#services.late?.(reason, key, value, timestamp, window)
   }
 
   /** Adds a value to its key's cell. */
@@ -276,7 +271,7 @@ export class ReduceFnRunner {
 
   #addToCell(cell: ReduceCell, details: CellDetails, value: unknown, timestamp: number): void {
     if (this.#trigger.isFinished(details.trigger)) {
-      this.#dropClosed()
+      this.drop('closedWindow', cell.key, value, timestamp, details.window)
       return
     }
     details.isPending = true
@@ -284,10 +279,6 @@ export class ReduceFnRunner {
     cell.accumulator = this.reduce.add(cell.accumulator, value)
     this.#trigger.onElement(details.trigger, this.#context.of(cell))
     this.#touched.add(cell)
-  }
-
-  #dropClosed(): void {
-    this.#services.metrics.count(this.#services.step, 'droppedDueToClosedWindow')
   }
 
   /** What is remembered of a cell; made with `isPending` if it is the first time. */
@@ -305,7 +296,7 @@ export class ReduceFnRunner {
 
   #arrive(merging: MergingWindows, key: unknown, value: unknown, timestamp: number, window: BoundedWindow): void {
     // The element's own window decides, before merging: also where an active session would have taken it in.
-    if (this.#expiryOf(window) < this.#watermarks.input) this.dropLate(1)
+    if (this.#expiryOf(window) < this.#watermarks.input) this.drop('late', key, value, timestamp, window)
     else merging.arrive(key, value, timestamp, window)
   }
 

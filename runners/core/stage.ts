@@ -70,6 +70,8 @@ export type Operator =
       /** Where dead letters go. */
       readonly errors: Output | undefined
       readonly maxDeadLetters: number
+      /** Where elements go that a stateful step drops as late. */
+      readonly late: Output | undefined
       readonly isStateful: boolean
     }
   | {
@@ -133,6 +135,8 @@ export type StageRoot =
       /** Whether the values are accumulators that a lifted step made. */
       readonly mergesAccumulators: boolean
       readonly output: Output
+      /** Where elements go that are dropped as late. */
+      readonly late: Output | undefined
     }
   /** A step that needs something of its stage's start: state, timers, side inputs, or an input that is stored. */
   | {

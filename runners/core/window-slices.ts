@@ -14,19 +14,23 @@
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import type { ReduceFn } from './reduce-fn.js'
+import type { ReduceServices } from './reduce-fn-runner.js'
 import type { ReduceTable } from './reduce-table.js'
 
 /** What slices need of the grouping. */
 export interface SliceHost {
   /** A table to which values are only added. */
   newSlice(window: BoundedWindow): ReduceTable
-  /** Adds what one table has collected to another; the first stays as it is. */
-  merge(into: ReduceTable, from: ReduceTable): void
+  /** A cell for a key that the table has not. */
+  put(table: ReduceTable, key: unknown, accumulator: unknown): void
+  /** Reports what user code throws. */
+  readonly guard: ReduceServices['guard']
 }
 
 /** The slices of a grouping. */
 export class WindowSlices {
   readonly #host: SliceHost
+  readonly #reduce: ReduceFn
   readonly #periodMillis: number
   /** Slices in a window, which is also windows over a slice. */
   readonly #count: number
@@ -44,19 +48,20 @@ export class WindowSlices {
    * Slices for a strategy and a way to reduce; `undefined` where they cannot be: the period must divide the size. What a
    * lifted step has reduced comes window by window, so there is nothing to share.
    */
-  static of({ windowFn }: WindowingStrategy, { kind }: ReduceFn, host: SliceHost): WindowSlices | undefined {
+  static of({ windowFn }: WindowingStrategy, reduce: ReduceFn, host: SliceHost): WindowSlices | undefined {
     const { payload } = windowFn
-    if (payload.kind !== 'sliding' || kind === 'accumulators') return undefined
+    if (payload.kind !== 'sliding' || reduce.kind === 'accumulators') return undefined
     const { sizeMillis, periodMillis } = payload
     if (sizeMillis % periodMillis !== 0 || sizeMillis === periodMillis) return undefined
-    return new WindowSlices(host, periodMillis, sizeMillis / periodMillis, kind !== 'list')
+    return new WindowSlices(host, reduce, periodMillis, sizeMillis / periodMillis)
   }
 
-  private constructor(host: SliceHost, periodMillis: number, count: number, keepsUnions: boolean) {
+  private constructor(host: SliceHost, reduce: ReduceFn, periodMillis: number, count: number) {
     this.#host = host
+    this.#reduce = reduce
     this.#periodMillis = periodMillis
     this.#count = count
-    this.#keepsUnions = keepsUnions
+    this.#keepsUnions = reduce.kind !== 'list'
   }
 
   /** Whether windows are all those over one slice; at the ends of time, where they are cut off, they are not. */
@@ -98,20 +103,38 @@ export class WindowSlices {
     if (start >= this.#boundary) this.#moveBoundary(start, end)
     for (; this.#end < end; this.#end += this.#periodMillis) {
       const slice = this.#byStart.get(this.#end)
-      if (slice !== undefined) this.#host.merge((this.#back ??= this.#host.newSlice(table.window)), slice)
+      if (slice !== undefined) this.#merge((this.#back ??= this.#host.newSlice(table.window)), slice)
     }
     // The last one that the window has begun before; where slices are missing it is also that of the ones before it.
     while ((this.#front.at(-1)?.start ?? start) < start) this.#front.pop()
     const front = this.#front.at(-1)
-    if (front !== undefined) this.#host.merge(table, front.table)
-    if (this.#back !== undefined) this.#host.merge(table, this.#back)
+    if (front !== undefined) this.#merge(table, front.table)
+    if (this.#back !== undefined) this.#merge(table, this.#back)
+  }
+
+  /** Adds what one table has collected to another; the first stays as it is. */
+  #merge(into: ReduceTable, from: ReduceTable): void {
+    const reduce = this.#reduce
+    let key: unknown
+    try {
+      for (const { key: of, accumulator } of from.cells.values()) {
+        key = of
+        const cell = into.cells.get(key)
+        if (cell !== undefined) cell.accumulator = reduce.mergeShared(cell.accumulator, accumulator)
+        else this.#host.put(into, key, reduce.own(accumulator))
+      }
+    } catch (error) {
+      this.#host.guard('mergeAccumulators', key, into.window, () => {
+        throw error
+      })
+    }
   }
 
   #takeInEach(table: ReduceTable): void {
     const { start, end } = table.window
     for (let at = start; at < end; at += this.#periodMillis) {
       const slice = this.#byStart.get(at)
-      if (slice !== undefined) this.#host.merge(table, slice)
+      if (slice !== undefined) this.#merge(table, slice)
     }
   }
 
@@ -130,8 +153,8 @@ export class WindowSlices {
       const slice = this.#byStart.get(at)
       if (slice === undefined) continue
       const table = this.#host.newSlice(slice.window)
-      if (following !== undefined) this.#host.merge(table, following)
-      this.#host.merge(table, slice)
+      if (following !== undefined) this.#merge(table, following)
+      this.#merge(table, slice)
       this.#front.push({ start: at, table })
       following = table
     }

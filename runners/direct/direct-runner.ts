@@ -61,6 +61,7 @@ export const DIRECT_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'triggers.late',
   'triggers.processingTime',
   'triggers.composite',
+  'lateData.output',
   'splittable.bounded',
   'splittable.unbounded',
   'testStream',

@@ -97,19 +97,26 @@ export class ElementExecutor extends StageExecutor {
   async #process(bundle: ElementBuffer): Promise<boolean> {
     const ready = this.#sides.length === 0 ? bundle : this.#readyPart(bundle)
     if (ready.length === 0) return false
-    if (this.#sortsByTime) this.#keep(ready)
+    if (this.#sortsByTime) await this.#keep(ready)
     // State cannot be taken back for a whole bundle: its step attempts each call twice.
     else await this.bundle(() => this.processor.process(ready), this.#keyed === undefined)
     return true
   }
 
   /** Elements of a step that wants them sorted wait with its timers. */
-  #keep(elements: ElementBuffer): void {
+  async #keep(elements: ElementBuffer): Promise<void> {
+    const late = new ElementBuffer()
     elements.forEach((value: unknown, timestamp: number, windows: Windows, pane: PaneInfo) => {
       for (const window of listOf(windows)) {
-        if (this.#keyed?.keep(value, timestamp, window, pane) !== true) this.processor.rootDoFn?.dropLate()
+        if (this.#keyed?.keep(value, timestamp, window, pane) !== true) late.add(value, timestamp, window, pane)
       }
     })
+    if (late.length === 0) return
+    await this.bundle(() =>
+      late.forEach((value, timestamp, window) => {
+        this.processor.rootDoFn?.dropLate(value, timestamp, window as BoundedWindow)
+      }),
+    )
   }
 
   #readyPart(bundle: ElementBuffer): ElementBuffer {

@@ -4,6 +4,7 @@
  * A stage before may add elements *eagerly*, straight into the grouping's tables, when nothing an element does can be
  * seen before this stage's turn: then nothing is stored in between.
  */
+import { invariant } from '../../sdk/invariant.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { Windows } from '../../sdk/windowing/window.js'
 import type { BundleProcessor } from '../core/bundle-processor.js'
@@ -13,6 +14,16 @@ import type { ReduceFnRunner } from '../core/reduce-fn-runner.js'
 import type { Inbox } from './inbox.js'
 import { type Committable, StageExecutor, TIMER_BUDGET } from './stage-executor.js'
 
+/** What stands behind a grouping. */
+export interface GroupingParts {
+  readonly inbox: Inbox
+  readonly reduce: ReduceFnRunner
+  /** Inboxes of groupings after this one. */
+  readonly marked: ReadonlySet<Inbox>
+  /** Elements that were dropped and that someone wants to have. */
+  readonly late: ElementBuffer
+}
+
 /** Runs a grouping. */
 export class GroupingExecutor extends StageExecutor {
   readonly #inbox: Inbox
@@ -21,22 +32,17 @@ export class GroupingExecutor extends StageExecutor {
   readonly #marked: ReadonlySet<Inbox>
   /** Panes of a bundle that is going to be attempted twice. */
   #held: ElementBuffer | undefined
+  /** Elements that were dropped, by stages before this one too, and that someone wants to have. */
+  readonly #late: ElementBuffer
   /** Whether timers are to be fired, once consumers have seen how far nothing is held. */
   #isArmed = false
 
-  constructor(
-    processor: BundleProcessor,
-    targets: ReadonlySet<Committable>,
-    {
-      inbox,
-      reduce,
-      marked,
-    }: { readonly inbox: Inbox; readonly reduce: ReduceFnRunner; readonly marked: ReadonlySet<Inbox> },
-  ) {
+  constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: GroupingParts) {
     super(processor, targets)
-    this.#inbox = inbox
-    this.#runner = reduce
-    this.#marked = marked
+    this.#inbox = parts.inbox
+    this.#runner = parts.reduce
+    this.#marked = parts.marked
+    this.#late = parts.late
   }
 
   /** A pane of the runner's. */
@@ -99,6 +105,10 @@ export class GroupingExecutor extends StageExecutor {
       })
       changed = true
     }
+    if (this.#late.length > 0) {
+      await this.#handOnLate()
+      changed = true
+    }
     if (this.#arm(this.inputWatermark)) return true
     const isAwake = await this.wake()
     return isAwake || changed || this.outputWatermark > before
@@ -116,6 +126,14 @@ export class GroupingExecutor extends StageExecutor {
   #push(value: unknown, timestamp: number, windows: Windows, pane: PaneInfo): void {
     this.processor.push(value, timestamp, windows, pane)
     for (const inbox of this.#marked) inbox.mark()
+  }
+
+  #handOnLate(): Promise<void> {
+    const { late } = this.root('grouping')
+    invariant(late !== undefined, 'late elements are kept where they are wanted', { stage: this.stage.name })
+    const push = this.processor.pushTo(late)
+    const elements = this.#late.take()
+    return super.bundle(() => elements.forEach(push))
   }
 
   #add(value: unknown, timestamp: number, windows: Windows): void {

@@ -10,15 +10,18 @@ import { UserCodeError } from '../../sdk/errors.js'
 import { coderOf } from '../../sdk/graph/coders.js'
 import * as urns from '../../sdk/graph/urns.js'
 import { invariant } from '../../sdk/invariant.js'
+import { kv } from '../../sdk/kv.js'
 import { preview } from '../../sdk/preview.js'
 import { TIMESTAMP_MIN } from '../../sdk/time.js'
-import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
+import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
+import { type BoundedWindow, globalWindow, type Windows } from '../../sdk/windowing/window.js'
 import { windowCoderOf } from '../../sdk/windowing/window-coder.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { BundleProcessor } from '../core/bundle-processor.js'
 import type { DoFnServices } from '../core/do-fn-services.js'
-import type { Push, Receiver } from '../core/element-buffer.js'
+import { ElementBuffer, type Push, type Receiver } from '../core/element-buffer.js'
 import { KeyedState } from '../core/keyed-state.js'
+import { lateElement } from '../core/late-data.js'
 import type { Metrics } from '../core/metrics.js'
 import type { ProcessingClock } from '../core/processing-clock.js'
 import { reduceFnOf } from '../core/reduce-fn.js'
@@ -56,6 +59,8 @@ interface StageParts {
   readonly sides: SideSource[]
   readonly keyed: KeyedState | undefined
   readonly reduce: ReduceFnRunner | undefined
+  /** Elements that the grouping has dropped and that someone wants to have. */
+  readonly late: ElementBuffer
   /** What the stage's bundles make visible. */
   readonly targets: Set<Committable>
   /** Inboxes of groupings, which want to know where bundles end. */
@@ -115,6 +120,7 @@ export class StageWiring {
   #partsOf(stage: Stage): StageParts {
     const { root } = stage
     const operator = root.kind === 'parDo' ? root.operator : undefined
+    const late = new ElementBuffer()
     return {
       inbox: new Inbox(this.#isScripted(stage) ? undefined : this.#disorder),
       sides: (operator?.sides ?? []).map((side): SideSource => {
@@ -129,7 +135,8 @@ export class StageWiring {
         operator?.isStateful === true
           ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId), () => this.clock.now())
           : undefined,
-      reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root) : undefined,
+      reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root, late) : undefined,
+      late,
       targets: new Set(),
       marked: new Set(),
     }
@@ -257,7 +264,11 @@ export class StageWiring {
     }
   }
 
-  #reduceRunner(stageId: number, root: Extract<Stage['root'], { kind: 'grouping' }>): ReduceFnRunner {
+  #reduceRunner(
+    stageId: number,
+    root: Extract<Stage['root'], { kind: 'grouping' }>,
+    late: ElementBuffer,
+  ): ReduceFnRunner {
     const { built } = this.#staged
     const processor = (): BundleProcessor => (this.executors[stageId] as StageExecutor).processor
     const outputCoder = coderOf(built, this.#valueCoderId(root.output.coderId))
@@ -283,6 +294,17 @@ export class StageWiring {
       },
       output: (value, timestamp, windows, pane) =>
         (this.executors[stageId] as GroupingExecutor).emit(value, timestamp, windows, pane),
+      ...(root.late === undefined
+        ? {}
+        : {
+            late: (reason, key, value, timestamp, window) =>
+              late.add(
+                lateElement(info, reason, kv(key, value), timestamp, window),
+                timestamp,
+                globalWindow,
+                NO_FIRING,
+              ),
+          }),
     })
   }
 

@@ -216,6 +216,7 @@ const attributeNames: ReadonlyMap<string, string> = new Map([
   ['allowedLatenessMillis', 'allowed lateness in milliseconds'],
   ['closingBehavior', 'behaviour at closing'],
   ['onTimeBehavior', 'behaviour on time'],
+  ['lateData', 'handler of late data'],
 ])
 
 const kindNames: ReadonlyMap<string, string> = new Map([

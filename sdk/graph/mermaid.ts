@@ -16,6 +16,12 @@ export function mermaid(graph: PipelineGraph): string {
   return new Drawing(graph).text()
 }
 
+/** Outputs beside a step's own, as they are called. */
+const extraOutputs: ReadonlyMap<string, string> = new Map([
+  ['$errors', 'dead letters'],
+  ['$late', 'late data'],
+])
+
 /** What is drawn as one box: an author's step, with what the SDK added inside. */
 interface Box {
   readonly id: string
@@ -109,7 +115,7 @@ class Drawing {
     for (const step of this.#makers.get(collection)?.steps ?? []) {
       const tag = [...step.outputs].find(([, id]) => id === collection)?.[0]
       if (tag === undefined) continue
-      return tag === '$errors' ? 'dead letters' : tag === 'out' ? undefined : tag
+      return extraOutputs.get(tag) ?? (tag === 'out' ? undefined : tag)
     }
     return undefined
   }
@@ -125,7 +131,7 @@ class Drawing {
       })
       .flatMap(([, id]) => this.#collection(id) ?? [])
     const after = box.steps
-      .flatMap((step) => [...step.outputs].filter(([tag]) => tag !== '$errors').map(([, id]) => id))
+      .flatMap((step) => [...step.outputs].filter(([tag]) => !extraOutputs.has(tag)).map(([, id]) => id))
       .filter((id) => this.#isResult(id, box))
       .flatMap((id) => this.#collection(id) ?? [])
     const output = after.at(-1)

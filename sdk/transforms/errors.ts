@@ -5,8 +5,6 @@
  * Law: every element given to a step with `onError` either contributes its outputs completely or becomes exactly one
  * dead letter.
  */
-import type { SourcePosition } from '../source-position.js'
-
 /** An element that a step could not process. */
 export interface DeadLetter<T = unknown> {
   readonly element: T
@@ -28,5 +26,5 @@ export interface ErrorHandler {
   /** Letters after which the run stops. @internal */
   readonly maxDeadLetters: number
   /** Adds the error output of a step. @internal */
-  readonly connect: (collectionId: string, step: string, source: SourcePosition | undefined) => void
+  readonly connect: (collectionId: string, step: string) => void
 }

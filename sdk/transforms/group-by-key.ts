@@ -4,12 +4,14 @@
 import { type CollectionRef, type StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
 import { afterGrouping } from '../windowing/windowing-strategy.js'
+import { connectLateData, lateOutputs } from './late-data.js'
 
 /** Adds the grouping; callers have checked that it can answer and loses nothing. */
 export function addGroupByKey(input: CollectionRef, name: StepName): CollectionRef {
   const { builder } = input
   const [keyCoder, valueCoder] = builder.keyedCoders(input)
-  return builder.leaf({
+  const path = builder.pathOf(name)
+  const refs = builder.leaf({
     name,
     spec: { urn: urns.GROUP_BY_KEY },
     inputs: new Map([['in', input.id]]),
@@ -20,6 +22,9 @@ export function addGroupByKey(input: CollectionRef, name: StepName): CollectionR
         strategy: afterGrouping(builder.strategyOf(input)),
         isBounded: builder.collection(input.id).isBounded,
       },
+      ...lateOutputs(input),
     ],
-  })[0] as CollectionRef
+  })
+  connectLateData(input, refs, path)
+  return refs[0] as CollectionRef
 }

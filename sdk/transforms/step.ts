@@ -11,6 +11,7 @@ import type { AnySplittable } from '../source/splittable.js'
 import { durationMillis } from '../time.js'
 import { globalStrategy, type WindowingStrategy } from '../windowing/windowing-strategy.js'
 import type { SideInputs, StepFunction, StepOptions } from './do-fn.js'
+import { connectLateData, lateOutputs } from './late-data.js'
 import type { PCollectionView } from './views.js'
 
 /** Tag of the output that carries dead letters. */
@@ -51,10 +52,13 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
     .outputs(path)
     .map(({ tag, coderId, strategy: own }) => ({ tag, coderId, strategy: own ?? strategy, isBounded }))
   const errors = { tag: ERRORS_TAG, coderId: builder.coders.dynamic(), strategy: globalStrategy, isBounded }
-  const refs = builder.leaf({
+  const stateSpecs = step.states?.(path) ?? new Map<string, StateSpecNode>()
+  const timerSpecs = step.timers ?? new Map<string, TimerSpecNode>()
+  const late = stateSpecs.size + timerSpecs.size > 0 ? lateOutputs(input) : []
+  const made = builder.leaf({
     name: step.name,
     inputs: new Map([['in', input.id], ...sides.map(([name, view]): [string, string] => [name, view.collectionId])]),
-    outputs: options.onError === undefined ? outputs : [...outputs, errors],
+    outputs: [...outputs, ...late, ...(options.onError === undefined ? [] : [errors])],
     functions: [['process', 0, step.fn], ...sides.map(([, view], i) => ['view', i, view.viewFn] as const)],
     spec: {
       urn: urns.PAR_DO,
@@ -71,8 +75,8 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
             },
           ]),
         ),
-        stateSpecs: step.states?.(path) ?? new Map(),
-        timerSpecs: step.timers ?? new Map(),
+        stateSpecs,
+        timerSpecs,
         restrictionCoderId: step.restrictionCoder?.(path) ?? '',
         onWindowExpiration: step.onWindowExpiration ?? false,
         requiresTimeSortedInput: step.requiresTimeSortedInput ?? false,
@@ -80,9 +84,9 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
       },
     },
   })
-  if (options.onError === undefined) return refs
-  options.onError.connect((refs.at(-1) as CollectionRef).id, path, undefined)
-  return refs.slice(0, -1)
+  connectLateData(input, made, path)
+  options.onError?.connect((made.at(-1) as CollectionRef).id, path)
+  return made.slice(0, outputs.length)
 }
 
 function checkViews(

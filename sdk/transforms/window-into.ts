@@ -6,6 +6,7 @@ import type { CollectionRef, StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
 import { preview } from '../preview.js'
 import type { WindowFn } from '../windowing/window-fn.js'
+import { checkLateData } from './late-data.js'
 import { rewindow, type WindowingOptions } from '../windowing/windowing-strategy.js'
 
 /** `windowInto(name, windowFn, options)`, or `windowInto(name, options)`, which leaves elements in their windows. */
@@ -17,6 +18,7 @@ export function addWindowInto(
 ): CollectionRef {
   const { builder } = input
   const path = builder.pathOf(name)
+  checkLateData(builder, options.lateData, path)
   const { coderId, isBounded } = builder.collection(input.id)
   const windowFn = isWindowFn(windows) ? builder.windowFns.referred(windows, path) : undefined
   const given = isWindowFn(windows) ? options : onlyOptions(windows, path)

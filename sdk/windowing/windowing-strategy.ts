@@ -6,6 +6,7 @@ import { refuse } from '../refuse.js'
 import { preview } from '../preview.js'
 import { suggestion } from '../suggestion.js'
 import { type Duration, durationMillis } from '../time.js'
+import type { LateDataHandler } from '../transforms/late-data.js'
 import { defaultTrigger, isTrigger, type Trigger } from './trigger.js'
 import { continuationTrigger } from './trigger-rules.js'
 import { globalWindows, type WindowFn } from './window-fn.js'
@@ -31,6 +32,8 @@ export interface WindowingStrategy {
   readonly onTimeBehavior: EmptyPaneBehavior
   /** Whether groupings take a trigger that may finish and lose what comes later. Not in Beam's message: a runner need not know. */
   readonly allowsUnsafeTrigger: boolean
+  /** Path of the handler that is given late data; absent where it is only counted. */
+  readonly lateData?: string
 }
 
 /** Options of `windowInto`; what is left out stays as it was on the input. */
@@ -52,6 +55,8 @@ export interface WindowingOptions {
   readonly closing?: EmptyPaneBehavior
   /** Whether a window emits an on-time pane although nothing is new. Default `'always'`. */
   readonly onTime?: EmptyPaneBehavior
+  /** Where elements go that are dropped as late. Default: where those of the input go; they are counted in any case. */
+  readonly lateData?: LateDataHandler
 }
 
 /** The strategy of a collection that no one has windowed. */
@@ -87,6 +92,7 @@ const optionNames = Object.keys({
   timestampCombiner: true,
   closing: true,
   onTime: true,
+  lateData: true,
 } satisfies Record<keyof WindowingOptions, true>)
 
 /**
@@ -120,6 +126,7 @@ export function rewindow(
   }
   const lateness =
     options.allowedLateness === undefined ? 0 : durationMillis(options.allowedLateness, 'allowedLateness', step)
+  const lateData = options.lateData?.path ?? input.lateData
   return {
     ...(windowFn === undefined
       ? { windowFn: input.windowFn, mergeStatus: input.mergeStatus }
@@ -131,6 +138,7 @@ export function rewindow(
     closingBehavior: options.closing ?? input.closingBehavior,
     onTimeBehavior: options.onTime ?? input.onTimeBehavior,
     allowsUnsafeTrigger: options.allowUnsafeTrigger ?? input.allowsUnsafeTrigger,
+    ...(lateData === undefined ? {} : { lateData }),
   }
 }
 

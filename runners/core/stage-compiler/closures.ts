@@ -245,6 +245,7 @@ class ClosureCompiler {
       runtime: this.#runtime,
       outputs: operator.outputs.map((output) => this.output(output)),
       letters: this.#letters(operator),
+      late: operator.late === undefined ? undefined : this.output(operator.late),
       inputGuard: this.#services.isStrict ? this.#services.coder(operator.inputCoderId) : undefined,
       cellCoders: [...operator.payload.stateSpecs.values()].map((node) =>
         cellCodersOf(node, (id) => this.#services.coder(id)),

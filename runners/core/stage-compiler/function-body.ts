@@ -3,6 +3,8 @@
  * what happens outside its loop.
  */
 
+import type { StageEntry } from './compiled-stage.js'
+
 /** Names of the variables that hold an element at some point of the generated text. */
 export interface Here {
   readonly value: string
@@ -56,4 +58,13 @@ export interface StageText {
   readonly userFunctions: readonly object[]
   /** Objects of the run, for `bind`. */
   readonly constants: readonly unknown[]
+}
+
+/** Per kind of batch: its columns, where a value comes from, and what else is read for each. */
+export const BATCHES: Readonly<
+  Record<Exclude<StageEntry, 'push' | 'runIndexed'>, readonly [columns: string, value: string, perElement: string]>
+> = {
+  run: ['values, ts, W, P', 'values[i]', 't = ts[i], w = W[i], p = P[i]'],
+  runStamped: ['values, ts, w, p', 'values[i]', 't = ts[i]'],
+  runUniform: ['values, t, w, p', 'values[i]', ''],
 }

@@ -17,17 +17,8 @@ import type { Operator, Output, ParDoOperator, StepInfo } from '../stage.js'
 import type { ClosureStage } from './closure-stage.js'
 import { indexedSource, newTimestamp, oneOrMany } from './closures.js'
 import { entriesOf, type StageEntry, type StageParts, type StageReceiver } from './compiled-stage.js'
-import { type Body, type Here, newBody, type Outside, type StageText } from './function-body.js'
+import { BATCHES, type Body, type Here, newBody, type Outside, type StageText } from './function-body.js'
 import { isStraight } from './straight-stage.js'
-
-/** Per kind of batch: its columns, where a value comes from, and what else is read for each. */
-const BATCHES: Readonly<
-  Record<Exclude<StageEntry, 'push' | 'runIndexed'>, readonly [columns: string, value: string, perElement: string]>
-> = {
-  run: ['values, ts, W, P', 'values[i]', 't = ts[i], w = W[i], p = P[i]'],
-  runStamped: ['values, ts, w, p', 'values[i]', 't = ts[i]'],
-  runUniform: ['values, t, w, p', 'values[i]', ''],
-}
 
 /** Writes the text of a stage. */
 export class StageWriter {
@@ -424,18 +415,18 @@ function ${name}(${columns}, from, to) {
       // All elements of a window meet in one cell: find it when the window changes, not for each element.
       this.#declarations.push(`let gc${n};`)
       const open = `gt${n} = ${g}.table(${windows}); gw${n} = ${windows}; gc${n} = gt${n} === undefined || !gt${n}.isFast ? undefined : (gt${n}.cells.get(${key}) ?? ${g}.open(gt${n}, ${key}));`
-      return `${start} if (${windows} !== gw${n}) { ${open} } if (gc${n} !== undefined) { ${this.#addTo(`gc${n}.accumulator`, value, receiver)} } else if (gt${n} === undefined) ${g}.dropLate(1); else ${g}.addToTable(gt${n}, ${key}, ${value}, ${timestamp});`
+      return `${start} if (${windows} !== gw${n}) { ${open} } if (gc${n} !== undefined) { ${this.#addTo(`gc${n}.accumulator`, value, receiver)} } else if (gt${n} === undefined) ${g}.drop('late', ${key}, ${value}, ${timestamp}, ${windows}); else ${g}.addToTable(gt${n}, ${key}, ${value}, ${timestamp});`
     }
     const add = (table: string, cells: string): string => `
       let c${n} = ${this.#lookUp(runner, key, table, cells)};
       if (c${n} === undefined) c${n} = ${g}.open(${table}, ${key});
       ${this.#addTo(`c${n}.accumulator`, value, receiver)}`
-    const otherwise = (table: string): string =>
-      `if (${table} === undefined) ${g}.dropLate(1); else ${g}.addToTable(${table}, ${key}, ${value}, ${timestamp});`
+    const otherwise = (table: string, window: string): string =>
+      `if (${table} === undefined) ${g}.drop('late', ${key}, ${value}, ${timestamp}, ${window}); else ${g}.addToTable(${table}, ${key}, ${value}, ${timestamp});`
     this.#declarations.push(`let gm${n};`)
     const find = `gt${n} = ${g}.table(${windows}); gw${n} = ${windows}; gm${n} = gt${n} !== undefined && gt${n}.isFast ? gt${n}.cells.primitives : undefined;`
-    const one = `if (${windows} !== gw${n}) { ${find} } if (gm${n} !== undefined) { ${add(`gt${n}`, `gm${n}`)} } else ${otherwise(`gt${n}`)}`
-    const each = `const tab = gt${n}[q]; if (tab !== undefined && tab.isFast) { ${add('tab', 'tab.cells.primitives')} } else ${otherwise('tab')}`
+    const one = `if (${windows} !== gw${n}) { ${find} } if (gm${n} !== undefined) { ${add(`gt${n}`, `gm${n}`)} } else ${otherwise(`gt${n}`, windows)}`
+    const each = `const tab = gt${n}[q]; if (tab !== undefined && tab.isFast) { ${add('tab', 'tab.cells.primitives')} } else ${otherwise('tab', `${windows}[q]`)}`
     const many = `if (${windows} !== gw${n}) { gt${n} = ${g}.tablesOf(${windows}); gw${n} = ${windows} } for (let q = 0; q < gt${n}.length; q++) { ${each} }`
     if (runner.assignsToOneWindow) return `${start} ${one}`
     return `${start} if (Array.isArray(${windows})) { ${many} } else { ${one} }`
