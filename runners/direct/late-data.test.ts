@@ -1,6 +1,7 @@
 import * as t from 'io-ts'
 import { expect, expectTypeOf, it } from 'vitest'
 import {
+  afterCount,
   fixedWindows,
   type KV,
   type LateElement,
@@ -97,6 +98,21 @@ inEveryMode((options) => {
       options,
     )
     expect(told(result)).toEqual(['total: 16 at 16 in 10-20, late', 'total: 3 at 3 in 0-10, late'])
+  })
+
+  it.each<[string, WindowFn]>([
+    ['fixed windows', fixedWindows(10)],
+    ['sessions', sessionWindows(5)],
+  ])('a window that its trigger has closed says so: %s', async (_, windowFn) => {
+    const p = pipeline()
+    const late = p.lateData('too late', (elements) => elements.collect('late'))
+    p.apply('events', testStream<number>().add(at(1, 1)).add(at(1, 2)).end())
+      .windowInto('windows', windowFn, { trigger: afterCount(1), lateData: late })
+      .keyBy('key', () => 'k')
+      .groupByKey('group')
+    const result = await run(p, options)
+    expect(told(result)).toMatchObject([expect.stringContaining(', closedWindow')])
+    expect(result.metrics.counter('droppedDueToClosedWindow')).toBe(1)
   })
 
   it('handlers go on with late elements as with any others', async () => {

@@ -157,7 +157,7 @@ function doFnOf({ size, every, order, partial }: Required<CountWindowsOptions>):
   if (order === 'arrival') {
     const process = ({ key, value }: KV<unknown, unknown>, { state: cells, emit }: Call<Cells>): void =>
       take(key, value, cells, emit)
-    return { state: own, process, ...last } as AnyDoFn
+    return { state: own, process, ...last }
   }
   const process = ({ value }: KV<unknown, unknown>, call: Call<TimedCells>): void => {
     const { state: cells, timestamp } = call
@@ -190,7 +190,7 @@ function doFnOf({ size, every, order, partial }: Required<CountWindowsOptions>):
     process,
     onTimer: { due },
     ...last,
-  } as AnyDoFn
+  }
 }
 
 function writeCount(cell: ValueState<number>, count: number): void {

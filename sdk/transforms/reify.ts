@@ -43,9 +43,8 @@ export interface Reified<T> {
  * ```
  */
 export function reify(): <T>(input: PCollection<T>) => PCollection<Reified<T>> {
-  const doFn = { output: typed<Reified<unknown>>(), process: reified }
-  return (input) =>
-    input.derive(addParDo(input, reservedName('reify'), doFn as unknown as AnyDoFn).get('out') as CollectionRef)
+  const doFn: unknown = { output: typed<Reified<unknown>>(), process: reified }
+  return (input) => input.derive(addParDo(input, reservedName('reify'), doFn as AnyDoFn).get('out') as CollectionRef)
 }
 
 interface Call {
@@ -57,7 +56,7 @@ interface Call {
 
 function reified(value: unknown, { timestamp, window, pane, emit }: Call): void {
   const { start, end } = window
-  const plain = window instanceof DataWindow ? { start, end, data: window.data } : { start, end }
+  const plain = window instanceof DataWindow ? { start, end, data: window.data as unknown } : { start, end }
   emit({ value, timestamp, window: plain, pane })
 }
 
@@ -88,7 +87,7 @@ export function restoreTimestamps(): <T>(
       },
       outputs: () => [{ tag: 'out', coderId: builder.collection(input.id).coderId }],
     })
-    const value = ({ value: of }: { readonly value: unknown }): unknown => of
+    const value = (element: { readonly value: unknown }): unknown => element.value
     return input.derive(addMap(stamped as CollectionRef, reservedName('values'), value))
   }
 }
