@@ -77,7 +77,8 @@ export type OracleEvent =
         readonly timestamp: OracleNumber
       }[]
     }
-  | { readonly type: 'watermark'; readonly timestamp: OracleNumber | 'infinity' }
+  /** `'infinity'` is the end of time. */
+  | { readonly type: 'watermark'; readonly timestamp: OracleNumber }
   | { readonly type: 'processingTime'; readonly advance: number }
 
 /** A scenario, without what came out. */
