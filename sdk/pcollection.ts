@@ -219,10 +219,10 @@ export class PCollection<out T> implements CollectionRef {
    * Puts each element into windows of event time, and says when they answer. Without a WindowFn elements stay in the windows
    * they are in, and only what the options say changes.
    */
-  windowInto(name: string, windowFn: WindowFn, options?: WindowingOptions): PCollection<T>
+  windowInto(name: string, windowFn: WindowFn<T>, options?: WindowingOptions): PCollection<T>
   windowInto(name: string, options: WindowingOptions): PCollection<T>
-  windowInto(name: string, windows: WindowFn | WindowingOptions, options?: WindowingOptions): PCollection<T> {
-    return this.derive(addWindowInto(this, name, windows, options))
+  windowInto(name: string, windows: WindowFn<T> | WindowingOptions, options?: WindowingOptions): PCollection<T> {
+    return this.derive(addWindowInto(this, name, windows as WindowFn | WindowingOptions, options))
   }
 
   /** `{ key: fn(value), value }` for each element. */
@@ -353,9 +353,14 @@ export class PCollection<out T> implements CollectionRef {
   #view<V>(name: string, kind: ViewKind, options?: SingletonOptions<unknown>): PCollectionView<V> {
     const { builder } = this
     if (kind === 'map' || kind === 'multimap') builder.keyedCoders(this)
-    if (builder.strategyOf(this).windowFn.merges) {
+    const { windowFn } = builder.strategyOf(this)
+    if (windowFn.merges && windowFn.mapsMainWindows !== true) {
+      const [what, fix] =
+        windowFn.payload.kind === 'custom'
+          ? ['merging windows', ', or give sideInputWindow to customWindows']
+          : ['session windows', '']
       throw new PipelineError(
-        `view "${builder.pathOf(name)}" has session windows, and no session belongs to a main element's window. Put the collection into other windows before viewing it.`,
+        `view "${builder.pathOf(name)}" has ${what}, and no ${what === 'session windows' ? 'session' : 'merging window'} belongs to a main element's window. Put the collection into other windows before viewing it${fix}.`,
         builder.pathOf(name),
       )
     }

@@ -43,7 +43,9 @@ export class CellHolds {
   addElement(details: CellDetails, timestamp: number): void {
     const { maxTimestamp } = details.window
     const { timestampCombiner } = this.#strategy
-    const hold = timestampCombiner === 'endOfWindow' ? maxTimestamp : timestamp
+    const { outputTime } = this.#strategy.windowFn
+    const own = outputTime === undefined ? timestamp : outputTime(timestamp, details.window)
+    const hold = timestampCombiner === 'endOfWindow' ? maxTimestamp : own
     if (!this.#canHold(hold, details.window)) {
       this.#holdExpiry(details, false)
       return

@@ -95,7 +95,9 @@ export class MergingWindows {
     const { guard, newCell, addToCell, dropClosed, reduce } = this.#services
     const ofKey = this.#windowsOf(key)
     const { active, closed } = ofKey
-    const target = active.merge(windows, (merged, existing, parts) => this.#unite(ofKey, merged, existing, parts))
+    const target = guard('merge of windows', ofKey.key, windows[0] as BoundedWindow, () =>
+      active.merge(windows, (merged, existing, parts) => this.#unite(ofKey, merged, existing, parts)),
+    )
     for (let i = 0; i < values.length; i++) {
       const window = target.get(windows[i] as BoundedWindow) as BoundedWindow
       let cell = active.get(window)

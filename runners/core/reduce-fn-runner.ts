@@ -240,8 +240,8 @@ export class ReduceFnRunner {
       for (const { key: of, accumulator } of from.cells.values()) {
         key = of
         const cell = into.cells.get(key)
-        if (cell !== undefined) cell.accumulator = this.reduce.merge(cell.accumulator, accumulator)
-        else this.#put(into, key, accumulator)
+        if (cell !== undefined) cell.accumulator = this.reduce.mergeShared(cell.accumulator, accumulator)
+        else this.#put(into, key, this.reduce.own(accumulator))
       }
     } catch (error) {
       this.#services.guard('mergeAccumulators', key, into.window, () => {

@@ -1,7 +1,8 @@
 /**
  * WakeCalls: cells whose triggers wait for a clock, by the time at which to ask them again.
  *
- * Law: a cell is asked once the clock is *past* its time. Calls are not taken back: one whose pane has gone, or whose
+ * Law: a cell is asked once the clock is *past* its time. Several calls of a cell that are due together are one question: a
+ * trigger that begins anew when it fires may be ready again. Calls are not taken back: one whose pane has gone, or whose
  * window has expired, is asked in vain or not found.
  */
 import { invariant } from '../../sdk/invariant.js'
@@ -29,6 +30,9 @@ export class WakeCalls {
     synchronized: new TimerQueue(),
   }
 
+  /** Cells whose calls have been taken from the queues and that have not been asked yet. */
+  readonly #due = new Set<ReduceCell>()
+
   /** @param isAlive whether a cell still lies in a window. */
   constructor(clocks: TriggerClocks, isAlive: (cell: ReduceCell) => boolean) {
     this.#clocks = clocks
@@ -46,7 +50,7 @@ export class WakeCalls {
 
   /** Whether a cell is to be asked now. */
   get isDue(): boolean {
-    return this.#isDue('processing') || this.#isDue('synchronized')
+    return this.#due.size > 0 || this.#isDue('processing') || this.#isDue('synchronized')
   }
 
   /** The earliest time at which a cell may have to be asked; the end of time when none waits. */
@@ -64,13 +68,21 @@ export class WakeCalls {
 
   /** The next cell to be asked now, if there is one. */
   take(): ReduceCell | undefined {
+    if (this.#due.size === 0) this.#collect()
+    for (const cell of this.#due) {
+      this.#due.delete(cell)
+      if (this.#isAlive(cell)) return cell
+    }
+    return undefined
+  }
+
+  #collect(): void {
     for (const clock of ['processing', 'synchronized'] as const) {
       while (this.#isDue(clock)) {
         const cell = this.#queues[clock].takeDue(this.#clocks[clock]())?.payload
-        if (cell !== undefined && this.#isAlive(cell)) return cell
+        if (cell !== undefined) this.#due.add(cell)
       }
     }
-    return undefined
   }
 
   #isDue(clock: TriggerClock): boolean {

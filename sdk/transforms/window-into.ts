@@ -18,7 +18,7 @@ export function addWindowInto(
   const { builder } = input
   const path = builder.pathOf(name)
   const { coderId, isBounded } = builder.collection(input.id)
-  const windowFn = isWindowFn(windows) ? windows : undefined
+  const windowFn = isWindowFn(windows) ? builder.windowFns.referred(windows, path) : undefined
   const given = isWindowFn(windows) ? options : onlyOptions(windows, path)
   const strategy = rewindow(builder.strategyOf(input), windowFn, given, path)
   const inputs = new Map([[windowFn === undefined ? 'in0' : 'in', input.id]])
