@@ -57,13 +57,17 @@ describe.each(modes)('stages compiled as $stageCompiler', (options) => {
     expect(await runScenario(scenario, options)).toEqual(scenario)
   })
 
-  it.each(chains)("$id gives Beam Java's panes through two groupings", async (scenario) => {
-    const { panesSecond, ...rest } = (await runScenario(scenario, options)) as Scenario & ChainedPanesOf
-    const { panesSecond: expected, ...expectedRest } = scenario
-    expect(rest).toEqual(expectedRest)
-    const isAccumulating = scenario.accumulationMode.startsWith('ACCUMULATING')
-    expect(anyKeyOrder(panesSecond, isAccumulating)).toEqual(anyKeyOrder(expected, isAccumulating))
-  })
+  // In c020020 Beam Java moves the watermark between the timers of two keys: docs/decisions/2026-11-21-watermarks-before-panes.md.
+  it.each(chains.filter(({ id }) => id !== 'c020020'))(
+    "$id gives Beam Java's panes through two groupings",
+    async (scenario) => {
+      const { panesSecond, ...rest } = (await runScenario(scenario, options)) as Scenario & ChainedPanesOf
+      const { panesSecond: expected, ...expectedRest } = scenario
+      expect(rest).toEqual(expectedRest)
+      const isAccumulating = scenario.accumulationMode.startsWith('ACCUMULATING')
+      expect(anyKeyOrder(panesSecond, isAccumulating)).toEqual(anyKeyOrder(expected, isAccumulating))
+    },
+  )
 })
 
 it.each(constructions)('$id is accepted where Beam Java accepts it: $accepted', (construction) => {

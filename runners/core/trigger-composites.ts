@@ -4,7 +4,6 @@
  *
  * Law: the rules are those of Beam Java, case by case, because engines that run our pipelines execute that code.
  */
-import { invariant } from '../../sdk/invariant.js'
 import { isComplete } from './trigger-leaves.js'
 import type { TriggerContext, TriggerMerge, TriggerNode, TriggerState } from './trigger-node.js'
 
@@ -35,15 +34,9 @@ abstract class Composite implements TriggerNode {
     state.isFinished[node.index] = isFinished
   }
 
+  /** The part whose turn it is. Windows that become one may leave none: then nothing fires before they expire. */
   protected firstUnfinished(state: TriggerState): TriggerNode | undefined {
     return this.children.find((child) => !this.isFinished(state, child))
-  }
-
-  /** The part whose turn it is; a trigger whose parts have all finished has finished, and is asked no more. */
-  protected current(state: TriggerState): TriggerNode {
-    const child = this.firstUnfinished(state)
-    invariant(child !== undefined, 'a trigger that goes on has a part that goes on')
-    return child
   }
 }
 
@@ -109,7 +102,7 @@ export class AfterEachNode extends Composite {
   }
 
   onElement(state: TriggerState, context: TriggerContext): void {
-    if (!this.#merges) this.current(state).onElement(state, context)
+    if (!this.#merges) this.firstUnfinished(state)?.onElement(state, context)
     // A part that has finished may come back to life when windows merge, and must then know what there is.
     else for (const child of this.children) child.onElement(state, context)
   }
@@ -128,11 +121,11 @@ export class AfterEachNode extends Composite {
   }
 
   shouldFire(state: TriggerState, context: TriggerContext): boolean {
-    return this.current(state).shouldFire(state, context)
+    return this.firstUnfinished(state)?.shouldFire(state, context) ?? false
   }
 
   onFire(state: TriggerState, context: TriggerContext): void {
-    this.current(state).onFire(state, context)
+    this.firstUnfinished(state)?.onFire(state, context)
     if (this.#merges) this.clear(state)
     this.#update(state)
   }
@@ -236,7 +229,7 @@ export class AfterEarlyAndLateNode extends Composite {
 
   onElement(state: TriggerState, context: TriggerContext): void {
     if (!isComplete(context)) context.askAtEnd()
-    if (!this.#merges) this.current(state).onElement(state, context)
+    if (!this.#merges) this.firstUnfinished(state)?.onElement(state, context)
     // A union of windows may have its end still before it: both parts must know what there is.
     else for (const child of this.children) child.onElement(state, context)
   }
