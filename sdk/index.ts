@@ -43,16 +43,23 @@ export {
   type RestrictionProgress,
   type RestrictionTracker,
 } from './source/restriction-tracker.js'
+export { GrowableRangeTracker, OneShotTracker, UNKNOWN_END, UnsplittableRangeTracker } from './source/other-trackers.js'
 export {
+  type AnyTracker,
+  type RestrictionContext,
   type Resume,
   resume,
   type SplittableContext,
-  type AnyTracker,
   type SplittableDoFn,
+  type SplittableFunctions,
+  type TaggedSplittableDoFn,
+} from './source/splittable.js'
+export {
+  type IdleOptions,
   type WatermarkPolicies,
   type WatermarkPolicy,
   watermarks,
-} from './source/splittable.js'
+} from './source/watermark-policy.js'
 export {
   state,
   type StateBuilders,
@@ -97,6 +104,7 @@ export type {
 } from './transforms/combine.js'
 export type { CreateOptions } from './transforms/create.js'
 export type {
+  AfterCommit,
   AnyDoFn,
   DoFnFunctions,
   DoFnShape,

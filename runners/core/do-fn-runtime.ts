@@ -10,7 +10,7 @@ import type { Env } from '../../sdk/env.js'
 import { UserCodeError } from '../../sdk/errors.js'
 import { invariant } from '../../sdk/invariant.js'
 import { formatMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
-import type { AnyDoFn, StepFunction } from '../../sdk/transforms/do-fn.js'
+import type { AfterCommit, AnyDoFn, StepFunction } from '../../sdk/transforms/do-fn.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
@@ -24,7 +24,7 @@ import { keyOf } from './key-of.js'
 import { sidesObject } from './sides-object.js'
 import { stateCells } from './state-cells.js'
 import { callOf, expiryOf, type StateInternals, type StateRecord, type TimerSetting } from './state-internals.js'
-import { BUFFERING, CLOSED, type ContextHost, LIVE, StepContext } from './step-context.js'
+import { BUFFERING, bundleContext, CLOSED, type ContextHost, LIVE, StepContext } from './step-context.js'
 import { timerCells, type TimerInternals } from './timer-cells.js'
 
 /** Asynchronous calls of a step in flight at once, unless the author says otherwise. */
@@ -117,14 +117,14 @@ export class DoFnRuntime implements ContextHost {
   startBundle(): unknown {
     const { startBundle } = this.#doFn
     if (startBundle === undefined) return undefined
-    return this.#guardedCall('startBundle', () => startBundle(this.#bundleContext(undefined)))
+    return this.#guardedCall('startBundle', () => startBundle(bundleContext(this, undefined)))
   }
 
   finishBundle(): unknown {
     const { finishBundle } = this.#doFn
     if (finishBundle === undefined) return undefined
     const open = { current: true }
-    const context = this.#bundleContext(this.#emitInWindow(open))
+    const context = bundleContext(this, this.#emitInWindow(open))
     return this.#guardedCall('finishBundle', () =>
       andThen(finishBundle(context), () => {
         open.current = false
@@ -494,19 +494,6 @@ export class DoFnRuntime implements ContextHost {
     }
   }
 
-  #bundleContext(emit: unknown): object {
-    const host = this as ContextHost
-    return {
-      resource: this.resource,
-      metrics: this.metricCells,
-      random: this.random,
-      emit,
-      get now() {
-        return host.now()
-      },
-    }
-  }
-
   #emitInWindow(open: { readonly current: boolean }): unknown {
     const emits = this.#services.outputs.map((push) => (value: unknown, at: Instant, window?: BoundedWindow): void => {
       if (!open.current) this.#refuseLate('emit')
@@ -532,6 +519,11 @@ export class DoFnRuntime implements ContextHost {
     // The author's floating promise may swallow what is thrown here; the run must not.
     this.#runtime.broken(error)
     throw error
+  }
+
+  finalize(context: StepContext, ...registration: Parameters<AfterCommit>): void {
+    if (context.mode === CLOSED) this.#refuseLate('afterCommit')
+    this.#runtime.finalizers.register(this.info, this.#doFn.bundleFinalizer === true, ...registration)
   }
 
   sidesFor(context: StepContext): object {

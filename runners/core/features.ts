@@ -44,6 +44,7 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
         if (payload.stateSpecs.size > 0) need('state.value', step)
         if (payload.timerSpecs.size > 0) need('timers.eventTime', step)
         if (payload.onWindowExpiration) need('onWindowExpiration', step)
+        if (payload.requestsFinalization) need('bundleFinalizer', step)
         const fn = built.functions.resolve(payload.doFn.payload) as StepFunction | AnySplittable
         if (fn.kind === 'splittable') need(fn.doFn.bounded ? 'splittable.bounded' : 'splittable.unbounded', step)
         else if (fn.options.onError !== undefined) need('deadLetters', step)

@@ -3,6 +3,7 @@
  * the object it has, and the step takes a fresh one. What is taken out of it (`emit`, a state cell, a timer) stays bound
  * to the object, so it survives destructuring and refuses to work once its call or bundle has ended.
  */
+import type { AfterCommit } from '../../sdk/transforms/do-fn.js'
 import { NO_FIRING, type PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
 import type { StateRecord } from './state-internals.js'
@@ -27,6 +28,7 @@ export interface ContextHost {
   readonly metricCells: object
   readonly random: () => number
   now(): number
+  finalize(context: StepContext, ...registration: Parameters<AfterCommit>): void
   sidesFor(context: StepContext): object
   stateFor(context: StepContext): object
   timersFor(context: StepContext): object
@@ -66,6 +68,10 @@ export class StepContext {
     return this.#host.now()
   }
 
+  get afterCommit(): AfterCommit {
+    return (...registration) => this.#host.finalize(this, ...registration)
+  }
+
   get sides(): object {
     return (this.#sides ??= this.#host.sidesFor(this))
   }
@@ -76,5 +82,19 @@ export class StepContext {
 
   get timers(): object {
     return (this.#timers ??= this.#host.timersFor(this))
+  }
+}
+
+/** What `startBundle` and `finishBundle` get: there is no element. */
+export function bundleContext(host: ContextHost, emit: unknown): object {
+  const { resource, metricCells: metrics, random } = host
+  return {
+    resource,
+    metrics,
+    random,
+    emit,
+    get now() {
+      return host.now()
+    },
   }
 }

@@ -12,6 +12,7 @@ import * as urns from '../../sdk/graph/urns.js'
 import { validateGraph } from '../../sdk/graph/validate.js'
 import { preview } from '../../sdk/preview.js'
 import { verifyAssertions } from '../core/assertions.js'
+import { checkAcknowledged } from '../core/at-least-once.js'
 import { checkFeatures } from '../core/features.js'
 import { liftCombines } from '../core/lift-combines.js'
 import { requireCodecs } from '../core/require-codecs.js'
@@ -26,6 +27,7 @@ import {
   type RunningPipeline,
   UnsupportedFeature,
 } from '../runner.js'
+import { Acknowledgements } from './acknowledgements.js'
 import { DirectExecution } from './direct-execution.js'
 import type { ScriptedClock } from './root-executors.js'
 
@@ -45,6 +47,8 @@ export const DIRECT_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'splittable.unbounded',
   'testStream',
   'deadLetters',
+  'bundleFinalizer',
+  'guarantee.atLeastOnce',
 ])
 
 /** After this long an asynchronous call is reported, and again each time as much has passed. */
@@ -78,6 +82,7 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   validateGraph(built.graph)
   checkFeatures(built, 'direct', DIRECT_FEATURES)
   if (options.requireCodecs === true) requireCodecs(built)
+  if (options.guarantee === 'at-least-once') checkAcknowledged(built, 'direct')
   const real = options.env ?? systemEnv()
   const isStrict = options.strict === true
   const seed = options.seed ?? Math.floor(real.random() * 0x7fff_ffff)
@@ -89,6 +94,7 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
     seed,
     bundleSize: options.bundleSize,
     stageCompiler: options.stageCompiler ?? 'auto',
+    acknowledgements: new Acknowledgements(options.guarantee === 'at-least-once'),
   })
   const { signal } = options
   const cancel = (): void => execution.cancel()
@@ -117,10 +123,9 @@ function refuseUnbuilt(options: RunnerOptions): void {
       `the direct runner runs in one thread; workers: ${workers} is not supported yet. Leave workers out.`,
     )
   }
-  if (guarantee !== 'gap') {
-    const feature = guarantee === 'exactly-once' ? 'guarantee.exactlyOnce' : 'guarantee.atLeastOnce'
+  if (guarantee !== 'gap' && guarantee !== 'at-least-once') {
     throw new UnsupportedFeature(
-      feature,
+      guarantee === 'exactly-once' ? 'guarantee.exactlyOnce' : 'guarantee.atMostOnce',
       `the direct runner loses its state when it crashes (guarantee: gap) and cannot promise ${guarantee}. The micro-batch runner is for that; it is not part of this version.`,
     )
   }

@@ -71,6 +71,8 @@ export abstract class StageExecutor {
     await run()
     await this.processor.finish()
     this.commit()
+    const { finalizers } = this.processor.runtime
+    if (finalizers.isAwaited) await finalizers.committed()
   }
 
   /** Makes visible what the last bundle emitted. */

@@ -144,6 +144,7 @@ function addParDo(payload: ParDoPayload, components: Components, add: Add): void
   for (const [name, timer] of payload.timerSpecs) add(`timer "${name}"`, 'time', timer.timeDomain)
   if (payload.restrictionCoderId !== '')
     add('its restriction', 'codec', coderText(payload.restrictionCoderId, components))
+  if (payload.requestsFinalization) add('bundleFinalizer', 'presence', 'declared')
   if (payload.onWindowExpiration) add('onWindowExpiration', 'presence', 'declared')
 }
 

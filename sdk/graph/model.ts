@@ -63,6 +63,8 @@ export interface ParDoPayload {
   /** Empty unless the DoFn is splittable. */
   readonly restrictionCoderId: string
   readonly onWindowExpiration: boolean
+  /** Whether the DoFn wants to be told when a bundle is committed. */
+  readonly requestsFinalization: boolean
 }
 
 export interface CombinePayload {

@@ -44,6 +44,7 @@ export function addParDo(input: CollectionRef, name: StepName, doFn: AnyDoFn): R
       ),
     timers: new Map(timers.map(([id, spec]): [string, TimerSpecNode] => [id, { timeDomain: spec.timeDomain }])),
     onWindowExpiration: doFn.onWindowExpiration !== undefined,
+    bundleFinalizer: doFn.bundleFinalizer ?? false,
   })
   return new Map(codecs.map(([tag], i) => [tag, refs[i] as CollectionRef]))
 }

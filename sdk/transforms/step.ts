@@ -29,6 +29,7 @@ export interface StepSpec {
   readonly states?: (path: string) => ReadonlyMap<string, StateSpecNode>
   readonly timers?: ReadonlyMap<string, TimerSpecNode>
   readonly onWindowExpiration?: boolean
+  readonly bundleFinalizer?: boolean
   readonly restrictionCoder?: (path: string) => string
   /** `false` when the step itself makes the output unbounded. */
   readonly isBounded?: boolean
@@ -73,6 +74,7 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
         timerSpecs: step.timers ?? new Map(),
         restrictionCoderId: step.restrictionCoder?.(path) ?? '',
         onWindowExpiration: step.onWindowExpiration ?? false,
+        requestsFinalization: step.bundleFinalizer ?? false,
       },
     },
   })
