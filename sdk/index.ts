@@ -135,6 +135,13 @@ export type { DeadLetter, ErrorHandler } from './transforms/errors.js'
 export { empty, flatten } from './transforms/flatten.js'
 export { swap, textOf, toStrings, withKeys } from './transforms/keyed.js'
 export type { PrintOptions } from './transforms/output.js'
+export {
+  type ReadResult,
+  readFrom,
+  type SourceDeclaration,
+  type SourceReader,
+  type SourceRecord,
+} from './transforms/read-from.js'
 export { source, splittableParDo } from './transforms/splittable.js'
 export { count, max, mean, type MeanAccumulator, min, sum } from './transforms/statistics.js'
 export type { CodecOption, PCollectionView, SingletonOptions, ViewFn, ViewKind } from './transforms/views.js'

@@ -52,6 +52,7 @@ const finished: Finished = {
 const progressOf = (count: number): Progress => ({
   elements: count * 2,
   oldestCall: undefined,
+  sources: [],
   steps: [
     { step: 'read', elementsIn: 0, elementsOut: count, watermark: 1000 },
     { step: 'count words', elementsIn: count, elementsOut: 0, watermark: 0 },

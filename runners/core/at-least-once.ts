@@ -42,7 +42,8 @@ class OriginCheck {
     for (const [, node] of leaves) {
       const origin = this.#originOf(node)
       for (const output of node.outputs.values()) this.#origins.set(output, origin)
-      const isEnd = ![...node.outputs.values()].some((output) => read.has(output))
+      // A view only gives its collection a name; whoever reads it names the collection too.
+      const isEnd = node.spec !== undefined && ![...node.outputs.values()].some((output) => read.has(output))
       if (isEnd && origin.other !== undefined) {
         this.#refuse(
           origin.other,

@@ -56,7 +56,7 @@ export interface SourceParts {
 
 type SplittableRoot = Extract<StageRoot, { kind: 'splittable' }>
 
-/** Parts that strict mode cuts a restriction into at most, before it is read. */
+/** Parts that strict mode cuts a restriction into at most before it is read, and lets there be before it splits no more. */
 const STRICT_PARTS = 4
 
 /** Runs a splittable stage. */
@@ -213,10 +213,17 @@ export class SourceExecutor extends StageExecutor {
     const at = this.#clock()
     const isDue = (work: Work): boolean => work.notBefore <= at
     if (!this.#doFn.bounded) return this.#work.filter(isDue)
-    const { random } = this.#parts.limits
-    const from = random === undefined ? 0 : Math.floor(random() * this.#work.length)
-    const next = this.#work.slice(from, from + 1).find(isDue) ?? this.#work.find(isDue)
+    this.#shuffleNow()
+    const next = this.#work.find(isDue)
     return next === undefined ? [] : [next]
+  }
+
+  /** In strict mode another part of bounded work comes next now and then; always would mean to open each part anew. */
+  #shuffleNow(): void {
+    const { random } = this.#parts.limits
+    if (random === undefined || this.#work.length < 2 || random() < 0.75) return
+    const [chosen] = this.#work.splice(Math.floor(random() * this.#work.length), 1)
+    this.#work.unshift(chosen as Work)
   }
 
   #sizeOf(element: unknown, restriction: unknown): number {
@@ -316,7 +323,8 @@ export class SourceExecutor extends StageExecutor {
   #splitPlan(limit: number): SplitPlan | undefined {
     const { random } = this.#parts.limits
     const { bounded, split } = this.#doFn
-    if (random === undefined || (!bounded && split === undefined) || random() < 0.5) return undefined
+    if (random === undefined || (!bounded && split === undefined)) return undefined
+    if (this.#work.length >= STRICT_PARTS || random() < 0.5) return undefined
     return { after: Math.floor(random() * limit), fraction: random() }
   }
 
