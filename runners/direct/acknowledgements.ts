@@ -21,7 +21,7 @@ interface Unacknowledged {
   readonly callback: () => void | Promise<void>
 }
 
-/** A stage that keeps elements from round to round. */
+/** A stage that may keep elements from round to round. */
 interface Holder extends StageExecutor {
   /** The round that the oldest thing it holds may come from; infinity when it holds nothing. */
   readonly heldSince: number
@@ -30,9 +30,11 @@ interface Holder extends StageExecutor {
 /** The acknowledgements of a run. */
 export class Acknowledgements {
   readonly #isDeferred: boolean
+  /** All stages that may hold something of an acknowledging source. */
+  #holders: readonly Holder[] | undefined
   #round = 0
   #waiting: Unacknowledged[] = []
-  /** Stages before each that may hold something. */
+  /** For each stage, those before it that may hold something of an acknowledging source. */
   readonly #holdersBefore = new Map<StageExecutor, readonly Holder[]>()
 
   /** @param isDeferred whether acknowledgement waits for everything that became of an element. */
@@ -64,10 +66,8 @@ export class Acknowledgements {
   async endOfRound(stages: readonly StageExecutor[]): Promise<void> {
     this.#round++
     if (this.#waiting.length === 0) return
-    const held = stages.reduce(
-      (oldest, stage) => (isHolder(stage) ? Math.min(oldest, stage.heldSince) : oldest),
-      Infinity,
-    )
+    this.#holders ??= stages.filter(isHolder).filter(isBehindSource)
+    const held = this.#holders.reduce((oldest, { heldSince }) => Math.min(oldest, heldSince), Infinity)
     const ready = this.#waiting.filter(({ round }) => round < held)
     this.#waiting = this.#waiting.filter(({ round }) => round >= held)
     for (const each of ready) await acknowledge(each)
@@ -85,6 +85,17 @@ function isHolder(stage: StageExecutor): stage is Holder {
 }
 
 function holdersBefore(stage: StageExecutor): readonly Holder[] {
+  return stagesBefore(stage).filter(isHolder).filter(isBehindSource)
+}
+
+/** Whether what reaches the stage comes from a source that acknowledges. What else is held holds up nobody. */
+function isBehindSource(stage: StageExecutor): boolean {
+  return stagesBefore(stage).some(
+    ({ stage: { root } }) => root.kind === 'splittable' && root.fn.doFn.acknowledges === true,
+  )
+}
+
+function stagesBefore(stage: StageExecutor): readonly StageExecutor[] {
   const before = new Set<StageExecutor>()
   const visit = (each: StageExecutor): void => {
     for (const producer of each.producers) {
@@ -94,5 +105,5 @@ function holdersBefore(stage: StageExecutor): readonly Holder[] {
     }
   }
   visit(stage)
-  return [...before].filter(isHolder)
+  return [...before]
 }

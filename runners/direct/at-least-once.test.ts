@@ -162,7 +162,7 @@ inEveryMode((options) => {
 })
 
 describe('a run that ends in the middle', () => {
-  it.each(upTo(12).map((n) => n * 5))('by cancel after %i records loses nothing', async (after) => {
+  it.each(upTo(12).map((n) => n * 4))('by cancel after %i records loses nothing', async (after) => {
     const broker = redeliveringSource(upTo(60))
     const sink = new Sink(broker)
     let cancel = (): void => undefined

@@ -113,9 +113,8 @@ export class SourceExecutor extends StageExecutor {
     return this.#work.length === 0 || !this.#parts.isScripted ? TIMESTAMP_MAX : Math.ceil(this.#nextDue())
   }
 
-  /** The round that the oldest work may come from. Acknowledging work is acknowledged itself. */
+  /** The round that the oldest work may come from. */
   get heldSince(): number {
-    if (this.#doFn.acknowledges === true) return Infinity
     return this.#work.reduce((oldest, { of }) => Math.min(oldest, of.since), this.#gate.oldest)
   }
 
