@@ -113,7 +113,7 @@ export class Reading {
   /** A claim that is refused ends the right to emit. */
   #observeClaims(): void {
     const { tracker } = this
-    const tryClaim = tracker.tryClaim as (this: Tracker, position: unknown) => boolean
+    const tryClaim = tracker.tryClaim
     // A tracker that cannot be watched (frozen, say) works all the same.
     Reflect.defineProperty(tracker, 'tryClaim', {
       configurable: true,

@@ -74,7 +74,7 @@ export class RedeliveringSource<T> {
   /** Root transform that reads from here, in as many pipelines and runs as there are, one at a time. */
   read(): (pipeline: Pipeline) => PCollection<T> {
     return readFrom<TypeOnly<T>, readonly number[]>({
-      output: typed<T>() as TypeOnly<T>,
+      output: typed<T>(),
       bounded: false,
       replayable: false,
       watermark: watermarks.none(),
