@@ -27,4 +27,11 @@ export const lanes: readonly Lane[] = [
     sample: seededSample,
     load: async () => seededLane({ lane: 'failures', seeds: 5_000, faultOf: (await import('./failures.js')).faultOf }),
   },
+  {
+    name: 'oracle',
+    meaning:
+      "random windows, triggers and late elements give, pane by pane, the panes of Beam Java's rules [--seeds n] [--from seed] [--minutes m]",
+    sample: seededSample,
+    load: async () => seededLane({ lane: 'oracle', seeds: 100_000, faultOf: (await import('./oracle.js')).faultOf }),
+  },
 ]

@@ -22,6 +22,7 @@ export const LONG_FILES: Readonly<Record<string, number>> = {
   'runners/core/do-fn-runtime.ts': 570,
   'runners/core/reduce-fn-runner.ts': 542,
   'runners/core/stage-compiler/stage-text.ts': 539,
+  'runners/direct/source-executor.ts': 438,
 }
 
 /** The chaining methods are few, and each takes the step's name first. */
@@ -78,7 +79,7 @@ export function longFiles(
   const sources = files.filter(({ path }) => path.endsWith('.ts') || path.endsWith('.mjs'))
   const lengths = new Map(sources.map(({ path, text }) => [path, text.trimEnd().split('\n').length]))
   const tooLong = [...lengths].flatMap(([path, lines]): readonly Violation[] => {
-    const allowed = listed[path] ?? (path.endsWith('.test.ts') ? FILE_LINES_MAX : FILE_LINES_USUAL)
+    const allowed = listed[path] ?? (isTable(path) ? FILE_LINES_MAX : FILE_LINES_USUAL)
     if (lines <= Math.min(allowed, FILE_LINES_MAX)) return []
     const limit = `and may have ${Math.min(allowed, FILE_LINES_MAX)}`
     return [{ path, message: `has ${lines} lines, ${limit}. One concept, one file: move one of its concepts out.` }]
@@ -95,6 +96,11 @@ export function longFiles(
     ]
   })
   return [...tooLong, ...needless]
+}
+
+/** Tests and cases are lists of small things that stand beside each other. */
+function isTable(path: string): boolean {
+  return path.endsWith('.test.ts') || path.startsWith('conformance/cases/')
 }
 
 /** Every example is a test, too. */

@@ -6,7 +6,16 @@
  */
 import { parseArgs } from 'node:util'
 import { UnsupportedFeature } from '../runner.js'
-import { type CommandRow, commands, globalOptions, laterCommands, laterOptions, type OptionRow } from './commands.js'
+import {
+  type CommandRow,
+  commands,
+  type FileCommandRow,
+  globalOptions,
+  laterCommands,
+  laterOptions,
+  type OptionRow,
+  takesFile,
+} from './commands.js'
 
 /** The command line is wrong. Whoever shows it adds the nearest of the `known` names. */
 export class UsageError extends Error {
@@ -27,7 +36,7 @@ export type Invocation =
   | { readonly kind: 'version' }
   | {
       readonly kind: 'command'
-      readonly command: CommandRow
+      readonly command: FileCommandRow
       readonly file: string
       /** Options of the command, in kebab case; flags are `true`. */
       readonly options: ReadonlyMap<string, string | true>
@@ -36,6 +45,8 @@ export type Invocation =
       /** Help for the file rather than what the command does. */
       readonly wantsHelp: boolean
     }
+  /** The conformance suite, which needs no file. */
+  | { readonly kind: 'conformance'; readonly options: ReadonlyMap<string, string | true> }
 
 /** Reads arguments, without `node` and the script. @throws {UsageError} or {@link UnsupportedFeature}. */
 export function parseCommandLine(args: readonly string[]): Invocation {
@@ -101,6 +112,11 @@ function parseCommand(command: CommandRow, given: readonly string[]): Invocation
     last = token.index
   }
   const wantsHelp = options.has('help')
+  if (!takesFile(command)) {
+    if (wantsHelp) return { kind: 'help', command }
+    if (file === undefined) return { kind: 'conformance', options }
+    throw new UsageError(`millrace ${command.name} takes no file, and was given "${file}".`)
+  }
   if (file === undefined) {
     if (wantsHelp) return { kind: 'help', command }
     throw new UsageError(`millrace ${command.name} needs a file: ${command.usage}`)
@@ -142,9 +158,6 @@ export function kebab(name: string): string {
 
 function unknownOption(command: CommandRow, given: string): UsageError {
   const known = command.options.map(({ name }) => `--${name}`)
-  return new UsageError(
-    `millrace ${command.name} has no option ${given}. Options of the pipeline come after FILE.`,
-    given,
-    known,
-  )
+  const hint = takesFile(command) ? ' Options of the pipeline come after FILE.' : ''
+  return new UsageError(`millrace ${command.name} has no option ${given}.${hint}`, given, known)
 }

@@ -15,7 +15,7 @@ export interface OptionRow {
 
 /** A command. */
 export interface CommandRow {
-  readonly name: 'run' | 'graph'
+  readonly name: 'run' | 'graph' | 'conformance'
   readonly usage: string
   readonly summary: string
   readonly options: readonly OptionRow[]
@@ -58,8 +58,34 @@ const graph: CommandRow = {
   options: [{ name: 'format', value: 'name', help: 'mermaid' }, help],
 }
 
+const conformance: CommandRow = {
+  name: 'conformance',
+  usage: 'millrace conformance [options]',
+  summary: 'run the conformance cases on runners, or answer recorded questions',
+  options: [
+    { name: 'runners', value: 'names', help: 'runners, separated by commas; this version has direct' },
+    { name: 'only', value: 'id', help: 'one case, or those whose ids begin so: TRG-15, TRG' },
+    { name: 'modes', value: 'names', help: 'one, all (default), or names of modes separated by semicolons' },
+    { name: 'seed', value: 'number', help: 'seed of the modes that are random; default 1' },
+    { name: 'json', value: 'file', help: 'write the matrix as JSON' },
+    { name: 'html', value: 'file', help: 'write the matrix as a page' },
+    { name: 'scenarios', value: 'file', help: 'print each line of JSON with our panes' },
+    { name: 'constructions', value: 'file', help: 'print each line of JSON with whether we accept it' },
+    { name: 'coders', value: 'file', help: 'print each line of JSON with our bytes' },
+    { name: 'help', value: undefined, help: 'show this page', short: 'h' },
+  ],
+}
+
 /** What can be asked for. */
-export const commands: readonly CommandRow[] = [run, graph]
+export const commands: readonly CommandRow[] = [run, graph, conformance]
+
+/** Whether a command is about a file that exports a pipeline. */
+export function takesFile(command: CommandRow): command is FileCommandRow {
+  return command.name !== 'conformance'
+}
+
+/** A command that is about a file. */
+export type FileCommandRow = CommandRow & { readonly name: 'run' | 'graph' }
 
 /** Options without a command. */
 export const globalOptions: readonly OptionRow[] = [
@@ -70,7 +96,6 @@ export const globalOptions: readonly OptionRow[] = [
 /** Commands of later versions. */
 export const laterCommands: ReadonlyMap<string, string> = new Map([
   ['why', 'explains what holds a watermark'],
-  ['conformance', 'runs the conformance cases on a runner'],
   ['verify', 'compares what went in with what came out'],
   ['fsck', 'checks a checkpoint store'],
   ['state', 'shows the state of keys'],

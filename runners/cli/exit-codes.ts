@@ -4,7 +4,7 @@
 export const EXIT = {
   /** The run is done, or was drained. */
   done: 0,
-  /** The run failed: user code, a connector, a call over its time limit, or the thread died. */
+  /** The run failed: user code, a connector, a call over its time limit, the thread died; or a conformance case failed. */
   failed: 1,
   /** Nothing ran: the command line, the module or the pipeline is wrong, or asks for what this version does not have. */
   refused: 2,

@@ -20,7 +20,7 @@ export function mainHelp(version: string): string {
     'Exit codes',
     ...table([
       ['0', 'done, or drained after Ctrl-C'],
-      ['1', 'the run failed'],
+      ['1', 'the run, or a conformance case, failed'],
       ['2', 'nothing ran: the command line, the module or the pipeline is wrong'],
       ['130', 'stopped by a second Ctrl-C'],
       ['141', 'the reader of the output has gone'],
@@ -42,7 +42,14 @@ export function commandHelp({ name, usage, summary, options }: CommandRow): stri
           'given there is looked for in the environment, as MILLRACE_MIN_CENTS. Results of .print(name) go to stdout,',
           'everything else to stderr. Ctrl-C stops reading and finishes what was read; a second one stops at once.',
         ]
-      : ['', 'The options of a pipeline may decide its graph, so they are given here too, after FILE.']
+      : name === 'graph'
+        ? ['', 'The options of a pipeline may decide its graph, so they are given here too, after FILE.']
+        : [
+            '',
+            'Prints areas by runners, and why of each case that has not passed. A case that needs what a runner lacks must be',
+            'refused by it. With --scenarios, --constructions or --coders, a file of JSON lines is answered on stdout, line by',
+            'line, instead. Exits with 1 when a case fails or a line has no answer.',
+          ]
   return [
     `Usage: ${usage}`,
     '',

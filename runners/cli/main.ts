@@ -28,6 +28,10 @@ async function main(args: readonly string[]): Promise<number> {
         const { pipelineCommand } = await import('./pipeline-command.js')
         return await pipelineCommand(invocation)
       }
+      case 'conformance': {
+        const { conformanceCommand } = await import('./conformance-command.js')
+        return await conformanceCommand(invocation.options)
+      }
     }
   } catch (error) {
     if (!(error instanceof UsageError) && errorKind(error) !== 'UnsupportedFeature') throw error

@@ -47,14 +47,19 @@ export class BundleFinalizers {
     this.#waiting.push({ step, callback, until: this.#host.env.monotonic() + within })
   }
 
-  /** Whether somebody waits for the bundle to be committed. */
-  get isAwaited(): boolean {
-    return this.#waiting.length > 0
+  /** How many wait for the bundle to be committed. */
+  get count(): number {
+    return this.#waiting.length
   }
 
-  /** The bundle has failed. */
-  abandon(): void {
-    this.#waiting = []
+  /** Whether somebody waits for the bundle to be committed. */
+  get isAwaited(): boolean {
+    return this.count > 0
+  }
+
+  /** The bundle has failed, or was only an attempt; `from` have registered before it began. */
+  abandon(from = 0): void {
+    this.#waiting.length = from
   }
 
   /** The bundle is committed. */

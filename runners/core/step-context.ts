@@ -4,6 +4,7 @@
  * to the object, so it survives destructuring and refuses to work once its call or bundle has ended.
  */
 import type { AfterCommit } from '../../sdk/transforms/do-fn.js'
+import type { TimeDomain } from '../../sdk/state/timer-spec.js'
 import { NO_FIRING, type PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
 import type { StateRecord } from './state-internals.js'
@@ -47,9 +48,16 @@ export class StepContext {
   key: unknown = undefined
   /** In handlers: the time the timer was set to. */
   fireTimestamp = 0
+  /** In handlers of timers: the timer's name. */
+  id: string | undefined = undefined
+  /** In handlers of families: which timer. */
+  tag: string | undefined = undefined
+  /** In handlers of timers: which clock it waited for. */
+  timeDomain: TimeDomain | undefined = undefined
 
   /** @internal */ mode: number = LIVE
   /** @internal */ buffer: Emitted[] = []
+  /** Which attempt of its call this is, from 1, where calls may be tried again. @internal */ attempt = 1
   /** State of the key and window at hand. @internal */ record: StateRecord | undefined = undefined
   /** False in onWindowExpiration: the window has no time left to wait for. @internal */ canSetTimers = true
   readonly #host: ContextHost
@@ -82,19 +90,5 @@ export class StepContext {
 
   get timers(): object {
     return (this.#timers ??= this.#host.timersFor(this))
-  }
-}
-
-/** What `startBundle` and `finishBundle` get: there is no element. */
-export function bundleContext(host: ContextHost, emit: unknown): object {
-  const { resource, metricCells: metrics, random } = host
-  return {
-    resource,
-    metrics,
-    random,
-    emit,
-    get now() {
-      return host.now()
-    },
   }
 }

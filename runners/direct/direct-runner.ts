@@ -11,10 +11,12 @@ import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
 import { validateGraph } from '../../sdk/graph/validate.js'
 import { preview } from '../../sdk/preview.js'
+import { assertionsStarted } from '../../sdk/testing/unrun.js'
 import { verifyAssertions } from '../core/assertions.js'
 import { checkAcknowledged } from '../core/at-least-once.js'
 import { checkFeatures } from '../core/features.js'
 import { liftCombines } from '../core/lift-combines.js'
+import { rehearsingState } from '../core/rehearse.js'
 import { requireCodecs } from '../core/require-codecs.js'
 import { checkRunnerOptions } from '../core/runner-options.js'
 import { systemEnv } from '../core/system-env.js'
@@ -39,9 +41,22 @@ export const DIRECT_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'reshuffle',
   'sideInputs',
   'state.value',
+  'state.bag',
+  'state.set',
+  'state.map',
+  'state.multimap',
+  'state.orderedList',
+  'state.combining',
   'timers.eventTime',
+  'timers.processingTime',
+  'timers.family',
   'onWindowExpiration',
+  'timeSortedInput',
+  'stableInput',
   'windows.merging',
+  'windows.calendar',
+  'windows.custom',
+  'windows.customMerging',
   'lateness',
   'splittable.bounded',
   'splittable.unbounded',
@@ -77,6 +92,7 @@ export function directRunner(defaults: RunnerOptions = {}): Runner {
 }
 
 function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
+  assertionsStarted(built)
   checkRunnerOptions(options)
   refuseUnbuilt(options)
   validateGraph(built.graph)
@@ -87,11 +103,13 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   const isStrict = options.strict === true
   const seed = options.seed ?? Math.floor(real.random() * 0x7fff_ffff)
   const { env, clock } = worldOf(built, real, isStrict, seed)
-  const execution = new DirectExecution(isStrict ? liftedBySeed(built, seed) : built, {
+  const attempted = options.reexecute === true ? rehearsingState(built) : built
+  const execution = new DirectExecution(isStrict ? liftedBySeed(attempted, seed) : built, {
     env,
     clock,
     isStrict,
     seed,
+    reexecutes: options.reexecute === true,
     bundleSize: options.bundleSize,
     stageCompiler: options.stageCompiler ?? 'auto',
     acknowledgements: new Acknowledgements(options.guarantee === 'at-least-once'),

@@ -6,9 +6,12 @@
  * watermark, and go on when the window is ready.
  */
 import { addMillis, TIMESTAMP_MAX } from '../../sdk/time.js'
+import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
+import type { Windows } from '../../sdk/windowing/window.js'
 import type { BundleProcessor } from '../core/bundle-processor.js'
 import type { ElementBuffer } from '../core/element-buffer.js'
 import type { KeyedState } from '../core/keyed-state.js'
+import { listOf } from '../core/side-inputs.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { Inbox, Waiting } from './inbox.js'
 import { SideGate, type SideSource } from './side-gate.js'
@@ -33,6 +36,8 @@ export class ElementExecutor extends StageExecutor {
   readonly #keepsBundles: boolean
   /** How long after its end a window may still be read for. */
   readonly #latenessMillis: number
+  /** Whether the step gets each key's elements in the order of their timestamps. */
+  readonly #sortsByTime: boolean
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: ElementParts) {
     super(processor, targets)
@@ -42,12 +47,17 @@ export class ElementExecutor extends StageExecutor {
     this.#keyed = parts.keyed
     this.#keepsBundles = parts.keepsBundles
     const { root } = processor.stage
+    this.#sortsByTime = root.kind === 'parDo' && root.operator.payload.requiresTimeSortedInput
     this.#latenessMillis = root.kind === 'parDo' ? root.operator.strategy.allowedLatenessMillis : 0
   }
 
   /** The round that the oldest element waiting for a side input may come from. */
   get heldSince(): number {
     return this.#gate.oldest
+  }
+
+  override get nextProcessingTime(): number {
+    return this.#keyed?.nextProcessingTime ?? TIMESTAMP_MAX
   }
 
   async turn(): Promise<boolean> {
@@ -68,9 +78,21 @@ export class ElementExecutor extends StageExecutor {
     return changed || moved
   }
 
-  /** Processes a bundle, but for what must wait. */
+  /** Processes what need not wait. */
   async #process(ready: ElementBuffer): Promise<void> {
-    if (ready.length > 0) await this.bundle(() => this.processor.process(ready))
+    if (ready.length === 0) return
+    if (this.#sortsByTime) this.#keep(ready)
+    // State cannot be taken back for a whole bundle: its step attempts each call twice.
+    else await this.bundle(() => this.processor.process(ready), this.#keyed === undefined)
+  }
+
+  /** Elements of a step that wants them sorted wait with its timers. */
+  #keep(elements: ElementBuffer): void {
+    elements.forEach((value: unknown, timestamp: number, windows: Windows, pane: PaneInfo) => {
+      for (const window of listOf(windows)) {
+        if (this.#keyed?.keep(value, timestamp, window, pane) !== true) this.processor.rootDoFn?.dropLate()
+      }
+    })
   }
 
   async #fireTimers(watermark: number): Promise<boolean> {
@@ -82,7 +104,7 @@ export class ElementExecutor extends StageExecutor {
     let more = false
     await this.bundle(async () => {
       more = await keyed.fire(doFn, TIMER_BUDGET)
-    })
+    }, false)
     return more
   }
 }

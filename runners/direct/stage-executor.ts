@@ -13,7 +13,12 @@ import type { Stage } from '../core/stage.js'
 /** What becomes visible when a bundle has succeeded: inboxes of later stages, collected and printed elements. */
 export interface Committable {
   commit(): void
+  /** Takes back what was emitted since the last commit: the bundle is attempted again. */
+  discard(): void
 }
+
+/** Remembers what a bundle counts outside of its targets; the result brings it back. */
+export type Savepoint = () => () => void
 
 /** Handlers or panes a stage may run in one turn; the rest waits for the next, with the watermark held. */
 export const TIMER_BUDGET = 10_000
@@ -25,6 +30,10 @@ export abstract class StageExecutor {
   readonly #targets: ReadonlySet<Committable>
   /** Stages whose outputs this one reads. */
   producers: readonly StageExecutor[] = []
+  /** Every stage that this one's elements may come through. */
+  upstream: readonly StageExecutor[] = []
+  /** Where every bundle is attempted twice: what goes back with the first attempt. */
+  savepoint: Savepoint | undefined
   #outputWatermark = TIMESTAMP_MIN
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>) {
@@ -55,6 +64,11 @@ export abstract class StageExecutor {
     return TIMESTAMP_MAX
   }
 
+  /** The processing time that everything upstream has got beyond: now, or what one of those stages still waits for. */
+  synchronizedTime(now: number): number {
+    return this.upstream.reduce((time, { nextProcessingTime: next }) => Math.min(time, next - 1), now)
+  }
+
   /** A turn. @returns whether anything has changed. */
   abstract turn(): Promise<boolean>
 
@@ -65,14 +79,32 @@ export abstract class StageExecutor {
     return true
   }
 
-  /** Runs a bundle: everything it emits becomes visible together, when it has succeeded. */
-  protected async bundle(run: () => void | Promise<void>): Promise<void> {
+  /**
+   * Runs a bundle: everything it emits becomes visible together, when it has succeeded.
+   *
+   * @param canRepeat - whether `run` may be called twice with the same effect.
+   */
+  protected async bundle(run: () => void | Promise<void>, canRepeat = true): Promise<void> {
+    if (this.savepoint !== undefined && canRepeat) await this.#throwAway(run, this.savepoint)
     await this.processor.begin()
     await run()
     await this.processor.finish()
     this.commit()
     const { finalizers } = this.processor.runtime
     if (finalizers.isAwaited) await finalizers.committed()
+  }
+
+  /** An attempt of which nothing remains. */
+  async #throwAway(run: () => void | Promise<void>, savepoint: Savepoint): Promise<void> {
+    const restore = savepoint()
+    const { finalizers } = this.processor.runtime
+    const before = finalizers.count
+    await this.processor.begin()
+    await run()
+    await this.processor.finish()
+    for (const target of this.#targets) target.discard()
+    finalizers.abandon(before)
+    restore()
   }
 
   /** Makes visible what the last bundle emitted. */

@@ -12,9 +12,11 @@ import * as urns from '../../sdk/graph/urns.js'
 import { invariant } from '../../sdk/invariant.js'
 import { preview } from '../../sdk/preview.js'
 import { TIMESTAMP_MIN } from '../../sdk/time.js'
-import type { BoundedWindow } from '../../sdk/windowing/window.js'
+import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
+import { windowCoderOf } from '../../sdk/windowing/window-coder.js'
+import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { BundleProcessor } from '../core/bundle-processor.js'
-import type { DoFnServices } from '../core/do-fn-runtime.js'
+import type { DoFnServices } from '../core/do-fn-services.js'
 import type { Push, Receiver } from '../core/element-buffer.js'
 import { KeyedState } from '../core/keyed-state.js'
 import type { Metrics } from '../core/metrics.js'
@@ -68,6 +70,8 @@ export interface ExecutionOptions {
   readonly env: Env
   readonly isStrict: boolean
   readonly seed: number
+  /** Whether every bundle is attempted twice. */
+  readonly reexecutes: boolean
   readonly bundleSize: number | undefined
   readonly stageCompiler: NonNullable<RunnerOptions['stageCompiler']>
   /** Set when scripted events move the clock. */
@@ -126,7 +130,9 @@ export class StageWiring {
         }
       }),
       keyed:
-        operator?.isStateful === true ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId)) : undefined,
+        operator?.isStateful === true
+          ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId), () => this.clock.now())
+          : undefined,
       reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root) : undefined,
       targets: new Set(),
       marked: new Set(),
@@ -170,7 +176,7 @@ export class StageWiring {
           isScripted: this.#options.clock !== undefined,
         })
       case 'grouping':
-        return new GroupingExecutor(processor, parts.targets, parts.inbox, parts.reduce as ReduceFnRunner)
+        return new GroupingExecutor(processor, parts.targets, { ...parts, reduce: parts.reduce as ReduceFnRunner })
       case 'parDo':
       case 'edge':
         return new ElementExecutor(processor, parts.targets, {
@@ -189,9 +195,21 @@ export class StageWiring {
     }
     this.#staged.stages.forEach((stage, i) => {
       const executor = this.executors[i] as StageExecutor
+      if (this.#options.reexecutes) executor.savepoint = () => this.#savepoint()
       executor.producers = [...new Set(mainInputs(stage).map(producerOf))]
+      executor.upstream = [...new Set(executor.producers.flatMap((producer) => [producer, ...producer.upstream]))]
       for (const side of this.#parts[i]?.sides ?? []) side.producer = producerOf(side.store.side.collectionId)
     })
+  }
+
+  /** What a bundle counts: metrics, and the budgets of dead letters. */
+  #savepoint(): () => void {
+    const restore = this.#metrics.save()
+    const used = [...this.#budgets.values()].map((budget) => [budget, budget.used] as const)
+    return () => {
+      restore()
+      for (const [budget, before] of used) budget.used = before
+    }
   }
 
   #receiversOf(own: StageParts, output: Output): readonly StageReceiver[] {
@@ -224,11 +242,21 @@ export class StageWiring {
     if (!this.#options.isStrict) return receiver
     const coder = coderOf(this.#staged.built, output.coderId)
     const { path, source } = output.producer
+    const { windowFn } = this.#strategy(output.collectionId)
+    const windowCoder = windowFn.data === undefined ? undefined : windowCoderOf(windowFn)
+    const copyOfWindows = (windows: Windows): Windows => {
+      if (windowCoder === undefined) return windows
+      const copyOf = (window: BoundedWindow): BoundedWindow =>
+        decodeFromBytes(windowCoder, encodeToBytes(windowCoder, window))
+      return Array.isArray(windows) ? (windows as readonly BoundedWindow[]).map(copyOf) : copyOf(windows as BoundedWindow)
+    }
     return {
       add: (value, timestamp, windows, pane) => {
         let copy: unknown
+        let windowsCopy: Windows
         try {
           copy = decodeFromBytes(coder, encodeToBytes(coder, value))
+          windowsCopy = copyOfWindows(windows)
         } catch (cause) {
           // Thrown through user code, which may swallow it; the bundle fails all the same.
           const { runtime } = (this.executors[this.#parts.indexOf(own)] as StageExecutor).processor
@@ -237,7 +265,7 @@ export class StageWiring {
           )
           throw runtime.failure
         }
-        receiver.add(copy, timestamp, windows, pane)
+        receiver.add(copy, timestamp, windowsCopy, pane)
       },
     }
   }
@@ -246,13 +274,18 @@ export class StageWiring {
     const { built } = this.#staged
     const processor = (): BundleProcessor => (this.executors[stageId] as StageExecutor).processor
     const outputCoder = coderOf(built, this.#valueCoderId(root.output.coderId))
-    const { info } = root
+    const { info, accumulatorCoderId } = root
+    const accumulatorCoder = accumulatorCoderId === undefined ? undefined : coderOf(built, accumulatorCoderId)
     return new ReduceFnRunner({
       step: info.path,
       strategy: root.strategy,
-      reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder),
+      reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder, accumulatorCoder),
       keyCoder: coderOf(built, root.keyCoderId),
       metrics: this.#metrics,
+      clocks: {
+        processing: () => this.clock.now(),
+        synchronized: () => (this.executors[stageId] as StageExecutor).synchronizedTime(this.clock.now()),
+      },
       guard: (call, key, window: BoundedWindow, run) => {
         try {
           return run()
@@ -261,10 +294,8 @@ export class StageWiring {
           throw error
         }
       },
-      output: (value, timestamp, windows, pane) => {
-        processor().push(value, timestamp, windows, pane)
-        for (const inbox of this.#parts[stageId]?.marked ?? []) inbox.mark()
-      },
+      output: (value, timestamp, windows, pane) =>
+        (this.executors[stageId] as GroupingExecutor).emit(value, timestamp, windows, pane),
     })
   }
 
@@ -315,6 +346,11 @@ export class StageWiring {
       next: (isBounded) => bundleSize ?? (isBounded ? BOUNDED_BUNDLE : UNBOUNDED_BUNDLE),
       random: undefined,
     }
+  }
+
+  #strategy(collectionId: string): WindowingStrategy {
+    const { collections, windowingStrategies } = this.#staged.built.graph.components
+    return windowingStrategies.get(collections.get(collectionId)?.windowingStrategyId ?? '') as WindowingStrategy
   }
 
   #coderId(collectionId: string): string {

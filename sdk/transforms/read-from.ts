@@ -97,8 +97,8 @@ export interface SourceDeclaration<C extends Codec, Mark, Resource> {
  *   bounded: true,
  *   replayable: true,
  *   watermark: watermarks.none(),
- *   open: (mark = 0) => {
- *     let next: number = mark
+ *   open: (mark: number | undefined) => {
+ *     let next = mark ?? 0
  *     return {
  *       read: () => (next < log.length ? { value: log[next++] as string } : 'end'),
  *       mark: () => next,

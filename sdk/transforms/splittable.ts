@@ -29,6 +29,7 @@ export function addSplittable(
   const doFn = declared as AnySplittableDoFn<never>
   const path = builder.pathOf(name)
   check(path, doFn)
+  refuseState(doFn, path)
   const codecs: readonly (readonly [string, Codec | undefined])[] =
     doFn.outputs === undefined ? [['out', doFn.output]] : Object.entries(doFn.outputs)
   const tags = codecs.map(([tag]) => tag)
@@ -83,6 +84,16 @@ function collectionsOf(
 ): unknown {
   if (!('outputs' in doFn) || doFn.outputs === undefined) return collection(refs.get('out') as CollectionRef)
   return Object.fromEntries([...refs].map(([tag, ref]) => [tag, collection(ref)]))
+}
+
+/** A restriction may be cut and its parts read anywhere, so no key's state could follow it. */
+function refuseState(doFn: object, step: string): void {
+  const own = ['state', 'timers', 'onTimer', 'onWindowExpiration'].find((part) => part in doFn)
+  if (own !== undefined)
+    refuse(
+      `step "${step}" is splittable and declares ${own}: a splittable step has no state and no timers. Put keyBy and a parDo with ${own} after it.`,
+      step,
+    )
 }
 
 /**

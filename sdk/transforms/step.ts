@@ -30,6 +30,8 @@ export interface StepSpec {
   readonly timers?: ReadonlyMap<string, TimerSpecNode>
   readonly onWindowExpiration?: boolean
   readonly bundleFinalizer?: boolean
+  readonly requiresTimeSortedInput?: boolean
+  readonly requiresStableInput?: boolean
   readonly restrictionCoder?: (path: string) => string
   /** `false` when the step itself makes the output unbounded. */
   readonly isBounded?: boolean
@@ -75,6 +77,8 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
         restrictionCoderId: step.restrictionCoder?.(path) ?? '',
         onWindowExpiration: step.onWindowExpiration ?? false,
         requestsFinalization: step.bundleFinalizer ?? false,
+        requiresTimeSortedInput: step.requiresTimeSortedInput ?? false,
+        requiresStableInput: step.requiresStableInput ?? false,
       },
     },
   })

@@ -1,0 +1,39 @@
+/**
+ * Every case there is, by module. A case is addressed as (module, id), so that any process can rebuild it.
+ *
+ * Law: an id stands in one module; modules are loaded when they are asked for.
+ */
+import type { ConformanceCase } from './case.js'
+
+interface Area {
+  /** The catalogue's areas that the module has cases of. */
+  readonly areas: readonly string[]
+  readonly load: () => Promise<{ readonly cases: readonly ConformanceCase[] }>
+}
+
+/** Modules of cases, in the catalogue's order. Add a line for a new file. */
+export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
+  ['create', { areas: ['CRE'], load: () => import('./create.js') }],
+  ['par-do', { areas: ['PDO'], load: () => import('./par-do.js') }],
+  ['life-cycle', { areas: ['LIF', 'BUN'], load: () => import('./life-cycle.js') }],
+  ['timestamps', { areas: ['TSX'], load: () => import('./timestamps.js') }],
+  ['group-by-key', { areas: ['GBK'], load: () => import('./group-by-key.js') }],
+  ['co-group-by-key', { areas: ['CGB'], load: () => import('./co-group-by-key.js') }],
+  ['combine', { areas: ['CMB'], load: () => import('./combine.js') }],
+  ['flatten', { areas: ['FLT', 'PRT'], load: () => import('./flatten.js') }],
+])
+
+/** The cases of a module. @throws when there is no such module. */
+export async function casesOf(module: string): Promise<readonly ConformanceCase[]> {
+  const area = modules.get(module)
+  if (area === undefined)
+    throw new Error(`there is no module of cases "${module}". Modules: ${[...modules.keys()].join(', ')}.`)
+  return (await area.load()).cases
+}
+
+/** A case by its address. @throws when it does not exist. */
+export async function loadCase(module: string, id: string): Promise<ConformanceCase> {
+  const found = (await casesOf(module)).find((each) => each.id === id)
+  if (found === undefined) throw new Error(`module "${module}" has no case ${id}.`)
+  return found
+}

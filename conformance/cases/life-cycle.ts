@@ -1,0 +1,350 @@
+/**
+ * The life of a DoFn: what is called when, what may be emitted there, and what a failure leaves.
+ */
+import * as t from 'io-ts'
+import { fixedWindows, IntervalWindow, kv, type PCollection, type Pipeline, state, timer, typed } from 'millrace'
+import { assertThat, at, testStream } from 'millrace/testing'
+import type { Claims } from './claims.js'
+import { type ConformanceCase, pipelineCase } from './case.js'
+import { expectSame } from './claims.js'
+
+const numbersOf = (p: Pipeline): PCollection<number> => p.create('numbers', [1, 2, 3, 4, 5])
+
+/** A timer of the platform: cases about waiting must wait. */
+const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+
+/** Claims that calls come as setup, (start, process*, finish)*, teardown. */
+function claimBrackets(calls: readonly string[], claims: Claims): void {
+  claims.holds(
+    /^setup( start( process)*( finish))* teardown$/.test(calls.join(' ')),
+    `a life, and not ${calls.join(' ')}`,
+  )
+}
+
+/** A step that fails in one of its calls; gives the calls that were made, and what was seen behind the step. */
+function failing(p: Pipeline, where: string): { readonly calls: readonly string[]; readonly seen: readonly number[] } {
+  const calls: string[] = []
+  const seen: number[] = []
+  const note = (call: string): void => {
+    calls.push(call)
+    if (call === where) throw new Error(`${call} breaks`)
+  }
+  numbersOf(p)
+    .parDo('fragile', {
+      output: t.number,
+      setup: () => note('setup'),
+      startBundle: () => note('start'),
+      process(n, { emit }) {
+        emit(n)
+        note('process')
+      },
+      finishBundle: () => note('finish'),
+      teardown: () => note('teardown'),
+    })
+    .reshuffle('break')
+    .map('see', (n) => seen.push(n))
+  return { calls, seen }
+}
+
+/** A step that keeps state and fails in one of its calls. */
+function failingWithState(p: Pipeline, where: string): readonly string[] {
+  const calls: string[] = []
+  const note = (call: string): void => {
+    calls.push(call)
+    if (call === where) throw new Error(`${call} breaks`)
+  }
+  p.create('pairs', [kv('k', 1)]).parDo('fragile', {
+    state: { last: state.value(t.number) },
+    setup: () => note('setup'),
+    startBundle: () => note('start'),
+    process({ value }, { state: { last } }) {
+      last.write(value)
+      note('process')
+    },
+    finishBundle: () => note('finish'),
+    teardown: () => note('teardown'),
+  })
+  return calls
+}
+
+/** A call that fails, and the calls that come before the teardown. */
+const failures = [
+  { id: 'LIF-07', call: 'setup', before: ['setup'] },
+  { id: 'LIF-08', call: 'start', before: ['setup', 'start'] },
+  { id: 'LIF-09', call: 'process', before: ['setup', 'start', 'process'] },
+] as const
+
+/** The cases. */
+export const cases: readonly ConformanceCase[] = [
+  pipelineCase({
+    id: 'LIF-01',
+    name: 'an instance is set up, handles bundles, each started and finished, and is torn down',
+    inProcess: true,
+    build(p) {
+      const calls: string[] = []
+      const out = numbersOf(p).parDo('life', {
+        output: t.number,
+        setup: () => void calls.push('setup'),
+        startBundle: () => void calls.push('start'),
+        process(n, { emit }) {
+          calls.push('process')
+          emit(n)
+        },
+        finishBundle: () => void calls.push('finish'),
+        teardown: () => void calls.push('teardown'),
+      })
+      assertThat('out', out).containsInAnyOrder(1, 2, 3, 4, 5)
+      return (_, claims) => {
+        claimBrackets(calls, claims)
+        claims.same(calls.filter((call) => call === 'process').length, 5, 'calls of process')
+      }
+    },
+  }),
+  pipelineCase({
+    id: 'LIF-02',
+    name: 'setup runs once for an instance, and what it made is seen in every bundle',
+    inProcess: true,
+    build(p) {
+      let setups = 0
+      const out = numbersOf(p).parDo('life', {
+        output: t.number,
+        setup: () => ({ instance: ++setups }),
+        process: (_, { resource, emit }) => emit(resource.instance),
+      })
+      assertThat('instances', out).containsInAnyOrder(1, 1, 1, 1, 1)
+      return (_, claims) => claims.same(setups, 1, 'calls of setup')
+    },
+  }),
+  pipelineCase({
+    id: 'LIF-03',
+    name: 'what is changed in a declaration after the step was added has no effect',
+    build(p) {
+      const doFn = {
+        output: t.number,
+        process: (n: number, { emit }: { readonly emit: (n: number) => void }): void => emit(n),
+      }
+      const out = numbersOf(p).parDo('step', doFn)
+      doFn.process = (): void => {
+        throw new Error('the changed function was called')
+      }
+      assertThat('out', out).containsInAnyOrder(1, 2, 3, 4, 5)
+    },
+  }),
+  pipelineCase({
+    id: 'LIF-04',
+    name: 'finishBundle emits with the timestamp and into the window that it names',
+    build(p) {
+      const out = numbersOf(p).parDo('end', {
+        output: typed<string>(),
+        process: () => undefined,
+        finishBundle: ({ emit }) => emit('end', 5, new IntervalWindow(0, 10)),
+      })
+      assertThat('end', out).satisfies((values, elements) => {
+        if (values.length === 0) throw new Error('no bundle was finished')
+        for (const { value, timestamp, window } of elements)
+          expectSame([value, timestamp, window], ['end', 5, { start: 0, end: 10 }])
+      })
+    },
+  }),
+  pipelineCase({
+    id: 'LIF-05',
+    name: 'finishBundle cannot emit without a window',
+    build(p) {
+      numbersOf(p)
+        .windowInto('tens', fixedWindows(10))
+        .parDo('end', {
+          output: typed<string>(),
+          process: () => undefined,
+          // @ts-expect-error It needs a timestamp and a window.
+          finishBundle: ({ emit }) => emit('end'),
+        })
+    },
+    fails: { message: /failed in finishBundle: .*window/, step: 'end' },
+  }),
+  pipelineCase({
+    id: 'LIF-06',
+    name: 'startBundle cannot emit',
+    build(p) {
+      numbersOf(p).parDo('start', {
+        output: typed<string>(),
+        // @ts-expect-error There is no element, and so no window.
+        startBundle: ({ emit }) => emit('start') as undefined,
+        process: () => undefined,
+      })
+    },
+    fails: { message: /failed in startBundle/, step: 'start' },
+  }),
+  ...failures.flatMap(({ id, call, before }) => [
+    pipelineCase({
+      id,
+      name: `a failure in ${call} fails the run with its message, after which the instance is torn down and has not finished its bundle`,
+      needs: ['reshuffle'],
+      inProcess: true,
+      build(p) {
+        const { calls, seen } = failing(p, call)
+        return (_, claims) => {
+          const whole = calls.slice(0, calls.lastIndexOf('start')).filter((each) => each !== 'setup')
+          const last = call === 'setup' ? calls : ['setup', ...calls.slice(calls.lastIndexOf('start'))]
+          claims.holds(
+            /^((start)( process)* (finish) ?)*$/.test(`${whole.join(' ')}`),
+            `whole bundles before: ${calls.join(' ')}`,
+          )
+          claims.same(
+            last.filter((each, n) => each !== 'process' || n === last.indexOf('process')),
+            [...before, 'teardown'],
+            'last calls',
+          )
+          claims.holds(seen.length < 5, 'no output of the failed bundle behind the step')
+        }
+      },
+      fails: { message: new RegExp(`${call} breaks`), step: 'fragile' },
+    }),
+    pipelineCase({
+      id: `LIF-11/${call}`,
+      name: `a failure in ${call} of a step with state leaves the same`,
+      needs: ['state.value'],
+      inProcess: true,
+      build(p) {
+        const calls = failingWithState(p, call)
+        return (_, claims) => claims.same(calls, [...before, 'teardown'], 'calls')
+      },
+      fails: { message: new RegExp(`${call} breaks`), step: 'fragile' },
+    }),
+  ]),
+  pipelineCase({
+    id: 'LIF-10',
+    name: 'a failure in finishBundle fails the run with its message, after which the instance is torn down',
+    needs: ['reshuffle'],
+    inProcess: true,
+    build(p) {
+      const { calls, seen } = failing(p, 'finish')
+      return (_, claims) => {
+        claims.same(calls.slice(-2), ['finish', 'teardown'], 'last calls')
+        claims.same(calls.filter((call) => call === 'finish').length, 1, 'bundles finished')
+        claims.same(seen, [], 'outputs of the failed bundle behind the step')
+      }
+    },
+    fails: { message: /finish breaks/, step: 'fragile' },
+  }),
+  pipelineCase({
+    id: 'LIF-11/finish',
+    name: 'a failure in finishBundle of a step with state leaves the same',
+    needs: ['state.value'],
+    inProcess: true,
+    build(p) {
+      const calls = failingWithState(p, 'finish')
+      return (_, claims) => claims.same(calls, ['setup', 'start', 'process', 'finish', 'teardown'], 'calls')
+    },
+    fails: { message: /finish breaks/, step: 'fragile' },
+  }),
+  pipelineCase({
+    id: 'LIF-13',
+    name: 'when a pipeline ends, every instance has been torn down',
+    inProcess: true,
+    build(p) {
+      const alive = new Set<number>()
+      let made = 0
+      const counted = {
+        output: t.number,
+        setup: (): number => {
+          alive.add(++made)
+          return made
+        },
+        process: (n: number, { emit }: { readonly emit: (n: number) => void }): void => emit(n),
+        teardown: ({ resource }: { readonly resource: number }): void => void alive.delete(resource),
+      }
+      const out = numbersOf(p).parDo('first', counted).reshuffle('break').parDo('second', counted)
+      assertThat('out', out).containsInAnyOrder(1, 2, 3, 4, 5)
+      return (_, claims) => {
+        claims.holds(made >= 2, 'an instance of each step')
+        claims.same([...alive], [], 'instances left')
+      }
+    },
+    needs: ['reshuffle'],
+  }),
+  pipelineCase({
+    id: 'LIF-14',
+    name: 'promises of all calls of a life are awaited',
+    inProcess: true,
+    build(p) {
+      const calls: string[] = []
+      const later = async (call: string): Promise<void> => {
+        await pause(1)
+        calls.push(call)
+      }
+      p.create('one', [1]).parDo('life', {
+        setup: () => later('setup'),
+        startBundle: () => later('start'),
+        process: () => later('process'),
+        finishBundle: () => later('finish'),
+        teardown: () => later('teardown'),
+      })
+      return (_, claims) => claims.same(calls, ['setup', 'start', 'process', 'finish', 'teardown'], 'calls')
+    },
+  }),
+  pipelineCase({
+    id: 'BUN-01',
+    name: 'a timer set to a time that the watermark has passed fires after the bundle, not inside it',
+    needs: ['testStream', 'state.value', 'timers.eventTime'],
+    notIn: { strict: 'bundles of the script are cut' },
+    build(p) {
+      const script = testStream<number>().advanceWatermarkTo(20).add(at(21, 1), at(22, 2), at(23, 3))
+      const out = p
+        .apply('script', script.end())
+        .keyBy('one', () => 'k')
+        .parDo('timers', {
+          output: typed<string>(),
+          state: { seen: state.value(t.number) },
+          timers: { past: timer.eventTime() },
+          process(_, { state: { seen }, timers }) {
+            seen.write((seen.read() ?? 0) + 1)
+            timers.past.set(21)
+          },
+          onTimer: { past: ({ state: { seen }, emit }) => emit(`fired after ${seen.read() ?? 0}`) },
+        })
+      assertThat('fired', out).containsInAnyOrder('fired after 3')
+    },
+  }),
+  pipelineCase({
+    id: 'BUN-02',
+    name: 'what an element writes to state, the next of its key reads, in one bundle or in two',
+    needs: ['state.value'],
+    build(p) {
+      const pairs = p.create('pairs', [kv('a', 1), kv('b', 1), kv('a', 1), kv('a', 1)])
+      const out = pairs.parDo('count', {
+        output: typed<string>(),
+        state: { seen: state.value(t.number) },
+        process({ key }, { state: { seen }, emit }) {
+          const count = (seen.read() ?? 0) + 1
+          seen.write(count)
+          emit(`${key}${count}`)
+        },
+      })
+      assertThat('counts', out).containsInAnyOrder('a1', 'a2', 'a3', 'b1')
+    },
+  }),
+  pipelineCase({
+    id: 'BUN-03',
+    name: 'calls of one key do not interleave, though they wait',
+    needs: ['state.value'],
+    build(p) {
+      const pairs = p.create(
+        'pairs',
+        Array.from({ length: 12 }, (_, n) => kv(n % 2, n)),
+      )
+      const out = pairs.parDo('count', {
+        output: typed<string>(),
+        state: { seen: state.value(t.number) },
+        async process({ key }, { state: { seen }, emit }) {
+          const before = seen.read() ?? 0
+          await pause(1)
+          seen.write(before + 1)
+          emit(`${key}: ${before + 1}`)
+        },
+      })
+      assertThat('counts', out).containsInAnyOrder(
+        ...[0, 1].flatMap((key) => [1, 2, 3, 4, 5, 6].map((count) => `${key}: ${count}`)),
+      )
+    },
+  }),
+]

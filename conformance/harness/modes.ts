@@ -1,0 +1,72 @@
+/**
+ * The ways in which a correct runner cannot be told apart: both stage compilers, bundles of any size, strict mode under
+ * several seeds. One case runs in all of them; its expectation is written once.
+ *
+ * Law: a seed decides everything that is random, so that a mode's name repeats it.
+ */
+import { PipelineError, type RunnerOptions, seededRandom } from 'millrace'
+import type { ModeTrait } from '../cases/case.js'
+
+/** A way of running a case. */
+export interface Mode {
+  /** Unique among the modes of a run. */
+  readonly name: string
+  readonly options: RunnerOptions
+  /** What a case may leave out. */
+  readonly traits: readonly ModeTrait[]
+  /** Whether each input of a script stays one bundle, so that panes come exactly as written. */
+  readonly keepsScripts: boolean
+}
+
+/** A choice of modes: one for a quick answer, all, or by name. */
+export type ModeChoice = 'one' | 'all' | readonly string[]
+
+/** All modes under a seed. */
+export function allModes(seed: number): readonly Mode[] {
+  const random = seededRandom(seed)
+  const size = 3 + Math.floor(random() * 40)
+  return [
+    fast('generated', 'generated'),
+    fast('closures', 'closures'),
+    fast('bundles of 1', 'generated', 1),
+    fast('bundles of 2', 'closures', 2),
+    fast('bundles of 7', 'generated', 7),
+    fast(`bundles of ${size}, by seed`, 'closures', size),
+    strict(seed, 'generated'),
+    strict(seed + 1, 'closures'),
+    strict(seed + 2, 'generated', 1),
+  ]
+}
+
+/** The modes of a choice. @throws when there is no mode of a name. */
+export function chosenModes(choice: ModeChoice, seed: number): readonly Mode[] {
+  const all = allModes(seed)
+  if (choice === 'all') return all
+  if (choice === 'one') return all.slice(0, 1)
+  return choice.map((name) => {
+    const mode = all.find((each) => each.name === name)
+    if (mode !== undefined) return mode
+    throw new PipelineError(`there is no mode "${name}". Modes: one, all, ${all.map((each) => each.name).join('; ')}`)
+  })
+}
+
+function fast(name: string, stageCompiler: 'generated' | 'closures', bundleSize?: number): Mode {
+  const sized = bundleSize === undefined ? {} : { bundleSize }
+  return {
+    name,
+    options: { stageCompiler, ...sized },
+    traits: bundleSize === undefined ? [stageCompiler] : [stageCompiler, 'bundles'],
+    // A script decides its own bundles; their size is a matter of sources.
+    keepsScripts: true,
+  }
+}
+
+function strict(seed: number, stageCompiler: 'generated' | 'closures', bundleSize?: number): Mode {
+  const sized = bundleSize === undefined ? {} : { bundleSize }
+  return {
+    name: `strict, seed ${seed}, ${stageCompiler}${bundleSize === undefined ? '' : `, bundles of ${bundleSize}`}`,
+    options: { strict: true, seed, stageCompiler, ...sized },
+    traits: ['strict', 'bundles', stageCompiler],
+    keepsScripts: false,
+  }
+}

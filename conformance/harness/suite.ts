@@ -1,0 +1,55 @@
+/**
+ * The suite: every case of every module on a runner, one after the other, with the wrong cases that must be rejected.
+ */
+import { PipelineError } from 'millrace'
+import { casesOf, modules } from '../cases/index.js'
+import type { ConformanceCase } from '../cases/case.js'
+import { type CaseReport, runCase, type Setting } from './run-case.js'
+import { rejectionReport, wrongCases } from './wrong-cases.js'
+
+/** A case and where it is found. */
+export interface AddressedCase {
+  /** Module of cases. */
+  readonly module: string
+  /** The catalogue's area, such as `TRG`; `WRONG` for the cases that the harness must reject. */
+  readonly area: string
+  readonly id: string
+  readonly name: string
+  /** Runs it. Never rejects. */
+  readonly run: (setting: Setting) => Promise<CaseReport>
+}
+
+/** Name of the module of wrong cases. */
+export const WRONG = 'wrong'
+
+/**
+ * All cases, in the catalogue's order, or those chosen.
+ *
+ * @param only an id, or how it begins: `TRG-15`, `TRG`, `PDO-0`. An id also stands for its suffixes.
+ * @throws when there is no such case.
+ */
+export async function listCases(only?: string): Promise<readonly AddressedCase[]> {
+  const listed: AddressedCase[] = []
+  for (const module of modules.keys()) {
+    for (const of of await casesOf(module)) {
+      listed.push({ module, area: areaOf(of), id: of.id, name: of.name, run: (setting) => runCase(of, setting) })
+    }
+  }
+  for (const wrong of wrongCases) {
+    const { id, name } = wrong.of
+    listed.push({ module: WRONG, area: 'WRONG', id, name, run: (setting) => rejectionReport(wrong, setting) })
+  }
+  if (only === undefined) return listed
+  const exact = listed.filter(({ id }) => id === only || id.startsWith(`${only}/`))
+  const chosen = exact.length > 0 ? exact : listed.filter(({ id }) => id.startsWith(only))
+  if (chosen.length === 0) {
+    const areas = new Set(listed.map(({ area }) => area))
+    throw new PipelineError(`there is no case "${only}", nor one that begins so. Areas: ${[...areas].join(', ')}.`)
+  }
+  return chosen
+}
+
+/** The area of an id. */
+export function areaOf({ id }: Pick<ConformanceCase, 'id'>): string {
+  return id.slice(0, id.indexOf('-'))
+}
