@@ -19,6 +19,7 @@ export type {
   Runner,
   RunnerOptions,
   RunningPipeline,
+  SourceReading,
   StepProgress,
   StuckCallReport,
   SystemReading,

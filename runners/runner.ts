@@ -44,6 +44,7 @@ export type Feature =
   | 'splittable.unbounded'
   | 'testStream'
   | 'deadLetters'
+  | 'bundleFinalizer'
   | 'workers'
   | 'spilling'
   | 'guarantee.atLeastOnce'
@@ -115,12 +116,29 @@ export interface MetricReading {
 /**
  * A counter that the engine keeps: `droppedDueToLateness` (once per window that had expired; where combining begins before
  * the grouping, as in strict mode, partial results are counted instead of elements), `droppedWithoutWindow` (an element that
- * fell into a gap between windows), `deadLetters`, `retries`.
+ * fell into a gap between windows), `deadLetters`, `retries`, `finalizerFailures` (callbacks after a bundle that have thrown).
  */
 export interface SystemReading {
   readonly step: string
   readonly name: string
   readonly value: number
+}
+
+/** What a source, or another splittable step, says of itself. */
+export interface SourceReading {
+  readonly step: string
+  /**
+   * How much work is left, in units of the source: the sizes of what is still to be read, added up. At the end of a run, what
+   * was not read. `undefined` when there is no end to it.
+   */
+  readonly backlog: number | undefined
+  /**
+   * Skew: the time of arrival less event time, in milliseconds, of the newest element of the bundle read last; `undefined`
+   * before there is one with an event time of its own.
+   */
+  readonly skewMillis: number | undefined
+  /** The largest skew of any element, where positions are read without asking each for its time: of the first or last of a bundle. */
+  readonly skewMillisMax: number | undefined
 }
 
 /** Metrics of a run. */
@@ -131,6 +149,8 @@ export interface MetricsResult {
   readonly system: readonly SystemReading[]
   /** Elements per step and output. */
   readonly elements: ReadonlyMap<string, number>
+  /** Sources at the end of the run. */
+  readonly sources: readonly SourceReading[]
   /** The value of one declared metric; `undefined` when the step declares no such metric. */
   get(step: string, name: string): MetricReading['value']
   /** The sum of an engine counter over all steps, or of one. */
@@ -172,6 +192,8 @@ export interface StuckCallReport {
 /** A run under way, as seen from outside. */
 export interface Progress {
   readonly steps: readonly StepProgress[]
+  /** Sources, and other splittable steps. */
+  readonly sources: readonly SourceReading[]
   readonly elements: number
   /** The oldest asynchronous call that has not ended. */
   readonly oldestCall: StuckCallReport | undefined

@@ -86,16 +86,23 @@ export {
   type RestrictionProgress,
   type RestrictionTracker,
 } from './source/restriction-tracker.js'
+export { GrowableRangeTracker, OneShotTracker, UNKNOWN_END, UnsplittableRangeTracker } from './source/other-trackers.js'
 export {
+  type AnyTracker,
+  type RestrictionContext,
   type Resume,
   resume,
   type SplittableContext,
-  type AnyTracker,
   type SplittableDoFn,
+  type SplittableFunctions,
+  type TaggedSplittableDoFn,
+} from './source/splittable.js'
+export {
+  type IdleOptions,
   type WatermarkPolicies,
   type WatermarkPolicy,
   watermarks,
-} from './source/splittable.js'
+} from './source/watermark-policy.js'
 export type {
   BagState,
   CombiningState,
@@ -188,6 +195,7 @@ export { approximateDistinct, type QuantileSketch, quantiles, type SketchOptions
 export { countWindows, type CountWindowsOptions } from './transforms/count-windows.js'
 export type { CreateOptions } from './transforms/create.js'
 export type {
+  AfterCommit,
   AnyDoFn,
   DoFnFunctions,
   DoFnShape,
@@ -220,6 +228,13 @@ export { empty, flatten } from './transforms/flatten.js'
 export { swap, textOf, toStrings, withKeys } from './transforms/keyed.js'
 export type { PrintOptions } from './transforms/output.js'
 export { type Reified, reify, restoreTimestamps } from './transforms/reify.js'
+export {
+  type ReadResult,
+  readFrom,
+  type SourceDeclaration,
+  type SourceReader,
+  type SourceRecord,
+} from './transforms/read-from.js'
 export { source, splittableParDo } from './transforms/splittable.js'
 export { count, max, mean, type MeanAccumulator, min, sum } from './transforms/statistics.js'
 export type { CodecOption, PCollectionView, SingletonOptions, ViewFn, ViewKind } from './transforms/views.js'

@@ -11,8 +11,10 @@ import { messageOf, PipelineError } from '../../sdk/errors.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
 import { preview } from '../../sdk/preview.js'
-import { type OffsetRange, offsetRangeCodec, OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
-import { type SplittableContext, type WatermarkPolicy, watermarks } from '../../sdk/source/splittable.js'
+import { UnsplittableRangeTracker } from '../../sdk/source/other-trackers.js'
+import { type OffsetRange, offsetRangeCodec, type OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
+import type { SplittableContext } from '../../sdk/source/splittable.js'
+import { type WatermarkPolicy, watermarks } from '../../sdk/source/watermark-policy.js'
 import { type Instant, toTimestamp } from '../../sdk/time.js'
 import { source } from '../../sdk/transforms/splittable.js'
 
@@ -69,7 +71,8 @@ export function replay<T>(values: Iterable<T>, options: ReplayOptions<T>): (pipe
     watermark: policy === 'perfect' ? watermarks.manual() : policy,
     restriction: () => ({ from: 0, to: all.length }),
     restrictionCodec: offsetRangeCodec,
-    tracker: (range: OffsetRange) => new OffsetRangeTracker(range),
+    // Elements come in order, so there is one reader.
+    tracker: (range: OffsetRange) => new UnsplittableRangeTracker(range),
     process(_, tracker, context) {
       const end = emitClaimed(all, timestamps, tracker, context)
       const next = remaining?.[end]

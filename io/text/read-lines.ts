@@ -12,7 +12,8 @@ import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
 import { preview } from '../../sdk/preview.js'
 import { type OffsetRange, offsetRangeCodec, OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
-import { watermarks } from '../../sdk/source/splittable.js'
+import { UnsplittableRangeTracker } from '../../sdk/source/other-trackers.js'
+import { watermarks } from '../../sdk/source/watermark-policy.js'
 import { splitRange } from '../../sdk/transforms/create.js'
 import { splittableParDo } from '../../sdk/transforms/splittable.js'
 import { type LineAt, lineAtCodec, LineReader, type LineReaderOptions, type LineSink } from './line-reader.js'
@@ -90,20 +91,11 @@ function readRanges(options: LineReaderOptions): (files: PCollection<MatchedFile
     }),
     restrictionCodec: offsetRangeCodec,
     split: (file, range: OffsetRange, parts) => (file.compression === 'gzip' ? [range] : splitRange(range, parts)),
+    // A packed file has one reader: another one would have to unpack all of it again.
     tracker: (range: OffsetRange): OffsetRangeTracker =>
-      range.to === Number.MAX_SAFE_INTEGER ? new WholeFileTracker(range) : new OffsetRangeTracker(range),
+      range.to === Number.MAX_SAFE_INTEGER ? new UnsplittableRangeTracker(range) : new OffsetRangeTracker(range),
     process: (file, tracker, { resource: open, room, emit }) => open.read(file, tracker, { room, emit }),
   })
-}
-
-/**
- * Tracks a file that can only be read from its beginning: its rest may be put off, but not given to another reader, who
- * would have to unpack all of it again.
- */
-class WholeFileTracker extends OffsetRangeTracker {
-  override trySplit(fraction: number): OffsetRange | undefined {
-    return fraction > 0 ? undefined : super.trySplit(0)
-  }
 }
 
 /** Files that are being read, kept from bundle to bundle. Forgetting one costs time, never lines. */

@@ -40,7 +40,11 @@ const run: CommandRow = {
     { name: 'bundle-size', value: 'number', help: 'elements per bundle of a source' },
     { name: 'require-codecs', value: undefined, help: 'refuse groupings of elements that no codec describes' },
     { name: 'stage-compiler', value: 'kind', help: 'auto, generated or closures' },
-    { name: 'guarantee', value: 'kind', help: 'what is promised when something fails; the direct runner: gap' },
+    {
+      name: 'guarantee',
+      value: 'kind',
+      help: 'what is promised when something fails; the direct runner: gap, or at-least-once from sources that acknowledge',
+    },
     { name: 'json', value: undefined, help: 'progress, logs and errors as one JSON object a line, on stderr' },
     { name: 'quiet', value: undefined, help: 'no progress and no summary; errors are still shown' },
     help,

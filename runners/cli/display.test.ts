@@ -52,6 +52,7 @@ const finished: Finished = {
 const progressOf = (count: number): Progress => ({
   elements: count * 2,
   oldestCall: undefined,
+  sources: [],
   steps: [
     { step: 'read', elementsIn: 0, elementsOut: count, watermark: 1000 },
     { step: 'count words', elementsIn: count, elementsOut: 0, watermark: 0 },
@@ -97,7 +98,7 @@ describe('on a terminal', () => {
     const page = new Page(true, 8)
     const display = displayOn(page, page, { json: false, quiet: false })
     const steps = Array.from({ length: 20 }, (_, i) => ({ step: `s${i}`, elementsIn: 1, elementsOut: 1, watermark: 0 }))
-    display.progress({ elements: 1, oldestCall: undefined, steps }, 1000)
+    display.progress({ elements: 1, oldestCall: undefined, sources: [], steps }, 1000)
     expect(page.lines.length).toBeLessThanOrEqual(8)
     expect(page.lines.at(-2)).toBe('  … and 16 more steps')
   })

@@ -214,6 +214,7 @@ export class BundleProcessor {
 
   /** Gives up the bundle: whatever still runs may no longer emit. */
   abandon(): void {
+    this.runtime.finalizers.abandon()
     for (const doFn of this.#compiled.doFns) doFn.closeBundle()
     for (const step of this.#closures.elementSteps.values()) step.calls.abandon()
   }

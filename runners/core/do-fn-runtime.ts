@@ -9,7 +9,7 @@ import { UserCodeError } from '../../sdk/errors.js'
 import type { TimerSpec } from '../../sdk/state/timer-spec.js'
 import { invariant } from '../../sdk/invariant.js'
 import { formatMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
-import type { AnyDoFn, StepFunction, TimerSpecs } from '../../sdk/transforms/do-fn.js'
+import type { AfterCommit, AnyDoFn, StepFunction, TimerSpecs } from '../../sdk/transforms/do-fn.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import { type BoundedWindow, globalWindow, type Windows } from '../../sdk/windowing/window.js'
@@ -485,6 +485,11 @@ export class DoFnRuntime implements ContextHost {
     // The author's floating promise may swallow what is thrown here; the run must not.
     this.#runtime.broken(error)
     throw error
+  }
+
+  finalize(context: StepContext, ...registration: Parameters<AfterCommit>): void {
+    if (context.mode === CLOSED) this.#refuseLate('afterCommit')
+    this.#runtime.finalizers.register(this.info, this.#doFn.bundleFinalizer === true, ...registration)
   }
 
   sidesFor(context: StepContext): object {

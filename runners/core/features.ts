@@ -60,6 +60,7 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
         }
         if (node.outputs.has(LATE_TAG)) need('lateData.output', step)
         if (payload.onWindowExpiration) need('onWindowExpiration', step)
+        if (payload.requestsFinalization) need('bundleFinalizer', step)
         if (payload.requiresTimeSortedInput) need('timeSortedInput', step)
         if (payload.requiresStableInput) need('stableInput', step)
         const fn = built.functions.resolve(payload.doFn.payload) as StepFunction | AnySplittable

@@ -6,7 +6,13 @@
  * stage and the stages are topologically ordered.
  */
 import { PipelineError } from '../../sdk/errors.js'
-import { type BuiltPipeline, type CollectionNode, leafTransforms, type TransformNode } from '../../sdk/graph/model.js'
+import {
+  type BuiltPipeline,
+  type CollectionNode,
+  leafTransforms,
+  type ParDoPayload,
+  type TransformNode,
+} from '../../sdk/graph/model.js'
 import { authorPath } from '../../sdk/graph/names.js'
 import * as urns from '../../sdk/graph/urns.js'
 import { invariant } from '../../sdk/invariant.js'
@@ -193,28 +199,26 @@ class Fusion {
     const { payload } = node.spec
     const fn = this.#resolve<StepFunction | AnySplittable>(payload.doFn.payload)
     const input = node.inputs.get('in') as string
+    const sides = this.#sides(node, payload)
     if (fn.kind === 'splittable') {
-      this.#open(info, (stage) => ({
-        kind: 'splittable',
-        info,
-        fn,
-        inputs: this.#crossing([input]),
-        restrictionCoderId: payload.restrictionCoderId,
-        output: this.#output(stage, node, 'out'),
-      }))
+      this.#open(info, (stage) => {
+        const outputs = fn.tags.map((tag) => this.#output(stage, node, tag))
+        this.#crossing(sides.map((side) => side.collectionId))
+        return {
+          kind: 'splittable',
+          info,
+          fn,
+          inputs: this.#crossing([input]),
+          restrictionCoderId: payload.restrictionCoderId,
+          strategy: this.#strategy(input),
+          sides,
+          output: outputs.length === 1 ? (outputs[0] as Output) : routed(stage, info, input, outputs),
+          outputs,
+        }
+      })
       return
     }
     const isStateful = payload.stateSpecs.size > 0 || payload.timerSpecs.size > 0
-    const sides = [...payload.sideInputs].map(([name, side]): SideInput => {
-      const collectionId = node.inputs.get(name) as string
-      return {
-        name,
-        node: side,
-        collectionId,
-        viewFn: this.#resolve<ViewFn>(side.viewFn.payload),
-        strategy: this.#strategy(collectionId),
-      }
-    })
     const operator = (stage: OpenStage): ParDoOperator => {
       const tags = [...node.outputs.keys()].filter((tag) => tag !== ERRORS_TAG && tag !== LATE_TAG)
       const { onError } = fn.options
@@ -243,6 +247,19 @@ class Fusion {
       stage.operators.push(root)
       this.#crossing(sides.map((side) => side.collectionId))
       return { kind: 'parDo', info, inputs: this.#crossing([input]), operator: root }
+    })
+  }
+
+  #sides(node: TransformNode, { sideInputs }: ParDoPayload): readonly SideInput[] {
+    return [...sideInputs].map(([name, side]): SideInput => {
+      const collectionId = node.inputs.get(name) as string
+      return {
+        name,
+        node: side,
+        collectionId,
+        viewFn: this.#resolve<ViewFn>(side.viewFn.payload),
+        strategy: this.#strategy(collectionId),
+      }
     })
   }
 
@@ -343,5 +360,20 @@ class Fusion {
 
   #resolve<F>(reference: Parameters<BuiltPipeline['functions']['resolve']>[0]): F {
     return this.#built.functions.resolve(reference) as F
+  }
+}
+
+/** What a splittable step with several outputs emits to: nobody's collection, read by a step that hands each element on. */
+function routed(stage: OpenStage, info: StepInfo, input: string, outputs: readonly Output[]): Output {
+  const operator: Operator = { kind: 'route', info, outputs }
+  stage.operators.push(operator)
+  const [first] = outputs as readonly [Output]
+  return {
+    ...first,
+    collectionId: `${info.id}.$all`,
+    // Not counted: elements are, where they arrive.
+    derivedFrom: { input, step: info },
+    consumers: [operator],
+    crossesStages: false,
   }
 }

@@ -8,7 +8,12 @@ import type { Counter, Distribution, DistributionResult, Gauge, MetricKind, Metr
 
 /** Names of counters that the engine keeps itself. */
 export type SystemCounter =
-  'droppedDueToLateness' | 'droppedDueToClosedWindow' | 'droppedWithoutWindow' | 'deadLetters' | 'retries'
+  | 'droppedDueToLateness'
+  | 'droppedDueToClosedWindow'
+  | 'droppedWithoutWindow'
+  | 'deadLetters'
+  | 'retries'
+  | 'finalizerFailures'
 
 /** A metric's value in a result. Counters are numbers while exact, bigints beyond 2^53. */
 export type MetricValue = number | bigint | DistributionResult | undefined

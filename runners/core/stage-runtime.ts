@@ -14,6 +14,7 @@ import type { DeadLetter } from '../../sdk/transforms/errors.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import { globalWindow, type Windows } from '../../sdk/windowing/window.js'
 import type { AsyncHost, PendingCall } from './async-calls.js'
+import { BundleFinalizers } from './bundle-finalizers.js'
 import type { Push } from './element-buffer.js'
 import type { Metrics } from './metrics.js'
 import type { StepInfo } from './stage.js'
@@ -47,6 +48,8 @@ export class StageRuntime implements AsyncHost {
   failure: unknown
   /** Steps by the number of their call in the generated text, from 1. For a watchdog that has interrupted the stage. */
   readonly sites: StepInfo[] = []
+  /** Who wants to know when the bundle is committed. */
+  readonly finalizers: BundleFinalizers
   #pending = 0
   #waiting = 0
   #waiters: (() => void)[] = []
@@ -58,6 +61,7 @@ export class StageRuntime implements AsyncHost {
   constructor(env: Env, metrics: Metrics) {
     this.env = env
     this.metrics = metrics
+    this.finalizers = new BundleFinalizers(this)
   }
 
   /** Asynchronous calls that have not delivered. */

@@ -98,11 +98,19 @@ export type Operator =
       readonly combine: AnyCombine
       readonly outputs: readonly [Output]
     }
+  /** Hands `{ output, value }`, as a splittable step with several outputs emits it, to the output it is for. */
+  | { readonly kind: 'route'; readonly info: StepInfo; readonly outputs: readonly Output[] }
   | { readonly kind: 'collect'; readonly info: StepInfo; readonly name: string }
   | { readonly kind: 'print'; readonly info: StepInfo; readonly name: string; readonly limit: number }
 
 /** The parDo kind of operator. */
 export type ParDoOperator = Extract<Operator, { kind: 'parDo' }>
+
+/** An element of a splittable step with several outputs, on its way to the one it is for. */
+export interface Routed {
+  readonly output: number
+  readonly value: unknown
+}
 
 /** How a stage begins. */
 export type StageRoot =
@@ -119,7 +127,13 @@ export type StageRoot =
       readonly fn: AnySplittable
       readonly inputs: readonly string[]
       readonly restrictionCoderId: string
+      /** Windows of what names the work. */
+      readonly strategy: WindowingStrategy
+      readonly sides: readonly SideInput[]
+      /** What `process` emits: of several outputs, all of them, on their way to a `route`. */
       readonly output: Output
+      /** What the step's outputs are, by tag, in the order declared. */
+      readonly outputs: readonly Output[]
     }
   | {
       readonly kind: 'grouping'
@@ -180,5 +194,7 @@ export function mainInputs(stage: Stage): readonly string[] {
 
 /** Side inputs a stage reads. */
 export function sideInputs(stage: Stage): readonly SideInput[] {
-  return stage.root.kind === 'parDo' ? stage.root.operator.sides : []
+  const { root } = stage
+  if (root.kind === 'splittable') return root.sides
+  return root.kind === 'parDo' ? root.operator.sides : []
 }

@@ -3,6 +3,7 @@
  * the object it has, and the step takes a fresh one. What is taken out of it (`emit`, a state cell, a timer) stays bound
  * to the object, so it survives destructuring and refuses to work once its call or bundle has ended.
  */
+import type { AfterCommit } from '../../sdk/transforms/do-fn.js'
 import type { TimeDomain } from '../../sdk/state/timer-spec.js'
 import { NO_FIRING, type PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
@@ -28,6 +29,7 @@ export interface ContextHost {
   readonly metricCells: object
   readonly random: () => number
   now(): number
+  finalize(context: StepContext, ...registration: Parameters<AfterCommit>): void
   sidesFor(context: StepContext): object
   stateFor(context: StepContext): object
   timersFor(context: StepContext): object
@@ -72,6 +74,10 @@ export class StepContext {
 
   get now(): number {
     return this.#host.now()
+  }
+
+  get afterCommit(): AfterCommit {
+    return (...registration) => this.#host.finalize(this, ...registration)
   }
 
   get sides(): object {

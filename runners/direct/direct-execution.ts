@@ -13,7 +13,8 @@ import { ProcessingClock } from '../core/processing-clock.js'
 import { mainInputs, type StagedPipeline } from '../core/stage.js'
 import type { StuckCall } from '../core/stage-runtime.js'
 import { TimeSlice } from '../core/time-slice.js'
-import type { EndState, PipelineResult, Progress, StepProgress } from '../runner.js'
+import type { EndState, PipelineResult, Progress, SourceReading, StepProgress } from '../runner.js'
+import type { Acknowledgements } from './acknowledgements.js'
 import { DirectResult, elementCount, DirectMetrics } from './result.js'
 import { type ScriptedClock, TestStreamExecutor } from './root-executors.js'
 import { SourceExecutor } from './source-executor.js'
@@ -47,6 +48,7 @@ export class DirectExecution {
   readonly #executors: readonly StageExecutor[]
   /** Those that may wait for the clock, consumers before producers. */
   readonly #sleepers: readonly StageExecutor[]
+  readonly #acknowledgements: Acknowledgements
   #isDraining = false
   #isCancelled = false
   #wake: (() => void) | undefined
@@ -61,6 +63,7 @@ export class DirectExecution {
     this.#wiring = new StageWiring(this.#staged, options, this.#metrics, this.#slice, this.#clock)
     this.#executors = this.#wiring.executors
     this.#sleepers = this.#executors.filter((executor) => executor.waitsForClock).reverse()
+    this.#acknowledgements = options.acknowledgements
   }
 
   /** Runs until nothing is left to do, or the run is drained or cancelled. */
@@ -75,7 +78,7 @@ export class DirectExecution {
       for (const { processor } of this.#executors) processor.abandon()
       if (this.#isCancelled && (error === CANCELLED || (error as { cause?: unknown }).cause === CANCELLED)) {
         await this.#teardown()
-        return new DirectResult('CANCELLED', new DirectMetrics(this.#staged, this.#metrics), this.#wiring.collected)
+        return this.#resultOf('CANCELLED')
       }
       // The first failure is the one to report, not what disposing of a broken run may throw.
       await this.#teardown().catch(() => undefined)
@@ -83,7 +86,12 @@ export class DirectExecution {
     }
     await this.#teardown()
     for (const printed of this.#wiring.printed) printed.finish()
-    return new DirectResult(state, new DirectMetrics(this.#staged, this.#metrics), this.#wiring.collected)
+    return this.#resultOf(state)
+  }
+
+  #resultOf(state: EndState): PipelineResult {
+    const metrics = new DirectMetrics(this.#staged, this.#metrics, this.#sources())
+    return new DirectResult(state, metrics, this.#wiring.collected)
   }
 
   drain(): void {
@@ -112,7 +120,14 @@ export class DirectExecution {
     const stages = this.#staged.stages.map((stage, i): StepProgress => {
       const { root } = stage
       const inputs = mainInputs(stage)
-      const outputs = 'output' in root ? [root.output] : root.kind === 'parDo' ? root.operator.outputs : []
+      const outputs =
+        root.kind === 'splittable'
+          ? root.outputs
+          : 'output' in root
+            ? [root.output]
+            : root.kind === 'parDo'
+              ? root.operator.outputs
+              : []
       return {
         step: root.info.path,
         elementsIn: inputs.reduce((sum, id) => sum + this.#count(id), 0),
@@ -122,6 +137,7 @@ export class DirectExecution {
     })
     return {
       steps: authorSteps(stages),
+      sources: this.#sources(),
       elements: this.#metrics.elements.reduce((sum, count) => sum + count, 0),
       oldestCall:
         stuck === undefined
@@ -133,6 +149,10 @@ export class DirectExecution {
               millis: Math.round(this.#env.monotonic() - stuck.startedAt),
             },
     }
+  }
+
+  #sources(): readonly SourceReading[] {
+    return this.#executors.flatMap((executor) => (executor instanceof SourceExecutor ? executor.report : []))
   }
 
   /** Rounds until nothing changes and nothing can. */
@@ -149,6 +169,7 @@ export class DirectExecution {
       }
       // Also a call that went on after its bundle may have broken something since.
       for (const { processor } of this.#executors) processor.runtime.throwIfFailed()
+      await this.#acknowledgements.endOfRound(this.#executors)
       if (changed) continue
       if (this.#executors.every((executor) => executor.isDone)) return
       if (this.#releaseScripted()) continue
@@ -204,7 +225,7 @@ export class DirectExecution {
 
   async #setup(): Promise<void> {
     for (const executor of this.#executors) {
-      if (executor instanceof SourceExecutor) executor.setup()
+      if (executor instanceof SourceExecutor) await executor.setup()
       await executor.processor.setup()
     }
   }
@@ -214,7 +235,7 @@ export class DirectExecution {
     for (const executor of [...this.#executors].reverse()) {
       try {
         await executor.processor.teardown()
-        if (executor instanceof SourceExecutor) executor.teardown()
+        if (executor instanceof SourceExecutor) await executor.teardown()
       } catch (error) {
         failure ??= new UserCodeError({ step: executor.stage.name, call: 'teardown', cause: error })
       }

@@ -13,6 +13,7 @@ import { validateGraph } from '../../sdk/graph/validate.js'
 import { preview } from '../../sdk/preview.js'
 import { assertionsStarted } from '../../sdk/testing/unrun.js'
 import { verifyAssertions } from '../core/assertions.js'
+import { checkAcknowledged } from '../core/at-least-once.js'
 import { checkFeatures } from '../core/features.js'
 import { liftCombines } from '../core/lift-combines.js'
 import { rehearsingState } from '../core/rehearse.js'
@@ -28,6 +29,7 @@ import {
   type RunningPipeline,
   UnsupportedFeature,
 } from '../runner.js'
+import { Acknowledgements } from './acknowledgements.js'
 import { DirectExecution } from './direct-execution.js'
 import type { ScriptedClock } from './root-executors.js'
 
@@ -66,6 +68,8 @@ export const DIRECT_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'splittable.unbounded',
   'testStream',
   'deadLetters',
+  'bundleFinalizer',
+  'guarantee.atLeastOnce',
 ])
 
 /** After this long an asynchronous call is reported, and again each time as much has passed. */
@@ -100,6 +104,7 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   validateGraph(built.graph)
   checkFeatures(built, 'direct', DIRECT_FEATURES)
   if (options.requireCodecs === true) requireCodecs(built)
+  if (options.guarantee === 'at-least-once') checkAcknowledged(built, 'direct')
   const real = options.env ?? systemEnv()
   for (const warning of built.warnings) real.print(`warning: ${warning}`, 'err')
   const isStrict = options.strict === true
@@ -114,6 +119,7 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
     reexecutes: options.reexecute === true,
     bundleSize: options.bundleSize,
     stageCompiler: options.stageCompiler ?? 'auto',
+    acknowledgements: new Acknowledgements(options.guarantee === 'at-least-once'),
   })
   const { signal } = options
   const cancel = (): void => execution.cancel()
@@ -142,10 +148,9 @@ function refuseUnbuilt(options: RunnerOptions): void {
       `the direct runner runs in one thread; workers: ${workers} is not supported yet. Leave workers out.`,
     )
   }
-  if (guarantee !== 'gap') {
-    const feature = guarantee === 'exactly-once' ? 'guarantee.exactlyOnce' : 'guarantee.atLeastOnce'
+  if (guarantee !== 'gap' && guarantee !== 'at-least-once') {
     throw new UnsupportedFeature(
-      feature,
+      guarantee === 'exactly-once' ? 'guarantee.exactlyOnce' : 'guarantee.atMostOnce',
       `the direct runner loses its state when it crashes (guarantee: gap) and cannot promise ${guarantee}. The micro-batch runner is for that; it is not part of this version.`,
     )
   }

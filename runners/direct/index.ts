@@ -16,6 +16,7 @@ export type {
   Runner,
   RunnerOptions,
   RunningPipeline,
+  SourceReading,
   StepProgress,
   StuckCallReport,
   SystemReading,

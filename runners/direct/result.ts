@@ -9,7 +9,7 @@ import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import type { Env } from '../../sdk/env.js'
 import { textOf } from '../../sdk/transforms/keyed.js'
-import type { EndState, MetricsResult, PipelineResult, WindowedElement } from '../runner.js'
+import type { EndState, MetricsResult, PipelineResult, SourceReading, WindowedElement } from '../runner.js'
 import type { Committable } from './stage-executor.js'
 import { listOf } from '../core/side-inputs.js'
 
@@ -117,8 +117,10 @@ export class DirectMetrics implements MetricsResult {
   readonly user: MetricsResult['user']
   readonly system: MetricsResult['system']
   readonly elements: ReadonlyMap<string, number>
+  readonly sources: readonly SourceReading[]
 
-  constructor(staged: StagedPipeline, metrics: Metrics) {
+  constructor(staged: StagedPipeline, metrics: Metrics, sources: readonly SourceReading[]) {
+    this.sources = sources
     this.user = metrics.results()
     this.system = metrics.systemCounters()
     this.elements = new Map([...staged.outputs.keys()].map((id) => [id, elementCount(staged, metrics, id)]))

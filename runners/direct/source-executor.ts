@@ -1,143 +1,260 @@
 /**
  * Executor of splittable stages, and so of every source: reads restrictions a bundle at a time. A bundle ends when the
- * runner takes the rest of the restriction away; the reader notices at its next claim.
+ * runner takes the rest of the restriction away; the reader notices at its next claim. In strict mode restrictions are also
+ * cut where the run's seed says, before they are read and while they are, and parts of bounded work are read in any order.
  *
  * Law: what a bundle leaves of a restriction is read by later bundles, once; the output watermark is the smallest
  * estimate of all that is still to be read.
  */
+import type { Env } from '../../sdk/env.js'
 import { MillraceError, UserCodeError } from '../../sdk/errors.js'
 import { InvariantViolation } from '../../sdk/invariant.js'
 import { preview } from '../../sdk/preview.js'
-import type { Env } from '../../sdk/env.js'
-import type { OffsetRange, RestrictionTracker } from '../../sdk/source/restriction-tracker.js'
-import type { Resume, SplittableContext, SplittableDoFn } from '../../sdk/source/splittable.js'
-import { addMillis, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
-import type { Codec } from '../../sdk/codec.js'
-import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
-import type { Windows } from '../../sdk/windowing/window.js'
+import type { OffsetRange } from '../../sdk/source/restriction-tracker.js'
+import type { AnySplittableDoFn, RestrictionContext, Resume } from '../../sdk/source/splittable.js'
+import { addMillis, TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
 import type { BundleProcessor } from '../core/bundle-processor.js'
+import type { ElementBuffer } from '../core/element-buffer.js'
 import { isThenable } from '../core/prepare-step.js'
+import { listOf } from '../core/side-inputs.js'
+import type { StageRoot } from '../core/stage.js'
+import type { SourceReading } from '../runner.js'
+import type { Acknowledgements } from './acknowledgements.js'
 import type { Inbox } from './inbox.js'
+import { SideGate, type SideSource } from './side-gate.js'
+import {
+  checkAmount,
+  checkProgress,
+  Reading,
+  ReadingContext,
+  type ReadingServices,
+  SourceBatch,
+  type SplitPlan,
+} from './source-reading.js'
+import { SourceSkew } from './source-report.js'
+import { Work, type WorkElement } from './source-work.js'
 import { type Committable, StageExecutor } from './stage-executor.js'
-
-type AnyDoFn = SplittableDoFn<unknown, unknown, RestrictionTracker<unknown, unknown>, Codec, unknown>
-
-/** A restriction that is still to be read. */
-interface Work {
-  readonly element: unknown
-  readonly timestamp: number
-  readonly windows: Windows
-  readonly pane: PaneInfo
-  restriction: unknown
-  watermark: number
-  /** Largest timestamp emitted so far. */
-  maxTimestamp: number
-  /** Monotonic time before which there is nothing to read. */
-  notBefore: number
-}
 
 /** How bundles of sources are cut. */
 export interface BundleLimits {
   /** Elements of the next bundle. */
   next(isBounded: boolean): number
+  /** In strict mode, what decides about splits: uniform in [0, 1), seeded. */
+  readonly random: (() => number) | undefined
 }
+
+/** What stands behind a splittable step. */
+export interface SourceParts {
+  readonly inbox: Inbox
+  readonly sides: readonly SideSource[]
+  readonly env: Env
+  readonly limits: BundleLimits
+  readonly acknowledgements: Acknowledgements
+  /** Whether scripted events move the clock that delays are measured by; else they are real time. */
+  readonly isScripted: boolean
+}
+
+type SplittableRoot = Extract<StageRoot, { kind: 'splittable' }>
+
+/** Parts that strict mode cuts a restriction into at most before it is read, and lets there be before it splits no more. */
+const STRICT_PARTS = 4
 
 /** Runs a splittable stage. */
 export class SourceExecutor extends StageExecutor {
-  readonly #doFn: AnyDoFn
-  readonly #env: Env
-  readonly #inbox: Inbox
-  readonly #limits: BundleLimits
+  readonly #root: SplittableRoot
+  readonly #doFn: AnySplittableDoFn<unknown>
+  readonly #parts: SourceParts
+  readonly #gate: SideGate
   readonly #work: Work[] = []
   readonly #batch = new SourceBatch()
+  readonly #skew = new SourceSkew()
+  readonly #isPerWindow: boolean
+  #services: ReadingServices | undefined
   #resource: unknown = undefined
   #isSetUp = false
   #isDraining = false
 
-  constructor(
-    processor: BundleProcessor,
-    targets: ReadonlySet<Committable>,
-    inbox: Inbox,
-    env: Env,
-    limits: BundleLimits,
-  ) {
+  constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: SourceParts) {
     super(processor, targets)
-    this.#doFn = this.root('splittable').fn.doFn as unknown as AnyDoFn
-    this.#inbox = inbox
-    this.#env = env
-    this.#limits = limits
+    this.#root = this.root('splittable')
+    this.#doFn = this.#root.fn.doFn as AnySplittableDoFn<unknown>
+    this.#parts = parts
+    this.#gate = new SideGate(parts.sides)
+    this.#isPerWindow = this.#doFn.perWindow ?? parts.sides.length > 0
   }
 
-  setup(): void {
+  async setup(): Promise<void> {
     const { setup } = this.#doFn
+    const { env } = this.#parts
     this.#isSetUp = true
-    if (setup !== undefined)
-      this.#guarded(
-        'setup',
-        undefined,
-        () => (this.#resource = setup({ step: this.root('splittable').info.path, env: this.#env })),
-      )
+    if (setup === undefined) return
+    const made = this.#guarded('setup', undefined, () => setup({ step: this.#root.info.path, env }))
+    this.#resource = isThenable(made) ? await this.#awaited('setup', undefined, made) : made
   }
 
-  teardown(): void {
-    if (this.#isSetUp) this.#doFn.teardown?.({ resource: this.#resource })
+  async teardown(): Promise<void> {
+    const isSetUp = this.#isSetUp
     this.#isSetUp = false
+    if (isSetUp) await this.#doFn.teardown?.({ resource: this.#resource })
   }
 
-  /** Ends unbounded reading; what is bounded is read to its end. */
+  /** Ends unbounded reading, or does of it what `truncate` says; what is bounded is read to its end. */
   drain(): void {
     this.#isDraining = true
   }
 
-  /** Milliseconds until something can be read; `undefined` when nothing is waiting for time to pass. */
+  /** Milliseconds of real time until something can be done; `undefined` when nothing is waiting for real time to pass. */
   get waitMillis(): number | undefined {
-    if (this.#work.length === 0) return undefined
-    const now = this.#env.monotonic()
-    return Math.max(0, Math.min(...this.#work.map((work) => work.notBefore)) - now)
+    if (this.#work.length === 0 || this.#parts.isScripted) return undefined
+    return Math.max(0, this.#nextDue() - this.#clock())
+  }
+
+  override get nextProcessingTime(): number {
+    return this.#work.length === 0 || !this.#parts.isScripted ? TIMESTAMP_MAX : Math.ceil(this.#nextDue())
+  }
+
+  /** The round that the oldest work may come from. */
+  get heldSince(): number {
+    return this.#work.reduce((oldest, { of }) => Math.min(oldest, of.since), this.#gate.oldest)
+  }
+
+  /** What the source says of itself. A size that is none fails the run. */
+  get report(): SourceReading {
+    let backlog: number | undefined
+    try {
+      backlog = this.#work.reduce((sum, { of, restriction }) => sum + this.#sizeOf(of.element, restriction), 0)
+    } catch (error) {
+      this.processor.runtime.broken(error)
+    }
+    return this.#skew.reading(this.#root.info.path, backlog === Infinity ? undefined : backlog)
   }
 
   async turn(): Promise<boolean> {
-    let changed = this.#takeElements()
-    if (this.#isDraining && !this.#doFn.bounded) this.#work.length = 0
-    const now = this.#env.monotonic()
-    for (const work of this.#due(now)) {
+    const since = this.#parts.acknowledgements.arrivalRound(this)
+    const { oldest } = this.#gate
+    let changed = this.#gate.refresh()
+    if (changed) this.#takeIn(this.#gate.release(), Math.min(since, oldest))
+    const waiting = this.#parts.inbox.take()
+    if (waiting !== undefined) {
+      this.#takeIn(this.#gate.admit(waiting.elements, since), since)
+      changed = true
+    }
+    if (this.#isDraining) this.#truncate()
+    for (const work of this.#due()) {
       await this.#read(work)
       changed = true
     }
-    let watermark = this.inputWatermark
-    for (const work of this.#work) watermark = Math.min(watermark, work.watermark)
+    const watermark = Math.min(this.inputWatermark, this.#gate.hold, this.#estimate())
+    this.#forgetSides()
     return this.advanceTo(watermark) || changed
   }
 
-  #takeElements(): boolean {
-    let changed = false
-    const waiting = this.#inbox.take()
-    if (waiting !== undefined) {
-      waiting.elements.forEach((element, timestamp, windows, pane) => {
-        const restriction = this.#guarded('restriction', element, () =>
-          this.#doFn.restriction(element, { resource: this.#resource }),
-        )
-        this.#work.push({
-          element,
-          timestamp,
-          windows,
-          pane,
-          restriction,
-          watermark: TIMESTAMP_MIN,
-          maxTimestamp: TIMESTAMP_MIN,
-          notBefore: 0,
-        })
-      })
-      changed = true
+  /** What delays are measured by. */
+  #clock(): number {
+    const { env, isScripted } = this.#parts
+    return isScripted ? env.now() : env.monotonic()
+  }
+
+  /** When something can be read, or counts as idle. */
+  #nextDue(): number {
+    const at = this.#clock()
+    const { watermark } = this.#doFn
+    let next = Infinity
+    for (const work of this.#work) {
+      next = Math.min(next, work.notBefore, work.nextMove(watermark, at))
     }
-    return changed
+    return next
+  }
+
+  // ---- work ------------------------------------------------------------------------------------------------------
+
+  #takeIn(elements: ElementBuffer, since: number): void {
+    elements.forEach((element, timestamp, windows, pane) => {
+      const each = this.#isPerWindow ? listOf(windows) : [windows]
+      for (const within of each) this.#begin({ element, timestamp, windows: within, pane, since })
+    })
+  }
+
+  #begin(of: WorkElement): void {
+    const { element } = of
+    const whole = this.#guarded('restriction', element, () => this.#doFn.restriction(element, this.#context()))
+    for (const restriction of this.#initialParts(element, whole)) {
+      if (this.#doFn.size !== undefined) this.#sizeOf(element, restriction)
+      this.#work.push(new Work(of, restriction, this.#clock()))
+    }
+  }
+
+  /** In strict mode a restriction is cut before it is read, as a runner with several readers would cut it. */
+  #initialParts(element: unknown, restriction: unknown): readonly unknown[] {
+    const { split } = this.#doFn
+    const { random } = this.#parts.limits
+    if (split === undefined || random === undefined) return [restriction]
+    const parts = 1 + Math.floor(random() * STRICT_PARTS)
+    return this.#guarded('split', element, () => split(element, restriction, parts))
+  }
+
+  /** What of each work is still to be done when the run is drained. */
+  #truncate(): void {
+    const { truncate, bounded } = this.#doFn
+    if (truncate === undefined && bounded) return
+    for (const work of this.#work.splice(0)) {
+      if (work.isTruncated) this.#work.push(work)
+      if (work.isTruncated || truncate === undefined) continue
+      const { element } = work.of
+      work.restriction = this.#guarded('truncate', element, () => truncate(element, work.restriction, this.#context()))
+      work.isTruncated = true
+      if (work.restriction !== undefined) this.#work.push(work)
+    }
   }
 
   /** Bounded work is done one after another; unbounded work takes turns. */
-  #due(now: number): readonly Work[] {
-    const due = this.#work.filter((work) => work.notBefore <= now)
-    return this.#doFn.bounded ? due.slice(0, 1) : due
+  #due(): readonly Work[] {
+    const at = this.#clock()
+    const isDue = (work: Work): boolean => work.notBefore <= at
+    if (!this.#doFn.bounded) return this.#work.filter(isDue)
+    this.#shuffleNow()
+    const next = this.#work.find(isDue)
+    return next === undefined ? [] : [next]
   }
+
+  /** In strict mode another part of bounded work comes next now and then; always would mean to open each part anew. */
+  #shuffleNow(): void {
+    const { random } = this.#parts.limits
+    if (random === undefined || this.#work.length < 2 || random() < 0.75) return
+    const [chosen] = this.#work.splice(Math.floor(random() * this.#work.length), 1)
+    this.#work.unshift(chosen as Work)
+  }
+
+  #sizeOf(element: unknown, restriction: unknown): number {
+    const { size, tracker } = this.#doFn
+    return size === undefined
+      ? this.#guarded('tracker.progress', element, () => checkProgress(tracker(restriction).progress()).remaining)
+      : this.#guarded('size', element, () => checkAmount('the size', size(element, restriction, this.#context())))
+  }
+
+  /** The smallest watermark of all work. */
+  #estimate(): number {
+    const { watermark: policy } = this.#doFn
+    if (policy.kind === 'none') return this.#work.length === 0 ? TIMESTAMP_MAX : TIMESTAMP_MIN
+    let watermark = TIMESTAMP_MAX
+    const at = this.#clock()
+    for (const work of this.#work) {
+      if (work.isIdle(policy, at)) work.followClock(policy, this.#parts.env.now())
+      watermark = Math.min(watermark, work.watermark)
+    }
+    return watermark
+  }
+
+  /** Side inputs of windows that no work and no element to come can be in. */
+  #forgetSides(): void {
+    if (this.#parts.sides.length === 0) return
+    let until = this.inputWatermark
+    for (const { of } of this.#work)
+      for (const window of listOf(of.windows)) until = Math.min(until, window.maxTimestamp)
+    this.#gate.forgetBefore(addMillis(until, -this.#root.strategy.allowedLatenessMillis))
+  }
+
+  // ---- reading ---------------------------------------------------------------------------------------------------
 
   /** Reads a bundle. */
   async #read(work: Work): Promise<void> {
@@ -145,96 +262,157 @@ export class SourceExecutor extends StageExecutor {
       await this.#readByPosition(work)
       return
     }
+    const { element, timestamp, windows, pane } = work.of
     const batch = this.#batch
-    const tracker = this.#guarded('tracker', work.element, () => this.#doFn.tracker(work.restriction))
-    batch.begin(work.timestamp)
-    const reading = new Reading(tracker, batch, this.#limits.next(this.#doFn.bounded))
-    const result = this.#guarded('process', work.element, () =>
-      this.#doFn.process(work.element, tracker, this.#context(work, reading)),
-    )
-    const resumed = isThenable(result) ? await this.#awaited(work, result) : result
-    work.maxTimestamp = Math.max(work.maxTimestamp, reading.maxTimestamp)
+    const tracker = this.#guarded('tracker', element, () => this.#doFn.tracker(work.restriction))
+    batch.begin(timestamp)
+    const limit = this.#parts.limits.next(this.#doFn.bounded)
+    const splits: Work[] = []
+    // What is split off may hold what was to come next, so it begins with the watermark of that moment.
+    const giveAway = (rest: unknown): void => void splits.push(work.part(rest, this.#clock()))
+    const reading = new Reading(tracker, batch, limit, this.#splitPlan(limit), giveAway)
+    const context = new ReadingContext(work, reading, (this.#services ??= this.#makeServices()))
+    const result = this.#guarded('process', element, () => this.#doFn.process(element, tracker, context))
+    const resumed = isThenable(result) ? await this.#awaited('process', element, result) : result
+    const left = [...this.#settle(work, reading, resumed), ...splits]
     await this.bundle(() =>
       batch.isStamped
-        ? this.processor.processStamped(batch.values, batch.timestamps, batch.length, work.windows, work.pane)
-        : this.processor.processUniform(batch.values, work.timestamp, batch.length, work.windows, work.pane),
+        ? this.processor.processStamped(batch.values, batch.timestamps, batch.length, windows, pane)
+        : this.processor.processUniform(batch.values, timestamp, batch.length, windows, pane),
     )
-    this.#finish(work, reading, resumed)
+    this.#replace(work, left)
+    if (reading.acknowledgements.length > 0) {
+      const { acknowledgements } = this.#parts
+      await acknowledgements.committed(this.processor.runtime, this.#root.info, reading.acknowledgements)
+    }
+  }
+
+  /** What is left of the work, with the watermark as far as it is known now. */
+  #settle(work: Work, reading: Reading, resumed: Resume | void): readonly Work[] {
+    const { env } = this.#parts
+    const { tracker, minTimestamp, maxTimestamp } = reading
+    const { element } = work.of
+    const at = this.#clock()
+    const now = env.now()
+    if (this.#batch.length > 0) work.observe(maxTimestamp, at)
+    work.estimate(this.#doFn.watermark, now)
+    this.#skew.observe(minTimestamp, maxTimestamp, now)
+    this.#guarded('tracker.checkDone', element, () => {
+      if (resumed !== undefined && reading.residual === undefined) reading.checkpoint()
+      tracker.checkDone()
+    })
+    if (reading.residual === undefined) return []
+    const rest = work.part(reading.residual.rest, work.activeAt)
+    rest.notBefore = resumed === undefined ? 0 : at + resumed.delayMillis
+    return [rest]
+  }
+
+  /** Puts what is left of work in its place. Unbounded work goes to the end of the line: others have their turn first. */
+  #replace(work: Work, left: readonly Work[]): void {
+    const index = this.#work.indexOf(work)
+    if (this.#doFn.bounded && left.length === 1) this.#work[index] = left[0] as Work
+    else if (this.#doFn.bounded) this.#work.splice(index, 1, ...left)
+    else {
+      this.#work.splice(index, 1)
+      this.#work.push(...left)
+    }
+  }
+
+  /** In strict mode, where a restriction is split while it is read: one that may be read in parts. */
+  #splitPlan(limit: number): SplitPlan | undefined {
+    const { random } = this.#parts.limits
+    const { bounded, split } = this.#doFn
+    if (random === undefined || (!bounded && split === undefined)) return undefined
+    if (this.#work.length >= STRICT_PARTS || random() < 0.5) return undefined
+    return { after: Math.floor(random() * limit), fraction: random() }
   }
 
   /** Reads a bundle of a source that knows its elements by position. */
   async #readByPosition(work: Work): Promise<void> {
+    const { limits, env } = this.#parts
+    const { element, timestamp, windows, pane } = work.of
     const { from, to } = work.restriction as OffsetRange
-    const end = Math.min(to, from + this.#limits.next(this.#doFn.bounded))
+    const end = Math.min(to, from + limits.next(this.#doFn.bounded))
     await this.bundle(async () => {
       try {
-        await this.processor.processIndexed(work.element, work.timestamp, work.windows, work.pane, from, end)
+        await this.processor.processIndexed(element, timestamp, windows, pane, from, end)
       } catch (error) {
         // Steps report their own failures; what else is thrown here, the source has thrown.
         const isReported =
           error === this.processor.runtime.failure ||
           error instanceof MillraceError ||
           error instanceof InvariantViolation
-        throw isReported ? error : this.#failure('elementAt', work.element, error)
+        throw isReported ? error : this.#failure('elementAt', element, error)
       }
     })
-    this.#guarded('timestampAt', work.element, () => this.#observe(work, from, end))
-    if (end >= to) this.#work.splice(this.#work.indexOf(work), 1)
-    else work.restriction = { from: end, to }
+    const [min, max] = this.#guarded('timestampAt', element, () => this.#timestampsOf(work, from, end))
+    work.observe(max, this.#clock())
+    work.estimate(this.#doFn.watermark, env.now())
+    this.#skew.observe(min, max, env.now())
+    this.#replace(work, this.#restOf(work, end, to))
   }
 
-  /** Moves the watermark of work whose elements' timestamps are known by position. */
-  #observe(work: Work, from: number, to: number): void {
+  /** Positions that are left, in strict mode cut once more. */
+  #restOf(work: Work, from: number, to: number): readonly Work[] {
+    if (from >= to) return []
+    const plan = to - from > 1 ? this.#splitPlan(1) : undefined
+    const at = plan === undefined ? to : from + 1 + Math.floor(plan.fraction * (to - from - 1))
+    const ranges =
+      at < to
+        ? [
+            { from, to: at },
+            { from: at, to },
+          ]
+        : [{ from, to }]
+    return ranges.map((range) => work.part(range, work.activeAt))
+  }
+
+  /** Smallest and largest timestamp of positions; all are looked at only where the watermark depends on them. */
+  #timestampsOf({ of }: Work, from: number, to: number): readonly [number, number] {
     const { watermark, timestampAt } = this.#doFn
-    if (watermark.kind !== 'observed' || from >= to) return
-    let latest = work.maxTimestamp
-    if (timestampAt === undefined) latest = Math.max(latest, work.timestamp)
-    else for (let i = from; i < to; i++) latest = Math.max(latest, timestampAt(work.element, i))
-    work.maxTimestamp = latest
-    work.watermark = Math.max(work.watermark, addMillis(latest, -watermark.outOfOrdernessMillis))
+    if (from >= to) return [TIMESTAMP_MAX, TIMESTAMP_MIN]
+    if (timestampAt === undefined) return [of.timestamp, of.timestamp]
+    let min = TIMESTAMP_MAX
+    let max = TIMESTAMP_MIN
+    const step = watermark.kind === 'observed' ? 1 : Math.max(1, to - from - 1)
+    for (let i = from; i < to; i += step) {
+      const timestamp = timestampAt(of.element, i)
+      min = Math.min(min, timestamp)
+      max = Math.max(max, timestamp)
+    }
+    return [min, max]
   }
 
-  #context(work: Work, reading: Reading): SplittableContext<unknown, unknown> {
-    const { watermark } = this.#doFn
+  // ---- user code -------------------------------------------------------------------------------------------------
+
+  #context(): RestrictionContext<unknown> {
+    return { resource: this.#resource, now: () => this.#parts.env.now() }
+  }
+
+  #makeServices(): ReadingServices {
+    const { runtime } = this.processor
+    const { info, sides, outputs, fn } = this.#root
+    const { metrics = {}, bundleFinalizer, acknowledges, watermark } = this.#doFn
     return {
-      emit: reading.emit,
-      watermark: {
-        set: (instant) => {
-          if (watermark.kind !== 'manual')
-            throw new Error('watermark.set needs watermark: watermarks.manual() in the declaration')
-          work.watermark = Math.max(work.watermark, toTimestamp(instant))
-        },
-      },
-      room: () => reading.room,
+      env: this.#parts.env,
       resource: this.#resource,
-      now: () => this.#env.now(),
+      tags: this.#doFn.outputs === undefined ? undefined : fn.tags,
+      isRouted: outputs.length > 1,
+      hasManualWatermark: watermark.kind === 'manual',
+      acknowledges: acknowledges === true,
+      metricCells: runtime.metrics.cells(info.path, metrics),
+      sideNames: sides.map(({ name }) => name),
+      readSide: (side, window) => (this.#parts.sides[side] as SideSource).store.read(window),
+      afterCommit: (...registration) => runtime.finalizers.register(info, bundleFinalizer === true, ...registration),
     }
   }
 
-  /** Keeps what is left of the work, with the watermark as far as it is known now. */
-  #finish(work: Work, reading: Reading, resumed: Resume | void): void {
-    const { watermark } = this.#doFn
-    if (watermark.kind === 'observed' && work.maxTimestamp !== TIMESTAMP_MIN) {
-      work.watermark = Math.max(work.watermark, addMillis(work.maxTimestamp, -watermark.outOfOrdernessMillis))
-    }
-    if (resumed !== undefined && reading.residual === undefined) reading.checkpoint()
-    this.#guarded('tracker.checkDone', work.element, () => reading.tracker.checkDone())
-    this.#work.splice(this.#work.indexOf(work), 1)
-    if (reading.residual === undefined) return
-    work.restriction = reading.residual.rest
-    work.notBefore = resumed === undefined ? 0 : this.#env.monotonic() + resumed.delayMillis
-    // At the end of the line: others have their turn first.
-    if (this.#doFn.bounded) this.#work.unshift(work)
-    else this.#work.push(work)
-  }
-
-  async #awaited(work: Work, promise: PromiseLike<Resume | void>): Promise<Resume | void> {
+  async #awaited<T>(call: string, element: unknown, promise: PromiseLike<T>): Promise<T> {
+    const { runtime } = this.processor
     try {
-      return await this.processor.runtime.interruptible(
-        this.processor.runtime.watched(this.root('splittable').info, 'process', promise, work.element),
-      )
+      return await runtime.interruptible(runtime.watched(this.#root.info, call, promise, element))
     } catch (error) {
-      throw this.#failure('process', work.element, error)
+      throw this.#failure(call, element, error)
     }
   }
 
@@ -247,7 +425,7 @@ export class SourceExecutor extends StageExecutor {
   }
 
   #failure(call: string, element: unknown, cause: unknown): unknown {
-    const { info } = this.root('splittable')
+    const { info } = this.#root
     const isNamed = element !== undefined && !(element instanceof Uint8Array && element.length === 0)
     return new UserCodeError({
       step: info.path,
@@ -256,87 +434,5 @@ export class SourceExecutor extends StageExecutor {
       cause,
       ...(isNamed ? { element: preview(element) } : {}),
     })
-  }
-}
-
-/** Elements read in one bundle. Timestamps are only written down when some differ from that of the work's element. */
-class SourceBatch {
-  readonly values: unknown[] = []
-  timestamps = new Float64Array(1024)
-  length = 0
-  /** Whether `timestamps` is filled; else all elements have `timestamp`. */
-  isStamped = false
-  timestamp = TIMESTAMP_MIN
-
-  begin(timestamp: number): void {
-    this.length = 0
-    this.isStamped = false
-    this.timestamp = timestamp
-  }
-
-  /** Gives element `index` a timestamp of its own. */
-  stamp(index: number, timestamp: number): void {
-    if (index >= this.timestamps.length) {
-      const larger = new Float64Array(Math.max(this.timestamps.length * 2, index + 1))
-      larger.set(this.timestamps)
-      this.timestamps = larger
-    }
-    if (!this.isStamped) {
-      this.timestamps.fill(this.timestamp, 0, index)
-      this.isStamped = true
-    }
-    this.timestamps[index] = timestamp
-  }
-}
-
-/** One call of `process`. */
-class Reading {
-  readonly tracker: RestrictionTracker<unknown, unknown>
-  /** Emits an element; ends the bundle when it is full. */
-  readonly emit: (value: unknown, at?: Instant) => void
-  /** What the runner has taken away, to be read later. */
-  residual: { readonly rest: unknown } | undefined
-  /** Largest timestamp emitted. */
-  maxTimestamp = TIMESTAMP_MIN
-  readonly #batch: SourceBatch
-  readonly #limit: number
-  #isFull = false
-
-  constructor(tracker: RestrictionTracker<unknown, unknown>, batch: SourceBatch, limit: number) {
-    this.tracker = tracker
-    this.#batch = batch
-    this.#limit = limit
-    const { values } = batch
-    this.emit = (value, at) => {
-      const index = batch.length
-      values[index] = value
-      batch.length = index + 1
-      if (at !== undefined) this.#stamp(index, at)
-      else if (batch.isStamped) batch.stamp(index, batch.timestamp)
-      if (index + 1 >= limit) this.#full()
-    }
-  }
-
-  /** Elements wanted before the next claim. */
-  get room(): number {
-    return Math.max(1, this.#limit - this.#batch.length)
-  }
-
-  /** Takes the unclaimed rest away: the next claim is refused. */
-  checkpoint(): void {
-    const rest = this.tracker.trySplit(0)
-    if (rest !== undefined) this.residual = { rest }
-  }
-
-  #stamp(index: number, at: Instant): void {
-    const timestamp = typeof at === 'number' && Number.isSafeInteger(at) ? at : toTimestamp(at)
-    if (timestamp > this.maxTimestamp) this.maxTimestamp = timestamp
-    if (timestamp !== this.#batch.timestamp || this.#batch.isStamped) this.#batch.stamp(index, timestamp)
-  }
-
-  #full(): void {
-    if (this.#isFull) return
-    this.#isFull = true
-    this.checkpoint()
   }
 }

@@ -100,15 +100,20 @@ export abstract class StageExecutor {
     await run()
     await this.processor.finish()
     this.commit()
+    const { finalizers } = this.processor.runtime
+    if (finalizers.isAwaited) await finalizers.committed()
   }
 
   /** An attempt of which nothing remains. */
   async #throwAway(run: () => void | Promise<void>, savepoint: Savepoint): Promise<void> {
     const restore = savepoint()
+    const { finalizers } = this.processor.runtime
+    const before = finalizers.count
     await this.processor.begin()
     await run()
     await this.processor.finish()
     for (const target of this.#targets) target.discard()
+    finalizers.abandon(before)
     restore()
   }
 

@@ -33,17 +33,20 @@ import {
   type Output,
   type ParDoOperator,
   type Stage,
+  sideInputs,
   type StagedPipeline,
 } from '../core/stage.js'
 import type { StageReceiver } from '../core/stage-compiler/compiled-stage.js'
 import type { DeadLetterBudget } from '../core/stage-runtime.js'
 import type { TimeSlice } from '../core/time-slice.js'
 import type { RunnerOptions } from '../runner.js'
-import { ElementExecutor, type SideSource } from './element-executor.js'
+import type { Acknowledgements } from './acknowledgements.js'
+import { ElementExecutor } from './element-executor.js'
 import { GroupingExecutor } from './grouping-executor.js'
 import { type BundleDisorder, Inbox } from './inbox.js'
 import { Collected, Printed } from './result.js'
 import { ImpulseExecutor, type ScriptedClock, TestStreamExecutor } from './root-executors.js'
+import type { SideSource } from './side-gate.js'
 import { type BundleLimits, SourceExecutor } from './source-executor.js'
 import type { Committable, StageExecutor } from './stage-executor.js'
 
@@ -78,6 +81,7 @@ export interface ExecutionOptions {
   readonly stageCompiler: NonNullable<RunnerOptions['stageCompiler']>
   /** Set when scripted events move the clock. */
   readonly clock: ScriptedClock | undefined
+  readonly acknowledgements: Acknowledgements
 }
 
 /** The wired stages of a run. */
@@ -123,7 +127,7 @@ export class StageWiring {
     const late = new ElementBuffer()
     return {
       inbox: new Inbox(this.#isScripted(stage) ? undefined : this.#disorder),
-      sides: (operator?.sides ?? []).map((side): SideSource => {
+      sides: sideInputs(stage).map((side): SideSource => {
         const keyCoder = this.#keyCoder(this.#coderId(side.collectionId))
         return {
           store: new SideInputStore(side, keyCoder, TIMESTAMP_MIN),
@@ -170,12 +174,23 @@ export class StageWiring {
       case 'testStream':
         return new TestStreamExecutor(processor, parts.targets, this.#options.clock)
       case 'splittable':
-        return new SourceExecutor(processor, parts.targets, parts.inbox, this.#env, this.#limits())
+        return new SourceExecutor(processor, parts.targets, {
+          inbox: parts.inbox,
+          sides: parts.sides,
+          env: this.#env,
+          limits: this.#limits(),
+          acknowledgements: this.#options.acknowledgements,
+          isScripted: this.#options.clock !== undefined,
+        })
       case 'grouping':
         return new GroupingExecutor(processor, parts.targets, { ...parts, reduce: parts.reduce as ReduceFnRunner })
       case 'parDo':
       case 'edge':
-        return new ElementExecutor(processor, parts.targets, { ...parts, keepsBundles: this.#options.isStrict })
+        return new ElementExecutor(processor, parts.targets, {
+          ...parts,
+          acknowledgements: this.#options.acknowledgements,
+          keepsBundles: this.#options.isStrict,
+        })
     }
   }
 
@@ -347,8 +362,14 @@ export class StageWiring {
   #limits(): BundleLimits {
     const { bundleSize } = this.#options
     const disorder = this.#disorder
-    if (disorder !== undefined) return { next: () => 1 + Math.floor(disorder.random() * disorder.bundleSizeMax) }
-    return { next: (isBounded) => bundleSize ?? (isBounded ? BOUNDED_BUNDLE : UNBOUNDED_BUNDLE) }
+    if (disorder !== undefined) {
+      const { random, bundleSizeMax } = disorder
+      return { next: () => 1 + Math.floor(random() * bundleSizeMax), random }
+    }
+    return {
+      next: (isBounded) => bundleSize ?? (isBounded ? BOUNDED_BUNDLE : UNBOUNDED_BUNDLE),
+      random: undefined,
+    }
   }
 
   #strategy(collectionId: string): WindowingStrategy {

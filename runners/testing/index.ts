@@ -21,6 +21,11 @@ export {
   type TimestampedValue,
 } from '../../sdk/testing/test-stream.js'
 export { type ScriptedCollections, type TestStreams, testStreams } from '../../sdk/testing/test-streams.js'
+export {
+  type RedeliveringOptions,
+  type RedeliveringSource,
+  redeliveringSource,
+} from '../../sdk/testing/redelivering-source.js'
 export { unrunAssertions } from '../../sdk/testing/unrun.js'
 export { AssertionFailed, type Verdict } from '../../sdk/testing/verdict.js'
 export { checkCoder } from '../../sdk/testing/check-coder.js'

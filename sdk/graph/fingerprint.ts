@@ -180,6 +180,7 @@ function addParDo(payload: ParDoPayload, components: Components, add: Add): void
   }
   if (payload.restrictionCoderId !== '')
     add('its restriction', 'codec', coderText(payload.restrictionCoderId, components))
+  if (payload.requestsFinalization) add('bundleFinalizer', 'presence', 'declared')
   if (payload.onWindowExpiration) add('onWindowExpiration', 'presence', 'declared')
   if (payload.requiresTimeSortedInput) add('its input', 'order', 'by time')
 }

@@ -69,6 +69,8 @@ export interface ParDoPayload {
   /** Empty unless the DoFn is splittable. */
   readonly restrictionCoderId: string
   readonly onWindowExpiration: boolean
+  /** Whether the DoFn wants to be told when a bundle is committed. */
+  readonly requestsFinalization: boolean
   /** Each key's elements come in the order of their timestamps. */
   readonly requiresTimeSortedInput: boolean
   /** An element that is processed again is the same element. */

@@ -8,7 +8,7 @@
 import * as t from 'io-ts'
 import { PipelineError } from '../errors.js'
 
-/** How far a restriction is worked off, in units of its own. */
+/** How far a restriction is worked off, in units of its own; numbers from 0, and `remaining` only shrinks by claims and splits. */
 export interface RestrictionProgress {
   readonly completed: number
   readonly remaining: number
@@ -21,9 +21,11 @@ export interface RestrictionTracker<R, P> {
   /** What is still to be done by this reader, claimed positions included. */
   currentRestriction(): R
   /**
-   * Keeps `fraction` of the unclaimed rest (0: nothing of it) and gives the other part away.
+   * Keeps `fraction` of the unclaimed rest (0: nothing of it) and gives the other part away. A runner asks for this while the
+   * reader is at work: with 0 to end a bundle, with more to have the rest read by another. Work that cannot be cut refuses,
+   * and goes on.
    *
-   * @returns the part given away, or `undefined` when there is none.
+   * @returns the part given away, or `undefined` when there is none or the tracker refuses.
    */
   trySplit(fraction: number): R | undefined
   /** @throws when the reader stopped although positions were left: data would be lost. */
@@ -96,7 +98,12 @@ export class OffsetRangeTracker implements RestrictionTracker<OffsetRange, numbe
 
   trySplit(fraction: number): OffsetRange | undefined {
     const next = this.lastClaimed + 1
-    const at = next + Math.floor((this.to - next) * Math.min(Math.max(fraction, 0), 1))
+    return this.splitAt(next + Math.floor((this.to - next) * Math.min(Math.max(fraction, 0), 1)))
+  }
+
+  /** Gives everything from `position` on away; `undefined` when there is nothing. */
+  protected splitAt(position: number): OffsetRange | undefined {
+    const at = Math.max(position, this.lastClaimed + 1)
     if (at >= this.to) return undefined
     const residual = { from: at, to: this.to }
     this.to = at

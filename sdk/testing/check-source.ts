@@ -2,6 +2,7 @@
  * checkTracker and checkSource: the laws of restrictions, on which a runner relies when it ends a bundle, splits work or
  * goes on after a failure: nothing may be read twice, and nothing left out.
  */
+import { globalWindow } from '../windowing/window.js'
 import type { Codec, TypeOf } from '../codec.js'
 import { type Env, seededRandom } from '../env.js'
 import { preview } from '../preview.js'
@@ -157,9 +158,10 @@ export async function checkSource<E, R, T extends AnyTracker<R>, C extends Codec
   const { env, maxElements = 10_000 } = options
   if (!source.bounded) refuse('checkSource reads a source to its end, and this one says that it has none.')
   const random = seededRandom(seed)
-  const resource = source.setup?.({ step: 'checkSource', env: env as Env }) as Resource
+  const resource = (await source.setup?.({ step: 'checkSource', env: env as Env })) as Resource
+  const now = (): number => env?.now() ?? 0
   const laws = new Laws()
-  const whole = source.restriction(element, { resource })
+  const whole = source.restriction(element, { resource, now })
   const read = (restriction: R, limit: () => number): Promise<readonly string[]> =>
     readAll(source, element, restriction, resource, limit, maxElements, env)
   const compare = (expected: readonly string[], got: readonly string[]): string | undefined => {
@@ -171,7 +173,7 @@ export async function checkSource<E, R, T extends AnyTracker<R>, C extends Codec
     const once = await read(whole, () => Infinity)
     const about = (): string => `element ${preview(element)}, ${once.length} read`
     if (source.replayable) {
-      const again = await read(source.restriction(element, { resource }), () => Infinity)
+      const again = await read(source.restriction(element, { resource, now }), () => Infinity)
       laws.hold('a source that is replayable gives the same again', about, () => compare(once, again))
     }
     const copied = await read(roundTrip(coderFrom(source.restrictionCodec), whole) as R, () => Infinity)
@@ -188,7 +190,7 @@ export async function checkSource<E, R, T extends AnyTracker<R>, C extends Codec
     }
     return laws.report()
   } finally {
-    source.teardown?.({ resource })
+    await source.teardown?.({ resource })
   }
 }
 
@@ -219,6 +221,12 @@ async function readAll<E, R, T extends AnyTracker<R>, C extends Codec, Resource>
         if (++count === room) split()
       },
       watermark: { set: () => undefined },
+      sides: {},
+      metrics: {},
+      timestamp: TIMESTAMP_MIN,
+      window: globalWindow,
+      afterCommit: () => undefined,
+      acknowledge: () => undefined,
       room: () => Math.max(1, room === Infinity ? 1024 : room - count),
       resource,
       now: () => env?.now() ?? 0,

@@ -61,7 +61,7 @@ export function addCreate(
         addImpulse(builder, reservedName('impulse')),
         reservedName('read'),
         arraySource(all, timestamps, codec),
-      ),
+      ).get('out') as CollectionRef,
     (out) => [out],
   )
 }

@@ -56,6 +56,15 @@ export interface StepContext<R, M> {
   readonly random: () => number
 }
 
+/**
+ * Calls back after the bundle is committed: when what it emitted is visible to others and will not be taken back. What Beam
+ * calls bundle finalization. For telling the outside that something is done, never for doing it: the call may be missing
+ * after a crash, and is missing when the bundle fails or is committed later than `within` allows (default: any time will do).
+ * A callback that throws is reported and counted (`finalizerFailures`), and the run goes on. Callbacks of a bundle come in the
+ * order in which they were given, before the next bundle of the stage; one that returns a promise is waited for.
+ */
+export type AfterCommit = (callback: () => void | Promise<void>, options?: { readonly within?: Duration }) => void
+
 /** What `process` may use besides the element. Functions and cells survive destructuring. */
 export interface ProcessContext<O, Outs, S, TM, SI, R, M> extends StepContext<R, M> {
   readonly timestamp: number
@@ -65,6 +74,8 @@ export interface ProcessContext<O, Outs, S, TM, SI, R, M> extends StepContext<R,
   readonly state: StateCells<S>
   readonly timers: TimerCells<TM>
   readonly sides: SideValues<SI>
+  /** Calls back after the bundle is committed; needs `bundleFinalizer: true` in the declaration. */
+  readonly afterCommit: AfterCommit
 }
 
 /** What a timer handler may use. `timestamp` is the timer's output timestamp. */
@@ -135,6 +146,8 @@ export interface DoFnShape<S, TM, SI, M> extends StepOptions {
   readonly timers?: TM
   readonly sides?: SI
   readonly metrics?: M
+  /** Whether `process` uses `afterCommit`. Declared, so that a runner that cannot do it says so before anything runs. */
+  readonly bundleFinalizer?: boolean
   /** How far before its input's timestamp an output may lie. Default 0. */
   readonly allowedSkew?: Duration
   /**

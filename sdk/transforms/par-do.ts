@@ -37,6 +37,7 @@ export function addParDo(input: CollectionRef, name: StepName, declared: AnyDoFn
       timers.map(([id, { timeDomain, family }]): [string, TimerSpecNode] => [id, { timeDomain, isFamily: family }]),
     ),
     onWindowExpiration: doFn.onWindowExpiration !== undefined,
+    bundleFinalizer: doFn.bundleFinalizer ?? false,
     requiresTimeSortedInput: doFn.requiresTimeSortedInput === true,
     requiresStableInput: doFn.requiresStableInput === true,
   })

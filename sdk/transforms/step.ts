@@ -30,6 +30,7 @@ export interface StepSpec {
   readonly states?: (path: string) => ReadonlyMap<string, StateSpecNode>
   readonly timers?: ReadonlyMap<string, TimerSpecNode>
   readonly onWindowExpiration?: boolean
+  readonly bundleFinalizer?: boolean
   readonly requiresTimeSortedInput?: boolean
   readonly requiresStableInput?: boolean
   readonly restrictionCoder?: (path: string) => string
@@ -79,6 +80,7 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
         timerSpecs,
         restrictionCoderId: step.restrictionCoder?.(path) ?? '',
         onWindowExpiration: step.onWindowExpiration ?? false,
+        requestsFinalization: step.bundleFinalizer ?? false,
         requiresTimeSortedInput: step.requiresTimeSortedInput ?? false,
         requiresStableInput: step.requiresStableInput ?? false,
       },

@@ -27,7 +27,7 @@ import {
 } from '../prepare-step.js'
 import { PrecombineRuntime } from '../precombine.js'
 import { reduceFnOf } from '../reduce-fn.js'
-import type { Operator, Output, ParDoOperator, StageRoot } from '../stage.js'
+import type { Operator, Output, ParDoOperator, Routed, StageRoot } from '../stage.js'
 import type { DeadLetterSink, StageRuntime } from '../stage-runtime.js'
 import { type ClosureStage, Closures, type Completion, type ElementStep, type IndexedSource } from './closure-stage.js'
 import type { StageParts, StageReceiver } from './compiled-stage.js'
@@ -120,6 +120,8 @@ class ClosureCompiler {
         return this.#precombine(operator)
       case 'extract':
         return this.#extract(operator)
+      case 'route':
+        return this.#route(operator)
       case 'collect':
       case 'print':
         return this.#services.sinkFor(operator)
@@ -285,6 +287,14 @@ class ClosureCompiler {
       const many = before as readonly BoundedWindow[]
       runtime.multiply(info, many.length)
       for (const window of many) assign(value, timestamp, window, pane)
+    }
+  }
+
+  #route({ outputs }: Extract<Operator, { kind: 'route' }>): Push {
+    const nexts = outputs.map((output) => this.output(output))
+    return (value, timestamp, windows, pane) => {
+      const routed = value as Routed
+      ;(nexts[routed.output] as Push)(routed.value, timestamp, windows, pane)
     }
   }
 

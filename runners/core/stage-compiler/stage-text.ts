@@ -128,7 +128,7 @@ function ${name}(${columns}, from, to) {
 
   #countRoot(by: string): string {
     const { root } = this.#parts
-    return root.kind === 'parDo' ? '' : this.#count(root.output, by)
+    return root.kind === 'parDo' || root.output.derivedFrom ? '' : this.#count(root.output, by)
   }
 
   /** The loop over positions of a source that knows its elements by position. */
