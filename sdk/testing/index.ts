@@ -18,12 +18,6 @@ export { checkCoder } from './check-coder.js'
 export { checkCombineFn, type CombineCheckOptions } from './check-combine.js'
 export { checkSource, checkTracker, type SourceCheckOptions, type TrackerCheckOptions } from './check-source.js'
 export { LawBroken, type LawOptions, type LawReport } from './laws.js'
-export {
-  type DoFnTester,
-  doFnTester,
-  type DoFnTesterOptions,
-  type ElementOptions,
-  type PendingTimer,
-  type TestedElement,
-} from './do-fn-tester.js'
+export { type DoFnTester, doFnTester } from './do-fn-tester.js'
+export type { DoFnTesterOptions, ElementOptions, PendingTimer, TestedElement } from './tester-options.js'
 export type { StateReading, StateReadings } from './state-readings.js'
