@@ -37,14 +37,13 @@ export {
   type TrackerCheckOptions,
 } from '../../sdk/testing/check-source.js'
 export { LawBroken, type LawOptions, type LawReport } from '../../sdk/testing/laws.js'
-export {
-  type DoFnTester,
-  doFnTester,
-  type DoFnTesterOptions,
-  type ElementOptions,
-  type PendingTimer,
-  type TestedElement,
-} from '../../sdk/testing/do-fn-tester.js'
+export { type DoFnTester, doFnTester } from '../../sdk/testing/do-fn-tester.js'
+export type {
+  DoFnTesterOptions,
+  ElementOptions,
+  PendingTimer,
+  TestedElement,
+} from '../../sdk/testing/tester-options.js'
 export type { StateReading, StateReadings } from '../../sdk/testing/state-readings.js'
 export type { Change, Perturbation, Scenario } from './scenario.js'
 export {

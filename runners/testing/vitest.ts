@@ -33,9 +33,8 @@ export interface PipelineMatchers<R> {
 }
 
 declare module 'vitest' {
-  // The names of type parameters are vitest's, and so is the default.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any, @typescript-eslint/no-empty-object-type
-  interface Matchers<T = any> extends PipelineMatchers<T> {}
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type
+  interface Matchers<T> extends PipelineMatchers<T> {}
 }
 
 interface Verdict {

@@ -7,12 +7,11 @@
  * rule (an output before its input, a timer after its window) fails as it would in a run.
  */
 import type { Codec, TypeOf } from '../codec.js'
-import { seededRandom, type Env } from '../env.js'
+import { seededRandom } from '../env.js'
 import { UserCodeError } from '../errors.js'
 import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
 import type { StateSpec } from '../state/state-spec.js'
-import type { TimeDomain } from '../state/timer-spec.js'
 import {
   addMillis,
   type Duration,
@@ -30,14 +29,14 @@ import type {
   MetricSpecs,
   OutputSpecs,
   SideInputs,
-  SideValues,
   StateSpecs,
   TimerHandlers,
   TimerSpecs,
 } from '../transforms/do-fn.js'
 import type { DeadLetter } from '../transforms/errors.js'
-import { NO_FIRING, type PaneInfo } from '../windowing/pane-info.js'
+import { NO_FIRING } from '../windowing/pane-info.js'
 import { type BoundedWindow, globalWindow } from '../windowing/window.js'
+import type { DoFnTesterOptions, ElementOptions, PendingTimer, TestedElement } from './tester-options.js'
 import { type CallInput, type Emitted, TesterCalls } from './tester-calls.js'
 import type { StateReadings } from './state-readings.js'
 import {
@@ -51,57 +50,6 @@ import {
 } from './tester-state.js'
 
 type None = Record<never, never>
-
-/** An output of a DoFn under test. */
-export interface TestedElement<T = unknown> {
-  readonly value: T
-  readonly timestamp: number
-  readonly window: BoundedWindow
-}
-
-/** A timer that waits. */
-export interface PendingTimer {
-  readonly name: string
-  /** Which timer of a family it is. */
-  readonly tag: string | undefined
-  readonly timeDomain: TimeDomain
-  readonly key: unknown
-  readonly window: BoundedWindow
-  /** When it fires, in its time domain. */
-  readonly at: number
-  /** Timestamp of what its handler will emit. */
-  readonly outputTimestamp: number
-}
-
-/** What an element brings along. */
-export interface ElementOptions<SI> {
-  /** Default: the time of the watermark, or 0 where it has not moved. */
-  readonly timestamp?: Instant
-  /** Default: the window of the tester's options. */
-  readonly window?: BoundedWindow
-  /** Default: that of an element that no grouping has produced. */
-  readonly pane?: PaneInfo
-  /** Values of side inputs for this call; those left out are as in the tester's options. */
-  readonly sides?: Partial<SideValues<SI>>
-}
-
-/** Options of {@link doFnTester}. */
-export interface DoFnTesterOptions<SI = None, R = unknown> {
-  /** Values of side inputs. */
-  readonly sides?: Partial<SideValues<SI>>
-  /** What the DoFn gets as its resource; its `setup` and `teardown` are not called then. */
-  readonly resource?: R
-  /** The window of elements. Default: the global window. */
-  readonly window?: BoundedWindow
-  /** How long after the watermark windows are kept. Default 0. */
-  readonly allowedLateness?: Duration
-  /** Where the clock starts, in milliseconds. Default 0. */
-  readonly now?: Instant
-  /** Seed of the DoFn's `random`. Default 1. */
-  readonly seed?: number
-  /** The world that `setup` gets. Its clock is the tester's. Default: one without files, which prints nothing. */
-  readonly env?: Env
-}
 
 /** A DoFn under test. `Outs` are its outputs by tag, `out` where there is one without. */
 export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
