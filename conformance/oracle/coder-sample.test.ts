@@ -4,8 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { decodeFromBytes } from '../../sdk/coders/index.js'
 import { seededRandom } from '../../sdk/env.js'
 import { DecodeError } from '../../sdk/errors.js'
-import { coderOf, type CoderSample, runCoderSample } from './coder-sample.js'
-import { fromHex } from './sample-value.js'
+import { type CoderSample, runCoderSample } from './coder-sample.js'
+import { fromHex } from './hex.js'
+import { coderOf } from './sample-coder.js'
 
 interface Recorded extends CoderSample {
   readonly group: string

@@ -19,7 +19,6 @@ import { addConstantKey, addValues } from './element-wise.js'
 import { addFlatten } from './flatten.js'
 import { addGroupByKey } from './group-by-key.js'
 import { checkGroupable, warnOfCountingTwice } from './groupable.js'
-import { addHotKeyCombine, fanoutOf } from './hot-keys.js'
 import { addStep } from './step.js'
 
 /** Reduces inputs `In` through accumulators `Acc` to an output `Out`. Accumulators may be changed in place. */
@@ -130,8 +129,8 @@ export function addCombinePerKey(input: CollectionRef, name: StepName, combiner:
     warnOfCountingTwice(input, path, combiner)
   }
   const combine = toCombine(combiner, path)
-  const fanout = fanoutOf(combiner)
-  if (fanout !== undefined) return addHotKeyCombine(input, name, combiner as object, combine, fanout)
+  const { [expansion]: expand } = combiner as { readonly [expansion]?: CombineExpansion }
+  if (expand !== undefined) return expand(input, name, combine)
   const [keyCoder, valueCoder] = builder.keyedCoders(input)
   const combineFn = userFunction(path, 'combine')
   return builder.scoped(
@@ -160,6 +159,12 @@ export function addCombinePerKey(input: CollectionRef, name: StepName, combiner:
     (out) => [out],
   )
 }
+
+/** Under this name a combiner says that its combine is several steps. */
+export const expansion: unique symbol = Symbol('how a combine is put together')
+
+/** Adds the steps of such a combine. */
+export type CombineExpansion = (input: CollectionRef, name: StepName, combine: AnyCombine) => CollectionRef
 
 /** Under this name a combiner of the SDK's own says how its accumulators and outputs are encoded, given the values' coder. */
 export const partCoders: unique symbol = Symbol('how a combiner encodes its parts')

@@ -10,19 +10,20 @@ import { type CollectionRef, reservedName, type StepName } from '../graph/builde
 import type { KV } from '../kv.js'
 import { refuse } from '../refuse.js'
 import type { AnyCombiner } from './any-combiner.js'
-import { addCombinePerKey, type AnyCombine, codersOf, type CombineFn, partCoders } from './combine.js'
+import {
+  addCombinePerKey,
+  type AnyCombine,
+  codersOf,
+  type CombineFn,
+  partCoders,
+  type CombineExpansion,
+  expansion,
+} from './combine.js'
 import { type CombineOperations, operationsOf } from './combine-operations.js'
 import { addOwnStep } from './own-step.js'
 
 /** Number of parts of every key, or of each. */
 export type Fanout = number | ((key: unknown) => number)
-
-const fanoutKey: unique symbol = Symbol('fanout')
-
-/** The fanout a combiner asks for. */
-export function fanoutOf(combiner: unknown): Fanout | undefined {
-  return (combiner as { readonly [fanoutKey]?: Fanout })[fanoutKey]
-}
 
 /**
  * The same combiner, whose keys are reduced in several parts first.
@@ -39,7 +40,8 @@ export function fanoutOf(combiner: unknown): Fanout | undefined {
  */
 export function withHotKeyFanout<C extends AnyCombiner>(combiner: C, fanout: Fanout): C {
   if (typeof fanout !== 'function') partsOf(fanout)
-  return { ...combiner, [fanoutKey]: fanout }
+  const expand: CombineExpansion = (input, name, combine) => addHotKeyCombine(input, name, combiner, combine, fanout)
+  return { ...combiner, [expansion]: expand }
 }
 
 function partsOf(fanout: unknown): number {
@@ -48,7 +50,7 @@ function partsOf(fanout: unknown): number {
 }
 
 /** Expands a combine that has a fanout. */
-export function addHotKeyCombine(
+function addHotKeyCombine(
   input: CollectionRef,
   name: StepName,
   combiner: object,
