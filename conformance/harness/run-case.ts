@@ -133,7 +133,6 @@ async function faultOfPipeline(
   tally.runs++
   try {
     const p = new Pipeline()
-    let afterwards: ReturnType<PipelineCase['build']>
     if (fails?.when === 'construction') {
       expectFailure(
         thrownBy(() => of.build(p)),
@@ -142,7 +141,7 @@ async function faultOfPipeline(
       tally.claims++
       return undefined
     }
-    afterwards = of.build(p)
+    const afterwards = of.build(p)
     const assertions = assertionsOf(p.build())
     const { result, error } = await runToEnd(p, runner, mode)
     if (fails === undefined) {

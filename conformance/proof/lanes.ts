@@ -27,4 +27,9 @@ export const lanes: readonly Lane[] = [
     sample: seededSample,
     load: async () => seededLane({ lane: 'failures', seeds: 5_000, faultOf: (await import('./failures.js')).faultOf }),
   },
+  {
+    name: 'mutants',
+    meaning: 'every broken law is noticed by a case that is named for it [--only part-of-name]',
+    load: async () => (await import('./mutants/run-mutants.js')).mutantsLane(),
+  },
 ]
