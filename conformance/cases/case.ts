@@ -70,6 +70,7 @@ export interface PipelineCase extends CaseFacts {
 /** Statements that need no runner: about construction, or about a function or coder of the SDK. */
 export interface CheckCase<Kind extends 'construction' | 'unit' = 'construction' | 'unit'> extends CaseFacts {
   readonly kind: Kind
+  /** Makes the claims; throws, as they do, when one does not hold. */
   readonly check: (claims: Claims) => void | Promise<void>
 }
 
