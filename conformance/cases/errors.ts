@@ -74,7 +74,6 @@ export const cases: readonly ConformanceCase[] = [
       name: `what is thrown need not be an Error (${id})`,
       build: (p) =>
         void numbersOf(p).map('throws', (): number => {
-          // eslint-disable-next-line @typescript-eslint/only-throw-error
           throw value
         }),
       fails: { message, step: 'throws' },
