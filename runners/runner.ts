@@ -17,9 +17,22 @@ export type Feature =
   | 'reshuffle'
   | 'sideInputs'
   | 'state.value'
+  | 'state.bag'
+  | 'state.set'
+  | 'state.map'
+  | 'state.multimap'
+  | 'state.orderedList'
+  | 'state.combining'
   | 'timers.eventTime'
+  | 'timers.processingTime'
+  | 'timers.family'
   | 'onWindowExpiration'
+  | 'timeSortedInput'
+  | 'stableInput'
   | 'windows.merging'
+  | 'windows.calendar'
+  | 'windows.custom'
+  | 'windows.customMerging'
   | 'lateness'
   | 'splittable.bounded'
   | 'splittable.unbounded'
@@ -51,6 +64,11 @@ export interface RunnerOptions {
   readonly strict?: boolean
   /** Seed of strict mode, a whole number; refused without `strict`. Default: a random one, printed when the run fails. */
   readonly seed?: number
+  /**
+   * Every bundle is attempted twice and what the first attempt emitted and counted is thrown away, as after a failure;
+   * refused without `strict`. A step with state is attempted twice call by call, its timers' handlers once.
+   */
+  readonly reexecute?: boolean
   /** Elements per bundle of a source, from 1. Default: as many as a slice of time allows. */
   readonly bundleSize?: number
   /** Stops the run as {@link RunningPipeline.cancel} does. */

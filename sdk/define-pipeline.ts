@@ -29,6 +29,7 @@ export const RESERVED_OPTIONS: readonly string[] = [
   'options',
   'strict',
   'seed',
+  'reexecute',
   'bundleSize',
   'workers',
   'isolation',

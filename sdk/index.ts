@@ -53,20 +53,48 @@ export {
   type WatermarkPolicy,
   watermarks,
 } from './source/splittable.js'
+export type {
+  BagState,
+  CombiningState,
+  MapState,
+  MultimapState,
+  OrderedListState,
+  SetState,
+  TimestampedValue,
+  ValueState,
+} from './state/state-cell.js'
 export {
+  type BagStateSpec,
+  type CombiningOptions,
+  type CombiningStateSpec,
+  type MapStateSpec,
+  type MultimapStateSpec,
+  type OrderedListStateSpec,
+  type SetStateSpec,
   state,
   type StateBuilders,
+  type StateCell,
   type StateCells,
   type StateSpec,
-  type ValueState,
   type ValueStateSpec,
 } from './state/state-spec.js'
 export {
+  type AlignedTimer,
+  type AlignedTimerFamily,
+  type EventTimeFamilySpec,
   type EventTimeTimerSpec,
+  type ProcessingTimeFamilySpec,
+  type ProcessingTimeTimer,
+  type ProcessingTimeTimerFamily,
+  type ProcessingTimeTimerSpec,
+  type TimeDomain,
   type Timer,
   timer,
   type TimerBuilders,
+  type TimerCell,
   type TimerCells,
+  type TimerClock,
+  type TimerFamily,
   type TimerOptions,
   type TimerSpec,
 } from './state/timer-spec.js'
@@ -131,11 +159,54 @@ export { source, splittableParDo } from './transforms/splittable.js'
 export { count, max, mean, type MeanAccumulator, min, sum } from './transforms/statistics.js'
 export type { CodecOption, PCollectionView, SingletonOptions, ViewFn, ViewKind } from './transforms/views.js'
 export { NO_FIRING, type PaneInfo, type PaneTiming } from './windowing/pane-info.js'
-export { type DefaultTrigger, defaultTrigger, type Trigger } from './windowing/trigger.js'
-export { type BoundedWindow, GlobalWindow, globalWindow, IntervalWindow, type Windows } from './windowing/window.js'
 export {
+  afterAll,
+  type AfterAllTrigger,
+  afterCount,
+  afterEach,
+  type AfterEachTrigger,
+  afterFirst,
+  type AfterFirstTrigger,
+  afterProcessingTime,
+  type AfterProcessingTimeTrigger,
+  type AfterSynchronizedProcessingTimeTrigger,
+  afterWatermark,
+  type AfterWatermarkTrigger,
+  type AlignTo,
+  type DefaultTrigger,
+  defaultTrigger,
+  type EarlyAndLate,
+  type ElementCountTrigger,
+  never,
+  type NeverTrigger,
+  orFinally,
+  type OrFinallyTrigger,
+  repeatedly,
+  type RepeatedlyTrigger,
+  type TimestampTransform,
+  type Trigger,
+} from './windowing/trigger.js'
+export {
+  type CalendarOptions,
+  calendarWindows,
+  type Weekday,
+} from './windowing/calendar-windows.js'
+export {
+  type AssignContext,
+  type CustomMerge,
+  type CustomWindowFn,
+  customWindows,
+  type CustomWindowsOptions,
+  type DataOf,
+  type WindowOf,
+  type WindowShape,
+} from './windowing/custom-windows.js'
+export { type BoundedWindow, DataWindow, GlobalWindow, globalWindow, IntervalWindow, type Windows } from './windowing/window.js'
+export {
+  type CalendarUnit,
   fixedWindows,
   globalWindows,
+  mergeOverlapping,
   sessionWindows,
   slidingWindows,
   type WindowFn,

@@ -215,8 +215,8 @@ export class PCollection<out T> implements CollectionRef {
   }
 
   /** Puts each element into windows of event time, and says when they answer. */
-  windowInto(name: string, windowFn: WindowFn, options?: WindowingOptions): PCollection<T> {
-    return this.derive(addWindowInto(this, name, windowFn, options))
+  windowInto(name: string, windowFn: WindowFn<T>, options?: WindowingOptions): PCollection<T> {
+    return this.derive(addWindowInto(this, name, windowFn as WindowFn, options))
   }
 
   /** `{ key: fn(value), value }` for each element. */
@@ -345,9 +345,14 @@ export class PCollection<out T> implements CollectionRef {
   #view<V>(name: string, kind: ViewKind, options?: SingletonOptions<unknown>): PCollectionView<V> {
     const { builder } = this
     if (kind === 'map' || kind === 'multimap') builder.keyedCoders(this)
-    if (builder.strategyOf(this).windowFn.merges) {
+    const { windowFn } = builder.strategyOf(this)
+    if (windowFn.merges && windowFn.mapsMainWindows !== true) {
+      const [what, fix] =
+        windowFn.payload.kind === 'custom'
+          ? ['merging windows', ', or give sideInputWindow to customWindows']
+          : ['session windows', '']
       throw new PipelineError(
-        `view "${builder.pathOf(name)}" has session windows, and no session belongs to a main element's window. Put the collection into other windows before viewing it.`,
+        `view "${builder.pathOf(name)}" has ${what}, and no ${what === 'session windows' ? 'session' : 'merging window'} belongs to a main element's window. Put the collection into other windows before viewing it${fix}.`,
         builder.pathOf(name),
       )
     }

@@ -7,7 +7,7 @@ import { type BoundedWindow, sameWindow } from '../../sdk/windowing/window.js'
 import type { WindowFn } from '../../sdk/windowing/window-fn.js'
 import { WindowMap } from './window-map.js'
 
-/** Values that can take in others when their windows unite. */
+/** Values that can take in others when their windows unite; new windows that unite with each other bring none. */
 export type Unite<V> = (merged: BoundedWindow, existing: V | undefined, parts: readonly V[]) => V
 
 /** Active windows of one key with what they have collected. */
@@ -59,7 +59,6 @@ export class ActiveWindowSet<V> {
         values.push(value)
         this.#active.delete(part)
       }
-      if (values.length === 0) continue
       const existing = values.find((value) => sameWindow(this.#windowOf(value), merged))
       this.#active.set(merged, unite(merged, existing, values))
     }

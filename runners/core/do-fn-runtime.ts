@@ -5,52 +5,32 @@
  * Law: every element given to `push` either has its outputs handed on completely, in input order unless the author gave
  * that up, or becomes one dead letter, or fails the bundle. Calls for one key never overlap.
  */
-import type { Coder } from '../../sdk/coders/index.js'
-import type { Env } from '../../sdk/env.js'
 import { UserCodeError } from '../../sdk/errors.js'
+import type { TimerSpec } from '../../sdk/state/timer-spec.js'
 import { invariant } from '../../sdk/invariant.js'
 import { formatMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
-import type { AnyDoFn, StepFunction } from '../../sdk/transforms/do-fn.js'
+import type { AnyDoFn, StepFunction, TimerSpecs } from '../../sdk/transforms/do-fn.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import { AsyncCalls } from './async-calls.js'
+import { bundleContext, emitsInWindow } from './bundle-context.js'
 import { checkedEmit, type Emit } from './checked-emit.js'
 import type { Push } from './element-buffer.js'
-import { andThen, backoffOf, InputGuard, isAsyncIterable, isIterator, isThenable, wait } from './prepare-step.js'
+import { andThen, backoffOf, InputGuard, isIterator, isThenable, wait } from './prepare-step.js'
 import type { ParDoOperator, StepInfo } from './stage.js'
-import type { DeadLetterSink, StageRuntime, StuckCall } from './stage-runtime.js'
+import type { StageRuntime, StuckCall } from './stage-runtime.js'
+import { drain, guarded, type Process } from './process-results.js'
 import { keyOf } from './key-of.js'
+import type { DoFnServices } from './do-fn-services.js'
 import { sidesObject } from './sides-object.js'
 import { stateCells } from './state-cells.js'
-import { callOf, expiryOf, type StateInternals, type StateRecord, type TimerSetting } from './state-internals.js'
+import { callOf, expiryOf, type StateRecord, type TimerSetting } from './state-internals.js'
 import { BUFFERING, CLOSED, type ContextHost, LIVE, StepContext } from './step-context.js'
-import { timerCells, type TimerInternals } from './timer-cells.js'
+import { timerCells } from './timer-cells.js'
 
 /** Asynchronous calls of a step in flight at once, unless the author says otherwise. */
 export const CONCURRENCY_DEFAULT = 16
-
-/** Reads side inputs in the window of a main element. */
-export interface SideInputReader {
-  /** @throws when the view has no answer there (an empty singleton). */
-  read(side: number, mainWindow: BoundedWindow): unknown
-}
-
-/** What a DoFn needs beside its declaration. */
-export interface DoFnServices {
-  readonly env: Env
-  readonly runtime: StageRuntime
-  /** By output, in the DoFn's order; counts elements. */
-  readonly outputs: readonly Push[]
-  readonly letters: DeadLetterSink | undefined
-  readonly sides: SideInputReader | undefined
-  readonly state: StateInternals | undefined
-  readonly timers: TimerInternals | undefined
-  /** In strict mode, the coder of the input. */
-  readonly inputGuard: Coder<unknown> | undefined
-  /** By state cell. */
-  readonly cellCoders: readonly Coder<unknown>[]
-}
 
 type DoFnFunction = Extract<StepFunction, { kind: 'doFn' }>
 
@@ -60,7 +40,7 @@ export class DoFnRuntime implements ContextHost {
   readonly operator: ParDoOperator
   readonly calls: AsyncCalls
   /** Calls the author's process. */
-  readonly process: (element: unknown, context: StepContext) => unknown
+  readonly process: Process
   /** Whether outputs wait until the call has succeeded. */
   readonly isBuffered: boolean
   resource: unknown = undefined
@@ -72,6 +52,7 @@ export class DoFnRuntime implements ContextHost {
   readonly #runtime: StageRuntime
   readonly #guard: InputGuard | undefined
   readonly #timerIds: readonly string[]
+  readonly #timerSpecs: TimerSpecs
   #context: StepContext | undefined
   /** Contexts that are with user code now, to be closed with the bundle. */
   readonly #lent = new Set<StepContext>()
@@ -89,17 +70,16 @@ export class DoFnRuntime implements ContextHost {
     this.isBuffered = services.letters !== undefined || (retry !== undefined && retry.attempts > 1)
     this.metricCells = services.runtime.metrics.cells(operator.info.path, this.#doFn.metrics ?? {})
     this.random = services.env.random.bind(services.env)
-    this.#timerIds = Object.keys(this.#doFn.timers ?? {})
+    this.#timerSpecs = this.#doFn.timers ?? {}
+    this.#timerIds = Object.keys(this.#timerSpecs)
     const { process } = this.#doFn
     this.#guard = services.inputGuard === undefined ? undefined : new InputGuard(services.inputGuard)
-    this.process =
-      this.#guard === undefined
-        ? (process as (element: unknown, context: StepContext) => unknown)
-        : this.#guarded(this.#guard)
+    this.process = this.#guard === undefined ? (process as Process) : guarded(process as Process, this.#guard)
   }
 
   now(): number {
-    return this.#services.env.now()
+    const { env, timers } = this.#services
+    return timers === undefined ? env.now() : timers.processingTime
   }
 
   // ---- lifecycle -------------------------------------------------------------------------------------------------
@@ -117,14 +97,15 @@ export class DoFnRuntime implements ContextHost {
   startBundle(): unknown {
     const { startBundle } = this.#doFn
     if (startBundle === undefined) return undefined
-    return this.#guardedCall('startBundle', () => startBundle(this.#bundleContext(undefined)))
+    return this.#guardedCall('startBundle', () => startBundle(bundleContext(this, undefined)))
   }
 
   finishBundle(): unknown {
     const { finishBundle } = this.#doFn
     if (finishBundle === undefined) return undefined
     const open = { current: true }
-    const context = this.#bundleContext(this.#emitInWindow(open))
+    const emits = emitsInWindow(this.#services.outputs, open, () => this.#refuseLate('emit'))
+    const context = bundleContext(this, this.emitOf(emits))
     return this.#guardedCall('finishBundle', () =>
       andThen(finishBundle(context), () => {
         open.current = false
@@ -157,9 +138,9 @@ export class DoFnRuntime implements ContextHost {
     }
   }
 
-  /** Processes an element in one window. */
-  pushInWindow(value: unknown, timestamp: number, window: BoundedWindow, pane: PaneInfo): void {
-    const record = this.operator.isStateful ? this.recordFor(value, timestamp, window) : undefined
+  /** Processes an element in one window; one that has waited for its turn by time is not late, however far the watermark is. */
+  pushInWindow(value: unknown, timestamp: number, window: BoundedWindow, pane: PaneInfo, hasWaited = false): void {
+    const record = this.operator.isStateful ? this.recordFor(value, timestamp, window, hasWaited) : undefined
     if (this.operator.isStateful && record === undefined) return
     if (record?.tail !== undefined) {
       this.#chain(record, value, timestamp, window, pane)
@@ -171,11 +152,11 @@ export class DoFnRuntime implements ContextHost {
   }
 
   /** The state of an element's key and window; `undefined` when the window has expired, and the element is dropped. */
-  recordFor(value: unknown, timestamp: number, window: BoundedWindow): StateRecord | undefined {
+  recordFor(value: unknown, timestamp: number, window: BoundedWindow, hasWaited = false): StateRecord | undefined {
     const { state, timers } = this.#services
     invariant(state !== undefined && timers !== undefined, 'a stateful step has state')
-    if (expiryOf(window, this.operator.strategy.allowedLatenessMillis) < timers.inputWatermark) {
-      this.#runtime.metrics.count(this.info.path, 'droppedDueToLateness')
+    if (!hasWaited && expiryOf(window, this.operator.strategy.allowedLatenessMillis) < timers.inputWatermark) {
+      this.dropLate()
       return undefined
     }
     try {
@@ -185,6 +166,16 @@ export class DoFnRuntime implements ContextHost {
       this.fail(error, value, timestamp, window)
       return undefined
     }
+  }
+
+  /** Counts an element that came too late. */
+  dropLate(): void {
+    this.#runtime.metrics.count(this.info.path, 'droppedDueToLateness')
+  }
+
+  /** Resolves when no call of the stage is under way. */
+  settled(): Promise<void> {
+    return this.#runtime.settled()
   }
 
   /** A context for the next call, bound to nothing yet but its emit. The generated loop makes its own emit. */
@@ -201,7 +192,7 @@ export class DoFnRuntime implements ContextHost {
       return true
     }
     if (!isIterator(result)) return false
-    const drained = this.#drain(result, context)
+    const drained = drain(result, context)
     if (drained === undefined) return false
     this.#deferred(drained, context, value)
     return true
@@ -244,33 +235,29 @@ export class DoFnRuntime implements ContextHost {
     const id = this.#timerIds[timer] as string
     const handler = this.#doFn.onTimer?.[id]
     invariant(handler !== undefined, 'a declared timer has a handler', { step: this.info.path, timer: id })
-    return this.#handle(`onTimer.${id}`, handler, record, setting.outputTimestamp, setting.fireTimestamp, true)
+    const context = this.#contextFor(record, setting.outputTimestamp, record.window, NO_FIRING)
+    context.id = id
+    context.tag = setting.tag
+    context.timeDomain = (this.#timerSpecs[id] as TimerSpec).timeDomain
+    context.fireTimestamp = setting.fireTimestamp
+    return this.#handle(`onTimer.${id}`, handler, record, context)
   }
 
   /** Calls onWindowExpiration, if declared. */
   expire(record: StateRecord): unknown {
     const { onWindowExpiration } = this.#doFn
     if (onWindowExpiration === undefined) return undefined
-    const { maxTimestamp } = record.window
-    return this.#handle('onWindowExpiration', onWindowExpiration, record, maxTimestamp, maxTimestamp, false)
+    const context = this.#contextFor(record, record.window.maxTimestamp, record.window, NO_FIRING)
+    context.canSetTimers = false
+    return this.#handle('onWindowExpiration', onWindowExpiration, record, context)
   }
 
-  #handle(
-    call: string,
-    handler: (context: never) => unknown,
-    record: StateRecord,
-    timestamp: number,
-    fireTimestamp: number,
-    canSetTimers: boolean,
-  ): unknown {
-    const context = this.#contextFor(record, timestamp, record.window, NO_FIRING)
+  #handle(call: string, handler: (context: never) => unknown, record: StateRecord, context: StepContext): unknown {
     context.key = record.key
-    context.fireTimestamp = fireTimestamp
-    context.canSetTimers = canSetTimers
     if (this.isBuffered) context.mode = BUFFERING
     const element = { key: record.key, timer: call }
     try {
-      record.beginCall()
+      if (this.isBuffered) record.beginCall()
       const result = handler(context as never)
       if (isThenable(result)) {
         context.mode = BUFFERING
@@ -280,8 +267,9 @@ export class DoFnRuntime implements ContextHost {
       this.#succeeded(context)
     } catch (error) {
       record.rollBack()
+      this.#ended(context)
       context.buffer = []
-      this.fail(error, element, timestamp, record.window, call)
+      this.fail(error, element, context.timestamp, record.window, call)
     }
     return undefined
   }
@@ -339,7 +327,7 @@ export class DoFnRuntime implements ContextHost {
       let result: unknown
       try {
         result = this.process(value, context)
-        if (isIterator(result)) result = this.#drain(result, context)
+        if (isIterator(result)) result = drain(result, context)
       } catch (error) {
         return failed(error, number)
       }
@@ -371,7 +359,7 @@ export class DoFnRuntime implements ContextHost {
 
   /** A synchronous call has succeeded. */
   #succeeded(context: StepContext, value?: unknown): void {
-    this.#ended(context.record)
+    this.#ended(context)
     if (context.mode !== BUFFERING) return
     if (!this.calls.isBusy) {
       this.#flush(context)
@@ -390,10 +378,19 @@ export class DoFnRuntime implements ContextHost {
     this.#services.state?.prune(record)
   }
 
-  #ended(record: StateRecord | undefined): void {
+  /** The call's state stays; what user code has kept of it refuses to work from now on. */
+  #ended(context: StepContext): void {
+    const { record } = context
     if (record === undefined) return
     record.endCall()
     if (record.mayBeEmpty) this.pruned(record)
+    context.record = undefined
+    if (this.#guard !== undefined) this.#context = undefined
+  }
+
+  /** In strict mode a call's context is not used again, so that a cell kept for longer is not taken for the next key's. */
+  get keepsNoContext(): boolean {
+    return this.#guard !== undefined && this.operator.isStateful
   }
 
   #flush(context: StepContext): void {
@@ -413,7 +410,7 @@ export class DoFnRuntime implements ContextHost {
   #fail(error: unknown, value: unknown, context: StepContext): void {
     const { record } = context
     record?.rollBack()
-    if (record?.mayBeEmpty === true) this.pruned(record)
+    this.#ended(context)
     this.fail(error, value, context.timestamp, context.window)
   }
 
@@ -425,6 +422,9 @@ export class DoFnRuntime implements ContextHost {
     context.pane = pane
     context.record = record
     context.key = undefined
+    context.id = undefined
+    context.tag = undefined
+    context.timeDomain = undefined
     context.canSetTimers = true
     return context
   }
@@ -453,33 +453,6 @@ export class DoFnRuntime implements ContextHost {
     )
   }
 
-  /** Emits what a generator yields; a promise when it is asynchronous. */
-  #drain(result: object, context: StepContext): Promise<void> | undefined {
-    const { emit } = context
-    const give = typeof emit === 'function' ? (emit as (value: unknown) => void) : undefined
-    if (give === undefined)
-      throw new TypeError('a process that yields needs a single output; with outputs, call emit.tag(value)')
-    if (isAsyncIterable(result)) {
-      context.mode = BUFFERING
-      return (async () => {
-        for await (const value of result) give(value)
-      })()
-    }
-    for (const value of result as Iterable<unknown>) give(value)
-    return undefined
-  }
-
-  #guarded(guard: InputGuard): (element: unknown, context: StepContext) => unknown {
-    const { process } = this.#doFn
-    return (element, context) => {
-      const { copy, verify } = guard.copyOf(element)
-      const result: unknown = process(copy as never, context as never)
-      if (isThenable(result)) return Promise.resolve(result).then(verify)
-      if (!isIterator(result)) verify()
-      return result
-    }
-  }
-
   // ---- bundle, state, timers, side inputs ------------------------------------------------------------------------
 
   #guardedCall(call: string, run: () => unknown): unknown {
@@ -492,32 +465,6 @@ export class DoFnRuntime implements ContextHost {
     } catch (error) {
       return failed(error)
     }
-  }
-
-  #bundleContext(emit: unknown): object {
-    const host = this as ContextHost
-    return {
-      resource: this.resource,
-      metrics: this.metricCells,
-      random: this.random,
-      emit,
-      get now() {
-        return host.now()
-      },
-    }
-  }
-
-  #emitInWindow(open: { readonly current: boolean }): unknown {
-    const emits = this.#services.outputs.map((push) => (value: unknown, at: Instant, window?: BoundedWindow): void => {
-      if (!open.current) this.#refuseLate('emit')
-      if (at === undefined || window === undefined) {
-        throw new TypeError(
-          'emit in finishBundle needs a timestamp and a window: emit(value, timestamp, window). There is no input element to take them from.',
-        )
-      }
-      push(value, toTimestamp(at), window, NO_FIRING)
-    })
-    return this.emitOf(emits as readonly Emit[])
   }
 
   #refuseLate(what: string): never {
@@ -543,6 +490,7 @@ export class DoFnRuntime implements ContextHost {
 
   stateFor(context: StepContext): object {
     return stateCells(
+      this.info.path,
       this.#doFn.state ?? {},
       this.#services.cellCoders,
       // A call that may be taken back must not change in place what it has read.
@@ -554,7 +502,7 @@ export class DoFnRuntime implements ContextHost {
   timersFor(context: StepContext): object {
     const { timers } = this.#services
     invariant(timers !== undefined, 'a step with timers has timer internals')
-    return timerCells(this.#timerIds, timers, context, this.#recordOf(context, 'timer'), {
+    return timerCells(this.#timerSpecs, timers, context, this.#recordOf(context, 'timer'), {
       allowedLatenessMillis: this.operator.strategy.allowedLatenessMillis,
       allowedSkewMillis: this.#fn.allowedSkewMillis,
     })

@@ -26,6 +26,12 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
         if ((strategy?.allowedLatenessMillis ?? 0) > 0) need('lateness', step)
         break
       }
+      case urns.WINDOW_INTO: {
+        const { payload } = spec.payload.windowFn
+        if (payload.kind === 'calendar') need('windows.calendar', step)
+        if (payload.kind === 'custom') need(payload.merges ? 'windows.customMerging' : 'windows.custom', step)
+        break
+      }
       case urns.COMBINE_GROUPED:
         need('combine', step)
         break
@@ -41,9 +47,15 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
       case urns.PAR_DO: {
         const { payload } = spec
         if (payload.sideInputs.size > 0) need('sideInputs', step)
-        if (payload.stateSpecs.size > 0) need('state.value', step)
-        if (payload.timerSpecs.size > 0) need('timers.eventTime', step)
+        for (const { kind } of payload.stateSpecs.values())
+          need(kind === 'readModifyWrite' ? 'state.value' : `state.${kind}`, step)
+        for (const { timeDomain, isFamily } of payload.timerSpecs.values()) {
+          need(`timers.${timeDomain}`, step)
+          if (isFamily) need('timers.family', step)
+        }
         if (payload.onWindowExpiration) need('onWindowExpiration', step)
+        if (payload.requiresTimeSortedInput) need('timeSortedInput', step)
+        if (payload.requiresStableInput) need('stableInput', step)
         const fn = built.functions.resolve(payload.doFn.payload) as StepFunction | AnySplittable
         if (fn.kind === 'splittable') need(fn.doFn.bounded ? 'splittable.bounded' : 'splittable.unbounded', step)
         else if (fn.options.onError !== undefined) need('deadLetters', step)

@@ -170,6 +170,7 @@ class Fusion {
           payload !== undefined && 'combineFn' in payload
             ? this.#resolve<AnyCombine>(payload.combineFn.payload)
             : undefined,
+        accumulatorCoderId: payload !== undefined && 'combineFn' in payload ? payload.accumulatorCoderId : undefined,
         mergesAccumulators: combineStep?.spec?.urn === urns.COMBINE_MERGE,
         output: this.#output(stage, combineStep ?? node, 'out'),
       }
@@ -230,7 +231,7 @@ class Fusion {
         isStateful,
       }
     }
-    if (!isStateful && sides.length === 0) {
+    if (!isStateful && sides.length === 0 && !payload.requiresStableInput) {
       this.#fuseInto(node, operator)
       return
     }

@@ -23,16 +23,17 @@ function stateful({ lateness = 0, onWindowExpiration = false, onFire = (_record:
       onFire(record)
     },
     expire: (record: StateRecord) => void log.push(`${String(record.key)} expires, held at ${keyed.hold}`),
+    calls: { isBusy: false, isFull: false },
   } as unknown as DoFnRuntime
   /** Sets a timer as a handle does: what it was set to before is cleared. */
   const set = (record: StateRecord, timer: number, fireTimestamp: number, outputTimestamp = fireTimestamp): void => {
     clear(record, timer)
-    const setting = { fireTimestamp, outputTimestamp }
+    const setting = { fireTimestamp, outputTimestamp, tag: undefined, holds: true }
     record.timers[timer] = setting
     keyed.set(record, timer, setting)
   }
   const clear = (record: StateRecord, timer: number): void => {
-    const before = record.timers[timer]
+    const before = record.timerAt(timer, undefined)
     if (before !== undefined) keyed.clear(record, timer, before)
     record.timers[timer] = undefined
   }

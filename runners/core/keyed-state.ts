@@ -1,46 +1,79 @@
 /**
- * State and event-time timers of one stateful step, together: what is kept per key and window, when its timers are due,
- * how far they hold the watermark, and its end when the window expires.
+ * State and timers of one stateful step, together: what is kept per key and window, when its timers are due, how far they
+ * hold the watermark, and its end when the window expires. Where a step wants its input sorted by time, elements wait here
+ * too.
  *
- * Law: timers fire in the order of their times, those a handler sets included; a window's state is removed after all
- * its timers; the hold of a timer lasts until it has fired or was cleared.
+ * Law: event-time timers fire in the order of their times, those a handler sets included, and so do processing-time
+ * timers; a window's state is removed after all its event-time timers; the hold of a timer lasts until it has fired, was
+ * cleared or dropped.
  */
 import type { Coder } from '../../sdk/coders/index.js'
-import { TIMESTAMP_MIN } from '../../sdk/time.js'
+import { addMillis, TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
+import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import type { DoFnRuntime } from './do-fn-runtime.js'
 import type { ParDoOperator } from './stage.js'
 import { expiryOf, StateInternals, type StateRecord, type TimerSetting } from './state-internals.js'
-import { TimerQueue } from './timer-internals.js'
-import { WatermarkHold } from './watermark-hold.js'
 import type { TimerInternals } from './timer-cells.js'
+import { type TimerEntry, TimerQueue } from './timer-internals.js'
+import { WatermarkHold } from './watermark-hold.js'
 
-type Payload =
-  | { readonly kind: 'timer'; readonly record: StateRecord; readonly timer: number; readonly setting: TimerSetting }
-  | { readonly kind: 'expiry'; readonly window: BoundedWindow }
+interface TimerPayload {
+  readonly kind: 'timer'
+  readonly record: StateRecord
+  readonly timer: number
+  readonly setting: TimerSetting
+}
 
-/** Timers of the same time fire before the window ends. */
+/** An element that waits for its turn by time. */
+interface ElementPayload {
+  readonly kind: 'element'
+  readonly value: unknown
+  readonly timestamp: number
+  readonly window: BoundedWindow
+  readonly pane: PaneInfo
+}
+
+type Payload = TimerPayload | ElementPayload | { readonly kind: 'expiry'; readonly window: BoundedWindow }
+
+/** At the same time elements come before timers, and timers before the window ends. */
+const ELEMENT_RANK = -1
 const EXPIRY_RANK = 1
 
 /** Void entries that may wait beyond as many as there are others. */
 const SPARE = 64
 
-function isSet({ record, timer, setting }: Extract<Payload, { kind: 'timer' }>): boolean {
-  return record.timers[timer] === setting
+function isSet({ record, timer, setting }: TimerPayload): boolean {
+  return record.timerAt(timer, setting.tag) === setting
 }
 
 /** State and timers of a step. */
 export class KeyedState implements TimerInternals {
   readonly state: StateInternals
   inputWatermark: number = TIMESTAMP_MIN
+  readonly #clock: () => number
+  readonly #latenessMillis: number
+  readonly #isProcessingTime: readonly boolean[]
   readonly #queue = new TimerQueue<Payload>()
+  /** Processing-time timers. */
+  readonly #clocked = new TimerQueue<TimerPayload>()
   readonly #holds = new WatermarkHold()
   readonly #holdsForExpiration: boolean
-  /** Entries in the queue whose timer was set again or cleared. */
+  /** Entries in the queues whose timer was set again or cleared. */
   #voidCount = 0
+  /** The time of the event-time timer or sorted element at hand. */
+  #firingTime: number | undefined
+  /** How far the clock has been moved on when the input had ended. */
+  #clockAfterEnd: number = TIMESTAMP_MIN
+  /** Processing-time timers that have fired since the input ended: none does twice, so loops come to an end. */
+  readonly #firedAfterEnd = new Map<StateRecord, Set<string>>()
 
-  constructor(operator: ParDoOperator, keyCoder: Coder<unknown>) {
+  /** @param clock - processing time. */
+  constructor(operator: ParDoOperator, keyCoder: Coder<unknown>, clock: () => number = () => TIMESTAMP_MIN) {
     const { payload, strategy } = operator
+    this.#clock = clock
+    this.#latenessMillis = strategy.allowedLatenessMillis
+    this.#isProcessingTime = [...payload.timerSpecs.values()].map(({ timeDomain }) => timeDomain === 'processingTime')
     this.#holdsForExpiration = payload.onWindowExpiration
     this.state = new StateInternals(keyCoder, payload.stateSpecs.size, payload.timerSpecs.size, (window) => {
       this.#queue.add(expiryOf(window, strategy.allowedLatenessMillis), { kind: 'expiry', window }, EXPIRY_RANK)
@@ -49,71 +82,169 @@ export class KeyedState implements TimerInternals {
     })
   }
 
-  /** The smallest timestamp that a waiting timer will emit at. */
+  /** The smallest timestamp that a waiting timer or element will emit at. */
   get hold(): number {
     return this.#holds.min
   }
 
   /** Number of entries that wait for their time, void ones included. */
   get waiting(): number {
-    return this.#queue.size
+    return this.#queue.size + this.#clocked.size
   }
 
   /** Whether something is due. */
   get isDue(): boolean {
     const head = this.#queue.peek()
-    return head !== undefined && head.timestamp < this.inputWatermark
+    return (head !== undefined && head.timestamp < this.inputWatermark) || this.nextProcessingTime <= this.#clock()
+  }
+
+  /** When the next processing-time timer fires; the end of time when there is none. */
+  get nextProcessingTime(): number {
+    for (;;) {
+      const head = this.#clocked.peek()
+      if (head === undefined) return TIMESTAMP_MAX
+      if (isSet(head.payload)) return head.timestamp
+      this.#clocked.takeDue(Number.POSITIVE_INFINITY)
+      this.#voidCount--
+    }
+  }
+
+  get eventTime(): number {
+    return this.#firingTime ?? this.inputWatermark
+  }
+
+  get processingTime(): number {
+    return Math.max(this.#clock(), this.#clockAfterEnd)
   }
 
   set(record: StateRecord, timer: number, setting: TimerSetting): void {
-    this.#queue.add(setting.fireTimestamp, { kind: 'timer', record, timer, setting })
-    this.#holds.add(setting.outputTimestamp)
+    const payload: TimerPayload = { kind: 'timer', record, timer, setting }
+    if (this.#isProcessingTime[timer] === true) this.#clocked.add(setting.fireTimestamp, payload)
+    else this.#queue.add(setting.fireTimestamp, payload)
+    if (setting.holds) this.#holds.add(setting.outputTimestamp)
   }
 
   clear(_record: StateRecord, _timer: number, setting: TimerSetting): void {
-    this.#holds.remove(setting.outputTimestamp)
+    if (setting.holds) this.#holds.remove(setting.outputTimestamp)
     // A timer that is set again and again, such as a timeout, must not leave an entry each time.
-    if (++this.#voidCount <= SPARE + this.#queue.size / 2) return
+    if (++this.#voidCount <= SPARE + this.waiting / 2) return
     this.#voidCount = 0
-    this.#queue.retain((payload) => payload.kind === 'expiry' || isSet(payload))
+    this.#queue.retain((payload) => payload.kind !== 'timer' || isSet(payload))
+    this.#clocked.retain(isSet)
   }
 
   /**
-   * Fires what is due, up to `budget` handlers.
+   * Lets an element wait until the watermark has passed it by the allowed lateness; then all earlier ones are there.
+   *
+   * @returns `false` when the watermark has passed it so far already.
+   */
+  keep(value: unknown, timestamp: number, window: BoundedWindow, pane: PaneInfo): boolean {
+    const due = Math.min(addMillis(timestamp, this.#latenessMillis), expiryOf(window, this.#latenessMillis))
+    if (due < this.inputWatermark) return false
+    this.#queue.add(due, { kind: 'element', value, timestamp, window, pane }, ELEMENT_RANK)
+    this.#holds.add(timestamp)
+    return true
+  }
+
+  /**
+   * Fires what is due, up to `budget` handlers and elements.
    *
    * @returns whether more is due.
    */
   async fire(doFn: DoFnRuntime, budget: number): Promise<boolean> {
-    for (let left = budget; left > 0; left--) {
-      const entry = this.#queue.takeDue(this.inputWatermark)
-      if (entry === undefined) return false
-      const { payload } = entry
-      if (payload.kind === 'expiry') await this.#expire(doFn, payload.window)
-      else await this.#fireTimer(doFn, payload.record, payload.timer, payload.setting)
+    // One instant for all: a handler that takes its time does not make later timers due.
+    const now = this.#clock()
+    try {
+      for (let left = budget; left > 0; left--) {
+        const entry = this.#takeDue(now)
+        if (entry === undefined) return false
+        const { payload } = entry
+        if (payload.kind === 'element') {
+          this.#firingTime = entry.timestamp
+          this.#holds.remove(payload.timestamp)
+          doFn.pushInWindow(payload.value, payload.timestamp, payload.window, payload.pane, true)
+          if (doFn.calls.isFull) await doFn.settled()
+          continue
+        }
+        // Handlers see what the elements before them have done.
+        if (doFn.calls.isBusy) await doFn.settled()
+        if (payload.kind === 'expiry') await this.#expire(doFn, payload.window)
+        else await this.#fireTimer(doFn, payload)
+      }
+    } finally {
+      this.#firingTime = undefined
     }
     return this.isDue
   }
 
-  #fireTimer(doFn: DoFnRuntime, record: StateRecord, timer: number, setting: TimerSetting): unknown {
+  /** Processing-time timers come first: a window that ends in the same turn would drop them. */
+  #takeDue(now: number): TimerEntry<Payload> | undefined {
+    const next = this.nextProcessingTime
+    if (next <= now) return this.#clocked.takeDue(Number.POSITIVE_INFINITY)
+    const head = this.#queue.peek()
+    const hasEnded = this.inputWatermark === TIMESTAMP_MAX
+    if (hasEnded && next !== TIMESTAMP_MAX && (head === undefined || head.payload.kind === 'expiry')) {
+      // Nothing will come any more, so nobody needs to wait: the clock moves on to the next timer.
+      this.#clockAfterEnd = Math.max(this.#clockAfterEnd, next)
+      return this.#clocked.takeDue(Number.POSITIVE_INFINITY)
+    }
+    return this.#queue.takeDue(this.inputWatermark)
+  }
+
+  #fireTimer(doFn: DoFnRuntime, payload: TimerPayload): unknown {
+    const { record, timer, setting } = payload
     // Set again or cleared since: the entry is void.
-    if (record.timers[timer] !== setting) {
+    if (!isSet(payload)) {
       this.#voidCount--
       return undefined
     }
-    record.timers[timer] = undefined
-    record.mayBeEmpty = true
-    this.#holds.remove(setting.outputTimestamp)
+    this.#forget(payload)
+    const isClocked = this.#isProcessingTime[timer] === true
+    if (isClocked && this.inputWatermark === TIMESTAMP_MAX && !this.#isFirstAfterEnd(payload)) {
+      this.state.prune(record)
+      return undefined
+    }
+    this.#firingTime = isClocked ? undefined : setting.fireTimestamp
     return doFn.fireTimer(record, timer, setting)
   }
 
+  #forget({ record, timer, setting }: Omit<TimerPayload, 'kind'>): void {
+    record.setTimer(timer, setting.tag, undefined)
+    record.mayBeEmpty = true
+    if (setting.holds) this.#holds.remove(setting.outputTimestamp)
+  }
+
+  #isFirstAfterEnd({ record, timer, setting }: TimerPayload): boolean {
+    let fired = this.#firedAfterEnd.get(record)
+    if (fired === undefined) this.#firedAfterEnd.set(record, (fired = new Set<string>()))
+    const slot = `${timer} ${setting.tag ?? ''}`
+    if (fired.has(slot)) return false
+    fired.add(slot)
+    return true
+  }
+
   async #expire(doFn: DoFnRuntime, window: BoundedWindow): Promise<void> {
+    this.#firingTime = undefined
+    this.#dropProcessingTimers(window)
     if (this.#holdsForExpiration) {
       for (const record of this.state.recordsOf(window)) {
         await (doFn.expire(record) as Promise<void> | undefined)
       }
       this.#holds.remove(window.maxTimestamp)
     }
-    // None of its timers is left: they fire before.
-    this.state.expire(window)
+    // None of its event-time timers is left: they fire before.
+    for (const record of this.state.expire(window)) this.#firedAfterEnd.delete(record)
+  }
+
+  /** Timers of a window that ends before the clock has come to them never fire. */
+  #dropProcessingTimers(window: BoundedWindow): void {
+    if (!this.#isProcessingTime.includes(true)) return
+    for (const record of this.state.recordsOf(window)) {
+      for (const [timer, setting] of record.settings()) {
+        this.#forget({ record, timer, setting })
+        this.#voidCount++
+      }
+      this.state.prune(record)
+    }
   }
 }

@@ -23,6 +23,7 @@ function grouping(windowFn: WindowFn, options: WindowingOptions = {}) {
     reduce: reduceFnOf(undefined, false, dynamicCoder),
     keyCoder: dynamicCoder,
     metrics,
+    clocks: { processing: () => 0, synchronized: () => 0 },
     guard: (_call, _key, _window, act) => act(),
     output: (element, timestamp, windows, pane) => {
       const { key, value } = element as KV<string, readonly string[]>
@@ -345,6 +346,7 @@ it('keys are kept as their bytes give them back, so that what authors change lat
     reduce: reduceFnOf(undefined, false, dynamicCoder),
     keyCoder: dynamicCoder,
     metrics: new Metrics(0, 0),
+    clocks: { processing: () => 0, synchronized: () => 0 },
     guard: (_call, _key, _window, act) => act(),
     output: (element) => keys.push((element as KV<unknown, unknown>).key),
   })
@@ -377,6 +379,7 @@ it('a key whose sessions are over is forgotten', () => {
     reduce: reduceFnOf(undefined, false, dynamicCoder),
     keyCoder,
     metrics: new Metrics(0, 0),
+    clocks: { processing: () => 0, synchronized: () => 0 },
     guard: (_call, _key, _window, act) => act(),
     output: () => undefined,
   })

@@ -14,16 +14,15 @@ import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
-import { ActiveWindowSet } from './active-window-set.js'
+import { CellHolds } from './cell-holds.js'
 import type { Push } from './element-buffer.js'
 import { KeyMap, representative } from './key-map.js'
 import type { Metrics } from './metrics.js'
-import { nextPane, type Watermarks } from './pane-info-tracker.js'
+import { MergingWindows } from './merging-windows.js'
+import { nextPane } from './pane-info-tracker.js'
 import { NOTHING, type ReduceFn } from './reduce-fn.js'
 import {
-  type Arrived,
   type CellDetails,
-  type KeyWindows,
   type TimerPayload,
   cellFactory,
   type MakeCell,
@@ -34,8 +33,8 @@ import {
 } from './reduce-table.js'
 import { expiryOf } from './state-internals.js'
 import { TimerQueue } from './timer-internals.js'
-import { triggerStateMachine, type TriggerStateMachine } from './trigger-state-machine.js'
-import { WatermarkHold } from './watermark-hold.js'
+import { TriggerStateMachine } from './trigger-state-machine.js'
+import { CellContext, type TriggerClocks, WakeCalls } from './wake-calls.js'
 import { WindowMap } from './window-map.js'
 import { WindowSlices } from './window-slices.js'
 
@@ -46,6 +45,8 @@ export interface ReduceServices {
   readonly reduce: ReduceFn
   readonly keyCoder: Coder<unknown>
   readonly metrics: Metrics
+  /** What triggers of processing time go by. */
+  readonly clocks: TriggerClocks
   /** Runs user code of the combiner that is not already inside a guarded call. */
   readonly guard: <T>(call: string, key: unknown, window: BoundedWindow, run: () => T) => T
   /** Where panes go. */
@@ -66,19 +67,20 @@ export class ReduceFnRunner {
   readonly canBeFast: boolean
   readonly #services: ReduceServices
   readonly #strategy: WindowingStrategy
-  readonly #trigger: TriggerStateMachine<unknown>
+  readonly #trigger: TriggerStateMachine
   /** Makes cells; generated code brings its own class. */
   makeCell: MakeCell
   readonly #tables = new WindowMap<ReduceTable>()
   readonly #slices: WindowSlices | undefined = undefined
-  readonly #byKey: KeyMap<KeyWindows>
-  readonly #arrived: KeyMap<Arrived>
+  readonly #merging: MergingWindows | undefined
   readonly #timers = new TimerQueue<TimerPayload>()
-  readonly #holds = new WatermarkHold()
+  readonly #wakeCalls: WakeCalls
+  /** What the trigger sees. */
+  readonly #context: CellContext
+  readonly #watermarks = { input: TIMESTAMP_MIN, output: TIMESTAMP_MIN }
+  readonly #holds: CellHolds
   /** Cells to be asked at the end of the bundle. */
-  readonly #touched = new Map<ReduceCell, CellDetails>()
-  #input = TIMESTAMP_MIN
-  #output = TIMESTAMP_MIN
+  readonly #touched = new Set<ReduceCell>()
   /** A table whose cells are being fired, when that takes more than one turn. */
   #firing: { readonly table: ReduceTable; readonly cells: Iterator<ReduceCell>; readonly isExpiry: boolean } | undefined
   #keyCount = 0
@@ -90,13 +92,17 @@ export class ReduceFnRunner {
     this.makeCell = cellFactory()
     this.#keyCoder = services.keyCoder
     this.primitivesAreIds = KeyMap.primitivesAreIds(services.keyCoder)
-    this.#byKey = new KeyMap(services.keyCoder)
-    this.#arrived = new KeyMap(services.keyCoder)
-    this.#trigger = triggerStateMachine(services.strategy.trigger)
+    this.#holds = new CellHolds(services.strategy, this.#watermarks)
+    this.#wakeCalls = new WakeCalls(services.clocks, (cell) => this.#isAlive(cell))
+    this.#context = new CellContext(this.#watermarks, services.clocks, this.#wakeCalls, (cell, window) =>
+      this.#askAtEnd(cell, window),
+    )
     this.assignsToOneWindow = services.strategy.windowFn.assignsToOneWindow
     this.merges = services.strategy.mergeStatus === 'needsMerge'
+    this.#trigger = new TriggerStateMachine(services.strategy.trigger, this.merges)
+    this.#merging = this.merges ? this.#mergingWindows() : undefined
     this.canBeFast =
-      !this.merges && this.#trigger.firesOnlyAfterWindow && services.strategy.timestampCombiner === 'endOfWindow'
+      !this.merges && this.#trigger.firesAtEndOfWindow && services.strategy.timestampCombiner === 'endOfWindow'
     if (this.canBeFast) {
       this.#slices = WindowSlices.of(services.strategy, services.reduce, {
         merge: (into, from) => this.#mergeTable(into, from),
@@ -105,34 +111,65 @@ export class ReduceFnRunner {
     }
   }
 
+  #mergingWindows(): MergingWindows {
+    const { keyCoder, guard, strategy } = this.#services
+    return new MergingWindows({
+      windowFn: strategy.windowFn,
+      keyCoder,
+      reduce: this.reduce,
+      trigger: this.#trigger,
+      context: this.#context,
+      holds: this.#holds,
+      guard,
+      newCell: (key, window, accumulator) => this.#mergingCell(key, window, accumulator),
+      addToCell: (cell, value, timestamp) => this.#addToCell(cell, cell.details, value, timestamp),
+      mergedAway: (cell) => {
+        this.#touched.delete(cell)
+        this.#keyCount--
+      },
+      dropClosed: () => this.#dropClosed(),
+    })
+  }
+
   /** Number of (key, window) pairs with state. */
   get size(): number {
     return this.#keyCount
   }
 
-  /** The smallest timestamp that kept data will be emitted at. */
+  /** Where the output watermark is held: by what is kept, at the timestamp that it will have, and by timers that wait. */
   get hold(): number {
-    return this.#holds.min
+    let head = this.#timers.peek()
+    while (head?.payload.kind === 'cell' && this.#merging?.has(head.payload.cell) !== true) {
+      this.#timers.takeDue(Number.POSITIVE_INFINITY)
+      head = this.#timers.peek()
+    }
+    return Math.min(this.#holds.min, head?.timestamp ?? TIMESTAMP_MAX)
   }
 
   /** Whether elements may be added before the grouping's own turn: nothing they do can be seen before the turn's end. */
   get acceptsEagerly(): boolean {
-    return this.#trigger.firesOnlyAfterWindow
+    return this.#trigger.firesAtEndOfWindow
+  }
+
+  /** The processing time at which something is to be done, if nothing comes before. */
+  get nextProcessingTime(): number {
+    return this.#wakeCalls.next
   }
 
   /** The output watermark of the stage as its turn begins: what holds and timings are measured against. */
   beginTurn(outputWatermark: number): void {
-    this.#output = outputWatermark
+    this.#watermarks.output = outputWatermark
   }
 
   // ---- elements --------------------------------------------------------------------------------------------------
 
   /** Adds one keyed value, in each of its windows. */
   add(key: unknown, value: unknown, timestamp: number, windows: Windows): void {
+    const merging = this.#merging
     if (!Array.isArray(windows)) {
       this.addInWindow(key, value, timestamp, windows as BoundedWindow)
-    } else if (this.merges) {
-      for (const window of windows as readonly BoundedWindow[]) this.#arrive(key, value, timestamp, window)
+    } else if (merging !== undefined) {
+      for (const window of windows as readonly BoundedWindow[]) this.#arrive(merging, key, value, timestamp, window)
     } else {
       for (const table of this.tablesOf(windows as readonly BoundedWindow[])) {
         if (table === undefined) this.dropLate(1)
@@ -143,8 +180,8 @@ export class ReduceFnRunner {
 
   /** Adds one keyed value in one window. */
   addInWindow(key: unknown, value: unknown, timestamp: number, window: BoundedWindow): void {
-    if (this.merges) {
-      this.#arrive(key, value, timestamp, window)
+    if (this.#merging !== undefined) {
+      this.#arrive(this.#merging, key, value, timestamp, window)
       return
     }
     const table = this.table(window)
@@ -156,16 +193,16 @@ export class ReduceFnRunner {
   table(window: BoundedWindow): ReduceTable | undefined {
     const existing = this.#tables.get(window)
     if (existing !== undefined) return existing
-    const expiry = expiryOf(window, this.#strategy.allowedLatenessMillis)
-    if (expiry < this.#input) return undefined
-    const isOpen = window.maxTimestamp >= this.#input
+    const expiry = this.#expiryOf(window)
+    if (expiry < this.#watermarks.input) return undefined
+    const isOpen = window.maxTimestamp >= this.#watermarks.input
     const isFast = this.canBeFast && isOpen
     const isSliced = isFast && this.#slices !== undefined
     const cells = new KeyMap<ReduceCell>(this.#keyCoder)
-    const table: ReduceTable = { window, expiry, cells, isFast, isSliced, isCounted: true }
+    const table: ReduceTable = { window, expiry, cells, isFast, isAskedAtEnd: isFast, isSliced, isCounted: true }
     this.#tables.set(window, table)
-    this.#timers.add(isOpen ? window.maxTimestamp : expiry, { kind: 'table', table })
-    if (table.isFast) this.#holds.add(window.maxTimestamp)
+    this.#timers.add(isFast ? window.maxTimestamp : expiry, { kind: 'table', table })
+    if (table.isFast) this.#holds.addTable(window)
     return table
   }
 
@@ -181,7 +218,7 @@ export class ReduceFnRunner {
     if (slices?.areWhole(windows) !== true) return windows.map((window) => this.table(window))
     const tables: (ReduceTable | undefined)[] = []
     for (const window of windows) {
-      const isWaiting = this.#tables.get(window)?.isSliced ?? window.maxTimestamp >= this.#input
+      const isWaiting = this.#tables.get(window)?.isSliced ?? window.maxTimestamp >= this.#watermarks.input
       if (isWaiting) {
         // So do all later ones.
         const last = windows[windows.length - 1] as BoundedWindow
@@ -194,7 +231,7 @@ export class ReduceFnRunner {
   }
 
   #openAll(windows: readonly BoundedWindow[]): void {
-    for (const window of windows) if (window.maxTimestamp >= this.#input) this.table(window)
+    for (const window of windows) if (window.maxTimestamp >= this.#watermarks.input) this.table(window)
   }
 
   #mergeTable(into: ReduceTable, from: ReduceTable): void {
@@ -203,8 +240,8 @@ export class ReduceFnRunner {
       for (const { key: of, accumulator } of from.cells.values()) {
         key = of
         const cell = into.cells.get(key)
-        if (cell !== undefined) cell.accumulator = this.reduce.merge(cell.accumulator, accumulator)
-        else this.#put(into, key, accumulator)
+        if (cell !== undefined) cell.accumulator = this.reduce.mergeShared(cell.accumulator, accumulator)
+        else this.#put(into, key, this.reduce.own(accumulator))
       }
     } catch (error) {
       this.#services.guard('mergeAccumulators', key, into.window, () => {
@@ -239,14 +276,18 @@ export class ReduceFnRunner {
 
   #addToCell(cell: ReduceCell, details: CellDetails, value: unknown, timestamp: number): void {
     if (this.#trigger.isFinished(details.trigger)) {
-      this.#services.metrics.count(this.#services.step, 'droppedDueToClosedWindow')
+      this.#dropClosed()
       return
     }
     details.isPending = true
-    this.#holdFor(details, timestamp)
+    this.#holds.addElement(details, timestamp)
     cell.accumulator = this.reduce.add(cell.accumulator, value)
-    this.#trigger.onElement(details.trigger, { window: details.window, inputWatermark: this.#input }, timestamp)
-    this.#touched.set(cell, details)
+    this.#trigger.onElement(details.trigger, this.#context.of(cell))
+    this.#touched.add(cell)
+  }
+
+  #dropClosed(): void {
+    this.#services.metrics.count(this.#services.step, 'droppedDueToClosedWindow')
   }
 
   /** What is remembered of a cell; made with `isPending` if it is the first time. */
@@ -254,6 +295,7 @@ export class ReduceFnRunner {
     return (cell.details ??= {
       window,
       isPending,
+      isAskedAtEnd: false,
       elementHold: Number.NaN,
       expiryHold: Number.NaN,
       pane: undefined,
@@ -261,124 +303,73 @@ export class ReduceFnRunner {
     })
   }
 
-  #arrive(key: unknown, value: unknown, timestamp: number, window: BoundedWindow): void {
+  #arrive(merging: MergingWindows, key: unknown, value: unknown, timestamp: number, window: BoundedWindow): void {
     // The element's own window decides, before merging: also where an active session would have taken it in.
-    if (expiryOf(window, this.#strategy.allowedLatenessMillis) < this.#input) {
-      this.dropLate(1)
-      return
-    }
-    let arrived = this.#arrived.get(key)
-    if (arrived === undefined) this.#arrived.set(key, (arrived = { key, values: [], timestamps: [], windows: [] }))
-    arrived.values.push(value)
-    arrived.timestamps.push(timestamp)
-    arrived.windows.push(window)
+    if (this.#expiryOf(window) < this.#watermarks.input) this.dropLate(1)
+    else merging.arrive(key, value, timestamp, window)
   }
 
   /** The end of a bundle: windows merge, and triggers that may fire because of it are asked. */
   finishBundle(): void {
-    for (const arrived of this.#arrived.values()) this.#mergeAndAdd(arrived)
-    this.#arrived.clear()
+    this.#merging?.mergeArrivals()
+    if (this.#touched.size === 0) return
     const touched = [...this.#touched]
     this.#touched.clear()
-    for (const [cell, { window }] of touched) this.#fireIfDue(cell, window)
-  }
-
-  #mergeAndAdd({ key, values, timestamps, windows }: Arrived): void {
-    let ofKey = this.#byKey.get(key)
-    if (ofKey === undefined) {
-      const active = new ActiveWindowSet<MergingCell>(this.#strategy.windowFn, (cell) => cell.details.window)
-      ofKey = { key: representative(key, this.#keyCoder), windows: active }
-      this.#byKey.set(key, ofKey)
-    }
-    const active = ofKey.windows
-    const target = active.merge(windows, (merged, existing, parts) => this.#unite(merged, existing, parts))
-    for (let i = 0; i < values.length; i++) {
-      const window = target.get(windows[i] as BoundedWindow) as BoundedWindow
-      let cell = active.get(window)
-      if (cell === undefined) {
-        cell = this.#mergingCell(ofKey.key, window, this.reduce.create())
-        active.set(window, cell)
-        this.#keyCount++
-        this.#scheduleCell(cell)
-      }
-      const merged = cell
-      this.#services.guard('addInput', ofKey.key, window, () =>
-        this.#addToCell(merged, merged.details, values[i], timestamps[i] as number),
-      )
-    }
+    for (const cell of touched) if (cell.details !== undefined) this.#fireIfDue(cell, cell.details.window)
   }
 
   #mergingCell(key: unknown, window: BoundedWindow, accumulator: unknown): MergingCell {
     const cell = this.makeCell(key, accumulator)
     this.#details(cell, window, false)
-    return cell as MergingCell
+    const merging = cell as MergingCell
+    this.#keyCount++
+    this.#timers.add(this.#expiryOf(window), { kind: 'cell', cell: merging })
+    return merging
   }
 
-  /** What the windows of a key have collected becomes one. A union of new extent is a new window: its panes count from 0. */
-  #unite(merged: BoundedWindow, existing: MergingCell | undefined, parts: readonly MergingCell[]): MergingCell {
-    const [first] = parts
-    invariant(first !== undefined, 'a union has parts')
-    const context = { window: merged, inputWatermark: this.#input }
-    const trigger = this.#trigger.onMerge(
-      parts.map((part) => part.details.trigger),
-      context,
-    )
-    const accumulator = this.#services.guard('mergeAccumulators', first.key, merged, () =>
-      parts.slice(1).reduce((sum, part) => this.reduce.merge(sum, part.accumulator), first.accumulator),
-    )
-    const elementHold = this.#unitedHold(merged, parts)
-    const isPending = parts.some((part) => part.details.isPending)
-    for (const part of parts) {
-      this.#release(part.details)
-      this.#touched.delete(part)
+  /** Sets a timer for the end of a window, because the trigger of a cell waits for it. */
+  #askAtEnd(cell: ReduceCell, window: BoundedWindow): void {
+    if (this.merges) {
+      this.#timers.add(window.maxTimestamp, { kind: 'cell', cell: cell as MergingCell })
+      return
     }
-    const cell = existing ?? this.#mergingCell(first.key, merged, accumulator)
-    const { details } = cell
-    this.#keyCount += 1 - parts.length
-    cell.accumulator = accumulator
-    details.trigger = trigger
-    details.isPending = isPending
-    this.#hold(details, elementHold)
-    this.#holdExpiry(details, false)
-    if (existing === undefined) this.#scheduleCell(cell)
-    return cell
+    const table = this.#tables.get(window)
+    if (table === undefined || table.isAskedAtEnd) return
+    table.isAskedAtEnd = true
+    this.#timers.add(window.maxTimestamp, { kind: 'table', table })
   }
 
-  #unitedHold(merged: BoundedWindow, parts: readonly MergingCell[]): number {
-    if (this.#strategy.timestampCombiner === 'endOfWindow') return merged.maxTimestamp
-    const holds = parts.map((part) => part.details.elementHold).filter((hold) => !Number.isNaN(hold))
-    if (holds.length === 0) return Number.NaN
-    return this.#strategy.timestampCombiner === 'earliest' ? Math.min(...holds) : Math.max(...holds)
+  /** Whether a cell still lies in a window. */
+  #isAlive(cell: ReduceCell): boolean {
+    if (this.#merging !== undefined) return this.#merging.has(cell)
+    return cell.details !== undefined && this.#tables.get(cell.details.window)?.cells.get(cell.key) === cell
   }
 
-  #scheduleCell(cell: MergingCell): void {
-    const { window } = cell.details
-    const isOpen = window.maxTimestamp >= this.#input
-    const time = isOpen ? window.maxTimestamp : expiryOf(window, this.#strategy.allowedLatenessMillis)
-    this.#timers.add(time, { kind: 'cell', cell })
+  #expiryOf(window: BoundedWindow): number {
+    return expiryOf(window, this.#strategy.allowedLatenessMillis)
   }
 
   // ---- watermark and timers --------------------------------------------------------------------------------------
 
   /** The input watermark has moved. */
   advanceInput(watermark: number): void {
-    this.#input = watermark
+    this.#watermarks.input = watermark
   }
 
   /** Whether timers are due. */
   get isDue(): boolean {
     if (this.#firing !== undefined) return true
     const head = this.#timers.peek()
-    return head !== undefined && head.timestamp < this.#input
+    return (head !== undefined && head.timestamp < this.#watermarks.input) || this.#wakeCalls.isDue
   }
 
   /** Whether elements have come whose bundle has not been finished. */
   get hasUnfinishedBundle(): boolean {
-    return this.#touched.size > 0 || this.#arrived.size > 0
+    return this.#touched.size > 0 || this.#merging?.hasArrivals === true
   }
 
   /**
-   * Fires what is due, about `budget` cells of it.
+   * Fires what is due, about `budget` cells of it: first by the watermark, then by the clocks.
    *
    * @returns whether more is due; the output watermark must then stay.
    */
@@ -389,24 +380,42 @@ export class ReduceFnRunner {
         left = this.#continueTable(left)
         if (this.#firing !== undefined) return true
       }
-      const entry = this.#timers.takeDue(this.#input)
-      if (entry === undefined) return false
-      if (entry.payload.kind === 'table') this.#startTable(entry.payload.table)
-      else left -= this.#fireCellTimer(entry.payload.cell)
+      const entry = this.#timers.takeDue(this.#watermarks.input)
+      if (entry === undefined) break
+      left -= this.#fireTimer(entry.payload)
       if (left <= 0 && this.isDue) return true
+    }
+    for (let cell = this.#wakeCalls.take(); cell !== undefined; cell = this.#wakeCalls.take()) {
+      if (cell.details !== undefined) this.#fireIfDue(cell, cell.details.window)
+      if (--left <= 0 && this.isDue) return true
+    }
+    return false
+  }
+
+  /** @returns how many cells were asked. */
+  #fireTimer(payload: TimerPayload): number {
+    switch (payload.kind) {
+      case 'table':
+        this.#startTable(payload.table)
+        return 0
+      case 'cell':
+        return this.#fireCellTimer(payload.cell)
+      case 'closed':
+        this.#merging?.expire(payload.key, payload.window)
+        return 0
     }
   }
 
   #startTable(table: ReduceTable): void {
     if (this.#tables.get(table.window) !== table) return
     // Once the watermark has passed the expiry, end of window and expiry are one event, and its pane is the last.
-    const isExpiry = this.#input > table.expiry
+    const isExpiry = this.#watermarks.input > table.expiry
     if (isExpiry) this.#tables.delete(table.window)
-    else this.#timers.add(table.expiry, { kind: 'table', table })
+    else if (table.isFast) this.#timers.add(table.expiry, { kind: 'table', table })
     if (table.isSliced) this.#slices?.takeIn(table)
     table.isSliced = false
     this.#slices?.passed(table.window)
-    if (table.isFast) this.#holds.remove(table.window.maxTimestamp)
+    if (table.isFast) this.#holds.removeTable(table.window)
     table.isFast = false
     this.#firing = { table, cells: table.cells.values(), isExpiry }
   }
@@ -423,52 +432,61 @@ export class ReduceFnRunner {
         this.#firing = undefined
         return left
       }
-      if (isExpiry) this.#expire(next.value, table.window)
-      else this.#fireIfDue(next.value, table.window)
+      const cell = next.value
+      if (isExpiry) this.#expire(cell, table.window)
+      else if (cell.details?.isAskedAtEnd !== false) this.#fireIfDue(cell, table.window)
     }
     return left
   }
 
   #fireCellTimer(cell: MergingCell): number {
     const { window } = cell.details
-    const ofKey = this.#byKey.get(cell.key)
-    if (ofKey?.windows.get(window) !== cell) return 0
-    const expiry = expiryOf(window, this.#strategy.allowedLatenessMillis)
-    if (this.#input <= expiry) {
+    if (this.#merging?.has(cell) !== true) return 0
+    const expiry = this.#expiryOf(window)
+    if (this.#watermarks.input <= expiry) {
       this.#fireIfDue(cell, window)
-      this.#timers.add(expiry, { kind: 'cell', cell })
       return 1
     }
-    ofKey.windows.delete(window)
-    if (ofKey.windows.size === 0) this.#byKey.delete(cell.key)
+    this.#merging.expire(cell.key, window)
     this.#keyCount--
     this.#expire(cell, window)
     return 1
   }
 
   #fireIfDue(cell: ReduceCell, window: BoundedWindow): void {
-    const context = { window, inputWatermark: this.#input }
     // What a cell has collected before its window's first end is pending, also where nothing was written down.
     const details = this.#details(cell, window, true)
+    const context = this.#context.of(cell)
     if (this.#trigger.isFinished(details.trigger) || !this.#trigger.shouldFire(details.trigger, context)) return
     this.#trigger.onFire(details.trigger, context)
-    this.#emit(cell, window, this.#trigger.isFinished(details.trigger))
+    const isFinished = this.#trigger.isFinished(details.trigger)
+    this.#emit(cell, window, isFinished)
+    if (isFinished) this.#close(cell as MergingCell)
+  }
+
+  /** The trigger has finished before the window expires: until then it is remembered that nothing may come any more. */
+  #close(cell: MergingCell): void {
+    cell.accumulator = this.reduce.create()
+    if (this.#merging === undefined) return
+    const { window } = cell.details
+    this.#merging.close(cell)
+    this.#keyCount--
+    this.#timers.add(this.#expiryOf(window), { kind: 'closed', key: cell.key, window })
   }
 
   #expire(cell: ReduceCell, window: BoundedWindow): void {
     const { details } = cell
     if (details === undefined || !this.#trigger.isFinished(details.trigger)) this.#emit(cell, window, true)
     if (details === undefined) return
-    this.#release(details)
+    this.#holds.release(details)
     this.#touched.delete(cell)
   }
 
   /** Emits the next pane of a cell, if it has something to say, and prepares the cell for what may follow. */
   #emit(cell: ReduceCell, window: BoundedWindow, isLast: boolean): void {
     const { details } = cell
-    const watermarks: Watermarks = { input: this.#input, output: this.#output }
-    const pane = nextPane(details?.pane, window.maxTimestamp, isLast, watermarks)
-    const timestamp = details === undefined ? window.maxTimestamp : this.#releaseForPane(details, isLast)
+    const pane = nextPane(details?.pane, window.maxTimestamp, isLast, this.#watermarks)
+    const timestamp = details === undefined ? window.maxTimestamp : this.#holds.releaseForPane(details, isLast)
     if (details === undefined || details.isPending || this.#speaksWithoutNews(pane)) {
       const keeps = !isLast && this.#strategy.accumulationMode === 'accumulating'
       const output = this.#services.guard('extractOutput', cell.key, window, () =>
@@ -488,55 +506,5 @@ export class ReduceFnRunner {
   #speaksWithoutNews({ timing, isLast }: PaneInfo): boolean {
     const { onTimeBehavior, closingBehavior } = this.#strategy
     return (timing === 'onTime' && onTimeBehavior === 'always') || (isLast && closingBehavior === 'always')
-  }
-
-  // ---- holds -----------------------------------------------------------------------------------------------------
-
-  /**
-   * An element holds the watermark at its own contribution to the pane's timestamp. One behind the output watermark, or
-   * whose window is over, cannot: then the window's expiry does.
-   */
-  #holdFor(details: CellDetails, timestamp: number): void {
-    const { maxTimestamp } = details.window
-    const { timestampCombiner } = this.#strategy
-    const hold = timestampCombiner === 'endOfWindow' ? maxTimestamp : timestamp
-    if (hold < this.#output || maxTimestamp < this.#input) {
-      this.#holdExpiry(details, false)
-      return
-    }
-    const before = details.elementHold
-    const isFirst = Number.isNaN(before)
-    const after = isFirst ? hold : timestampCombiner === 'earliest' ? Math.min(before, hold) : Math.max(before, hold)
-    if (after !== before) this.#hold(details, after)
-  }
-
-  #hold(details: CellDetails, timestamp: number): void {
-    if (!Number.isNaN(details.elementHold)) this.#holds.remove(details.elementHold)
-    details.elementHold = timestamp
-    if (!Number.isNaN(timestamp)) this.#holds.add(timestamp)
-  }
-
-  #holdExpiry(details: CellDetails, isEmpty: boolean): void {
-    const expiry = expiryOf(details.window, this.#strategy.allowedLatenessMillis)
-    if (expiry < this.#input || (isEmpty && this.#strategy.closingBehavior === 'ifNonEmpty')) return
-    if (!Number.isNaN(details.expiryHold)) this.#holds.remove(details.expiryHold)
-    details.expiryHold = expiry
-    this.#holds.add(expiry)
-  }
-
-  /** Releases the holds of a cell and gives the timestamp its pane has: the earliest of them, within the window. */
-  #releaseForPane(details: CellDetails, isLast: boolean): number {
-    const { maxTimestamp } = details.window
-    const element = Number.isNaN(details.elementHold) ? TIMESTAMP_MAX : details.elementHold
-    const expiry = Number.isNaN(details.expiryHold) ? TIMESTAMP_MAX : details.expiryHold
-    this.#release(details)
-    if (!isLast) this.#holdExpiry(details, true)
-    return Math.min(element, expiry, maxTimestamp)
-  }
-
-  #release(details: CellDetails): void {
-    this.#hold(details, Number.NaN)
-    if (!Number.isNaN(details.expiryHold)) this.#holds.remove(details.expiryHold)
-    details.expiryHold = Number.NaN
   }
 }

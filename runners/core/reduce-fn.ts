@@ -17,6 +17,10 @@ export interface ReduceFn {
   create(): unknown
   add(accumulator: unknown, value: unknown): unknown
   merge(a: unknown, b: unknown): unknown
+  /** The same, where others hold `b` too: it stays as it is, and nothing of it becomes part of the result. */
+  mergeShared(a: unknown, b: unknown): unknown
+  /** An accumulator that others hold too, for one who may change it. */
+  own(accumulator: unknown): unknown
   /** Output of an accumulator; `keeps` says that the accumulator lives on and must not be shared. */
   output(accumulator: unknown, keeps: boolean): unknown
   /** Parts of `add`, for the stage compiler. */
@@ -24,6 +28,15 @@ export interface ReduceFn {
   readonly concat: ((a: unknown, b: unknown) => unknown) | undefined
   readonly addInput: ((accumulator: unknown, value: unknown) => unknown) | undefined
 }
+
+function joinLists(a: unknown, b: unknown): unknown {
+  const all = a as unknown[]
+  for (const value of b as unknown[]) all.push(value)
+  return all
+}
+
+/** Accumulators that nobody changes may be shared. */
+const same = (accumulator: unknown): unknown => accumulator
 
 /** Collects values in a list. */
 const listReduce: ReduceFn = {
@@ -33,22 +46,24 @@ const listReduce: ReduceFn = {
     ;(accumulator as unknown[]).push(value)
     return accumulator
   },
-  merge: (a, b) => {
-    const all = a as unknown[]
-    for (const value of b as unknown[]) all.push(value)
-    return all
-  },
+  merge: joinLists,
+  mergeShared: joinLists,
+  own: (accumulator) => (accumulator as unknown[]).slice(),
   output: (accumulator, keeps) => (keeps ? (accumulator as unknown[]).slice() : accumulator),
   of: undefined,
   concat: undefined,
   addInput: undefined,
 }
 
-/** The ReduceFn of a grouping. `outputCoder` copies outputs that are the accumulator itself. */
+/**
+ * The ReduceFn of a grouping. `outputCoder` copies outputs that are the accumulator itself, `accumulatorCoder` accumulators
+ * that several windows share.
+ */
 export function reduceFnOf(
   combine: AnyCombine | undefined,
   mergesAccumulators: boolean,
   outputCoder: Coder<unknown>,
+  accumulatorCoder: Coder<unknown> = outputCoder,
 ): ReduceFn {
   if (combine === undefined) return listReduce
   if (mergesAccumulators) return accumulatorReduce(combine, outputCoder)
@@ -58,7 +73,7 @@ export function reduceFnOf(
     case 'semigroup':
       return semigroupReduce(combine)
     case 'full':
-      return fullReduce(combine.fn as unknown as CombineFn<unknown, unknown, unknown>, outputCoder)
+      return fullReduce(combine.fn as unknown as CombineFn<unknown, unknown, unknown>, outputCoder, accumulatorCoder)
   }
 }
 
@@ -70,7 +85,9 @@ function monoidReduce({ of, empty, concat }: Extract<AnyCombine, { kind: 'monoid
     create: () => empty,
     add: (accumulator, value) => join(accumulator, take(value)),
     merge: join,
-    output: (accumulator) => accumulator,
+    mergeShared: join,
+    own: same,
+    output: same,
     of: take,
     concat: join,
     addInput: undefined,
@@ -86,19 +103,28 @@ function semigroupReduce({ of, concat }: Extract<AnyCombine, { kind: 'semigroup'
     create: () => NOTHING,
     add: (accumulator, value) => join(accumulator, take(value)),
     merge: join,
-    output: (accumulator) => accumulator,
+    mergeShared: join,
+    own: same,
+    output: same,
     of: take,
     concat: join,
     addInput: undefined,
   }
 }
 
-function fullReduce(fn: CombineFn<unknown, unknown, unknown>, outputCoder: Coder<unknown>): ReduceFn {
+function fullReduce(
+  fn: CombineFn<unknown, unknown, unknown>,
+  outputCoder: Coder<unknown>,
+  accumulatorCoder: Coder<unknown>,
+): ReduceFn {
   return {
     kind: 'full',
     create: () => fn.createAccumulator(),
     add: (accumulator, value) => fn.addInput(accumulator, value),
     merge: (a, b) => fn.mergeAccumulators(a, b),
+    // It may change both, and keep parts of both.
+    mergeShared: (a, b) => fn.mergeAccumulators(a, copyOf(b, accumulatorCoder)),
+    own: (accumulator) => copyOf(accumulator, accumulatorCoder),
     output: (accumulator, keeps) => {
       const output = fn.extractOutput(accumulator)
       return keeps && output === accumulator ? copyOf(output, outputCoder) : output
@@ -119,7 +145,7 @@ function copyOf(value: unknown, coder: Coder<unknown>): unknown {
 function accumulatorReduce(combine: AnyCombine, accumulatorCoder: Coder<unknown>): ReduceFn {
   const parts =
     combine.kind === 'full'
-      ? fullReduce(combine.fn as unknown as CombineFn<unknown, unknown, unknown>, null as never)
+      ? fullReduce(combine.fn as unknown as CombineFn<unknown, unknown, unknown>, null as never, accumulatorCoder)
       : undefined
   const base =
     combine.kind === 'monoid'

@@ -5,8 +5,8 @@ import type { Coder } from '../../sdk/coders/index.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import { TIMESTAMP_MAX } from '../../sdk/time.js'
-import type { ActiveWindowSet } from './active-window-set.js'
 import { KeyMap } from './key-map.js'
+import type { TriggerState } from './trigger-node.js'
 
 /** What a key has collected in a window. Most cells fire once and need no more than this, so there is no more in them. */
 export interface ReduceCell {
@@ -21,13 +21,15 @@ export interface CellDetails {
   window: BoundedWindow
   /** Whether anything has come since the last pane. */
   isPending: boolean
+  /** Whether its trigger is to be asked at the end of the window. */
+  isAskedAtEnd: boolean
   /** Where elements hold the watermark; `NaN` when they do not. */
   elementHold: number
   /** Where the window's expiry holds it; `NaN` when it does not. */
   expiryHold: number
   /** The last pane emitted. */
   pane: PaneInfo | undefined
-  trigger: unknown
+  trigger: TriggerState
 }
 
 /** A cell of a merging window: it moves from window to window, so it knows where it is. */
@@ -43,6 +45,8 @@ export interface ReduceTable {
    * end, and the table itself holds the watermark for all its cells.
    */
   isFast: boolean
+  /** Whether there is a timer for the end of the window: some trigger in it, or all, are to be asked then. */
+  isAskedAtEnd: boolean
   /** Whether slices of the window are still to be taken in. */
   isSliced: boolean
   /** Whether its cells are state of keys; those of slices are only on their way there. */
@@ -71,24 +75,12 @@ export function cellFactory(): MakeCell {
 
 /** What a timer of a grouping is for. */
 export type TimerPayload =
-  { readonly kind: 'table'; readonly table: ReduceTable } | { readonly kind: 'cell'; readonly cell: MergingCell }
-
-/** The merging windows of a key. */
-export interface KeyWindows {
-  readonly key: unknown
-  readonly windows: ActiveWindowSet<MergingCell>
-}
-
-/** Elements of one key that wait for the end of their bundle, because windows merge before elements are added. */
-export interface Arrived {
-  readonly key: unknown
-  readonly values: unknown[]
-  readonly timestamps: number[]
-  readonly windows: BoundedWindow[]
-}
+  | { readonly kind: 'table'; readonly table: ReduceTable }
+  | { readonly kind: 'cell'; readonly cell: MergingCell }
+  | { readonly kind: 'closed'; readonly key: unknown; readonly window: BoundedWindow }
 
 /** The table of a slice, or of several: values are only added, and what it has goes to the tables of windows. */
 export function sliceTable(window: BoundedWindow, keyCoder: Coder<unknown>): ReduceTable {
   const cells = new KeyMap<ReduceCell>(keyCoder)
-  return { window, expiry: TIMESTAMP_MAX, cells, isFast: true, isSliced: false, isCounted: false }
+  return { window, expiry: TIMESTAMP_MAX, cells, isFast: true, isAskedAtEnd: false, isSliced: false, isCounted: false }
 }

@@ -28,7 +28,7 @@ describe('an option of a run', () => {
   })
 
   it.each<[object | string | null, string]>([
-    [{ wat: 1 }, 'there is no option "wat" of a run. It has: strict, seed, bundleSize,'],
+    [{ wat: 1 }, 'there is no option "wat" of a run. It has: strict, seed, reexecute, bundleSize,'],
     [{ wat: undefined }, 'there is no option "wat" of a run.'],
     [{ bundelSize: 1 }, 'there is no option "bundelSize" of a run. Did you mean "bundleSize"?'],
     [{ callTimeout: '30s' }, 'there is no option "callTimeout" of a run.'],

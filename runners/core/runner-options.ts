@@ -25,6 +25,7 @@ const flag: Rule = { allowed: 'true or false', holds: (value) => typeof value ==
 const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   strict: flag,
   seed: { allowed: 'a whole number', holds: Number.isSafeInteger },
+  reexecute: flag,
   bundleSize: wholeFrom(1),
   signal: { allowed: 'the signal of an AbortController', holds: hasMethod('addEventListener') },
   guarantee: oneOf(guarantees),
@@ -57,6 +58,8 @@ export function checkRunnerOptions(options: RunnerOptions): void {
     throw new PipelineError(
       'seed is the seed of strict mode, which is off, so it would change nothing. Add strict: true, or leave seed out.',
     )
+  if (options.reexecute === true && options.strict !== true)
+    throw new PipelineError('reexecute is a part of strict mode, which is off. Add strict: true, or leave reexecute out.')
 }
 
 function isOption(name: string): name is keyof RunnerOptions {

@@ -128,11 +128,13 @@ export type StageRoot =
       readonly valueCoderId: string
       /** How values are reduced; `undefined` collects them in a list. */
       readonly combine: AnyCombine | undefined
+      /** Coder of what `combine` accumulates in. */
+      readonly accumulatorCoderId: string | undefined
       /** Whether the values are accumulators that a lifted step made. */
       readonly mergesAccumulators: boolean
       readonly output: Output
     }
-  /** A step that needs something of its stage's start: state, timers or side inputs. */
+  /** A step that needs something of its stage's start: state, timers, side inputs, or an input that is stored. */
   | {
       readonly kind: 'parDo'
       readonly info: StepInfo

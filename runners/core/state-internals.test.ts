@@ -73,7 +73,7 @@ describe('records', () => {
     record.write(0, 5)
     expect(pruned()).toBe(false)
     record.write(0, UNSET)
-    record.timers[0] = { fireTimestamp: 5, outputTimestamp: 5 }
+    record.timers[0] = { fireTimestamp: 5, outputTimestamp: 5, tag: undefined, holds: true }
     expect(pruned()).toBe(false)
     record.timers[0] = undefined
     record.tail = Promise.resolve()

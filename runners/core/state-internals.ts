@@ -18,25 +18,34 @@ export const UNSET: unique symbol = Symbol('unset')
 export interface TimerSetting {
   readonly fireTimestamp: number
   readonly outputTimestamp: number
+  /** Of a family: which of its timers this is. */
+  readonly tag: string | undefined
+  /** Whether the watermark is held at the output timestamp until it fires. */
+  readonly holds: boolean
 }
+
+/** What the timers of a family are set to, by tag. */
+type FamilySettings = Map<string, TimerSetting>
 
 /** State of one key in one window. */
 export class StateRecord {
   readonly key: unknown
   readonly window: BoundedWindow
   readonly cells: unknown[]
-  readonly timers: (TimerSetting | undefined)[]
+  readonly timers: (TimerSetting | FamilySettings | undefined)[]
   /** Ends when the calls of this key that are under way have ended; calls of one key never interleave. */
   tail: Promise<unknown> | undefined = undefined
   /** Whether the record may be empty: it is new, or something was cleared. */
   mayBeEmpty = true
+  /** Number of the latest call that could be taken back; what such a call changed first needs to know. */
+  call = 0
   #undo: (() => void)[] | undefined
 
   constructor(key: unknown, window: BoundedWindow, cellCount: number, timerCount: number) {
     this.key = key
     this.window = window
     this.cells = new Array<unknown>(cellCount).fill(UNSET)
-    this.timers = new Array<TimerSetting | undefined>(timerCount).fill(undefined)
+    this.timers = new Array<TimerSetting | FamilySettings | undefined>(timerCount).fill(undefined)
   }
 
   /** Whether nothing is stored. */
@@ -57,8 +66,36 @@ export class StateRecord {
     if (value === UNSET) this.mayBeEmpty = true
   }
 
+  /** What a timer is set to. */
+  timerAt(timer: number, tag: string | undefined): TimerSetting | undefined {
+    const there = this.timers[timer]
+    return there instanceof Map ? there.get(tag as string) : there
+  }
+
+  /** Notes what a timer is set to. */
+  setTimer(timer: number, tag: string | undefined, setting: TimerSetting | undefined): void {
+    if (tag === undefined) {
+      this.timers[timer] = setting
+      return
+    }
+    const family = (this.timers[timer] as FamilySettings | undefined) ?? new Map<string, TimerSetting>()
+    if (setting === undefined) family.delete(tag)
+    else family.set(tag, setting)
+    this.timers[timer] = family.size === 0 ? undefined : family
+  }
+
+  /** What timers are set to, by number of the timer. */
+  settings(): readonly (readonly [number, TimerSetting])[] {
+    return this.timers.flatMap((there, timer) => {
+      if (there === undefined) return []
+      const settings = there instanceof Map ? [...there.values()] : [there]
+      return settings.map((setting) => [timer, setting] as const)
+    })
+  }
+
   /** From here on, changes can be taken back: the call may go to a dead letter or be tried again. */
   beginCall(): void {
+    this.call++
     this.#undo = []
   }
 

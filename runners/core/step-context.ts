@@ -3,6 +3,7 @@
  * the object it has, and the step takes a fresh one. What is taken out of it (`emit`, a state cell, a timer) stays bound
  * to the object, so it survives destructuring and refuses to work once its call or bundle has ended.
  */
+import type { TimeDomain } from '../../sdk/state/timer-spec.js'
 import { NO_FIRING, type PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
 import type { StateRecord } from './state-internals.js'
@@ -45,6 +46,12 @@ export class StepContext {
   key: unknown = undefined
   /** In handlers: the time the timer was set to. */
   fireTimestamp = 0
+  /** In handlers of timers: the timer's name. */
+  id: string | undefined = undefined
+  /** In handlers of families: which timer. */
+  tag: string | undefined = undefined
+  /** In handlers of timers: which clock it waited for. */
+  timeDomain: TimeDomain | undefined = undefined
 
   /** @internal */ mode: number = LIVE
   /** @internal */ buffer: Emitted[] = []

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { timer } from '../../sdk/state/timer-spec.js'
 import type { Duration, Instant } from '../../sdk/time.js'
 import { IntervalWindow } from '../../sdk/windowing/window.js'
 import { StateRecord, type TimerSetting } from './state-internals.js'
@@ -19,9 +20,11 @@ function call({ watermark = 0, allowedSkewMillis = 0, canSetTimers = true } = {}
   const record = new StateRecord('key', window, 0, 2)
   const log: string[] = []
   const timers = timerCells(
-    ['a', 'b'],
+    { a: timer.eventTime(), b: timer.eventTime() },
     {
       inputWatermark: watermark,
+      eventTime: watermark,
+      processingTime: 0,
       set: (_record, timer, setting) => log.push(`set ${timer} ${text(setting)}`),
       clear: (_record, timer, setting) => log.push(`clear ${timer} ${text(setting)}`),
     },
@@ -48,7 +51,10 @@ describe('a timer', () => {
     const { a, log, record } = call({ watermark: 2 })
     set(a)
     expect(log).toEqual([`set 0 ${expected}`])
-    expect(record.timers.map((setting) => setting && text(setting))).toEqual([expected, undefined])
+    expect([0, 1].map((n) => record.timerAt(n, undefined)).map((setting) => setting && text(setting))).toEqual([
+      expected,
+      undefined,
+    ])
   })
 
   it.each<[string, (timer: Handle) => void, RegExp]>([
@@ -89,7 +95,10 @@ describe('what a timer was set to before', () => {
     a.clear()
     a.clear()
     expect(log).toEqual(['set 0 7@7', 'set 1 7@7', 'clear 0 7@7', 'set 0 8@8', 'clear 0 8@8'])
-    expect(record.timers.map((setting) => setting && text(setting))).toEqual([undefined, '7@7'])
+    expect([0, 1].map((n) => record.timerAt(n, undefined)).map((setting) => setting && text(setting))).toEqual([
+      undefined,
+      '7@7',
+    ])
     // Only what was cleared can have left nothing behind.
     expect(record.mayBeEmpty).toBe(true)
   })
@@ -104,6 +113,9 @@ describe('what a timer was set to before', () => {
     log.length = 0
     record.rollBack()
     expect(log).toEqual(['clear 1 9@9', 'set 0 8@8', 'clear 0 8@8', 'set 0 7@7'])
-    expect(record.timers.map((setting) => setting && text(setting))).toEqual(['7@7', undefined])
+    expect([0, 1].map((n) => record.timerAt(n, undefined)).map((setting) => setting && text(setting))).toEqual([
+      '7@7',
+      undefined,
+    ])
   })
 })

@@ -1,9 +1,11 @@
 /**
  * `timers` as a DoFn sees them: one handle for each declaration, bound to the key and window of the call.
  *
- * Law: a timer fires no later than its window expires; an output timestamp that an author names is not before the element
- * that set the timer, less the allowed skew. Without one, a timer emits at its own time.
+ * Law: an event-time timer fires no later than its window expires; an output timestamp that an author names is not before
+ * the element that set the timer, less the allowed skew. Without one, an event-time timer emits at its own time, and a
+ * processing-time timer at the timestamp at hand.
  */
+import type { TimerSpec } from '../../sdk/state/timer-spec.js'
 import {
   addMillis,
   type Duration,
@@ -20,6 +22,10 @@ import type { StepContext } from './step-context.js'
 export interface TimerInternals {
   /** The watermark that decides which timers are due. */
   readonly inputWatermark: number
+  /** What delays of event-time timers count from. */
+  readonly eventTime: number
+  /** What delays of processing-time timers count from. */
+  readonly processingTime: number
   set(record: StateRecord, timer: number, setting: TimerSetting): void
   clear(record: StateRecord, timer: number, setting: TimerSetting): void
 }
@@ -30,80 +36,197 @@ export interface TimerLimits {
   readonly allowedSkewMillis: number
 }
 
-interface TimerOptions {
+interface Options {
   readonly outputTimestamp?: Instant
+  readonly holdsWatermark?: boolean
+}
+
+/** Times to which a delay is rounded up. */
+interface Alignment {
+  readonly period: number
+  readonly offset: number
 }
 
 /**
  * The timers of a call.
  *
- * @param ids - names, in the order of the record's timers.
+ * @param specs - by name, in the order of the record's timers.
  * @param recordOf - the record of the call; throws when the call has ended.
  */
 export function timerCells(
-  ids: readonly string[],
+  specs: Readonly<Record<string, TimerSpec>>,
   timers: TimerInternals,
   context: StepContext,
   recordOf: () => StateRecord,
   limits: TimerLimits,
 ): object {
-  const put = (timer: number, setting: TimerSetting | undefined): void => {
-    const record = recordOf()
-    if (!context.canSetTimers)
-      throw new Error('a timer cannot be set in onWindowExpiration: the window has no time left')
-    const before = record.timers[timer]
-    if (before !== undefined) timers.clear(record, timer, before)
-    record.timers[timer] = setting
-    if (setting !== undefined) timers.set(record, timer, setting)
-    else record.mayBeEmpty = true
-    record.onRollBack(() => {
-      if (setting !== undefined) timers.clear(record, timer, setting)
-      record.timers[timer] = before
-      if (before !== undefined) timers.set(record, timer, before)
-    })
-  }
-  const setting = (id: string, at: number, options: TimerOptions | undefined): TimerSetting =>
-    checkedSetting(id, context, at, options?.outputTimestamp, limits)
   return Object.fromEntries(
-    ids.map((id, timer) => [
-      id,
-      {
-        set: (at: Instant, options?: TimerOptions) => put(timer, setting(id, toTimestamp(at), options)),
-        setRelative: (delay: Duration, options?: TimerOptions) => {
-          const { window } = recordOf()
-          const due = addMillis(timers.inputWatermark, durationMillis(delay, `delay of timer "${id}"`))
-          const expiry = expiryOf(window, limits.allowedLatenessMillis)
-          put(timer, setting(id, Math.min(due, expiry), options))
-        },
-        clear: () => put(timer, undefined),
-      },
-    ]),
+    Object.entries(specs).map(([id, spec], timer) => {
+      const control = new TimerControl(id, timer, spec, timers, context, recordOf, limits)
+      return [id, spec.family ? familyOf(control) : timerOf(control)]
+    }),
   )
 }
 
-function checkedSetting(
-  id: string,
-  context: StepContext,
-  fireTimestamp: number,
-  output: Instant | undefined,
-  { allowedLatenessMillis, allowedSkewMillis }: TimerLimits,
-): TimerSetting {
-  const expiry = expiryOf(context.window, allowedLatenessMillis)
-  if (fireTimestamp > expiry) {
-    throw new RangeError(
-      `timer "${id}" is set to ${formatTimestamp(fireTimestamp)}, after the expiration of ${context.window.toString()} at ${formatTimestamp(expiry)}. Set it no later than window.maxTimestamp plus the allowed lateness.`,
+function timerOf(control: TimerControl): object {
+  return {
+    get currentRelativeTime() {
+      return control.now
+    },
+    set: (at: Instant, options?: Options) => control.set(undefined, at, options),
+    setRelative: (delay: Duration, options?: Options) => control.setRelative(undefined, delay, options),
+    align: (period: Duration, offset: Duration = 0) => {
+      const alignment = control.alignment(period, offset)
+      return {
+        setRelative: (delay: Duration = 0, options?: Options) =>
+          control.setRelative(undefined, delay, options, alignment),
+      }
+    },
+    clear: () => control.clear(undefined),
+  }
+}
+
+function familyOf(control: TimerControl): object {
+  return {
+    get currentRelativeTime() {
+      return control.now
+    },
+    set: (tag: string, at: Instant, options?: Options) => control.set(control.tag(tag), at, options),
+    setRelative: (tag: string, delay: Duration, options?: Options) =>
+      control.setRelative(control.tag(tag), delay, options),
+    align: (period: Duration, offset: Duration = 0) => {
+      const alignment = control.alignment(period, offset)
+      return {
+        setRelative: (tag: string, delay: Duration = 0, options?: Options) =>
+          control.setRelative(control.tag(tag), delay, options, alignment),
+      }
+    },
+    clear: (tag: string) => control.clear(control.tag(tag)),
+  }
+}
+
+/** Sets and clears the timers of one declaration. */
+class TimerControl {
+  readonly #id: string
+  readonly #timer: number
+  readonly #isEventTime: boolean
+  readonly #timers: TimerInternals
+  readonly #context: StepContext
+  readonly #recordOf: () => StateRecord
+  readonly #limits: TimerLimits
+
+  constructor(
+    id: string,
+    timer: number,
+    spec: TimerSpec,
+    timers: TimerInternals,
+    context: StepContext,
+    recordOf: () => StateRecord,
+    limits: TimerLimits,
+  ) {
+    this.#id = id
+    this.#timer = timer
+    this.#isEventTime = spec.timeDomain === 'eventTime'
+    this.#timers = timers
+    this.#context = context
+    this.#recordOf = recordOf
+    this.#limits = limits
+  }
+
+  get now(): number {
+    this.#recordOf()
+    return this.#isEventTime ? this.#timers.eventTime : this.#timers.processingTime
+  }
+
+  /** A tag, if it is one. */
+  tag(tag: unknown): string {
+    if (typeof tag === 'string') return tag
+    throw new TypeError(`timer family "${this.#id}" needs a tag first, a text that says which of its timers is meant`)
+  }
+
+  alignment(period: Duration, offset: Duration): Alignment {
+    this.#refuseAbsolute('align')
+    const millis = durationMillis(period, `period of timer "${this.#id}"`)
+    if (millis === 0) throw new RangeError(`the period that timer "${this.#id}" is aligned to must be longer than 0`)
+    return { period: millis, offset: durationMillis(offset, `offset of timer "${this.#id}"`) }
+  }
+
+  set(tag: string | undefined, at: Instant, options: Options | undefined): void {
+    this.#refuseAbsolute('set')
+    this.#put(tag, this.#setting(tag, toTimestamp(at), options))
+  }
+
+  setRelative(tag: string | undefined, delay: Duration, options: Options | undefined, alignment?: Alignment): void {
+    let due = addMillis(this.now, durationMillis(delay, `delay of timer "${this.#id}"`))
+    if (alignment !== undefined) due = nextAligned(due, alignment)
+    this.#put(tag, this.#setting(tag, this.#isEventTime ? Math.min(due, this.#expiry) : due, options))
+  }
+
+  clear(tag: string | undefined): void {
+    this.#put(tag, undefined)
+  }
+
+  get #expiry(): number {
+    return expiryOf(this.#recordOf().window, this.#limits.allowedLatenessMillis)
+  }
+
+  #put(tag: string | undefined, setting: TimerSetting | undefined): void {
+    const record = this.#recordOf()
+    const [timers, timer] = [this.#timers, this.#timer]
+    if (!this.#context.canSetTimers)
+      throw new Error('a timer cannot be set in onWindowExpiration: the window has no time left')
+    const before = record.timerAt(timer, tag)
+    if (before !== undefined) timers.clear(record, timer, before)
+    record.setTimer(timer, tag, setting)
+    if (setting !== undefined) timers.set(record, timer, setting)
+    else record.mayBeEmpty = true
+    if (!record.isInCall) return
+    record.onRollBack(() => {
+      if (setting !== undefined) timers.clear(record, timer, setting)
+      record.setTimer(timer, tag, before)
+      if (before !== undefined) timers.set(record, timer, before)
+    })
+  }
+
+  /** The clock of processing time is the runner's: nobody else knows what it will show at some instant. */
+  #refuseAbsolute(what: string): void {
+    if (this.#isEventTime) return
+    throw new Error(
+      `timer "${this.#id}" is a processing-time timer and has no ${what}: an absolute processing time means nothing when a run is repeated. Use setRelative(delay).`,
     )
   }
-  const outputTimestamp = output === undefined ? fireTimestamp : toTimestamp(output)
-  if (outputTimestamp > fireTimestamp) {
-    throw new RangeError(
-      `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, after its own time ${formatTimestamp(fireTimestamp)}`,
-    )
+
+  #setting(tag: string | undefined, fireTimestamp: number, options: Options = {}): TimerSetting {
+    const { window, timestamp } = this.#context
+    const id = this.#id
+    const expiry = this.#expiry
+    const refuseAfterExpiry = (what: string, at: number): never => {
+      throw new RangeError(
+        `timer "${id}" ${what} ${formatTimestamp(at)}, after the expiration of ${window.toString()} at ${formatTimestamp(expiry)}. Set it no later than window.maxTimestamp plus the allowed lateness.`,
+      )
+    }
+    if (this.#isEventTime && fireTimestamp > expiry) refuseAfterExpiry('is set to', fireTimestamp)
+    const { outputTimestamp: output, holdsWatermark: holds = true } = options
+    const isNamed = output !== undefined
+    const outputTimestamp = isNamed ? toTimestamp(output) : this.#isEventTime ? fireTimestamp : timestamp
+    if (this.#isEventTime && outputTimestamp > fireTimestamp) {
+      throw new RangeError(
+        `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, after its own time ${formatTimestamp(fireTimestamp)}`,
+      )
+    }
+    if (isNamed && outputTimestamp > expiry) refuseAfterExpiry('has output timestamp', outputTimestamp)
+    const { allowedSkewMillis } = this.#limits
+    if (isNamed && outputTimestamp < timestamp - allowedSkewMillis) {
+      throw new RangeError(
+        `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, before the element's ${formatTimestamp(timestamp)} by more than allowedSkew (${formatMillis(allowedSkewMillis)})`,
+      )
+    }
+    return { fireTimestamp, outputTimestamp, tag, holds }
   }
-  if (outputTimestamp < context.timestamp - allowedSkewMillis && output !== undefined) {
-    throw new RangeError(
-      `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, before the element's ${formatTimestamp(context.timestamp)} by more than allowedSkew (${formatMillis(allowedSkewMillis)})`,
-    )
-  }
-  return { fireTimestamp, outputTimestamp }
+}
+
+/** The first aligned time at `from` or after it; the ends of time stay where they are. */
+function nextAligned(from: number, { period, offset }: Alignment): number {
+  const past = (((from % period) - (offset % period)) % period + period) % period // prettier-ignore
+  return past === 0 ? from : addMillis(from, period - past)
 }

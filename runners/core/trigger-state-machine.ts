@@ -1,50 +1,132 @@
 /**
  * TriggerStateMachine decides when a window of a key answers. The syntax is in `sdk/windowing/trigger.ts`; here is what
- * it means. A machine is shared by all keys and windows of a grouping; what it remembers of one of them is its state.
+ * it means, by the rules of Beam Java's classes of the same names. A machine is shared by all keys and windows of a
+ * grouping; what it remembers of one of them is its state.
  *
  * Law: a machine is asked once per bundle, key and window whether to fire; after it has finished it is not asked again.
  */
 import type { Trigger } from '../../sdk/windowing/trigger.js'
-import type { BoundedWindow } from '../../sdk/windowing/window.js'
+import {
+  AfterAllNode,
+  AfterEachNode,
+  AfterEarlyAndLateNode,
+  AfterFirstNode,
+  OrFinallyNode,
+  RepeatedlyNode,
+} from './trigger-composites.js'
+import { AfterDelayNode, AfterEndOfWindowNode, DefaultNode, ElementCountNode, NeverNode } from './trigger-leaves.js'
+import type { TriggerContext, TriggerNode, TriggerState } from './trigger-node.js'
 
-/** What a trigger may look at. */
-export interface TriggerContext {
-  readonly window: BoundedWindow
-  /** The stage's input watermark. */
-  readonly inputWatermark: number
-}
+/** Decides when a window answers. */
+export class TriggerStateMachine {
+  /**
+   * Whether it fires at the end of the window and never before, whatever comes, so that earlier elements need no question
+   * and leave nothing to remember.
+   */
+  readonly firesAtEndOfWindow: boolean
+  readonly #root: TriggerNode
+  readonly #size: number
+  readonly #remembers: boolean
 
-/** Decides when a window answers; `S` is what it remembers of one key and window. */
-export interface TriggerStateMachine<S> {
-  /** Whether it can only fire once the watermark has passed the window's end, so that earlier elements need no question. */
-  readonly firesOnlyAfterWindow: boolean
-  newState(): S
-  /** An element has come. */
-  onElement(state: S, context: TriggerContext, timestamp: number): void
-  /** Windows have become one. */
-  onMerge(states: readonly S[], context: TriggerContext): S
-  shouldFire(state: S, context: TriggerContext): boolean
-  /** It has fired. */
-  onFire(state: S, context: TriggerContext): void
+  /** @param merges whether windows may become one. */
+  constructor(trigger: Trigger, merges: boolean) {
+    let size = 0
+    this.#root = nodeOf(trigger, merges, () => size++)
+    this.#size = size
+    this.#remembers = trigger.kind !== 'default'
+    this.firesAtEndOfWindow = firesAtEndOfWindow(trigger)
+  }
+
+  newState(): TriggerState {
+    if (!this.#remembers) return NOTHING_REMEMBERED
+    return {
+      isFinished: new Array<boolean>(this.#size).fill(false),
+      memory: new Array<number | undefined>(this.#size).fill(undefined),
+    }
+  }
+
+  onElement(state: TriggerState, context: TriggerContext): void {
+    this.#root.onElement(state, context)
+  }
+
+  /**
+   * The state of windows that have become one. `existing` is what was remembered of a window of the union's very extent: of
+   * one of the parts, or of one that had finished.
+   */
+  onMerge(
+    existing: TriggerState | undefined,
+    parts: readonly TriggerState[],
+    context: TriggerContext,
+  ): TriggerState {
+    if (!this.#remembers) return NOTHING_REMEMBERED
+    const fresh = this.newState()
+    const into =
+      existing === undefined ? fresh : { isFinished: [...existing.isFinished], memory: [...existing.memory] }
+    this.#root.onMerge({ into, parts }, context)
+    return into
+  }
+
+  shouldFire(state: TriggerState, context: TriggerContext): boolean {
+    return this.#root.shouldFire(state, context)
+  }
+
+  /** It has fired; afterwards it may have finished. */
+  onFire(state: TriggerState, context: TriggerContext): void {
+    this.#root.onFire(state, context)
+    if (this.isFinished(state)) this.#root.clear(state)
+  }
+
   /** Whether it will never fire again; the window then takes no more elements. */
-  isFinished(state: S): boolean
+  isFinished(state: TriggerState): boolean {
+    return state.isFinished[this.#root.index] === true
+  }
 }
 
-/** Fires when the watermark passes the window's end, and again whenever something comes later. Remembers nothing. */
-const defaultMachine: TriggerStateMachine<undefined> = {
-  firesOnlyAfterWindow: true,
-  newState: () => undefined,
-  onElement: () => undefined,
-  onMerge: () => undefined,
-  shouldFire: (_state, { window, inputWatermark }) => inputWatermark > window.maxTimestamp,
-  onFire: () => undefined,
-  isFinished: () => false,
-}
+/** What the default trigger remembers. */
+const NOTHING_REMEMBERED: TriggerState = Object.freeze({ isFinished: [], memory: [] })
 
-/** The machine of a trigger. */
-export function triggerStateMachine(trigger: Trigger): TriggerStateMachine<unknown> {
+function firesAtEndOfWindow(trigger: Trigger): boolean {
   switch (trigger.kind) {
     case 'default':
-      return defaultMachine
+      return true
+    case 'afterEndOfWindow':
+      return trigger.earlyFirings === undefined || trigger.earlyFirings.kind === 'never'
+    case 'repeat':
+      return firesAtEndOfWindow(trigger.subtrigger)
+    default:
+      return false
+  }
+}
+
+function nodeOf(trigger: Trigger, merges: boolean, nextIndex: () => number): TriggerNode {
+  const index = nextIndex()
+  const child = (of: Trigger): TriggerNode => nodeOf(of, merges, nextIndex)
+  switch (trigger.kind) {
+    case 'default':
+      return new DefaultNode(index)
+    case 'never':
+      return new NeverNode(index)
+    case 'elementCount':
+      return new ElementCountNode(index, trigger.elementCount)
+    case 'afterProcessingTime':
+      return new AfterDelayNode(index, 'processing', trigger.timestampTransforms)
+    case 'afterSynchronizedProcessingTime':
+      return new AfterDelayNode(index, 'synchronized', [])
+    case 'afterEndOfWindow': {
+      const { earlyFirings: early, lateFirings: late } = trigger
+      if (early === undefined && late === undefined) return new AfterEndOfWindowNode(index)
+      const first = early === undefined ? new NeverNode(nextIndex()) : child(early)
+      return new AfterEarlyAndLateNode(index, first, late === undefined ? undefined : child(late), merges)
+    }
+    case 'repeat':
+      return new RepeatedlyNode(index, child(trigger.subtrigger))
+    case 'afterAny':
+      return new AfterFirstNode(index, trigger.subtriggers.map(child))
+    case 'afterAll':
+      return new AfterAllNode(index, trigger.subtriggers.map(child))
+    case 'afterEach':
+      return new AfterEachNode(index, trigger.subtriggers.map(child), merges)
+    case 'orFinally':
+      return new OrFinallyNode(index, child(trigger.main), child(trigger.finally))
   }
 }

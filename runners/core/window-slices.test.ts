@@ -27,6 +27,7 @@ function sums(size: number, every: number, options: WindowingOptions = {}, kind:
     reduce: reduceFnOf(combine, false, dynamicCoder),
     keyCoder: dynamicCoder,
     metrics: new Metrics(0, 0),
+    clocks: { processing: () => 0, synchronized: () => 0 },
     guard: (_call, _key, _window, act) => act(),
     output: (element, _timestamp, windows, pane) => {
       const { key, value } = element as KV<string, number>

@@ -7,6 +7,8 @@
  * second; when the windows have passed the boundary it moves to the end of the next window. Each slice is so merged about
  * three times, however many windows it is in ("two stacks" in the literature on sliding-window aggregation).
  *
+ * Lists are united anew for each window: the list that a window puts out is as long as all that went into it.
+ *
  * Law: windows take in their slices in the order of their ends, each once; a slice lives until the last window over it has.
  */
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
@@ -18,7 +20,7 @@ import type { ReduceTable } from './reduce-table.js'
 export interface SliceHost {
   /** A table to which values are only added. */
   newSlice(window: BoundedWindow): ReduceTable
-  /** Adds what one table has collected to another. */
+  /** Adds what one table has collected to another; the first stays as it is. */
   merge(into: ReduceTable, from: ReduceTable): void
 }
 
@@ -28,6 +30,8 @@ export class WindowSlices {
   readonly #periodMillis: number
   /** Slices in a window, which is also windows over a slice. */
   readonly #count: number
+  /** A union of lists is as long as its parts together: keeping it costs more than making it, which the output costs anyway. */
+  readonly #keepsUnions: boolean
   readonly #byStart = new Map<number, ReduceTable>()
   /** Unions of slices up to the boundary, by the start of the first, in descending order. */
   #front: { readonly start: number; readonly table: ReduceTable }[] = []
@@ -37,21 +41,22 @@ export class WindowSlices {
   #end = Number.NEGATIVE_INFINITY
 
   /**
-   * Slices for a strategy and a way to reduce; `undefined` where they cannot be: the period must divide the size, and
-   * accumulators must not be changed by being merged, since several windows merge the same ones.
+   * Slices for a strategy and a way to reduce; `undefined` where they cannot be: the period must divide the size. What a
+   * lifted step has reduced comes window by window, so there is nothing to share.
    */
   static of({ windowFn }: WindowingStrategy, { kind }: ReduceFn, host: SliceHost): WindowSlices | undefined {
     const { payload } = windowFn
-    if (payload.kind !== 'sliding' || (kind !== 'monoid' && kind !== 'semigroup')) return undefined
+    if (payload.kind !== 'sliding' || kind === 'accumulators') return undefined
     const { sizeMillis, periodMillis } = payload
     if (sizeMillis % periodMillis !== 0 || sizeMillis === periodMillis) return undefined
-    return new WindowSlices(host, periodMillis, sizeMillis / periodMillis)
+    return new WindowSlices(host, periodMillis, sizeMillis / periodMillis, kind !== 'list')
   }
 
-  private constructor(host: SliceHost, periodMillis: number, count: number) {
+  private constructor(host: SliceHost, periodMillis: number, count: number, keepsUnions: boolean) {
     this.#host = host
     this.#periodMillis = periodMillis
     this.#count = count
+    this.#keepsUnions = keepsUnions
   }
 
   /** Whether windows are all those over one slice; at the ends of time, where they are cut off, they are not. */
@@ -86,6 +91,10 @@ export class WindowSlices {
   /** Adds what the slices of a window have collected to its table. */
   takeIn(table: ReduceTable): void {
     const { start, end } = table.window
+    if (!this.#keepsUnions) {
+      this.#takeInEach(table)
+      return
+    }
     if (start >= this.#boundary) this.#moveBoundary(start, end)
     for (; this.#end < end; this.#end += this.#periodMillis) {
       const slice = this.#byStart.get(this.#end)
@@ -96,6 +105,14 @@ export class WindowSlices {
     const front = this.#front.at(-1)
     if (front !== undefined) this.#host.merge(table, front.table)
     if (this.#back !== undefined) this.#host.merge(table, this.#back)
+  }
+
+  #takeInEach(table: ReduceTable): void {
+    const { start, end } = table.window
+    for (let at = start; at < end; at += this.#periodMillis) {
+      const slice = this.#byStart.get(at)
+      if (slice !== undefined) this.#host.merge(table, slice)
+    }
   }
 
   /** A window has taken in its slices: the one that begins where it does is in no later one. */

@@ -150,12 +150,15 @@ export class DirectExecution {
     }
   }
 
+  /** Plays one event: of the script that has played the fewest, of those the first. @returns whether there is one. */
   #releaseScripted(): boolean {
-    let released = false
+    let next: TestStreamExecutor | undefined
     for (const executor of this.#executors) {
-      if (executor instanceof TestStreamExecutor) released = executor.release() || released
+      if (!(executor instanceof TestStreamExecutor) || executor.isDone) continue
+      if (next === undefined || executor.played < next.played) next = executor
     }
-    return released
+    next?.release()
+    return next !== undefined
   }
 
   /** Until a source may have something, or a processing time comes that a stage waits for. */

@@ -11,6 +11,7 @@ import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
 import { validateGraph } from '../../sdk/graph/validate.js'
 import { preview } from '../../sdk/preview.js'
+import { assertionsStarted } from '../../sdk/testing/unrun.js'
 import { verifyAssertions } from '../core/assertions.js'
 import { checkFeatures } from '../core/features.js'
 import { liftCombines } from '../core/lift-combines.js'
@@ -37,9 +38,22 @@ export const DIRECT_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'reshuffle',
   'sideInputs',
   'state.value',
+  'state.bag',
+  'state.set',
+  'state.map',
+  'state.multimap',
+  'state.orderedList',
+  'state.combining',
   'timers.eventTime',
+  'timers.processingTime',
+  'timers.family',
   'onWindowExpiration',
+  'timeSortedInput',
+  'stableInput',
   'windows.merging',
+  'windows.calendar',
+  'windows.custom',
+  'windows.customMerging',
   'lateness',
   'splittable.bounded',
   'splittable.unbounded',
@@ -73,6 +87,7 @@ export function directRunner(defaults: RunnerOptions = {}): Runner {
 }
 
 function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
+  assertionsStarted(built)
   checkRunnerOptions(options)
   refuseUnbuilt(options)
   validateGraph(built.graph)

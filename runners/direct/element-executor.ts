@@ -39,6 +39,8 @@ export class ElementExecutor extends StageExecutor {
   readonly #keepsBundles: boolean
   /** How long after its end a window may still be read for. */
   readonly #latenessMillis: number
+  /** Whether the step gets each key's elements in the order of their timestamps. */
+  readonly #sortsByTime: boolean
   #putBack = new ElementBuffer()
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: ElementParts) {
@@ -48,7 +50,12 @@ export class ElementExecutor extends StageExecutor {
     this.#keyed = parts.keyed
     this.#keepsBundles = parts.keepsBundles
     const { root } = processor.stage
+    this.#sortsByTime = root.kind === 'parDo' && root.operator.payload.requiresTimeSortedInput
     this.#latenessMillis = root.kind === 'parDo' ? root.operator.strategy.allowedLatenessMillis : 0
+  }
+
+  override get nextProcessingTime(): number {
+    return this.#keyed?.nextProcessingTime ?? TIMESTAMP_MAX
   }
 
   async turn(): Promise<boolean> {
@@ -90,8 +97,18 @@ export class ElementExecutor extends StageExecutor {
   async #process(bundle: ElementBuffer): Promise<boolean> {
     const ready = this.#sides.length === 0 ? bundle : this.#readyPart(bundle)
     if (ready.length === 0) return false
-    await this.bundle(() => this.processor.process(ready))
+    if (this.#sortsByTime) this.#keep(ready)
+    else await this.bundle(() => this.processor.process(ready))
     return true
+  }
+
+  /** Elements of a step that wants them sorted wait with its timers. */
+  #keep(elements: ElementBuffer): void {
+    elements.forEach((value: unknown, timestamp: number, windows: Windows, pane: PaneInfo) => {
+      for (const window of listOf(windows)) {
+        if (this.#keyed?.keep(value, timestamp, window, pane) !== true) this.processor.rootDoFn?.dropLate()
+      }
+    })
   }
 
   #readyPart(bundle: ElementBuffer): ElementBuffer {

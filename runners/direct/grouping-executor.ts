@@ -14,11 +14,16 @@ import { type Committable, StageExecutor, TIMER_BUDGET } from './stage-executor.
 export class GroupingExecutor extends StageExecutor {
   readonly #inbox: Inbox
   readonly #runner: ReduceFnRunner
+  #isContinuing = false
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, inbox: Inbox, runner: ReduceFnRunner) {
     super(processor, targets)
     this.#inbox = inbox
     this.#runner = runner
+  }
+
+  override get nextProcessingTime(): number {
+    return this.#runner.nextProcessingTime
   }
 
   async turn(): Promise<boolean> {
@@ -42,16 +47,25 @@ export class GroupingExecutor extends StageExecutor {
     const watermark = this.inputWatermark
     this.#runner.advanceInput(watermark)
     if (this.#runner.isDue) {
+      // Consumers see how far nothing is held before they see what the timers bring: that is late for them, then.
+      if (!this.#isContinuing && this.#advance(watermark)) return true
       let more = false
       await this.bundle(() => {
         more = this.#runner.fireTimers(TIMER_BUDGET)
       })
+      this.#isContinuing = more
       if (more) return true
       changed = true
     }
+    const moved = this.#advance(watermark)
+    return changed || moved
+  }
+
+  /** Moves the output watermark as far as it is not held. @returns whether it moved. */
+  #advance(watermark: number): boolean {
     const moved = this.advanceTo(Math.min(watermark, this.#runner.hold))
     this.#runner.beginTurn(this.outputWatermark)
-    return changed || moved
+    return moved
   }
 
   #add(value: unknown, timestamp: number, windows: Parameters<ReduceFnRunner['add']>[3]): void {

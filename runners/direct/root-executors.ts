@@ -32,11 +32,14 @@ export class TestStreamExecutor extends StageExecutor {
     this.#clock = clock
   }
 
-  /** Lets the next event happen, in the coming round. @returns whether there is one. */
-  release(): boolean {
-    if (this.isDone) return false
+  /** Number of events played; scripts of one pipeline take turns by it. */
+  get played(): number {
+    return this.#next
+  }
+
+  /** Lets the next event happen, in the coming round; the end of the script is one, too. */
+  release(): void {
     this.#isReleased = true
-    return true
   }
 
   async turn(): Promise<boolean> {

@@ -25,6 +25,8 @@ export abstract class StageExecutor {
   readonly #targets: ReadonlySet<Committable>
   /** Stages whose outputs this one reads. */
   producers: readonly StageExecutor[] = []
+  /** Every stage that this one's elements may come through. */
+  upstream: readonly StageExecutor[] = []
   #outputWatermark = TIMESTAMP_MIN
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>) {
@@ -53,6 +55,11 @@ export abstract class StageExecutor {
   /** The earliest processing time that something of this stage waits for; the end of time when nothing does. */
   get nextProcessingTime(): number {
     return TIMESTAMP_MAX
+  }
+
+  /** The processing time that everything upstream has got beyond: now, or what one of those stages still waits for. */
+  synchronizedTime(now: number): number {
+    return this.upstream.reduce((time, { nextProcessingTime: next }) => Math.min(time, next - 1), now)
   }
 
   /** A turn. @returns whether anything has changed. */

@@ -12,9 +12,11 @@ import * as urns from '../../sdk/graph/urns.js'
 import { invariant } from '../../sdk/invariant.js'
 import { preview } from '../../sdk/preview.js'
 import { TIMESTAMP_MIN } from '../../sdk/time.js'
-import type { BoundedWindow } from '../../sdk/windowing/window.js'
+import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
+import { windowCoderOf } from '../../sdk/windowing/window-coder.js'
+import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { BundleProcessor } from '../core/bundle-processor.js'
-import type { DoFnServices } from '../core/do-fn-runtime.js'
+import type { DoFnServices } from '../core/do-fn-services.js'
 import type { Push, Receiver } from '../core/element-buffer.js'
 import { KeyedState } from '../core/keyed-state.js'
 import type { Metrics } from '../core/metrics.js'
@@ -122,7 +124,9 @@ export class StageWiring {
         }
       }),
       keyed:
-        operator?.isStateful === true ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId)) : undefined,
+        operator?.isStateful === true
+          ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId), () => this.clock.now())
+          : undefined,
       reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root) : undefined,
       targets: new Set(),
       marked: new Set(),
@@ -175,6 +179,7 @@ export class StageWiring {
     this.#staged.stages.forEach((stage, i) => {
       const executor = this.executors[i] as StageExecutor
       executor.producers = [...new Set(mainInputs(stage).map(producerOf))]
+      executor.upstream = [...new Set(executor.producers.flatMap((producer) => [producer, ...producer.upstream]))]
       for (const side of this.#parts[i]?.sides ?? []) side.producer = producerOf(side.store.side.collectionId)
     })
   }
@@ -209,11 +214,21 @@ export class StageWiring {
     if (!this.#options.isStrict) return receiver
     const coder = coderOf(this.#staged.built, output.coderId)
     const { path, source } = output.producer
+    const { windowFn } = this.#strategy(output.collectionId)
+    const windowCoder = windowFn.data === undefined ? undefined : windowCoderOf(windowFn)
+    const copyOfWindows = (windows: Windows): Windows => {
+      if (windowCoder === undefined) return windows
+      const copyOf = (window: BoundedWindow): BoundedWindow =>
+        decodeFromBytes(windowCoder, encodeToBytes(windowCoder, window))
+      return Array.isArray(windows) ? (windows as readonly BoundedWindow[]).map(copyOf) : copyOf(windows as BoundedWindow)
+    }
     return {
       add: (value, timestamp, windows, pane) => {
         let copy: unknown
+        let windowsCopy: Windows
         try {
           copy = decodeFromBytes(coder, encodeToBytes(coder, value))
+          windowsCopy = copyOfWindows(windows)
         } catch (cause) {
           // Thrown through user code, which may swallow it; the bundle fails all the same.
           const { runtime } = (this.executors[this.#parts.indexOf(own)] as StageExecutor).processor
@@ -222,7 +237,7 @@ export class StageWiring {
           )
           throw runtime.failure
         }
-        receiver.add(copy, timestamp, windows, pane)
+        receiver.add(copy, timestamp, windowsCopy, pane)
       },
     }
   }
@@ -231,13 +246,18 @@ export class StageWiring {
     const { built } = this.#staged
     const processor = (): BundleProcessor => (this.executors[stageId] as StageExecutor).processor
     const outputCoder = coderOf(built, this.#valueCoderId(root.output.coderId))
-    const { info } = root
+    const { info, accumulatorCoderId } = root
+    const accumulatorCoder = accumulatorCoderId === undefined ? undefined : coderOf(built, accumulatorCoderId)
     return new ReduceFnRunner({
       step: info.path,
       strategy: root.strategy,
-      reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder),
+      reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder, accumulatorCoder),
       keyCoder: coderOf(built, root.keyCoderId),
       metrics: this.#metrics,
+      clocks: {
+        processing: () => this.clock.now(),
+        synchronized: () => (this.executors[stageId] as StageExecutor).synchronizedTime(this.clock.now()),
+      },
       guard: (call, key, window: BoundedWindow, run) => {
         try {
           return run()
@@ -294,6 +314,11 @@ export class StageWiring {
     const disorder = this.#disorder
     if (disorder !== undefined) return { next: () => 1 + Math.floor(disorder.random() * disorder.bundleSizeMax) }
     return { next: (isBounded) => bundleSize ?? (isBounded ? BOUNDED_BUNDLE : UNBOUNDED_BUNDLE) }
+  }
+
+  #strategy(collectionId: string): WindowingStrategy {
+    const { collections, windowingStrategies } = this.#staged.built.graph.components
+    return windowingStrategies.get(collections.get(collectionId)?.windowingStrategyId ?? '') as WindowingStrategy
   }
 
   #coderId(collectionId: string): string {

@@ -24,6 +24,7 @@ import type {
 import { producerPath } from './names.js'
 import { StrategyTable } from './strategy-table.js'
 import * as urns from './urns.js'
+import { WindowFnTable } from './window-fn-table.js'
 
 export { withSource }
 
@@ -96,6 +97,8 @@ export class GraphBuilder {
   readonly #functions = new Map<string, unknown>()
   /** The coders of the graph. */
   readonly coders: CoderTable = new CoderTable((reference, codec) => this.register(reference, codec))
+  /** The custom WindowFns of the graph. */
+  readonly windowFns: WindowFnTable = new WindowFnTable((reference, windowFn) => this.register(reference, windowFn))
   #scopes: readonly MutableTransform[] = []
 
   /** Path of a name in the current scope. */

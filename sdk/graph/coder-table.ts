@@ -4,6 +4,7 @@
  */
 import { type Codec, codecName, isTypeOnly, keyAndValueOf } from '../codec.js'
 import type { CoderNode, Reference } from './model.js'
+import { rowOfCodec } from '../schema/codec-row.js'
 import * as urns from './urns.js'
 
 /** Coders of key and value. */
@@ -69,6 +70,7 @@ export class CoderTable {
       case urns.DYNAMIC_CODER:
         return unknown()
       case urns.CODEC_CODER:
+      case urns.ROW_CODER:
         break
       default:
         return undefined
@@ -84,14 +86,19 @@ export class CoderTable {
   }
 
   #ofCodec(reference: Reference, codec: Codec | undefined): string {
-    if (codec === undefined || isTypeOnly(codec)) return this.dynamic()
+    if (codec === undefined || (isTypeOnly(codec) && rowOfCodec(codec) === undefined)) return this.dynamic()
     const known = this.#idOfCodec.get(codec)
     if (known !== undefined) return known
     const id = `codec ${JSON.stringify([reference.step, reference.role, reference.index])}`
     this.#register(reference, codec)
     this.#idOfCodec.set(codec, id)
     this.#codecOf.set(id, codec)
-    this.#byId.set(id, { urn: urns.CODEC_CODER, componentCoderIds: [], reference, codecName: codecName(codec) })
+    const node = { componentCoderIds: [], reference, codecName: codecName(codec) }
+    const row = rowOfCodec(codec)
+    this.#byId.set(
+      id,
+      row === undefined ? { urn: urns.CODEC_CODER, ...node } : { urn: urns.ROW_CODER, ...node, schema: row.schema },
+    )
     return id
   }
 

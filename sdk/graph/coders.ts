@@ -14,6 +14,7 @@ import {
 } from '../coders/index.js'
 import { type Codec, codecName, isIoTs, isTypeOnly } from '../codec.js'
 import { PipelineError } from '../errors.js'
+import { rowOfCodec } from '../schema/codec-row.js'
 import type { BuiltPipeline } from './model.js'
 import * as urns from './urns.js'
 
@@ -26,6 +27,7 @@ export function coderOf(built: BuiltPipeline, coderId: string): Coder<unknown> {
     case urns.DYNAMIC_CODER:
       return dynamicCoder
     case urns.CODEC_CODER:
+    case urns.ROW_CODER:
       return coderOfCodec(built.functions.resolve(node.reference as never) as Codec)
     case urns.KV_CODER:
       return kvCoder(part(0), part(1))
@@ -43,10 +45,12 @@ export function coderOf(built: BuiltPipeline, coderId: string): Coder<unknown> {
 }
 
 /**
- * The coder that a codec makes. io-ts codecs encode and decode. A Standard Schema can only check, and what it makes of a
+ * The coder that a codec makes: of rows, where its shape allows. Other io-ts codecs encode and decode. A Standard Schema can only check, and what it makes of a
  * value may be none that it takes: elements have been checked when they were made, and travel by the default coder.
  */
 export function coderOfCodec(codec: Codec): Coder<unknown> {
+  const row = rowOfCodec(codec)
+  if (row !== undefined) return row.coder
   if (isTypeOnly(codec) || !isIoTs(codec)) return dynamicCoder
   return codecCoder(codec as unknown as CodecLike<unknown>, codecName(codec))
 }

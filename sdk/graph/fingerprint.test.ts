@@ -129,4 +129,29 @@ describe('a fingerprint', () => {
       'step "group/$combine" is gone, and step "group" is new',
     )
   })
+
+  it('names the field of a row that has changed, and where it stands', () => {
+    const orders = (codec: t.Mixed, other = codec) =>
+      fingerprintOf((p) => {
+        p.create('orders', [] as readonly unknown[], { codec })
+          .keyBy('by user', () => 'a', { codec: t.string })
+          .parDo('last', {
+            state: { seen: state.value(other) },
+            process: () => undefined,
+          } as never)
+      })
+    const Order = t.type({ user: t.string, item: t.type({ price: t.number }) })
+    const Other = t.type({ user: t.string, item: t.type({ price: t.Int }) })
+    const More = t.intersection([Order, t.partial({ note: t.string })])
+    expect(firstDifference(orders(Order), orders(Order, Other))).toBe(
+      'step "last": state cell "seen" changed its field "item.price" from double at position 0 to int64 at position 0',
+    )
+    expect(firstDifference(orders(Order), orders(More))).toBe(
+      'step "by user": its output changed its field "value.note" from none to string? at position 2',
+    )
+    const Named = t.type({ user: t.string, item: t.type({ price: t.number }) }, 'Order')
+    expect(firstDifference(orders(Order), orders(Order, Named))).toMatch(
+      /^step "last": state cell "seen" changed its codec/,
+    )
+  })
 })

@@ -6,12 +6,20 @@
  * Law: equal graphs have equal fingerprints, in whatever order their steps were written down; two graphs that differ
  * in something covered differ in the fingerprint, and `firstDifference` says in words where.
  *
- * Limit: a codec is known by its name. io-ts builds its names from the shape; a Standard Schema has only the name of
- * its library, so a change inside one is not seen.
+ * A codec is known by its name, and a row by its fields besides. Limit: io-ts builds names from the shape, but a Standard
+ * Schema without a schema has only the name of its library, so a change inside one is not seen.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
+import { fieldTypeText, type Schema } from '../schema/schema.js'
 import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
-import { type Components, leafTransforms, type ParDoPayload, type PipelineGraph, type TransformNode } from './model.js'
+import {
+  type Components,
+  leafTransforms,
+  type ParDoPayload,
+  type PipelineGraph,
+  type StateSpecNode,
+  type TransformNode,
+} from './model.js'
 import * as urns from './urns.js'
 
 /** One thing that is covered: `of` the step, or a part of it, an attribute has a value. */
@@ -32,7 +40,7 @@ export interface GraphFingerprint {
 }
 
 /** Changes when the same graph gets other entries. */
-const FORMAT = 1
+const FORMAT = 2
 
 /**
  * The fingerprint of a graph.
@@ -77,7 +85,12 @@ export function firstDifference(before: GraphFingerprint, after: GraphFingerprin
   const is = new Map(after.entries.map((entry) => [placeOf(entry), entry]))
   const has = (fingerprint: GraphFingerprint, { step, of }: FingerprintEntry): boolean =>
     fingerprint.entries.some((entry) => entry.step === step && entry.of === of)
-  for (const entry of [...before.entries, ...after.entries].sort(byPlace)) {
+  // A codec's name changes with its fields, so fields are looked at first: they say what has changed.
+  const isField = ({ attribute }: FingerprintEntry): number => (attribute.startsWith(FIELD) ? 0 : 1)
+  const both = [...before.entries, ...after.entries].sort(
+    (a, b) => byText(a.step, b.step) || byText(a.of, b.of) || isField(a) - isField(b) || byPlace(a, b),
+  )
+  for (const entry of both) {
     const place = placeOf(entry)
     const [from, to] = [was.get(place)?.value ?? 'none', is.get(place)?.value ?? 'none']
     if (from === to) continue
@@ -111,12 +124,35 @@ function entriesOf(node: TransformNode, components: Components): readonly Finger
     if (output === undefined) continue
     const name = tag === 'out' ? 'its output' : `output "${tag}"`
     add(name, 'codec', coderText(output.coderId, components))
+    addFields(name, output.coderId, components, add)
     add(name, 'size', output.isBounded ? 'bounded' : 'unbounded')
     const strategy = components.windowingStrategies.get(output.windowingStrategyId)
     if (strategy !== undefined) addWindowing(name, strategy, add)
   }
   return entries
 }
+
+/** One entry for each field of a row, so that a difference names the field. */
+function addFields(of: string, coderId: string, components: Components, add: Add): void {
+  const visitRow = (path: string, { fields }: Schema): void =>
+    fields.forEach(({ name, type, encodingPosition }, i) => {
+      const text = type.kind === 'row' ? `row${type.nullable ? '?' : ''}` : fieldTypeText(type)
+      const position = encodingPosition ?? i
+      add(of, `${FIELD}${path}${name}"`, `${text} at position ${position}`)
+      if (type.kind === 'row') visitRow(`${path}${name}.`, type.schema)
+    })
+  const visit = (path: string, id: string): void => {
+    const node = components.coders.get(id)
+    if (node?.schema !== undefined) visitRow(path, node.schema)
+    const parts = node?.componentCoderIds ?? []
+    if (node?.urn === urns.KV_CODER) parts.forEach((part, i) => visit(`${path}${i === 0 ? 'key' : 'value'}.`, part))
+    else parts.forEach((part, i) => visit(parts.length === 1 ? path : `${path}${i}.`, part))
+  }
+  visit('', coderId)
+}
+
+/** How the attribute of a field begins. */
+const FIELD = 'field "'
 
 type Add = (of: string, attribute: string, value: string) => void
 
@@ -137,14 +173,30 @@ function addInputs(node: TransformNode, components: Components, add: Add): void 
 function addParDo(payload: ParDoPayload, components: Components, add: Add): void {
   for (const [name, side] of payload.sideInputs)
     add(`side input "${name}"`, 'access', side.accessPattern === urns.SIDE_MULTIMAP ? 'by key' : 'as a whole')
-  for (const [name, cell] of payload.stateSpecs) {
-    add(`state cell "${name}"`, 'kind', cell.kind)
-    add(`state cell "${name}"`, 'codec', coderText(cell.coderId, components))
+  for (const [name, cell] of payload.stateSpecs) addStateCell(`state cell "${name}"`, cell, components, add)
+  for (const [name, timer] of payload.timerSpecs) {
+    add(`timer "${name}"`, 'time', timer.timeDomain)
+    if (timer.isFamily) add(`timer "${name}"`, 'tags', 'many')
   }
-  for (const [name, timer] of payload.timerSpecs) add(`timer "${name}"`, 'time', timer.timeDomain)
   if (payload.restrictionCoderId !== '')
     add('its restriction', 'codec', coderText(payload.restrictionCoderId, components))
   if (payload.onWindowExpiration) add('onWindowExpiration', 'presence', 'declared')
+  if (payload.requiresTimeSortedInput) add('its input', 'order', 'by time')
+}
+
+function addStateCell(of: string, cell: StateSpecNode, components: Components, add: Add): void {
+  // An author's word.
+  add(of, 'kind', cell.kind === 'readModifyWrite' ? 'value' : cell.kind)
+  if ('keyCoderId' in cell) add(of, 'codec of keys', coderText(cell.keyCoderId, components))
+  const coderId = valueCoderOf(cell)
+  add(of, 'codec', coderText(coderId, components))
+  addFields(of, coderId, components, add)
+}
+
+function valueCoderOf(cell: StateSpecNode): string {
+  if (cell.kind === 'readModifyWrite') return cell.coderId
+  if (cell.kind === 'combining') return cell.accumulatorCoderId
+  return 'elementCoderId' in cell ? cell.elementCoderId : cell.valueCoderId
 }
 
 function addWindowing(of: string, strategy: WindowingStrategy, add: Add): void {
@@ -188,6 +240,7 @@ export function coderText(id: string, components: Components): string {
     case urns.DYNAMIC_CODER:
       return 'dynamic'
     case urns.CODEC_CODER:
+    case urns.ROW_CODER:
       return node.codecName ?? 'a codec without a name'
     case urns.KV_CODER:
       return `KV<${parts.join(', ')}>`

@@ -5,6 +5,7 @@
  *
  * Law: ids never carry meaning. Whatever a runner needs to know stands in a field.
  */
+import type { Schema } from '../schema/schema.js'
 import type { SourcePosition } from '../source-position.js'
 import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
 import type * as urns from './urns.js'
@@ -45,13 +46,18 @@ export interface SideInputNode {
   readonly viewName: string
 }
 
-export interface StateSpecNode {
-  readonly kind: 'value'
-  readonly coderId: string
-}
+/** Beam's StateSpec: its `oneof` is `kind`. */
+export type StateSpecNode =
+  | { readonly kind: 'readModifyWrite'; readonly coderId: string }
+  | { readonly kind: 'bag' | 'set' | 'orderedList'; readonly elementCoderId: string }
+  | { readonly kind: 'map' | 'multimap'; readonly keyCoderId: string; readonly valueCoderId: string }
+  | { readonly kind: 'combining'; readonly accumulatorCoderId: string; readonly combineFn: FunctionSpec }
 
+/** Beam's TimerFamilySpec, where a timer of its own is a family with one empty tag. */
 export interface TimerSpecNode {
-  readonly timeDomain: 'eventTime'
+  readonly timeDomain: 'eventTime' | 'processingTime'
+  /** Whether timers have tags. */
+  readonly isFamily: boolean
 }
 
 /** Beam's ParDoPayload. */
@@ -63,6 +69,10 @@ export interface ParDoPayload {
   /** Empty unless the DoFn is splittable. */
   readonly restrictionCoderId: string
   readonly onWindowExpiration: boolean
+  /** Each key's elements come in the order of their timestamps. */
+  readonly requiresTimeSortedInput: boolean
+  /** An element that is processed again is the same element. */
+  readonly requiresStableInput: boolean
 }
 
 export interface CombinePayload {
@@ -131,6 +141,8 @@ export interface CoderNode {
   readonly reference: Reference | undefined
   /** Name of the codec, so that a fingerprint can tell when it changes. */
   readonly codecName: string | undefined
+  /** Payload of a row coder. */
+  readonly schema?: Schema
 }
 
 /** Beam's Components. */

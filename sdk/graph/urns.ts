@@ -29,6 +29,8 @@ export const USER_FUNCTION = 'millrace:function:v1'
 export const DYNAMIC_CODER = 'millrace:coder:dynamic:v1'
 /** A coder made from an author's codec. */
 export const CODEC_CODER = 'millrace:coder:codec:v1'
+/** A coder of rows; its payload is the schema. */
+export const ROW_CODER = 'beam:coder:row:v1'
 export const TAGGED_CODER = 'millrace:coder:tagged:v1'
 export const KV_CODER = 'beam:coder:kv:v1'
 export const ITERABLE_CODER = 'beam:coder:iterable:v1'

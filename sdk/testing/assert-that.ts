@@ -4,11 +4,12 @@
  * Law: an assertion is judged exactly once, also when its collection is empty; `run` rejects when one does not hold or
  * was never judged.
  */
-import { dynamicCoder, encodeToBytes } from '../coders/index.js'
 import { type CollectionRef, reservedName } from '../graph/builder.js'
+import { messageOf } from '../errors.js'
 import type { KV } from '../kv.js'
 import type { PCollection } from '../pcollection.js'
 import { preview } from '../preview.js'
+import { refuse } from '../refuse.js'
 import { addConstantKey, addMap } from '../transforms/element-wise.js'
 import { addImpulse } from '../transforms/create.js'
 import { addFlatten } from '../transforms/flatten.js'
@@ -20,7 +21,9 @@ import type { PaneInfo, PaneTiming } from '../windowing/pane-info.js'
 import { defaultTrigger } from '../windowing/trigger.js'
 import { globalWindows } from '../windowing/window-fn.js'
 import { addWindowInto } from '../transforms/window-into.js'
-import { ASSERTION_STEP, type Verdict } from './verdict.js'
+import { difference, sameValue } from './same-value.js'
+import { declared } from './unrun.js'
+import { ASSERTION_STEP, JUDGE_STEP, type Verdict } from './verdict.js'
 
 /** An element as an assertion sees it. */
 export interface ObservedElement<T> {
@@ -35,10 +38,26 @@ export interface ObservedElement<T> {
 /** Throws when the elements are not as they should be. */
 export type Judge<T> = (elements: readonly ObservedElement<T>[]) => void | Promise<void>
 
-/** Claims about a collection. Each adds steps to the pipeline; the run fails if it does not hold. */
+/** A window, or what has the same ends. */
+export type WindowEnds = Pick<BoundedWindow, 'start' | 'end'>
+
+/** Options of {@link assertThat}. */
+export interface AssertionOptions {
+  /** How far numbers may lie apart and still be equal, wherever they stand in an element. Default 0. */
+  readonly tolerance?: number
+}
+
+/**
+ * Claims about a collection. Each adds steps to the pipeline; the run fails if it does not hold. Views (`inWindow`,
+ * `inOnTimePane` …) narrow what a claim is about; a view without elements is an empty collection.
+ *
+ * Values are equal as keys are: records whatever the order of their fields, bytes, dates, maps and sets by content, `NaN`
+ * to itself, `-0` to `0`; `1`, `1n` and `'1'` differ.
+ */
 export class Assertion<T> {
   readonly #name: string
   readonly #input: PCollection<T>
+  readonly #tolerance: number
   readonly #select: (element: ObservedElement<T>) => boolean
   readonly #what: string
 
@@ -46,17 +65,19 @@ export class Assertion<T> {
   constructor(
     name: string,
     input: PCollection<T>,
+    tolerance: number,
     select: (element: ObservedElement<T>) => boolean = () => true,
     what = '',
   ) {
     this.#name = name
     this.#input = input
+    this.#tolerance = tolerance
     this.#select = select
     this.#what = what
   }
 
   /** Only elements in a window. */
-  inWindow(window: Pick<BoundedWindow, 'start' | 'end'>): Assertion<T> {
+  inWindow(window: WindowEnds): Assertion<T> {
     const { start, end } = window
     return this.#narrowed(
       (element) => element.window.start === start && element.window.end === end,
@@ -69,12 +90,38 @@ export class Assertion<T> {
     return this.#narrowed((element) => element.timing === timing, ` in ${timing} panes`)
   }
 
+  /** Only elements of the pane that a window, or each window, gave when the watermark passed its end. */
+  inOnTimePane(window?: WindowEnds): Assertion<T> {
+    return this.#within(window).inPanes('onTime')
+  }
+
+  /** Only elements of panes before the watermark passed the end of the window. */
+  inEarlyPanes(window?: WindowEnds): Assertion<T> {
+    return this.#within(window).inPanes('early')
+  }
+
+  /** Only elements of panes after the on-time one. */
+  inLatePanes(window?: WindowEnds): Assertion<T> {
+    return this.#within(window).inPanes('late')
+  }
+
+  /** Only elements of panes that are not late, those that no grouping has produced among them. */
+  inNonLatePanes(window?: WindowEnds): Assertion<T> {
+    return this.#within(window).#narrowed(({ timing }) => timing !== 'late', ' in panes that are not late')
+  }
+
+  /** Only elements of the pane that said it is the window's last. Elements that no grouping has produced are their own last. */
+  inFinalPane(window?: WindowEnds): Assertion<T> {
+    return this.#within(window).#narrowed(({ isLast }) => isLast, ' in final panes')
+  }
+
   /** Exactly these elements, in any order, each as often as listed. */
   containsInAnyOrder(...expected: readonly T[]): void {
     const wanted = [...expected]
+    const tolerance = this.#tolerance
     this.#judge((elements) => {
       const values = elements.map(({ value }) => value)
-      const { missing, extra } = difference(wanted, values)
+      const { missing, extra } = difference(wanted, values, tolerance)
       if (missing.length === 0 && extra.length === 0) return
       throw new Error(
         `${describe('missing', missing)}${describe('unexpected', extra)}expected ${preview(wanted, 400)}, got ${preview(values, 400)}`,
@@ -87,8 +134,36 @@ export class Assertion<T> {
     this.containsInAnyOrder()
   }
 
-  /** Whatever `judge` checks; it throws when something is wrong. */
-  satisfies(judge: (values: readonly T[], elements: readonly ObservedElement<T>[]) => void): void {
+  /** At least one element. */
+  isNotEmpty(): void {
+    this.#judge((elements) => {
+      if (elements.length === 0) throw new Error('expected elements, got none')
+    })
+  }
+
+  /** So many elements. */
+  hasSize(size: number): void {
+    if (!Number.isSafeInteger(size) || size < 0)
+      refuse(`hasSize of "${this.#name}" takes a number of elements, from 0, but got ${preview(size)}.`)
+    this.#judge((elements) => {
+      if (elements.length === size) return
+      const values = elements.map(({ value }) => value)
+      throw new Error(`expected ${size} elements, got ${values.length}: ${preview(values, 400)}`)
+    })
+  }
+
+  /** One element, and this one. */
+  isSingleton(expected: T): void {
+    const tolerance = this.#tolerance
+    this.#judge((elements) => {
+      const values = elements.map(({ value }) => value)
+      if (values.length === 1 && sameValue(expected, values[0], tolerance)) return
+      throw new Error(`expected one element, ${preview(expected, 400)}, got ${preview(values, 400)}`)
+    })
+  }
+
+  /** Whatever `judge` checks: it throws, or rejects, when something is wrong. */
+  satisfies(judge: (values: readonly T[], elements: readonly ObservedElement<T>[]) => void | Promise<void>): void {
     this.#judge((elements) =>
       judge(
         elements.map(({ value }) => value),
@@ -97,10 +172,15 @@ export class Assertion<T> {
     )
   }
 
+  #within(window: WindowEnds | undefined): Assertion<T> {
+    return window === undefined ? this : this.inWindow(window)
+  }
+
   #narrowed(select: (element: ObservedElement<T>) => boolean, what: string): Assertion<T> {
     return new Assertion(
       this.#name,
       this.#input,
+      this.#tolerance,
       (element) => this.#select(element) && select(element),
       this.#what + what,
     )
@@ -124,19 +204,17 @@ export class Assertion<T> {
         const marker = addMap(addImpulse(builder, reservedName('impulse')), reservedName('marker'), () => undefined)
         const all = addFlatten(builder, reservedName('all'), [observed, marker])
         const grouped = addGroupByKey(addConstantKey(all), reservedName('group'))
-        const verdict = addMap(
-          grouped,
-          reservedName('judge'),
-          async ({ value }: KV<null, Iterable<ObservedElement<T> | undefined>>): Promise<Verdict> => {
-            const elements = [...value].filter((element) => element !== undefined)
-            try {
-              await judge(elements.filter(select))
-              return { holds: true, message: '' }
-            } catch (error) {
-              return { holds: false, message: `${error instanceof Error ? error.message : preview(error)}${what}` }
-            }
-          },
-        )
+        const decide = async ({ value }: KV<null, Iterable<ObservedElement<T> | undefined>>): Promise<Verdict> => {
+          const elements = [...value].filter((element) => element !== undefined)
+          try {
+            await judge(elements.filter(select))
+            return { holds: true, message: '' }
+          } catch (error) {
+            return { holds: false, message: `${messageOf(error)}${what}` }
+          }
+        }
+        declared(decide, this.#name)
+        const verdict = addMap(grouped, reservedName(JUDGE_STEP), decide)
         addCollect(verdict, { reserved: ASSERTION_STEP })
       },
       () => [],
@@ -171,26 +249,6 @@ function addObserved(input: CollectionRef): CollectionRef {
   })[0] as CollectionRef
 }
 
-/** What is missing and what is too much, by canonical bytes. */
-function difference<T>(
-  expected: readonly T[],
-  actual: readonly T[],
-): { readonly missing: readonly T[]; readonly extra: readonly T[] } {
-  const counts = new Map<string, { value: T; count: number }>()
-  const add = (value: T, by: number): void => {
-    const key = String(encodeToBytes(dynamicCoder, value))
-    const entry = counts.get(key)
-    if (entry === undefined) counts.set(key, { value, count: by })
-    else entry.count += by
-  }
-  for (const value of expected) add(value, 1)
-  for (const value of actual) add(value, -1)
-  const entries = [...counts.values()]
-  const repeat = ({ value, count }: { value: T; count: number }, sign: number): T[] =>
-    Array.from({ length: Math.max(0, count * sign) }, () => value)
-  return { missing: entries.flatMap((entry) => repeat(entry, 1)), extra: entries.flatMap((entry) => repeat(entry, -1)) }
-}
-
 function describe(what: string, values: readonly unknown[]): string {
   return values.length === 0 ? '' : `${what}: ${preview(values, 400)}; `
 }
@@ -198,6 +256,7 @@ function describe(what: string, values: readonly unknown[]): string {
 /**
  * Makes claims about a collection.
  *
+ * @param name what the assertion is called: its steps are named `assert ${name}`.
  * @example
  * ```ts
  * import { pipeline, run } from 'millrace'
@@ -208,6 +267,8 @@ function describe(what: string, values: readonly unknown[]): string {
  * await run(p, { strict: true })
  * ```
  */
-export function assertThat<T>(name: string, input: PCollection<T>): Assertion<T> {
-  return new Assertion(`assert ${name}`, input)
+export function assertThat<T>(name: string, input: PCollection<T>, options: AssertionOptions = {}): Assertion<T> {
+  const { tolerance = 0 } = options
+  if (!(tolerance >= 0)) refuse(`tolerance of assertion "${name}" must be 0 or more, but is ${preview(tolerance)}.`)
+  return new Assertion(`assert ${name}`, input, tolerance)
 }

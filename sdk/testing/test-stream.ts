@@ -3,13 +3,15 @@
  * and each event is processed completely, through every step, before the next.
  *
  * Law: each `elements` event is one bundle; timestamps lie inside the model's range; the watermark only moves forward;
- * the script ends with the watermark at the end of time, whether it says so or not.
+ * the script ends with the watermark at the end of time, whether it says so or not. Scripts of one pipeline take turns:
+ * the first event of each, in the order in which they were applied, then the second of each, and each event alone.
  */
 import { type Codec, type TypeOf } from '../codec.js'
-import { PipelineError } from '../errors.js'
 import { reservedName } from '../graph/builder.js'
 import type { TestStreamEvent } from '../graph/model.js'
 import * as urns from '../graph/urns.js'
+import { preview } from '../preview.js'
+import { refuse } from '../refuse.js'
 import type { PCollection } from '../pcollection.js'
 import type { Pipeline } from '../pipeline.js'
 import {
@@ -23,6 +25,7 @@ import {
   toTimestamp,
 } from '../time.js'
 import { globalStrategy } from '../windowing/windowing-strategy.js'
+import { eventsOf, scriptJson, type ScriptJson } from './script-json.js'
 
 /** A value with its event timestamp. */
 export interface TimestampedValue<T> {
@@ -43,6 +46,24 @@ export function at<T>(timestamp: Instant, value: T): TimestampedValue<T> {
   return { timestamp: toTimestamp(timestamp), value }
 }
 
+/** @throws {PipelineError} for what is no element with a timestamp inside the global window. */
+export function checkElement(element: TimestampedValue<unknown>): void {
+  if (typeof element !== 'object' || element === null || typeof element.timestamp !== 'number')
+    refuse(`a script takes elements made by at(timestamp, value), but got ${preview(element)}.`)
+  if (element.timestamp > END_OF_GLOBAL_WINDOW)
+    refuse(
+      `a script has an element at ${formatTimestamp(element.timestamp)}, after the end of the global window, where no element can be.`,
+    )
+}
+
+/** @throws {PipelineError} when a script cannot move its watermark so. */
+export function checkWatermark(before: number, timestamp: number): void {
+  if (timestamp < before)
+    refuse(`a script cannot move its watermark back from ${formatTimestamp(before)} to ${formatTimestamp(timestamp)}.`)
+  if (timestamp >= TIMESTAMP_MAX)
+    refuse('a script moves its watermark to the end of time by end() or advanceWatermarkToInfinity().')
+}
+
 /** A script under construction; every method gives a new one. */
 export class TestStream<T> {
   readonly #events: readonly TestStreamEvent[]
@@ -58,33 +79,30 @@ export class TestStream<T> {
 
   /** Elements that arrive together: one bundle. */
   add(...elements: readonly TimestampedValue<T>[]): TestStream<T> {
-    for (const { timestamp } of elements) {
-      if (timestamp > END_OF_GLOBAL_WINDOW) {
-        throw new PipelineError(
-          `TestStream element at ${formatTimestamp(timestamp)} lies after the end of the global window`,
-        )
-      }
-    }
-    return this.#with({ kind: 'elements', elements })
+    for (const element of elements) checkElement(element)
+    return this.#with({ kind: 'elements', elements: [...elements] })
   }
 
   /** The watermark moves to an instant: no element before it is expected any more. */
   advanceWatermarkTo(instant: Instant): TestStream<T> {
     const timestamp = toTimestamp(instant)
-    if (timestamp < this.#watermark) {
-      throw new PipelineError(
-        `TestStream watermark cannot move back from ${formatTimestamp(this.#watermark)} to ${formatTimestamp(timestamp)}`,
-      )
-    }
-    if (timestamp >= TIMESTAMP_MAX) {
-      throw new PipelineError('TestStream watermark reaches the end of time by advanceWatermarkToInfinity()')
-    }
+    checkWatermark(this.#watermark, timestamp)
     return this.#with({ kind: 'watermark', timestamp }, timestamp)
   }
 
   /** The runner's clock moves forward. */
   advanceProcessingTime(by: Duration): TestStream<T> {
     return this.#with({ kind: 'processingTime', advanceMillis: durationMillis(by, 'advance of processing time') })
+  }
+
+  /** What the script says so far, in order. */
+  get events(): readonly TestStreamEvent[] {
+    return this.#events
+  }
+
+  /** The script as JSON, to be kept in a file; {@link testStreamFrom} reads it. Elements are the bytes of their coder, in hex. */
+  toJSON(): ScriptJson {
+    return scriptJson(this.#events, this.#codec)
   }
 
   /** The stream ends: the watermark moves to the end of time. */
@@ -95,22 +113,32 @@ export class TestStream<T> {
   /** The root transform that plays the script, to be given to `pipeline.apply(name, …)`. */
   end(): (pipeline: Pipeline) => PCollection<T> {
     return (pipeline) => {
-      const { builder } = pipeline
-      const name = reservedName('stream')
-      const coderId = builder.coders.codec(builder.pathOf(name), 0, this.#codec)
-      const [output] = builder.leaf({
-        name,
-        spec: { urn: urns.TEST_STREAM, payload: { coderId, events: this.#events } },
-        inputs: new Map(),
-        outputs: [{ tag: 'out', coderId, strategy: globalStrategy, isBounded: false }],
-      })
-      return pipeline.collection<T>(output as NonNullable<typeof output>)
+      return addScript<T>(pipeline, 'stream', this.#codec, this.#events)
     }
   }
 
   #with(event: TestStreamEvent, watermark = this.#watermark): TestStream<T> {
     return new TestStream<T>(this.#codec, [...this.#events, event], watermark)
   }
+}
+
+/** Adds the root that plays events, under a reserved name. */
+export function addScript<T>(
+  pipeline: Pipeline,
+  name: string,
+  codec: Codec | undefined,
+  events: readonly TestStreamEvent[],
+): PCollection<T> {
+  const { builder } = pipeline
+  const reserved = reservedName(name)
+  const coderId = builder.coders.codec(builder.pathOf(reserved), 0, codec)
+  const [output] = builder.leaf({
+    name: reserved,
+    spec: { urn: urns.TEST_STREAM, payload: { coderId, events } },
+    inputs: new Map(),
+    outputs: [{ tag: 'out', coderId, strategy: globalStrategy, isBounded: false }],
+  })
+  return pipeline.collection<T>(output as NonNullable<typeof output>)
 }
 
 /**
@@ -134,4 +162,28 @@ export function testStream<T>(): TestStream<T>
 export function testStream<C extends Codec>(codec: C): TestStream<TypeOf<C>>
 export function testStream(codec?: Codec): TestStream<unknown> {
   return new TestStream(codec)
+}
+
+/**
+ * The script that {@link TestStream.toJSON} wrote, read with the codec it was written with.
+ *
+ * @throws {PipelineError} when it is not such a script, or breaks the rules that the methods of a script hold to.
+ * @example
+ * ```ts
+ * import { at, testStream, testStreamFrom } from 'millrace/testing'
+ * const script = testStream<string>().add(at(1, 'a')).advanceWatermarkTo(10)
+ * const text = JSON.stringify(script)
+ * testStreamFrom<string>(JSON.parse(text)).events // => script.events
+ * ```
+ */
+export function testStreamFrom<T>(json: unknown): TestStream<T>
+export function testStreamFrom<C extends Codec>(json: unknown, codec: C): TestStream<TypeOf<C>>
+export function testStreamFrom(json: unknown, codec?: Codec): TestStream<unknown> {
+  let script = new TestStream<unknown>(codec)
+  for (const event of eventsOf(json, codec)) {
+    if (event.kind === 'elements') script = script.add(...event.elements)
+    else if (event.kind === 'watermark') script = script.advanceWatermarkTo(event.timestamp)
+    else script = script.advanceProcessingTime(event.advanceMillis)
+  }
+  return script
 }

@@ -6,6 +6,9 @@
 /** Name of the step that collects the verdict of an assertion. */
 export const ASSERTION_STEP = '$verdict'
 
+/** Name of the step that judges, without the sign of reserved names. */
+export const JUDGE_STEP = 'judge'
+
 /** What an assertion found. */
 export interface Verdict {
   readonly holds: boolean

@@ -10,7 +10,7 @@ import type { Env } from '../env.js'
 import type { KV } from '../kv.js'
 import type { MetricCells, MetricSpec } from '../metrics.js'
 import type { StateCells, StateSpec } from '../state/state-spec.js'
-import type { TimerCells, TimerSpec } from '../state/timer-spec.js'
+import type { TimeDomain, TimerCells, TimerSpec } from '../state/timer-spec.js'
 import type { Duration, Instant } from '../time.js'
 import type { PaneInfo } from '../windowing/pane-info.js'
 import type { BoundedWindow } from '../windowing/window.js'
@@ -68,10 +68,15 @@ export interface ProcessContext<O, Outs, S, TM, SI, R, M> extends StepContext<R,
 }
 
 /** What a timer handler may use. `timestamp` is the timer's output timestamp. */
-export interface TimerContext<K, O, Outs, S, TM, SI, R, M> extends StepContext<R, M> {
+export interface TimerContext<K, O, Outs, S, TM, SI, R, M, Spec = TimerSpec> extends StepContext<R, M> {
+  /** The timer's declared name. */
+  readonly id: string
+  /** Which timer of a family it is. */
+  readonly tag: Spec extends { readonly family: true } ? string : undefined
+  readonly timeDomain: TimeDomain
   readonly key: K
   readonly timestamp: number
-  /** The time the timer was set to. */
+  /** The time the timer was set to, in its own time domain. */
   readonly fireTimestamp: number
   readonly window: BoundedWindow
   readonly emit: EmitOf<O, Outs>
@@ -132,6 +137,16 @@ export interface DoFnShape<S, TM, SI, M> extends StepOptions {
   readonly metrics?: M
   /** How far before its input's timestamp an output may lie. Default 0. */
   readonly allowedSkew?: Duration
+  /**
+   * Each key's elements come in the order of their timestamps: an element waits until the watermark has passed it by the
+   * allowed lateness, and one that comes later than that is dropped and counted. Only for steps with state or timers.
+   */
+  readonly requiresTimeSortedInput?: boolean
+  /**
+   * An element that is processed again after a failure is the same element, whatever steps before it would make of a second
+   * chance: for calls that write to the world outside. What the step reads is stored before it is processed.
+   */
+  readonly requiresStableInput?: boolean
 }
 
 /** What `process` may return; a generator where there is a single output `O`. */
@@ -165,7 +180,9 @@ export type TimerHandlers<T, O, Outs, S, TM, SI, R, M> = [keyof TM] extends [nev
   : {
       /** By the timer's declared name. */
       readonly onTimer: {
-        readonly [K in keyof TM]: (context: TimerContext<KeyOf<T>, O, Outs, S, TM, SI, R, M>) => void | Promise<void>
+        readonly [K in keyof TM]: (
+          context: TimerContext<KeyOf<T>, O, Outs, S, TM, SI, R, M, TM[K]>,
+        ) => void | Promise<void>
       }
     }
 

@@ -3,9 +3,9 @@
  */
 import { refuse } from '../refuse.js'
 import type { Codec } from '../codec.js'
-import { isTypeOnly } from '../codec.js'
 import { type CollectionRef, type StepName } from '../graph/builder.js'
-import type { StateSpecNode, TimerSpecNode } from '../graph/model.js'
+import type { TimerSpecNode } from '../graph/model.js'
+import { stateNodes } from '../state/state-node.js'
 import { durationMillis } from '../time.js'
 import type { AnyDoFn } from './do-fn.js'
 import { addStep } from './step.js'
@@ -18,9 +18,8 @@ export function addParDo(input: CollectionRef, name: StepName, declared: AnyDoFn
   const doFn = asDeclared(declared)
   const codecs: readonly (readonly [string, Codec | undefined])[] =
     doFn.outputs === undefined ? [['out', doFn.output]] : Object.entries(doFn.outputs)
-  const states = Object.entries(doFn.state ?? {})
   const timers = Object.entries(doFn.timers ?? {})
-  if (states.length > 0 || timers.length > 0) builder.keyedCoders(input)
+  if (Object.keys(doFn.state ?? {}).length > 0 || timers.length > 0) builder.keyedCoders(input)
   const refs = addStep(input, {
     name,
     options: doFn,
@@ -33,18 +32,13 @@ export function addParDo(input: CollectionRef, name: StepName, declared: AnyDoFn
     },
     sides: doFn.sides ?? {},
     outputs: (p) => codecs.map(([tag, codec], i) => ({ tag, coderId: builder.coders.codec(p, i, codec) })),
-    states: (p) =>
-      new Map(
-        states.map(([id, spec], i): [string, StateSpecNode] => [
-          id,
-          {
-            kind: spec.kind,
-            coderId: builder.coders.codec(p, codecs.length + i, isTypeOnly(spec.codec) ? undefined : spec.codec),
-          },
-        ]),
-      ),
-    timers: new Map(timers.map(([id, spec]): [string, TimerSpecNode] => [id, { timeDomain: spec.timeDomain }])),
+    states: (p) => stateNodes(builder, p, doFn.state ?? {}, codecs.length),
+    timers: new Map(
+      timers.map(([id, { timeDomain, family }]): [string, TimerSpecNode] => [id, { timeDomain, isFamily: family }]),
+    ),
     onWindowExpiration: doFn.onWindowExpiration !== undefined,
+    requiresTimeSortedInput: doFn.requiresTimeSortedInput === true,
+    requiresStableInput: doFn.requiresStableInput === true,
   })
   return new Map(codecs.map(([tag], i) => [tag, refs[i] as CollectionRef]))
 }
@@ -78,6 +72,8 @@ function check(input: CollectionRef, path: string, doFn: AnyDoFn): void {
   const isStateful = states.length > 0 || timers.length > 0
   if (doFn.onWindowExpiration !== undefined && states.length === 0)
     fail('has onWindowExpiration but declares no state; without state no key is remembered.')
+  if (doFn.requiresTimeSortedInput === true && !isStateful)
+    fail('has requiresTimeSortedInput but no state or timers; without them no call knows of an earlier one.')
   if (!isStateful) return
   const { builder } = input
   if (builder.coders.keyed(builder.collection(input.id).coderId) === undefined) {

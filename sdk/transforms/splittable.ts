@@ -6,6 +6,7 @@ import { type CollectionRef, reservedName, type StepName } from '../graph/builde
 import type { PCollection } from '../pcollection.js'
 import type { Pipeline } from '../pipeline.js'
 import type { AnySplittable, AnyTracker, SplittableDoFn } from '../source/splittable.js'
+import { refuse } from '../refuse.js'
 import { addImpulse } from './create.js'
 import { addStep } from './step.js'
 
@@ -15,6 +16,7 @@ export function addSplittable<E, R, T extends AnyTracker<R>, C extends Codec, Re
   doFn: SplittableDoFn<E, R, T, C, Resource>,
 ): CollectionRef {
   const { builder } = input
+  refuseState(doFn, builder.pathOf(name))
   return addStep(input, {
     name,
     fn: { kind: 'splittable', doFn } as unknown as AnySplittable,
@@ -22,6 +24,16 @@ export function addSplittable<E, R, T extends AnyTracker<R>, C extends Codec, Re
     restrictionCoder: (path) => builder.coders.codec(path, 1, doFn.restrictionCodec),
     isBounded: doFn.bounded,
   })[0] as CollectionRef
+}
+
+/** A restriction may be cut and its parts read anywhere, so no key's state could follow it. */
+function refuseState(doFn: object, step: string): void {
+  const own = ['state', 'timers', 'onTimer', 'onWindowExpiration'].find((part) => part in doFn)
+  if (own !== undefined)
+    refuse(
+      `step "${step}" is splittable and declares ${own}: a splittable step has no state and no timers. Put keyBy and a parDo with ${own} after it.`,
+      step,
+    )
 }
 
 /**

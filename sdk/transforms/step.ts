@@ -29,6 +29,8 @@ export interface StepSpec {
   readonly states?: (path: string) => ReadonlyMap<string, StateSpecNode>
   readonly timers?: ReadonlyMap<string, TimerSpecNode>
   readonly onWindowExpiration?: boolean
+  readonly requiresTimeSortedInput?: boolean
+  readonly requiresStableInput?: boolean
   readonly restrictionCoder?: (path: string) => string
   /** `false` when the step itself makes the output unbounded. */
   readonly isBounded?: boolean
@@ -73,6 +75,8 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
         timerSpecs: step.timers ?? new Map(),
         restrictionCoderId: step.restrictionCoder?.(path) ?? '',
         onWindowExpiration: step.onWindowExpiration ?? false,
+        requiresTimeSortedInput: step.requiresTimeSortedInput ?? false,
+        requiresStableInput: step.requiresStableInput ?? false,
       },
     },
   })

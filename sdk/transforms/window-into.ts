@@ -19,12 +19,13 @@ export function addWindowInto(
     refuse(`windowInto "${path}" needs a WindowFn, for example fixedWindows('1 hour').`, path)
   }
   const { coderId, isBounded } = builder.collection(input.id)
+  const referred = builder.windowFns.referred(windowFn, path)
   return builder.leaf({
     name,
-    spec: { urn: urns.WINDOW_INTO, payload: { windowFn } },
+    spec: { urn: urns.WINDOW_INTO, payload: { windowFn: referred } },
     inputs: new Map([['in', input.id]]),
     outputs: [
-      { tag: 'out', coderId, isBounded, strategy: rewindow(builder.strategyOf(input), windowFn, options, path) },
+      { tag: 'out', coderId, isBounded, strategy: rewindow(builder.strategyOf(input), referred, options, path) },
     ],
   })[0] as CollectionRef
 }

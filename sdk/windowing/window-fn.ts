@@ -5,6 +5,8 @@
  * Law: `assign` depends on its arguments only. A merging WindowFn first assigns every element a window of its own and
  * then unites windows that belong together; merging is associative and commutative.
  */
+import type { Codec } from '../codec.js'
+import type { Reference } from '../graph/model.js'
 import { refuse } from '../refuse.js'
 import { preview } from '../preview.js'
 import { type Duration, durationMillis, END_OF_GLOBAL_WINDOW, TIMESTAMP_MIN } from '../time.js'
@@ -28,9 +30,31 @@ export type WindowFnPayload =
       readonly offsetMillis: number
     }
   | { readonly kind: 'sessions'; readonly gapMillis: number }
+  | {
+      readonly kind: 'calendar'
+      readonly unit: CalendarUnit
+      readonly count: number
+      /** IANA name of the time zone. */
+      readonly zone: string
+      /** A day on which a window begins, `YYYY-MM-DD`. */
+      readonly startingAt: string
+    }
+  | {
+      readonly kind: 'custom'
+      readonly name: string
+      readonly merges: boolean
+      readonly assignsToOneWindow: boolean
+      /** Name of the codec of what windows carry; absent where they carry nothing. */
+      readonly data?: string
+      /** Where the functions are found again; absent until a step has been given the WindowFn. */
+      readonly reference?: Reference
+    }
 
-/** Assigns elements to windows. */
-export interface WindowFn {
+/** What calendar windows are made of. */
+export type CalendarUnit = 'day' | 'week' | 'month' | 'year'
+
+/** Assigns elements to windows; `T` is what it asks elements to be. */
+export interface WindowFn<in T = unknown> {
   /** Beam's URN, for example `beam:window_fn:fixed_windows:v1`. */
   readonly urn: string
   readonly payload: WindowFnPayload
@@ -46,9 +70,23 @@ export interface WindowFn {
   merge(windows: readonly BoundedWindow[]): readonly WindowMerge[]
   /** The window of this WindowFn that a side input is read from for an element in `mainWindow`. */
   sideInputWindow(mainWindow: BoundedWindow): BoundedWindow
+  /** Called instead of `assign` where the element itself decides, or the window it is in. */
+  readonly assignElement?: (element: T, timestamp: number, window: BoundedWindow) => Windows
+  /** Whether `sideInputWindow` knows an answer although windows merge. */
+  readonly mapsMainWindows?: boolean
+  /**
+   * The timestamp that an element stands for where the timestamp combiner chooses among those of elements; its own if
+   * absent. It grows with the timestamp and is never before it.
+   */
+  readonly outputTime?: ((timestamp: number, window: BoundedWindow) => number) | undefined
+  /** Describes what windows carry beside their ends. */
+  readonly data?: Codec | undefined
+  /** The same WindowFn, whose functions are found again by a reference. @internal */
+  readonly referredTo?: (reference: Reference) => WindowFn<T>
 }
 
-const noMerge = (): readonly WindowMerge[] => []
+/** The merging of WindowFns that do not. */
+export const noMerge = (): readonly WindowMerge[] => []
 
 /** `a mod n`, never negative. */
 function positiveModulo(a: number, n: number): number {
@@ -57,7 +95,7 @@ function positiveModulo(a: number, n: number): number {
 }
 
 /** Windows end with the global window, so that their timers can still fire before the end of time; what lies after it is in the last one. */
-function beforeTheEnd(timestamp: number): number {
+export function beforeTheEnd(timestamp: number): number {
   return timestamp > END_OF_GLOBAL_WINDOW ? END_OF_GLOBAL_WINDOW : timestamp
 }
 
@@ -192,32 +230,39 @@ class SessionWindows implements WindowFn {
     return windowAround(beforeTheEnd(timestamp), 0, this.gapMillis)
   }
 
-  /** Sessions that overlap are one session; sessions that only touch stay apart. */
   merge(windows: readonly BoundedWindow[]): readonly WindowMerge[] {
-    const sorted = [...windows].sort((a, b) => a.start - b.start || a.end - b.end)
-    const merges: WindowMerge[] = []
-    let parts: BoundedWindow[] = []
-    let end = Number.NEGATIVE_INFINITY
-    const close = (): void => {
-      if (parts.length > 1) merges.push({ merged: new IntervalWindow((parts[0] as BoundedWindow).start, end), parts })
-    }
-    for (const window of sorted) {
-      if (window.start < end) {
-        parts.push(window)
-        end = Math.max(end, window.end)
-      } else {
-        close()
-        parts = [window]
-        end = window.end
-      }
-    }
-    close()
-    return merges
+    return mergeOverlapping(windows)
   }
 
   sideInputWindow(): BoundedWindow {
     throw new RangeError('session windows cannot be read as a side input: no session belongs to a main window')
   }
+}
+
+/**
+ * Unites windows that overlap, as sessions do; windows that only touch stay apart. The `merge` of sessions whose gap differs
+ * from element to element; see `customWindows`.
+ */
+export function mergeOverlapping(windows: readonly BoundedWindow[]): readonly WindowMerge[] {
+  const sorted = [...windows].sort((a, b) => a.start - b.start || a.end - b.end)
+  const merges: WindowMerge[] = []
+  let parts: BoundedWindow[] = []
+  let end = Number.NEGATIVE_INFINITY
+  const close = (): void => {
+    if (parts.length > 1) merges.push({ merged: new IntervalWindow((parts[0] as BoundedWindow).start, end), parts })
+  }
+  for (const window of sorted) {
+    if (window.start < end) {
+      parts.push(window)
+      end = Math.max(end, window.end)
+    } else {
+      close()
+      parts = [window]
+      end = window.end
+    }
+  }
+  close()
+  return merges
 }
 
 function positiveSize(duration: Duration, what: string): number {

@@ -6,7 +6,8 @@ import { refuse } from '../refuse.js'
 import { preview } from '../preview.js'
 import { suggestion } from '../suggestion.js'
 import { type Duration, durationMillis } from '../time.js'
-import { continuationTrigger, defaultTrigger, type Trigger } from './trigger.js'
+import { defaultTrigger, isTrigger, type Trigger } from './trigger.js'
+import { continuationTrigger } from './trigger-rules.js'
 import { globalWindows, type WindowFn } from './window-fn.js'
 
 /** How the panes of a window relate: each has only what is new, or everything so far. */
@@ -97,9 +98,9 @@ export function rewindow(
       refuse(`option ${option} of ${where} is ${preview(value)}; it must be one of ${values.join(', ')}.`, step)
   }
   const { trigger } = options
-  if (trigger !== undefined && trigger.kind !== 'default') {
+  if (trigger !== undefined && !isTrigger(trigger)) {
     refuse(
-      `option trigger of ${where} is ${preview(trigger)}; the default trigger, at the end of the window and again for late elements, is the only one in this version. Leave it out.`,
+      `option trigger of ${where} is ${preview(trigger)}; it must be a trigger, for example afterWatermark({ late: afterCount(1) }).`,
       step,
     )
   }

@@ -9,7 +9,9 @@ import { formatMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp
 import type { StepFunction } from '../../../sdk/transforms/do-fn.js'
 import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
 import { AsyncCalls } from '../async-calls.js'
-import { CONCURRENCY_DEFAULT, DoFnRuntime, type DoFnServices } from '../do-fn-runtime.js'
+import { CONCURRENCY_DEFAULT, DoFnRuntime } from '../do-fn-runtime.js'
+import type { DoFnServices } from '../do-fn-services.js'
+import { cellCodersOf } from '../cells/cell-place.js'
 import { keyOf } from '../key-of.js'
 import type { Push } from '../element-buffer.js'
 import {
@@ -244,7 +246,9 @@ class ClosureCompiler {
       outputs: operator.outputs.map((output) => this.output(output)),
       letters: this.#letters(operator),
       inputGuard: this.#services.isStrict ? this.#services.coder(operator.inputCoderId) : undefined,
-      cellCoders: [...operator.payload.stateSpecs.values()].map(({ coderId }) => this.#services.coder(coderId)),
+      cellCoders: [...operator.payload.stateSpecs.values()].map((node) =>
+        cellCodersOf(node, (id) => this.#services.coder(id)),
+      ),
       ...this.#services.doFnServices(operator),
     })
     this.#doFns.set(operator, runtime)
@@ -254,10 +258,15 @@ class ClosureCompiler {
   #window({ info, windowFn, severalBefore, outputs }: Extract<Operator, { kind: 'window' }>): Push {
     const next = this.output(outputs[0])
     const runtime = this.#runtime
+    const { assignElement } = windowFn
     const assign: Push = (value, timestamp, before, pane) => {
       let windows: Windows | undefined
       try {
-        windows = oneOrMany(windowFn.assign(timestamp))
+        windows = oneOrMany(
+          assignElement === undefined
+            ? windowFn.assign(timestamp)
+            : assignElement(value, timestamp, before as BoundedWindow),
+        )
       } catch (error) {
         runtime.failed(info, 'windowFn', error, value, timestamp, before, undefined)
         return

@@ -325,10 +325,13 @@ function ${name}(${columns}, from, to) {
     const w = this.#variable('w', body)
     const assign = `${make} $AT = ${site}; $EL = ${here.value}; ${w} =`
     const next = this.#counted(outputs[0], { value: here.value, timestamp: here.timestamp, windows: w }, body)
-    const fn = this.#user(windowFn)
-    if (windowFn.assignsToOneWindow) return `${assign} ${fn}.assign(${here.timestamp}); ${next}`
+    const assigned =
+      windowFn.assignElement === undefined
+        ? `${this.#user(windowFn)}.assign(${here.timestamp})`
+        : `${this.#user(windowFn.assignElement)}(${here.value}, ${here.timestamp}, ${here.windows})`
+    if (windowFn.assignsToOneWindow) return `${assign} ${assigned}; ${next}`
     const normal = this.#constant(oneOrMany)
-    return `${assign} ${normal}(${fn}.assign(${here.timestamp})); if (${w} === undefined) rt.loseWithoutWindow(${this.#constant(info)}); else { ${next} }`
+    return `${assign} ${normal}(${assigned}); if (${w} === undefined) rt.loseWithoutWindow(${this.#constant(info)}); else { ${next} }`
   }
 
   // ---- DoFns -----------------------------------------------------------------------------------------------------
@@ -365,7 +368,7 @@ function ${name}(${columns}, from, to) {
       $AT = ${site}; $EL = ${value};
       const ${r} = ${process}(${value}, x);
       if (${r} !== undefined && ${rt}.returned(${r}, x, ${value})) x${n} = undefined;
-      ${operator.isStateful ? `else if (rec${n}.mayBeEmpty) ${rt}.pruned(rec${n});` : ''}
+      ${operator.isStateful ? `else { x.record = undefined; ${doFn.keepsNoContext ? `x${n} = undefined;` : ''} if (rec${n}.mayBeEmpty) ${rt}.pruned(rec${n}); }` : ''}
       } }`
     const many = this.#viaClosure(this.#closures.entry(operator), here)
     return operator.strategy.windowFn.assignsToOneWindow

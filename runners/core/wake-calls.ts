@@ -1,0 +1,153 @@
+/**
+ * WakeCalls: cells whose triggers wait for a clock, by the time at which to ask them again.
+ *
+ * Law: a cell is asked once the clock is *past* its time. Several calls of a cell that are due together are one question: a
+ * trigger that begins anew when it fires may be ready again. Calls are not taken back: one whose pane has gone, or whose
+ * window has expired, is asked in vain or not found.
+ */
+import { invariant } from '../../sdk/invariant.js'
+import { TIMESTAMP_MAX } from '../../sdk/time.js'
+import type { BoundedWindow } from '../../sdk/windowing/window.js'
+import type { Watermarks } from './pane-info-tracker.js'
+import type { CellDetails, ReduceCell } from './reduce-table.js'
+import { TimerQueue } from './timer-internals.js'
+import type { TriggerClock, TriggerContext } from './trigger-node.js'
+
+/** The clocks that triggers may wait for. */
+export interface TriggerClocks {
+  /** The processing time. */
+  readonly processing: () => number
+  /** The processing time that everything upstream has got beyond; never after `processing`. */
+  readonly synchronized: () => number
+}
+
+/** Cells to be asked, by clock. */
+export class WakeCalls {
+  readonly #clocks: TriggerClocks
+  readonly #isAlive: (cell: ReduceCell) => boolean
+  readonly #queues: Readonly<Record<TriggerClock, TimerQueue<ReduceCell>>> = {
+    processing: new TimerQueue(),
+    synchronized: new TimerQueue(),
+  }
+
+  /** Cells whose calls have been taken from the queues and that have not been asked yet. */
+  readonly #due = new Set<ReduceCell>()
+
+  /** @param isAlive whether a cell still lies in a window. */
+  constructor(clocks: TriggerClocks, isAlive: (cell: ReduceCell) => boolean) {
+    this.#clocks = clocks
+    this.#isAlive = isAlive
+  }
+
+  add(clock: TriggerClock, time: number, cell: ReduceCell): void {
+    this.#queues[clock].add(time, cell)
+  }
+
+  /** Number of calls that wait, those in vain included. */
+  get size(): number {
+    return this.#queues.processing.size + this.#queues.synchronized.size
+  }
+
+  /** Whether a cell is to be asked now. */
+  get isDue(): boolean {
+    return this.#due.size > 0 || this.#isDue('processing') || this.#isDue('synchronized')
+  }
+
+  /** The earliest time at which a cell may have to be asked; the end of time when none waits. */
+  get next(): number {
+    if (this.size === 0) return TIMESTAMP_MAX
+    const times = [this.#queues.processing, this.#queues.synchronized].map((queue) => {
+      for (let head = queue.peek(); head !== undefined; head = queue.peek()) {
+        if (this.#isAlive(head.payload)) return head.timestamp + 1
+        queue.takeDue(Number.POSITIVE_INFINITY)
+      }
+      return TIMESTAMP_MAX
+    })
+    return Math.min(...times)
+  }
+
+  /** The next cell to be asked now, if there is one. */
+  take(): ReduceCell | undefined {
+    if (this.#due.size === 0) this.#collect()
+    for (const cell of this.#due) {
+      this.#due.delete(cell)
+      if (this.#isAlive(cell)) return cell
+    }
+    return undefined
+  }
+
+  #collect(): void {
+    for (const clock of ['processing', 'synchronized'] as const) {
+      while (this.#isDue(clock)) {
+        const cell = this.#queues[clock].takeDue(this.#clocks[clock]())?.payload
+        if (cell !== undefined) this.#due.add(cell)
+      }
+    }
+  }
+
+  #isDue(clock: TriggerClock): boolean {
+    const head = this.#queues[clock].peek()
+    return head !== undefined && head.timestamp < this.#clocks[clock]()
+  }
+}
+
+/** What triggers see of the stage, for one cell at a time: made once per grouping, so that asking costs no object. */
+export class CellContext implements TriggerContext {
+  readonly #watermarks: Watermarks
+  readonly #clocks: TriggerClocks
+  readonly #calls: WakeCalls
+  readonly #askAtEnd: (cell: ReduceCell, window: BoundedWindow) => void
+  #cell: (ReduceCell & { readonly details: CellDetails }) | undefined
+
+  /** @param askAtEnd sees to it that a cell is asked at the end of its window; called once for each. */
+  constructor(
+    watermarks: Watermarks,
+    clocks: TriggerClocks,
+    calls: WakeCalls,
+    askAtEnd: (cell: ReduceCell, window: BoundedWindow) => void,
+  ) {
+    this.#watermarks = watermarks
+    this.#clocks = clocks
+    this.#calls = calls
+    this.#askAtEnd = askAtEnd
+  }
+
+  /** The context of a cell, until it is that of another. */
+  of(cell: ReduceCell): TriggerContext {
+    invariant(hasDetails(cell), 'a trigger is asked about a cell that it remembers')
+    this.#cell = cell
+    return this
+  }
+
+  get window(): BoundedWindow {
+    invariant(this.#cell !== undefined, 'a trigger is asked about a cell')
+    return this.#cell.details.window
+  }
+
+  get inputWatermark(): number {
+    return this.#watermarks.input
+  }
+
+  get processingTime(): number {
+    return this.#clocks.processing()
+  }
+
+  get synchronizedTime(): number {
+    return this.#clocks.synchronized()
+  }
+
+  askAtEnd(): void {
+    const cell = this.#cell
+    if (cell === undefined || cell.details.isAskedAtEnd) return
+    cell.details.isAskedAtEnd = true
+    this.#askAtEnd(cell, cell.details.window)
+  }
+
+  wakeAt(clock: TriggerClock, time: number): void {
+    if (this.#cell !== undefined) this.#calls.add(clock, time, this.#cell)
+  }
+}
+
+function hasDetails(cell: ReduceCell): cell is ReduceCell & { readonly details: CellDetails } {
+  return cell.details !== undefined
+}

@@ -1,0 +1,381 @@
+/**
+ * doFnTester: a DoFn under test, without a pipeline and without a runner. The test says what happens (an element, a
+ * watermark, the end of a bundle) and looks at what it led to: outputs, state, timers, dead letters.
+ *
+ * Law: what happens to a DoFn here is what a runner does to it: timers fire in the order of their times once the watermark
+ * has passed them, a window's state is removed after its timers, a failed call leaves no trace, and a call that breaks a
+ * rule (an output before its input, a timer after its window) fails as it would in a run.
+ */
+import type { Codec, TypeOf } from '../codec.js'
+import { seededRandom, type Env } from '../env.js'
+import { UserCodeError } from '../errors.js'
+import { preview } from '../preview.js'
+import { refuse } from '../refuse.js'
+import type { StateSpec } from '../state/state-spec.js'
+import {
+  type Duration,
+  durationMillis,
+  formatTimestamp,
+  type Instant,
+  TIMESTAMP_MAX,
+  TIMESTAMP_MIN,
+  toTimestamp,
+} from '../time.js'
+import type {
+  AnyDoFn,
+  DoFnFunctions,
+  DoFnShape,
+  MetricSpecs,
+  OutputSpecs,
+  SideInputs,
+  SideValues,
+  StateSpecs,
+  TimerHandlers,
+  TimerSpecs,
+} from '../transforms/do-fn.js'
+import type { DeadLetter } from '../transforms/errors.js'
+import { NO_FIRING, type PaneInfo } from '../windowing/pane-info.js'
+import { type BoundedWindow, globalWindow } from '../windowing/window.js'
+import { type CallInput, type Emitted, TesterCalls } from './tester-calls.js'
+import type { StateReadings } from './state-readings.js'
+import { expiryOf, readingsOf, savepoint, TesterState, type TesterRecord } from './tester-state.js'
+
+type None = Record<never, never>
+
+/** An output of a DoFn under test. */
+export interface TestedElement<T = unknown> {
+  readonly value: T
+  readonly timestamp: number
+  readonly window: BoundedWindow
+}
+
+/** A timer that waits. */
+export interface PendingTimer {
+  readonly name: string
+  readonly key: unknown
+  readonly window: BoundedWindow
+  /** When it fires. */
+  readonly at: number
+  /** Timestamp of what its handler will emit. */
+  readonly outputTimestamp: number
+}
+
+/** What an element brings along. */
+export interface ElementOptions<SI> {
+  /** Default: the time of the watermark, or 0 where it has not moved. */
+  readonly timestamp?: Instant
+  /** Default: the window of the tester's options. */
+  readonly window?: BoundedWindow
+  /** Default: that of an element that no grouping has produced. */
+  readonly pane?: PaneInfo
+  /** Values of side inputs for this call; those left out are as in the tester's options. */
+  readonly sides?: Partial<SideValues<SI>>
+}
+
+/** Options of {@link doFnTester}. */
+export interface DoFnTesterOptions<SI = None, R = unknown> {
+  /** Values of side inputs. */
+  readonly sides?: Partial<SideValues<SI>>
+  /** What the DoFn gets as its resource; its `setup` and `teardown` are not called then. */
+  readonly resource?: R
+  /** The window of elements. Default: the global window. */
+  readonly window?: BoundedWindow
+  /** How long after the watermark windows are kept. Default 0. */
+  readonly allowedLateness?: Duration
+  /** Where the clock starts, in milliseconds. Default 0. */
+  readonly now?: Instant
+  /** Seed of the DoFn's `random`. Default 1. */
+  readonly seed?: number
+  /** The world that `setup` gets. Its clock is the tester's. Default: one without files, which prints nothing. */
+  readonly env?: Env
+}
+
+/** A DoFn under test. `Outs` are its outputs by tag, `out` where there is one without. */
+export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
+  readonly #doFn: AnyDoFn
+  readonly #calls: TesterCalls
+  readonly #state = new TesterState()
+  readonly #window: BoundedWindow
+  readonly #latenessMillis: number
+  readonly #isStateful: boolean
+  readonly #outputs: Emitted[] = []
+  readonly #letters: DeadLetter[] = []
+  #watermark = TIMESTAMP_MIN
+  #dropped = 0
+
+  /** @internal */
+  constructor(doFn: AnyDoFn, options: DoFnTesterOptions<SI>) {
+    this.#doFn = doFn
+    this.#window = options.window ?? globalWindow
+    this.#latenessMillis = durationMillis(options.allowedLateness ?? 0, 'allowedLateness of a tester')
+    this.#isStateful = Object.keys({ ...doFn.state, ...doFn.timers }).length > 0
+    this.#calls = new TesterCalls(doFn, {
+      latenessMillis: this.#latenessMillis,
+      nowMillis: toTimestamp(options.now ?? 0),
+      random: seededRandom(options.seed ?? 1),
+      env: options.env,
+      sides: (options.sides ?? {}) as Readonly<Record<string, unknown>>,
+      resource: 'resource' in options ? { value: options.resource } : undefined,
+      watermark: () => this.#watermark,
+    })
+  }
+
+  /** Processes an element, in a bundle that begins with it if none is open. */
+  async process(element: T, options: ElementOptions<SI> = {}): Promise<void> {
+    const { window = this.#window, pane = NO_FIRING, sides } = options
+    const timestamp = toTimestamp(options.timestamp ?? (this.#watermark === TIMESTAMP_MIN ? 0 : this.#watermark))
+    if (this.#isStateful && expiryOf(window, this.#latenessMillis) < this.#watermark) {
+      this.#dropped++
+      return
+    }
+    const record = this.#isStateful ? this.#state.record(keyOf(element), window) : undefined
+    await this.#run('process', element, this.#doFn.retry?.attempts ?? 1, {
+      record,
+      timestamp,
+      window,
+      pane,
+      sides: sides as Readonly<Record<string, unknown>> | undefined,
+      run: (context) => this.#doFn.process(element as never, context as never),
+    })
+  }
+
+  /** Ends the bundle: `finishBundle` is called. The next element begins a new one. */
+  async finishBundle(): Promise<void> {
+    this.#outputs.push(...(await this.#calls.finishBundle()))
+  }
+
+  /**
+   * Moves the watermark: timers that it passes fire, in the order of their times, and windows that it leaves behind expire.
+   *
+   * @throws {PipelineError} when it would move back.
+   */
+  async advanceWatermarkTo(instant: Instant): Promise<void> {
+    const watermark = toTimestamp(instant)
+    if (watermark < this.#watermark)
+      refuse(
+        `the watermark of a tester cannot move back from ${formatTimestamp(this.#watermark)} to ${formatTimestamp(watermark)}.`,
+      )
+    this.#watermark = watermark
+    for (let next = this.#nextDue(); next !== undefined; next = this.#nextDue()) {
+      if (next.timer === undefined) await this.#expire(next.record)
+      else await this.#fire(next.record, next.timer)
+    }
+  }
+
+  /** Moves the clock that the DoFn reads as `now`. */
+  advanceProcessingTime(by: Duration): void {
+    this.#calls.clock.advance(durationMillis(by, 'advance of processing time'))
+  }
+
+  /** The end of the input: timers fire, windows expire, the bundle ends, and the resource is given back. */
+  async end(): Promise<void> {
+    await this.advanceWatermarkTo(TIMESTAMP_MAX)
+    await this.finishBundle()
+    await this.#calls.teardown()
+  }
+
+  /** What was emitted so far, in order: by the only output, or by one of several. */
+  outputs<K extends keyof Outs & string = 'out' & keyof Outs>(tag?: K): readonly TestedElement<Outs[K]>[] {
+    const wanted = this.#calls.tagOf(tag)
+    return this.#outputs
+      .filter((output) => output.tag === wanted)
+      .map(({ value, timestamp, window }) => ({ value: value as Outs[K], timestamp, window }))
+  }
+
+  /** The same, values only. */
+  values<K extends keyof Outs & string = 'out' & keyof Outs>(tag?: K): readonly Outs[K][] {
+    return this.outputs(tag).map(({ value }) => value)
+  }
+
+  /** What the cells of a key hold, in a window or in that of the tester's options. */
+  state(key: unknown, window: BoundedWindow = this.#window): StateReadings<S> {
+    return readingsOf(this.#doFn.state ?? {}, this.#state.find(key, window)) as StateReadings<S>
+  }
+
+  /** Timers that wait, in the order in which they will fire. */
+  get timers(): readonly PendingTimer[] {
+    return this.#state
+      .all()
+      .flatMap(({ key, window, timers }) =>
+        [...timers].map(([name, { fireTimestamp, outputTimestamp }]): PendingTimer => ({
+          name,
+          key,
+          window,
+          at: fireTimestamp,
+          outputTimestamp,
+        })),
+      )
+      .sort((a, b) => a.at - b.at)
+  }
+
+  /** Elements whose calls failed, where the DoFn has `onError`. */
+  get deadLetters(): readonly DeadLetter[] {
+    return [...this.#letters]
+  }
+
+  /** Elements that came when their window had expired. */
+  get droppedDueToLateness(): number {
+    return this.#dropped
+  }
+
+  /** What a declared metric stands at: a number, or for a distribution all numbers given to it. */
+  metric(name: string): number | readonly number[] | undefined {
+    return this.#calls.metrics.read(name)
+  }
+
+  /** Calls of a DoFn are repeated as its `retry` says; what fails for good is a dead letter, or thrown. */
+  async #run(call: string, element: unknown, attempts: number, input: CallInput): Promise<void> {
+    const { record, timestamp, window } = input
+    for (let made = 1; ; made++) {
+      const undo = record === undefined ? undefined : savepoint(record)
+      try {
+        this.#outputs.push(...(await this.#calls.call(input)))
+        return
+      } catch (cause) {
+        undo?.()
+        if (made < attempts) {
+          this.#calls.waitBefore(made)
+          continue
+        }
+        const failure = new UserCodeError({ step: 'doFnTester', call, element: preview(element), timestamp, window: window.toString(), cause }) // prettier-ignore
+        if (this.#doFn.onError === undefined) throw failure
+        const { name, message, stack } = cause instanceof Error ? cause : new Error(preview(cause))
+        this.#letters.push({ element, step: 'doFnTester', error: { name, message, stack }, window: window.toString(), timestamp, source: undefined }) // prettier-ignore
+        return
+      }
+    }
+  }
+
+  async #fire(record: TesterRecord, name: string): Promise<void> {
+    const setting = record.timers.get(name)
+    const handler = this.#doFn.onTimer?.[name]
+    if (setting === undefined || handler === undefined) return
+    record.timers.delete(name)
+    const { key, window } = record
+    const { outputTimestamp: timestamp, fireTimestamp } = setting
+    const call = `onTimer.${name}`
+    await this.#run(call, { key, timer: call }, 1, {
+      record,
+      timestamp,
+      window,
+      pane: NO_FIRING,
+      handler: { key, fireTimestamp, canSetTimers: true },
+      run: (context) => handler(context as never),
+    })
+  }
+
+  async #expire(record: TesterRecord): Promise<void> {
+    const { onWindowExpiration } = this.#doFn
+    const { key, window } = record
+    if (onWindowExpiration !== undefined) {
+      const timestamp = window.maxTimestamp
+      await this.#run('onWindowExpiration', { key, timer: 'onWindowExpiration' }, 1, {
+        record,
+        timestamp,
+        window,
+        pane: NO_FIRING,
+        handler: { key, fireTimestamp: timestamp, canSetTimers: false },
+        run: (context) => onWindowExpiration(context as never),
+      })
+    }
+    this.#state.remove(record)
+  }
+
+  /** The timer or expiry that is next, of those the watermark has passed; at one time timers come before expiries. */
+  #nextDue(): { readonly record: TesterRecord; readonly timer: string | undefined } | undefined {
+    let next: { record: TesterRecord; timer: string | undefined; at: number } | undefined
+    for (const record of this.#state.all()) {
+      for (const [timer, { fireTimestamp: at }] of record.timers)
+        if (next === undefined || at < next.at || (at === next.at && next.timer === undefined)) next = { record, timer, at } // prettier-ignore
+      const at = expiryOf(record.window, this.#latenessMillis)
+      if (next === undefined || at < next.at) next = { record, timer: undefined, at }
+    }
+    return next !== undefined && next.at < this.#watermark ? next : undefined
+  }
+}
+
+function keyOf(element: unknown): unknown {
+  if (typeof element === 'object' && element !== null && 'key' in element) return element.key
+  throw refuse(`a DoFn with state or timers takes elements { key, value }, but got ${preview(element)}.`)
+}
+
+/**
+ * Puts a DoFn under test: what `parDo` takes, as an object. The type of elements is that of the parameter of `process`.
+ *
+ * @example
+ * ```ts
+ * import * as t from 'io-ts'
+ * import { type KV, kv, state, timer, typed } from 'millrace'
+ * import { doFnTester } from 'millrace/testing'
+ * const total = doFnTester({
+ *   output: typed<number>(),
+ *   state: { sum: state.value(t.number, { initial: 0 }) },
+ *   timers: { flush: timer.eventTime() },
+ *   process({ value }: KV<string, number>, { state, timers, timestamp }) {
+ *     state.sum.write(state.sum.read() + value)
+ *     timers.flush.set(timestamp + 10)
+ *   },
+ *   onTimer: { flush: ({ state, emit }) => emit(state.sum.read()) },
+ * })
+ * await total.process(kv('ann', 1), { timestamp: 5 })
+ * await total.process(kv('ann', 2), { timestamp: 6 })
+ * total.state('ann') // => { sum: 3 }
+ * await total.advanceWatermarkTo(17)
+ * total.values() // => [3]
+ * ```
+ */
+export function doFnTester<
+  T,
+  C extends Codec,
+  S extends StateSpecs = None,
+  TM extends TimerSpecs = None,
+  SI extends SideInputs = None,
+  M extends MetricSpecs = None,
+  R = undefined,
+>(
+  doFn: DoFnShape<S, TM, SI, M> & { readonly output: C } & DoFnFunctions<T, C, never, S, TM, SI, R, M> &
+    TimerHandlers<T, C, never, S, NoInfer<TM>, SI, R, M>,
+  options?: DoFnTesterOptions<SI, R>,
+): DoFnTester<T, { readonly out: TypeOf<C> }, S, SI>
+export function doFnTester<
+  T,
+  Outs extends OutputSpecs,
+  S extends StateSpecs = None,
+  TM extends TimerSpecs = None,
+  SI extends SideInputs = None,
+  M extends MetricSpecs = None,
+  R = undefined,
+>(
+  doFn: DoFnShape<S, TM, SI, M> & { readonly outputs: Outs } & DoFnFunctions<T, never, Outs, S, TM, SI, R, M> &
+    TimerHandlers<T, never, Outs, S, NoInfer<TM>, SI, R, M>,
+  options?: DoFnTesterOptions<SI, R>,
+): DoFnTester<T, { readonly [K in keyof Outs]: TypeOf<Outs[K]> }, S, SI>
+export function doFnTester<
+  T,
+  S extends StateSpecs = None,
+  TM extends TimerSpecs = None,
+  SI extends SideInputs = None,
+  M extends MetricSpecs = None,
+  R = undefined,
+>(
+  doFn: DoFnShape<S, TM, SI, M> & { readonly output?: undefined; readonly outputs?: undefined } & DoFnFunctions<
+      T,
+      never,
+      never,
+      S,
+      TM,
+      SI,
+      R,
+      M
+    > &
+    TimerHandlers<T, never, never, S, NoInfer<TM>, SI, R, M>,
+  options?: DoFnTesterOptions<SI, R>,
+): DoFnTester<T, None, S, SI>
+export function doFnTester(
+  doFn: object,
+  options: DoFnTesterOptions = {},
+): DoFnTester<never, None, Readonly<Record<string, StateSpec>>, None> {
+  if (typeof doFn !== 'object' || doFn === null || typeof (doFn as AnyDoFn).process !== 'function')
+    refuse('doFnTester needs a DoFn: an object with a process function, as parDo takes it.')
+  return new DoFnTester(doFn as AnyDoFn, options)
+}
