@@ -18,6 +18,7 @@ import { bundleContext, emitsInWindow } from './bundle-context.js'
 import { checkedEmit, type Emit } from './checked-emit.js'
 import type { Push } from './element-buffer.js'
 import { andThen, backoffOf, InputGuard, isIterator, isThenable, wait } from './prepare-step.js'
+import { REHEARSED } from './rehearse.js'
 import type { ParDoOperator, StepInfo } from './stage.js'
 import type { StageRuntime, StuckCall } from './stage-runtime.js'
 import { drain, guarded, type Process } from './process-results.js'
@@ -317,6 +318,7 @@ export class DoFnRuntime implements ContextHost {
     const failed = (error: unknown, made: number): unknown => {
       record?.rollBack()
       context.buffer = []
+      if (error === REHEARSED) return attempt(made + 1)
       if (backoff === undefined || made >= backoff.attempts) throw error
       this.#runtime.metrics.count(this.info.path, 'retries')
       const millis = backoff.waitAfter(made)
@@ -324,6 +326,7 @@ export class DoFnRuntime implements ContextHost {
     }
     const attempt = (number: number): unknown => {
       record?.beginCall()
+      context.attempt = number
       let result: unknown
       try {
         result = this.process(value, context)

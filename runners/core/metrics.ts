@@ -26,6 +26,8 @@ interface Cell {
   readonly name: string
   readonly kind: MetricKind
   read(): MetricValue
+  /** Remembers the value; the result brings it back. */
+  save(): () => void
 }
 
 class CounterCell implements Cell, Counter {
@@ -60,6 +62,14 @@ class CounterCell implements Cell, Counter {
     if (this.#large === 0n) return this.#small
     const total = this.#large + BigInt(this.#small)
     return total >= BigInt(Number.MIN_SAFE_INTEGER) && total <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(total) : total
+  }
+
+  save(): () => void {
+    const [small, large] = [this.#small, this.#large]
+    return () => {
+      this.#small = small
+      this.#large = large
+    }
   }
 }
 
@@ -96,6 +106,16 @@ class DistributionCell implements Cell, Distribution {
       mean: isEmpty ? undefined : this.#sum / this.#count,
     }
   }
+
+  save(): () => void {
+    const [count, sum, min, max] = [this.#count, this.#sum, this.#min, this.#max]
+    return () => {
+      this.#count = count
+      this.#sum = sum
+      this.#min = min
+      this.#max = max
+    }
+  }
 }
 
 class GaugeCell implements Cell, Gauge {
@@ -117,6 +137,13 @@ class GaugeCell implements Cell, Gauge {
 
   read(): number | undefined {
     return this.#value
+  }
+
+  save(): () => void {
+    const value = this.#value
+    return () => {
+      this.#value = value
+    }
   }
 }
 
@@ -144,6 +171,21 @@ export class Metrics {
     let counters = this.#system.get(step)
     if (counters === undefined) this.#system.set(step, (counters = new Map<SystemCounter, number>()))
     counters.set(counter, (counters.get(counter) ?? 0) + by)
+  }
+
+  /** Remembers what every metric stands at; the result brings it back, as if nothing had been counted since. */
+  save(): () => void {
+    const elements = this.elements.slice()
+    const lost = this.lost.slice()
+    const cells = [...this.#cells.values()].map((cell) => cell.save())
+    const system = [...this.#system].map(([step, counters]) => [step, new Map(counters)] as const)
+    return () => {
+      this.elements.set(elements)
+      this.lost.set(lost)
+      for (const restore of cells) restore()
+      this.#system.clear()
+      for (const [step, counters] of system) this.#system.set(step, counters)
+    }
   }
 
   /** A counter of the engine; over all steps unless one is named. */

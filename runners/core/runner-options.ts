@@ -59,7 +59,9 @@ export function checkRunnerOptions(options: RunnerOptions): void {
       'seed is the seed of strict mode, which is off, so it would change nothing. Add strict: true, or leave seed out.',
     )
   if (options.reexecute === true && options.strict !== true)
-    throw new PipelineError('reexecute is a part of strict mode, which is off. Add strict: true, or leave reexecute out.')
+    throw new PipelineError(
+      'reexecute is a part of strict mode, which is off. Add strict: true, or leave reexecute out.',
+    )
 }
 
 function isOption(name: string): name is keyof RunnerOptions {

@@ -55,6 +55,7 @@ export class StepContext {
 
   /** @internal */ mode: number = LIVE
   /** @internal */ buffer: Emitted[] = []
+  /** Which attempt of its call this is, from 1, where calls may be tried again. @internal */ attempt = 1
   /** State of the key and window at hand. @internal */ record: StateRecord | undefined = undefined
   /** False in onWindowExpiration: the window has no time left to wait for. @internal */ canSetTimers = true
   readonly #host: ContextHost

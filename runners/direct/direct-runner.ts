@@ -15,6 +15,7 @@ import { assertionsStarted } from '../../sdk/testing/unrun.js'
 import { verifyAssertions } from '../core/assertions.js'
 import { checkFeatures } from '../core/features.js'
 import { liftCombines } from '../core/lift-combines.js'
+import { rehearsingState } from '../core/rehearse.js'
 import { requireCodecs } from '../core/require-codecs.js'
 import { checkRunnerOptions } from '../core/runner-options.js'
 import { systemEnv } from '../core/system-env.js'
@@ -97,11 +98,13 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   const isStrict = options.strict === true
   const seed = options.seed ?? Math.floor(real.random() * 0x7fff_ffff)
   const { env, clock } = worldOf(built, real, isStrict, seed)
-  const execution = new DirectExecution(isStrict ? liftedBySeed(built, seed) : built, {
+  const attempted = options.reexecute === true ? rehearsingState(built) : built
+  const execution = new DirectExecution(isStrict ? liftedBySeed(attempted, seed) : built, {
     env,
     clock,
     isStrict,
     seed,
+    reexecutes: options.reexecute === true,
     bundleSize: options.bundleSize,
     stageCompiler: options.stageCompiler ?? 'auto',
   })

@@ -97,8 +97,9 @@ export class ElementExecutor extends StageExecutor {
   async #process(bundle: ElementBuffer): Promise<boolean> {
     const ready = this.#sides.length === 0 ? bundle : this.#readyPart(bundle)
     if (ready.length === 0) return false
-    if (this.#sortsByTime) this.#keep(ready)
-    else await this.bundle(() => this.processor.process(ready))
+if (this.#sortsByTime) this.#keep(ready)
+    // State cannot be taken back for a whole bundle: its step attempts each call twice.
+    else await this.bundle(() => this.processor.process(ready), this.#keyed === undefined)
     return true
   }
 
@@ -141,7 +142,7 @@ export class ElementExecutor extends StageExecutor {
     let more = false
     await this.bundle(async () => {
       more = await keyed.fire(doFn, TIMER_BUDGET)
-    })
+    }, false)
     return more
   }
 }

@@ -4,7 +4,10 @@
  * A stage before may add elements *eagerly*, straight into the grouping's tables, when nothing an element does can be
  * seen before this stage's turn: then nothing is stored in between.
  */
+import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
+import type { Windows } from '../../sdk/windowing/window.js'
 import type { BundleProcessor } from '../core/bundle-processor.js'
+import { ElementBuffer } from '../core/element-buffer.js'
 import { keyOf } from '../core/key-of.js'
 import type { ReduceFnRunner } from '../core/reduce-fn-runner.js'
 import type { Inbox } from './inbox.js'
@@ -15,11 +18,41 @@ export class GroupingExecutor extends StageExecutor {
   readonly #inbox: Inbox
   readonly #runner: ReduceFnRunner
   #isContinuing = false
+  /** Inboxes of groupings, which want to know where the panes of a key end. */
+  readonly #marked: ReadonlySet<Inbox>
+  /** Panes of a bundle that is going to be attempted twice. */
+  #held: ElementBuffer | undefined
 
-  constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, inbox: Inbox, runner: ReduceFnRunner) {
+  constructor(
+    processor: BundleProcessor,
+    targets: ReadonlySet<Committable>,
+    {
+      inbox,
+      reduce,
+      marked,
+    }: { readonly inbox: Inbox; readonly reduce: ReduceFnRunner; readonly marked: ReadonlySet<Inbox> },
+  ) {
     super(processor, targets)
     this.#inbox = inbox
-    this.#runner = runner
+    this.#runner = reduce
+    this.#marked = marked
+  }
+
+  /** A pane of the runner's. */
+  emit(value: unknown, timestamp: number, windows: Windows, pane: PaneInfo): void {
+    if (this.#held === undefined) this.#push(value, timestamp, windows, pane)
+    else this.#held.add(value, timestamp, windows, pane)
+  }
+
+  /** What is grouped is grouped once; where bundles are attempted twice, that means the steps after the grouping. */
+  protected override async bundle(run: () => void | Promise<void>): Promise<void> {
+    if (this.savepoint === undefined) return super.bundle(run)
+    const panes = (this.#held = new ElementBuffer())
+    await run()
+    this.#held = undefined
+    return super.bundle(() =>
+      panes.forEach((value, timestamp, windows, pane) => this.#push(value, timestamp, windows, pane)),
+    )
   }
 
   override get nextProcessingTime(): number {
@@ -68,7 +101,12 @@ export class GroupingExecutor extends StageExecutor {
     return moved
   }
 
-  #add(value: unknown, timestamp: number, windows: Parameters<ReduceFnRunner['add']>[3]): void {
+  #push(value: unknown, timestamp: number, windows: Windows, pane: PaneInfo): void {
+    this.processor.push(value, timestamp, windows, pane)
+    for (const inbox of this.#marked) inbox.mark()
+  }
+
+  #add(value: unknown, timestamp: number, windows: Windows): void {
     const { runtime } = this.processor
     try {
       const key = keyOf(value)

@@ -50,6 +50,13 @@ export class Inbox implements Receiver {
     this.#visible = this.#elements.length
   }
 
+  /** The bundle that filled the inbox is attempted again. */
+  discard(): void {
+    if (this.#elements.length === this.#visible) return
+    this.#elements = this.#elements.slice(0, this.#visible)
+    this.#ends = this.#ends.filter((end) => end <= this.#visible)
+  }
+
   /** Takes out what is visible; `undefined` when nothing is. */
   take(): Waiting | undefined {
     if (this.#visible === 0) return undefined

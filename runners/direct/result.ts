@@ -28,6 +28,10 @@ export class Collected implements Receiver, Committable {
       for (const window of listOf(windows)) this.elements.push({ value, timestamp, window, pane })
     })
   }
+
+  discard(): void {
+    this.#open.take()
+  }
 }
 
 /** Prints elements up to a limit, and how many there were beyond it. */
@@ -38,6 +42,8 @@ export class Printed implements Receiver, Committable {
   #lines: string[] = []
   #printed = 0
   #hidden = 0
+  /** Those of the open bundle. */
+  #hiding = 0
 
   constructor(env: Env, name: string, limit: number) {
     this.#env = env
@@ -47,13 +53,20 @@ export class Printed implements Receiver, Committable {
 
   add(value: unknown, _timestamp: number, _windows: Windows, _pane: PaneInfo): void {
     if (this.#printed + this.#lines.length < this.#limit) this.#lines.push(textOf(value))
-    else this.#hidden++
+    else this.#hiding++
   }
 
   commit(): void {
     for (const line of this.#lines) this.#env.print(`${this.#name}: ${line}`, 'out')
     this.#printed += this.#lines.length
     this.#lines = []
+    this.#hidden += this.#hiding
+    this.#hiding = 0
+  }
+
+  discard(): void {
+    this.#lines = []
+    this.#hiding = 0
   }
 
   /** The last line, when the run is over. */

@@ -13,7 +13,12 @@ import type { Stage } from '../core/stage.js'
 /** What becomes visible when a bundle has succeeded: inboxes of later stages, collected and printed elements. */
 export interface Committable {
   commit(): void
+  /** Takes back what was emitted since the last commit: the bundle is attempted again. */
+  discard(): void
 }
+
+/** Remembers what a bundle counts outside of its targets; the result brings it back. */
+export type Savepoint = () => () => void
 
 /** Handlers or panes a stage may run in one turn; the rest waits for the next, with the watermark held. */
 export const TIMER_BUDGET = 10_000
@@ -27,6 +32,8 @@ export abstract class StageExecutor {
   producers: readonly StageExecutor[] = []
   /** Every stage that this one's elements may come through. */
   upstream: readonly StageExecutor[] = []
+  /** Where every bundle is attempted twice: what goes back with the first attempt. */
+  savepoint: Savepoint | undefined
   #outputWatermark = TIMESTAMP_MIN
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>) {
@@ -72,12 +79,27 @@ export abstract class StageExecutor {
     return true
   }
 
-  /** Runs a bundle: everything it emits becomes visible together, when it has succeeded. */
-  protected async bundle(run: () => void | Promise<void>): Promise<void> {
+  /**
+   * Runs a bundle: everything it emits becomes visible together, when it has succeeded.
+   *
+   * @param canRepeat - whether `run` may be called twice with the same effect.
+   */
+  protected async bundle(run: () => void | Promise<void>, canRepeat = true): Promise<void> {
+    if (this.savepoint !== undefined && canRepeat) await this.#throwAway(run, this.savepoint)
     await this.processor.begin()
     await run()
     await this.processor.finish()
     this.commit()
+  }
+
+  /** An attempt of which nothing remains. */
+  async #throwAway(run: () => void | Promise<void>, savepoint: Savepoint): Promise<void> {
+    const restore = savepoint()
+    await this.processor.begin()
+    await run()
+    await this.processor.finish()
+    for (const target of this.#targets) target.discard()
+    restore()
   }
 
   /** Makes visible what the last bundle emitted. */

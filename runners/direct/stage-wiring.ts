@@ -67,6 +67,8 @@ export interface ExecutionOptions {
   readonly env: Env
   readonly isStrict: boolean
   readonly seed: number
+  /** Whether every bundle is attempted twice. */
+  readonly reexecutes: boolean
   readonly bundleSize: number | undefined
   readonly stageCompiler: NonNullable<RunnerOptions['stageCompiler']>
   /** Set when scripted events move the clock. */
@@ -163,7 +165,7 @@ export class StageWiring {
       case 'splittable':
         return new SourceExecutor(processor, parts.targets, parts.inbox, this.#env, this.#limits())
       case 'grouping':
-        return new GroupingExecutor(processor, parts.targets, parts.inbox, parts.reduce as ReduceFnRunner)
+        return new GroupingExecutor(processor, parts.targets, { ...parts, reduce: parts.reduce as ReduceFnRunner })
       case 'parDo':
       case 'edge':
         return new ElementExecutor(processor, parts.targets, { ...parts, keepsBundles: this.#options.isStrict })
@@ -178,10 +180,21 @@ export class StageWiring {
     }
     this.#staged.stages.forEach((stage, i) => {
       const executor = this.executors[i] as StageExecutor
+      if (this.#options.reexecutes) executor.savepoint = () => this.#savepoint()
       executor.producers = [...new Set(mainInputs(stage).map(producerOf))]
       executor.upstream = [...new Set(executor.producers.flatMap((producer) => [producer, ...producer.upstream]))]
       for (const side of this.#parts[i]?.sides ?? []) side.producer = producerOf(side.store.side.collectionId)
     })
+  }
+
+  /** What a bundle counts: metrics, and the budgets of dead letters. */
+  #savepoint(): () => void {
+    const restore = this.#metrics.save()
+    const used = [...this.#budgets.values()].map((budget) => [budget, budget.used] as const)
+    return () => {
+      restore()
+      for (const [budget, before] of used) budget.used = before
+    }
   }
 
   #receiversOf(own: StageParts, output: Output): readonly StageReceiver[] {
@@ -266,10 +279,8 @@ export class StageWiring {
           throw error
         }
       },
-      output: (value, timestamp, windows, pane) => {
-        processor().push(value, timestamp, windows, pane)
-        for (const inbox of this.#parts[stageId]?.marked ?? []) inbox.mark()
-      },
+      output: (value, timestamp, windows, pane) =>
+        (this.executors[stageId] as GroupingExecutor).emit(value, timestamp, windows, pane),
     })
   }
 

@@ -12,7 +12,9 @@ import { UserCodeError } from '../errors.js'
 import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
 import type { StateSpec } from '../state/state-spec.js'
+import type { TimeDomain } from '../state/timer-spec.js'
 import {
+  addMillis,
   type Duration,
   durationMillis,
   formatTimestamp,
@@ -38,7 +40,15 @@ import { NO_FIRING, type PaneInfo } from '../windowing/pane-info.js'
 import { type BoundedWindow, globalWindow } from '../windowing/window.js'
 import { type CallInput, type Emitted, TesterCalls } from './tester-calls.js'
 import type { StateReadings } from './state-readings.js'
-import { expiryOf, readingsOf, savepoint, TesterState, type TesterRecord } from './tester-state.js'
+import {
+  expiryOf,
+  readingsOf,
+  savepoint,
+  type TesterRecord,
+  TesterState,
+  timerId,
+  type TimerSetting,
+} from './tester-state.js'
 
 type None = Record<never, never>
 
@@ -52,9 +62,12 @@ export interface TestedElement<T = unknown> {
 /** A timer that waits. */
 export interface PendingTimer {
   readonly name: string
+  /** Which timer of a family it is. */
+  readonly tag: string | undefined
+  readonly timeDomain: TimeDomain
   readonly key: unknown
   readonly window: BoundedWindow
-  /** When it fires. */
+  /** When it fires, in its time domain. */
   readonly at: number
   /** Timestamp of what its handler will emit. */
   readonly outputTimestamp: number
@@ -156,19 +169,27 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
         `the watermark of a tester cannot move back from ${formatTimestamp(this.#watermark)} to ${formatTimestamp(watermark)}.`,
       )
     this.#watermark = watermark
-    for (let next = this.#nextDue(); next !== undefined; next = this.#nextDue()) {
-      if (next.timer === undefined) await this.#expire(next.record)
-      else await this.#fire(next.record, next.timer)
-    }
+    await this.#fireDue()
   }
 
-  /** Moves the clock that the DoFn reads as `now`. */
-  advanceProcessingTime(by: Duration): void {
-    this.#calls.clock.advance(durationMillis(by, 'advance of processing time'))
+  /** Moves the clock that the DoFn reads as `now`; processing-time timers that it reaches fire, each at its own time. */
+  async advanceProcessingTime(by: Duration): Promise<void> {
+    const target = addMillis(this.#calls.clock.now, durationMillis(by, 'advance of processing time'))
+    for (let next = this.#nextByClock(target); next !== undefined; next = this.#nextByClock(target)) {
+      const { record, timer } = next
+      this.#calls.clock.now = Math.max(this.#calls.clock.now, timer.fireTimestamp)
+      await this.#fire(record, timer)
+      await this.#fireDue()
+    }
+    this.#calls.clock.now = Math.max(this.#calls.clock.now, target)
   }
 
   /** The end of the input: timers fire, windows expire, the bundle ends, and the resource is given back. */
   async end(): Promise<void> {
+    const clocked = this.timers.filter(({ timeDomain }) => timeDomain === 'processingTime')
+    const { now } = this.#calls.clock
+    // Nobody waits for a clock when nothing will come any more.
+    if (clocked.length > 0) await this.advanceProcessingTime(Math.max(...clocked.map(({ at }) => at), now) - now)
     await this.advanceWatermarkTo(TIMESTAMP_MAX)
     await this.finishBundle()
     await this.#calls.teardown()
@@ -192,13 +213,15 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
     return readingsOf(this.#doFn.state ?? {}, this.#state.find(key, window)) as StateReadings<S>
   }
 
-  /** Timers that wait, in the order in which they will fire. */
+  /** Timers that wait, in the order of their times. */
   get timers(): readonly PendingTimer[] {
     return this.#state
       .all()
       .flatMap(({ key, window, timers }) =>
-        [...timers].map(([name, { fireTimestamp, outputTimestamp }]): PendingTimer => ({
+        [...timers.values()].map(({ name, tag, timeDomain, fireTimestamp, outputTimestamp }): PendingTimer => ({
           name,
+          tag,
+          timeDomain,
           key,
           window,
           at: fireTimestamp,
@@ -246,20 +269,26 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
     }
   }
 
-  async #fire(record: TesterRecord, name: string): Promise<void> {
-    const setting = record.timers.get(name)
+  async #fireDue(): Promise<void> {
+    for (let next = this.#nextDue(); next !== undefined; next = this.#nextDue()) {
+      if (next.timer === undefined) await this.#expire(next.record)
+      else await this.#fire(next.record, next.timer)
+    }
+  }
+
+  async #fire(record: TesterRecord, timer: TimerSetting): Promise<void> {
+    const { name, tag, outputTimestamp: timestamp, fireTimestamp } = timer
     const handler = this.#doFn.onTimer?.[name]
-    if (setting === undefined || handler === undefined) return
-    record.timers.delete(name)
+    record.timers.delete(timerId(name, tag))
+    if (handler === undefined) throw refuse(`the DoFn has no handler for timer "${name}".`)
     const { key, window } = record
-    const { outputTimestamp: timestamp, fireTimestamp } = setting
     const call = `onTimer.${name}`
     await this.#run(call, { key, timer: call }, 1, {
       record,
       timestamp,
       window,
       pane: NO_FIRING,
-      handler: { key, fireTimestamp, canSetTimers: true },
+      handler: { key, fireTimestamp, timer },
       run: (context) => handler(context as never),
     })
   }
@@ -274,7 +303,7 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
         timestamp,
         window,
         pane: NO_FIRING,
-        handler: { key, fireTimestamp: timestamp, canSetTimers: false },
+        handler: { key, fireTimestamp: timestamp, timer: undefined },
         run: (context) => onWindowExpiration(context as never),
       })
     }
@@ -282,15 +311,27 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
   }
 
   /** The timer or expiry that is next, of those the watermark has passed; at one time timers come before expiries. */
-  #nextDue(): { readonly record: TesterRecord; readonly timer: string | undefined } | undefined {
-    let next: { record: TesterRecord; timer: string | undefined; at: number } | undefined
+  #nextDue(): { readonly record: TesterRecord; readonly timer: TimerSetting | undefined } | undefined {
+    let next: { record: TesterRecord; timer: TimerSetting | undefined; at: number } | undefined
     for (const record of this.#state.all()) {
-      for (const [timer, { fireTimestamp: at }] of record.timers)
+      for (const timer of record.timers.values()) {
+        const { timeDomain, fireTimestamp: at } = timer
+        if (timeDomain !== 'eventTime') continue
         if (next === undefined || at < next.at || (at === next.at && next.timer === undefined)) next = { record, timer, at } // prettier-ignore
+      }
       const at = expiryOf(record.window, this.#latenessMillis)
       if (next === undefined || at < next.at) next = { record, timer: undefined, at }
     }
     return next !== undefined && next.at < this.#watermark ? next : undefined
+  }
+
+  /** The processing-time timer that is next, of those due at an instant of the clock. */
+  #nextByClock(now: number): { readonly record: TesterRecord; readonly timer: TimerSetting } | undefined {
+    return this.#state
+      .all()
+      .flatMap((record) => [...record.timers.values()].map((timer) => ({ record, timer })))
+      .filter(({ timer }) => timer.timeDomain === 'processingTime' && timer.fireTimestamp <= now)
+      .sort((a, b) => a.timer.fireTimestamp - b.timer.fireTimestamp)[0]
   }
 }
 

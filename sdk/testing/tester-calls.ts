@@ -7,20 +7,13 @@ import { type Codec, decodeWith, isTypeOnly } from '../codec.js'
 import type { Env } from '../env.js'
 import { PipelineError } from '../errors.js'
 import { refuse } from '../refuse.js'
-import {
-  addMillis,
-  type Duration,
-  durationMillis,
-  formatTimestamp,
-  type Instant,
-  TIMESTAMP_MIN,
-  toTimestamp,
-} from '../time.js'
+import { durationMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../time.js'
 import type { AnyDoFn } from '../transforms/do-fn.js'
 import type { PaneInfo } from '../windowing/pane-info.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import { TesterMetrics } from './tester-metrics.js'
-import { cellsOf, expiryOf, type TesterRecord } from './tester-state.js'
+import { cellsOf, type TesterRecord, type TimerSetting } from './tester-state.js'
+import { testerTimers } from './tester-timers.js'
 
 /** Something emitted. */
 export interface Emitted {
@@ -37,8 +30,12 @@ export interface CallInput {
   readonly window: BoundedWindow
   readonly pane: PaneInfo
   readonly sides?: Readonly<Record<string, unknown>> | undefined
-  /** Of a timer or of a window that expires. */
-  readonly handler?: { readonly key: unknown; readonly fireTimestamp: number; readonly canSetTimers: boolean }
+  /** Of a timer, or of a window that expires: that has no timer. */
+  readonly handler?: {
+    readonly key: unknown
+    readonly fireTimestamp: number
+    readonly timer: TimerSetting | undefined
+  }
   readonly run: (context: object) => unknown
 }
 
@@ -110,8 +107,24 @@ export class TesterCalls {
       emit,
       sides: this.#sidesOf(input.sides),
       state: cellsOf(this.#doFn.state ?? {}, recordNow('state')),
-      timers: this.#timersOf(recordNow('timer'), timestamp, handler?.canSetTimers ?? true),
-      ...(handler === undefined ? { pane } : { key: handler.key, fireTimestamp: handler.fireTimestamp }),
+      timers: testerTimers(this.#doFn.timers ?? {}, {
+        record: recordNow('timer'),
+        eventTime: handler?.timer?.timeDomain === 'eventTime' ? handler.fireTimestamp : this.#world.watermark(),
+        processingTime: () => this.clock.now,
+        timestamp,
+        canSet: handler === undefined || handler.timer !== undefined,
+        latenessMillis: this.#world.latenessMillis,
+        skewMillis: this.#skewMillis,
+      }),
+      ...(handler === undefined
+        ? { pane }
+        : {
+            key: handler.key,
+            fireTimestamp: handler.fireTimestamp,
+            id: handler.timer?.name,
+            tag: handler.timer?.tag,
+            timeDomain: handler.timer?.timeDomain,
+          }),
     }
     Object.defineProperty(context, 'now', { enumerable: true, get: () => this.clock.now })
     try {
@@ -230,38 +243,6 @@ export class TesterCalls {
         `output timestamp ${formatTimestamp(timestamp)} is before the input's ${formatTimestamp(input)} by more than allowedSkew (${this.#skewMillis} ms). Set allowedSkew, knowing that such output may be late.`,
       )
     return timestamp
-  }
-
-  #timersOf(record: () => TesterRecord, input: number, canSet: boolean): object {
-    const set = (name: string, fireTimestamp: number, options: { readonly outputTimestamp?: Instant } = {}): void => {
-      const { window, timers } = record()
-      if (!canSet) throw new Error('a timer cannot be set in onWindowExpiration: the window has no time left')
-      const expiry = expiryOf(window, this.#world.latenessMillis)
-      if (fireTimestamp > expiry)
-        throw new RangeError(
-          `timer "${name}" is set to ${formatTimestamp(fireTimestamp)}, after the expiration of ${window.toString()} at ${formatTimestamp(expiry)}. Set it no later than window.maxTimestamp plus the allowed lateness.`,
-        )
-      const output = options.outputTimestamp
-      const outputTimestamp = output === undefined ? fireTimestamp : toTimestamp(output)
-      if (outputTimestamp > fireTimestamp || (output !== undefined && outputTimestamp < input - this.#skewMillis))
-        throw new RangeError(
-          `timer "${name}" has output timestamp ${formatTimestamp(outputTimestamp)}, which must lie between the element's ${formatTimestamp(input)}, less allowedSkew, and its own time ${formatTimestamp(fireTimestamp)}`,
-        )
-      timers.set(name, { fireTimestamp, outputTimestamp })
-    }
-    return Object.fromEntries(
-      Object.keys(this.#doFn.timers ?? {}).map((name) => [
-        name,
-        {
-          set: (at: Instant, options?: { readonly outputTimestamp?: Instant }) => set(name, toTimestamp(at), options),
-          setRelative: (delay: Duration, options?: { readonly outputTimestamp?: Instant }) => {
-            const due = addMillis(this.#world.watermark(), durationMillis(delay, `delay of timer "${name}"`))
-            set(name, Math.min(due, expiryOf(record().window, this.#world.latenessMillis)), options)
-          },
-          clear: () => void record().timers.delete(name),
-        },
-      ]),
-    )
   }
 
   #alive(open: { readonly current: boolean }, what: string): void {

@@ -4,6 +4,7 @@
  * Law: a failed call leaves no trace; what a cell gives out and takes in is a copy, as if it had been stored.
  */
 import { dynamicCoder } from '../coders/index.js'
+import type { TimeDomain } from '../state/timer-spec.js'
 import { addMillis, END_OF_GLOBAL_WINDOW } from '../time.js'
 import type { StateSpecs } from '../transforms/do-fn.js'
 import type { BoundedWindow } from '../windowing/window.js'
@@ -13,6 +14,10 @@ import { type CellPlace, testerCell } from './tester-cells.js'
 
 /** When a timer fires, and the timestamp of what its handler emits. */
 export interface TimerSetting {
+  readonly name: string
+  /** Which timer of a family it is. */
+  readonly tag: string | undefined
+  readonly timeDomain: TimeDomain
   readonly fireTimestamp: number
   readonly outputTimestamp: number
 }
@@ -23,13 +28,18 @@ export interface TesterRecord {
   readonly window: BoundedWindow
   /** Contents of cells that hold something, by name. */
   cells: Map<string, unknown>
-  /** Settings of timers that wait, by name. */
+  /** Settings of timers that wait, by {@link timerId}. */
   timers: Map<string, TimerSetting>
 }
 
 /** When the state of a window is removed. */
 export function expiryOf(window: BoundedWindow, allowedLatenessMillis: number): number {
   return Math.min(addMillis(window.maxTimestamp, allowedLatenessMillis), END_OF_GLOBAL_WINDOW)
+}
+
+/** A timer of a record. */
+export function timerId(name: string, tag: string | undefined): string {
+  return JSON.stringify([name, tag ?? null])
 }
 
 /** The records of a DoFn. */
