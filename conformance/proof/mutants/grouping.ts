@@ -9,16 +9,16 @@ export const grouping: readonly Mutant[] = [
     name: 'expired-windows-open',
     breaks: 'a window that has expired takes no element, and the element is counted as dropped',
     file: 'runners/core/reduce-fn-runner.ts',
-    from: '    if (expiry < this.#input) return undefined',
-    to: '    if (expiry < TIMESTAMP_MIN) return undefined',
+    from: 'if (expiry < this.#watermarks.input) return undefined',
+    to: 'if (expiry < -Infinity) return undefined',
     caughtBy: ['TSX-10'],
   },
   {
     name: 'no-lateness',
     breaks: 'a window takes elements until its allowed lateness has passed',
     file: 'runners/core/reduce-fn-runner.ts',
-    from: '    const expiry = expiryOf(window, this.#strategy.allowedLatenessMillis)\n    if (expiry < this.#input) return undefined',
-    to: '    const expiry = expiryOf(window, 0)\n    if (expiry < this.#input) return undefined',
+    from: 'return expiryOf(window, this.#strategy.allowedLatenessMillis)',
+    to: 'return expiryOf(window, 0)',
     caughtBy: ['CMB-08/panes'],
   },
   {
@@ -40,9 +40,9 @@ export const grouping: readonly Mutant[] = [
   {
     name: 'merged-sessions-lose-a-part',
     breaks: 'a merged session has what its parts had',
-    file: 'runners/core/reduce-fn-runner.ts',
-    from: 'parts.slice(1).reduce((sum, part)',
-    to: 'parts.slice(2).reduce((sum, part)',
+    file: 'runners/core/merging-windows.ts',
+    from: 'others.reduce((sum, part)',
+    to: 'others.slice(1).reduce((sum, part)',
     caughtBy: ['CMB-17'],
   },
   {
