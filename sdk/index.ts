@@ -34,6 +34,49 @@ export type { KeyedIfStateful, OutputCollections, Parts, PTransform } from './pc
 export { PCollection } from './pcollection.js'
 export { type ErrorHandlerOptions, Pipeline, pipeline } from './pipeline.js'
 export { preview } from './preview.js'
+export type { RowValue } from './coders/row.js'
+export { codecOf } from './schema/codec-of.js'
+export { schemaOf, type WithSchema, withSchema } from './schema/codec-row.js'
+export {
+  type Allows,
+  type AnyRow,
+  drop,
+  explode,
+  type Exploded,
+  type FieldAt,
+  type FieldPath,
+  type LastName,
+  rename,
+  type Renamed,
+  select,
+  type Selected,
+  unnest,
+  type Unnested,
+  withField,
+} from './schema/fields.js'
+export {
+  type Aggregate,
+  type AggregatedFields,
+  type Aggregates,
+  type AggregatesFit,
+  type CommonFields,
+  groupByFields,
+  type GroupedRow,
+  joinByFields,
+  type JoinedRow,
+  type JoinKind,
+  type JoinOptions,
+} from './schema/group-and-join.js'
+export { convertTo, fromJson, toJson } from './schema/whole-rows.js'
+export {
+  type AtomicType,
+  type Field,
+  type FieldType,
+  type LogicalType,
+  type Schema,
+  type SchemaOption,
+  schemaText,
+} from './schema/schema.js'
 export { Secret, secret } from './secret.js'
 export type { SourcePosition } from './source-position.js'
 export {
@@ -123,6 +166,25 @@ export type {
   MonoidCombine,
   SemigroupCombine,
 } from './transforms/combine.js'
+export type { AnyCombiner, CombinerInput, CombinerOutput } from './transforms/any-combiner.js'
+export {
+  any,
+  every,
+  type Order,
+  reducing,
+  toList,
+  toMap,
+  type ToMapOptions,
+  top,
+  type TopOptions,
+  toSet,
+} from './transforms/collections.js'
+export { combineFields, type CombinerFields, type FieldsInput, type FieldsOutput } from './transforms/combine-fields.js'
+export { type Fanout, withHotKeyFanout } from './transforms/hot-keys.js'
+export { combineValues, distinctBy, latest, latestPerKey, sample, samplePerKey, tee } from './transforms/per-key.js'
+export { regexFind, regexFindAll, regexMatches, regexReplaceAll, regexSplit } from './transforms/regex.js'
+export { exceptFor, intersectWith, type MultiplicityOptions, unionWith } from './transforms/set-operations.js'
+export { approximateDistinct, type QuantileSketch, quantiles, type SketchOptions } from './transforms/sketches.js'
 export type { CreateOptions } from './transforms/create.js'
 export type {
   AnyDoFn,
@@ -186,11 +248,7 @@ export {
   type TimestampTransform,
   type Trigger,
 } from './windowing/trigger.js'
-export {
-  type CalendarOptions,
-  calendarWindows,
-  type Weekday,
-} from './windowing/calendar-windows.js'
+export { type CalendarOptions, calendarWindows, type Weekday } from './windowing/calendar-windows.js'
 export {
   type AssignContext,
   type CustomMerge,
@@ -201,7 +259,14 @@ export {
   type WindowOf,
   type WindowShape,
 } from './windowing/custom-windows.js'
-export { type BoundedWindow, DataWindow, GlobalWindow, globalWindow, IntervalWindow, type Windows } from './windowing/window.js'
+export {
+  type BoundedWindow,
+  DataWindow,
+  GlobalWindow,
+  globalWindow,
+  IntervalWindow,
+  type Windows,
+} from './windowing/window.js'
 export {
   type CalendarUnit,
   fixedWindows,

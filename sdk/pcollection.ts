@@ -43,7 +43,8 @@ import {
   type MapOptions,
   type TimestampOptions,
 } from './transforms/element-wise.js'
-import { addGroupByKey, checkGroupable } from './transforms/group-by-key.js'
+import { addGroupByKey } from './transforms/group-by-key.js'
+import { checkGroupable, warnOfCountingTwice } from './transforms/groupable.js'
 import { addCollect, addPrint, type PrintOptions } from './transforms/output.js'
 import { addParDo } from './transforms/par-do.js'
 import { addReshuffle } from './transforms/reshuffle.js'
@@ -214,9 +215,14 @@ export class PCollection<out T> implements CollectionRef {
     return this.derive(addTimestamps(this, name, fn, options))
   }
 
-  /** Puts each element into windows of event time, and says when they answer. */
-  windowInto(name: string, windowFn: WindowFn<T>, options?: WindowingOptions): PCollection<T> {
-    return this.derive(addWindowInto(this, name, windowFn as WindowFn, options))
+  /**
+   * Puts each element into windows of event time, and says when they answer. Without a WindowFn elements stay in the windows
+   * they are in, and only what the options say changes.
+   */
+  windowInto(name: string, windowFn: WindowFn<T>, options?: WindowingOptions): PCollection<T>
+  windowInto(name: string, options: WindowingOptions): PCollection<T>
+  windowInto(name: string, windows: WindowFn<T> | WindowingOptions, options?: WindowingOptions): PCollection<T> {
+    return this.derive(addWindowInto(this, name, windows as WindowFn | WindowingOptions, options))
   }
 
   /** `{ key: fn(value), value }` for each element. */
@@ -251,6 +257,8 @@ export class PCollection<out T> implements CollectionRef {
   /** How often each distinct element occurs, per window. */
   countPerElement(name: string): PCollection<KV<T, number>> {
     const { builder } = this
+    checkGroupable(this, builder.pathOf(name))
+    warnOfCountingTwice(this, builder.pathOf(name), count())
     return this.derive(
       builder.scoped(
         name,

@@ -26,13 +26,16 @@ const constructions = lines<ConstructionResult>('construction')
 const modes: readonly RunOptions[] = [{ stageCompiler: 'generated' }, { stageCompiler: 'closures' }]
 
 /**
- * Panes of different keys that come out in one step reach the second grouping in an order that nothing specifies, so
- * which of its panes has which value is open; their number, infos and timestamps are not, nor is what they come to.
+ * Panes of different keys that come out in one step reach the second grouping in an order that nothing specifies, so which of
+ * its panes has which value and timestamp is open; their number and infos are not, nor is what they come to.
  */
 function anyKeyOrder(panes: readonly OraclePane[], isAccumulating: boolean): readonly unknown[] {
   const content = new Map<string, (readonly unknown[])[]>()
-  const infos = panes.map(({ values = [], ...info }) => {
+  const timestamps = new Map<string, readonly string[]>()
+  const infos = panes.map(({ values = [], timestamp, ...info }) => {
     const window = String(info.window)
+    const ofStep = timestamps.get(`${window} ${info.step}`) ?? []
+    timestamps.set(`${window} ${info.step}`, [...ofStep, String(timestamp)].sort())
     const lists = content.get(window) ?? []
     content.set(window, lists)
     lists[info.index] = values
@@ -42,7 +45,7 @@ function anyKeyOrder(panes: readonly OraclePane[], isAccumulating: boolean): rea
     window,
     values: (isAccumulating ? (lists.at(-1) ?? []) : lists.flat()).map(Number).sort((a, b) => a - b),
   }))
-  return [...infos, ...contents]
+  return [...infos, ...contents, ...timestamps]
 }
 
 it('has 500 scenarios with one grouping, 120 with two, and 160 constructions', () => {

@@ -51,6 +51,11 @@ const table: readonly Row[] = [
   },
   { of: /^runners\/platform\/node\.ts$/, modules: [/^sdk\//, /^runners\/(core|direct)\//], packages: [NODE] },
   { of: /^runners\/platform\//, modules: [/^sdk\//, /^runners\/(core|direct)\/(?!node\.ts)/], packages: [] },
+  {
+    of: /^runners\/testing\//,
+    modules: [/^sdk\//, /^runners\/(core|direct|testing)\/(?!node\.ts)/, /^runners\/(run|runner)\.ts$/],
+    packages: [/^#platform$/, /^vitest$/],
+  },
   { of: /^runners\/cli\//, modules: [/^sdk\//, /^runners\//], packages: [ANY_PACKAGE] },
   {
     of: /^runners\/[^/]+\.ts$/,

@@ -48,8 +48,8 @@ it('new windows of one bundle unite before anything is collected', () => {
   const { set, add, united } = sessions()
   expect(add('9-19', '0-10', '40-50')).toEqual(['0-19', '0-19', '40-50'])
   expect(set.size).toBe(2)
-  // Nothing had been collected yet, so there was nothing to unite.
-  expect(united).toEqual([])
+  // Nothing had been collected yet, but a union of new windows is one.
+  expect(united).toEqual(['0-19 of , new'])
   expect(set.get(windowOf('0-19'))?.collected).toBe('ab')
 })
 
@@ -68,7 +68,7 @@ it('a window that falls into a session joins it, and the session keeps its exten
   const { set, add, united } = sessions()
   add('0-10', '5-15')
   expect(add('3-13')).toEqual(['0-15'])
-  expect(united).toEqual(['0-15 of ab, ab'])
+  expect(united).toEqual(['0-15 of , new', '0-15 of ab, ab'])
   expect(set.size).toBe(1)
 })
 
@@ -84,7 +84,7 @@ it('a union whose extent one part already had tells which', () => {
   const { add, united } = sessions()
   add('0-10', '9-30')
   add('20-30', '25-28')
-  expect(united).toEqual(['0-30 of ab, ab'])
+  expect(united).toEqual(['0-30 of , new', '0-30 of ab, ab'])
 })
 
 it('a key whose sessions are all over keeps nothing', () => {

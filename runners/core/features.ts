@@ -5,6 +5,7 @@ import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
 import type { AnySplittable } from '../../sdk/source/splittable.js'
 import type { StepFunction } from '../../sdk/transforms/do-fn.js'
+import type { Trigger } from '../../sdk/windowing/trigger.js'
 import { type Feature, UnsupportedFeature } from '../runner.js'
 
 /** Each feature a pipeline needs, with the first step that needs it. */
@@ -24,6 +25,8 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
         const strategy = windowingStrategies.get(input?.windowingStrategyId ?? '')
         if (strategy?.mergeStatus === 'needsMerge') need('windows.merging', step)
         if ((strategy?.allowedLatenessMillis ?? 0) > 0) need('lateness', step)
+        if (strategy?.accumulationMode === 'accumulating') need('accumulating', step)
+        if (strategy !== undefined) for (const feature of triggerFeatures(strategy.trigger)) need(feature, step)
         break
       }
       case urns.WINDOW_INTO: {
@@ -67,6 +70,38 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
   }
   return needs
 }
+
+/** What a trigger needs of a runner beyond answering at the watermark, and again for late elements. */
+function triggerFeatures(trigger: Trigger): readonly Feature[] {
+  switch (trigger.kind) {
+    case 'default':
+    case 'never':
+      return []
+    case 'elementCount':
+      return ['triggers.early']
+    case 'afterProcessingTime':
+    case 'afterSynchronizedProcessingTime':
+      return ['triggers.early', 'triggers.processingTime']
+    case 'afterEndOfWindow': {
+      const { earlyFirings: early, lateFirings: late } = trigger
+      return [
+        ...(early === undefined ? [] : triggerFeatures(early)),
+        // How a correction waits, not that it would come early.
+        ...(late === undefined ? [] : ['triggers.late' as const, ...triggerFeatures(late).filter(isNotEarly)]),
+      ]
+    }
+    case 'repeat':
+      return triggerFeatures(trigger.subtrigger)
+    case 'afterAny':
+    case 'afterAll':
+    case 'afterEach':
+      return ['triggers.composite', ...trigger.subtriggers.flatMap(triggerFeatures)]
+    case 'orFinally':
+      return ['triggers.composite', ...triggerFeatures(trigger.main), ...triggerFeatures(trigger.finally)]
+  }
+}
+
+const isNotEarly = (feature: Feature): boolean => feature !== 'triggers.early'
 
 /** Refuses a pipeline that needs what a runner does not have, naming every such feature and the step that needs it. */
 export function checkFeatures(built: BuiltPipeline, runner: string, features: ReadonlySet<Feature>): void {

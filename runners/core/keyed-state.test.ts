@@ -12,10 +12,17 @@ import type { StateRecord, TimerSetting } from './state-internals.js'
 const window = new IntervalWindow(0, 10)
 
 /** Keyed state of a step with one cell and two timers, and what its handlers were called for. */
-function stateful({ lateness = 0, onWindowExpiration = false, onFire = (_record: StateRecord) => undefined } = {}) {
-  const payload = { stateSpecs: new Map([['n', {}]]), timerSpecs: new Map([['t', {}], ['u', {}]]), onWindowExpiration } // prettier-ignore
+function stateful({
+  lateness = 0,
+  onWindowExpiration = false,
+  clocked = false,
+  clock = { now: 0 },
+  onFire = (_record: StateRecord) => undefined,
+} = {}) {
+  // prettier-ignore
+  const payload = { stateSpecs: new Map([['n', {}]]), timerSpecs: new Map([['t', {}], ['u', { timeDomain: clocked ? 'processingTime' : 'eventTime' }]]), onWindowExpiration } // prettier-ignore
   const strategy = rewindow(globalStrategy, fixedWindows(10), { allowedLateness: lateness })
-  const keyed = new KeyedState({ payload, strategy } as unknown as ParDoOperator, dynamicCoder)
+  const keyed = new KeyedState({ payload, strategy } as unknown as ParDoOperator, dynamicCoder, () => clock.now)
   const log: string[] = []
   const doFn = {
     fireTimer: (record: StateRecord, timer: number, { fireTimestamp }: TimerSetting) => {
@@ -131,6 +138,56 @@ describe('timers', () => {
     expect(keyed.isDue).toBe(true)
     expect(await advance(9, 2)).toHaveLength(1)
     expect(keyed.isDue).toBe(false)
+  })
+})
+
+describe('timers of the clock', () => {
+  it('fire when it has come so far, not before, and hold until then', async () => {
+    const clock = { now: 100 }
+    const { keyed, set, advance } = stateful({ clocked: true, clock })
+    const a = keyed.state.record('a', window)
+    set(a, 1, 150, 3)
+    expect([keyed.nextProcessingTime, keyed.hold, keyed.isDue]).toEqual([150, 3, false])
+    clock.now = 149
+    expect(await advance(5)).toEqual([])
+    clock.now = 150
+    expect(keyed.isDue).toBe(true)
+    expect(await advance(5)).toEqual([`a1 at 150, held at ${TIMESTAMP_MAX}`])
+    expect([keyed.nextProcessingTime, keyed.isDue]).toEqual([TIMESTAMP_MAX, false])
+  })
+
+  it('that were set again or cleared are waited for no longer', async () => {
+    const { keyed, set, clear, advance } = stateful({ clocked: true })
+    const a = keyed.state.record('a', window)
+    for (let i = 1; i < 1000; i++) set(a, 1, i)
+    expect(keyed.nextProcessingTime).toBe(999)
+    expect(keyed.waiting).toBeLessThan(300)
+    clear(a, 1)
+    expect([keyed.nextProcessingTime, keyed.hold]).toEqual([TIMESTAMP_MAX, TIMESTAMP_MAX])
+    expect(await advance(10)).toEqual([])
+  })
+
+  it('go with their window when it expires before they are due, and so do their holds', async () => {
+    const { keyed, set, advance } = stateful({ clocked: true, onWindowExpiration: true })
+    const a = keyed.state.record('a', window)
+    a.write(0, 'kept')
+    set(a, 1, 150, 3)
+    expect(await advance(10)).toEqual(['a expires, held at 9'])
+    expect([keyed.hold, keyed.nextProcessingTime, keyed.state.size]).toEqual([TIMESTAMP_MAX, TIMESTAMP_MAX, 0])
+  })
+
+  it('fire at once when the input has ended, after timers of event time and once each', async () => {
+    const again = stateful({
+      clocked: true,
+      onFire: (record) => void again.set(record, 1, again.keyed.processingTime + 10),
+    })
+    const a = again.keyed.state.record('a', window)
+    again.set(a, 0, 4)
+    expect(await again.advance(TIMESTAMP_MAX)).toEqual([
+      `a0 at 4, held at ${TIMESTAMP_MAX}`,
+      `a1 at 10, held at ${TIMESTAMP_MAX}`,
+    ])
+    expect([again.keyed.isDue, again.keyed.hold, again.keyed.processingTime]).toEqual([false, TIMESTAMP_MAX, 20])
   })
 })
 

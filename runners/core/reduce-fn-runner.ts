@@ -351,16 +351,33 @@ export class ReduceFnRunner {
 
   // ---- watermark and timers --------------------------------------------------------------------------------------
 
-  /** The input watermark has moved. */
+  /** The input watermark has moved; it never moves back. */
   advanceInput(watermark: number): void {
-    this.#watermarks.input = watermark
+    this.#watermarks.input = Math.max(this.#watermarks.input, watermark)
   }
 
-  /** Whether timers are due. */
+  /** Whether timers of event time are due. */
   get isDue(): boolean {
     if (this.#firing !== undefined) return true
     const head = this.#timers.peek()
-    return (head !== undefined && head.timestamp < this.#watermarks.input) || this.#wakeCalls.isDue
+    return head !== undefined && head.timestamp < this.#watermarks.input
+  }
+
+  /** Whether a clock has come to where a trigger waits for it. */
+  get isClockDue(): boolean {
+    return this.#wakeCalls.isDue
+  }
+
+  /** Whether its trigger goes by a clock. */
+  get waitsForClock(): boolean {
+    return this.#trigger.waitsForClock
+  }
+
+  /** Asks the triggers that wait for a clock, if it has come to where they do. */
+  fireClocks(): void {
+    for (let cell = this.#wakeCalls.take(); cell !== undefined; cell = this.#wakeCalls.take()) {
+      if (cell.details !== undefined) this.#fireIfDue(cell, cell.details.window)
+    }
   }
 
   /** Whether elements have come whose bundle has not been finished. */
@@ -369,7 +386,7 @@ export class ReduceFnRunner {
   }
 
   /**
-   * Fires what is due, about `budget` cells of it: first by the watermark, then by the clocks.
+   * Fires what is due by the watermark, about `budget` cells of it.
    *
    * @returns whether more is due; the output watermark must then stay.
    */
@@ -381,15 +398,10 @@ export class ReduceFnRunner {
         if (this.#firing !== undefined) return true
       }
       const entry = this.#timers.takeDue(this.#watermarks.input)
-      if (entry === undefined) break
+      if (entry === undefined) return false
       left -= this.#fireTimer(entry.payload)
       if (left <= 0 && this.isDue) return true
     }
-    for (let cell = this.#wakeCalls.take(); cell !== undefined; cell = this.#wakeCalls.take()) {
-      if (cell.details !== undefined) this.#fireIfDue(cell, cell.details.window)
-      if (--left <= 0 && this.isDue) return true
-    }
-    return false
   }
 
   /** @returns how many cells were asked. */

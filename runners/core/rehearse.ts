@@ -44,7 +44,7 @@ function hasState(fn: unknown): fn is DoFnFunction {
 function rehearsed(fn: DoFnFunction): DoFnFunction {
   // The first attempt is one more than the author allows.
   const retry = { ...fn.options.retry, attempts: (fn.options.retry?.attempts ?? 1) + 1 }
-  const doFn: AnyDoFn = { ...fn.doFn, process: twice(fn.doFn.process as Process) as AnyDoFn['process'] }
+  const doFn: AnyDoFn = { ...fn.doFn, process: twice(fn.doFn.process as Process) }
   return { ...fn, doFn, options: { ...fn.options, retry } }
 }
 

@@ -5,6 +5,7 @@
  * the element that set the timer, less the allowed skew. Without one, an event-time timer emits at its own time, and a
  * processing-time timer at the timestamp at hand.
  */
+import { type Alignment, alignmentOf, nextAligned } from '../../sdk/state/alignment.js'
 import type { TimerSpec } from '../../sdk/state/timer-spec.js'
 import {
   addMillis,
@@ -39,12 +40,6 @@ export interface TimerLimits {
 interface Options {
   readonly outputTimestamp?: Instant
   readonly holdsWatermark?: boolean
-}
-
-/** Times to which a delay is rounded up. */
-interface Alignment {
-  readonly period: number
-  readonly offset: number
 }
 
 /**
@@ -146,9 +141,7 @@ class TimerControl {
 
   alignment(period: Duration, offset: Duration): Alignment {
     this.#refuseAbsolute('align')
-    const millis = durationMillis(period, `period of timer "${this.#id}"`)
-    if (millis === 0) throw new RangeError(`the period that timer "${this.#id}" is aligned to must be longer than 0`)
-    return { period: millis, offset: durationMillis(offset, `offset of timer "${this.#id}"`) }
+    return alignmentOf(this.#id, period, offset)
   }
 
   set(tag: string | undefined, at: Instant, options: Options | undefined): void {
@@ -223,10 +216,4 @@ class TimerControl {
     }
     return { fireTimestamp, outputTimestamp, tag, holds }
   }
-}
-
-/** The first aligned time at `from` or after it; the ends of time stay where they are. */
-function nextAligned(from: number, { period, offset }: Alignment): number {
-  const past = (((from % period) - (offset % period)) % period + period) % period // prettier-ignore
-  return past === 0 ? from : addMillis(from, period - past)
 }

@@ -24,6 +24,8 @@ export class TriggerStateMachine {
    * and leave nothing to remember.
    */
   readonly firesAtEndOfWindow: boolean
+  /** Whether a clock may make it fire. */
+  readonly waitsForClock: boolean
   readonly #root: TriggerNode
   readonly #size: number
   readonly #remembers: boolean
@@ -35,6 +37,7 @@ export class TriggerStateMachine {
     this.#size = size
     this.#remembers = trigger.kind !== 'default'
     this.firesAtEndOfWindow = firesAtEndOfWindow(trigger)
+    this.waitsForClock = waitsForClock(this.#root)
   }
 
   newState(): TriggerState {
@@ -53,15 +56,10 @@ export class TriggerStateMachine {
    * The state of windows that have become one. `existing` is what was remembered of a window of the union's very extent: of
    * one of the parts, or of one that had finished.
    */
-  onMerge(
-    existing: TriggerState | undefined,
-    parts: readonly TriggerState[],
-    context: TriggerContext,
-  ): TriggerState {
+  onMerge(existing: TriggerState | undefined, parts: readonly TriggerState[], context: TriggerContext): TriggerState {
     if (!this.#remembers) return NOTHING_REMEMBERED
     const fresh = this.newState()
-    const into =
-      existing === undefined ? fresh : { isFinished: [...existing.isFinished], memory: [...existing.memory] }
+    const into = existing === undefined ? fresh : { isFinished: [...existing.isFinished], memory: [...existing.memory] }
     this.#root.onMerge({ into, parts }, context)
     return into
   }
@@ -96,6 +94,10 @@ function firesAtEndOfWindow(trigger: Trigger): boolean {
     default:
       return false
   }
+}
+
+function waitsForClock(node: TriggerNode): boolean {
+  return node instanceof AfterDelayNode || node.children.some(waitsForClock)
 }
 
 function nodeOf(trigger: Trigger, merges: boolean, nextIndex: () => number): TriggerNode {

@@ -45,6 +45,8 @@ export class DirectExecution {
   readonly #scripted: ScriptedClock | undefined
   readonly #wiring: StageWiring
   readonly #executors: readonly StageExecutor[]
+  /** Those that may wait for the clock, consumers before producers. */
+  readonly #sleepers: readonly StageExecutor[]
   #isDraining = false
   #isCancelled = false
   #wake: (() => void) | undefined
@@ -58,6 +60,7 @@ export class DirectExecution {
     this.#scripted = options.clock
     this.#wiring = new StageWiring(this.#staged, options, this.#metrics, this.#slice, this.#clock)
     this.#executors = this.#wiring.executors
+    this.#sleepers = this.#executors.filter((executor) => executor.waitsForClock).reverse()
   }
 
   /** Runs until nothing is left to do, or the run is drained or cancelled. */
@@ -135,10 +138,13 @@ export class DirectExecution {
   /** Rounds until nothing changes and nothing can. */
   async #rounds(): Promise<void> {
     for (;;) {
-      let changed = false
+      let changed = await this.#wakeAll()
       for (const executor of this.#executors) {
         if (this.#isCancelled) return
-        if (await executor.turn()) changed = true
+        if (await executor.turn()) {
+          changed = true
+          if (executor instanceof TestStreamExecutor) await this.#wakeAll()
+        }
         if (this.#slice.isOver(this.#slice.now())) await this.#slice.yield()
       }
       // Also a call that went on after its bundle may have broken something since.
@@ -148,6 +154,13 @@ export class DirectExecution {
       if (this.#releaseScripted()) continue
       await this.#waitForTime()
     }
+  }
+
+  /** Consumers before producers: what waited for a clock did so before anything came that the same clock brings about. */
+  async #wakeAll(): Promise<boolean> {
+    let changed = false
+    for (const executor of this.#sleepers) if (await executor.wake()) changed = true
+    return changed
   }
 
   /** Plays one event: of the script that has played the fewest, of those the first. @returns whether there is one. */

@@ -56,6 +56,11 @@ export const DIRECT_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'windows.custom',
   'windows.customMerging',
   'lateness',
+  'accumulating',
+  'triggers.early',
+  'triggers.late',
+  'triggers.processingTime',
+  'triggers.composite',
   'splittable.bounded',
   'splittable.unbounded',
   'testStream',
@@ -95,6 +100,7 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   checkFeatures(built, 'direct', DIRECT_FEATURES)
   if (options.requireCodecs === true) requireCodecs(built)
   const real = options.env ?? systemEnv()
+  for (const warning of built.warnings) real.print(`warning: ${warning}`, 'err')
   const isStrict = options.strict === true
   const seed = options.seed ?? Math.floor(real.random() * 0x7fff_ffff)
   const { env, clock } = worldOf(built, real, isStrict, seed)

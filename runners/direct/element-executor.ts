@@ -97,7 +97,7 @@ export class ElementExecutor extends StageExecutor {
   async #process(bundle: ElementBuffer): Promise<boolean> {
     const ready = this.#sides.length === 0 ? bundle : this.#readyPart(bundle)
     if (ready.length === 0) return false
-if (this.#sortsByTime) this.#keep(ready)
+    if (this.#sortsByTime) this.#keep(ready)
     // State cannot be taken back for a whole bundle: its step attempts each call twice.
     else await this.bundle(() => this.processor.process(ready), this.#keyed === undefined)
     return true

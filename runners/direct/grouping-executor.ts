@@ -17,11 +17,12 @@ import { type Committable, StageExecutor, TIMER_BUDGET } from './stage-executor.
 export class GroupingExecutor extends StageExecutor {
   readonly #inbox: Inbox
   readonly #runner: ReduceFnRunner
-  #isContinuing = false
   /** Inboxes of groupings, which want to know where the panes of a key end. */
   readonly #marked: ReadonlySet<Inbox>
   /** Panes of a bundle that is going to be attempted twice. */
   #held: ElementBuffer | undefined
+  /** Whether timers are to be fired, once consumers have seen how far nothing is held. */
+  #isArmed = false
 
   constructor(
     processor: BundleProcessor,
@@ -59,12 +60,33 @@ export class GroupingExecutor extends StageExecutor {
     return this.#runner.nextProcessingTime
   }
 
+  override get waitsForClock(): boolean {
+    return this.#runner.waitsForClock
+  }
+
+  override async wake(): Promise<boolean> {
+    if (!this.#runner.isClockDue) return false
+    await this.bundle(() => this.#runner.fireClocks())
+    return true
+  }
+
   async turn(): Promise<boolean> {
+    const before = this.outputWatermark
     let changed = false
+    if (this.#isArmed) {
+      // What was due when the watermark came is done before anything that came after it.
+      await this.bundle(() => {
+        this.#isArmed = this.#runner.fireTimers(TIMER_BUDGET)
+      })
+      if (this.#isArmed) return true
+      changed = true
+    }
     if (this.#runner.hasUnfinishedBundle) {
       await this.bundle(() => this.#runner.finishBundle())
       changed = true
     }
+    // Elements that wait hold the watermark at their timestamps; what it makes due as far as that comes before them.
+    if (this.#arm(Math.min(this.inputWatermark, this.#inbox.earliest))) return true
     const waiting = this.#inbox.take()
     if (waiting !== undefined) {
       await this.bundle(() => {
@@ -77,28 +99,18 @@ export class GroupingExecutor extends StageExecutor {
       })
       changed = true
     }
-    const watermark = this.inputWatermark
-    this.#runner.advanceInput(watermark)
-    if (this.#runner.isDue) {
-      // Consumers see how far nothing is held before they see what the timers bring: that is late for them, then.
-      if (!this.#isContinuing && this.#advance(watermark)) return true
-      let more = false
-      await this.bundle(() => {
-        more = this.#runner.fireTimers(TIMER_BUDGET)
-      })
-      this.#isContinuing = more
-      if (more) return true
-      changed = true
-    }
-    const moved = this.#advance(watermark)
-    return changed || moved
+    if (this.#arm(this.inputWatermark)) return true
+    const isAwake = await this.wake()
+    return isAwake || changed || this.outputWatermark > before
   }
 
-  /** Moves the output watermark as far as it is not held. @returns whether it moved. */
-  #advance(watermark: number): boolean {
-    const moved = this.advanceTo(Math.min(watermark, this.#runner.hold))
+  /** The input watermark comes to an instant. @returns whether that makes anything due. */
+  #arm(watermark: number): boolean {
+    this.#runner.advanceInput(watermark)
+    this.#isArmed = this.#runner.isDue
+    this.advanceTo(Math.min(watermark, this.#runner.hold))
     this.#runner.beginTurn(this.outputWatermark)
-    return moved
+    return this.#isArmed
   }
 
   #push(value: unknown, timestamp: number, windows: Windows, pane: PaneInfo): void {

@@ -6,6 +6,7 @@
  * panes of each key into a bundle of their own, as Beam Java does. In strict mode bundles are cut and shuffled by the
  * run's seed instead: no pipeline may rely on either.
  */
+import { TIMESTAMP_MAX } from '../../sdk/time.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { Windows } from '../../sdk/windowing/window.js'
 import { ElementBuffer, type Receiver } from '../core/element-buffer.js'
@@ -55,6 +56,20 @@ export class Inbox implements Receiver {
     if (this.#elements.length === this.#visible) return
     this.#elements = this.#elements.slice(0, this.#visible)
     this.#ends = this.#ends.filter((end) => end <= this.#visible)
+  }
+
+  /** The earliest timestamp of what is visible; the end of time when nothing is. */
+  get earliest(): number {
+    let earliest = TIMESTAMP_MAX
+    if (this.#visible > 0)
+      this.#elements.forEach(
+        (_value, timestamp) => {
+          if (timestamp < earliest) earliest = timestamp
+        },
+        0,
+        this.#visible,
+      )
+    return earliest
   }
 
   /** Takes out what is visible; `undefined` when nothing is. */

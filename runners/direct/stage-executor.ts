@@ -69,6 +69,16 @@ export abstract class StageExecutor {
     return this.upstream.reduce((time, { nextProcessingTime: next }) => Math.min(time, next - 1), now)
   }
 
+  /** Whether something of this stage may ever wait for the clock. */
+  get waitsForClock(): boolean {
+    return false
+  }
+
+  /** Does what waited for the clock, and only for it. @returns whether there was anything. */
+  wake(): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
   /** A turn. @returns whether anything has changed. */
   abstract turn(): Promise<boolean>
 

@@ -233,7 +233,9 @@ export class StageWiring {
       if (windowCoder === undefined) return windows
       const copyOf = (window: BoundedWindow): BoundedWindow =>
         decodeFromBytes(windowCoder, encodeToBytes(windowCoder, window))
-      return Array.isArray(windows) ? (windows as readonly BoundedWindow[]).map(copyOf) : copyOf(windows as BoundedWindow)
+      return Array.isArray(windows)
+        ? (windows as readonly BoundedWindow[]).map(copyOf)
+        : copyOf(windows as BoundedWindow)
     }
     return {
       add: (value, timestamp, windows, pane) => {

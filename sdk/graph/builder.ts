@@ -95,6 +95,9 @@ export class GraphBuilder {
   readonly #collections = new Map<string, CollectionNode>()
   readonly #strategies = new StrategyTable()
   readonly #functions = new Map<string, unknown>()
+  /** The leaf that makes each collection. */
+  readonly #producers = new Map<string, MutableTransform>()
+  readonly #warnings: string[] = []
   /** The coders of the graph. */
   readonly coders: CoderTable = new CoderTable((reference, codec) => this.register(reference, codec))
   /** The custom WindowFns of the graph. */
@@ -158,6 +161,7 @@ export class GraphBuilder {
         windowingStrategyId: this.strategy(output.strategy),
       })
       node.outputs.set(output.tag, id)
+      this.#producers.set(id, node)
       return { builder: this, id }
     })
   }
@@ -180,6 +184,16 @@ export class GraphBuilder {
   /** The node of a collection. */
   collection(id: string): CollectionNode {
     return this.#known(id, id)
+  }
+
+  /** The leaf that makes a collection. */
+  producer(id: string): TransformNode | undefined {
+    return this.#producers.get(id)
+  }
+
+  /** Notes something that an author should know, though the pipeline can run; runners print it before they start. */
+  warn(message: string): void {
+    this.#warnings.push(withSource(message, callSite()))
   }
 
   /** The windowing strategy of a collection. */
@@ -235,7 +249,7 @@ export class GraphBuilder {
       rootTransformIds: this.#sortedRoots(),
     }
     const functions = new Map(this.#functions)
-    return { name, graph, options, functions: functionTable(functions) }
+    return { name, graph, options, functions: functionTable(functions), warnings: [...this.#warnings] }
   }
 
   #open(

@@ -200,7 +200,8 @@ function valueCoderOf(cell: StateSpecNode): string {
 }
 
 function addWindowing(of: string, strategy: WindowingStrategy, add: Add): void {
-  const { windowFn, trigger, ...rest } = strategy
+  // What a grouping takes is decided when it is built.
+  const { windowFn, trigger, allowsUnsafeTrigger: _, ...rest } = strategy
   const { kind, ...payload } = windowFn.payload
   add(of, 'windows', plainText({ kind, ...payload }))
   add(of, 'WindowFn', windowFn.urn)

@@ -173,6 +173,8 @@ export interface BuiltPipeline {
   readonly functions: FunctionTable
   /** Resolved pipeline options, frozen. */
   readonly options: Readonly<Record<string, unknown>>
+  /** What the author should know before it runs, each with the line it is about. */
+  readonly warnings: readonly string[]
 }
 
 /** Leaf transforms in topological order. */

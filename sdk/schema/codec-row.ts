@@ -300,6 +300,12 @@ function rowPart(codec: Type): Part | undefined {
   }
 }
 
+/** What the values of a codec are as a field of a row; `undefined` when they are none. */
+export function fieldTypeOfCodec(codec: Codec): FieldType | undefined {
+  if (isTypeOnly(codec) || !isIoTs(codec)) return undefined
+  return partOf(codec)?.type
+}
+
 // ---- for authors ---------------------------------------------------------------------------------------------------
 
 /**

@@ -48,8 +48,9 @@ describe('cells', () => {
         expectTypeOf(total.read()).toEqualTypeOf<number>()
       },
     })
-    const cell = state.bag(t.string)
-    expectTypeOf<StateCell<typeof cell>['add']>().parameters.toEqualTypeOf<[string]>()
+    const declared = { bag: state.bag(t.string) }
+    void declared.bag
+    expectTypeOf<StateCell<typeof declared.bag>['add']>().parameters.toEqualTypeOf<[string]>()
   })
 
   it('refuse what they do not hold', () => {

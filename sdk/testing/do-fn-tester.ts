@@ -127,7 +127,7 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
       nowMillis: toTimestamp(options.now ?? 0),
       random: seededRandom(options.seed ?? 1),
       env: options.env,
-      sides: (options.sides ?? {}) as Readonly<Record<string, unknown>>,
+      sides: options.sides ?? {},
       resource: 'resource' in options ? { value: options.resource } : undefined,
       watermark: () => this.#watermark,
     })
@@ -147,7 +147,7 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
       timestamp,
       window,
       pane,
-      sides: sides as Readonly<Record<string, unknown>> | undefined,
+      sides: sides,
       run: (context) => this.#doFn.process(element as never, context as never),
     })
   }

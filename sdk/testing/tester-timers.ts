@@ -4,6 +4,7 @@
  * Law: an event-time timer fires no later than its window expires; an output timestamp that an author names is not before
  * the element that set the timer, less the allowed skew.
  */
+import { alignmentOf, nextAligned } from '../state/alignment.js'
 import type { TimerOptions, TimerSpec } from '../state/timer-spec.js'
 import { addMillis, type Duration, durationMillis, formatTimestamp, type Instant, toTimestamp } from '../time.js'
 import type { TimerSpecs } from '../transforms/do-fn.js'
@@ -105,7 +106,7 @@ function controlOf(name: string, { timeDomain }: TimerSpec, world: TimerWorld): 
     fireTimestamp: number,
     output: TimerOptions['outputTimestamp'],
   ): TimerSetting => {
-    const isNamed = output !== undefined && output !== 'none'
+    const isNamed = output !== undefined
     const outputTimestamp = isNamed ? toTimestamp(output) : isEventTime ? fireTimestamp : world.timestamp
     const late = isEventTime && fireTimestamp > expiry() ? fireTimestamp : isNamed && outputTimestamp > expiry() ? outputTimestamp : undefined // prettier-ignore
     if (late !== undefined)
@@ -135,13 +136,8 @@ function controlOf(name: string, { timeDomain }: TimerSpec, world: TimerWorld): 
     },
     aligned: (period, offset = 0) => {
       onlyEventTime('align')
-      const millis = durationMillis(period, `period of timer "${name}"`)
-      if (millis === 0) throw new RangeError(`the period that timer "${name}" is aligned to must be longer than 0`)
-      const shift = durationMillis(offset, `offset of timer "${name}"`) % millis
-      return (at) => {
-        const past = ((((at % millis) - shift) % millis) + millis) % millis
-        return past === 0 ? at : addMillis(at, millis - past)
-      }
+      const alignment = alignmentOf(name, period, offset)
+      return (at) => nextAligned(at, alignment)
     },
     clear: (tag) => put(tag, undefined),
   }

@@ -8,7 +8,8 @@ import type { KV } from '../kv.js'
 import type { PCollection } from '../pcollection.js'
 import { addCodedMap, addMap } from './element-wise.js'
 import { addFlatten, commonStrategy } from './flatten.js'
-import { addGroupByKey, checkGroupable } from './group-by-key.js'
+import { addGroupByKey } from './group-by-key.js'
+import { checkGroupable } from './groupable.js'
 
 /** Keyed collections by name. */
 export type CoGroupInputs = Readonly<Record<string, PCollection<KV<unknown, unknown>>>>

@@ -11,12 +11,15 @@ import type { Codec } from '../codec.js'
 import { PipelineError } from '../errors.js'
 import { type CollectionRef, type GraphBuilder, reservedName, type StepName, userFunction } from '../graph/builder.js'
 import { COMBINE_OF_ALL } from '../graph/names.js'
+import type { CoderTable } from '../graph/coder-table.js'
 import * as urns from '../graph/urns.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import { addImpulse } from './create.js'
 import { addConstantKey, addValues } from './element-wise.js'
 import { addFlatten } from './flatten.js'
-import { addGroupByKey, checkGroupable } from './group-by-key.js'
+import { addGroupByKey } from './group-by-key.js'
+import { checkGroupable, warnOfCountingTwice } from './groupable.js'
+import { addHotKeyCombine, fanoutOf } from './hot-keys.js'
 import { addStep } from './step.js'
 
 /** Reduces inputs `In` through accumulators `Acc` to an output `Out`. Accumulators may be changed in place. */
@@ -118,11 +121,17 @@ export interface CombineGloballyOptions<Out> {
   readonly whenEmpty?: { readonly emit: Out } | 'nothing'
 }
 
+/** Adds the combine; a step of the SDK that is made of one has checked, under the author's name, that there may be one. */
 export function addCombinePerKey(input: CollectionRef, name: StepName, combiner: unknown): CollectionRef {
   const { builder } = input
   const path = builder.pathOf(name)
-  checkGroupable(input, path)
+  if (typeof name === 'string') {
+    checkGroupable(input, path)
+    warnOfCountingTwice(input, path, combiner)
+  }
   const combine = toCombine(combiner, path)
+  const fanout = fanoutOf(combiner)
+  if (fanout !== undefined) return addHotKeyCombine(input, name, combiner as object, combine, fanout)
   const [keyCoder, valueCoder] = builder.keyedCoders(input)
   const combineFn = userFunction(path, 'combine')
   return builder.scoped(
@@ -152,13 +161,21 @@ export function addCombinePerKey(input: CollectionRef, name: StepName, combiner:
   )
 }
 
+/** Under this name a combiner of the SDK's own says how its accumulators and outputs are encoded, given the values' coder. */
+export const partCoders: unique symbol = Symbol('how a combiner encodes its parts')
+
+/** Ids of the coders of accumulators and outputs. */
+export interface PartCoders {
+  readonly accumulator: string
+  readonly output: string
+}
+
 /** How accumulators and outputs are encoded. */
-function codersOf(
-  { coders }: GraphBuilder,
-  path: string,
-  combiner: unknown,
-  valueCoder: string,
-): { readonly accumulator: string; readonly output: string } {
+export function codersOf({ coders }: GraphBuilder, path: string, combiner: unknown, valueCoder: string): PartCoders {
+  const { [partCoders]: own } = combiner as {
+    readonly [partCoders]?: (coders: CoderTable, valueCoder: string) => PartCoders
+  }
+  if (own !== undefined) return own(coders, valueCoder)
   const { codec, selects, accumulator, output } = combiner as {
     readonly [N in 'codec' | 'accumulator' | 'output']?: Codec
   } & { readonly selects?: boolean }
@@ -175,6 +192,7 @@ export function addCombineGlobally(
   const { builder } = input
   const path = builder.pathOf(name)
   checkGroupable(input, path)
+  warnOfCountingTwice(input, path, combiner)
   const combine = toCombine(combiner, path)
   const strategy = builder.strategyOf(input)
   const isGlobal = strategy.windowFn.payload.kind === 'global'

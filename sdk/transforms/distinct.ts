@@ -5,6 +5,7 @@ import * as t from 'io-ts'
 import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
 import { addCombinePerKey } from './combine.js'
 import { addCodedMap, addKeys } from './element-wise.js'
+import { checkGroupable } from './groupable.js'
 import type { CombineFn } from './combine.js'
 
 const remembersNothing: CombineFn<null, null, null> = {
@@ -18,6 +19,7 @@ const remembersNothing: CombineFn<null, null, null> = {
 
 export function addDistinct(input: CollectionRef, name: StepName): CollectionRef {
   const { builder } = input
+  checkGroupable(input, builder.pathOf(name))
   return builder.scoped(
     name,
     [input],

@@ -55,6 +55,15 @@ export function addCodedMap(input: CollectionRef, name: StepName, fn: Fn, coderI
   })[0] as CollectionRef
 }
 
+/** A flatMap of the SDK's own, whose outputs have a known coder. */
+export function addCodedFlatMap(input: CollectionRef, name: StepName, fn: Fn, coderId: string): CollectionRef {
+  return addStep(input, {
+    name,
+    fn: { kind: 'flatMap', fn, options: {} },
+    outputs: () => [{ tag: 'out', coderId }],
+  })[0] as CollectionRef
+}
+
 /** The keys of a keyed collection. */
 export function addKeys(input: CollectionRef, name: StepName): CollectionRef {
   return addCodedMap(input, name, (pair: KV<unknown, unknown>) => pair.key, input.builder.keyedCoders(input)[0])
@@ -102,11 +111,11 @@ export function addKeyBy(input: CollectionRef, name: StepName, fn: Fn, options: 
 }
 
 /** Makes every element its own key. */
-export function addOwnKey(input: CollectionRef): CollectionRef {
+export function addOwnKey(input: CollectionRef, name: StepName = reservedName('key')): CollectionRef {
   const { builder } = input
   const { coderId } = builder.collection(input.id)
   return addStep(input, {
-    name: reservedName('key'),
+    name,
     fn: { kind: 'keyBy', fn: (value: unknown) => value, constant: false, options: {} },
     outputs: () => [{ tag: 'out', coderId: builder.coders.kv(coderId, coderId) }],
   })[0] as CollectionRef

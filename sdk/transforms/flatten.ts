@@ -31,7 +31,7 @@ export function commonStrategy(inputs: readonly CollectionRef[], path: string): 
     const differs =
       where(other) !== where(strategy)
         ? `windows: ${strategy.windowFn.description} in "${producerPath(first.id)}", ${other.windowFn.description} in "${producerPath(input.id)}"`
-        : other.trigger.kind !== strategy.trigger.kind
+        : JSON.stringify(other.trigger) !== JSON.stringify(strategy.trigger)
           ? `triggers in "${producerPath(first.id)}" and "${producerPath(input.id)}"`
           : undefined
     if (differs === undefined) continue

@@ -62,7 +62,7 @@ export function toStrings(input: PCollection<unknown>): PCollection<string> {
 }
 
 /** Refuses what JSON would silently write as something else. */
-function refusingLoss(_key: string, value: unknown): unknown {
+export function refusingLoss(_key: string, value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError('JSON has finite numbers only')
   if (value instanceof Map || value instanceof Set) throw new TypeError('JSON has no maps and sets')
   return value

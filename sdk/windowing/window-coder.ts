@@ -4,7 +4,8 @@
 import type { ByteReader, ByteWriter } from '../coders/bytes.js'
 import { canonicalKey, type Coder, customWindowCoder, globalWindowCoder, intervalWindowCoder } from '../coders/index.js'
 import { coderOfCodec } from '../graph/coders.js'
-import { type BoundedWindow, DataWindow, GlobalWindow, globalWindow, IntervalWindow } from './window.js'
+import type { GlobalWindow} from './window.js';
+import { type BoundedWindow, DataWindow, globalWindow, IntervalWindow } from './window.js'
 import type { WindowFn } from './window-fn.js'
 
 const interval: Coder<IntervalWindow> = intervalWindowCoder((start, end) => new IntervalWindow(start, end))
@@ -34,8 +35,8 @@ class DataWindowCoder implements Coder<DataWindow> {
 
 /** The coder of the windows of a WindowFn. */
 export function windowCoderOf({ payload, data }: WindowFn): Coder<BoundedWindow> {
-  if (payload.kind === 'global') return globalWindowCoder<GlobalWindow>(globalWindow) as Coder<BoundedWindow>
-  if (data === undefined) return interval as Coder<BoundedWindow>
+  if (payload.kind === 'global') return globalWindowCoder<GlobalWindow>(globalWindow)
+  if (data === undefined) return interval
   const coder = customWindowCoder(new DataWindowCoder(coderOfCodec(data)), ({ maxTimestamp }) => maxTimestamp)
-  return coder as Coder<BoundedWindow>
+  return coder
 }

@@ -72,7 +72,7 @@ describe('windowInto', () => {
     [{ alowedLateness: 5 }, /there is no option "alowedLateness" of windowInto "w"\. Did you mean "allowedLateness"\?/],
     [
       { size: 5 },
-      /there is no option "size" .* It has: trigger, allowedLateness, accumulation, timestampCombiner, clos/,
+      /there is no option "size" .* It has: trigger, allowUnsafeTrigger, allowedLateness, accumulation, time/,
     ],
   ])('refuses %j', (options, message) => {
     const p = pipeline()
@@ -81,7 +81,7 @@ describe('windowInto', () => {
 
   it('refuses a trigger that there is not', () => {
     expect(() => rewindow(globalStrategy, fixedWindows(10), { trigger: { kind: 'afterCount' } as never })).toThrow(
-      /option trigger of windowInto is .*; the default trigger, .* is the only one in this version/,
+      /option trigger of windowInto is .*; it must be a trigger, for example afterWatermark\(/,
     )
   })
 

@@ -29,12 +29,19 @@ export interface WindowingStrategy {
   readonly allowedLatenessMillis: number
   readonly closingBehavior: EmptyPaneBehavior
   readonly onTimeBehavior: EmptyPaneBehavior
+  /** Whether groupings take a trigger that may finish and lose what comes later. Not in Beam's message: a runner need not know. */
+  readonly allowsUnsafeTrigger: boolean
 }
 
 /** Options of `windowInto`; what is left out stays as it was on the input. */
 export interface WindowingOptions {
   /** When windows answer. Default: at the watermark, and again for late data. */
   readonly trigger?: Trigger
+  /**
+   * Whether groupings take the trigger although it may finish before a window expires; what comes later is then dropped, and
+   * counted as `droppedDueToClosedWindow`. The run prints a warning. Default: a grouping refuses such a trigger.
+   */
+  readonly allowUnsafeTrigger?: boolean
   /** How long after the watermark a window still accepts data. Default 0; never less than the input's. */
   readonly allowedLateness?: Duration
   /** How panes relate. Default `'discarding'`. */
@@ -57,9 +64,14 @@ export const globalStrategy: WindowingStrategy = Object.freeze({
   allowedLatenessMillis: 0,
   closingBehavior: 'ifNonEmpty',
   onTimeBehavior: 'always',
+  allowsUnsafeTrigger: false,
 })
 
-const known: ReadonlyMap<keyof WindowingOptions, readonly string[]> = new Map([
+const known: ReadonlyMap<keyof WindowingOptions, readonly unknown[]> = new Map<
+  keyof WindowingOptions,
+  readonly unknown[]
+>([
+  ['allowUnsafeTrigger', [true, false]],
   ['accumulation', ['discarding', 'accumulating']],
   ['timestampCombiner', ['endOfWindow', 'earliest', 'latest']],
   ['closing', ['always', 'ifNonEmpty']],
@@ -69,6 +81,7 @@ const known: ReadonlyMap<keyof WindowingOptions, readonly string[]> = new Map([
 /** Everything that `windowInto` takes; the compiler sees to it that none is missing. */
 const optionNames = Object.keys({
   trigger: true,
+  allowUnsafeTrigger: true,
   allowedLateness: true,
   accumulation: true,
   timestampCombiner: true,
@@ -79,12 +92,13 @@ const optionNames = Object.keys({
 /**
  * The strategy after a `windowInto`.
  *
+ * @param windowFn the new windows; `undefined` leaves elements in those they are in.
  * @param step path of the `windowInto`, for messages.
  * @throws {PipelineError} when an option is unknown or has a value that there is not.
  */
 export function rewindow(
   input: WindowingStrategy,
-  windowFn: WindowFn,
+  windowFn: WindowFn | undefined,
   options: WindowingOptions,
   step?: string,
 ): WindowingStrategy {
@@ -94,7 +108,7 @@ export function rewindow(
     refuse(`there is no option "${unknown}" of ${where}.${suggestion(unknown, optionNames)}`, step)
   for (const [option, values] of known) {
     const value = options[option]
-    if (value !== undefined && !values.includes(value as string))
+    if (value !== undefined && !values.includes(value))
       refuse(`option ${option} of ${where} is ${preview(value)}; it must be one of ${values.join(', ')}.`, step)
   }
   const { trigger } = options
@@ -107,14 +121,16 @@ export function rewindow(
   const lateness =
     options.allowedLateness === undefined ? 0 : durationMillis(options.allowedLateness, 'allowedLateness', step)
   return {
-    windowFn,
-    mergeStatus: windowFn.merges ? 'needsMerge' : 'nonMerging',
+    ...(windowFn === undefined
+      ? { windowFn: input.windowFn, mergeStatus: input.mergeStatus }
+      : { windowFn, mergeStatus: windowFn.merges ? 'needsMerge' : 'nonMerging' }),
     trigger: options.trigger ?? input.trigger,
     accumulationMode: options.accumulation ?? input.accumulationMode,
     timestampCombiner: options.timestampCombiner ?? input.timestampCombiner,
     allowedLatenessMillis: Math.max(lateness, input.allowedLatenessMillis),
     closingBehavior: options.closing ?? input.closingBehavior,
     onTimeBehavior: options.onTime ?? input.onTimeBehavior,
+    allowsUnsafeTrigger: options.allowUnsafeTrigger ?? input.allowsUnsafeTrigger,
   }
 }
 

@@ -111,14 +111,7 @@ export function answersOf(strategy: Strategy, turns: readonly Turn[]): readonly 
       world = { ...world, panes: [] }
     }
     const keys = [...new Set(timely.map(({ element }) => element.key))]
-    const withKey = (before: World, key: string): World =>
-      withBundle(
-        strategy,
-        before,
-        key,
-        timely.filter(({ element }) => element.key === key),
-      )
-    if (timely.length > 0) answer(keys.reduce(withKey, world))
+    if (timely.length > 0) answer(keys.reduce((before, key) => withBundle(strategy, before, key, timely), world))
     const { watermark, clock, synchronizedClock } = turn
     answer({ ...world, at: { ...world.at, watermark, clock, synchronizedClock } })
     for (let due = dueOf(world); due.length > 0; due = dueOf(world)) answer(withTimers(strategy, world, due))
@@ -150,14 +143,15 @@ export function turnsOf(
   })
 }
 
-/** The world after elements of one key that came together, each with one window. */
+/** The world after those elements of a bundle that have a key, each with one window. */
 function withBundle(
   strategy: Strategy,
   world: World,
   key: string,
-  arrived: readonly { readonly element: ScriptElement; readonly window: Window }[],
+  bundle: readonly { readonly element: ScriptElement; readonly window: Window }[],
 ): World {
   const { at } = world
+  const arrived = bundle.filter(({ element }) => element.key === key)
   const windows = arrived.map(({ window }) => window)
   const merges = strategy.windowFn.windowFn === 'Sessions' && strategy.isMerged !== true
   const merged = merges ? withSessions(world, key, windows) : world
@@ -168,80 +162,58 @@ function withBundle(
     const old = before.cells.find((cell) => isOf(cell, key, window)) ?? { key, window, past: [] }
     const mine = arrived.filter((arrival) => isSame(spanOf(arrival.window), window))
     const full = mine.reduce((cell, { element }) => later(cell, { kind: 'element', element, at }), old)
-    const now = nowOf(strategy, window, at)
-    const onWatermark = [
-      expiryOf(window, strategy.allowedLateness),
-      ...(waitsForEnd(strategy.trigger, memoryOf(strategy, old), now) ? [lastOf(window)] : []),
-    ]
+    const isEndWanted = waitsForEnd(strategy.trigger, memoryOf(strategy, old), nowOf(strategy, window, at))
+    const onWatermark = [expiryOf(window, strategy.allowedLateness), ...(isEndWanted ? [lastOf(window)] : [])]
+    const isUnion = old.past.at(-1)?.kind === 'merge'
+    const onClock = delaysOf(memoryOf(strategy, full)).filter((delay) => delay >= at.clock || isUnion)
     const timers = [
       ...onWatermark.map((instant) => ({ key, window, domain: 'watermark' as const, at: instant })),
-      ...delaysOf(memoryOf(strategy, full))
-        .filter((delay) => delay >= at.clock || old.past.at(-1)?.kind === 'merge')
-        .map((delay) => ({ key, window, domain: 'clock' as const, at: delay })),
+      ...onClock.map((instant) => ({ key, window, domain: 'clock' as const, at: instant })),
     ]
-    const after = withTimersSet(withCell(before, full), timers)
-    return isReady(strategy.trigger, memoryOf(strategy, full), now) ? fired(strategy, after, full) : after
+    return askedIn(strategy, withTimersSet(withCell(before, full), timers), full)
   }, merged)
 }
 
-/** The world in which the sessions of a key have merged with new windows. */
+/** The world in which the sessions of a key have merged with new windows. Timers of a window that is gone go with it. */
 function withSessions(world: World, key: string, windows: readonly Window[]): World {
   const open = world.cells.filter((cell) => cell.key === key)
   return sessionsOf([...open.map(({ window }) => window), ...windows]).reduce((before, { span, of }) => {
     if (of.length < 2) return before
     const parts = open.filter(({ window }) => isWithin(window, span))
-    const goesOn = ({ window }: { readonly window: Window }): boolean => isSame(window, span)
+    const union: Cell = { key, window: span, past: [{ kind: 'merge', parts, at: world.at }] }
     return {
       ...before,
-      cells: [
-        ...before.cells.filter((cell) => !parts.includes(cell)),
-        { key, window: span, past: [{ kind: 'merge', parts, at: world.at }] },
-      ],
-      timers: before.timers.filter(
-        (timer) =>
-          timer.domain === 'clock' ||
-          goesOn(timer) ||
-          !parts.some((part) => timer.key === key && isSame(part.window, timer.window)),
-      ),
+      cells: [...before.cells.filter((cell) => !parts.includes(cell)), union],
+      timers: before.timers.filter((timer) => timer.key !== key || !parts.some((part) => isGone(part, timer, span))),
     }
   }, world)
 }
 
-/** The world after timers that were due, all at once for each window. */
+const isGone = (part: Cell, { window }: Timer, span: Window): boolean =>
+  isSame(part.window, window) && !isSame(window, span)
+
+/** The world after timers that were due: one question for each window. */
 function withTimers(strategy: Strategy, world: World, due: readonly Timer[]): World {
   const { at } = world
   const waiting: World = { ...world, timers: world.timers.filter((timer) => !due.includes(timer)) }
-  return due.reduce((before, { key, window, domain }, n) => {
-    if (due.findIndex((other) => other.key === key && isSame(other.window, window)) < n) return before
-    const expiry = expiryOf(window, strategy.allowedLateness)
-    const cell = before.cells.find((cell) => isOf(cell, key, window))
-    if (at.watermark > expiry) {
-      if (cell === undefined || domain === 'clock') return before
-      const pane = paneOf(strategy, cell, at, true)
-      return {
-        ...before,
-        cells: before.cells.filter((other) => other !== cell),
-        panes: pane === undefined ? before.panes : [...before.panes, pane],
-      }
-    }
-    const isAsked =
-      cell !== undefined && isReady(strategy.trigger, memoryOf(strategy, cell), nowOf(strategy, window, at))
-    const after = isAsked ? fired(strategy, before, cell) : before
-    const isEnd = at.watermark > lastOf(window) && at.outputWatermark <= lastOf(window)
-    return isEnd ? withTimersSet(after, [{ key, window, domain: 'watermark', at: expiry }]) : after
+  const asked = world.cells.filter((cell) => due.some(({ key, window }) => isOf(cell, key, window)))
+  return asked.reduce((before, cell) => {
+    if (at.watermark <= expiryOf(cell.window, strategy.allowedLateness)) return askedIn(strategy, before, cell)
+    const cells = before.cells.filter((other) => other !== cell)
+    return withPane({ ...before, cells }, paneOf(strategy, cell, at, true))
   }, waiting)
 }
 
-/** The world after a firing. */
-function fired(strategy: Strategy, world: World, cell: Cell): World {
+/** The world after a question to a window's trigger. */
+function askedIn(strategy: Strategy, world: World, cell: Cell): World {
   const { at } = world
+  if (!isReady(strategy.trigger, memoryOf(strategy, cell), nowOf(strategy, cell.window, at))) return world
   const pane = paneOf(strategy, cell, at, false)
   const after = later(cell, { kind: 'firing', pane, at })
   if (memoryOf(strategy, after).isFinished) {
     throw new Error('the trigger has finished before its window expired; Beam refuses such a trigger at construction')
   }
-  const next = withCell(world, after)
-  return pane === undefined ? next : { ...next, panes: [...next.panes, pane] }
+  return withPane(withCell(world, after), pane)
 }
 
 /** The pane of a window that fires or expires; `undefined` if nothing comes out. */
@@ -281,6 +253,10 @@ function withOutputWatermark(strategy: Strategy, world: World): World {
 /** Timers that are due. */
 function dueOf({ timers, at }: World): readonly Timer[] {
   return timers.filter((timer) => (timer.domain === 'clock' ? at.synchronizedClock : at.watermark) > timer.at)
+}
+
+function withPane(world: World, pane: Pane | undefined): World {
+  return pane === undefined ? world : { ...world, panes: [...world.panes, pane] }
 }
 
 function withCell(world: World, cell: Cell): World {

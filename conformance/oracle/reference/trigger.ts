@@ -90,6 +90,8 @@ const finished = (memory: Memory, isFinished: boolean): Memory => ({ ...memory, 
 
 const firstUnfinished = (memory: Memory): number => memory.of.findIndex(({ isFinished }) => !isFinished)
 
+const someFinished = (memory: Memory): boolean => memory.of.some(({ isFinished }) => isFinished)
+
 /** Memory in which part n is as `change` makes it. */
 function withPart(trigger: Trigger, memory: Memory, n: number, change: (part: Trigger, of: Memory) => Memory): Memory {
   const part = partsOf(trigger)[n]
@@ -136,8 +138,9 @@ export function waitsForEnd(trigger: Trigger, memory: Memory, now: Now): boolean
 
 /** Whether a trigger wants to fire. */
 export function isReady(trigger: Trigger, memory: Memory, now: Now): boolean {
-  const ready = partsOf(trigger).map((part, n) => isReady(part, memory.of[n] as Memory, now))
-  const isFinished = memory.of.map((of) => of.isFinished)
+  const parts = partsOf(trigger)
+  const ready = (of: Memory, n: number): boolean => isReady(parts[n] as Trigger, of, now)
+  const readyOrFinished = (of: Memory, n: number): boolean => of.isFinished || ready(of, n)
   switch (trigger.trigger) {
     case 'Never':
       return false
@@ -149,19 +152,23 @@ export function isReady(trigger: Trigger, memory: Memory, now: Now): boolean {
       return memory.delayedUntil !== undefined && now.clock > memory.delayedUntil
     case 'AfterSynchronizedProcessingTime':
       return memory.delayedUntil !== undefined && now.synchronizedClock > memory.delayedUntil
-    case 'AfterWatermark':
-      if (isFinished[0] !== true) return ready[0] === true || isOver(now)
-      return ready[1] === true
+    case 'AfterWatermark': {
+      const [early, late] = memory.of
+      if (early?.isFinished === true) return late !== undefined && ready(late, 1)
+      return isOver(now) || (early !== undefined && ready(early, 0))
+    }
     case 'Repeatedly':
     case 'OrFinally':
-      return ready.some(Boolean)
+      return memory.of.some(ready)
     case 'AfterFirst':
-      return ready.some((isReady, n) => isReady || isFinished[n])
+      return memory.of.some(readyOrFinished)
     case 'AfterAll':
-      return ready.every((isReady, n) => isReady || isFinished[n])
-    case 'AfterEach':
-      if (firstUnfinished(memory) < 0) throw new Unspecified('AfterEach has finished without firing')
-      return ready[firstUnfinished(memory)] === true
+      return memory.of.every(readyOrFinished)
+    case 'AfterEach': {
+      const current = firstUnfinished(memory)
+      if (current < 0) throw new Unspecified('AfterEach has finished without firing')
+      return ready(memory.of[current] as Memory, current)
+    }
   }
 }
 
@@ -212,10 +219,7 @@ export function afterFiring(trigger: Trigger, memory: Memory, now: Now): Memory 
       const fired = isUntil
         ? withPart(trigger, withPart(trigger, memory, 1, fire), 0, forget)
         : withPart(trigger, memory, 0, fire)
-      return finished(
-        fired,
-        fired.of.some(({ isFinished }) => isFinished),
-      )
+      return finished(fired, someFinished(fired))
     }
   }
 }
@@ -267,15 +271,9 @@ export function afterMerge(trigger: Trigger, parts: readonly MergedPart[], now: 
       return all
     case 'AfterFirst':
     case 'OrFinally':
-      return finished(
-        all,
-        all.of.some(({ isFinished }) => isFinished),
-      )
+      return finished(all, someFinished(all))
     case 'AfterAll':
-      return finished(
-        all,
-        all.of.every(({ isFinished }) => isFinished),
-      )
+      return finished(all, firstUnfinished(all) < 0)
     case 'AfterEach': {
       const reached = firstUnfinished(all)
       const of = all.of.map((part, n) => (reached >= 0 && n > reached ? forgetful(same.of[n] as Memory) : part))

@@ -1,0 +1,335 @@
+/**
+ * simulate: an author's own pipeline under everything that a runner, a network and a source may do to it and no test of one
+ * run shows: other orders and bundles, attempts that are thrown away, late and repeated input.
+ *
+ * Law: the same pipeline, options and seeds give the same report; a scenario that is reported shows its difference again.
+ */
+import { platformEnv } from '#platform'
+import { PipelineError } from '../../sdk/errors.js'
+import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
+import { producerPath } from '../../sdk/graph/names.js'
+import * as urns from '../../sdk/graph/urns.js'
+import { preview } from '../../sdk/preview.js'
+import { ASSERTION_STEP } from '../../sdk/testing/verdict.js'
+import { directRunner } from '../direct/direct-runner.js'
+import { buildOf, type Runnable } from '../run.js'
+import type { PipelineResult, Runner, RunnerOptions } from '../runner.js'
+import { type Contents, differenceOf, type Outcome, outcomeOf } from './outcome.js'
+import {
+  lineage,
+  type RecordedSource,
+  recordSources,
+  sourcesOf,
+  withCollectors,
+  withScripts,
+} from './recorded-input.js'
+import { type Perturbation, randomScenario, type Scenario, scriptsOf } from './scenario.js'
+
+/**
+ * What a simulation found, the gravest first: results change with order or bundles; with attempts that are thrown away; with
+ * input that is late; with input that comes twice; with nothing.
+ */
+export type SimulationVerdict =
+  'order-dependent' | 'attempt-dependent' | 'lateness-dependent' | 'repeats' | 'deterministic'
+
+/** A scenario under which a pipeline gives something else. */
+export interface Finding {
+  readonly perturbation: Perturbation
+  /** The seed that showed it first. */
+  readonly seed: number | undefined
+  /** The fewest changes that were found to show it, for `simulate(pipeline, { repeat })`. */
+  readonly scenario: Scenario
+  /** The step whose output is the first to differ; `undefined` when the run fails. */
+  readonly step: string | undefined
+  /** What differs: the result that changes, and how. */
+  readonly message: string
+}
+
+/** What a simulation came to. */
+export interface SimulationReport {
+  readonly verdict: SimulationVerdict
+  /** One for each perturbation that changes results. */
+  readonly findings: readonly Finding[]
+  /** Perturbations that were tried. Lateness is not, where no window ever ends. */
+  readonly tried: readonly Perturbation[]
+  /** Runs of the pipeline in all. */
+  readonly runs: number
+  /** The report for people. */
+  readonly text: string
+}
+
+/** Options of {@link simulate}. */
+export interface SimulateOptions<Options = unknown> {
+  /** Options of the pipeline, checked against its codec. */
+  readonly options?: Options
+  /** Seeds to try for each perturbation: how many, from 1 on, or which. Default 10. */
+  readonly seeds?: number | readonly number[]
+  /** What is tried. Default: everything. */
+  readonly perturb?: readonly Perturbation[]
+  /** Only this scenario of an earlier report, again. */
+  readonly repeat?: Scenario
+  /** Default: the direct runner. Other runners must play scripts and have the options `strict`, `seed` and `reexecute`. */
+  readonly runner?: Runner
+  /** Further options of each run. */
+  readonly run?: Omit<RunnerOptions, 'strict' | 'seed' | 'reexecute'>
+  /** Whether the report is printed. Default yes. */
+  readonly print?: boolean
+}
+
+const ALL: readonly Perturbation[] = ['order', 'attempts', 'late', 'duplicates']
+const verdicts: Readonly<Record<Perturbation, SimulationVerdict>> = {
+  order: 'order-dependent',
+  attempts: 'attempt-dependent',
+  late: 'lateness-dependent',
+  duplicates: 'repeats',
+}
+/** Runs at most to make a finding smaller. */
+const SHRINK_RUNS = 150
+
+/**
+ * Runs a pipeline under perturbations and says which of them change its results.
+ *
+ * Its sources are read once; then their elements are played to it again and again, as scripts: in other orders and bundles;
+ * with every bundle attempted twice; some of them after the watermark has closed a window; some of them twice. What each
+ * run collects, prints or writes is compared with what an unperturbed run gives, order and number of panes aside.
+ *
+ * Steps that act on the world do so in every run: give a pipeline under test places of its own to write to.
+ *
+ * @throws {PipelineError} when the pipeline cannot be built or has a source without an end; whatever an unperturbed run throws.
+ * @example
+ * ```ts
+ * import { pipeline, typed } from 'millrace'
+ * import { simulate } from 'millrace/testing'
+ * const p = pipeline()
+ * const latest = { of: (n: number) => n, semigroup: { concat: (_: number, b: number) => b } }
+ * p.create('prices', [3, 5, 4]).combineGlobally('latest', latest).collect('price')
+ * const { verdict } = await simulate(p, { seeds: 5, print: false })
+ * verdict // => 'order-dependent'
+ * ```
+ */
+export async function simulate<Options>(
+  pipeline: Runnable<Options>,
+  options: SimulateOptions<Options> = {},
+): Promise<SimulationReport> {
+  const { repeat, perturb = ALL, print = true } = options
+  for (const each of perturb)
+    if (!ALL.includes(each)) throw new PipelineError(`simulate knows no perturbation ${preview(each)}; it has ${ALL.join(', ')}.`) // prettier-ignore
+  const simulation = await Simulation.of(buildOf(pipeline, options.options), options)
+  const report =
+    repeat === undefined
+      ? await simulation.explore(ALL.filter((each) => perturb.includes(each)), seedsOf(options.seeds)) // prettier-ignore
+      : await simulation.repeat(repeat)
+  if (print) for (const line of report.text.split('\n')) (options.run?.env ?? platformEnv()).print(line, 'out')
+  return report
+}
+
+function seedsOf(seeds: number | readonly number[] = 10): readonly number[] {
+  if (typeof seeds !== 'number') return seeds
+  if (!Number.isSafeInteger(seeds) || seeds < 1)
+    throw new PipelineError(`seeds of simulate must be a whole number from 1, or a list of seeds, but is ${preview(seeds)}.`) // prettier-ignore
+  return Array.from({ length: seeds }, (_, i) => i + 1)
+}
+
+/** A difference between two runs. */
+interface Difference {
+  readonly step: string | undefined
+  readonly message: string
+}
+
+/** A pipeline with its recorded input. */
+class Simulation {
+  readonly #built: BuiltPipeline
+  readonly #sources: readonly RecordedSource[]
+  readonly #start: (built: BuiltPipeline, options: RunnerOptions) => Promise<PipelineResult>
+  readonly #ids: readonly string[]
+  readonly #results: readonly string[]
+  readonly #lineage: ReadonlyMap<string, readonly string[]>
+  /** Reference runs by the seed of strict mode. */
+  readonly #references = new Map<number | undefined, Promise<Outcome>>()
+  #ends: readonly number[] = []
+  #runs = 0
+
+  private constructor(
+    built: BuiltPipeline,
+    sources: readonly RecordedSource[],
+    start: (built: BuiltPipeline, options: RunnerOptions) => Promise<PipelineResult>,
+  ) {
+    this.#built = built
+    this.#sources = sources
+    this.#start = start
+    this.#lineage = lineage(built)
+    this.#ids = [...this.#lineage.keys()]
+    this.#results = resultsOf(built)
+  }
+
+  static async of(given: BuiltPipeline, options: Omit<SimulateOptions, 'options'>): Promise<Simulation> {
+    const runner = options.runner ?? directRunner()
+    const env = { ...(options.run?.env ?? platformEnv()), print: () => undefined }
+    const start = (built: BuiltPipeline, run: RunnerOptions): Promise<PipelineResult> =>
+      runner.start(built, { ...options.run, ...run, env }).result
+    const sources = await recordSources(given, (built) => start(built, {}))
+    if (sourcesOf(given).length === 0)
+      throw new PipelineError('simulate found no source in the pipeline: nothing that begins with create, a source or a script.') // prettier-ignore
+    // The collections inside of sources are gone with them.
+    const built = withScripts(given, new Map(sources.map(({ collectionId, events }) => [collectionId, events])))
+    const simulation = new Simulation(built, sources, start)
+    await simulation.#baseline()
+    return simulation
+  }
+
+  /** The unperturbed run: it must succeed, and tells which windows there are. */
+  async #baseline(): Promise<void> {
+    this.#runs++
+    const result = await this.#start(withCollectors(this.#built, this.#ids), {})
+    const ends = new Set<number>()
+    for (const id of this.#ids)
+      for (const { window } of result.collectWindowed(`$simulate ${id}`)) if (!('kind' in window)) ends.add(window.end)
+    this.#ends = [...ends].sort((a, b) => a - b)
+    this.#references.set(
+      undefined,
+      outcomeOf(this.#built, this.#ids, () => Promise.resolve(result)),
+    )
+  }
+
+  async explore(perturbations: readonly Perturbation[], seeds: readonly number[]): Promise<SimulationReport> {
+    const findings: Finding[] = []
+    const tried: Perturbation[] = []
+    for (const perturbation of perturbations) {
+      let finding: Finding | undefined
+      let isTried = false
+      for (const seed of seeds) {
+        const scenario = randomScenario(perturbation, seed, this.#sources, this.#ends)
+        if (scenario === undefined) continue
+        isTried = true
+        if ((await this.#difference(scenario)) === undefined) continue
+        finding = await this.#shrunken(scenario, seed)
+        break
+      }
+      if (isTried) tried.push(perturbation)
+      if (finding !== undefined) findings.push(finding)
+    }
+    return this.#report(findings, tried)
+  }
+
+  async repeat(scenario: Scenario): Promise<SimulationReport> {
+    const difference = await this.#difference(scenario)
+    const { perturbation } = scenario
+    const findings = difference === undefined ? [] : [{ perturbation, seed: undefined, scenario, ...difference }]
+    return this.#report(findings, [perturbation])
+  }
+
+  /** What a scenario changes; `undefined` when nothing. */
+  async #difference(scenario: Scenario): Promise<Difference | undefined> {
+    const { perturbation, strictSeed } = scenario
+    const isAttempts = perturbation === 'attempts'
+    // What order alone changes is no fault of attempts.
+    const reference = await this.#reference(isAttempts ? strictSeed : undefined)
+    const outcome = await this.#outcome(scenario, isAttempts)
+    if (reference.failure !== undefined || outcome.failure !== undefined) {
+      if (reference.failure === outcome.failure) return undefined
+      return { step: undefined, message: `the run fails: ${outcome.failure ?? 'it did not'}` }
+    }
+    for (const id of this.#results) {
+      const message = differenceOf(contentsIn(reference, id), contentsIn(outcome, id))
+      if (message === undefined) continue
+      const first = this.#firstDifference(id, reference.contents, outcome.contents)
+      return { step: producerPath(first), message: `"${producerPath(id)}" comes out ${message}` }
+    }
+    return undefined
+  }
+
+  /** Upstream from a collection that differs, as long as one that it is made from differs, too. */
+  #firstDifference(id: string, expected: ReadonlyMap<string, Contents>, actual: ReadonlyMap<string, Contents>): string {
+    const sources = new Set(this.#sources.map(({ collectionId }) => collectionId))
+    const differs = (input: string): boolean =>
+      !sources.has(input) &&
+      differenceOf(expected.get(input) ?? new Map(), actual.get(input) ?? new Map()) !== undefined
+    let at = id
+    for (;;) {
+      const before = (this.#lineage.get(at) ?? []).find(differs)
+      if (before === undefined) return at
+      at = before
+    }
+  }
+
+  #reference(strictSeed: number | undefined): Promise<Outcome> {
+    let reference = this.#references.get(strictSeed)
+    if (reference === undefined) {
+      reference = this.#outcome({ perturbation: 'order', changes: [], ...(strictSeed === undefined ? {} : { strictSeed }) }, false) // prettier-ignore
+      this.#references.set(strictSeed, reference)
+    }
+    return reference
+  }
+
+  #outcome(scenario: Scenario, reexecute: boolean): Promise<Outcome> {
+    this.#runs++
+    const { strictSeed } = scenario
+    const scripted = withScripts(this.#built, scriptsOf(this.#sources, scenario))
+    const options: RunnerOptions = strictSeed === undefined ? {} : { strict: true, seed: strictSeed, reexecute }
+    return outcomeOf(this.#built, this.#ids, () => this.#start(withCollectors(scripted, this.#ids), options))
+  }
+
+  /** The fewest changes that still show the difference, as far as they are found (A. Zeller: Yesterday, my program worked, 1999). */
+  async #shrunken(found: Scenario, seed: number): Promise<Finding> {
+    let scenario = found
+    let left = SHRINK_RUNS
+    const stillDiffers = async (candidate: Scenario): Promise<boolean> =>
+      left-- > 0 && (await this.#difference(candidate)) !== undefined
+    if (found.perturbation === 'order') {
+      const { strictSeed: _, ...plain } = found
+      if (await stillDiffers(plain)) scenario = plain
+    }
+    if (await stillDiffers({ ...scenario, changes: [] })) scenario = { ...scenario, changes: [] }
+    for (let size = Math.ceil(scenario.changes.length / 2); size >= 1 && left > 0;) {
+      let from = 0
+      while (from < scenario.changes.length && left > 0) {
+        const changes = [...scenario.changes.slice(0, from), ...scenario.changes.slice(from + size)]
+        if (await stillDiffers({ ...scenario, changes })) scenario = { ...scenario, changes }
+        else from += size
+      }
+      if (size === 1) break
+      size = Math.ceil(size / 2)
+    }
+    const difference = (await this.#difference(scenario)) ?? { step: undefined, message: 'it differs from run to run' }
+    return { perturbation: found.perturbation, seed, scenario, ...difference }
+  }
+
+  #report(findings: readonly Finding[], tried: readonly Perturbation[]): SimulationReport {
+    const [gravest] = findings
+    const verdict = gravest === undefined ? 'deterministic' : verdicts[gravest.perturbation]
+    const lines = tried.map((perturbation) => {
+      const finding = findings.find((each) => each.perturbation === perturbation)
+      if (finding === undefined) return `  ${perturbation}: no difference`
+      const { seed, step, message, scenario } = finding
+      const from = seed === undefined ? '' : `seed ${seed}, `
+      const where = step === undefined ? '' : ` (first at step "${step}")`
+      return `  ${perturbation}: ${from}${scenario.changes.length} changes: ${message}${where}\n    again: simulate(pipeline, { repeat: ${JSON.stringify(scenario)} })`
+    })
+    const text = [`${this.#built.name}: ${verdict}, after ${this.#runs} runs`, ...lines].join('\n')
+    return { verdict, findings, tried, runs: this.#runs, text }
+  }
+}
+
+function contentsIn(outcome: Outcome, id: string): Contents {
+  return outcome.failure === undefined ? (outcome.contents.get(id) ?? new Map()) : new Map()
+}
+
+/** Collections that leave a pipeline: collected, printed, written, or read by nobody. */
+function resultsOf(built: BuiltPipeline): readonly string[] {
+  const { transforms } = built.graph.components
+  const leaves = leafTransforms(built.graph)
+  const read = new Set(leaves.flatMap(([, { inputs }]) => [...inputs.values()]))
+  const results = new Set<string>()
+  for (const [id, { spec, inputs, outputs }] of leaves) {
+    if (id.endsWith(ASSERTION_STEP)) continue
+    if (spec?.urn === urns.COLLECT || spec?.urn === urns.PRINT) for (const input of inputs.values()) results.add(input)
+    for (const output of outputs.values()) if (!read.has(output)) results.add(output)
+  }
+  for (const id of built.graph.rootTransformIds) {
+    const node = transforms.get(id)
+    const isAssertion = node?.subtransforms.some((part) => part.endsWith(ASSERTION_STEP)) === true
+    if (node === undefined || isAssertion || node.outputs.size > 0) continue
+    for (const input of node.inputs.values()) results.add(input)
+  }
+  return [...results]
+}

@@ -1,0 +1,84 @@
+/**
+ * What may be grouped: a grouping refuses a windowing under which it could never answer, or would lose elements, at the
+ * author's line; and it warns of a sum of panes that repeat each other.
+ *
+ * Law: the rules are those of Beam Java (`GroupByKey.applicableTo`), for every step that has a grouping inside; the message
+ * names the step the author wrote.
+ */
+import type { CollectionRef } from '../graph/builder.js'
+import { authorPath } from '../graph/names.js'
+import * as urns from '../graph/urns.js'
+import { refuse } from '../refuse.js'
+import { isSafeTrigger, triggerText } from '../windowing/trigger-rules.js'
+import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
+
+/** Refuses a grouping that could never answer, or whose trigger may finish and lose what comes later. */
+export function checkGroupable(input: CollectionRef, path: string): void {
+  const { builder } = input
+  const strategy = builder.strategyOf(input)
+  const { windowFn, trigger, allowedLatenessMillis } = strategy
+  if (windowFn.payload.kind === 'global' && trigger.kind === 'default' && !builder.collection(input.id).isBounded) {
+    refuse(
+      `step "${path}" groups an unbounded collection in the global window, which is complete only at the end of time, so it would never answer. Put windowInto(name, fixedWindows(…)) or another window before it, or give the global window a trigger: windowInto(name, { trigger: repeatedly(afterCount(100)) }).`,
+      path,
+    )
+  }
+  if (isSafeTrigger(trigger, allowedLatenessMillis)) return
+  const loss = `the trigger ${triggerText(trigger)} may finish before a window expires, and elements that come later would be lost`
+  if (!strategy.allowsUnsafeTrigger) refuse(`step "${path}": ${loss}. ${remedy(strategy)}`, path)
+  builder.warn(`step "${path}": ${loss}, which allowUnsafeTrigger lets happen.`)
+}
+
+function remedy({ trigger }: WindowingStrategy): string {
+  const all = 'or say allowUnsafeTrigger: true to let it happen.'
+  if (trigger.kind === 'afterEndOfWindow') {
+    const { earlyFirings: early } = trigger
+    const parts = [...(early === undefined ? [] : [`early: ${triggerText(early)}`]), 'late: afterCount(1)']
+    return `Give it late firings, afterWatermark({ ${parts.join(', ')} }), or no allowed lateness, ${all}`
+  }
+  return `Let it begin anew, repeatedly(${triggerText(trigger)}), ${all}`
+}
+
+/**
+ * Warns where panes that contain each other are combined again: with accumulation each pane has what the ones before it
+ * had, so a sum of them counts elements as often as their window has answered.
+ *
+ * @param combiner what is combined; where the result is one of the values, such as the largest, repeating them is harmless.
+ */
+export function warnOfCountingTwice(input: CollectionRef, path: string, combiner: unknown): void {
+  const { builder } = input
+  const isIdempotent = (combiner as { readonly selects?: boolean } | null)?.selects === true
+  if (isIdempotent || !repeatsItself(builder.strategyOf(input))) return
+  const grouping = repeatingGrouping(input)
+  if (grouping === undefined) return
+  builder.warn(
+    `step "${path}" combines the panes of "${grouping}", and with accumulation: 'accumulating' each of them has what those before it had, so elements are counted as often as their window answers. Say accumulation: 'discarding' before "${grouping}", or keep only the last pane of each window.`,
+  )
+}
+
+/** Whether a window may answer more than once, each time with everything so far. */
+function repeatsItself({ accumulationMode, trigger, allowedLatenessMillis }: WindowingStrategy): boolean {
+  if (accumulationMode !== 'accumulating' || trigger.kind === 'never') return false
+  const isAtWatermark =
+    trigger.kind === 'default' || (trigger.kind === 'afterEndOfWindow' && trigger.earlyFirings === undefined)
+  return !(isAtWatermark && allowedLatenessMillis === 0)
+}
+
+/** The nearest step upstream of a collection that groups with repeating panes. */
+function repeatingGrouping(input: CollectionRef): string | undefined {
+  const { builder } = input
+  const seen = new Set<string>()
+  const search = (collectionId: string): string | undefined => {
+    const producer = builder.producer(collectionId)
+    if (producer === undefined || seen.has(producer.uniqueName)) return undefined
+    seen.add(producer.uniqueName)
+    const isGrouping = producer.spec?.urn === urns.GROUP_BY_KEY
+    for (const id of producer.inputs.values()) {
+      if (isGrouping && repeatsItself(builder.strategyOf({ builder, id }))) return authorPath(producer.uniqueName)
+      const found = search(id)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  return search(input.id)
+}
