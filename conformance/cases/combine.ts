@@ -145,7 +145,7 @@ export const cases: readonly ConformanceCase[] = [
   transcript({
     id: 'CMB-08/panes',
     name: 'a pane that was given does not change with what comes later',
-    needs: ['lateness'],
+    needs: ['lateness', 'accumulating'],
     windowFn: fixedWindows(10),
     options: { allowedLateness: 100, accumulation: 'accumulating' },
     events: [

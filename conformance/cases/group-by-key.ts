@@ -398,7 +398,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'GBK-21/panes',
     name: 'a group that is kept as it was given does not change with later panes',
-    needs: ['testStream', 'lateness'],
+    needs: ['testStream', 'lateness', 'accumulating'],
     notIn: { strict: 'bundles of the script are cut' },
     build(p) {
       const script = testStream<number>().add(at(1, 1)).advanceWatermarkTo(11).add(at(2, 2)).add(at(3, 3))
