@@ -10,7 +10,7 @@ import type { Claims } from './claims.js'
 import type { TranscriptEvent } from './transcript.js'
 
 /** A property of modes by which a case leaves some of them out. */
-export type ModeTrait = 'strict' | 'bundles' | 'generated' | 'closures'
+export type ModeTrait = 'strict' | 'bundles' | 'generated' | 'closures' | 'reexecuted'
 
 /** What all cases say of themselves. */
 export interface CaseFacts {
@@ -63,13 +63,17 @@ export interface PipelineCase extends CaseFacts {
   readonly build: (p: Pipeline) => void | Afterwards
   /** The case holds when building or running fails like this. */
   readonly fails?: ExpectedFailure
-  /** Its functions note things in variables of this process; left out where a runner's functions run in others. */
+  /**
+   * Its functions note things in variables of this process; left out where a runner's functions run in others, and where
+   * attempts are thrown away, which a variable does not notice.
+   */
   readonly inProcess?: boolean
 }
 
 /** Statements that need no runner: about construction, or about a function or coder of the SDK. */
 export interface CheckCase<Kind extends 'construction' | 'unit' = 'construction' | 'unit'> extends CaseFacts {
   readonly kind: Kind
+  /** Makes the claims; throws, as they do, when one does not hold. */
   readonly check: (claims: Claims) => void | Promise<void>
 }
 

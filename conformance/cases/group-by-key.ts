@@ -15,7 +15,7 @@ import {
   timer,
   typed,
 } from 'millrace'
-import { assertThat } from 'millrace/testing'
+import { assertThat, at, testStream } from 'millrace/testing'
 import { type ConformanceCase, constructionCase, pipelineCase, transcript } from './case.js'
 import { expectSame, expectSameInAnyOrder } from './claims.js'
 import { end, expectPanes, input, keyed, pane, watermark } from './transcript.js'
@@ -393,6 +393,30 @@ export const cases: readonly ConformanceCase[] = [
       })
       assertThat('spoilt', spoilt).containsInAnyOrder(0, 0, 0)
       assertThat('sibling', plain(grouped)).containsInAnyOrder(kv('a', [3, 4]), kv('b', [9]), kv('c', [0]))
+    },
+  }),
+  pipelineCase({
+    id: 'GBK-21/panes',
+    name: 'a group that is kept as it was given does not change with later panes',
+    needs: ['testStream', 'lateness', 'accumulating'],
+    notIn: { strict: 'bundles of the script are cut' },
+    build(p) {
+      const script = testStream<number>().add(at(1, 1)).advanceWatermarkTo(11).add(at(2, 2)).add(at(3, 3))
+      const grouped = p
+        .apply('script', script.end())
+        .windowInto('tens', tens, { allowedLateness: 100, accumulation: 'accumulating' })
+        .keyBy('one', () => 'k')
+        .groupByKey('group')
+      assertThat('panes', grouped).satisfies((_, elements) =>
+        expectSameInAnyOrder(
+          elements.map(({ value, paneIndex }) => [paneIndex, [...value.value].sort()]),
+          [
+            [0, [1]],
+            [1, [1, 2]],
+            [2, [1, 2, 3]],
+          ],
+        ),
+      )
     },
   }),
   pipelineCase({

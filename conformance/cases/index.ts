@@ -5,9 +5,11 @@
  */
 import type { ConformanceCase } from './case.js'
 
-interface Area {
+/** A module of cases. */
+export interface Area {
   /** The catalogue's areas that the module has cases of. */
   readonly areas: readonly string[]
+  /** Loads the module. */
   readonly load: () => Promise<{ readonly cases: readonly ConformanceCase[] }>
 }
 
@@ -21,6 +23,9 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['co-group-by-key', { areas: ['CGB'], load: () => import('./co-group-by-key.js') }],
   ['combine', { areas: ['CMB'], load: () => import('./combine.js') }],
   ['flatten', { areas: ['FLT', 'PRT'], load: () => import('./flatten.js') }],
+  ['reshuffle', { areas: ['RSH'], load: () => import('./reshuffle.js') }],
+  ['metrics', { areas: ['MET'], load: () => import('./metrics.js') }],
+  ['errors', { areas: ['ERR'], load: () => import('./errors.js') }],
 ])
 
 /** The cases of a module. @throws when there is no such module. */

@@ -122,8 +122,8 @@ export const cases: readonly ConformanceCase[] = [
     build(p) {
       numbersOf(p).parDo('split', {
         outputs: { main: t.number },
-        // @ts-expect-error No output has this name.
-        process: (n, { emit }) => emit.other(n),
+        // The types refuse it, so what reaches the runner is a program without them.
+        process: (n, { emit }) => (emit as unknown as Record<'other', (n: number) => void>).other(n),
       })
     },
     fails: { message: /other/, step: 'split' },

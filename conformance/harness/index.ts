@@ -3,7 +3,7 @@
  *
  * @module millrace/conformance
  */
-export { casesOf, loadCase, modules } from '../cases/index.js'
+export { type Area, casesOf, loadCase, modules } from '../cases/index.js'
 export type {
   Afterwards,
   CaseFacts,

@@ -16,6 +16,8 @@ export interface Mode {
   readonly traits: readonly ModeTrait[]
   /** Whether each input of a script stays one bundle, so that panes come exactly as written. */
   readonly keepsScripts: boolean
+  /** Whether a runner may do without it, refusing it with `UnsupportedFeature`. */
+  readonly isOptional?: boolean
 }
 
 /** A choice of modes: one for a quick answer, all, or by name. */
@@ -35,6 +37,7 @@ export function allModes(seed: number): readonly Mode[] {
     strict(seed, 'generated'),
     strict(seed + 1, 'closures'),
     strict(seed + 2, 'generated', 1),
+    reexecuted(seed + 3),
   ]
 }
 
@@ -68,5 +71,17 @@ function strict(seed: number, stageCompiler: 'generated' | 'closures', bundleSiz
     options: { strict: true, seed, stageCompiler, ...sized },
     traits: ['strict', 'bundles', stageCompiler],
     keepsScripts: false,
+  }
+}
+
+/** Every bundle is attempted twice, and the first attempt thrown away. */
+function reexecuted(seed: number): Mode {
+  const { options, traits, keepsScripts } = strict(seed, 'closures')
+  return {
+    name: `strict, seed ${seed}, each bundle twice`,
+    options: { ...options, reexecute: true },
+    traits: [...traits, 'reexecuted'],
+    keepsScripts,
+    isOptional: true,
   }
 }

@@ -25,7 +25,7 @@ export const WRONG = 'wrong'
 /**
  * All cases, in the catalogue's order, or those chosen.
  *
- * @param only an id, or how it begins: `TRG-15`, `TRG`, `PDO-0`. An id also stands for its suffixes.
+ * @param only ids, or how they begin, separated by commas: `TRG-15`, `TRG`, `PDO-0,LIF`. An id also stands for its suffixes.
  * @throws when there is no such case.
  */
 export async function listCases(only?: string): Promise<readonly AddressedCase[]> {
@@ -40,13 +40,16 @@ export async function listCases(only?: string): Promise<readonly AddressedCase[]
     listed.push({ module: WRONG, area: 'WRONG', id, name, run: (setting) => rejectionReport(wrong, setting) })
   }
   if (only === undefined) return listed
-  const exact = listed.filter(({ id }) => id === only || id.startsWith(`${only}/`))
-  const chosen = exact.length > 0 ? exact : listed.filter(({ id }) => id.startsWith(only))
-  if (chosen.length === 0) {
-    const areas = new Set(listed.map(({ area }) => area))
-    throw new PipelineError(`there is no case "${only}", nor one that begins so. Areas: ${[...areas].join(', ')}.`)
-  }
-  return chosen
+  const chosen = new Set(only.split(',').flatMap((begin) => beginningWith(begin.trim(), listed)))
+  return listed.filter((each) => chosen.has(each))
+}
+
+function beginningWith(begin: string, listed: readonly AddressedCase[]): readonly AddressedCase[] {
+  const exact = listed.filter(({ id }) => id === begin || id.startsWith(`${begin}/`))
+  const chosen = exact.length > 0 ? exact : listed.filter(({ id }) => id.startsWith(begin))
+  if (chosen.length > 0 && begin !== '') return chosen
+  const areas = new Set(listed.map(({ area }) => area))
+  throw new PipelineError(`there is no case "${begin}", nor one that begins so. Areas: ${[...areas].join(', ')}.`)
 }
 
 /** The area of an id. */

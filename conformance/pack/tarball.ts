@@ -22,7 +22,8 @@ const NEVER: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['a test', /\.test\./],
   ['a fixture', /(^|\/)(fixtures?|testdata|__\w+__)\//],
   ['a record of a build', /\.tsbuildinfo$|(^|\/)\.build\//],
-  ['conformance', /^(dist\/)?conformance\//],
+  // The suite and what Beam Java answers are for readers' runners; how the project proves itself is not.
+  ['conformance beyond the suite', /^(dist\/)?conformance\/(?!(cases|harness|oracle)\/.*\.(js|ts|map)$)/],
   ['an example', /^(dist\/)?examples\//],
   ['a configuration', /(^|\/)(tsconfig[^/]*\.json|typedoc\.json|\.[^/]+)$/],
   ['documentation beyond the README', /^docs\//],

@@ -18,8 +18,8 @@ export interface Lane {
   readonly name: string
   /** One line for people: what is claimed, and the lane's own flags. */
   readonly meaning: string
-  /** The words that make it try a sample: from this seed on, for about so many minutes. */
-  readonly sample: (seed: number, minutes: number) => readonly string[]
+  /** The words that make it try a sample: from this seed on, for about so many minutes. A lane without has no part in samples. */
+  readonly sample?: (seed: number, minutes: number) => readonly string[]
   /** Loads the program; only here may anything heavy be imported. */
   readonly load: () => Promise<LaneProgram>
 }

@@ -28,6 +28,11 @@ export const lanes: readonly Lane[] = [
     load: async () => seededLane({ lane: 'failures', seeds: 5_000, faultOf: (await import('./failures.js')).faultOf }),
   },
   {
+    name: 'mutants',
+    meaning: 'every broken law is noticed by a case that is named for it [--only part-of-name]',
+    load: async () => (await import('./mutants/run-mutants.js')).mutantsLane(),
+  },
+  {
     name: 'oracle',
     meaning:
       "random windows, triggers and late elements give, pane by pane, the panes of Beam Java's rules [--seeds n] [--from seed] [--minutes m]",

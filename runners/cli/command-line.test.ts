@@ -45,6 +45,9 @@ describe('the command line', () => {
     [['-h'], 'help'],
     [['run', '--help'], 'help'],
     [['--version'], 'version'],
+    [['conformance'], 'conformance'],
+    [['conformance', '--only', 'TRG-15', '--json=matrix.json'], 'conformance'],
+    [['conformance', '-h'], 'help'],
   ])('%j asks for %s', (args, kind) => expect(parseCommandLine(args).kind).toBe(kind))
 
   it('asks for the help of a file', () => {
@@ -55,6 +58,8 @@ describe('the command line', () => {
     [['rnu', 'file.ts'], 'there is no command "rnu".', 'rnu'],
     [['--verison'], 'there is no option --verison before a command.', '--verison'],
     [['run'], 'millrace run needs a file: millrace run FILE', undefined],
+    [['conformance', 'file.ts'], 'millrace conformance takes no file, and was given "file.ts".', undefined],
+    [['conformance', '--runner', 'direct'], 'millrace conformance has no option --runner.', '--runner'],
     [['run', '--sede', '1', 'file.ts'], 'has no option --sede. Options of the pipeline come after FILE.', '--sede'],
     [['run', 'file.ts', '--quiet=yes'], '--quiet is a flag and takes no value.', undefined],
     [['run', 'file.ts', '--seed'], '--seed needs a number.', undefined],

@@ -1,0 +1,112 @@
+/**
+ * Mutants of groupings and combines: keys, windows, panes, lateness.
+ */
+import type { Mutant } from './mutant.js'
+
+/** The list. */
+export const grouping: readonly Mutant[] = [
+  {
+    name: 'expired-windows-open',
+    breaks: 'a window that has expired takes no element, and the element is counted as dropped',
+    file: 'runners/core/reduce-fn-runner.ts',
+    from: 'if (expiry < this.#watermarks.input) return undefined',
+    to: 'if (expiry < -Infinity) return undefined',
+    caughtBy: ['TSX-10'],
+  },
+  {
+    name: 'no-lateness',
+    breaks: 'a window takes elements until its allowed lateness has passed',
+    file: 'runners/core/reduce-fn-runner.ts',
+    from: 'return expiryOf(window, this.#strategy.allowedLatenessMillis)',
+    to: 'return expiryOf(window, 0)',
+    caughtBy: ['CMB-08/panes'],
+  },
+  {
+    name: 'always-discarding',
+    breaks: 'accumulating panes have everything so far',
+    file: 'runners/core/reduce-fn-runner.ts',
+    from: "    if (this.#strategy.accumulationMode === 'discarding') cell.accumulator",
+    to: '    cell.accumulator',
+    caughtBy: ['CMB-08/panes'],
+  },
+  {
+    name: 'sessions-forget-their-neighbours',
+    breaks: 'a new session is merged with those that are there',
+    file: 'runners/core/active-window-set.ts',
+    from: 'this.#windowFn.merge([...all.values()])',
+    to: 'this.#windowFn.merge([...added])',
+    caughtBy: ['CMB-17'],
+  },
+  {
+    name: 'merged-sessions-lose-a-part',
+    breaks: 'a merged session has what its parts had',
+    file: 'runners/core/merging-windows.ts',
+    from: 'others.reduce((sum, part)',
+    to: 'others.slice(1).reduce((sum, part)',
+    caughtBy: ['CMB-17'],
+  },
+  {
+    name: 'every-pane-is-the-first',
+    breaks: 'the index of panes counts up',
+    file: 'runners/core/pane-info-tracker.ts',
+    from: 'index: previous === undefined ? 0 : previous.index + 1,',
+    to: 'index: previous === undefined ? 0 : previous.index,',
+    caughtBy: ['CMB-08/panes'],
+  },
+  {
+    name: 'no-pane-is-late',
+    breaks: 'a pane after the one on time is late',
+    file: 'runners/core/pane-info-tracker.ts',
+    from: "output > maxTimestamp || !onlyEarlySoFar ? 'late'",
+    to: "output > maxTimestamp && onlyEarlySoFar ? 'late'",
+    caughtBy: ['CMB-08/panes'],
+  },
+  {
+    name: 'first-pane-is-last',
+    breaks: 'a pane that others may follow does not say that it is the last',
+    file: 'runners/core/pane-info-tracker.ts',
+    from: '{ ...ON_TIME_ONLY, isLast: false }',
+    to: '{ ...ON_TIME_ONLY }',
+    caughtBy: ['CMB-08/panes'],
+  },
+  {
+    name: 'keys-without-their-last-byte',
+    breaks: 'keys are one key exactly when their bytes are equal',
+    file: 'sdk/coders/canonical-key.ts',
+    from: '  if (length % 2 === 1) units.push(bytes[length - 1] as number)\n',
+    to: '',
+    caughtBy: ['GBK-10', 'GBK-12'],
+  },
+  {
+    name: 'default-beside-a-result',
+    breaks: 'the default stands for an empty input only',
+    file: 'sdk/transforms/combine.ts',
+    from: '    if (isEmpty) emit(value, window.maxTimestamp)',
+    to: '    if (isEmpty || !isEmpty) emit(value, window.maxTimestamp)',
+    caughtBy: ['CMB-02', 'CMB-24'],
+  },
+  {
+    name: 'precombine-keeps-the-last',
+    breaks: 'reducing parts before the grouping changes nothing',
+    file: 'runners/core/precombine.ts',
+    from: '    cell.accumulator = this.#reduce.add(cell.accumulator, input)',
+    to: '    cell.accumulator = this.#reduce.add(this.#reduce.create(), input)',
+    caughtBy: ['CMB-01', 'CMB-10'],
+  },
+  {
+    name: 'precombine-forgets-when-full',
+    breaks: 'what no longer fits before the grouping is sent on',
+    file: 'runners/core/precombine.ts',
+    from: '    if (this.#cells > CELLS_MAX) this.flush()',
+    to: '    if (this.#cells > CELLS_MAX) this.#tables.clear()',
+    caughtBy: ['CMB-11'],
+  },
+  {
+    name: 'shared-lists',
+    breaks: 'a pane that was given does not change with what comes later',
+    file: 'runners/core/reduce-fn.ts',
+    from: '(keeps ? (accumulator as unknown[]).slice() : accumulator)',
+    to: '(keeps ? accumulator : accumulator)',
+    caughtBy: ['GBK-21/panes'],
+  },
+]
