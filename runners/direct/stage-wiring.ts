@@ -299,6 +299,7 @@ export class StageWiring {
         processing: () => this.clock.now(),
         synchronized: () => (this.executors[stageId] as StageExecutor).synchronizedTime(this.clock.now()),
       },
+      ordersKeys: () => (this.#parts[stageId] as StageParts).marked.size > 0,
       guard: (call, key, window: BoundedWindow, run) => {
         try {
           return run()
