@@ -11,7 +11,7 @@ import {
   runConstruction,
   runScenario,
 } from './run-scenario.js'
-import type { OraclePane, Scenario } from './scenario.js'
+import type { Scenario } from './scenario.js'
 
 const lines = <T>(name: string): readonly T[] =>
   readFileSync(new URL(`${name}.jsonl`, import.meta.url), 'utf8')
