@@ -39,13 +39,12 @@ import {
 import type { StageReceiver } from '../core/stage-compiler/compiled-stage.js'
 import type { DeadLetterBudget } from '../core/stage-runtime.js'
 import type { TimeSlice } from '../core/time-slice.js'
-import type { RunnerOptions } from '../runner.js'
-import type { Acknowledgements } from './acknowledgements.js'
 import { ElementExecutor } from './element-executor.js'
+import type { ExecutionOptions } from './execution-options.js'
 import { GroupingExecutor } from './grouping-executor.js'
 import { type BundleDisorder, Inbox } from './inbox.js'
 import { Collected, Printed } from './result.js'
-import { ImpulseExecutor, type ScriptedClock, TestStreamExecutor } from './root-executors.js'
+import { ImpulseExecutor, TestStreamExecutor } from './root-executors.js'
 import type { SideSource } from './side-gate.js'
 import { type BundleLimits, SourceExecutor } from './source-executor.js'
 import type { Committable, StageExecutor } from './stage-executor.js'
@@ -68,20 +67,6 @@ interface StageParts {
   readonly targets: Set<Committable>
   /** Inboxes of groupings, which want to know where bundles end. */
   readonly marked: Set<Inbox>
-}
-
-/** Options that have been decided. */
-export interface ExecutionOptions {
-  readonly env: Env
-  readonly isStrict: boolean
-  readonly seed: number
-  /** Whether every bundle is attempted twice. */
-  readonly reexecutes: boolean
-  readonly bundleSize: number | undefined
-  readonly stageCompiler: NonNullable<RunnerOptions['stageCompiler']>
-  /** Set when scripted events move the clock. */
-  readonly clock: ScriptedClock | undefined
-  readonly acknowledgements: Acknowledgements
 }
 
 /** The wired stages of a run. */
