@@ -197,6 +197,7 @@ export {
   type TopOptions,
   toSet,
 } from './transforms/collections.js'
+export { type Change, changeCodec, type Insert, insert, isChange, type Retract, retract } from './transforms/change.js'
 export { combineFields, type CombinerFields, type FieldsInput, type FieldsOutput } from './transforms/combine-fields.js'
 export { type Fanout, withHotKeyFanout } from './transforms/hot-keys.js'
 export { combineValues, distinctBy, latest, latestPerKey, sample, samplePerKey, tee } from './transforms/per-key.js'
