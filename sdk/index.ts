@@ -237,6 +237,7 @@ export type { MapOptions, TimestampOptions } from './transforms/element-wise.js'
 export type { DeadLetter, ErrorHandler } from './transforms/errors.js'
 export type { LateDataHandler, LateElement, LateReason } from './transforms/late-data.js'
 export { empty, flatten } from './transforms/flatten.js'
+export { waitOn } from './transforms/wait-on.js'
 export { swap, textOf, toStrings, withKeys } from './transforms/keyed.js'
 export type { PrintOptions } from './transforms/output.js'
 export { type Reified, reify, restoreTimestamps } from './transforms/reify.js'
@@ -249,7 +250,15 @@ export {
 } from './transforms/read-from.js'
 export { source, splittableParDo } from './transforms/splittable.js'
 export { count, max, mean, type MeanAccumulator, min, sum } from './transforms/statistics.js'
-export type { CodecOption, PCollectionView, SingletonOptions, ViewFn, ViewKind } from './transforms/views.js'
+export type {
+  CodecOption,
+  PCollectionView,
+  SingletonOptions,
+  ViewFn,
+  ViewKind,
+  ViewOptions,
+  WindowMapping,
+} from './transforms/views.js'
 export { NO_FIRING, type PaneInfo, type PaneTiming } from './windowing/pane-info.js'
 export {
   afterAll,
