@@ -404,7 +404,7 @@ export class ReduceFnRunner {
       case 'cell':
         return this.#fireCellTimer(payload.cell)
       case 'closed':
-        this.#merging?.expire(payload.key, payload.window)
+        this.#merging?.expireClosed(payload.key, payload.window)
         return 0
     }
   }
