@@ -417,7 +417,7 @@ export class ReduceFnRunner {
       case 'cell':
         return this.#fireCellTimers(payload.cell)
       case 'closed':
-        this.#merging?.expire(payload.key, payload.window)
+        this.#merging?.expireClosed(payload.key, payload.window)
         return 0
     }
   }
