@@ -49,6 +49,7 @@ import { addCollect, addPrint, type PrintOptions } from './transforms/output.js'
 import { addParDo } from './transforms/par-do.js'
 import { addReshuffle } from './transforms/reshuffle.js'
 import { count } from './transforms/statistics.js'
+import { checkViewable } from './transforms/viewable.js'
 import type { PCollectionView, SingletonOptions, ViewKind } from './transforms/views.js'
 import { addWindowInto } from './transforms/window-into.js'
 import type { WindowFn } from './windowing/window-fn.js'
@@ -353,18 +354,8 @@ export class PCollection<out T> implements CollectionRef {
   #view<V>(name: string, kind: ViewKind, options?: SingletonOptions<unknown>): PCollectionView<V> {
     const { builder } = this
     if (kind === 'map' || kind === 'multimap') builder.keyedCoders(this)
-    const { windowFn } = builder.strategyOf(this)
-    if (windowFn.merges && windowFn.mapsMainWindows !== true) {
-      const [what, fix] =
-        windowFn.payload.kind === 'custom'
-          ? ['merging windows', ', or give sideInputWindow to customWindows']
-          : ['session windows', '']
-      throw new PipelineError(
-        `view "${builder.pathOf(name)}" has ${what}, and no ${what === 'session windows' ? 'session' : 'merging window'} belongs to a main element's window. Put the collection into other windows before viewing it${fix}.`,
-        builder.pathOf(name),
-      )
-    }
     const path = builder.pathOf(name)
+    checkViewable(this, path)
     builder.leaf({ name, spec: undefined, inputs: new Map([['in', this.id]]), outputs: [] })
     const viewFn = { kind, name: path, hasDefault: options !== undefined, defaultValue: options?.default }
     return { name: path, collectionId: this.id, builder, viewFn }

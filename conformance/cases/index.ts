@@ -24,6 +24,7 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['combine', { areas: ['CMB'], load: () => import('./combine.js') }],
   ['flatten', { areas: ['FLT', 'PRT'], load: () => import('./flatten.js') }],
   ['windows', { areas: ['WIN'], load: () => import('./windows.js') }],
+  ['safety', { areas: ['SAF'], load: () => import('./safety.js') }],
   ['reshuffle', { areas: ['RSH'], load: () => import('./reshuffle.js') }],
   ['metrics', { areas: ['MET'], load: () => import('./metrics.js') }],
   ['errors', { areas: ['ERR'], load: () => import('./errors.js') }],

@@ -563,7 +563,7 @@ export const cases: readonly ConformanceCase[] = [
         const window = only?.window
         const isValid = window !== undefined && window.start <= TIMESTAMP_MIN && window.end > TIMESTAMP_MIN
         if (!isValid || more.length > 0 || values[0]?.[0] !== TIMESTAMP_MIN)
-          throw new Error(`expected one window around the beginning of time, got ${String(window)}`)
+          throw new Error(`expected one window around the beginning of time, got ${window?.start} to ${window?.end}`)
       })
     },
   }),
