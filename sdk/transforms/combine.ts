@@ -8,11 +8,11 @@
 import type { Monoid } from 'fp-ts/lib/Monoid.js'
 import type { Semigroup } from 'fp-ts/lib/Semigroup.js'
 import type { Codec } from '../codec.js'
-import { PipelineError } from '../errors.js'
 import { type CollectionRef, type GraphBuilder, reservedName, type StepName, userFunction } from '../graph/builder.js'
 import { COMBINE_OF_ALL } from '../graph/names.js'
 import type { CoderTable } from '../graph/coder-table.js'
 import * as urns from '../graph/urns.js'
+import { refuse } from '../refuse.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import { addImpulse } from './create.js'
 import { addConstantKey, addValues } from './element-wise.js'
@@ -105,7 +105,7 @@ export function toCombine(combiner: unknown, step: string): AnyCombine {
       return { kind: 'full', fn: combiner as CombineFn<never, never, unknown> }
     }
   }
-  throw new PipelineError(
+  return refuse(
     `step "${step}" combines with something that is no combiner. Give { of, monoid }, { of, semigroup }, or a CombineFn with createAccumulator, addInput, mergeAccumulators and extractOutput.`,
     step,
   )
@@ -203,7 +203,7 @@ export function addCombineGlobally(
   const isGlobal = strategy.windowFn.payload.kind === 'global'
   const { whenEmpty } = options
   if (typeof whenEmpty === 'object' && !isGlobal) {
-    throw new PipelineError(
+    refuse(
       `combineGlobally "${path}" is to emit a value for empty windows, but ${strategy.windowFn.description} have no list of windows to be empty. Leave whenEmpty out, or read the result as a view with a default.`,
       path,
     )
