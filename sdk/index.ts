@@ -173,7 +173,18 @@ export type {
   MonoidCombine,
   SemigroupCombine,
 } from './transforms/combine.js'
-export type { AnyCombiner, CombinerInput, CombinerOutput } from './transforms/any-combiner.js'
+export type {
+  AnyCombineFn,
+  AnyCombiner,
+  AnyConcat,
+  AnyMonoidCombine,
+  AnySemigroupCombine,
+  CombinerInput,
+  CombinerOutput,
+  Gives,
+  Takes,
+  TakesPart,
+} from './transforms/any-combiner.js'
 export {
   any,
   every,

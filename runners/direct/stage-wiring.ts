@@ -37,13 +37,12 @@ import {
 import type { StageReceiver } from '../core/stage-compiler/compiled-stage.js'
 import type { DeadLetterBudget } from '../core/stage-runtime.js'
 import type { TimeSlice } from '../core/time-slice.js'
-import type { RunnerOptions } from '../runner.js'
-import type { Acknowledgements } from './acknowledgements.js'
 import { ElementExecutor } from './element-executor.js'
+import type { ExecutionOptions } from './execution-options.js'
 import { GroupingExecutor } from './grouping-executor.js'
 import { type BundleDisorder, Inbox } from './inbox.js'
 import { Collected, Printed } from './result.js'
-import { ImpulseExecutor, type ScriptedClock, TestStreamExecutor } from './root-executors.js'
+import { ImpulseExecutor, TestStreamExecutor } from './root-executors.js'
 import type { SideSource } from './side-gate.js'
 import { sideReader, sideSource } from './side-sources.js'
 import { type BundleLimits, SourceExecutor } from './source-executor.js'
@@ -67,20 +66,6 @@ interface StageParts {
   readonly targets: Set<Committable>
   /** Inboxes of groupings, which want to know where bundles end. */
   readonly marked: Set<Inbox>
-}
-
-/** Options that have been decided. */
-export interface ExecutionOptions {
-  readonly env: Env
-  readonly isStrict: boolean
-  readonly seed: number
-  /** Whether every bundle is attempted twice. */
-  readonly reexecutes: boolean
-  readonly bundleSize: number | undefined
-  readonly stageCompiler: NonNullable<RunnerOptions['stageCompiler']>
-  /** Set when scripted events move the clock. */
-  readonly clock: ScriptedClock | undefined
-  readonly acknowledgements: Acknowledgements
 }
 
 /** The wired stages of a run. */
@@ -291,6 +276,7 @@ export class StageWiring {
         processing: () => this.clock.now(),
         synchronized: () => (this.executors[stageId] as StageExecutor).synchronizedTime(this.clock.now()),
       },
+      ordersKeys: () => (this.#parts[stageId] as StageParts).marked.size > 0,
       guard: (call, key, window: BoundedWindow, run) => {
         try {
           return run()

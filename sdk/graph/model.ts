@@ -90,6 +90,7 @@ export interface TestStreamPayload {
   readonly events: readonly TestStreamEvent[]
 }
 
+/** An event of a script: elements in one bundle, the watermark, or processing time that passes. */
 export type TestStreamEvent =
   | { readonly kind: 'elements'; readonly elements: readonly { readonly value: unknown; readonly timestamp: number }[] }
   | { readonly kind: 'watermark'; readonly timestamp: number }
