@@ -3,7 +3,9 @@
  */
 import { elements } from './elements.js'
 import { grouping } from './grouping.js'
+import { joins } from './joins.js'
 import type { Mutant } from './mutant.js'
+import { sideInputs } from './side-inputs.js'
 
 /** All mutants. */
-export const mutants: readonly Mutant[] = [...elements, ...grouping]
+export const mutants: readonly Mutant[] = [...elements, ...grouping, ...sideInputs, ...joins]
