@@ -184,7 +184,7 @@ export const cases: readonly ConformanceCase[] = [
       assertThat(
         'rows',
         joined.map('rows', ({ value }) => [value.stream, value.table ?? '-']),
-      ).containsInAnyOrder([9, '-'], [10, 10], [25, 20])
+      ).containsInAnyOrder([9, '-'], [10, 10], [25, 20], [26, 20])
       const inner = joinAsOf('inner', { stream, table })
       assertThat(
         'inner rows',

@@ -277,7 +277,7 @@ export const cases: readonly ConformanceCase[] = [
     name: 'what waits holds the watermark, so that nothing after it is late',
     needs: ['sideInputs', 'testStream'],
     build(p) {
-      const side = testStream<number>().advanceWatermarkTo(5).advanceWatermarkTo(1000).end()
+      const side = testStream<number>().advanceWatermarkTo(5).advanceWatermarkTo(6).advanceWatermarkTo(1000).end()
       const list = p.apply('side', side).windowInto('side tens', tens).asList('view')
       const read = p
         .apply('main', testStream<number>().add(at(3, 3)).advanceWatermarkTo(500).end())
