@@ -5,7 +5,8 @@
  * fails when there is none. Assertions are counted here, not believed: one that was never judged fails the case, and so
  * does a case that claims nothing.
  */
-import { errorKind, type Feature, Pipeline, type PipelineResult, run, type Runner } from 'millrace'
+import { platformEnv } from '#platform'
+import { type Env, errorKind, type Feature, Pipeline, type PipelineResult, run, type Runner } from 'millrace'
 import type { CheckCase, ConformanceCase, Ending, PipelineCase, Transcript } from '../cases/case.js'
 import { Claims, expectFailure } from '../cases/claims.js'
 import { assertionFault, assertionsOf } from './count-assertions.js'
@@ -213,9 +214,22 @@ async function runToEnd(
 ): Promise<{ readonly result: PipelineResult | undefined; readonly error: Error | undefined }> {
   try {
     const signal = AbortSignal.timeout(RUN_MILLIS_MAX)
-    return { result: await run(p, { runner, ...options, signal }), error: undefined }
+    return {
+      result: await run(p, { runner, ...options, signal, env: withoutWarnings(platformEnv()) }),
+      error: undefined,
+    }
   } catch (error) {
     return { result: undefined, error: error instanceof Error ? error : new Error(String(error)) }
+  }
+}
+
+/** Cases build what runs warn of: under every mode, that would be all there is to read. */
+function withoutWarnings(env: Env): Env {
+  return {
+    ...env,
+    print(line, stream) {
+      if (!line.startsWith('warning: ')) env.print(line, stream)
+    },
   }
 }
 

@@ -48,7 +48,7 @@ export type {
   TestedElement,
 } from '../../sdk/testing/tester-options.js'
 export type { StateReading, StateReadings } from '../../sdk/testing/state-readings.js'
-export type { Change, Perturbation, Scenario } from './scenario.js'
+export type { ScenarioChange, Perturbation, Scenario } from './scenario.js'
 export {
   type Finding,
   simulate,

@@ -42,6 +42,8 @@ export interface FunctionSpec {
 export interface SideInputNode {
   readonly accessPattern: typeof urns.SIDE_ITERABLE | typeof urns.SIDE_MULTIMAP
   readonly viewFn: FunctionSpec
+  /** Which window is read, where the author says so; else the WindowFn of the collection does. */
+  readonly windowMappingFn?: FunctionSpec
   /** Name the author gave the view. */
   readonly viewName: string
 }
