@@ -204,6 +204,11 @@ export { combineValues, distinctBy, latest, latestPerKey, sample, samplePerKey, 
 export { regexFind, regexFindAll, regexMatches, regexReplaceAll, regexSplit } from './transforms/regex.js'
 export { exceptFor, intersectWith, type MultiplicityOptions, unionWith } from './transforms/set-operations.js'
 export { approximateDistinct, type QuantileSketch, quantiles, type SketchOptions } from './transforms/sketches.js'
+export { type AsOf, type AsOfInputs, joinAsOf, type JoinAsOfOptions } from './transforms/joins/join-as-of.js'
+export { joinTables, type JoinTablesOptions, type TableInputs, type TableOf } from './transforms/joins/join-tables.js'
+export { type JoinReach, joinWithin, type JoinWithinOptions } from './transforms/joins/join-within.js'
+export type { Joined, JoinInputs } from './transforms/joins/joined.js'
+export { fullJoin, innerJoin, leftJoin, rightJoin } from './transforms/joins/windowed-joins.js'
 export { countWindows, type CountWindowsOptions } from './transforms/count-windows.js'
 export type { CreateOptions } from './transforms/create.js'
 export type {
