@@ -187,6 +187,13 @@ export {
   toSet,
 } from './transforms/collections.js'
 export { type Change, changeCodec, type Insert, insert, isChange, type Retract, retract } from './transforms/change.js'
+export {
+  combineChanges,
+  type CombineChangesOptions,
+  groupChanges,
+  type TakesChanges,
+  type Tally,
+} from './transforms/combine-changes.js'
 export { combineFields, type CombinerFields, type FieldsInput, type FieldsOutput } from './transforms/combine-fields.js'
 export { type Fanout, withHotKeyFanout } from './transforms/hot-keys.js'
 export { combineValues, distinctBy, latest, latestPerKey, sample, samplePerKey, tee } from './transforms/per-key.js'
@@ -236,6 +243,7 @@ export {
   type SourceReader,
   type SourceRecord,
 } from './transforms/read-from.js'
+export { retracting, type RetractingGroupings } from './transforms/retracting.js'
 export { source, splittableParDo } from './transforms/splittable.js'
 export { count, max, mean, type MeanAccumulator, min, sum } from './transforms/statistics.js'
 export type { CodecOption, PCollectionView, SingletonOptions, ViewFn, ViewKind } from './transforms/views.js'
