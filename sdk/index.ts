@@ -30,7 +30,7 @@ export {
   type MetricKind,
   type MetricSpec,
 } from './metrics.js'
-export type { KeyedIfStateful, OutputCollections, Parts, PTransform } from './pcollection.js'
+export type { OutputCollections, PTransform } from './pcollection.js'
 export { PCollection } from './pcollection.js'
 export { type ErrorHandlerOptions, Pipeline, pipeline } from './pipeline.js'
 export { preview } from './preview.js'
@@ -244,6 +244,14 @@ export {
   type SourceRecord,
 } from './transforms/read-from.js'
 export { retracting, type RetractingGroupings } from './transforms/retracting.js'
+export type {
+  AnyChange,
+  CertainlyChanges,
+  ChangesAreNotGrouped,
+  IgnoringKind,
+  KeyedIfStateful,
+  Parts,
+} from './transforms/signature-types.js'
 export { source, splittableParDo } from './transforms/splittable.js'
 export { count, max, mean, type MeanAccumulator, min, sum } from './transforms/statistics.js'
 export type { CodecOption, PCollectionView, SingletonOptions, ViewFn, ViewKind } from './transforms/views.js'
