@@ -249,7 +249,7 @@ export const cases: readonly ConformanceCase[] = [
     build(p) {
       const numbers = Array.from({ length: 100 }, (_, n) => (n * 37) % 1000)
       const moved = p.create('numbers', numbers).withTimestamps('times', (n) => n)
-      const stamped = p.create('stamped', numbers, { timestamp: (n) => n })
+      const stamped = p.create('numbers too', numbers, { timestamp: (n) => n })
       for (const [name, input] of [
         ['moved', moved],
         ['stamped', stamped],
