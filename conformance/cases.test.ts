@@ -9,7 +9,7 @@ import { checkFeatures, featuresOf } from '../runners/core/features.js'
 import type { ConformanceCase } from './cases/case.js'
 import { casesOf, loadCase, modules } from './cases/index.js'
 import { chosenModes } from './harness/modes.js'
-import { needsOf, runCase } from './harness/run-case.js'
+import { needsOf, NO_CONTROLS, runCase } from './harness/run-case.js'
 import { buildTranscript } from './harness/run-transcript.js'
 import { areaOf } from './harness/suite.js'
 
@@ -23,7 +23,7 @@ const BASE: ReadonlySet<Feature> = new Set<Feature>(['groupByKey', 'flatten', 's
 function builtOf(of: ConformanceCase): readonly Pipeline[] {
   if (of.kind === 'pipeline' && of.fails?.when !== 'construction') {
     const p = new Pipeline()
-    of.build(p)
+    of.build(p, NO_CONTROLS)
     return [p]
   }
   if (of.kind !== 'transcript') return []

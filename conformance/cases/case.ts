@@ -5,7 +5,7 @@
  * Law: a case is rebuilt from its address (module, id) alone and shares no variable with another; one that claims
  * nothing has failed.
  */
-import type { Feature, Pipeline, PipelineResult, WindowFn, WindowingOptions } from 'millrace'
+import type { EndState, Feature, Pipeline, PipelineResult, WindowFn, WindowingOptions } from 'millrace'
 import type { Claims } from './claims.js'
 import type { TranscriptEvent } from './transcript.js'
 
@@ -56,11 +56,19 @@ export interface ExpectedFailure {
   readonly step?: string
 }
 
+/** What a case may do to its run while it runs. */
+export interface Controls {
+  /** Asks the runner to read nothing new, to finish what has begun and to end as `'DRAINED'`. */
+  readonly drain: () => void
+}
+
 /** A pipeline with claims about it: assertions that run inside it, checks afterwards, or a failure that must happen. */
 export interface PipelineCase extends CaseFacts {
   readonly kind: 'pipeline'
   /** Builds the pipeline with its assertions. May give a check to be made after the run. */
-  readonly build: (p: Pipeline) => void | Afterwards
+  readonly build: (p: Pipeline, controls: Controls) => void | Afterwards
+  /** How the run must end. Default `'DONE'`; `'DRAINED'` where the case's functions call `controls.drain`. */
+  readonly endsAs?: EndState
   /** The case holds when building or running fails like this. */
   readonly fails?: ExpectedFailure
   /**

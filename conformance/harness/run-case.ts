@@ -5,8 +5,16 @@
  * fails when there is none. Assertions are counted here, not believed: one that was never judged fails the case, and so
  * does a case that claims nothing.
  */
-import { errorKind, type Feature, Pipeline, type PipelineResult, run, type Runner } from 'millrace'
-import type { CheckCase, ConformanceCase, Ending, PipelineCase, Transcript } from '../cases/case.js'
+import {
+  errorKind,
+  type Feature,
+  Pipeline,
+  type PipelineResult,
+  type Runner,
+  type RunningPipeline,
+  start,
+} from 'millrace'
+import type { CheckCase, ConformanceCase, Controls, Ending, PipelineCase, Transcript } from '../cases/case.js'
 import { Claims, expectFailure } from '../cases/claims.js'
 import { assertionFault, assertionsOf } from './count-assertions.js'
 import type { Mode } from './modes.js'
@@ -49,6 +57,8 @@ export interface Setting {
 /** After so long a run is stopped, and has failed. */
 const RUN_MILLIS_MAX = 30_000
 const ONE_KEY = ['k']
+/** For pipelines that are built and not run. */
+export const NO_CONTROLS: Controls = { drain: () => undefined }
 const MANY_KEYS = ['k', 'l', 'm']
 
 /** Runs a case. Never rejects: what goes wrong is the report. */
@@ -138,19 +148,21 @@ async function faultOfPipeline(
     const p = new Pipeline()
     if (fails?.when === 'construction') {
       expectFailure(
-        thrownBy(() => of.build(p)),
+        thrownBy(() => of.build(p, NO_CONTROLS)),
         { error: 'PipelineError', ...fails },
       )
       tally.claims++
       return undefined
     }
-    const afterwards = of.build(p)
+    let drain = NO_CONTROLS.drain
+    const afterwards = of.build(p, { drain: () => drain() })
     const assertions = assertionsOf(p.build())
-    const { result, error } = await runToEnd(p, runner, mode)
+    const { result, error } = await runToEnd(p, runner, mode, (running) => (drain = running.drain))
     if (mode.isOptional === true && errorKind(error) === 'UnsupportedFeature') return undefined
     if (fails === undefined) {
       if (result === undefined) return messageOf(error)
-      if (result.state !== 'DONE') return `it ended as ${result.state} after ${RUN_MILLIS_MAX} ms at most`
+      if (result.state !== (of.endsAs ?? 'DONE'))
+        return `it ended as ${result.state} after ${RUN_MILLIS_MAX} ms at most`
       const fault = assertionFault(assertions, result)
       if (fault !== undefined) return fault
       tally.claims += assertions.length
@@ -210,10 +222,13 @@ async function runToEnd(
   p: Pipeline,
   runner: Runner,
   { options }: Pick<Mode, 'options'>,
+  begun: (running: RunningPipeline) => void = () => undefined,
 ): Promise<{ readonly result: PipelineResult | undefined; readonly error: Error | undefined }> {
   try {
     const signal = AbortSignal.timeout(RUN_MILLIS_MAX)
-    return { result: await run(p, { runner, ...options, signal }), error: undefined }
+    const running = start(p, { runner, ...options, signal })
+    begun(running)
+    return { result: await running.result, error: undefined }
   } catch (error) {
     return { result: undefined, error: error instanceof Error ? error : new Error(String(error)) }
   }
@@ -224,7 +239,7 @@ async function refusalFault(of: ConformanceCase, runner: Runner, feature: Featur
   if (of.kind === 'construction' || of.kind === 'unit') return undefined
   try {
     const p = new Pipeline()
-    if (of.kind === 'pipeline') of.build(p)
+    if (of.kind === 'pipeline') of.build(p, NO_CONTROLS)
     else
       buildTranscript(p, of, {
         by: of.notBy?.grouping === undefined ? 'grouping' : 'combine',
