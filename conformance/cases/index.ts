@@ -23,11 +23,16 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['co-group-by-key', { areas: ['CGB'], load: () => import('./co-group-by-key.js') }],
   ['combine', { areas: ['CMB'], load: () => import('./combine.js') }],
   ['flatten', { areas: ['FLT', 'PRT'], load: () => import('./flatten.js') }],
+  ['triggers-basic', { areas: ['TRG'], load: () => import('./triggers-basic.js') }],
+  ['triggers-composite', { areas: ['TRG'], load: () => import('./triggers-composite.js') }],
+  ['triggers-sessions', { areas: ['TRG'], load: () => import('./triggers-sessions.js') }],
   ['splittable', { areas: ['SDF'], load: () => import('./splittable.js') }],
   ['splittable-elements', { areas: ['SDF'], load: () => import('./splittable-elements.js') }],
   ['splittable-life', { areas: ['SDF', 'CRE'], load: () => import('./splittable-life.js') }],
   ['reshuffle', { areas: ['RSH'], load: () => import('./reshuffle.js') }],
   ['metrics', { areas: ['MET'], load: () => import('./metrics.js') }],
+  ['coders', { areas: ['COD'], load: () => import('./coders.js') }],
+  ['schemas', { areas: ['SCH'], load: () => import('./schemas.js') }],
   ['errors', { areas: ['ERR'], load: () => import('./errors.js') }],
 ])
 

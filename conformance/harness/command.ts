@@ -89,6 +89,11 @@ function chosenBy(modes: string, seed: number): ReturnType<typeof chosenModes> {
   return chosenModes(choice, seed)
 }
 
+/** What an answer has on a line, and a recorded line has too. */
+const RESULTS: ReadonlySet<string> = new Set(
+  'panes panesFirst panesSecond droppedDueToLateness accepted hexNested hexOuter'.split(' '),
+)
+
 /** Answers a file of questions. A line that cannot be answered says why, and counts as not holding. */
 async function answerFile(kind: QuestionKind, file: string, write: (text: string) => void): Promise<boolean> {
   const answer = answers.get(kind)
@@ -109,7 +114,8 @@ async function answerFile(kind: QuestionKind, file: string, write: (text: string
         answered = await answer(line)
       } catch (error) {
         holds = false
-        answered = { ...line, panes: undefined, error: error instanceof Error ? error.message : String(error) }
+        const question = Object.fromEntries(Object.entries(line).filter(([name]) => !RESULTS.has(name)))
+        answered = { ...question, error: error instanceof Error ? error.message : String(error) }
       }
       write(`${JSON.stringify(answered)}\n`)
     }

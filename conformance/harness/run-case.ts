@@ -5,7 +5,9 @@
  * fails when there is none. Assertions are counted here, not believed: one that was never judged fails the case, and so
  * does a case that claims nothing.
  */
+import { platformEnv } from '#platform'
 import {
+  type Env,
   errorKind,
   type Feature,
   Pipeline,
@@ -226,11 +228,21 @@ async function runToEnd(
 ): Promise<{ readonly result: PipelineResult | undefined; readonly error: Error | undefined }> {
   try {
     const signal = AbortSignal.timeout(RUN_MILLIS_MAX)
-    const running = start(p, { runner, ...options, signal })
+    const running = start(p, { runner, ...options, signal, env: withoutWarnings(platformEnv()) })
     begun(running)
     return { result: await running.result, error: undefined }
   } catch (error) {
     return { result: undefined, error: error instanceof Error ? error : new Error(String(error)) }
+  }
+}
+
+/** Cases build what runs warn of: under every mode, that would be all there is to read. */
+function withoutWarnings(env: Env): Env {
+  return {
+    ...env,
+    print(line, stream) {
+      if (!line.startsWith('warning: ')) env.print(line, stream)
+    },
   }
 }
 

@@ -15,11 +15,12 @@ import type { StuckCall } from '../core/stage-runtime.js'
 import { TimeSlice } from '../core/time-slice.js'
 import type { EndState, PipelineResult, Progress, SourceReading, StepProgress } from '../runner.js'
 import type { Acknowledgements } from './acknowledgements.js'
+import type { ExecutionOptions } from './execution-options.js'
 import { DirectResult, elementCount, DirectMetrics } from './result.js'
 import { type ScriptedClock, TestStreamExecutor } from './root-executors.js'
 import { SourceExecutor } from './source-executor.js'
 import type { StageExecutor } from './stage-executor.js'
-import { type ExecutionOptions, StageWiring } from './stage-wiring.js'
+import { StageWiring } from './stage-wiring.js'
 
 /** What ends the turn of a stage when the run is cancelled. */
 const CANCELLED = new Error('the run was cancelled')

@@ -116,9 +116,9 @@ export class GroupingExecutor extends StageExecutor {
 
   /** The input watermark comes to an instant. @returns whether that makes anything due. */
   #arm(watermark: number): boolean {
-    this.#runner.advanceInput(watermark)
+    const reached = this.#runner.advanceInput(watermark)
     this.#isArmed = this.#runner.isDue
-    this.advanceTo(Math.min(watermark, this.#runner.hold))
+    this.advanceTo(Math.min(reached, this.#runner.hold))
     this.#runner.beginTurn(this.outputWatermark)
     return this.#isArmed
   }

@@ -82,6 +82,11 @@ export type AnyCombine =
 /** Normal form of whatever an author gave as a combiner. */
 export function toCombine(combiner: unknown, step: string): AnyCombine {
   if (typeof combiner === 'object' && combiner !== null) {
+    if ('sides' in combiner)
+      throw new PipelineError(
+        `step "${step}" combines with side inputs, which a combiner cannot read: parts are reduced where the window's view may not be there yet. Read the view in a step before it and put what it says into the values.`,
+        step,
+      )
     const c = combiner as Partial<
       MonoidCombine<never, unknown> & SemigroupCombine<never, unknown> & CombineFn<never, never, unknown>
     >
