@@ -33,6 +33,7 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['metrics', { areas: ['MET'], load: () => import('./metrics.js') }],
   ['coders', { areas: ['COD'], load: () => import('./coders.js') }],
   ['schemas', { areas: ['SCH'], load: () => import('./schemas.js') }],
+  ['testing', { areas: ['PAS', 'TST'], load: () => import('./testing.js') }],
   ['errors', { areas: ['ERR'], load: () => import('./errors.js') }],
 ])
 
