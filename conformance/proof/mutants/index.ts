@@ -6,6 +6,7 @@ import { grouping } from './grouping.js'
 import { joins } from './joins.js'
 import type { Mutant } from './mutant.js'
 import { sideInputs } from './side-inputs.js'
+import { triggers } from './triggers.js'
 
 /** All mutants. */
-export const mutants: readonly Mutant[] = [...elements, ...grouping, ...sideInputs, ...joins]
+export const mutants: readonly Mutant[] = [...elements, ...grouping, ...triggers, ...sideInputs, ...joins]
