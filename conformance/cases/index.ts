@@ -24,6 +24,7 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['combine', { areas: ['CMB'], load: () => import('./combine.js') }],
   ['flatten', { areas: ['FLT', 'PRT'], load: () => import('./flatten.js') }],
   ['reshuffle', { areas: ['RSH'], load: () => import('./reshuffle.js') }],
+  ['retracting', { areas: ['ACC'], load: () => import('./retracting.js') }],
   ['metrics', { areas: ['MET'], load: () => import('./metrics.js') }],
   ['errors', { areas: ['ERR'], load: () => import('./errors.js') }],
 ])

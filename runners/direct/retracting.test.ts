@@ -252,3 +252,28 @@ describe('where windows expire while elements come', () => {
     })
   })
 })
+
+it('a session next to an expired one takes nothing back', async () => {
+  const p = pipeline()
+  const script = testStream<number>().add(at(1, 1)).advanceWatermarkTo(7).add(at(5, 5), at(8, 8)).end()
+  p.apply('events', script)
+    .windowInto('windows', sessionWindows(GAP))
+    .keyBy('by key', () => 'a')
+    .apply('sums', retracting.combinePerKey(sum()))
+    .collect('changes')
+  expect(held(await run(p), 'changes').map((row) => row.replace(' undefined', ''))).toEqual(['a 1-7 1', 'a 5-14 13'])
+})
+
+it('a pane that says the same again changes nothing, also when it is a record', async () => {
+  const p = pipeline()
+  const script = testStream<number>().add(at(1, 1)).advanceWatermarkTo(20).add(at(2, 0)).end()
+  p.apply('events', script)
+    .windowInto('windows', fixedWindows(10), { allowedLateness: 100, closing: 'always' })
+    .keyBy('by key', () => 'a')
+    .apply(
+      'sums',
+      retracting.combinePerKey({ of: (n: number) => ({ n }), semigroup: { concat: (a, b) => ({ n: a.n + b.n }) } }),
+    )
+    .collect('changes')
+  expect((await run(p)).collect('changes')).toEqual([kv('a', { kind: 'insert', value: { n: 1 } })])
+})
