@@ -50,6 +50,8 @@ import { addCollect, addPrint, type PrintOptions } from './transforms/output.js'
 import { addParDo } from './transforms/par-do.js'
 import { addReshuffle } from './transforms/reshuffle.js'
 import { count } from './transforms/statistics.js'
+import { addView } from './transforms/add-view.js'
+import type { PCollectionView, SingletonOptions, ViewOptions } from './transforms/views.js'
 import type {
   AnyChange,
   CertainlyChanges,
@@ -58,7 +60,6 @@ import type {
   KeyedIfStateful,
   Parts,
 } from './transforms/signature-types.js'
-import type { PCollectionView, SingletonOptions, ViewKind } from './transforms/views.js'
 import { addWindowInto } from './transforms/window-into.js'
 import type { WindowFn } from './windowing/window-fn.js'
 import type { WindowingOptions } from './windowing/windowing-strategy.js'
@@ -337,50 +338,34 @@ export class PCollection<out T> implements CollectionRef {
   }
 
   /** View of the only element of a window. */
-  asSingleton(name: string): PCollectionView<T>
   asSingleton<D>(name: string, options: SingletonOptions<D>): PCollectionView<T | D>
-  asSingleton(name: string, options?: SingletonOptions<unknown>): PCollectionView<unknown> {
-    return this.#view(name, 'singleton', options)
+  asSingleton(name: string, options?: ViewOptions): PCollectionView<T>
+  asSingleton(name: string, options?: SingletonOptions<unknown> | ViewOptions): PCollectionView<unknown> {
+    return addView(this, name, 'singleton', options)
   }
 
   /** View of a window's elements, in any order. */
-  asIterable(name: string): PCollectionView<Iterable<T>> {
-    return this.#view(name, 'iterable')
+  asIterable(name: string, options?: ViewOptions): PCollectionView<Iterable<T>> {
+    return addView(this, name, 'iterable', options)
   }
 
   /** View of a window's elements as an array. */
-  asList(name: string): PCollectionView<readonly T[]> {
-    return this.#view(name, 'list')
+  asList(name: string, options?: ViewOptions): PCollectionView<readonly T[]> {
+    return addView(this, name, 'list', options)
   }
 
   /** View of a keyed collection with one value per key. */
-  asMap<K, V>(this: PCollection<KV<K, V>>, name: string): PCollectionView<ReadonlyMap<K, V>> {
-    return this.#view(name, 'map')
+  asMap<K, V>(this: PCollection<KV<K, V>>, name: string, options?: ViewOptions): PCollectionView<ReadonlyMap<K, V>> {
+    return addView(this, name, 'map', options)
   }
 
   /** View of a keyed collection with all values of each key. */
-  asMultimap<K, V>(this: PCollection<KV<K, V>>, name: string): PCollectionView<ReadonlyMap<K, readonly V[]>> {
-    return this.#view(name, 'multimap')
-  }
-
-  #view<V>(name: string, kind: ViewKind, options?: SingletonOptions<unknown>): PCollectionView<V> {
-    const { builder } = this
-    if (kind === 'map' || kind === 'multimap') builder.keyedCoders(this)
-    const { windowFn } = builder.strategyOf(this)
-    if (windowFn.merges && windowFn.mapsMainWindows !== true) {
-      const [what, fix] =
-        windowFn.payload.kind === 'custom'
-          ? ['merging windows', ', or give sideInputWindow to customWindows']
-          : ['session windows', '']
-      throw new PipelineError(
-        `view "${builder.pathOf(name)}" has ${what}, and no ${what === 'session windows' ? 'session' : 'merging window'} belongs to a main element's window. Put the collection into other windows before viewing it${fix}.`,
-        builder.pathOf(name),
-      )
-    }
-    const path = builder.pathOf(name)
-    builder.leaf({ name, spec: undefined, inputs: new Map([['in', this.id]]), outputs: [] })
-    const viewFn = { kind, name: path, hasDefault: options !== undefined, defaultValue: options?.default }
-    return { name: path, collectionId: this.id, builder, viewFn }
+  asMultimap<K, V>(
+    this: PCollection<KV<K, V>>,
+    name: string,
+    options?: ViewOptions,
+  ): PCollectionView<ReadonlyMap<K, readonly V[]>> {
+    return addView(this, name, 'multimap', options)
   }
 }
 

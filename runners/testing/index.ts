@@ -12,6 +12,8 @@ export {
   type ObservedElement,
   type WindowEnds,
 } from '../../sdk/testing/assert-that.js'
+export type { TestStreamEvent } from '../../sdk/graph/model.js'
+export type { ByteReader, ByteWriter, Coder } from '../../sdk/coders/index.js'
 export type { EventJson, ScriptJson } from '../../sdk/testing/script-json.js'
 export {
   at,
@@ -22,6 +24,7 @@ export {
 } from '../../sdk/testing/test-stream.js'
 export { type ScriptedCollections, type TestStreams, testStreams } from '../../sdk/testing/test-streams.js'
 export {
+  type DeliveryEvent,
   type RedeliveringOptions,
   type RedeliveringSource,
   redeliveringSource,
