@@ -50,6 +50,7 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['splittable-elements', { areas: ['SDF'], load: () => import('./splittable-elements.js') }],
   ['splittable-life', { areas: ['SDF', 'CRE'], load: () => import('./splittable-life.js') }],
   ['reshuffle', { areas: ['RSH'], load: () => import('./reshuffle.js') }],
+  ['retracting', { areas: ['ACC'], load: () => import('./retracting.js') }],
   ['metrics', { areas: ['MET'], load: () => import('./metrics.js') }],
   ['coders', { areas: ['COD'], load: () => import('./coders.js') }],
   ['schemas', { areas: ['SCH'], load: () => import('./schemas.js') }],
