@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type Coder, dynamicCoder, stringUtf8Coder } from '../../sdk/coders/index.js'
 import type { KV } from '../../sdk/kv.js'
 import { TIMESTAMP_MAX } from '../../sdk/time.js'
+import { afterCount, afterProcessingTime, repeatedly } from '../../sdk/windowing/trigger.js'
 import { fixedWindows, sessionWindows, slidingWindows, type WindowFn } from '../../sdk/windowing/window-fn.js'
 import {
   globalStrategy,
@@ -17,13 +18,14 @@ import { ReduceFnRunner } from './reduce-fn-runner.js'
 function grouping(windowFn: WindowFn, options: WindowingOptions = {}) {
   const metrics = new Metrics(0, 0)
   const log: string[] = []
+  const clock = { millis: 0 }
   const runner = new ReduceFnRunner({
     step: 'group',
     strategy: rewindow(globalStrategy, windowFn, options),
     reduce: reduceFnOf(undefined, false, dynamicCoder),
     keyCoder: dynamicCoder,
     metrics,
-    clocks: { processing: () => 0, synchronized: () => 0 },
+    clocks: { processing: () => clock.millis, synchronized: () => clock.millis },
     guard: (_call, _key, _window, act) => act(),
     output: (element, timestamp, windows, pane) => {
       const { key, value } = element as KV<string, readonly string[]>
@@ -35,6 +37,12 @@ function grouping(windowFn: WindowFn, options: WindowingOptions = {}) {
   const taken = (): readonly string[] => log.splice(0)
   return {
     runner,
+    clock,
+    /** The clock has moved; gives the panes of triggers that waited for it. */
+    wake: (): readonly string[] => {
+      runner.fireClocks()
+      return taken()
+    },
     /** A bundle of elements `key + value` at timestamps; gives the panes of its end. */
     add: (...elements: readonly (readonly [string, number])[]): readonly string[] => {
       for (const [element, timestamp] of elements) {
@@ -331,6 +339,42 @@ describe('a turn', () => {
       g.advance(TIMESTAMP_MAX)
       expect([g.runner.size, g.runner.hold, g.runner.isDue, g.dropped]).toEqual([0, TIMESTAMP_MAX, false, 0])
     }
+  })
+})
+
+describe('a trigger', () => {
+  it('whose delay is over when its window expires answers once, for both', () => {
+    const windowing = { trigger: repeatedly(afterProcessingTime(10)), accumulation: 'accumulating' } as const
+    const g = grouping(tens, windowing)
+    g.add(['ax', 2], ['ay', 5])
+    g.clock.millis = 11
+    expect(g.advance(10)).toEqual(['a=xy 0-10 @9 onTime 0 first last'])
+    expect(g.wake()).toEqual([])
+  })
+
+  it.each([
+    ['of windows', tens, 1],
+    ['of sessions', sessionWindows(10), 0],
+  ])('that has finished is remembered until the expiry, %s, and then nothing is', (_, windowFn, kept) => {
+    const g = grouping(windowFn, { trigger: afterCount(1), allowedLateness: 20, allowUnsafeTrigger: true })
+    expect(g.add(['ax', 0])).toEqual(['a=x 0-10 @9 early 0 first last'])
+    expect(g.add(['ay', 0])).toEqual([])
+    expect(g.runner.hold).toBeGreaterThan(9)
+    // A window that has been closed is still a place in its table; a session is only remembered.
+    expect(g.runner.size).toBe(kept)
+    g.advance(40)
+    expect([g.runner.size, g.runner.hold, g.runner.isDue]).toEqual([0, TIMESTAMP_MAX, false])
+    expect(g.add(['az', 0])).toEqual([])
+    expect(g.dropped).toBe(1)
+  })
+
+  it('that has finished leaves nothing either where its session comes again', () => {
+    const windowing = { trigger: afterCount(2), allowedLateness: 20, allowUnsafeTrigger: true }
+    const g = grouping(sessionWindows(10), windowing)
+    expect(g.add(['ax', 1], ['ay', 8])).toEqual(['a=xy 1-18 @17 early 0 first last'])
+    expect(g.add(['ax', 1], ['ay', 2], ['az', 8])).toEqual([])
+    g.advance(100)
+    expect([g.runner.size, g.runner.hold, g.runner.isDue]).toEqual([0, TIMESTAMP_MAX, false])
   })
 })
 
