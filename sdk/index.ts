@@ -35,6 +35,7 @@ export { PCollection } from './pcollection.js'
 export { type ErrorHandlerOptions, Pipeline, pipeline } from './pipeline.js'
 export { preview } from './preview.js'
 export type { RowValue } from './coders/row.js'
+export { cast, type Cast, type NumberType } from './schema/cast.js'
 export { codecOf } from './schema/codec-of.js'
 export { schemaOf, type WithSchema, withSchema } from './schema/codec-row.js'
 export {

@@ -42,8 +42,14 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['input-properties', { areas: ['RSI'], load: () => import('./input-properties.js') }],
   ['boundedness', { areas: ['BND'], load: () => import('./boundedness.js') }],
   ['fault-tolerance', { areas: ['FTO'], load: () => import('./fault-tolerance.js') }],
+  ['splittable', { areas: ['SDF'], load: () => import('./splittable.js') }],
+  ['splittable-elements', { areas: ['SDF'], load: () => import('./splittable-elements.js') }],
+  ['splittable-life', { areas: ['SDF', 'CRE'], load: () => import('./splittable-life.js') }],
   ['reshuffle', { areas: ['RSH'], load: () => import('./reshuffle.js') }],
   ['metrics', { areas: ['MET'], load: () => import('./metrics.js') }],
+  ['coders', { areas: ['COD'], load: () => import('./coders.js') }],
+  ['schemas', { areas: ['SCH'], load: () => import('./schemas.js') }],
+  ['testing', { areas: ['PAS', 'TST'], load: () => import('./testing.js') }],
   ['errors', { areas: ['ERR'], load: () => import('./errors.js') }],
 ])
 
