@@ -246,7 +246,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WIN-15',
     name: 'sessions whose gap each element says merge where they overlap',
-    needs: ['windows.custom', 'windows.customMerging', 'windows.merging'],
+    needs: ['windows.customMerging', 'windows.merging'],
     build(p) {
       const gaps = customWindows({
         name: 'gaps of their own',
@@ -353,7 +353,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WIN-19',
     name: 'of custom windows those merge that the WindowFn says',
-    needs: ['windows.custom', 'windows.customMerging', 'windows.merging'],
+    needs: ['windows.customMerging', 'windows.merging'],
     build(p) {
       assertThat(
         'groups',
@@ -445,7 +445,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'WIN-24',
     name: 'windowing without a WindowFn leaves elements in their windows: a trigger given later fires in those',
     // On-time panes without news would come too.
-    needs: ['testStream', 'triggers.composite'],
+    needs: ['testStream', 'triggers.early'],
     build(p) {
       const windowed = p
         .apply('script', testStream<number>().add(at(5, 5)).add(at(6, 6)).add(at(15, 15)).end())

@@ -6,11 +6,15 @@
 import type { CollectionRef } from '../graph/builder.js'
 import { refuse } from '../refuse.js'
 
-/** Refuses a view that would never be complete, or of windows that belong to no main element. */
-export function checkViewable(input: CollectionRef, path: string): void {
+/**
+ * Refuses a view that would never be complete, or of windows that belong to no main element.
+ *
+ * @param isMapped whether its author says which window belongs to a main element's.
+ */
+export function checkViewable(input: CollectionRef, path: string, isMapped: boolean): void {
   const { builder, id } = input
   const { windowFn, trigger } = builder.strategyOf(input)
-  if (windowFn.merges && windowFn.mapsMainWindows !== true) {
+  if (!isMapped && windowFn.merges && windowFn.mapsMainWindows !== true) {
     const [what, fix] =
       windowFn.payload.kind === 'custom'
         ? ['merging windows', ', or give sideInputWindow to customWindows']
