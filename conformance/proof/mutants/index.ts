@@ -6,7 +6,8 @@ import { grouping } from './grouping.js'
 import { joins } from './joins.js'
 import type { Mutant } from './mutant.js'
 import { sideInputs } from './side-inputs.js'
+import { time } from './time.js'
 import { triggers } from './triggers.js'
 
 /** All mutants. */
-export const mutants: readonly Mutant[] = [...elements, ...grouping, ...triggers, ...sideInputs, ...joins]
+export const mutants: readonly Mutant[] = [...elements, ...grouping, ...joins, ...sideInputs, ...time, ...triggers]
