@@ -4,6 +4,7 @@
 import { elements } from './elements.js'
 import { grouping } from './grouping.js'
 import type { Mutant } from './mutant.js'
+import { state } from './state.js'
 
 /** All mutants. */
-export const mutants: readonly Mutant[] = [...elements, ...grouping]
+export const mutants: readonly Mutant[] = [...elements, ...grouping, ...state]
