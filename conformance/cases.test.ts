@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { checkFeatures, featuresOf } from '../runners/core/features.js'
 import { type ConformanceCase, NOT_RUN } from './cases/case.js'
 import { casesOf, loadCase, modules } from './cases/index.js'
+import { leftOutRows } from './cases/left-out.js'
 import { chosenModes } from './harness/modes.js'
 import { needsOf, runCase } from './harness/run-case.js'
 import { buildTranscript } from './harness/run-transcript.js'
@@ -55,6 +56,17 @@ describe('addresses', () => {
     for (const { module, of } of all) expect(await loadCase(module, of.id)).toBe(of)
     await expect(loadCase('create', 'CRE-99')).rejects.toThrow('module "create" has no case CRE-99')
     await expect(loadCase('nowhere', 'CRE-01')).rejects.toThrow('there is no module of cases "nowhere"')
+  })
+})
+
+describe('rows without a case', () => {
+  it('have none, and say why', () => {
+    const ids = leftOutRows.map(({ id }) => id)
+    expect(ids.filter((id, at) => ids.indexOf(id) !== at)).toEqual([])
+    expect(ids.filter((id) => !/^[A-Z]{3}-\d\d(\/[a-z0-9-]+)?$/.test(id))).toEqual([])
+    expect(leftOutRows.filter(({ reason }) => reason.length < 10)).toEqual([])
+    const written = all.map(({ of }) => of.id)
+    expect(ids.filter((id) => written.some((each) => each === id || each.startsWith(`${id}/`)))).toEqual([])
   })
 })
 

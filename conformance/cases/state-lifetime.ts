@@ -72,7 +72,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'STA-25',
     name: 'a late element sees the state of its window while that is kept; one that comes later is dropped and counted',
-    needs: ['state.value', 'testStream'],
+    needs: ['lateness', 'state.value', 'testStream'],
     build(p) {
       const script = testStream<Pair>()
         .add(at(1, kv('k', 1)))
@@ -308,7 +308,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'STA-36',
     name: '10 000 keys with three cells each never see one another',
-    needs: ['state.value', 'state.bag', 'state.combining', 'onWindowExpiration'],
+    needs: ['combine', 'state.value', 'state.bag', 'state.combining', 'onWindowExpiration'],
     notIn: { bundles: 'so many keys in each of all modes take long' },
     build(p) {
       const pairs = Array.from({ length: 30_000 }, (_, n) => kv(n % 10_000, n))

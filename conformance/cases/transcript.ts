@@ -50,6 +50,7 @@ export type TranscriptEvent =
   | { readonly kind: 'end' }
   | { readonly kind: 'panes'; readonly panes: readonly ExpectedPane[] }
   | { readonly kind: 'dropped'; readonly count: number }
+  | { readonly kind: 'droppedAsClosed'; readonly count: number }
 
 /** One bundle. A number is an element whose value is its timestamp. */
 export function input(...elements: readonly (number | ScriptedElement)[]): TranscriptEvent {
@@ -106,4 +107,9 @@ export function pane(
 /** So many elements (once per window) have been dropped as too late since the last such line. */
 export function dropped(count: number): TranscriptEvent {
   return { kind: 'dropped', count }
+}
+
+/** So many elements have been dropped since the last such line because the trigger of their window had finished. */
+export function droppedAsClosed(count: number): TranscriptEvent {
+  return { kind: 'droppedAsClosed', count }
 }

@@ -12,7 +12,7 @@ import { answers, type QuestionKind } from '../oracle/answers.js'
 import { failedOf, type Matrix, matrixText, type MatrixRow, passedOf } from './matrix.js'
 import { chosenModes, type ModeChoice } from './modes.js'
 import { matrixPage } from './page.js'
-import { listCases } from './suite.js'
+import { leftOutOf, listCases } from './suite.js'
 
 /** The command's options, as they were given. */
 export interface CommandOptions {
@@ -70,7 +70,13 @@ async function runSuite(options: CommandOptions): Promise<Matrix> {
     }
     rows.push({ module, area, id, name, reports })
   }
-  return { runners: makers.map(({ name }) => name), modes: chosen.map(({ name }) => name), seed: seedNumber, rows }
+  return {
+    runners: makers.map(({ name }) => name),
+    modes: chosen.map(({ name }) => name),
+    seed: seedNumber,
+    rows,
+    withoutCase: leftOutOf(only),
+  }
 }
 
 function runnerNamed(name: string): () => Runner {
@@ -88,6 +94,11 @@ function chosenBy(modes: string, seed: number): ReturnType<typeof chosenModes> {
   const choice: ModeChoice = modes === 'one' || modes === 'all' ? modes : modes.split(';').map((name) => name.trim())
   return chosenModes(choice, seed)
 }
+
+/** What an answer has on a line, and a recorded line has too. */
+const RESULTS: ReadonlySet<string> = new Set(
+  'panes panesFirst panesSecond droppedDueToLateness accepted hexNested hexOuter'.split(' '),
+)
 
 /** Answers a file of questions. A line that cannot be answered says why, and counts as not holding. */
 async function answerFile(kind: QuestionKind, file: string, write: (text: string) => void): Promise<boolean> {
@@ -109,7 +120,8 @@ async function answerFile(kind: QuestionKind, file: string, write: (text: string
         answered = await answer(line)
       } catch (error) {
         holds = false
-        answered = { ...line, panes: undefined, error: error instanceof Error ? error.message : String(error) }
+        const question = Object.fromEntries(Object.entries(line).filter(([name]) => !RESULTS.has(name)))
+        answered = { ...question, error: error instanceof Error ? error.message : String(error) }
       }
       write(`${JSON.stringify(answered)}\n`)
     }

@@ -5,6 +5,7 @@
  * fails when there is none. Assertions are counted here, not believed: one that was never judged fails the case, and so
  * does a case that claims nothing.
  */
+import { platformEnv } from '#platform'
 import {
   type Env,
   errorKind,
@@ -15,7 +16,6 @@ import {
   type RunningPipeline,
   start,
 } from 'millrace'
-import { systemEnv } from 'millrace/direct'
 import {
   type CheckCase,
   type ConformanceCase,
@@ -68,7 +68,6 @@ export interface Setting {
 const RUN_MILLIS_MAX = 30_000
 const ONE_KEY = ['k']
 const MANY_KEYS = ['k', 'l', 'm']
-
 /** Runs a case. Never rejects: what goes wrong is the report. */
 export async function runCase(of: ConformanceCase, setting: Setting): Promise<CaseReport> {
   const tally = new Tally()
@@ -229,24 +228,20 @@ function playingsOf(of: Transcript, { keepsScripts }: Mode): readonly Playing[] 
 /** A run's control, from before it starts. */
 class Control implements RunControl {
   running: RunningPipeline | undefined
-  /** Options that give the run a world whose clock can be set. */
-  readonly world: { readonly env?: Env }
+  /** The run's world: the real one without warnings, with a clock that can be set where a case does so. */
+  readonly world: { readonly env: Env }
   #ahead = 0
 
   constructor(setsClock: boolean) {
-    const real = systemEnv()
-    this.world = setsClock ? { env: { ...real, now: () => real.now() + this.#ahead } } : {}
+    const real = withoutWarnings(platformEnv())
+    this.world = { env: setsClock ? { ...real, now: () => real.now() + this.#ahead } : real }
   }
 
-  drain(): void {
-    this.running?.drain()
-  }
+  readonly drain = (): void => this.running?.drain()
 
-  cancel(): void {
-    this.running?.cancel()
-  }
+  readonly cancel = (): void => this.running?.cancel()
 
-  setClock(byMillis: number): void {
+  readonly setClock = (byMillis: number): void => {
     this.#ahead += byMillis
   }
 }
@@ -265,6 +260,16 @@ async function runToEnd(
     return { result: await running.result, error: undefined }
   } catch (error) {
     return { result: undefined, error: error instanceof Error ? error : new Error(String(error)) }
+  }
+}
+
+/** Cases build what runs warn of: under every mode, that would be all there is to read. */
+function withoutWarnings(env: Env): Env {
+  return {
+    ...env,
+    print(line, stream) {
+      if (!line.startsWith('warning: ')) env.print(line, stream)
+    },
   }
 }
 

@@ -65,13 +65,25 @@ export function buildTranscript(p: Pipeline, of: Transcript, playing: Playing): 
   })
 }
 
-/** What is wrong with the number of dropped elements; `undefined` when nothing is. */
+/** What is wrong with the numbers of dropped elements; `undefined` when nothing is. */
 export function droppedFault(of: Transcript, playing: Playing, result: PipelineResult): string | undefined {
   if (!playing.exact || playing.until !== undefined) return undefined
-  const expected = of.events.reduce((sum, event) => sum + (event.kind === 'dropped' ? event.count : 0), 0)
-  const wanted = expected * (hasOwnKeys(of) ? 1 : playing.keys.length)
-  const got = result.metrics.counter('droppedDueToLateness')
-  return got === wanted ? undefined : `expected ${wanted} elements dropped due to lateness, got ${got}`
+  return (
+    countFault(of, playing, 'dropped', result.metrics.counter('droppedDueToLateness')) ??
+    countFault(of, playing, 'droppedAsClosed', result.metrics.counter('droppedDueToClosedWindow'))
+  )
+}
+
+function countFault(
+  of: Transcript,
+  { keys }: Playing,
+  kind: 'dropped' | 'droppedAsClosed',
+  got: number,
+): string | undefined {
+  const expected = of.events.reduce((sum, event) => sum + (event.kind === kind ? event.count : 0), 0)
+  const wanted = expected * (hasOwnKeys(of) ? 1 : keys.length)
+  const why = kind === 'dropped' ? 'due to lateness' : 'because their window was closed'
+  return got === wanted ? undefined : `expected ${wanted} elements dropped ${why}, got ${got}`
 }
 
 /** Whether the elements say their keys themselves. */

@@ -2,7 +2,14 @@
  * Cases that are wrong on purpose: the harness must reject each, with the right words. What no wrong case has shown to be
  * noticed is not known to be noticed.
  */
-import { fixedWindows, type PipelineResult, type Runner, type RunnerOptions, sessionWindows } from 'millrace'
+import {
+  afterCount,
+  fixedWindows,
+  type PipelineResult,
+  type Runner,
+  type RunnerOptions,
+  sessionWindows,
+} from 'millrace'
 import { assertThat } from 'millrace/testing'
 import { type ConformanceCase, constructionCase, pipelineCase, transcript } from '../cases/case.js'
 import { dropped, end, expectPanes, input, pane, watermark } from '../cases/transcript.js'
@@ -187,6 +194,17 @@ export const wrongCases: readonly WrongCase[] = [
       },
     }),
     rejected: /collected: expected \[2\], got \[1\]/,
+  },
+  {
+    of: transcript({
+      id: 'WRONG-18',
+      name: 'an element that is dropped because its window is closed is noticed',
+      needs: ['triggers.early'],
+      windowFn: tens,
+      options: { trigger: afterCount(1), allowUnsafeTrigger: true },
+      events: [input(1), expectPanes(pane([0, 10], [1], 'early', 0)), input(2), end()],
+    }),
+    rejected: /expected 0 elements dropped because their window was closed, got 1/,
   },
 ]
 

@@ -10,7 +10,7 @@ import type { ContextHost } from './step-context.js'
 
 /** The context of a call outside of any element. */
 export function bundleContext(host: ContextHost, emit: unknown): object {
-  return {
+  const context = {
     resource: host.resource,
     metrics: host.metricCells,
     random: host.random,
@@ -19,6 +19,16 @@ export function bundleContext(host: ContextHost, emit: unknown): object {
       return host.now()
     },
   }
+  for (const what of ['sides', 'state', 'timers']) {
+    Object.defineProperty(context, what, {
+      get: () => {
+        throw new TypeError(
+          `startBundle and finishBundle have no ${what}: no element is at hand whose ${what === 'sides' ? 'window' : 'key'} would say which are meant. Use them in process.`,
+        )
+      },
+    })
+  }
+  return context
 }
 
 /** Whether a call of `finishBundle` goes on. */

@@ -166,6 +166,14 @@ export class MergingWindows {
     ofKey.closed.set(window, trigger)
   }
 
+  /** A window whose trigger had finished has expired. One of its extent that came after it has a timer of its own. */
+  expireClosed(key: unknown, window: BoundedWindow): void {
+    const ofKey = this.#byKey.get(key)
+    if (ofKey === undefined) return
+    ofKey.closed.delete(window)
+    this.#forgetIfEmpty(ofKey)
+  }
+
   /** A window has expired: nothing is remembered of it. */
   expire(key: unknown, window: BoundedWindow): void {
     const ofKey = this.#byKey.get(key)

@@ -18,6 +18,7 @@ import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.j
 import { CellHolds } from './cell-holds.js'
 import type { Push } from './element-buffer.js'
 import { KeyMap, representative } from './key-map.js'
+import { inKeyOrder } from './key-order.js'
 import { LATE_COUNTERS } from './late-data.js'
 import type { Metrics } from './metrics.js'
 import { MergingWindows } from './merging-windows.js'
@@ -49,6 +50,8 @@ export interface ReduceServices {
   readonly metrics: Metrics
   /** What triggers of processing time go by. */
   readonly clocks: TriggerClocks
+  /** Whether what takes the panes can tell in which order keys answer. */
+  readonly ordersKeys?: () => boolean
   /** Runs user code of the combiner that is not already inside a guarded call. */
   readonly guard: <T>(call: string, key: unknown, window: BoundedWindow, run: () => T) => T
   /** Where panes go. */
@@ -304,7 +307,7 @@ export class ReduceFnRunner {
   finishBundle(): void {
     this.#merging?.mergeArrivals()
     if (this.#touched.size === 0) return
-    const touched = [...this.#touched]
+    const touched = this.#inOrder([...this.#touched])
     this.#touched.clear()
     for (const cell of touched) if (cell.details !== undefined) this.#fireIfDue(cell, cell.details.window)
   }
@@ -342,9 +345,9 @@ export class ReduceFnRunner {
 
   // ---- watermark and timers --------------------------------------------------------------------------------------
 
-  /** The input watermark has moved; it never moves back. */
-  advanceInput(watermark: number): void {
-    this.#watermarks.input = Math.max(this.#watermarks.input, watermark)
+  /** The input watermark has moved; it never moves back. @returns where it is. */
+  advanceInput(watermark: number): number {
+    return (this.#watermarks.input = Math.max(this.#watermarks.input, watermark))
   }
 
   /** Whether timers of event time are due. */
@@ -366,9 +369,19 @@ export class ReduceFnRunner {
 
   /** Asks the triggers that wait for a clock, if it has come to where they do. */
   fireClocks(): void {
-    for (let cell = this.#wakeCalls.take(); cell !== undefined; cell = this.#wakeCalls.take()) {
-      if (cell.details !== undefined) this.#fireIfDue(cell, cell.details.window)
+    while (this.#wakeCalls.isDue) {
+      for (const cell of this.#inOrder(this.#wakeCalls.take())) {
+        if (cell.details !== undefined) this.#fireIfDue(cell, cell.details.window)
+      }
     }
+  }
+
+  #inOrder<C extends ReduceCell>(cells: readonly C[]): readonly C[] {
+    return this.#ordersKeys ? inKeyOrder(cells, ({ key }) => key, this.#keyCoder) : cells
+  }
+
+  get #ordersKeys(): boolean {
+    return this.#services.ordersKeys?.() === true
   }
 
   /** Whether elements have come whose bundle has not been finished. */
@@ -402,9 +415,9 @@ export class ReduceFnRunner {
         this.#startTable(payload.table)
         return 0
       case 'cell':
-        return this.#fireCellTimer(payload.cell)
+        return this.#fireCellTimers(payload.cell)
       case 'closed':
-        this.#merging?.expire(payload.key, payload.window)
+        this.#merging?.expireClosed(payload.key, payload.window)
         return 0
     }
   }
@@ -420,7 +433,8 @@ export class ReduceFnRunner {
     this.#slices?.passed(table.window)
     if (table.isFast) this.#holds.removeTable(table.window)
     table.isFast = false
-    this.#firing = { table, cells: table.cells.values(), isExpiry }
+    const cells = table.cells.values()
+    this.#firing = { table, cells: this.#ordersKeys ? this.#inOrder([...cells]).values() : cells, isExpiry }
   }
 
   #continueTable(budget: number): number {
@@ -442,18 +456,27 @@ export class ReduceFnRunner {
     return left
   }
 
-  #fireCellTimer(cell: MergingCell): number {
+  #fireCellTimers(first: MergingCell): number {
+    const cells = [first]
+    for (let head = this.#timers.peek(); this.#ordersKeys; head = this.#timers.peek()) {
+      if (head?.payload.kind !== 'cell' || head.timestamp >= this.#watermarks.input) break
+      cells.push(head.payload.cell)
+      this.#timers.takeDue(this.#watermarks.input)
+    }
+    for (const cell of this.#inOrder(cells)) this.#fireCellTimer(cell)
+    return cells.length
+  }
+
+  #fireCellTimer(cell: MergingCell): void {
     const { window } = cell.details
-    if (this.#merging?.has(cell) !== true) return 0
-    const expiry = this.#expiryOf(window)
-    if (this.#watermarks.input <= expiry) {
+    if (this.#merging?.has(cell) !== true) return
+    if (this.#watermarks.input <= this.#expiryOf(window)) {
       this.#fireIfDue(cell, window)
-      return 1
+      return
     }
     this.#merging.expire(cell.key, window)
     this.#keyCount--
     this.#expire(cell, window)
-    return 1
   }
 
   #fireIfDue(cell: ReduceCell, window: BoundedWindow): void {

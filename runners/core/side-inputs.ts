@@ -1,14 +1,17 @@
 /**
  * Side inputs at work: what has arrived of a viewed collection, by window, and which windows may be read.
  *
- * Law: a window is read only when it is complete (the view's watermark has passed it); what is read does not change
- * while it is read.
+ * Law: a window is read only when it is complete (the view's watermark has passed it) or, under a trigger that fires
+ * earlier, when it has answered; what is read does not change while it is read. Of a single value, alone or of a key, the
+ * newest pane counts; many values are those of the newest pane where panes accumulate, else those of all panes.
  */
 import { canonicalKey, type Coder } from '../../sdk/coders/index.js'
+import { UserCodeError } from '../../sdk/errors.js'
 import { formatTimestamp } from '../../sdk/time.js'
 import { preview } from '../../sdk/preview.js'
 import type { KV } from '../../sdk/kv.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
+import { firesEarly } from '../../sdk/windowing/trigger-rules.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import { keyOf } from './key-of.js'
 import { ElementBuffer } from './element-buffer.js'
@@ -18,7 +21,9 @@ import { WindowMap } from './window-map.js'
 
 interface Content {
   readonly window: BoundedWindow
-  readonly values: unknown[]
+  values: unknown[]
+  /** Whether something has come, be it a pane without values. */
+  hasAnswered: boolean
   /** What the view presents; made at the first read. */
   view: unknown
   isMade: boolean
@@ -31,12 +36,15 @@ export class SideInputStore {
   readonly arrived: ElementBuffer = new ElementBuffer()
   readonly #keyCoder: Coder<unknown>
   readonly #contents = new WindowMap<Content>()
+  /** Whether a window may be read before it is complete. */
+  readonly #firesEarly: boolean
   /** How far the viewed collection is complete. */
   watermark: number
 
   constructor(side: SideInput, keyCoder: Coder<unknown>, watermark: number) {
     this.side = side
     this.#keyCoder = keyCoder
+    this.#firesEarly = firesEarly(side.strategy.trigger)
     this.watermark = watermark
   }
 
@@ -46,21 +54,37 @@ export class SideInputStore {
     this.arrived.take().forEach((value, _timestamp, windows, pane) => {
       for (const window of listOf(windows)) {
         const content = this.#content(window)
-        if (this.#refines(pane)) this.#withdraw(content, value)
-        content.values.push(value)
+        content.hasAnswered = true
         content.isMade = false
+        if (this.side.viewFn.gathers === true)
+          this.#takePane(content, [...(value as KV<unknown, Iterable<unknown>>).value], pane)
+        else this.#takeValue(content, value, pane)
       }
     })
     return true
   }
 
-  /** Whether a pane says again, and better, what an earlier one has said. */
-  #refines(pane: PaneInfo): boolean {
-    return this.side.strategy.accumulationMode === 'accumulating' && pane.index > 0
+  /** Takes all values of a pane. */
+  #takePane(content: Content, values: unknown[], pane: PaneInfo): void {
+    const { kind } = this.side.viewFn
+    if (this.side.strategy.accumulationMode === 'accumulating') content.values = values
+    // A pane without values says that a window has come to its end, not that its value has gone.
+    else if (kind === 'singleton') content.values = values.length === 0 ? content.values : values
+    else {
+      const before = content.values
+      if (kind === 'map' && pane.index > 0) for (const value of values) this.#withdraw(before, value)
+      content.values = before.concat(values)
+    }
+  }
+
+  /** Takes one of the values that a grouping before has made, whose pane may be one of many. */
+  #takeValue({ values }: Content, value: unknown, pane: PaneInfo): void {
+    if (pane.index > 0) this.#withdraw(values, value)
+    values.push(value)
   }
 
   /** Takes out what a later pane of a single value replaces. Lists keep what they were given: it may be many values. */
-  #withdraw({ values }: Content, value: unknown): void {
+  #withdraw(values: unknown[], value: unknown): void {
     const { kind } = this.side.viewFn
     if (kind === 'singleton') values.length = 0
     if (kind !== 'map') return
@@ -69,9 +93,12 @@ export class SideInputStore {
     if (at >= 0) values.splice(at, 1)
   }
 
-  /** Whether the window that a main element reads is complete. */
+  /** Whether the window that a main element reads may be read. */
   isReady(mainWindow: BoundedWindow): boolean {
-    return this.#windowFor(mainWindow).maxTimestamp < this.watermark
+    const window = this.#windowFor(mainWindow)
+    return (
+      window.maxTimestamp < this.watermark || (this.#firesEarly && this.#contents.get(window)?.hasAnswered === true)
+    )
   }
 
   /** What the view shows to an element in `mainWindow`. */
@@ -92,13 +119,28 @@ export class SideInputStore {
   }
 
   #windowFor(mainWindow: BoundedWindow): BoundedWindow {
-    return this.side.strategy.windowFn.sideInputWindow(mainWindow)
+    const { viewFn, strategy } = this.side
+    const { windowMapping, name } = viewFn
+    if (windowMapping === undefined) return strategy.windowFn.sideInputWindow(mainWindow)
+    try {
+      const window = windowMapping(mainWindow)
+      if (Number.isSafeInteger(window?.maxTimestamp)) return window
+      throw new TypeError(`it must give a window, but gave ${preview(window)}`)
+    } catch (cause) {
+      throw new UserCodeError({
+        step: name,
+        call: 'windowMapping',
+        element: preview(mainWindow),
+        source: undefined,
+        cause,
+      })
+    }
   }
 
   #content(window: BoundedWindow): Content {
     let content = this.#contents.get(window)
     if (content === undefined) {
-      content = { window, values: [], view: undefined, isMade: false }
+      content = { window, values: [], hasAnswered: false, view: undefined, isMade: false }
       this.#contents.set(window, content)
     }
     return content

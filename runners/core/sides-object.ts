@@ -24,6 +24,22 @@ export function sidesObject(names: readonly string[], read: ReadSide, reader: Re
   return sides
 }
 
+/** Asks what it is asked for in vain: names that no step has declared, and what the language itself looks for. */
+const nobody: object = new Proxy(Object.freeze({}), {
+  get(_target, name, reader: object) {
+    if (typeof name === 'symbol' || name in Object.prototype) return Reflect.get(Object.prototype, name) as unknown
+    if (name === 'then' || name === 'toJSON') return undefined
+    const declared = Object.keys(reader)
+    throw new TypeError(
+      `side input "${name}" is not declared by this step. ${
+        declared.length === 0
+          ? 'It declares none: give it sides: { … }.'
+          : `Declared: ${declared.map((each) => `"${each}"`).join(', ')}.`
+      }`,
+    )
+  },
+})
+
 class SidesObject {
   readonly #read: ReadSide
   readonly #reader: Reader
@@ -37,6 +53,9 @@ class SidesObject {
     return sides.#read(side, sides.#reader.window)
   }
 }
+
+// A declared name is a property of the object itself, so that only what is missing comes here.
+Object.setPrototypeOf(SidesObject.prototype, nobody)
 
 const getters: (() => unknown)[] = []
 

@@ -8,9 +8,7 @@ function cells(...keys: readonly string[]): readonly ReduceCell[] {
 
 /** The keys of all cells that are to be asked now. */
 function taken(calls: WakeCalls): readonly unknown[] {
-  const keys: unknown[] = []
-  for (let cell = calls.take(); cell !== undefined; cell = calls.take()) keys.push(cell.key)
-  return keys
+  return calls.take().map(({ key }) => key)
 }
 
 it('asks a cell once when several of its calls are due together, and again for a later one', () => {

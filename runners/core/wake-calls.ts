@@ -30,9 +30,6 @@ export class WakeCalls {
     synchronized: new TimerQueue(),
   }
 
-  /** Cells whose calls have been taken from the queues and that have not been asked yet. */
-  readonly #due = new Set<ReduceCell>()
-
   /** @param isAlive whether a cell still lies in a window. */
   constructor(clocks: TriggerClocks, isAlive: (cell: ReduceCell) => boolean) {
     this.#clocks = clocks
@@ -50,7 +47,7 @@ export class WakeCalls {
 
   /** Whether a cell is to be asked now. */
   get isDue(): boolean {
-    return this.#due.size > 0 || this.#isDue('processing') || this.#isDue('synchronized')
+    return this.#isDue('processing') || this.#isDue('synchronized')
   }
 
   /** The earliest time at which a cell may have to be asked; the end of time when none waits. */
@@ -66,23 +63,16 @@ export class WakeCalls {
     return Math.min(...times)
   }
 
-  /** The next cell to be asked now, if there is one. */
-  take(): ReduceCell | undefined {
-    if (this.#due.size === 0) this.#collect()
-    for (const cell of this.#due) {
-      this.#due.delete(cell)
-      if (this.#isAlive(cell)) return cell
-    }
-    return undefined
-  }
-
-  #collect(): void {
+  /** The cells to be asked now, each once. */
+  take(): readonly ReduceCell[] {
+    const due = new Set<ReduceCell>()
     for (const clock of ['processing', 'synchronized'] as const) {
       while (this.#isDue(clock)) {
         const cell = this.#queues[clock].takeDue(this.#clocks[clock]())?.payload
-        if (cell !== undefined) this.#due.add(cell)
+        if (cell !== undefined) due.add(cell)
       }
     }
+    return [...due].filter(this.#isAlive)
   }
 
   #isDue(clock: TriggerClock): boolean {

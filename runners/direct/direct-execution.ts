@@ -15,11 +15,12 @@ import type { StuckCall } from '../core/stage-runtime.js'
 import { TimeSlice } from '../core/time-slice.js'
 import type { EndState, PipelineResult, Progress, SourceReading, StepProgress } from '../runner.js'
 import type { Acknowledgements } from './acknowledgements.js'
+import type { ExecutionOptions } from './execution-options.js'
 import { DirectResult, elementCount, DirectMetrics } from './result.js'
 import { type ScriptedClock, TestStreamExecutor } from './root-executors.js'
 import { SourceExecutor } from './source-executor.js'
 import type { StageExecutor } from './stage-executor.js'
-import { type ExecutionOptions, StageWiring } from './stage-wiring.js'
+import { StageWiring } from './stage-wiring.js'
 
 /** What ends the turn of a stage when the run is cancelled. */
 const CANCELLED = new Error('the run was cancelled')
@@ -159,8 +160,11 @@ export class DirectExecution {
   async #rounds(): Promise<void> {
     for (;;) {
       let changed = await this.#wakeAll()
+      // What is due comes before whatever sources have next: that would be added to windows that are about to answer.
+      const isArmed = this.#executors.some((executor) => executor.isArmed)
       for (const executor of this.#executors) {
         if (this.#isCancelled) return
+        if (isArmed && executor instanceof SourceExecutor) continue
         if (await executor.turn()) {
           changed = true
           if (executor instanceof TestStreamExecutor) await this.#wakeAll()

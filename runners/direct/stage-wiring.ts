@@ -12,7 +12,6 @@ import * as urns from '../../sdk/graph/urns.js'
 import { invariant } from '../../sdk/invariant.js'
 import { kv } from '../../sdk/kv.js'
 import { preview } from '../../sdk/preview.js'
-import { TIMESTAMP_MIN } from '../../sdk/time.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import { type BoundedWindow, globalWindow, type Windows } from '../../sdk/windowing/window.js'
 import { windowCoderOf } from '../../sdk/windowing/window-coder.js'
@@ -26,7 +25,6 @@ import type { Metrics } from '../core/metrics.js'
 import type { ProcessingClock } from '../core/processing-clock.js'
 import { reduceFnOf } from '../core/reduce-fn.js'
 import { ReduceFnRunner } from '../core/reduce-fn-runner.js'
-import { SideInputStore } from '../core/side-inputs.js'
 import {
   mainInputs,
   type Operator,
@@ -39,14 +37,14 @@ import {
 import type { StageReceiver } from '../core/stage-compiler/compiled-stage.js'
 import type { DeadLetterBudget } from '../core/stage-runtime.js'
 import type { TimeSlice } from '../core/time-slice.js'
-import type { RunnerOptions } from '../runner.js'
-import type { Acknowledgements } from './acknowledgements.js'
 import { ElementExecutor } from './element-executor.js'
+import type { ExecutionOptions } from './execution-options.js'
 import { GroupingExecutor } from './grouping-executor.js'
 import { type BundleDisorder, Inbox } from './inbox.js'
 import { Collected, Printed } from './result.js'
-import { ImpulseExecutor, type ScriptedClock, TestStreamExecutor } from './root-executors.js'
+import { ImpulseExecutor, TestStreamExecutor } from './root-executors.js'
 import type { SideSource } from './side-gate.js'
+import { sideReader, sideSource } from './side-sources.js'
 import { type BundleLimits, SourceExecutor } from './source-executor.js'
 import type { Committable, StageExecutor } from './stage-executor.js'
 
@@ -68,20 +66,6 @@ interface StageParts {
   readonly targets: Set<Committable>
   /** Inboxes of groupings, which want to know where bundles end. */
   readonly marked: Set<Inbox>
-}
-
-/** Options that have been decided. */
-export interface ExecutionOptions {
-  readonly env: Env
-  readonly isStrict: boolean
-  readonly seed: number
-  /** Whether every bundle is attempted twice. */
-  readonly reexecutes: boolean
-  readonly bundleSize: number | undefined
-  readonly stageCompiler: NonNullable<RunnerOptions['stageCompiler']>
-  /** Set when scripted events move the clock. */
-  readonly clock: ScriptedClock | undefined
-  readonly acknowledgements: Acknowledgements
 }
 
 /** The wired stages of a run. */
@@ -127,14 +111,7 @@ export class StageWiring {
     const late = new ElementBuffer()
     return {
       inbox: new Inbox(this.#isScripted(stage) ? undefined : this.#disorder),
-      sides: sideInputs(stage).map((side): SideSource => {
-        const keyCoder = this.#keyCoder(this.#coderId(side.collectionId))
-        return {
-          store: new SideInputStore(side, keyCoder, TIMESTAMP_MIN),
-          inbox: new Inbox(undefined),
-          producer: undefined,
-        }
-      }),
+      sides: sideInputs(stage).map((side) => sideSource(this.#staged.built, side)),
       keyed:
         operator?.isStateful === true
           ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId), () => this.clock.now())
@@ -183,7 +160,11 @@ export class StageWiring {
           isScripted: this.#options.clock !== undefined,
         })
       case 'grouping':
-        return new GroupingExecutor(processor, parts.targets, { ...parts, reduce: parts.reduce as ReduceFnRunner })
+        return new GroupingExecutor(processor, parts.targets, {
+          ...parts,
+          reduce: parts.reduce as ReduceFnRunner,
+          copyOf: root.mergesAccumulators ? this.#copying(root.output.coderId) : undefined,
+        })
       case 'parDo':
       case 'edge':
         return new ElementExecutor(processor, parts.targets, {
@@ -207,6 +188,11 @@ export class StageWiring {
       executor.upstream = [...new Set(executor.producers.flatMap((producer) => [producer, ...producer.upstream]))]
       for (const side of this.#parts[i]?.sides ?? []) side.producer = producerOf(side.store.side.collectionId)
     })
+  }
+
+  #copying(coderId: string): (value: unknown) => unknown {
+    const coder = coderOf(this.#staged.built, coderId)
+    return (value) => decodeFromBytes(coder, encodeToBytes(coder, value))
   }
 
   /** What a bundle counts: metrics, and the budgets of dead letters. */
@@ -299,6 +285,7 @@ export class StageWiring {
         processing: () => this.clock.now(),
         synchronized: () => (this.executors[stageId] as StageExecutor).synchronizedTime(this.clock.now()),
       },
+      ordersKeys: () => (this.#parts[stageId] as StageParts).marked.size > 0,
       guard: (call, key, window: BoundedWindow, run) => {
         try {
           return run()
@@ -377,10 +364,6 @@ export class StageWiring {
     return windowingStrategies.get(collections.get(collectionId)?.windowingStrategyId ?? '') as WindowingStrategy
   }
 
-  #coderId(collectionId: string): string {
-    return this.#staged.built.graph.components.collections.get(collectionId)?.coderId ?? ''
-  }
-
   #keyCoder(coderId: string): Coder<unknown> {
     const node = this.#staged.built.graph.components.coders.get(coderId)
     return coderOf(this.#staged.built, node?.urn === urns.KV_CODER ? (node.componentCoderIds[0] as string) : coderId)
@@ -393,12 +376,5 @@ export class StageWiring {
 }
 
 function doFnServices({ sides, keyed }: StageParts): Pick<DoFnServices, 'sides' | 'state' | 'timers'> {
-  return {
-    sides:
-      sides.length === 0
-        ? undefined
-        : { read: (side, mainWindow) => (sides[side] as SideSource).store.read(mainWindow) },
-    state: keyed?.state,
-    timers: keyed,
-  }
+  return { sides: sideReader(sides), state: keyed?.state, timers: keyed }
 }

@@ -129,6 +129,14 @@ inEveryMode((options) => {
       '{2} early #0/-1 first last @14',
     ])
   })
+
+  it('a session that is put together again after its trigger has finished takes nothing, and holds nothing up', async () => {
+    const windowing = { trigger: afterCount(2), allowUnsafeTrigger: true, allowedLateness: 50 }
+    const twice = testStream<number>().add(at(1, 1), at(8, 8)).add(at(1, 10), at(2, 20), at(8, 80))
+    expect(await panes(twice.advanceWatermarkTo(100), windowing, sessionWindows(10))).toEqual([
+      '{1,8} early #0/-1 first last @17',
+    ])
+  })
 }, modes)
 
 it('a second grouping does not wait for the delay again', async () => {

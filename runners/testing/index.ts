@@ -12,6 +12,8 @@ export {
   type ObservedElement,
   type WindowEnds,
 } from '../../sdk/testing/assert-that.js'
+export type { TestStreamEvent } from '../../sdk/graph/model.js'
+export type { ByteReader, ByteWriter, Coder } from '../../sdk/coders/index.js'
 export type { EventJson, ScriptJson } from '../../sdk/testing/script-json.js'
 export {
   at,
@@ -22,6 +24,7 @@ export {
 } from '../../sdk/testing/test-stream.js'
 export { type ScriptedCollections, type TestStreams, testStreams } from '../../sdk/testing/test-streams.js'
 export {
+  type DeliveryEvent,
   type RedeliveringOptions,
   type RedeliveringSource,
   redeliveringSource,
@@ -45,7 +48,7 @@ export type {
   TestedElement,
 } from '../../sdk/testing/tester-options.js'
 export type { StateReading, StateReadings } from '../../sdk/testing/state-readings.js'
-export type { Change, Perturbation, Scenario } from './scenario.js'
+export type { ScenarioChange, Perturbation, Scenario } from './scenario.js'
 export {
   type Finding,
   simulate,

@@ -12,7 +12,7 @@ import type { RecordedSource } from './recorded-input.js'
 export type Perturbation = 'order' | 'attempts' | 'late' | 'duplicates'
 
 /** One change of the input. `source` is a step, `index` the number of an element that it gives, in the order recorded. */
-export type Change =
+export type ScenarioChange =
   /** Two elements change places. */
   | { readonly kind: 'swap'; readonly source: string; readonly index: number; readonly other: number }
   /** A bundle ends after this element. */
@@ -31,7 +31,7 @@ export interface Scenario {
   readonly strictSeed?: number
   /** Where the watermark stands when late elements come. */
   readonly watermark?: number
-  readonly changes: readonly Change[]
+  readonly changes: readonly ScenarioChange[]
 }
 
 interface Slot {
@@ -97,7 +97,7 @@ export function scriptsOf(
 
 function scriptOf(
   source: RecordedSource,
-  changes: readonly Change[],
+  changes: readonly ScenarioChange[],
 ): { readonly events: readonly TestStreamEvent[]; readonly late: readonly Slot[] } {
   const { slots, ends, segments } = partsOf(source.events)
   const order = slots.map((_, i) => i)
@@ -153,7 +153,7 @@ export function randomScenario(
   if (perturbation === 'late' && watermark === undefined) return undefined
   const kind = perturbation === 'late' ? 'late' : 'duplicate'
   const all = sources.flatMap(({ step, events }) =>
-    partsOf(events).slots.flatMap(({ timestamp }, index): Change[] =>
+    partsOf(events).slots.flatMap(({ timestamp }, index): ScenarioChange[] =>
       watermark === undefined || timestamp < watermark ? [{ kind, source: step, index }] : [],
     ),
   )
@@ -167,8 +167,8 @@ function reordered(
   { step: source, events }: RecordedSource,
   below: (count: number) => number,
   random: () => number,
-): readonly Change[] {
-  const changes: Change[] = []
+): readonly ScenarioChange[] {
+  const changes: ScenarioChange[] = []
   for (const { from, to } of partsOf(events).segments) {
     for (let index = to - 1; index > from; index--) {
       const other = from + below(index - from + 1)

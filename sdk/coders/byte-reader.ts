@@ -36,6 +36,7 @@ export class ByteReader {
     return this.limit
   }
 
+  /** Number of bytes not read yet. */
   get remaining(): number {
     return this.limit - this.position
   }
@@ -45,6 +46,7 @@ export class ByteReader {
     return new DecodeError(`${problem}, at byte ${position} of ${this.limit}`)
   }
 
+  /** The next byte, 0 to 255. */
   byte(): number {
     if (this.position >= this.limit) throw this.truncated(1)
     return this.buffer[this.position++] as number
@@ -109,26 +111,32 @@ export class ByteReader {
     }
   }
 
+  /** Two bytes, the highest first. */
   uint16(): number {
     return this.data.getUint16(this.advance(2))
   }
 
+  /** Four bytes, the highest first. */
   uint32(): number {
     return this.data.getUint32(this.advance(4))
   }
 
+  /** Four bytes of two's complement, the highest first. */
   int32(): number {
     return this.data.getInt32(this.advance(4))
   }
 
+  /** Eight bytes of two's complement, the highest first. */
   int64(): bigint {
     return this.data.getBigInt64(this.advance(8))
   }
 
+  /** Four bytes of IEEE 754. */
   float(): number {
     return this.data.getFloat32(this.advance(4))
   }
 
+  /** Eight bytes of IEEE 754. */
   double(): number {
     return this.data.getFloat64(this.advance(8))
   }

@@ -62,6 +62,7 @@ export class ByteWriter {
     return this.buffer.subarray(start, this.position)
   }
 
+  /** Appends the lowest eight bits of `value`. */
   byte(value: number): void {
     if (this.position === this.buffer.length) this.grow(1)
     this.buffer[this.position++] = value

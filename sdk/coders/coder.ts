@@ -8,6 +8,7 @@
  */
 import type { ByteReader, ByteWriter } from './bytes.js'
 
+/** Turns values into bytes and back. */
 export interface Coder<T> {
   /** URN of the encoding, for example `beam:coder:varint:v1`. */
   readonly urn: string

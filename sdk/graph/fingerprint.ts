@@ -171,8 +171,10 @@ function addInputs(node: TransformNode, components: Components, add: Add): void 
 }
 
 function addParDo(payload: ParDoPayload, components: Components, add: Add): void {
-  for (const [name, side] of payload.sideInputs)
+  for (const [name, side] of payload.sideInputs) {
     add(`side input "${name}"`, 'access', side.accessPattern === urns.SIDE_MULTIMAP ? 'by key' : 'as a whole')
+    if (side.windowMappingFn !== undefined) add(`side input "${name}"`, 'windows', 'by a function')
+  }
   for (const [name, cell] of payload.stateSpecs) addStateCell(`state cell "${name}"`, cell, components, add)
   for (const [name, timer] of payload.timerSpecs) {
     add(`timer "${name}"`, 'time', timer.timeDomain)
@@ -251,6 +253,8 @@ export function coderText(id: string, components: Components): string {
       return `Iterable<${parts.join(', ')}>`
     case urns.TAGGED_CODER:
       return `one of ${parts.join(', ')}`
+    case urns.CHANGE_CODER:
+      return `Change<${parts.join(', ')}>`
     case urns.BYTES_CODER:
       return 'bytes'
     case urns.STRING_CODER:

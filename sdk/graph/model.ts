@@ -42,6 +42,8 @@ export interface FunctionSpec {
 export interface SideInputNode {
   readonly accessPattern: typeof urns.SIDE_ITERABLE | typeof urns.SIDE_MULTIMAP
   readonly viewFn: FunctionSpec
+  /** Which window is read, where the author says so; else the WindowFn of the collection does. */
+  readonly windowMappingFn?: FunctionSpec
   /** Name the author gave the view. */
   readonly viewName: string
 }
@@ -88,6 +90,7 @@ export interface TestStreamPayload {
   readonly events: readonly TestStreamEvent[]
 }
 
+/** An event of a script: elements in one bundle, the watermark, or processing time that passes. */
 export type TestStreamEvent =
   | { readonly kind: 'elements'; readonly elements: readonly { readonly value: unknown; readonly timestamp: number }[] }
   | { readonly kind: 'watermark'; readonly timestamp: number }

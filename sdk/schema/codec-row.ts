@@ -316,8 +316,8 @@ export function fieldTypeOfCodec(codec: Codec): FieldType | undefined {
  * ```ts
  * import { schemaOf, schemaText } from 'millrace'
  * import * as t from 'io-ts'
- * schemaText(schemaOf(t.type({ user: t.string, cents: t.Int, note: t.union([t.string, t.null]) })))
- * // => '{ user: string, cents: int64, note: string? }'
+ * const Order = t.type({ user: t.string, cents: t.Int, note: t.union([t.string, t.null]) })
+ * schemaText(schemaOf(Order)) // => '{ user: string, cents: int64, note: string? }'
  * ```
  */
 export function schemaOf(codec: Codec): Schema {
@@ -330,7 +330,7 @@ export function schemaOf(codec: Codec): Schema {
 
 /**
  * The same codec, whose values are written as rows of `schema`. For what a codec does not tell: the shape of a Standard
- * Schema, or another type than its own would be. Values are as {@link rowCoder} describes.
+ * Schema, or another type than its own would be. Values are plain objects with the schema's fields.
  *
  * @example
  * ```ts

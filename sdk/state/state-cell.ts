@@ -24,6 +24,7 @@ export interface BagState<A> {
   add(value: A): void
   /** The values so far. */
   read(): Iterable<A>
+  /** Whether no value was added, or all were forgotten. */
   isEmpty(): boolean
   /** Forgets all values. */
   clear(): void
@@ -43,6 +44,7 @@ export interface SetState<A> {
   read(): Iterable<A>
   /** Number of values. */
   size(): number
+  /** Whether no value was added, or all were forgotten. */
   isEmpty(): boolean
   /** Forgets all values. */
   clear(): void
@@ -70,6 +72,7 @@ export interface MapState<K, V> {
   entries(): Iterable<readonly [K, V]>
   /** Number of keys. */
   size(): number
+  /** Whether no key has a value. */
   isEmpty(): boolean
   /** Forgets all keys. */
   clear(): void
@@ -91,6 +94,7 @@ export interface MultimapState<K, V> {
   keys(): Iterable<K>
   /** Every value so far with its key, those of one key together. */
   entries(): Iterable<readonly [K, V]>
+  /** Whether no key has a value. */
   isEmpty(): boolean
   /** Forgets all keys. */
   clear(): void
@@ -112,6 +116,7 @@ export interface OrderedListState<A> {
   range(from: Instant, to: Instant): Iterable<TimestampedValue<A>>
   /** Forgets the values with `from ≤ timestamp < to`. */
   clearRange(from: Instant, to: Instant): void
+  /** Whether no value was added, or all were forgotten. */
   isEmpty(): boolean
   /** Forgets all values. */
   clear(): void

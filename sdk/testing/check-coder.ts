@@ -19,7 +19,8 @@ import { below, coderFrom, type LawOptions, type LawReport, Laws, shuffled, tria
  * ```ts
  * import * as t from 'io-ts'
  * import { checkCoder } from 'millrace/testing'
- * checkCoder(t.type({ user: t.string }), [{ user: 'ann' }, { user: '' }]).checked.size // => 4
+ * const Order = t.type({ user: t.string, cents: t.number })
+ * checkCoder(Order, [{ user: 'ann', cents: 5 }, { user: '', cents: 0 }]).checked.size // => 4
  * ```
  */
 export function checkCoder<C extends Codec>(codec: C, values: readonly TypeOf<C>[], options?: LawOptions): LawReport

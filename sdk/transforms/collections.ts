@@ -3,6 +3,8 @@
  *
  * Law: the result depends on the values alone, not on how they were bracketed; the order of a list is open.
  */
+import type { Ord } from 'fp-ts/lib/Ord.js'
+import type { Semigroup } from 'fp-ts/lib/Semigroup.js'
 import * as t from 'io-ts'
 import { normalizeKey } from '../coders/index.js'
 import { canonicalKey, identityKey } from '../coders/canonical-key.js'
@@ -20,7 +22,7 @@ export const listsOfValues: { readonly [partCoders]: (coders: CoderTable, value:
 }
 
 /** How values are put in order: an fp-ts `Ord`, or a function whose result is negative when `a` comes before `b`. */
-export type Order<T> = { readonly compare: (a: T, b: T) => number } | ((a: T, b: T) => number)
+export type Order<T> = Pick<Ord<T>, 'compare'> | ((a: T, b: T) => number)
 
 /** Options of {@link top}. */
 export interface TopOptions<T> {
@@ -153,7 +155,7 @@ export function toSet<T>(): CombineFn<T, ReadonlyMap<unknown, T>, ReadonlySet<T>
 /** Options of {@link toMap}. */
 export interface ToMapOptions<V> {
   /** One value of two that a key has. Default: two different values of a key are an error. */
-  readonly merge?: { readonly concat: (a: V, b: V) => V }
+  readonly merge?: Semigroup<V>
 }
 
 const mapAccumulator = byIdentity<KV<unknown, unknown>>('entries of a map', ({ key }) => identityKey(key))

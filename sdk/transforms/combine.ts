@@ -18,7 +18,7 @@ import { addImpulse } from './create.js'
 import { addConstantKey, addValues } from './element-wise.js'
 import { addFlatten } from './flatten.js'
 import { addGroupByKey } from './group-by-key.js'
-import { checkGroupable, warnOfCountingTwice } from './groupable.js'
+import { checkGroupable, takesChanges, warnOfCountingTwice } from './groupable.js'
 import { addStep } from './step.js'
 
 /** Reduces inputs `In` through accumulators `Acc` to an output `Out`. Accumulators may be changed in place. */
@@ -82,6 +82,11 @@ export type AnyCombine =
 /** Normal form of whatever an author gave as a combiner. */
 export function toCombine(combiner: unknown, step: string): AnyCombine {
   if (typeof combiner === 'object' && combiner !== null) {
+    if ('sides' in combiner)
+      refuse(
+        `step "${step}" combines with side inputs, which a combiner cannot read: parts are reduced where the window's view may not be there yet. Read the view in a step before it and put what it says into the values.`,
+        step,
+      )
     const c = combiner as Partial<
       MonoidCombine<never, unknown> & SemigroupCombine<never, unknown> & CombineFn<never, never, unknown>
     >
@@ -141,7 +146,7 @@ export function addCombinePerKey(input: CollectionRef, name: StepName, combiner:
       const coders = codersOf(builder, path, combiner, valueCoder)
       const payload = { combineFn, accumulatorCoderId: coders.accumulator }
       builder.specify(path, { urn: urns.COMBINE_PER_KEY, payload })
-      const grouped = addGroupByKey(input, reservedName('group'))
+      const grouped = addGroupByKey(input, reservedName('group'), takesChanges(combiner))
       return builder.leaf({
         name: reservedName('combine'),
         inputs: new Map([['in', grouped.id]]),

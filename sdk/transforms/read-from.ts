@@ -39,6 +39,7 @@ export interface SourceReader<T, Mark> {
   readonly watermark?: () => Instant
   /** Records that are there and not read yet, a number from 0. */
   readonly backlog?: () => number
+  /** Lets go of what the reader holds. Nothing is read afterwards. */
   readonly close?: () => void
 }
 

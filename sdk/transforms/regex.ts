@@ -5,9 +5,7 @@
  * element.
  */
 import * as t from 'io-ts'
-import type { PCollection } from '../pcollection.js'
-
-type OverText<Out> = (input: PCollection<string>) => PCollection<Out>
+import type { PCollection, PTransform } from '../pcollection.js'
 
 /** A copy that no one else uses. */
 function copyOf(expression: RegExp, flag?: string): RegExp {
@@ -29,7 +27,10 @@ function groupOf(match: RegExpExecArray, group: number | string): string | undef
  * pipeline().create('lines', ['a=1', '-']).apply('value', regexFind(/=(\d)/, 1)) // '1'
  * ```
  */
-export function regexFind(expression: RegExp, group: number | string = 0): OverText<string> {
+export function regexFind(
+  expression: RegExp,
+  group: number | string = 0,
+): PTransform<PCollection<string>, PCollection<string>> {
   const own = copyOf(expression)
   return (input) =>
     input.flatMap(
@@ -52,7 +53,10 @@ export function regexFind(expression: RegExp, group: number | string = 0): OverT
  * pipeline().create('lines', ['to be or']).apply('words', regexFindAll(/\w+/)) // 'to', 'be', 'or'
  * ```
  */
-export function regexFindAll(expression: RegExp, group: number | string = 0): OverText<string> {
+export function regexFindAll(
+  expression: RegExp,
+  group: number | string = 0,
+): PTransform<PCollection<string>, PCollection<string>> {
   const own = copyOf(expression, 'g')
   return (input) =>
     input.flatMap(
@@ -74,7 +78,7 @@ export function regexFindAll(expression: RegExp, group: number | string = 0): Ov
  * pipeline().create('lines', ['12', '1x']).apply('numbers', regexMatches(/\d+/)) // '12'
  * ```
  */
-export function regexMatches(expression: RegExp): OverText<string> {
+export function regexMatches(expression: RegExp): PTransform<PCollection<string>, PCollection<string>> {
   const whole = new RegExp(`^(?:${expression.source})$`, copyOf(expression).flags)
   return (input) => input.filter('matches', (text) => whole.test(text))
 }
@@ -88,7 +92,10 @@ export function regexMatches(expression: RegExp): OverText<string> {
  * pipeline().create('lines', ['a-b-c']).apply('spaced', regexReplaceAll(/-/, ' ')) // 'a b c'
  * ```
  */
-export function regexReplaceAll(expression: RegExp, replacement: string): OverText<string> {
+export function regexReplaceAll(
+  expression: RegExp,
+  replacement: string,
+): PTransform<PCollection<string>, PCollection<string>> {
   const own = copyOf(expression, 'g')
   return (input) => input.map('replace', (text) => text.replace(own, replacement), { codec: t.string })
 }
@@ -102,7 +109,7 @@ export function regexReplaceAll(expression: RegExp, replacement: string): OverTe
  * pipeline().create('lines', ['a, b']).apply('parts', regexSplit(/, ?/)) // 'a', 'b'
  * ```
  */
-export function regexSplit(expression: RegExp): OverText<string> {
+export function regexSplit(expression: RegExp): PTransform<PCollection<string>, PCollection<string>> {
   const own = copyOf(expression)
   return (input) => input.flatMap('split', (text) => text.split(own).filter((part) => part !== ''), { codec: t.string })
 }

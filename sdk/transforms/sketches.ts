@@ -157,7 +157,7 @@ function hashOf(value: unknown): number {
  * @example
  * ```ts
  * import { approximateDistinct, pipeline } from 'millrace'
- * pipeline().create('users', ['ann', 'bob', 'ann']).combineGlobally('users', approximateDistinct()) // one element: 2
+ * pipeline().create('users', ['ann', 'bob', 'ann']).combineGlobally('how many', approximateDistinct()) // one element: 2
  * ```
  */
 export function approximateDistinct<T = unknown>(options: SketchOptions = {}): CombineFn<T, readonly number[], number> {

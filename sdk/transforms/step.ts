@@ -5,7 +5,7 @@
 import { refuse } from '../refuse.js'
 import { PipelineError } from '../errors.js'
 import { type CollectionRef, type StepName, userFunction } from '../graph/builder.js'
-import type { SideInputNode, StateSpecNode, TimerSpecNode } from '../graph/model.js'
+import type { FunctionRole, SideInputNode, StateSpecNode, TimerSpecNode } from '../graph/model.js'
 import * as urns from '../graph/urns.js'
 import type { AnySplittable } from '../source/splittable.js'
 import { durationMillis } from '../time.js'
@@ -60,7 +60,7 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
     name: step.name,
     inputs: new Map([['in', input.id], ...sides.map(([name, view]): [string, string] => [name, view.collectionId])]),
     outputs: [...outputs, ...late, ...(options.onError === undefined ? [] : [errors])],
-    functions: [['process', 0, step.fn], ...sides.map(([, view], i) => ['view', i, view.viewFn] as const)],
+    functions: [['process', 0, step.fn], ...sides.flatMap(([, view], i) => viewFunctions(view, i))],
     spec: {
       urn: urns.PAR_DO,
       payload: {
@@ -73,6 +73,9 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
                 view.viewFn.kind === 'map' || view.viewFn.kind === 'multimap' ? urns.SIDE_MULTIMAP : urns.SIDE_ITERABLE,
               viewFn: userFunction(path, 'view', i),
               viewName: view.name,
+              ...(view.viewFn.windowMapping === undefined
+                ? {}
+                : { windowMappingFn: userFunction(path, 'windowMapping', i) }),
             },
           ]),
         ),
@@ -91,6 +94,14 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
   return made.slice(0, outputs.length)
 }
 
+function viewFunctions(
+  { viewFn }: PCollectionView<unknown>,
+  i: number,
+): readonly (readonly [FunctionRole, number, unknown])[] {
+  const { windowMapping } = viewFn
+  return [['view', i, viewFn], ...(windowMapping === undefined ? [] : [['windowMapping', i, windowMapping] as const])]
+}
+
 function checkViews(
   { builder, id }: CollectionRef,
   path: string,
@@ -104,9 +115,9 @@ function checkViews(
         `side input "${name}" of step "${path}" is not a view of this pipeline. Make one with asSingleton, asIterable, asList, asMap or asMultimap.`,
         path,
       )
-    if (isGlobal(id) && !isGlobal(view.collectionId))
+    if (isGlobal(id) && !isGlobal(view.collectionId) && view.viewFn.windowMapping === undefined)
       refuse(
-        `step "${path}" is in the global window and reads side input "${name}", which is in ${builder.strategyOf({ builder, id: view.collectionId }).windowFn.description}: nothing says which of them. Put windowInto(name, …) before the step, or view the collection in the global window.`,
+        `step "${path}" is in the global window and reads side input "${name}", which is in ${builder.strategyOf({ builder, id: view.collectionId }).windowFn.description}: nothing says which of them. Put windowInto(name, …) before the step, view the collection in the global window, or give the view a windowMapping.`,
         path,
       )
   }

@@ -83,6 +83,31 @@ export function isSafeTrigger(trigger: Trigger, allowedLatenessMillis: number): 
   return trigger.kind === 'afterEndOfWindow' && allowedLatenessMillis === 0
 }
 
+/** Whether a trigger may answer before the watermark has passed the window. */
+export function firesEarly(trigger: Trigger): boolean {
+  switch (trigger.kind) {
+    case 'default':
+    case 'never':
+      return false
+    case 'afterEndOfWindow':
+      return trigger.earlyFirings !== undefined
+    case 'afterAll':
+      return trigger.subtriggers.every(firesEarly)
+    case 'afterEach':
+      return trigger.subtriggers[0] !== undefined && firesEarly(trigger.subtriggers[0])
+    case 'repeat':
+      return firesEarly(trigger.subtrigger)
+    case 'afterAny':
+      return trigger.subtriggers.some(firesEarly)
+    case 'orFinally':
+      return firesEarly(trigger.main) || firesEarly(trigger.finally)
+    case 'elementCount':
+    case 'afterProcessingTime':
+    case 'afterSynchronizedProcessingTime':
+      return true
+  }
+}
+
 /** A trigger as an author would write it: `afterWatermark({ late: afterCount(1) })`. */
 export function triggerText(trigger: Trigger): string {
   switch (trigger.kind) {

@@ -4,7 +4,7 @@
 import type { ByteReader, ByteWriter } from '../coders/bytes.js'
 import { canonicalKey, type Coder, customWindowCoder, globalWindowCoder, intervalWindowCoder } from '../coders/index.js'
 import { coderOfCodec } from '../graph/coders.js'
-import type { GlobalWindow} from './window.js';
+import type { GlobalWindow } from './window.js'
 import { type BoundedWindow, DataWindow, globalWindow, IntervalWindow } from './window.js'
 import type { WindowFn } from './window-fn.js'
 

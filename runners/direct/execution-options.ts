@@ -1,0 +1,23 @@
+/**
+ * What a run of the direct runner is given, once defaults are filled in.
+ *
+ * Law: nothing below reads the options of `run`; what is not here has been decided.
+ */
+import type { Env } from '../../sdk/env.js'
+import type { RunnerOptions } from '../runner.js'
+import type { Acknowledgements } from './acknowledgements.js'
+import type { ScriptedClock } from './root-executors.js'
+
+/** Options that have been decided. */
+export interface ExecutionOptions {
+  readonly env: Env
+  readonly isStrict: boolean
+  readonly seed: number
+  /** Whether every bundle is attempted twice. */
+  readonly reexecutes: boolean
+  readonly bundleSize: number | undefined
+  readonly stageCompiler: NonNullable<RunnerOptions['stageCompiler']>
+  /** Set when scripted events move the clock. */
+  readonly clock: ScriptedClock | undefined
+  readonly acknowledgements: Acknowledgements
+}
