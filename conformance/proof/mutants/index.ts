@@ -6,8 +6,17 @@ import { grouping } from './grouping.js'
 import { joins } from './joins.js'
 import type { Mutant } from './mutant.js'
 import { sideInputs } from './side-inputs.js'
+import { state } from './state.js'
 import { time } from './time.js'
 import { triggers } from './triggers.js'
 
 /** All mutants. */
-export const mutants: readonly Mutant[] = [...elements, ...grouping, ...joins, ...sideInputs, ...time, ...triggers]
+export const mutants: readonly Mutant[] = [
+  ...elements,
+  ...grouping,
+  ...joins,
+  ...sideInputs,
+  ...state,
+  ...time,
+  ...triggers,
+]
