@@ -4,6 +4,7 @@
 import { elements } from './elements.js'
 import { grouping } from './grouping.js'
 import type { Mutant } from './mutant.js'
+import { sources } from './sources.js'
 
 /** All mutants. */
-export const mutants: readonly Mutant[] = [...elements, ...grouping]
+export const mutants: readonly Mutant[] = [...elements, ...grouping, ...sources]
