@@ -6,10 +6,11 @@ import { type Feature, Pipeline, type Runner } from 'millrace'
 import { directRunner } from 'millrace/direct'
 import { describe, expect, it } from 'vitest'
 import { checkFeatures, featuresOf } from '../runners/core/features.js'
-import type { ConformanceCase } from './cases/case.js'
+import { type ConformanceCase, NOT_RUN } from './cases/case.js'
 import { casesOf, loadCase, modules } from './cases/index.js'
+import { leftOutRows } from './cases/left-out.js'
 import { chosenModes } from './harness/modes.js'
-import { needsOf, NO_CONTROLS, runCase } from './harness/run-case.js'
+import { needsOf, runCase } from './harness/run-case.js'
 import { buildTranscript } from './harness/run-transcript.js'
 import { areaOf } from './harness/suite.js'
 
@@ -23,7 +24,7 @@ const BASE: ReadonlySet<Feature> = new Set<Feature>(['groupByKey', 'flatten', 's
 function builtOf(of: ConformanceCase): readonly Pipeline[] {
   if (of.kind === 'pipeline' && of.fails?.when !== 'construction') {
     const p = new Pipeline()
-    of.build(p, NO_CONTROLS)
+    of.build(p, NOT_RUN)
     return [p]
   }
   if (of.kind !== 'transcript') return []
@@ -55,6 +56,17 @@ describe('addresses', () => {
     for (const { module, of } of all) expect(await loadCase(module, of.id)).toBe(of)
     await expect(loadCase('create', 'CRE-99')).rejects.toThrow('module "create" has no case CRE-99')
     await expect(loadCase('nowhere', 'CRE-01')).rejects.toThrow('there is no module of cases "nowhere"')
+  })
+})
+
+describe('rows without a case', () => {
+  it('have none, and say why', () => {
+    const ids = leftOutRows.map(({ id }) => id)
+    expect(ids.filter((id, at) => ids.indexOf(id) !== at)).toEqual([])
+    expect(ids.filter((id) => !/^[A-Z]{3}-\d\d(\/[a-z0-9-]+)?$/.test(id))).toEqual([])
+    expect(leftOutRows.filter(({ reason }) => reason.length < 10)).toEqual([])
+    const written = all.map(({ of }) => of.id)
+    expect(ids.filter((id) => written.some((each) => each === id || each.startsWith(`${id}/`)))).toEqual([])
   })
 })
 

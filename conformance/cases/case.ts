@@ -56,19 +56,11 @@ export interface ExpectedFailure {
   readonly step?: string
 }
 
-/** What a case may do to its run while it runs. */
-export interface Controls {
-  /** Asks the runner to read nothing new, to finish what has begun and to end as `'DRAINED'`. */
-  readonly drain: () => void
-}
-
 /** A pipeline with claims about it: assertions that run inside it, checks afterwards, or a failure that must happen. */
 export interface PipelineCase extends CaseFacts {
   readonly kind: 'pipeline'
   /** Builds the pipeline with its assertions. May give a check to be made after the run. */
-  readonly build: (p: Pipeline, controls: Controls) => void | Afterwards
-  /** How the run must end. Default `'DONE'`; `'DRAINED'` where the case's functions call `controls.drain`. */
-  readonly endsAs?: EndState
+  readonly build: (p: Pipeline, control: RunControl) => void | Afterwards
   /** The case holds when building or running fails like this. */
   readonly fails?: ExpectedFailure
   /**
@@ -76,7 +68,24 @@ export interface PipelineCase extends CaseFacts {
    * attempts are thrown away, which a variable does not notice.
    */
   readonly inProcess?: boolean
+  /** How the run must end. Default `'DONE'`; what a cancelled run would have asserted is not asked for. */
+  readonly ends?: EndState
+  /** Whether it sets the wall clock: `control.setClock` works, and the run has a world of its own. */
+  readonly setsClock?: boolean
 }
+
+/** What functions of a case may do to the run that they are part of. */
+export interface RunControl {
+  /** As `RunningPipeline.drain`. */
+  drain(): void
+  /** As `RunningPipeline.cancel`. */
+  cancel(): void
+  /** Sets the wall clock, ahead or back, while the time of waiting goes on as it does. */
+  setClock(byMillis: number): void
+}
+
+/** For building a pipeline that is not run. */
+export const NOT_RUN: RunControl = { drain: () => undefined, cancel: () => undefined, setClock: () => undefined }
 
 /** Statements that need no runner: about construction, or about a function or coder of the SDK. */
 export interface CheckCase<Kind extends 'construction' | 'unit' = 'construction' | 'unit'> extends CaseFacts {

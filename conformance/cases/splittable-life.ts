@@ -13,15 +13,15 @@ import {
 } from 'millrace'
 import { generateSequence, periodic } from 'millrace/io/generate'
 import { assertThat, checkSource } from 'millrace/testing'
-import { type ConformanceCase, pipelineCase, unitCase } from './case.js'
+import { type ConformanceCase, pipelineCase, type RunControl, unitCase } from './case.js'
 import { expectSame, expectSameInAnyOrder } from './claims.js'
 import { bounds, inParts, numbersOf, reader, type Reader, upTo } from './readers.js'
 
 /** A source that is drained in its fourth call; stands on 4 then. */
-const drained = (p: Pipeline, drain: () => void, rest: Partial<Reader<Uint8Array>> = {}): PCollection<number> => {
+const drained = (p: Pipeline, control: RunControl, rest: Partial<Reader<Uint8Array>> = {}): PCollection<number> => {
   const process: Reader<Uint8Array>['process'] = (_, tracker, { emit }) => {
     const { from } = tracker.currentRestriction()
-    if (from === 3) drain()
+    if (from === 3) control.drain()
     if (!tracker.tryClaim(from)) return
     emit(from)
     return resume()
@@ -39,17 +39,17 @@ const draining: readonly ConformanceCase[] = [
     name: 'when the run is drained, bounded work is done to its end',
     needs: ['splittable.bounded'],
     inProcess: true,
-    endsAs: 'DRAINED',
-    build: (p, { drain }) => assertThat('numbers', drained(p, drain)).containsInAnyOrder(...upTo(20)),
+    ends: 'DRAINED',
+    build: (p, control) => assertThat('numbers', drained(p, control)).containsInAnyOrder(...upTo(20)),
   }),
   pipelineCase({
     id: 'SDF-29',
     name: 'when the run is drained, nothing more is done of unbounded work',
     needs: ['splittable.unbounded'],
     inProcess: true,
-    endsAs: 'DRAINED',
-    build: (p, { drain }) =>
-      assertThat('numbers', drained(p, drain, { bounded: false })).containsInAnyOrder(...upTo(4)),
+    ends: 'DRAINED',
+    build: (p, control) =>
+      assertThat('numbers', drained(p, control, { bounded: false })).containsInAnyOrder(...upTo(4)),
   }),
   ...bounds.map(({ id, bounded, needs }) =>
     pipelineCase({
@@ -57,11 +57,11 @@ const draining: readonly ConformanceCase[] = [
       name: `when the run is drained, of each work that is done which truncate leaves, once (${id})`,
       needs,
       inProcess: true,
-      endsAs: 'DRAINED',
+      ends: 'DRAINED',
       notIn: PARTS,
-      build: (p, { drain }) =>
+      build: (p, control) =>
         // 4 are done, and 8 of the 16 that are left.
-        assertThat('numbers', drained(p, drain, { bounded, truncate: half })).containsInAnyOrder(...upTo(12)),
+        assertThat('numbers', drained(p, control, { bounded, truncate: half })).containsInAnyOrder(...upTo(12)),
     }),
   ),
   pipelineCase({
@@ -69,20 +69,20 @@ const draining: readonly ConformanceCase[] = [
     name: 'truncate may leave nothing, of bounded work too',
     needs: ['splittable.bounded'],
     inProcess: true,
-    endsAs: 'DRAINED',
+    ends: 'DRAINED',
     notIn: PARTS,
-    build: (p, { drain }) =>
-      assertThat('numbers', drained(p, drain, { truncate: () => undefined })).containsInAnyOrder(...upTo(4)),
+    build: (p, control) =>
+      assertThat('numbers', drained(p, control, { truncate: () => undefined })).containsInAnyOrder(...upTo(4)),
   }),
   pipelineCase({
     id: 'SDF-31',
     name: 'work that truncate leaves goes on from checkpoint to checkpoint, and everything claimed comes out',
     needs: ['splittable.unbounded'],
     inProcess: true,
-    endsAs: 'DRAINED',
+    ends: 'DRAINED',
     notIn: PARTS,
-    build(p, { drain }) {
-      const out = drained(p, drain, { bounded: false, truncate: (_, range) => range })
+    build(p, control) {
+      const out = drained(p, control, { bounded: false, truncate: (_, range) => range })
       assertThat('numbers', out).containsInAnyOrder(...upTo(20))
     },
   }),

@@ -30,10 +30,19 @@ describe('the suite', () => {
   it('writes the matrix as JSON and as a page', async () => {
     await command({ only: 'CRE-0', modes: 'one', json: file('m.json'), html: file('m.html'), seed: '7' })
     const matrix = JSON.parse(readFileSync(file('m.json'), 'utf8')) as object
-    expect(matrix).toMatchObject({ runners: ['direct'], modes: ['generated'], seed: 7 })
+    expect(matrix).toMatchObject({ runners: ['direct'], modes: ['generated'], seed: 7, withoutCase: [] })
     const page = readFileSync(file('m.html'), 'utf8')
     expect(page).toContain('<td class="id">CRE-01</td>')
     expect(page).not.toMatch(/(src|href)="http/)
+  })
+
+  it('shows the rows of the catalogue that have no case', async () => {
+    const chosen = { only: 'MET-01,MET-1', modes: 'one', json: file('l.json'), html: file('l.html') }
+    const { stdout } = await command(chosen)
+    const matrix = JSON.parse(readFileSync(file('l.json'), 'utf8')) as { readonly withoutCase: readonly object[] }
+    expect(matrix.withoutCase).toContainEqual({ id: 'MET-16', reason: expect.stringContaining('histograms') as string })
+    expect(stdout).toMatch(/\n– MET-16 has no case: histograms/)
+    expect(readFileSync(file('l.html'), 'utf8')).toContain('<td class="id">MET-16</td>')
   })
 
   it.each<[CommandOptions, string]>([

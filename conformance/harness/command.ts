@@ -12,7 +12,7 @@ import { answers, type QuestionKind } from '../oracle/answers.js'
 import { failedOf, type Matrix, matrixText, type MatrixRow, passedOf } from './matrix.js'
 import { chosenModes, type ModeChoice } from './modes.js'
 import { matrixPage } from './page.js'
-import { listCases } from './suite.js'
+import { leftOutOf, listCases } from './suite.js'
 
 /** The command's options, as they were given. */
 export interface CommandOptions {
@@ -70,7 +70,13 @@ async function runSuite(options: CommandOptions): Promise<Matrix> {
     }
     rows.push({ module, area, id, name, reports })
   }
-  return { runners: makers.map(({ name }) => name), modes: chosen.map(({ name }) => name), seed: seedNumber, rows }
+  return {
+    runners: makers.map(({ name }) => name),
+    modes: chosen.map(({ name }) => name),
+    seed: seedNumber,
+    rows,
+    withoutCase: leftOutOf(only),
+  }
 }
 
 function runnerNamed(name: string): () => Runner {

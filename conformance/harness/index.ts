@@ -16,6 +16,7 @@ export type {
   PipelineCase,
   Transcript,
 } from '../cases/case.js'
+export { type LeftOutRow, leftOutRows } from '../cases/left-out.js'
 export { Claims } from '../cases/claims.js'
 export type { ExpectedPane, ScriptedElement, TranscriptEvent } from '../cases/transcript.js'
 export { conformance, type ConformanceOptions } from './vitest.js'

@@ -2,6 +2,7 @@
  * What a run of the suite came to: per area and runner, and per case with the reason. Published matrices are made of this
  * and of nothing else.
  */
+import type { LeftOutRow } from '../cases/left-out.js'
 import type { CaseReport, Status } from './run-case.js'
 
 /** A case on all runners. */
@@ -20,6 +21,8 @@ export interface Matrix {
   readonly modes: readonly string[]
   readonly seed: number
   readonly rows: readonly MatrixRow[]
+  /** Rows of the catalogue that have no case. */
+  readonly withoutCase: readonly LeftOutRow[]
 }
 
 /** Every status, in the order in which they are counted out, with its word. */
@@ -60,7 +63,7 @@ export function countsText(counts: Readonly<Record<Status, number>>): string {
  * counts as passed there; what is left out counts as nothing.
  */
 export function matrixText(matrix: Matrix): string {
-  const { runners, rows, modes, seed } = matrix
+  const { runners, rows, modes, seed, withoutCase } = matrix
   const table = [
     ['area', ...runners],
     ...areasOf(matrix).map((area) => [area, ...runners.map((_, at) => countsText(countsOf(matrix, at, area)))]),
@@ -83,6 +86,7 @@ export function matrixText(matrix: Matrix): string {
   return [
     ...lines,
     ...(reasons.length === 0 ? [] : ['', ...reasons]),
+    ...(withoutCase.length === 0 ? [] : ['', ...withoutCase.map(({ id, reason }) => `– ${id} has no case: ${reason}`)]),
     '',
     `${modes.length} modes (${modes.join('; ')}), seed ${seed}: ${sumOf(rows, 'runs')} runs, ${sumOf(rows, 'claims')} claims`,
     `${passedOf(matrix)} passed, ${failedOf(matrix)} failed`,

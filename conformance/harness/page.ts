@@ -48,8 +48,18 @@ feature that the case needs, and says so before it runs.</p>
 ${summary.join('\n')}
 </tbody></table>
 ${areas.join('\n')}
+${unspoken(matrix)}
 </body></html>
 `
+}
+
+/** What nobody asked. */
+function unspoken({ withoutCase }: Matrix): string {
+  if (withoutCase.length === 0) return ''
+  const rows = withoutCase.map(
+    ({ id, reason }) => `<tr><td class="id">${escape(id)}</td><td>${escape(reason)}</td></tr>`,
+  )
+  return `<h2>Without a case</h2>\n<table><tbody>\n${rows.join('\n')}\n</tbody></table>`
 }
 
 function escape(text: string): string {

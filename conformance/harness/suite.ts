@@ -4,6 +4,7 @@
 import { PipelineError } from 'millrace'
 import { casesOf, modules } from '../cases/index.js'
 import type { ConformanceCase } from '../cases/case.js'
+import { type LeftOutRow, leftOutRows } from '../cases/left-out.js'
 import { type CaseReport, runCase, type Setting } from './run-case.js'
 import { rejectionReport, wrongCases } from './wrong-cases.js'
 
@@ -42,6 +43,12 @@ export async function listCases(only?: string): Promise<readonly AddressedCase[]
   if (only === undefined) return listed
   const chosen = new Set(only.split(',').flatMap((begin) => beginningWith(begin.trim(), listed)))
   return listed.filter((each) => chosen.has(each))
+}
+
+/** Rows of the catalogue that have no case, as `only` chooses cases. */
+export function leftOutOf(only?: string): readonly LeftOutRow[] {
+  const begins = only?.split(',').map((begin) => begin.trim()) ?? ['']
+  return leftOutRows.filter(({ id }) => begins.some((begin) => id.startsWith(begin)))
 }
 
 function beginningWith(begin: string, listed: readonly AddressedCase[]): readonly AddressedCase[] {

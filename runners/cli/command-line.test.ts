@@ -89,10 +89,21 @@ describe('the command line', () => {
 
 describe('settings of the runner', () => {
   it('are what the runner takes', () => {
-    const all = ['--strict', '--seed', '7', '--bundle-size', '2', '--require-codecs', '--guarantee', 'gap']
+    const all = [
+      '--strict',
+      '--seed',
+      '7',
+      '--reexecute',
+      '--bundle-size',
+      '2',
+      '--require-codecs',
+      '--guarantee',
+      'gap',
+    ]
     expect(settings(...all, '--call-timeout', '1.5s', '--stage-compiler=closures', '--runner', 'direct')).toEqual({
       strict: true,
       seed: 7,
+      reexecute: true,
       bundleSize: 2,
       requireCodecs: true,
       guarantee: 'gap',

@@ -37,6 +37,7 @@ const run: CommandRow = {
     { name: 'call-timeout', value: 'duration', help: 'fail when one call of user code takes longer, such as 30s' },
     { name: 'strict', value: undefined, help: 'check coders, changed inputs and bundle sizes while running' },
     { name: 'seed', value: 'number', help: 'seed of strict mode; printed when a strict run fails' },
+    { name: 'reexecute', value: undefined, help: 'in strict mode: attempt every bundle twice, and keep the second' },
     { name: 'bundle-size', value: 'number', help: 'elements per bundle of a source' },
     { name: 'require-codecs', value: undefined, help: 'refuse groupings of elements that no codec describes' },
     { name: 'stage-compiler', value: 'kind', help: 'auto, generated or closures' },

@@ -9,7 +9,7 @@ import { laterRunners } from './commands.js'
 /** Options for the runner that can be sent to a thread. */
 export type RunnerSettings = Pick<
   RunnerOptions,
-  'strict' | 'seed' | 'bundleSize' | 'guarantee' | 'callTimeoutMillis' | 'requireCodecs' | 'stageCompiler'
+  'strict' | 'seed' | 'reexecute' | 'bundleSize' | 'guarantee' | 'callTimeoutMillis' | 'requireCodecs' | 'stageCompiler'
 >
 
 const compilers = ['auto', 'generated', 'closures'] as const
@@ -27,6 +27,7 @@ export function runnerSettings(options: ReadonlyMap<string, string | true>): Run
     requireCodecs: options.has('require-codecs'),
     stageCompiler: oneOf('stage-compiler', text('stage-compiler') ?? 'auto', compilers),
     ...(seed === undefined ? {} : { seed: seedOf(seed, options.has('strict')) }),
+    ...(options.has('reexecute') ? { reexecute: needsStrict(options) } : {}),
     ...(bundleSize === undefined ? {} : { bundleSize: wholeNumber('bundle-size', bundleSize, 1) }),
     ...(timeout === undefined ? {} : { callTimeoutMillis: millisOf('call-timeout', timeout) }),
     ...(options.has('guarantee') ? { guarantee: oneOf('guarantee', text('guarantee') ?? '', guarantees) } : {}),
@@ -54,6 +55,11 @@ function seedOf(given: string, isStrict: boolean): number {
   throw new UsageError(
     '--seed is the seed of strict mode, so without --strict it changes nothing. Add --strict, or leave --seed out.',
   )
+}
+
+function needsStrict(options: ReadonlyMap<string, string | true>): true {
+  if (options.has('strict')) return true
+  throw new UsageError('--reexecute is a part of strict mode. Add --strict, or leave --reexecute out.')
 }
 
 function wholeNumber(option: string, given: string, least: number): number {

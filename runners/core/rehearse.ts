@@ -13,7 +13,18 @@ import type { StepContext } from './step-context.js'
 /** Thrown at the end of a call that is to be thrown away. */
 export const REHEARSED: unique symbol = Symbol('rehearsed')
 
-type Process = (element: unknown, context: Pick<StepContext, 'attempt'>) => unknown
+type Process = (element: unknown, context: Attempted) => unknown
+
+/** What the first attempt is told apart by, and what it must not do. */
+interface Attempted extends Pick<StepContext, 'attempt'> {
+  metrics: object
+}
+
+/** A metric of whatever kind that counts nothing. */
+const uncounted = ['inc', 'dec', 'update', 'set', 'add'].reduce<Record<string, () => void>>((cell, method) => {
+  cell[method] = () => undefined
+  return cell
+}, {})
 
 /** The pipeline, with every step that has state calling twice. */
 export function rehearsingState(built: BuiltPipeline): BuiltPipeline {
@@ -52,36 +63,38 @@ function rehearsed(fn: DoFnFunction): DoFnFunction {
 function twice(process: Process): Process {
   return (element, context) => {
     if (context.attempt > 1) return process(element, context)
+    const { metrics } = context
+    context.metrics = Object.fromEntries(Object.keys(metrics).map((name) => [name, uncounted]))
+    const end = (): never => {
+      context.metrics = metrics
+      throw REHEARSED
+    }
     let result: unknown
     try {
       result = process(element, context)
     } catch {
-      throw REHEARSED
+      return end()
     }
     if (isIterator(result))
-      return isAsyncIterable(result) ? endingAsync(result) : ending(result as unknown as Iterable<unknown>)
-    if (!isThenable(result)) throw REHEARSED
-    const end = (): never => {
-      throw REHEARSED
-    }
-    return Promise.resolve(result).then(end, end)
+      return isAsyncIterable(result) ? endingAsync(result, end) : ending(result as unknown as Iterable<unknown>, end)
+    return isThenable(result) ? Promise.resolve(result).then(end, end) : end()
   }
 }
 
-function* ending(items: Iterable<unknown>): Generator<unknown> {
+function* ending(items: Iterable<unknown>, end: () => never): Generator<unknown> {
   try {
     yield* items
   } catch {
     // The attempt ends either way.
   }
-  throw REHEARSED
+  end()
 }
 
-async function* endingAsync(items: AsyncIterable<unknown>): AsyncGenerator<unknown> {
+async function* endingAsync(items: AsyncIterable<unknown>, end: () => never): AsyncGenerator<unknown> {
   try {
     yield* items
   } catch {
     // The attempt ends either way.
   }
-  throw REHEARSED
+  end()
 }

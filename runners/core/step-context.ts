@@ -42,7 +42,7 @@ export class StepContext {
   pane: PaneInfo = NO_FIRING
   emit: unknown = undefined
   readonly resource: unknown
-  readonly metrics: object
+  metrics: object
   readonly random: () => number
   /** In handlers: the key whose timer fires. */
   key: unknown = undefined

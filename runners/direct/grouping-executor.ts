@@ -22,6 +22,8 @@ export interface GroupingParts {
   readonly marked: ReadonlySet<Inbox>
   /** Elements that were dropped and that someone wants to have. */
   readonly late: ElementBuffer
+  /** Set where panes are accumulators, which the step that comes next may change: encodes and decodes one. */
+  readonly copyOf: ((value: unknown) => unknown) | undefined
 }
 
 /** Runs a grouping. */
@@ -34,6 +36,7 @@ export class GroupingExecutor extends StageExecutor {
   #held: ElementBuffer | undefined
   /** Elements that were dropped, by stages before this one too, and that someone wants to have. */
   readonly #late: ElementBuffer
+  readonly #copyOf: (value: unknown) => unknown
   /** Whether timers are to be fired, once consumers have seen how far nothing is held. */
   #isArmed = false
 
@@ -43,6 +46,7 @@ export class GroupingExecutor extends StageExecutor {
     this.#runner = parts.reduce
     this.#marked = parts.marked
     this.#late = parts.late
+    this.#copyOf = parts.copyOf ?? ((value) => value)
   }
 
   /** A pane of the runner's. */
@@ -58,8 +62,13 @@ export class GroupingExecutor extends StageExecutor {
     await run()
     this.#held = undefined
     return super.bundle(() =>
-      panes.forEach((value, timestamp, windows, pane) => this.#push(value, timestamp, windows, pane)),
+      // What one attempt has changed, the other does not see.
+      panes.forEach((value, timestamp, windows, pane) => this.#push(this.#copyOf(value), timestamp, windows, pane)),
     )
+  }
+
+  override get isArmed(): boolean {
+    return this.#isArmed
   }
 
   override get nextProcessingTime(): number {

@@ -107,7 +107,7 @@ inEveryMode((options) => {
     const p = pipeline()
     const late = p.lateData('too late', (elements) => elements.collect('late'))
     p.apply('events', testStream<number>().add(at(1, 1)).add(at(1, 2)).end())
-      .windowInto('windows', windowFn, { trigger: afterCount(1), lateData: late })
+      .windowInto('windows', windowFn, { trigger: afterCount(1), allowUnsafeTrigger: true, lateData: late })
       .keyBy('key', () => 'k')
       .groupByKey('group')
     const result = await run(p, options)

@@ -1,6 +1,18 @@
 import * as t from 'io-ts'
 import { expect, it } from 'vitest'
-import { fixedWindows, kv, metric, pipeline, run, type RunOptions, state, timer, typed } from 'millrace'
+import {
+  type CombineFn,
+  fixedWindows,
+  type KV,
+  kv,
+  metric,
+  pipeline,
+  run,
+  type RunOptions,
+  state,
+  timer,
+  typed,
+} from 'millrace'
 import { nodeEnv } from './node.js'
 
 const twice: RunOptions = { strict: true, seed: 4, reexecute: true }
@@ -66,9 +78,11 @@ it('a step with state is called twice for each element, and its state sees one o
       output: typed<string>(),
       state: { sum: state.value(t.number, { initial: 0 }), seen: state.bag(t.number) },
       timers: { end: timer.eventTime() },
+      metrics: { calls: metric.counter(), ended: metric.counter() },
       retry: { attempts: 2 },
-      async process({ value }, { state, timers, window, emit }) {
+      async process({ value }, { state, timers, metrics, window, emit }) {
         calls++
+        metrics.calls.inc()
         state.sum.write(state.sum.read() + value)
         await Promise.resolve()
         state.seen.add(value)
@@ -76,13 +90,17 @@ it('a step with state is called twice for each element, and its state sees one o
         if (value === 50) emit('fifty')
       },
       onTimer: {
-        end: ({ key, state, emit }) => emit(`${key}: ${state.sum.read()} of ${[...state.seen.read()].length}`),
+        end({ key, state, metrics, emit }) {
+          metrics.ended.inc()
+          emit(`${key}: ${state.sum.read()} of ${[...state.seen.read()].length}`)
+        },
       },
     })
     .collect('sums')
   const result = await run(p, twice)
   expect([...result.collect('sums')].sort()).toEqual(['0: 870 of 30', '1: 900 of 30', 'fifty'])
   expect(calls).toBe(120)
+  expect([result.metrics.get('sum', 'calls'), result.metrics.get('sum', 'ended')]).toEqual([60, 2])
   expect(result.metrics.counter('retries')).toBe(0)
 })
 
@@ -101,6 +119,22 @@ it('generators with state are thrown away and called again', async () => {
     .collect('yielded')
   expect([...(await run(p, twice)).collect<number>('yielded')].sort((a, b) => a - b)).toEqual([1, 2, 100, 200])
 })
+
+it.each(Array.from({ length: 8 }, (_, seed) => seed))(
+  'an accumulator that the first attempt has emptied is whole in the second (seed %i)',
+  async (seed) => {
+    const emptying: CombineFn<number, number[], number> = {
+      createAccumulator: () => [],
+      addInput: (list, value) => [...list, value],
+      mergeAccumulators: (a, b) => [...a, ...b],
+      extractOutput: (list) => list.splice(0).reduce((a, b) => a + b, 0),
+    }
+    const p = pipeline()
+    p.create('numbers', numbers).keyBy('parity', (n) => n % 2).combinePerKey('sum', emptying).collect('sums') // prettier-ignore
+    const sums = (await run(p, { ...twice, seed })).collect<KV<number, number>>('sums')
+    expect(sums.map(({ value }) => value).sort()).toEqual([870, 900])
+  },
+)
 
 it('retries of the author are as many as allowed, after the attempt that is thrown away', async () => {
   const tries = new Map<number, number>()

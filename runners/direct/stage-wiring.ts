@@ -160,7 +160,11 @@ export class StageWiring {
           isScripted: this.#options.clock !== undefined,
         })
       case 'grouping':
-        return new GroupingExecutor(processor, parts.targets, { ...parts, reduce: parts.reduce as ReduceFnRunner })
+        return new GroupingExecutor(processor, parts.targets, {
+          ...parts,
+          reduce: parts.reduce as ReduceFnRunner,
+          copyOf: root.mergesAccumulators ? this.#copying(root.output.coderId) : undefined,
+        })
       case 'parDo':
       case 'edge':
         return new ElementExecutor(processor, parts.targets, {
@@ -184,6 +188,11 @@ export class StageWiring {
       executor.upstream = [...new Set(executor.producers.flatMap((producer) => [producer, ...producer.upstream]))]
       for (const side of this.#parts[i]?.sides ?? []) side.producer = producerOf(side.store.side.collectionId)
     })
+  }
+
+  #copying(coderId: string): (value: unknown) => unknown {
+    const coder = coderOf(this.#staged.built, coderId)
+    return (value) => decodeFromBytes(coder, encodeToBytes(coder, value))
   }
 
   /** What a bundle counts: metrics, and the budgets of dead letters. */

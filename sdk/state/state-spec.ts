@@ -179,7 +179,8 @@ function combining(combiner: object, options?: CombiningOptions): CombiningState
 }
 
 /**
- * Declares state cells.
+ * Declares state cells. What is written is checked against the codec of the cell, as what is emitted is; a Standard Schema
+ * must accept what it gives, and at once.
  *
  * @example
  * ```ts

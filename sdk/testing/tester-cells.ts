@@ -4,7 +4,7 @@
  *
  * Law: each kind does what its interface in `sdk/state/state-cell.ts` says; values are copied on their way in and out.
  */
-import { type Codec, decodeWith, isIoTs, isTypeOnly } from '../codec.js'
+import { type Codec, codecName, decodeWith, isTypeOnly } from '../codec.js'
 import { coderOfCodec } from '../graph/coders.js'
 import type {
   BagState,
@@ -68,8 +68,18 @@ interface Values {
 function valuesOf(codec: Codec): Values {
   const coder = coderOfCodec(codec)
   const copy = (value: unknown): unknown => roundTrip(coder, value)
-  const isChecked = isIoTs(codec) && !isTypeOnly(codec)
-  return { copy, taken: (value) => copy(isChecked ? decodeWith(codec, value) : value) }
+  const isChecked = !isTypeOnly(codec)
+  return { copy, taken: (value) => copy(isChecked ? checked(codec, value) : value) }
+}
+
+function checked(codec: Codec, value: unknown): unknown {
+  const decoded = decodeWith(codec, value)
+  if (!(decoded instanceof Promise)) return decoded
+  // Nobody will wait for it.
+  void decoded.catch(() => undefined)
+  throw new TypeError(
+    `the ${codecName(codec)} of a state cell checks asynchronously, and a write cannot wait. Give the cell a codec that answers at once.`,
+  )
 }
 
 /** What every cell with several values has. */

@@ -4,7 +4,6 @@
  * A trigger decides when a grouping answers, and a view answers like one. So what no grouping has gathered yet is gathered
  * here, where its trigger may fire before the watermark: what a pane has becomes readable together.
  */
-import { PipelineError } from '../errors.js'
 import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
 import { refuse } from '../refuse.js'
@@ -12,6 +11,7 @@ import { firesEarly } from '../windowing/trigger-rules.js'
 import { addConstantKey } from './element-wise.js'
 import { addGroupByKey } from './group-by-key.js'
 import { checkGroupable } from './groupable.js'
+import { checkViewable } from './viewable.js'
 import type { PCollectionView, SingletonOptions, ViewKind, ViewOptions } from './views.js'
 
 /** Adds the view. */
@@ -30,7 +30,7 @@ export function addView(
       path,
     )
   if (kind === 'map' || kind === 'multimap') builder.keyedCoders(input)
-  if (windowMapping === undefined) checkWindows(input, path)
+  checkViewable(input, path, windowMapping !== undefined)
   const gathers = firesEarly(builder.strategyOf(input).trigger) && !isGrouped(input)
   if (gathers) checkGroupable(input, path)
   const collectionId = gathers
@@ -51,19 +51,6 @@ export function addView(
     ...(gathers ? { gathers } : {}),
   }
   return { name: path, collectionId, builder, viewFn }
-}
-
-function checkWindows(input: CollectionRef, path: string): void {
-  const { windowFn } = input.builder.strategyOf(input)
-  if (!windowFn.merges || windowFn.mapsMainWindows === true) return
-  const [what, fix] =
-    windowFn.payload.kind === 'custom'
-      ? ['merging windows', ', or give sideInputWindow to customWindows']
-      : ['session windows', '']
-  throw new PipelineError(
-    `view "${path}" has ${what}, and no ${what === 'session windows' ? 'session' : 'merging window'} belongs to a main element's window. Put the collection into other windows before viewing it${fix}.`,
-    path,
-  )
 }
 
 /** Whether elements come as panes of a grouping, so that the trigger has had its say. */

@@ -8,17 +8,17 @@
 import type { Monoid } from 'fp-ts/lib/Monoid.js'
 import type { Semigroup } from 'fp-ts/lib/Semigroup.js'
 import type { Codec } from '../codec.js'
-import { PipelineError } from '../errors.js'
 import { type CollectionRef, type GraphBuilder, reservedName, type StepName, userFunction } from '../graph/builder.js'
 import { COMBINE_OF_ALL } from '../graph/names.js'
 import type { CoderTable } from '../graph/coder-table.js'
 import * as urns from '../graph/urns.js'
+import { refuse } from '../refuse.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import { addImpulse } from './create.js'
 import { addConstantKey, addValues } from './element-wise.js'
 import { addFlatten } from './flatten.js'
 import { addGroupByKey } from './group-by-key.js'
-import { checkGroupable, warnOfCountingTwice } from './groupable.js'
+import { checkGroupable, takesChanges, warnOfCountingTwice } from './groupable.js'
 import { addStep } from './step.js'
 
 /** Reduces inputs `In` through accumulators `Acc` to an output `Out`. Accumulators may be changed in place. */
@@ -83,7 +83,7 @@ export type AnyCombine =
 export function toCombine(combiner: unknown, step: string): AnyCombine {
   if (typeof combiner === 'object' && combiner !== null) {
     if ('sides' in combiner)
-      throw new PipelineError(
+      refuse(
         `step "${step}" combines with side inputs, which a combiner cannot read: parts are reduced where the window's view may not be there yet. Read the view in a step before it and put what it says into the values.`,
         step,
       )
@@ -110,7 +110,7 @@ export function toCombine(combiner: unknown, step: string): AnyCombine {
       return { kind: 'full', fn: combiner as CombineFn<never, never, unknown> }
     }
   }
-  throw new PipelineError(
+  return refuse(
     `step "${step}" combines with something that is no combiner. Give { of, monoid }, { of, semigroup }, or a CombineFn with createAccumulator, addInput, mergeAccumulators and extractOutput.`,
     step,
   )
@@ -146,7 +146,7 @@ export function addCombinePerKey(input: CollectionRef, name: StepName, combiner:
       const coders = codersOf(builder, path, combiner, valueCoder)
       const payload = { combineFn, accumulatorCoderId: coders.accumulator }
       builder.specify(path, { urn: urns.COMBINE_PER_KEY, payload })
-      const grouped = addGroupByKey(input, reservedName('group'))
+      const grouped = addGroupByKey(input, reservedName('group'), takesChanges(combiner))
       return builder.leaf({
         name: reservedName('combine'),
         inputs: new Map([['in', grouped.id]]),
@@ -208,7 +208,7 @@ export function addCombineGlobally(
   const isGlobal = strategy.windowFn.payload.kind === 'global'
   const { whenEmpty } = options
   if (typeof whenEmpty === 'object' && !isGlobal) {
-    throw new PipelineError(
+    refuse(
       `combineGlobally "${path}" is to emit a value for empty windows, but ${strategy.windowFn.description} have no list of windows to be empty. Leave whenEmpty out, or read the result as a view with a default.`,
       path,
     )

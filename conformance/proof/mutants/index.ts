@@ -5,6 +5,7 @@ import { elements } from './elements.js'
 import { grouping } from './grouping.js'
 import type { Mutant } from './mutant.js'
 import { sources } from './sources.js'
+import { triggers } from './triggers.js'
 
 /** All mutants. */
-export const mutants: readonly Mutant[] = [...elements, ...grouping, ...sources]
+export const mutants: readonly Mutant[] = [...elements, ...grouping, ...triggers, ...sources]

@@ -3,9 +3,10 @@
  *
  * Law: what goes in has been checked by its codec; where values are copied, nothing inside is shared with user code.
  */
-import { type Codec, decodeWith, isIoTs, isTypeOnly } from '../../../sdk/codec.js'
+import { type Codec, codecName, decodeWith, isTypeOnly } from '../../../sdk/codec.js'
 import { type Coder, decodeFromBytes, encodeToBytes } from '../../../sdk/coders/index.js'
 import type { StateSpecNode } from '../../../sdk/graph/model.js'
+import { isThenable } from '../prepare-step.js'
 import { type StateRecord, UNSET } from '../state-internals.js'
 
 /** The coders of a cell: of its values (elements, accumulators), and of its own keys if it has such. */
@@ -43,13 +44,23 @@ export class CellValues {
   constructor(codec: Codec, coder: Coder<unknown>, copies: boolean) {
     this.coder = coder
     this.#codec = codec
-    this.#isChecked = isIoTs(codec) && !isTypeOnly(codec)
+    this.#isChecked = !isTypeOnly(codec)
     this.copies = copies
   }
 
   /** What is stored for a value of the author's. @throws {DecodeError} when it is not what the codec describes. */
   taken(value: unknown): unknown {
-    return this.given(this.#isChecked ? decodeWith(this.#codec, value) : value)
+    return this.given(this.#isChecked ? this.#checked(value) : value)
+  }
+
+  #checked(value: unknown): unknown {
+    const checked = decodeWith(this.#codec, value)
+    if (!isThenable(checked)) return checked
+    // Nobody will wait for it.
+    void Promise.resolve(checked).catch(() => undefined)
+    throw new TypeError(
+      `the ${codecName(this.#codec)} of a state cell checks asynchronously, and a write cannot wait. Give the cell a codec that answers at once.`,
+    )
   }
 
   /** What the author gets for a stored value. */
