@@ -186,7 +186,8 @@ const callbacks: readonly ConformanceCase[] = [
     build(p) {
       const log = upTo(50)
       const open = (mark: readonly [next: number, end: number] | undefined) => {
-        let [next, end] = mark ?? [0, log.length]
+        const [from, end] = mark ?? [0, log.length]
+        let next = from
         return {
           read: () => (next < end ? { value: log[next++] as number } : ('end' as const)),
           mark: (): readonly [number, number] => [next, end],
@@ -301,7 +302,7 @@ const generators: readonly ConformanceCase[] = [
           bounded: false,
           replayable: false,
           watermark: watermarks.none(),
-          maxReadTime: 20,
+          maxReadTime: 300,
           pollEvery: 1,
           open: (mark: number | undefined) => {
             let next = mark ?? 0

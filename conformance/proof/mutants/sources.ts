@@ -11,7 +11,7 @@ export const sources: readonly Mutant[] = [
     file: 'sdk/source/restriction-tracker.ts',
     from: 'const residual = { from: at, to: this.to }',
     to: 'const residual = { from: Math.min(at + 1, this.to), to: this.to }',
-    caughtBy: ['SDF-10/tracker', 'SDF-07/bounded'],
+    caughtBy: ['SDF-10/tracker', 'SDF-10'],
   },
   {
     name: 'splits-keep-what-they-give',
@@ -59,7 +59,7 @@ export const sources: readonly Mutant[] = [
     file: 'runners/direct/source-executor.ts',
     from: 'if (reading.residual === undefined) return []',
     to: 'if (reading.residual !== undefined) return []',
-    caughtBy: ['SDF-37', 'SDF-07/unbounded'],
+    caughtBy: ['SDF-09/unbounded'],
   },
   {
     name: 'split-off-parts-are-lost',
