@@ -66,7 +66,9 @@ interface Row {
   readonly gives: readonly unknown[]
 }
 
-const COMBINE: Needs = ['combine']
+const COMBINE = ['combine'] as const
+/** What gives something for nothing, too, looks whether there was nothing. */
+const WITH_DEFAULT = ['combine', 'sideInputs'] as const
 
 // prettier-ignore
 const programs: readonly Row[] = [
@@ -81,39 +83,39 @@ const programs: readonly Row[] = [
   { id: 'LIB-01/regex-matches', name: 'texts that match as a whole', program: (p) => linesOf(p, 'a', 'ab', 'b').apply('x', regexMatches(/a|b/)), gives: ['a', 'b'] },
   { id: 'LIB-01/regex-replace', name: 'matches replaced', program: (p) => linesOf(p, 'a-b-c').apply('x', regexReplaceAll(/-(\w)/, '$1.')), gives: ['ab.c.'] },
   { id: 'LIB-01/regex-split', name: 'texts between matches', program: (p) => linesOf(p, 'a, b,,c').apply('x', regexSplit(/,\s*/)), gives: ['a', 'b', 'c'] },
-  { id: 'LIB-02/global', name: 'elements are counted', needs: COMBINE, program: (p) => numbersOf(p).combineGlobally('n', count()), gives: [8] },
-  { id: 'LIB-02/none', name: 'nothing counts 0', needs: COMBINE, program: (p) => noneOf(p).combineGlobally('n', count()), gives: [0] },
+  { id: 'LIB-02/global', name: 'elements are counted', needs: WITH_DEFAULT, program: (p) => numbersOf(p).combineGlobally('n', count()), gives: [8] },
+  { id: 'LIB-02/none', name: 'nothing counts 0', needs: WITH_DEFAULT, program: (p) => noneOf(p).combineGlobally('n', count()), gives: [0] },
   { id: 'LIB-02/per-key', name: 'elements are counted by key', needs: COMBINE, program: (p) => pairsOf(p).countPerKey('n'), gives: [kv('a', 3), kv('b', 1)] },
   { id: 'LIB-02/per-element', name: 'equal elements are counted', needs: COMBINE, program: (p) => fewOf(p).countPerElement('n'), gives: [kv(1, 3), kv(7, 1), kv(3, 1)] },
   { id: 'LIB-02/windowed', name: 'each window has its count', needs: COMBINE, program: (p) => timedOf(p).countPerElement('n'), gives: [kv(1, 1), kv(2, 2), kv(12, 1)] },
-  { id: 'LIB-03/sum', name: 'a sum', needs: COMBINE, program: (p) => numbersOf(p).combineGlobally('x', sum()), gives: [31] },
-  { id: 'LIB-03/sum-none', name: 'the sum of nothing is 0', needs: COMBINE, program: (p) => noneOf(p).combineGlobally('x', sum()), gives: [0] },
+  { id: 'LIB-03/sum', name: 'a sum', needs: WITH_DEFAULT, program: (p) => numbersOf(p).combineGlobally('x', sum()), gives: [31] },
+  { id: 'LIB-03/sum-none', name: 'the sum of nothing is 0', needs: WITH_DEFAULT, program: (p) => noneOf(p).combineGlobally('x', sum()), gives: [0] },
   { id: 'LIB-03/min', name: 'the smallest', needs: COMBINE, program: (p) => numbersOf(p).combineGlobally('x', min()), gives: [1] },
   { id: 'LIB-03/max', name: 'the largest', needs: COMBINE, program: (p) => numbersOf(p).combineGlobally('x', max()), gives: [9] },
   { id: 'LIB-03/max-none', name: 'nothing has no largest', needs: COMBINE, program: (p) => noneOf(p).combineGlobally('x', max()), gives: [] },
-  { id: 'LIB-03/mean', name: 'a mean', needs: COMBINE, program: (p) => numbersOf(p).combineGlobally('x', mean()), gives: [31 / 8] },
-  { id: 'LIB-03/mean-none', name: 'the mean of nothing is NaN', needs: COMBINE, program: (p) => noneOf(p).combineGlobally('x', mean()), gives: [Number.NaN] },
+  { id: 'LIB-03/mean', name: 'a mean', needs: WITH_DEFAULT, program: (p) => numbersOf(p).combineGlobally('x', mean()), gives: [31 / 8] },
+  { id: 'LIB-03/mean-none', name: 'the mean of nothing is NaN', needs: WITH_DEFAULT, program: (p) => noneOf(p).combineGlobally('x', mean()), gives: [Number.NaN] },
   { id: 'LIB-03/per-key', name: 'sums, extremes and means by key', needs: COMBINE, program: (p) => pairsOf(p).combinePerKey('x', mean()), gives: [kv('a', 2), kv('b', 2)] },
-  { id: 'LIB-04/largest', name: 'the largest, in falling order', needs: COMBINE, program: (p) => numbersOf(p).combineGlobally('x', top(3)), gives: [[9, 6, 5]] },
+  { id: 'LIB-04/largest', name: 'the largest, in falling order', needs: WITH_DEFAULT, program: (p) => numbersOf(p).combineGlobally('x', top(3)), gives: [[9, 6, 5]] },
   { id: 'LIB-04/smallest', name: 'the smallest, by a comparison, per key', needs: COMBINE, program: (p) => pairsOf(p).combinePerKey('x', top(2, { by: ordNumber, keep: 'smallest' })), gives: [kv('a', [1, 2]), kv('b', [2])] },
   { id: 'LIB-04/few', name: 'when there are fewer, all of them', needs: COMBINE, program: (p) => pairsOf(p).combinePerKey('x', top(9)), gives: [kv('a', [3, 2, 1]), kv('b', [2])] },
-  { id: 'LIB-04/none', name: 'of nothing, an empty list', needs: COMBINE, program: (p) => noneOf(p).combineGlobally('x', top(3)), gives: [[]] },
+  { id: 'LIB-04/none', name: 'of nothing, an empty list', needs: WITH_DEFAULT, program: (p) => noneOf(p).combineGlobally('x', top(3)), gives: [[]] },
   { id: 'LIB-05/all', name: 'a sample of more than there are is everything, by key', needs: COMBINE, program: (p) => pairsOf(p).apply('x', samplePerKey(9)).apply('sums', combineValues(sum())), gives: [kv('a', 6), kv('b', 2)] },
-  { id: 'LIB-05/size', name: 'a sample has its size', needs: COMBINE, program: (p) => numbersOf(p).apply('x', sample(2)).map('n', (some) => some.length), gives: [2] },
+  { id: 'LIB-05/size', name: 'a sample has its size', needs: WITH_DEFAULT, program: (p) => numbersOf(p).apply('x', sample(2)).map('n', (some) => some.length), gives: [2] },
   { id: 'LIB-06/whole', name: 'equal elements come once', needs: COMBINE, program: (p) => fewOf(p).distinct('x'), gives: [1, 7, 3] },
   { id: 'LIB-06/by', name: 'elements with equal representatives come once', needs: COMBINE, program: (p) => numbersOf(p).apply('x', distinctBy((n) => n % 2)).map('parity', (n) => n % 2), gives: [0, 1] },
   { id: 'LIB-06/windowed', name: 'elements that are equal and in different windows are different', needs: COMBINE, program: (p) => p.create('timed', [1, 1, 2], { timestamp: (n) => n * 10 }).windowInto('tens', fixedWindows(10)).map('one', () => 'x').distinct('x'), gives: ['x', 'x'] },
   { id: 'LIB-08/global', name: 'the element with the latest timestamp', needs: COMBINE, program: (p) => numbersOf(p).withTimestamps('own', (n) => n).apply('x', latest), gives: [9] },
   { id: 'LIB-08/per-key', name: 'the latest by key, in each window', needs: COMBINE, program: (p) => pairsOf(p).withTimestamps('own', ({ value }) => value).windowInto('two', fixedWindows(2)).apply('x', latestPerKey), gives: [kv('a', 1), kv('a', 3), kv('b', 2)] },
-  { id: 'LIB-12/union', name: 'a union of sets', needs: ['flatten'], program: (p) => numbersOf(p).apply('x', unionWith(fewOf(p))), gives: [1, 2, 3, 4, 5, 6, 7, 9] },
+  { id: 'LIB-12/union', name: 'a union of sets', needs: COMBINE, program: (p) => numbersOf(p).apply('x', unionWith(fewOf(p))), gives: [1, 2, 3, 4, 5, 6, 7, 9] },
   { id: 'LIB-12/union-all', name: 'a union of bags', needs: ['flatten'], program: (p) => fewOf(p).apply('x', unionWith(p.create('one', [1], { codec: t.number }), { keep: 'all' })), gives: [1, 1, 1, 1, 3, 7] },
   { id: 'LIB-12/intersection', name: 'an intersection of sets', needs: ['flatten'], program: (p) => fewOf(p).apply('x', intersectWith(numbersOf(p))), gives: [1, 3] },
   { id: 'LIB-12/intersection-all', name: 'an intersection of bags', needs: ['flatten'], program: (p) => fewOf(p).apply('x', intersectWith(numbersOf(p), { keep: 'all' })), gives: [1, 1, 3] },
   { id: 'LIB-12/difference', name: 'a difference of sets', needs: ['flatten'], program: (p) => fewOf(p).apply('x', exceptFor(numbersOf(p))), gives: [7] },
   { id: 'LIB-12/difference-all', name: 'a difference of bags', needs: ['flatten'], program: (p) => fewOf(p).apply('x', exceptFor(numbersOf(p), { keep: 'all' })), gives: [1, 7] },
-  { id: 'LIB-13/list', name: 'all elements as a list', needs: COMBINE, program: (p) => fewOf(p).combineGlobally('x', toList()).map('sorted', (all) => [...all].sort()), gives: [[1, 1, 1, 3, 7]] },
-  { id: 'LIB-13/set', name: 'all elements as a set', needs: COMBINE, program: (p) => fewOf(p).combineGlobally('x', toSet<number>()).map('sorted', (all) => [...all].sort()), gives: [[1, 3, 7]] },
-  { id: 'LIB-13/map', name: 'pairs as a map, values of one key merged', needs: COMBINE, program: (p) => pairsOf(p).combineGlobally('x', toMap<string, number>({ merge: { concat: (a, b) => a + b } })).flatMap('all', (all) => [...all].map(([key, value]) => kv(key, value))), gives: [kv('a', 6), kv('b', 2)] },
+  { id: 'LIB-13/list', name: 'all elements as a list', needs: WITH_DEFAULT, program: (p) => fewOf(p).combineGlobally('x', toList()).map('sorted', (all) => [...all].sort()), gives: [[1, 1, 1, 3, 7]] },
+  { id: 'LIB-13/set', name: 'all elements as a set', needs: WITH_DEFAULT, program: (p) => fewOf(p).combineGlobally('x', toSet<number>()).map('sorted', (all) => [...all].sort()), gives: [[1, 3, 7]] },
+  { id: 'LIB-13/map', name: 'pairs as a map, values of one key merged', needs: WITH_DEFAULT, program: (p) => pairsOf(p).combineGlobally('x', toMap<string, number>({ merge: { concat: (a, b) => a + b } })).flatMap('all', (all) => [...all].map(([key, value]) => kv(key, value))), gives: [kv('a', 6), kv('b', 2)] },
   { id: 'LIB-15', name: 'a look aside leaves the collection as it is', program: (p) => fewOf(p).apply('x', tee((n) => n.map('wrong', (each) => each * 100))), gives: [1, 1, 1, 3, 7] },
 ]
 
@@ -134,7 +136,7 @@ const others: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'LIB-13/repeated',
     name: 'two values of one key are no map, unless it was said how they are merged',
-    needs: ['combine'],
+    needs: WITH_DEFAULT,
     build: (p) => void pairsOf(p).combineGlobally('map', toMap<string, number>()),
     fails: { message: /toMap has two values for key "a"/ },
   }),
@@ -198,7 +200,7 @@ const others: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'LIB-09/quantiles',
     name: 'quantiles of 100,000 values are within their bound of the exact ones',
-    needs: ['combine'],
+    needs: WITH_DEFAULT,
     build(p) {
       const random = seededRandom(9)
       const numbers = upTo(100_000).map(() => Math.exp(20 * random() - 10) * (random() < 0.3 ? -1 : 1))
@@ -219,7 +221,7 @@ const others: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'LIB-09/distinct',
     name: 'the estimated number of different values of 100,000 is within three standard errors; of few it is exact',
-    needs: ['combine'],
+    needs: WITH_DEFAULT,
     build(p) {
       const random = seededRandom(10)
       const users = upTo(100_000).map(() => Math.floor(random() * 50_000))

@@ -110,15 +110,15 @@ export const sources: readonly Mutant[] = [
     caughtBy: ['SDF-30/unbounded', 'SDF-31'],
   },
   {
-    name: 'called-back-after-failures',
+    name: 'called-back-again',
     breaks: 'nothing is called back twice',
     file: 'runners/core/bundle-finalizers.ts',
     from: '    this.#waiting = []\n    for',
     to: '    this.#waiting = [...waiting]\n    for',
-    caughtBy: ['SDF-33', 'SDF-32/unbounded'],
+    caughtBy: ['SDF-32/bounded', 'SDF-32/unbounded'],
   },
   {
-    name: 'one-sample-of-every-window',
+    name: 'distinct-in-every-pane',
     breaks: 'a window gives a value once',
     file: 'sdk/transforms/first-panes.ts',
     from: 'if (pane.isFirst) emit(element)',
