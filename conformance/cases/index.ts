@@ -55,6 +55,7 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['coders', { areas: ['COD'], load: () => import('./coders.js') }],
   ['schemas', { areas: ['SCH'], load: () => import('./schemas.js') }],
   ['testing', { areas: ['PAS', 'TST'], load: () => import('./testing.js') }],
+  ['library-transforms', { areas: ['LIB'], load: () => import('./library-transforms.js') }],
   ['errors', { areas: ['ERR'], load: () => import('./errors.js') }],
 ])
 

@@ -13,9 +13,9 @@ export interface LeftOutRow {
   readonly reason: string
 }
 
+const workerNeeded = 'it is about a worker that speaks the Fn API, and this version has none'
 const runnerNeeded = 'it is about several processes, and the only runner of this version has one'
 
-const fnNeeded = 'it is about a worker that speaks the Fn API, and this version has none'
 const nothingKept = 'the only runner of this version keeps nothing from one run to the next'
 
 /** The rows. Sorted by area; a new area goes to the end. */
@@ -38,8 +38,8 @@ export const leftOutRows: readonly LeftOutRow[] = [
   { id: 'SID-08', reason: 'views stay in memory: spilling to disk is not built' },
   { id: 'SID-39', reason: 'it is about the Fn API, which no runner of this version speaks' },
   { id: 'ERR-17', reason: runnerNeeded },
-  { id: 'STA-11', reason: fnNeeded },
-  { id: 'STA-31', reason: fnNeeded },
+  { id: 'STA-11', reason: workerNeeded },
+  { id: 'STA-31', reason: workerNeeded },
   { id: 'STA-35', reason: nothingKept },
   { id: 'STA-36/cache', reason: 'there is no cache of state that could lose anything: state is where it is used' },
   {
@@ -67,4 +67,20 @@ export const leftOutRows: readonly LeftOutRow[] = [
     id: 'TRG-45/inspection',
     reason: 'what a runner has left behind cannot be asked through the model; a runner tests it by itself',
   },
+  { id: 'SDF-13', reason: workerNeeded },
+  { id: 'SDF-14', reason: workerNeeded },
+  { id: 'COD-09', reason: workerNeeded },
+  { id: 'COD-26', reason: `${workerNeeded}; bytes of Beam Java are read and written by sdk/coders/oracle.test.ts` },
+  { id: 'COD-27/opaque', reason: workerNeeded },
+  { id: 'COD-28', reason: 'coders are not inferred: a codec is given, and the compiler refuses one of another type' },
+  { id: 'COD-29', reason: workerNeeded },
+  { id: 'TST-12', reason: 'transcripts that must fail stand with the harness, in harness/wrong-cases.ts' },
+  { id: 'TST-15', reason: 'random pipelines are run against an interpreter of the model by npm run proof' },
+  { id: 'LIB-11', reason: 'batches whose size adapts to how long they take are not built' },
+  { id: 'LIB-14', reason: 'watching something grow is not built; readFrom polls a source' },
+  { id: 'LIB-16', reason: 'cases touch no files: io/text has tests of each of these on real ones' },
+  { id: 'LIB-17', reason: 'cases touch no files: io/text has tests of what an interrupted run leaves' },
+  { id: 'LIB-18', reason: 'there is no connector to Kafka' },
+  { id: 'LIB-19', reason: 'CSV, Avro and Parquet are not built; JSON is SCH-11' },
+  { id: 'LIB-20', reason: 'there is no connector to databases' },
 ]

@@ -6,6 +6,7 @@ import { grouping } from './grouping.js'
 import { joins } from './joins.js'
 import type { Mutant } from './mutant.js'
 import { sideInputs } from './side-inputs.js'
+import { sources } from './sources.js'
 import { state } from './state.js'
 import { time } from './time.js'
 import { triggers } from './triggers.js'
@@ -16,6 +17,7 @@ export const mutants: readonly Mutant[] = [
   ...grouping,
   ...joins,
   ...sideInputs,
+  ...sources,
   ...state,
   ...time,
   ...triggers,
