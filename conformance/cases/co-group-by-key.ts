@@ -2,13 +2,16 @@
  * CoGroupByKey: several keyed collections side by side.
  */
 import {
+  afterCount,
   coGroupByKey,
   fixedWindows,
+  globalWindows,
   type KV,
   kv,
   type PCollection,
   type Pipeline,
   pipeline,
+  repeatedly,
   sessionWindows,
 } from 'millrace'
 import { assertThat } from 'millrace/testing'
@@ -106,6 +109,19 @@ export const cases: readonly ConformanceCase[] = [
       const l = lefts(p).windowInto('tens', fixedWindows(10))
       const r = rights(p).windowInto('sessions', sessionWindows(10))
       claims.refuses(() => coGroupByKey('join', { l, r }), { message: /"join".*"tens".*"sessions"/, step: 'join' })
+    },
+  }),
+  constructionCase({
+    id: 'CGB-07',
+    name: 'inputs in equal windows with different triggers are refused, saying that these differ',
+    check(claims) {
+      const p = pipeline()
+      const l = lefts(p).windowInto('early', globalWindows(), {
+        trigger: repeatedly(afterCount(1)),
+        accumulation: 'discarding',
+      })
+      const r = rights(p)
+      claims.refuses(() => coGroupByKey('join', { l, r }), { message: /"join".*triggers.*"early".*"r"/, step: 'join' })
     },
   }),
   pipelineCase({

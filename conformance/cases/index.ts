@@ -22,6 +22,7 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['group-by-key', { areas: ['GBK'], load: () => import('./group-by-key.js') }],
   ['co-group-by-key', { areas: ['CGB'], load: () => import('./co-group-by-key.js') }],
   ['combine', { areas: ['CMB'], load: () => import('./combine.js') }],
+  ['combiners', { areas: ['CMB'], load: () => import('./combiners.js') }],
   ['flatten', { areas: ['FLT', 'PRT'], load: () => import('./flatten.js') }],
   ['windows', { areas: ['WIN'], load: () => import('./windows.js') }],
   ['safety', { areas: ['SAF'], load: () => import('./safety.js') }],
@@ -33,7 +34,9 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['state-lifetime', { areas: ['STA'], load: () => import('./state-lifetime.js') }],
   ['reshuffle', { areas: ['RSH'], load: () => import('./reshuffle.js') }],
   ['metrics', { areas: ['MET'], load: () => import('./metrics.js') }],
+  ['options', { areas: ['DSP'], load: () => import('./options.js') }],
   ['errors', { areas: ['ERR'], load: () => import('./errors.js') }],
+  ['failing-for-ever', { areas: ['ERR'], load: () => import('./failing-for-ever.js') }],
 ])
 
 /** The cases of a module. @throws when there is no such module. */
