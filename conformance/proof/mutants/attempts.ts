@@ -53,12 +53,4 @@ export const attempts: readonly Mutant[] = [
     to: 'new AsyncCalls(services.runtime, 1, ordered)',
     caughtBy: ['PDO-19'],
   },
-  {
-    name: 'calls-without-limit',
-    breaks: 'no more calls are under way than concurrency allows',
-    file: 'runners/core/do-fn-runtime.ts',
-    from: 'new AsyncCalls(services.runtime, concurrency, ordered)',
-    to: 'new AsyncCalls(services.runtime, 99, ordered)',
-    caughtBy: ['PDO-19'],
-  },
 ]
