@@ -6,7 +6,7 @@ import { type Feature, Pipeline, type Runner } from 'millrace'
 import { directRunner } from 'millrace/direct'
 import { describe, expect, it } from 'vitest'
 import { checkFeatures, featuresOf } from '../runners/core/features.js'
-import type { ConformanceCase } from './cases/case.js'
+import { type ConformanceCase, NOT_RUN } from './cases/case.js'
 import { casesOf, loadCase, modules } from './cases/index.js'
 import { leftOutRows } from './cases/left-out.js'
 import { chosenModes } from './harness/modes.js'
@@ -24,7 +24,7 @@ const BASE: ReadonlySet<Feature> = new Set<Feature>(['groupByKey', 'flatten', 's
 function builtOf(of: ConformanceCase): readonly Pipeline[] {
   if (of.kind === 'pipeline' && of.fails?.when !== 'construction') {
     const p = new Pipeline()
-    of.build(p)
+    of.build(p, NOT_RUN)
     return [p]
   }
   if (of.kind !== 'transcript') return []

@@ -31,11 +31,12 @@ export {
   type MetricSpec,
   type StringSet,
 } from './metrics.js'
-export type { KeyedIfStateful, OutputCollections, Parts, PTransform } from './pcollection.js'
+export type { OutputCollections, PTransform } from './pcollection.js'
 export { PCollection } from './pcollection.js'
 export { type ErrorHandlerOptions, Pipeline, pipeline } from './pipeline.js'
 export { preview } from './preview.js'
 export type { RowValue } from './coders/row.js'
+export { cast, type Cast, type NumberType } from './schema/cast.js'
 export { codecOf } from './schema/codec-of.js'
 export { schemaOf, type WithSchema, withSchema } from './schema/codec-row.js'
 export {
@@ -199,12 +200,24 @@ export {
   toSet,
 } from './transforms/collections.js'
 export { type Change, changeCodec, type Insert, insert, isChange, type Retract, retract } from './transforms/change.js'
+export {
+  combineChanges,
+  type CombineChangesOptions,
+  groupChanges,
+  type TakesChanges,
+  type Tally,
+} from './transforms/combine-changes.js'
 export { combineFields, type CombinerFields, type FieldsInput, type FieldsOutput } from './transforms/combine-fields.js'
 export { type Fanout, withHotKeyFanout } from './transforms/hot-keys.js'
 export { combineValues, distinctBy, latest, latestPerKey, sample, samplePerKey, tee } from './transforms/per-key.js'
 export { regexFind, regexFindAll, regexMatches, regexReplaceAll, regexSplit } from './transforms/regex.js'
 export { exceptFor, intersectWith, type MultiplicityOptions, unionWith } from './transforms/set-operations.js'
 export { approximateDistinct, type QuantileSketch, quantiles, type SketchOptions } from './transforms/sketches.js'
+export { type AsOf, type AsOfInputs, joinAsOf, type JoinAsOfOptions } from './transforms/joins/join-as-of.js'
+export { joinTables, type JoinTablesOptions, type TableInputs, type TableOf } from './transforms/joins/join-tables.js'
+export { type JoinReach, joinWithin, type JoinWithinOptions } from './transforms/joins/join-within.js'
+export type { Joined, JoinInputs } from './transforms/joins/joined.js'
+export { fullJoin, innerJoin, leftJoin, rightJoin } from './transforms/joins/windowed-joins.js'
 export { countWindows, type CountWindowsOptions } from './transforms/count-windows.js'
 export type { CreateOptions } from './transforms/create.js'
 export type {
@@ -249,6 +262,15 @@ export {
   type SourceReader,
   type SourceRecord,
 } from './transforms/read-from.js'
+export { retracting, type RetractingGroupings } from './transforms/retracting.js'
+export type {
+  AnyChange,
+  CertainlyChanges,
+  ChangesAreNotGrouped,
+  IgnoringKind,
+  KeyedIfStateful,
+  Parts,
+} from './transforms/signature-types.js'
 export { source, splittableParDo } from './transforms/splittable.js'
 export { count, max, mean, type MeanAccumulator, min, sum } from './transforms/statistics.js'
 export type {

@@ -17,6 +17,7 @@ import {
   type CombineGloballyOptions,
   type Combiner,
 } from './transforms/combine.js'
+import type { Change } from './transforms/change.js'
 import { addDistinct } from './transforms/distinct.js'
 import type {
   AnyDoFn,
@@ -51,6 +52,14 @@ import { addReshuffle } from './transforms/reshuffle.js'
 import { count } from './transforms/statistics.js'
 import { addView } from './transforms/add-view.js'
 import type { PCollectionView, SingletonOptions, ViewOptions } from './transforms/views.js'
+import type {
+  AnyChange,
+  CertainlyChanges,
+  ChangesAreNotGrouped,
+  IgnoringKind,
+  KeyedIfStateful,
+  Parts,
+} from './transforms/signature-types.js'
 import { addWindowInto } from './transforms/window-into.js'
 import type { WindowFn } from './windowing/window-fn.js'
 import type { WindowingOptions } from './windowing/windowing-strategy.js'
@@ -61,31 +70,14 @@ export type PTransform<In, Out> = (input: In) => Out
 /** Declarations that a DoFn has when it leaves them out. */
 type None = Record<never, never>
 
-/** State and timers are kept per key, so they ask for keyed elements. */
-export type KeyedIfStateful<T, S, TM> = [keyof S | keyof TM] extends [never]
-  ? unknown
-  : T extends KV<unknown, unknown>
-    ? unknown
-    : { readonly state: 'state and timers are kept per key: put keyBy(name, fn) before this step' }
-
 /** The output collections of a ParDo with several outputs. */
 export type OutputCollections<Outs> = {
   readonly [K in keyof Outs]: Outs[K] extends Codec ? PCollection<TypeOf<Outs[K]>> : never
 }
 
-/**
- * `N` times `T`: a tuple where `N` is a whole number below 100 that the compiler knows, else an array. `Sofar` is what it has
- * put together on the way.
- */
-export type Parts<T, N extends number, Sofar extends readonly T[] = readonly []> = N extends number
-  ? number extends N
-    ? readonly T[]
-    : Sofar['length'] extends N
-      ? Sofar
-      : Sofar['length'] extends 99
-        ? readonly T[]
-        : Parts<T, N, readonly [...Sofar, T]>
-  : never
+/** Changes, as a grouping sees them that would take a retraction for one more value. */
+type Changes<V> = PCollection<V> & CertainlyChanges<V>
+type ChangesByKey<V> = PCollection<KV<unknown, V>> & CertainlyChanges<V>
 
 /** Elements of type `T` flowing between steps. Made by a pipeline, never by `new`. */
 export class PCollection<out T> implements CollectionRef {
@@ -232,31 +224,48 @@ export class PCollection<out T> implements CollectionRef {
   }
 
   /** All values of each key and window. */
-  groupByKey<K, V>(this: PCollection<KV<K, V>>, name: string): PCollection<KV<K, Iterable<V>>> {
+  groupByKey<V extends Change<unknown>>(this: ChangesByKey<V>, name: string): ChangesAreNotGrouped
+  groupByKey<K, V>(this: PCollection<KV<K, V>>, name: string): PCollection<KV<K, Iterable<V>>>
+  groupByKey(name: string): unknown {
     checkGroupable(this, this.builder.pathOf(name))
     return this.derive(addGroupByKey(this, name))
   }
 
   /** Reduces the values of each key and window. */
+  combinePerKey<V extends Change<unknown>>(
+    this: ChangesByKey<V>,
+    name: string,
+    combiner: IgnoringKind,
+  ): ChangesAreNotGrouped
   combinePerKey<K, V, Acc, Out>(
     this: PCollection<KV<K, V>>,
     name: string,
     combiner: Combiner<V, Acc, Out>,
-  ): PCollection<KV<K, Out>> {
+  ): PCollection<KV<K, Out>>
+  combinePerKey(name: string, combiner: unknown): unknown {
     return this.derive(addCombinePerKey(this, name, combiner))
   }
 
   /** Reduces all values of each window. */
+  combineGlobally<V extends AnyChange>(
+    this: Changes<V>,
+    name: string,
+    combiner: IgnoringKind,
+    options?: CombineGloballyOptions<never>,
+  ): ChangesAreNotGrouped
   combineGlobally<Acc, Out>(
     name: string,
     combiner: Combiner<T, Acc, Out>,
     options?: CombineGloballyOptions<Out>,
-  ): PCollection<Out> {
+  ): PCollection<Out>
+  combineGlobally(name: string, combiner: unknown, options?: CombineGloballyOptions<unknown>): unknown {
     return this.derive(addCombineGlobally(this, name, combiner, options))
   }
 
   /** How often each distinct element occurs, per window. */
-  countPerElement(name: string): PCollection<KV<T, number>> {
+  countPerElement<V extends AnyChange>(this: Changes<V>, name: string): ChangesAreNotGrouped
+  countPerElement(name: string): PCollection<KV<T, number>>
+  countPerElement(name: string): unknown {
     const { builder } = this
     checkGroupable(this, builder.pathOf(name))
     warnOfCountingTwice(this, builder.pathOf(name), count())
@@ -271,12 +280,16 @@ export class PCollection<out T> implements CollectionRef {
   }
 
   /** How many elements each key has, per window. */
-  countPerKey<K>(this: PCollection<KV<K, unknown>>, name: string): PCollection<KV<K, number>> {
+  countPerKey<V extends Change<unknown>>(this: ChangesByKey<V>, name: string): ChangesAreNotGrouped
+  countPerKey<K>(this: PCollection<KV<K, unknown>>, name: string): PCollection<KV<K, number>>
+  countPerKey(name: string): unknown {
     return this.derive(addCombinePerKey(this, name, count()))
   }
 
   /** One element of each value, per window. */
-  distinct(name: string): PCollection<T> {
+  distinct<V extends AnyChange>(this: Changes<V>, name: string): ChangesAreNotGrouped
+  distinct(name: string): PCollection<T>
+  distinct(name: string): unknown {
     return this.derive(addDistinct(this, name))
   }
 

@@ -5,7 +5,7 @@
  * Law: a case is rebuilt from its address (module, id) alone and shares no variable with another; one that claims
  * nothing has failed.
  */
-import type { Feature, Pipeline, PipelineResult, WindowFn, WindowingOptions } from 'millrace'
+import type { EndState, Feature, Pipeline, PipelineResult, WindowFn, WindowingOptions } from 'millrace'
 import type { Claims } from './claims.js'
 import type { TranscriptEvent } from './transcript.js'
 
@@ -60,7 +60,7 @@ export interface ExpectedFailure {
 export interface PipelineCase extends CaseFacts {
   readonly kind: 'pipeline'
   /** Builds the pipeline with its assertions. May give a check to be made after the run. */
-  readonly build: (p: Pipeline) => void | Afterwards
+  readonly build: (p: Pipeline, control: RunControl) => void | Afterwards
   /** The case holds when building or running fails like this. */
   readonly fails?: ExpectedFailure
   /**
@@ -68,7 +68,24 @@ export interface PipelineCase extends CaseFacts {
    * attempts are thrown away, which a variable does not notice.
    */
   readonly inProcess?: boolean
+  /** How the run must end. Default `'DONE'`; what a cancelled run would have asserted is not asked for. */
+  readonly ends?: EndState
+  /** Whether it sets the wall clock: `control.setClock` works, and the run has a world of its own. */
+  readonly setsClock?: boolean
 }
+
+/** What functions of a case may do to the run that they are part of. */
+export interface RunControl {
+  /** As `RunningPipeline.drain`. */
+  readonly drain: () => void
+  /** As `RunningPipeline.cancel`. */
+  readonly cancel: () => void
+  /** Sets the wall clock, ahead or back, while the time of waiting goes on as it does. */
+  readonly setClock: (byMillis: number) => void
+}
+
+/** For building a pipeline that is not run. */
+export const NOT_RUN: RunControl = { drain: () => undefined, cancel: () => undefined, setClock: () => undefined }
 
 /** Statements that need no runner: about construction, or about a function or coder of the SDK. */
 export interface CheckCase<Kind extends 'construction' | 'unit' = 'construction' | 'unit'> extends CaseFacts {

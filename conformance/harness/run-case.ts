@@ -6,8 +6,25 @@
  * does a case that claims nothing.
  */
 import { platformEnv } from '#platform'
-import { type Env, errorKind, type Feature, Pipeline, type PipelineResult, run, type Runner } from 'millrace'
-import type { CheckCase, ConformanceCase, Ending, PipelineCase, Transcript } from '../cases/case.js'
+import {
+  type Env,
+  errorKind,
+  type Feature,
+  Pipeline,
+  type PipelineResult,
+  type Runner,
+  type RunningPipeline,
+  start,
+} from 'millrace'
+import {
+  type CheckCase,
+  type ConformanceCase,
+  type Ending,
+  NOT_RUN,
+  type PipelineCase,
+  type RunControl,
+  type Transcript,
+} from '../cases/case.js'
 import { Claims, expectFailure } from '../cases/claims.js'
 import { assertionFault, assertionsOf } from './count-assertions.js'
 import type { Mode } from './modes.js'
@@ -51,7 +68,6 @@ export interface Setting {
 const RUN_MILLIS_MAX = 30_000
 const ONE_KEY = ['k']
 const MANY_KEYS = ['k', 'l', 'm']
-
 /** Runs a case. Never rejects: what goes wrong is the report. */
 export async function runCase(of: ConformanceCase, setting: Setting): Promise<CaseReport> {
   const tally = new Tally()
@@ -139,22 +155,25 @@ async function faultOfPipeline(
     const p = new Pipeline()
     if (fails?.when === 'construction') {
       expectFailure(
-        thrownBy(() => of.build(p)),
+        thrownBy(() => of.build(p, NOT_RUN)),
         { error: 'PipelineError', ...fails },
       )
       tally.claims++
       return undefined
     }
-    const afterwards = of.build(p)
+    const control = new Control(of.setsClock === true)
+    const afterwards = of.build(p, control)
     const assertions = assertionsOf(p.build())
-    const { result, error } = await runToEnd(p, runner, mode)
+    const { result, error } = await runToEnd(p, runner, mode, control)
     if (mode.isOptional === true && errorKind(error) === 'UnsupportedFeature') return undefined
     if (fails === undefined) {
       if (result === undefined) return messageOf(error)
-      if (result.state !== 'DONE') return `it ended as ${result.state} after ${RUN_MILLIS_MAX} ms at most`
-      const fault = assertionFault(assertions, result)
-      if (fault !== undefined) return fault
-      tally.claims += assertions.length
+      if (result.state !== (of.ends ?? 'DONE')) return `it ended as ${result.state} after ${RUN_MILLIS_MAX} ms at most`
+      if (result.state !== 'CANCELLED') {
+        const fault = assertionFault(assertions, result)
+        if (fault !== undefined) return fault
+        tally.claims += assertions.length
+      }
     } else {
       expectFailure(error, { error: 'UserCodeError', ...fails })
       tally.claims++
@@ -206,18 +225,39 @@ function playingsOf(of: Transcript, { keepsScripts }: Mode): readonly Playing[] 
   return [...whole, ...cut]
 }
 
+/** A run's control, from before it starts. */
+class Control implements RunControl {
+  running: RunningPipeline | undefined
+  /** The run's world: the real one without warnings, with a clock that can be set where a case does so. */
+  readonly world: { readonly env: Env }
+  #ahead = 0
+
+  constructor(setsClock: boolean) {
+    const real = withoutWarnings(platformEnv())
+    this.world = { env: setsClock ? { ...real, now: () => real.now() + this.#ahead } : real }
+  }
+
+  readonly drain = (): void => this.running?.drain()
+
+  readonly cancel = (): void => this.running?.cancel()
+
+  readonly setClock = (byMillis: number): void => {
+    this.#ahead += byMillis
+  }
+}
+
 /** The pipeline, run to its end, whichever it is. */
 async function runToEnd(
   p: Pipeline,
   runner: Runner,
   { options }: Pick<Mode, 'options'>,
+  control = new Control(false),
 ): Promise<{ readonly result: PipelineResult | undefined; readonly error: Error | undefined }> {
   try {
     const signal = AbortSignal.timeout(RUN_MILLIS_MAX)
-    return {
-      result: await run(p, { runner, ...options, signal, env: withoutWarnings(platformEnv()) }),
-      error: undefined,
-    }
+    const running = start(p, { runner, ...options, ...control.world, signal })
+    control.running = running
+    return { result: await running.result, error: undefined }
   } catch (error) {
     return { result: undefined, error: error instanceof Error ? error : new Error(String(error)) }
   }
@@ -238,7 +278,7 @@ async function refusalFault(of: ConformanceCase, runner: Runner, feature: Featur
   if (of.kind === 'construction' || of.kind === 'unit') return undefined
   try {
     const p = new Pipeline()
-    if (of.kind === 'pipeline') of.build(p)
+    if (of.kind === 'pipeline') of.build(p, NOT_RUN)
     else
       buildTranscript(p, of, {
         by: of.notBy?.grouping === undefined ? 'grouping' : 'combine',

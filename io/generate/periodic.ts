@@ -2,6 +2,7 @@
  * A heartbeat: one element per tick. For refreshing side inputs, for timeouts, for anything that must happen although no
  * data comes.
  */
+import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import { PipelineError } from '../../sdk/errors.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
@@ -34,7 +35,13 @@ export interface PeriodicOptions {
  * result.collect<number>('ticks').map((tick) => new Date(tick).getUTCHours()) // [0, 1, 2]
  * ```
  */
-export function periodic({ every, start, stop }: PeriodicOptions): (pipeline: Pipeline) => PCollection<number> {
+export function periodic(options: PeriodicOptions): (pipeline: Pipeline) => PCollection<number> {
+  refuseUnknownOptions('periodic', options, {
+    every: true,
+    start: true,
+    stop: true,
+  } satisfies OptionNames<PeriodicOptions>)
+  const { every, start, stop } = options
   const everyMillis = durationMillis(every, '`every` of periodic')
   if (everyMillis < 1) throw new PipelineError('`every` of periodic must be at least 1 millisecond.')
   const last = stop === undefined ? undefined : toTimestamp(stop)

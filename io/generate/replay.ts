@@ -6,6 +6,7 @@
  * Law: whatever bundles are cut, the same elements come in the same order with the same timestamps; only how often the
  * watermark moves depends on the bundles.
  */
+import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import { type Codec, typed, type TypeOnly } from '../../sdk/codec.js'
 import { messageOf, PipelineError } from '../../sdk/errors.js'
 import type { PCollection } from '../../sdk/pcollection.js'
@@ -55,6 +56,9 @@ export interface ReplayOptions<T> {
  * ```
  */
 export function replay<T>(values: Iterable<T>, options: ReplayOptions<T>): (pipeline: Pipeline) => PCollection<T> {
+  refuseUnknownOptions('replay', options, { timestamp: true, watermark: true, codec: true } satisfies OptionNames<
+    ReplayOptions<T>
+  >)
   const all = [...values]
   const timestamps = timestampsOf(all, options.timestamp)
   const { watermark: policy = 'perfect' } = options

@@ -4,6 +4,7 @@
  * Law: whatever bundles are cut, each number of the range comes once, with the timestamp its position gives it.
  */
 import * as t from 'io-ts'
+import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import { PipelineError } from '../../sdk/errors.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
@@ -73,7 +74,17 @@ export interface StreamedSequenceOptions {
 export function generateSequence(
   options: SequenceOptions | StreamedSequenceOptions,
 ): (pipeline: Pipeline) => PCollection<number> {
+  refuseUnknownOptions('generateSequence', options, sequenceOptions)
   return 'rate' in options && options.rate !== undefined ? streamed(options) : bounded(options as SequenceOptions)
+}
+
+const sequenceOptions: OptionNames<StreamedSequenceOptions> = {
+  from: true,
+  to: true,
+  rate: true,
+  start: true,
+  timestamp: true,
+  disorder: true,
 }
 
 /** An element by its position. One function for all sequences: compiled stages stay warm by the identity of what they call. */

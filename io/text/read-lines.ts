@@ -4,6 +4,7 @@
  * Law: the lines of a file are `text.split(/\r?\n/)`, without the last one when it is empty, each once, however the file
  * is cut into ranges and the ranges into bundles.
  */
+import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import { refuse } from '../../sdk/refuse.js'
 import * as t from 'io-ts'
 import type { TypeOnly } from '../../sdk/codec.js'
@@ -151,7 +152,16 @@ class OpenFiles {
   }
 }
 
+const readOptions: OptionNames<ReadLinesOptions<boolean>> = {
+  emptyMatch: true,
+  compression: true,
+  maxLineBytes: true,
+  invalidUtf8: true,
+  withPosition: true,
+}
+
 function checkedOptions(options: ReadLinesOptions<boolean>): MatchOptions & LineReaderOptions {
+  refuseUnknownOptions('readLines', options, readOptions)
   const {
     emptyMatch = 'error',
     compression = 'auto',

@@ -5,6 +5,7 @@
  * Law: no file is ever seen under its final name before it is complete; a run that fails leaves nothing behind but
  * what it had completed.
  */
+import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import { refuse } from '../../sdk/refuse.js'
 import * as t from 'io-ts'
 import type { Codec, TypeOnly } from '../../sdk/codec.js'
@@ -205,7 +206,16 @@ function refuseTwice(
   )
 }
 
+const writeOptions: OptionNames<WriteLinesOptions> = {
+  shards: true,
+  suffix: true,
+  header: true,
+  footer: true,
+  overwrite: true,
+}
+
 function checkedOptions(path: string, options: WriteLinesOptions): CommitOptions {
+  refuseUnknownOptions('writeLines', options, writeOptions)
   const { shards = 1, suffix, header, footer, overwrite = true } = options
   if (!isPath(path) || /[\\/]$/.test(path)) refuse(`writeLines needs the path of a file, but got ${preview(path)}.`)
   if ((suffix ?? path).endsWith('.gz')) {

@@ -167,8 +167,11 @@ export class DirectExecution {
   async #rounds(): Promise<void> {
     for (;;) {
       let changed = await this.#wakeAll()
+      // What is due comes before whatever sources have next: that would be added to windows that are about to answer.
+      const isArmed = this.#executors.some((executor) => executor.isArmed)
       for (const executor of this.#executors) {
         if (this.#isCancelled) return
+        if (isArmed && executor instanceof SourceExecutor) continue
         if (await executor.turn()) {
           changed = true
           if (executor instanceof TestStreamExecutor) await this.#wakeAll()

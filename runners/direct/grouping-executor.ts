@@ -67,6 +67,10 @@ export class GroupingExecutor extends StageExecutor {
     )
   }
 
+  override get isArmed(): boolean {
+    return this.#isArmed
+  }
+
   override get nextProcessingTime(): number {
     return this.#runner.nextProcessingTime
   }

@@ -59,6 +59,11 @@ export abstract class StageExecutor {
     return this.#outputWatermark === TIMESTAMP_MAX
   }
 
+  /** Whether something is due by a watermark that consumers are to see first, so that it is done in the next turn. */
+  get isArmed(): boolean {
+    return false
+  }
+
   /** The earliest processing time that something of this stage waits for; the end of time when nothing does. */
   get nextProcessingTime(): number {
     return TIMESTAMP_MAX

@@ -1,6 +1,7 @@
 /** The public names of the coders; the only list of them. */
 export { ByteReader, ByteWriter } from './bytes.js'
 export { canonicalKey, identityKey, normalizeKey } from './canonical-key.js'
+export { changeCoder, type ChangeLike } from './change-coder.js'
 export { codecCoder, type CodecLike, type Decoded } from './codec-coder.js'
 export type { Coder } from './coder.js'
 export {

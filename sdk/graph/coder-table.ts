@@ -56,6 +56,20 @@ export class CoderTable {
     return this.#composed(`tagged ${alternatives.join(' ')}`, urns.TAGGED_CODER, alternatives)
   }
 
+  /** Id of a coder for values that come and go. */
+  change(value: string): string {
+    return this.#composed(`change ${value}`, urns.CHANGE_CODER, [value])
+  }
+
+  /** Whether elements with a coder are changes, or have one as key or value. */
+  hasChange(id: string): boolean {
+    const { urn, componentCoderIds } = this.#byId.get(id) as CoderNode
+    if (urn === urns.CHANGE_CODER) return true
+    return (
+      (urn === urns.KV_CODER || urn === urns.TAGGED_CODER) && componentCoderIds.some((part) => this.hasChange(part))
+    )
+  }
+
   /**
    * Coders of key and value of elements with a coder: known ones, or the default where nothing is known of the parts.
    *

@@ -3,6 +3,7 @@
  */
 import {
   bytesCoder,
+  changeCoder,
   codecCoder,
   type CodecLike,
   type Coder,
@@ -35,6 +36,8 @@ export function coderOf(built: BuiltPipeline, coderId: string): Coder<unknown> {
       return iterableCoder(part(0))
     case urns.TAGGED_CODER:
       return taggedCoder(node.componentCoderIds.map((_, i) => part(i)))
+    case urns.CHANGE_CODER:
+      return changeCoder(part(0))
     case urns.BYTES_CODER:
       return bytesCoder
     case urns.STRING_CODER:

@@ -253,6 +253,8 @@ export function coderText(id: string, components: Components): string {
       return `Iterable<${parts.join(', ')}>`
     case urns.TAGGED_CODER:
       return `one of ${parts.join(', ')}`
+    case urns.CHANGE_CODER:
+      return `Change<${parts.join(', ')}>`
     case urns.BYTES_CODER:
       return 'bytes'
     case urns.STRING_CODER:

@@ -32,6 +32,8 @@ export const CODEC_CODER = 'millrace:coder:codec:v1'
 /** A coder of rows; its payload is the schema. */
 export const ROW_CODER = 'beam:coder:row:v1'
 export const TAGGED_CODER = 'millrace:coder:tagged:v1'
+/** Values that come and go. */
+export const CHANGE_CODER = 'millrace:coder:change:v1'
 export const KV_CODER = 'beam:coder:kv:v1'
 export const ITERABLE_CODER = 'beam:coder:iterable:v1'
 export const BYTES_CODER = 'beam:coder:bytes:v1'

@@ -48,7 +48,7 @@ export function schemaOfCollection(input: PCollection<unknown>): Schema | undefi
 }
 
 /** Adds a step from rows to rows; `change` gives the output's schema from the input's. */
-function mapRows<In, Out>(
+export function mapRows<In, Out>(
   input: PCollection<In>,
   name: string,
   fn: (row: Values) => unknown,

@@ -18,7 +18,7 @@ import { addImpulse } from './create.js'
 import { addConstantKey, addValues } from './element-wise.js'
 import { addFlatten } from './flatten.js'
 import { addGroupByKey } from './group-by-key.js'
-import { checkGroupable, warnOfCountingTwice } from './groupable.js'
+import { checkGroupable, takesChanges, warnOfCountingTwice } from './groupable.js'
 import { addStep } from './step.js'
 
 /** Reduces inputs `In` through accumulators `Acc` to an output `Out`. Accumulators may be changed in place. */
@@ -150,7 +150,7 @@ export function addCombinePerKey(input: CollectionRef, name: StepName, combiner:
       const coders = codersOf(builder, path, combiner, valueCoder)
       const payload = { combineFn, accumulatorCoderId: coders.accumulator }
       builder.specify(path, { urn: urns.COMBINE_PER_KEY, payload })
-      const grouped = addGroupByKey(input, reservedName('group'))
+      const grouped = addGroupByKey(input, reservedName('group'), takesChanges(combiner))
       return builder.leaf({
         name: reservedName('combine'),
         inputs: new Map([['in', grouped.id]]),

@@ -8,6 +8,7 @@ import type { Codec } from '../codec.js'
 import { type CollectionRef, reservedName, type StepName, nameText } from '../graph/builder.js'
 import { type Duration, durationMillis, type Instant } from '../time.js'
 import { PipelineError } from '../errors.js'
+import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import type { KV } from '../kv.js'
 import type { StepOptions } from './do-fn.js'
 import { addStep } from './step.js'
@@ -35,8 +36,18 @@ function checkFunction(fn: unknown, what: string, name: StepName): void {
   )
 }
 
+const stepOptions: OptionNames<StepOptions> = { onError: true, retry: true, concurrency: true, ordered: true }
+const mapOptions: OptionNames<MapOptions> = { ...stepOptions, codec: true }
+const timestampOptions: OptionNames<TimestampOptions> = { ...stepOptions, allowedSkew: true }
+
+function checkOptions(input: CollectionRef, name: StepName, options: object, names: object): void {
+  const path = input.builder.pathOf(name)
+  refuseUnknownOptions(`step "${path}"`, options, names, path)
+}
+
 export function addMap(input: CollectionRef, name: StepName, fn: Fn, options: MapOptions = {}): CollectionRef {
   checkFunction(fn, 'map', name)
+  checkOptions(input, name, options, mapOptions)
   const { codec } = options
   return addStep(input, {
     name,
@@ -76,6 +87,7 @@ export function addValues(input: CollectionRef, name: StepName): CollectionRef {
 
 export function addFlatMap(input: CollectionRef, name: StepName, fn: Fn, options: MapOptions = {}): CollectionRef {
   checkFunction(fn, 'flatMap', name)
+  checkOptions(input, name, options, mapOptions)
   const { codec } = options
   return addStep(input, {
     name,
@@ -87,6 +99,7 @@ export function addFlatMap(input: CollectionRef, name: StepName, fn: Fn, options
 
 export function addFilter(input: CollectionRef, name: StepName, fn: Fn, options: StepOptions = {}): CollectionRef {
   checkFunction(fn, 'filter', name)
+  checkOptions(input, name, options, stepOptions)
   const { coderId } = input.builder.collection(input.id)
   return addStep(input, {
     name,
@@ -98,6 +111,7 @@ export function addFilter(input: CollectionRef, name: StepName, fn: Fn, options:
 
 export function addKeyBy(input: CollectionRef, name: StepName, fn: Fn, options: MapOptions = {}): CollectionRef {
   checkFunction(fn, 'keyBy', name)
+  checkOptions(input, name, options, mapOptions)
   const { builder } = input
   const valueCoder = builder.collection(input.id).coderId
   return addStep(input, {
@@ -139,6 +153,7 @@ export function addTimestamps(
   options: TimestampOptions = {},
 ): CollectionRef {
   checkFunction(fn, 'withTimestamps', name)
+  checkOptions(input, name, options, timestampOptions)
   const { coderId } = input.builder.collection(input.id)
   const allowedSkewMillis = durationMillis(options.allowedSkew ?? 0, 'allowedSkew', input.builder.pathOf(name))
   return addStep(input, {
@@ -163,6 +178,7 @@ export function addPartition(
     )
   }
   checkFunction(fn, 'partition', name)
+  checkOptions(input, name, options, stepOptions)
   const { coderId } = input.builder.collection(input.id)
   return addStep(input, {
     name,

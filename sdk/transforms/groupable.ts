@@ -48,11 +48,25 @@ function remedy({ trigger }: WindowingStrategy): string {
 export function warnOfCountingTwice(input: CollectionRef, path: string, combiner: unknown): void {
   const { builder } = input
   const isIdempotent = (combiner as { readonly selects?: boolean } | null)?.selects === true
-  if (isIdempotent || !repeatsItself(builder.strategyOf(input))) return
+  if (isIdempotent || takesChanges(combiner) || !repeatsItself(builder.strategyOf(input))) return
   const grouping = repeatingGrouping(input)
   if (grouping === undefined) return
   builder.warn(
     `step "${path}" combines the panes of "${grouping}", and with accumulation: 'accumulating' each of them has what those before it had, so elements are counted as often as their window answers. Say accumulation: 'discarding' before "${grouping}", or keep only the last pane of each window.`,
+  )
+}
+
+/** Whether a combiner says that it takes values back that changes retract. */
+export function takesChanges(combiner: unknown): boolean {
+  return (combiner as { readonly takesChanges?: boolean } | null)?.takesChanges === true
+}
+
+/** Refuses a grouping that would count a retraction as one more value. */
+export function refuseChanges({ builder, id }: CollectionRef, path: string): void {
+  if (!builder.coders.hasChange(builder.collection(id).coderId)) return
+  refuse(
+    `step "${path}" groups changes, and would take a retraction for one more value. Combine them with combineChanges({ of, group }) or groupChanges(), which take back what is retracted.`,
+    path,
   )
 }
 
@@ -75,6 +89,8 @@ function repeatingGrouping(input: CollectionRef): string | undefined {
     const isGrouping = producer.spec?.urn === urns.GROUP_BY_KEY
     for (const id of producer.inputs.values()) {
       if (isGrouping && repeatsItself(builder.strategyOf({ builder, id }))) return authorPath(producer.uniqueName)
+      // Changes do not repeat what was before: they say what of it no longer holds.
+      if (builder.coders.hasChange(builder.collection(id).coderId)) continue
       const found = search(id)
       if (found !== undefined) return found
     }

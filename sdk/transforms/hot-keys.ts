@@ -20,6 +20,7 @@ import {
   expansion,
 } from './combine.js'
 import { type CombineOperations, operationsOf } from './combine-operations.js'
+import { takesChanges } from './groupable.js'
 import { addOwnStep } from './own-step.js'
 
 /** Number of parts of every key, or of each. */
@@ -77,7 +78,10 @@ function addHotKeyCombine(
         },
       })
       const { first, second } = halves(combine)
-      const own = { [partCoders]: () => ({ ...wrapped, output: wrapped.accumulator }) }
+      const own = {
+        takesChanges: takesChanges(combiner),
+        [partCoders]: () => ({ ...wrapped, output: wrapped.accumulator }),
+      }
       const reduced = addCombinePerKey(spread, reservedName('part'), { ...first, ...own })
       const whole = addOwnStep(reduced, reservedName('gather'), {
         coderId: coders.kv(keyCoder, wrapped.accumulator),

@@ -43,7 +43,7 @@ export function withKeys<K>(
   key: K,
   options: { readonly codec?: Codec } = {},
 ): <T>(input: PCollection<T>) => PCollection<KV<K, T>> {
-  return (input) => input.keyBy('key', (): K => key, options) as never
+  return (input) => input.keyBy('key', (): K => key, options)
 }
 
 /**

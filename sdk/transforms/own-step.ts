@@ -1,7 +1,8 @@
 /**
- * A step of the SDK's own that needs more than the element: its timestamp, its window, randomness.
+ * A step of the SDK's own that needs more than the element: its timestamp, its window, its pane, randomness.
  */
 import type { CollectionRef, StepName } from '../graph/builder.js'
+import type { PaneInfo } from '../windowing/pane-info.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
 import { addStep } from './step.js'
@@ -10,6 +11,7 @@ import { addStep } from './step.js'
 export interface OwnContext {
   readonly timestamp: number
   readonly window: BoundedWindow
+  readonly pane: PaneInfo
   readonly random: () => number
   readonly emit: (value: unknown) => void
 }

@@ -5,6 +5,7 @@ import { refuse } from '../refuse.js'
 import type { Codec } from '../codec.js'
 import { type CollectionRef, type StepName } from '../graph/builder.js'
 import type { TimerSpecNode } from '../graph/model.js'
+import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import { stateNodes } from '../state/state-node.js'
 import { durationMillis } from '../time.js'
 import type { AnyDoFn } from './do-fn.js'
@@ -50,6 +51,31 @@ function asDeclared(doFn: AnyDoFn): AnyDoFn {
   return Object.getPrototypeOf(doFn) === Object.prototype ? { ...doFn } : doFn
 }
 
+/** Everything a DoFn may declare. */
+const declarations: OptionNames<AnyDoFn> = {
+  output: true,
+  outputs: true,
+  state: true,
+  timers: true,
+  sides: true,
+  metrics: true,
+  setup: true,
+  teardown: true,
+  startBundle: true,
+  process: true,
+  finishBundle: true,
+  onTimer: true,
+  onWindowExpiration: true,
+  onError: true,
+  retry: true,
+  concurrency: true,
+  ordered: true,
+  allowedSkew: true,
+  bundleFinalizer: true,
+  requiresTimeSortedInput: true,
+  requiresStableInput: true,
+}
+
 /** Rules that the types already state, for programs that reach us without them. */
 function check(input: CollectionRef, path: string, doFn: AnyDoFn): void {
   const fail = (message: string): never => {
@@ -57,6 +83,9 @@ function check(input: CollectionRef, path: string, doFn: AnyDoFn): void {
   }
   if (typeof doFn !== 'object' || doFn === null || typeof doFn.process !== 'function')
     fail('needs a DoFn with a process function.')
+  // An instance of a class may have fields of its own.
+  if (Object.getPrototypeOf(doFn) === Object.prototype)
+    refuseUnknownOptions(`the DoFn of step "${path}"`, doFn, declarations, path)
   if (doFn.output !== undefined && doFn.outputs !== undefined)
     fail('declares both output and outputs; declare one of them.')
   if (doFn.outputs !== undefined && Object.keys(doFn.outputs).length === 0)

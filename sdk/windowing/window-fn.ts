@@ -7,6 +7,7 @@
  */
 import type { Codec } from '../codec.js'
 import type { Reference } from '../graph/model.js'
+import { refuseUnknownOptions } from '../known-options.js'
 import { refuse } from '../refuse.js'
 import { preview } from '../preview.js'
 import { type Duration, durationMillis, END_OF_GLOBAL_WINDOW, TIMESTAMP_MIN } from '../time.js'
@@ -299,6 +300,7 @@ export function globalWindows(): WindowFn {
  * ```
  */
 export function fixedWindows(size: Duration, options: { readonly offset?: Duration } = {}): WindowFn {
+  refuseUnknownOptions('fixedWindows', options, { offset: true })
   const sizeMillis = positiveSize(size, 'size of fixed windows')
   return new FixedWindows(sizeMillis, durationMillis(options.offset ?? 0, 'offset of fixed windows') % sizeMillis)
 }
@@ -318,6 +320,7 @@ export function slidingWindows(
   size: Duration,
   options: { readonly every: Duration; readonly offset?: Duration },
 ): WindowFn {
+  refuseUnknownOptions('slidingWindows', options, { every: true, offset: true })
   const periodMillis = positiveSize(options.every, 'period of sliding windows')
   return new SlidingWindows(
     positiveSize(size, 'size of sliding windows'),

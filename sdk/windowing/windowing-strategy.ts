@@ -2,9 +2,9 @@
  * The windowing strategy of a collection: where its elements are in event time, when its windows answer, and how a
  * window's successive answers relate. Mirrors Beam's WindowingStrategy message, field for field.
  */
+import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import { refuse } from '../refuse.js'
 import { preview } from '../preview.js'
-import { suggestion } from '../suggestion.js'
 import { type Duration, durationMillis } from '../time.js'
 import type { LateDataHandler } from '../transforms/late-data.js'
 import { defaultTrigger, isTrigger, type Trigger } from './trigger.js'
@@ -84,7 +84,7 @@ const known: ReadonlyMap<keyof WindowingOptions, readonly unknown[]> = new Map<
 ])
 
 /** Everything that `windowInto` takes; the compiler sees to it that none is missing. */
-const optionNames = Object.keys({
+const optionNames: OptionNames<WindowingOptions> = {
   trigger: true,
   allowUnsafeTrigger: true,
   allowedLateness: true,
@@ -93,7 +93,7 @@ const optionNames = Object.keys({
   closing: true,
   onTime: true,
   lateData: true,
-} satisfies Record<keyof WindowingOptions, true>)
+}
 
 /**
  * The strategy after a `windowInto`.
@@ -109,9 +109,7 @@ export function rewindow(
   step?: string,
 ): WindowingStrategy {
   const where = step === undefined ? 'windowInto' : `windowInto "${step}"`
-  const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
-  if (unknown !== undefined)
-    refuse(`there is no option "${unknown}" of ${where}.${suggestion(unknown, optionNames)}`, step)
+  refuseUnknownOptions(where, options, optionNames, step)
   for (const [option, values] of known) {
     const value = options[option]
     if (value !== undefined && !values.includes(value))

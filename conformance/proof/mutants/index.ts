@@ -5,6 +5,7 @@ import { attempts } from './attempts.js'
 import { elements } from './elements.js'
 import { grouping } from './grouping.js'
 import type { Mutant } from './mutant.js'
+import { triggers } from './triggers.js'
 
 /** All mutants. */
-export const mutants: readonly Mutant[] = [...elements, ...attempts, ...grouping]
+export const mutants: readonly Mutant[] = [...elements, ...attempts, ...grouping, ...triggers]
