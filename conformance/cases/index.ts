@@ -22,6 +22,7 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['group-by-key', { areas: ['GBK'], load: () => import('./group-by-key.js') }],
   ['co-group-by-key', { areas: ['CGB'], load: () => import('./co-group-by-key.js') }],
   ['combine', { areas: ['CMB'], load: () => import('./combine.js') }],
+  ['combiners', { areas: ['CMB'], load: () => import('./combiners.js') }],
   ['flatten', { areas: ['FLT', 'PRT'], load: () => import('./flatten.js') }],
   ['windows', { areas: ['WIN'], load: () => import('./windows.js') }],
   ['watermarks', { areas: ['WMK'], load: () => import('./watermarks.js') }],
@@ -52,11 +53,13 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['reshuffle', { areas: ['RSH'], load: () => import('./reshuffle.js') }],
   ['retracting', { areas: ['ACC'], load: () => import('./retracting.js') }],
   ['metrics', { areas: ['MET'], load: () => import('./metrics.js') }],
+  ['options', { areas: ['DSP'], load: () => import('./options.js') }],
   ['coders', { areas: ['COD'], load: () => import('./coders.js') }],
   ['schemas', { areas: ['SCH'], load: () => import('./schemas.js') }],
   ['testing', { areas: ['PAS', 'TST'], load: () => import('./testing.js') }],
   ['library-transforms', { areas: ['LIB'], load: () => import('./library-transforms.js') }],
   ['errors', { areas: ['ERR'], load: () => import('./errors.js') }],
+  ['failing-for-ever', { areas: ['ERR'], load: () => import('./failing-for-ever.js') }],
 ])
 
 /** The cases of a module. @throws when there is no such module. */

@@ -203,8 +203,8 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
     return this.#dropped
   }
 
-  /** What a declared metric stands at: a number, or for a distribution all numbers given to it. */
-  metric(name: string): number | readonly number[] | undefined {
+  /** What a declared metric stands at: a number, or for a distribution or a set everything given to it. */
+  metric(name: string): number | readonly (number | string)[] | undefined {
     return this.#calls.metrics.read(name)
   }
 

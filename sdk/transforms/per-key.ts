@@ -172,7 +172,7 @@ export function distinctBy<T, K>(by: (value: T) => K): (input: PCollection<T>) =
 /**
  * Reduces values that are grouped already, such as those of `groupByKey`. A semigroup gives nothing for an empty group.
  *
- * @throws {PipelineError} when the argument is no combiner.
+ * @throws {PipelineError} when the argument is no combiner, or one with `setup` or `teardown`.
  * @example
  * ```ts
  * import { combineValues, kv, pipeline, sum } from 'millrace'
@@ -184,6 +184,8 @@ export function combineValues<V, Acc, Out>(
 ): <K>(input: PCollection<KV<K, Iterable<V>>>) => PCollection<KV<K, Out>> {
   return (input) => {
     const combine = toCombine(combiner, input.builder.pathOf(reservedName('combine')))
+    if ('setup' in combiner || 'teardown' in combiner)
+      refuse('combineValues has no way to set a combiner up. Make what it needs before, or use combinePerKey.')
     const { create, add, extract } = operationsOf(combine)
     return input.derive(
       addFlatMap(input, reservedName('combine'), ({ key, value }: KV<unknown, Iterable<V>>) => {
