@@ -3,9 +3,11 @@
  */
 import { elements } from './elements.js'
 import { grouping } from './grouping.js'
+import { joins } from './joins.js'
 import type { Mutant } from './mutant.js'
+import { sideInputs } from './side-inputs.js'
 import { time } from './time.js'
 import { triggers } from './triggers.js'
 
 /** All mutants. */
-export const mutants: readonly Mutant[] = [...elements, ...grouping, ...time, ...triggers]
+export const mutants: readonly Mutant[] = [...elements, ...grouping, ...joins, ...sideInputs, ...time, ...triggers]
