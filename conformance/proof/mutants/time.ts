@@ -190,7 +190,7 @@ const safety: readonly Mutant[] = [
     caughtBy: ['SAF-04/views'],
   },
   {
-    name: 'every-trigger-is-safe',
+    name: 'finishing-triggers-are-safe',
     breaks: 'a trigger that may finish is refused',
     file: 'sdk/windowing/trigger-rules.ts',
     from: "if (!mayFinish(trigger) || trigger.kind === 'never') return true",
