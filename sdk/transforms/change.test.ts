@@ -48,7 +48,7 @@ it('the codec describes changes of what its codec describes', () => {
 })
 
 it('combiners of changes ask for what takes a value back', () => {
-  expect(() => combineChanges({ of: (n: number) => n, group: { empty: 0, concat: (a, b) => a + b } as never })).toThrow(
+  expect(() => combineChanges({ of: (n: number) => n, group: { empty: 0, concat: addition.concat } as never })).toThrow(
     /needs a group/,
   )
   expect(() => combineChanges({ group: addition } as never)).toThrow(/needs of/)
