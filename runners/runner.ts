@@ -5,7 +5,7 @@
 import type { Env } from '../sdk/env.js'
 import { MillraceError } from '../sdk/errors.js'
 import type { BuiltPipeline } from '../sdk/graph/model.js'
-import type { DistributionResult } from '../sdk/metrics.js'
+import type { DistributionResult, MetricKind } from '../sdk/metrics.js'
 import type { PaneInfo } from '../sdk/windowing/pane-info.js'
 import type { BoundedWindow } from '../sdk/windowing/window.js'
 
@@ -109,8 +109,8 @@ export interface WindowedElement<T = unknown> {
 export interface MetricReading {
   readonly step: string
   readonly name: string
-  readonly kind: 'counter' | 'distribution' | 'gauge'
-  readonly value: number | bigint | DistributionResult | undefined
+  readonly kind: MetricKind
+  readonly value: number | bigint | DistributionResult | readonly string[] | undefined
 }
 
 /**
@@ -209,6 +209,8 @@ export interface RunningPipeline {
   readonly cancel: () => void
   /** The run as it stands. */
   readonly progress: () => Progress
+  /** Metrics as they stand: what has been attempted so far, also by bundles that are not finished. */
+  readonly metrics: () => MetricsResult
 }
 
 /** Makes pipelines happen. */

@@ -29,6 +29,7 @@ export {
   type MetricCells,
   type MetricKind,
   type MetricSpec,
+  type StringSet,
 } from './metrics.js'
 export type { OutputCollections, PTransform } from './pcollection.js'
 export { PCollection } from './pcollection.js'

@@ -1,7 +1,7 @@
 /**
- * Metrics a DoFn declares: counters, distributions and gauges, kept per step and read from the pipeline's result.
+ * Metrics a DoFn declares: counters, distributions, gauges and sets of strings, kept per step and read from the pipeline's result.
  *
- * Law: counters and distributions do not depend on the order of updates; a gauge keeps the latest value set.
+ * Law: counters, distributions and sets do not depend on the order of updates; a gauge keeps the latest value set.
  */
 
 /** Declares a metric. */
@@ -10,7 +10,7 @@ export interface MetricSpec<Kind extends MetricKind = MetricKind> {
 }
 
 /** Kinds of metric. */
-export type MetricKind = 'counter' | 'distribution' | 'gauge'
+export type MetricKind = 'counter' | 'distribution' | 'gauge' | 'stringSet'
 
 /** A sum of increments; exact for integers beyond 2^53 too, because it is kept as a bigint there. */
 export interface Counter {
@@ -32,6 +32,12 @@ export interface Gauge {
   set(value: number): void
 }
 
+/** Which strings there were, such as the versions of a client. For few: all of them stay in memory. */
+export interface StringSet {
+  /** Adds a string. */
+  add(value: string): void
+}
+
 /** The metrics of a declaration. */
 export type MetricCells<M> = {
   readonly [K in keyof M]: M[K] extends MetricSpec<infer Kind>
@@ -39,7 +45,9 @@ export type MetricCells<M> = {
       ? Counter
       : Kind extends 'distribution'
         ? Distribution
-        : Gauge
+        : Kind extends 'gauge'
+          ? Gauge
+          : StringSet
     : never
 }
 
@@ -60,6 +68,8 @@ export interface MetricBuilders {
   distribution(): MetricSpec<'distribution'>
   /** The latest value. */
   gauge(): MetricSpec<'gauge'>
+  /** Which strings there were; in the result a sorted list. */
+  stringSet(): MetricSpec<'stringSet'>
 }
 
 /**
@@ -75,4 +85,5 @@ export const metric: MetricBuilders = {
   counter: () => ({ metric: 'counter' }),
   distribution: () => ({ metric: 'distribution' }),
   gauge: () => ({ metric: 'gauge' }),
+  stringSet: () => ({ metric: 'stringSet' }),
 }

@@ -8,6 +8,7 @@ import {
   fixedWindows,
   fullJoin,
   innerJoin,
+  globalWindows,
   type KV,
   kv,
   leftJoin,
@@ -113,6 +114,19 @@ export const cases: readonly ConformanceCase[] = [
       const l = lefts(p).windowInto('tens', fixedWindows(10))
       const r = rights(p).windowInto('sessions', sessionWindows(10))
       claims.refuses(() => coGroupByKey('join', { l, r }), { message: /"join".*"tens".*"sessions"/, step: 'join' })
+    },
+  }),
+  constructionCase({
+    id: 'CGB-07',
+    name: 'inputs in equal windows with different triggers are refused, saying that these differ',
+    check(claims) {
+      const p = pipeline()
+      const l = lefts(p).windowInto('early', globalWindows(), {
+        trigger: repeatedly(afterCount(1)),
+        accumulation: 'discarding',
+      })
+      const r = rights(p)
+      claims.refuses(() => coGroupByKey('join', { l, r }), { message: /"join".*triggers.*"early".*"r"/, step: 'join' })
     },
   }),
   pipelineCase({

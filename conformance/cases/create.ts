@@ -176,6 +176,20 @@ export const cases: readonly ConformanceCase[] = [
       assertThat('second', p.create('second', [1, 2])).containsInAnyOrder(1, 2)
     },
   }),
+  pipelineCase({
+    id: 'CRE-12',
+    name: 'an element that one branch changes is refused, naming the step, before another sees it',
+    notIn: { fast: 'only strict mode looks at what user code does to its inputs; elsewhere the change may show' },
+    build(p) {
+      const records = p.create('records', [{ n: 1 }], { codec: t.type({ n: t.number }) })
+      records.map('change', (record) => {
+        record.n = 2
+        return record.n
+      })
+      assertThat('sibling', records).containsInAnyOrder({ n: 1 })
+    },
+    fails: { message: /change/, step: 'change' },
+  }),
   constructionCase({
     id: 'CRE-11/same-name',
     name: 'a second step of the same name is refused where it is written',

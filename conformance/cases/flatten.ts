@@ -178,6 +178,22 @@ export const cases: readonly ConformanceCase[] = [
     },
   }),
   pipelineCase({
+    id: 'FLT-08',
+    name: 'a union may be read as a side input only, or as side and main input at once',
+    needs: ['sideInputs'],
+    build(p) {
+      const onlySide = flatten('only a side', [p.create('a', [1]), p.create('b', [2])]).asIterable('of a and b')
+      const both = flatten('both', [p.create('c', [3]), p.create('d', [4])])
+      const all = both.asIterable('of c and d')
+      const seen = both.parDo('see', {
+        output: t.array(t.number),
+        sides: { onlySide, all },
+        process: (n, { sides, emit }) => emit([n, ...[...sides.onlySide].sort(), ...[...sides.all].sort()]),
+      })
+      assertThat('seen', seen).containsInAnyOrder([3, 1, 2, 3, 4], [4, 1, 2, 3, 4])
+    },
+  }),
+  pipelineCase({
     id: 'FLT-14',
     name: 'the union of the outputs of one step has everything once',
     build(p) {

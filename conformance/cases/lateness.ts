@@ -221,7 +221,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'LAT-07',
     name: 'a stateful step takes late elements until its window expires; then it drops them, and state stays gone',
-    needs: ['testStream', 'state.value', 'onWindowExpiration'],
+    needs: ['testStream', 'state.value', 'onWindowExpiration', 'lateness'],
     build(p) {
       const script = testStream<number>()
         .add(at(1, 1))

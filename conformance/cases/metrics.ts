@@ -2,9 +2,24 @@
  * Metrics: what DoFns count, and what the engine counts.
  */
 import * as t from 'io-ts'
-import { fixedWindows, flatten, kv, metric, type PCollection, type Pipeline, state, timer } from 'millrace'
+import {
+  fixedWindows,
+  flatten,
+  kv,
+  metric,
+  type OffsetRange,
+  offsetRangeCodec,
+  OffsetRangeTracker,
+  type PCollection,
+  type Pipeline,
+  pipeline,
+  source,
+  state,
+  timer,
+  watermarks,
+} from 'millrace'
 import { assertThat, at, testStream } from 'millrace/testing'
-import { type ConformanceCase, pipelineCase } from './case.js'
+import { type ConformanceCase, constructionCase, pipelineCase } from './case.js'
 
 const numbersOf = (p: Pipeline): PCollection<number> => p.create('numbers', [1, 2, 3])
 
@@ -89,6 +104,74 @@ export const cases: readonly ConformanceCase[] = [
     },
   }),
   pipelineCase({
+    id: 'MET-05',
+    name: 'a set of strings has each that there was, once',
+    build(p) {
+      p.create('words', ['b', 'a', 'b', 'c', 'a']).parDo('note', {
+        metrics: { seen: metric.stringSet() },
+        process: (word, { metrics }) => metrics.seen.add(word),
+      })
+      return ({ result }, claims) => claims.same(result.metrics.get('note', 'seen'), ['a', 'b', 'c'], 'seen')
+    },
+  }),
+  pipelineCase({
+    id: 'MET-06',
+    name: 'metrics of the result are of bundles that were kept: what was attempted and thrown away does not count',
+    needs: ['state.value'],
+    build(p) {
+      const seen = p.create('words', ['a', 'b', 'a']).parDo('plain', {
+        output: t.string,
+        metrics: { seen: metric.counter(), sizes: metric.distribution(), words: metric.stringSet() },
+        process(word, { metrics, emit }) {
+          metrics.seen.inc()
+          metrics.sizes.update(word.length)
+          metrics.words.add(word)
+          emit(word)
+        },
+      })
+      seen
+        .keyBy('word', (word) => word)
+        .parDo('keyed', {
+          state: { last: state.value(t.string) },
+          metrics: { seen: metric.counter(), sizes: metric.distribution() },
+          process({ value }, { metrics }) {
+            metrics.seen.inc()
+            metrics.sizes.update(value.length)
+          },
+        })
+      return ({ result: { metrics } }, claims) => {
+        const sizes = { count: 3, sum: 3, min: 1, max: 1, mean: 1 }
+        for (const step of ['plain', 'keyed'])
+          claims.same([metrics.get(step, 'seen'), metrics.get(step, 'sizes')], [3, sizes], step)
+        claims.same(metrics.get('plain', 'words'), ['a', 'b'], 'words')
+      }
+    },
+  }),
+  pipelineCase({
+    id: 'MET-08',
+    name: 'what a source counts while it reads is counted at its step',
+    build(p) {
+      const numbers = source({
+        output: t.number,
+        bounded: true,
+        replayable: true,
+        watermark: watermarks.none(),
+        restriction: () => ({ from: 0, to: 100 }),
+        restrictionCodec: offsetRangeCodec,
+        tracker: (range: OffsetRange) => new OffsetRangeTracker(range),
+        metrics: { claimed: metric.counter() },
+        process(_: Uint8Array, tracker: OffsetRangeTracker, { emit, metrics }) {
+          for (let n = tracker.currentRestriction().from; tracker.tryClaim(n); n++) {
+            metrics.claimed.inc()
+            emit(n)
+          }
+        },
+      })
+      assertThat('numbers', p.apply('read', numbers)).containsInAnyOrder(...Array.from({ length: 100 }, (_, n) => n))
+      return ({ result }, claims) => claims.same(result.metrics.get('read', 'claimed'), 100, 'claimed')
+    },
+  }),
+  pipelineCase({
     id: 'MET-09',
     name: 'a counter that nobody used is zero, and a distribution without values has none',
     build(p) {
@@ -167,6 +250,15 @@ export const cases: readonly ConformanceCase[] = [
       })
       return ({ result }, claims) => claims.same(result.metrics.get('count', 'größe: 1/2 "x"'), 3, 'counter')
     },
+  }),
+  constructionCase({
+    id: 'MET-15/empty',
+    name: 'a metric without a name is refused',
+    check: (claims) =>
+      void claims.refuses(
+        () => numbersOf(pipeline()).parDo('count', { metrics: { '': metric.counter() }, process: () => undefined }),
+        { message: /metric without a name/, step: 'count' },
+      ),
   }),
   pipelineCase({
     id: 'MET-17',

@@ -3,6 +3,7 @@
  */
 import * as t from 'io-ts'
 import {
+  definePipeline,
   flatten,
   IntervalWindow,
   kv,
@@ -84,6 +85,24 @@ export const cases: readonly ConformanceCase[] = [
             emit([key, value, timestamp, window.start, window.end, pane.timing, pane.index]),
         })
       assertThat('seen', seen).containsInAnyOrder(['k', 12, 12, 10, 20, 'unknown', 0])
+    },
+  }),
+  pipelineCase({
+    id: 'PDO-05/options',
+    name: 'process sees the options of its pipeline, as what encloses it',
+    build(p) {
+      const resolved: { readonly least: number }[] = []
+      definePipeline({
+        name: 'above',
+        options: t.type({ least: t.number }),
+        build: (_, options) => void resolved.push(options),
+      }).build({ least: 2 })
+      const [options = { least: 0 }] = resolved
+      const above = numbersOf(p).parDo('above', {
+        output: t.number,
+        process: (n, { emit }) => void (n >= options.least && emit(n)),
+      })
+      assertThat('above', above).containsInAnyOrder(2, 3)
     },
   }),
   pipelineCase({
@@ -329,6 +348,30 @@ export const cases: readonly ConformanceCase[] = [
         claims.holds(most >= 1 && most <= 3, `at most 3 calls at once, and not ${most}`)
         claims.same(unfinished, 0, 'calls under way when a bundle finished')
       }
+    },
+  }),
+  pipelineCase({
+    id: 'PDO-19/overlap',
+    name: 'as many calls are under way at once as concurrency allows',
+    inProcess: true,
+    notIn: { bundles: 'a bundle may have fewer elements than may be under way' },
+    build(p) {
+      let running = 0
+      let most = 0
+      // All of one element, so that one bundle has them all.
+      const numbers = p.create('one', [12]).flatMap('numbers', (n) => Array.from({ length: n }, (_, at) => at))
+      const out = numbers.parDo('wait', {
+        output: t.number,
+        concurrency: 3,
+        async process(n, { emit }) {
+          most = Math.max(most, ++running)
+          await pause(1)
+          running--
+          emit(n)
+        },
+      })
+      assertThat('all', out).containsInAnyOrder(...Array.from({ length: 12 }, (_, n) => n))
+      return (_, claims) => claims.same(most, 3, 'calls at once')
     },
   }),
   pipelineCase({

@@ -1,9 +1,11 @@
 /**
  * Reshuffle: the stage ends, and nothing of an element changes.
  */
+import * as t from 'io-ts'
 import {
   END_OF_GLOBAL_WINDOW,
   fixedWindows,
+  flatten,
   kv,
   pipeline,
   sessionWindows,
@@ -159,6 +161,49 @@ export const cases: readonly ConformanceCase[] = [
       const of = (id: string): unknown => collections.get(id)?.windowingStrategyId
       claims.holds(of('sessions.out') !== undefined, 'a windowing of the input')
       claims.same(of('spread.out'), of('sessions.out'), 'windowing')
+    },
+  }),
+  pipelineCase({
+    id: 'RSH-09',
+    name: 'spread over buckets of random keys, and brought back, a collection has everything once',
+    needs: ['reshuffle'],
+    build(p) {
+      const numbers = Array.from({ length: 500 }, (_, n) => n)
+      for (const buckets of [1, 7, 1000]) {
+        const spread = p
+          .create(`numbers of ${buckets}`, numbers)
+          .parDo(`bucket of ${buckets}`, {
+            output: t.type({ key: t.number, value: t.number }),
+            process: (n, { random, emit }) => emit(kv(Math.floor(random() * buckets), n)),
+          })
+          .reshuffle(`spread over ${buckets}`)
+          .map(`back of ${buckets}`, ({ value }) => value)
+        assertThat(`all of ${buckets}`, spread).containsInAnyOrder(...numbers)
+      }
+    },
+  }),
+  pipelineCase({
+    id: 'RSH-11',
+    name: 'what comes after a reshuffle is attempted again with the same values, though what was before draws lots',
+    needs: ['reshuffle'],
+    build(p) {
+      // Before it: every element with a number drawn for it. After it: two branches that must agree on these.
+      const drawn = p
+        .create('numbers', [1, 2, 3, 4, 5])
+        .parDo('draw', {
+          output: t.type({ key: t.number, value: t.number }),
+          process: (n, { random, emit }) => emit(kv(n, random())),
+        })
+        .reshuffle('keep')
+      const [a, b] = [drawn.map('first', (each) => each), drawn.map('second', (each) => each)]
+      const differing = flatten('both', [a, b])
+        .groupByKey('by number')
+        .filter('differing', ({ value }) => new Set(value).size !== 1)
+      assertThat('differing', differing).isEmpty()
+      assertThat(
+        'numbers again',
+        drawn.map('number', ({ key }) => key),
+      ).containsInAnyOrder(1, 2, 3, 4, 5)
     },
   }),
 ]

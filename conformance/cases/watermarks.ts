@@ -362,7 +362,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WMK-10/consumer',
     name: 'a pane is not late behind its grouping, however far the watermark jumps',
-    needs: ['testStream'],
+    needs: ['testStream', 'combine'],
     build(p) {
       const script = testStream<number>().add(at(20, 20)).advanceWatermarkTo(5000)
       for (const combiner of ['earliest', 'latest', 'endOfWindow'] as const) {
@@ -378,7 +378,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WMK-11',
     name: 'a pane releases what its elements held; later elements hold anew',
-    needs: ['testStream', 'triggers.composite'],
+    needs: ['testStream', 'triggers.early'],
     build(p) {
       const first = probing(testStreams(outputs).add('main', at(20, 20)).advanceWatermarkTo(30), 19, 20)
       const fired = probing(first.add('main', at(30, 30)), 28, 29, 31)

@@ -58,7 +58,7 @@ function fast(name: string, stageCompiler: 'generated' | 'closures', bundleSize?
   return {
     name,
     options: { stageCompiler, ...sized },
-    traits: bundleSize === undefined ? [stageCompiler] : [stageCompiler, 'bundles'],
+    traits: bundleSize === undefined ? ['fast', stageCompiler] : ['fast', stageCompiler, 'bundles'],
     // A script decides its own bundles; their size is a matter of sources.
     keepsScripts: true,
   }

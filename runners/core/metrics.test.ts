@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Counter, type Distribution, type Gauge, metric } from '../../sdk/metrics.js'
+import { type Counter, type Distribution, type Gauge, metric, type StringSet } from '../../sdk/metrics.js'
 import { Metrics } from './metrics.js'
 
 const MAX = Number.MAX_SAFE_INTEGER
@@ -130,5 +130,21 @@ describe('all metrics of a run', () => {
       { step: 'b', name: 'retries', value: 4 },
       { step: 'b', name: 'deadLetters', value: 1 },
     ])
+  })
+})
+
+describe('a set of strings', () => {
+  it('has each once, sorted, and goes back to what it was', () => {
+    const metrics = new Metrics(0, 0)
+    const { seen } = metrics.cells('step', { seen: metric.stringSet() }) as unknown as { readonly seen: StringSet }
+    const values = (): unknown => metrics.results()[0]?.value
+    expect(values()).toEqual([])
+    for (const each of ['b', 'a', 'b']) seen.add(each)
+    const restore = metrics.save()
+    seen.add('c')
+    expect(values()).toEqual(['a', 'b', 'c'])
+    restore()
+    expect(values()).toEqual(['a', 'b'])
+    expect(() => seen.add(1 as never)).toThrow(/set "seen" takes strings, not 1/)
   })
 })

@@ -4,7 +4,15 @@
  *
  * Law: counting changes nothing else; counters only grow, but for what user code decrements.
  */
-import type { Counter, Distribution, DistributionResult, Gauge, MetricKind, MetricSpec } from '../../sdk/metrics.js'
+import type {
+  Counter,
+  Distribution,
+  DistributionResult,
+  Gauge,
+  MetricKind,
+  MetricSpec,
+  StringSet,
+} from '../../sdk/metrics.js'
 
 /** Names of counters that the engine keeps itself. */
 export type SystemCounter =
@@ -16,7 +24,7 @@ export type SystemCounter =
   | 'finalizerFailures'
 
 /** A metric's value in a result. Counters are numbers while exact, bigints beyond 2^53. */
-export type MetricValue = number | bigint | DistributionResult | undefined
+export type MetricValue = number | bigint | DistributionResult | readonly string[] | undefined
 
 /** A metric in a result. */
 export interface MetricResult {
@@ -152,6 +160,41 @@ class GaugeCell implements Cell, Gauge {
   }
 }
 
+class StringSetCell implements Cell, StringSet {
+  readonly kind = 'stringSet'
+  readonly step: string
+  readonly name: string
+  #values = new Set<string>()
+
+  constructor(step: string, name: string) {
+    this.step = step
+    this.name = name
+  }
+
+  add(value: string): void {
+    if (typeof value !== 'string') throw new RangeError(`set "${this.name}" takes strings, not ${String(value)}`)
+    this.#values.add(value)
+  }
+
+  read(): readonly string[] {
+    return [...this.#values].sort()
+  }
+
+  save(): () => void {
+    const values = [...this.#values]
+    return () => {
+      this.#values = new Set(values)
+    }
+  }
+}
+
+const CELLS: Readonly<Record<MetricKind, new (step: string, name: string) => Cell>> = {
+  counter: CounterCell,
+  distribution: DistributionCell,
+  gauge: GaugeCell,
+  stringSet: StringSetCell,
+}
+
 /** All metrics of a run. */
 export class Metrics {
   /** Elements per collection, by counter index. */
@@ -222,12 +265,7 @@ export class Metrics {
     const key = JSON.stringify([step, name])
     const existing = this.#cells.get(key)
     if (existing !== undefined) return existing
-    const cell =
-      kind === 'counter'
-        ? new CounterCell(step, name)
-        : kind === 'distribution'
-          ? new DistributionCell(step, name)
-          : new GaugeCell(step, name)
+    const cell = new CELLS[kind](step, name)
     this.#cells.set(key, cell)
     return cell
   }

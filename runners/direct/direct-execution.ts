@@ -7,13 +7,14 @@ import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { invariant } from '../../sdk/invariant.js'
 import { preview } from '../../sdk/preview.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
+import { CombinerLives } from '../core/combiner-lives.js'
 import { fuse } from '../core/fusion.js'
 import { Metrics } from '../core/metrics.js'
 import { ProcessingClock } from '../core/processing-clock.js'
 import { mainInputs, type StagedPipeline } from '../core/stage.js'
 import type { StuckCall } from '../core/stage-runtime.js'
 import { TimeSlice } from '../core/time-slice.js'
-import type { EndState, PipelineResult, Progress, SourceReading, StepProgress } from '../runner.js'
+import type { EndState, MetricsResult, PipelineResult, Progress, SourceReading, StepProgress } from '../runner.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { ExecutionOptions } from './execution-options.js'
 import { DirectResult, elementCount, DirectMetrics } from './result.js'
@@ -50,6 +51,7 @@ export class DirectExecution {
   /** Those that may wait for the clock, consumers before producers. */
   readonly #sleepers: readonly StageExecutor[]
   readonly #acknowledgements: Acknowledgements
+  readonly #combiners: CombinerLives
   #isDraining = false
   #isCancelled = false
   #wake: (() => void) | undefined
@@ -65,6 +67,7 @@ export class DirectExecution {
     this.#executors = this.#wiring.executors
     this.#sleepers = this.#executors.filter((executor) => executor.waitsForClock).reverse()
     this.#acknowledgements = options.acknowledgements
+    this.#combiners = new CombinerLives(built)
   }
 
   /** Runs until nothing is left to do, or the run is drained or cancelled. */
@@ -91,8 +94,12 @@ export class DirectExecution {
   }
 
   #resultOf(state: EndState): PipelineResult {
-    const metrics = new DirectMetrics(this.#staged, this.#metrics, this.#sources())
-    return new DirectResult(state, metrics, this.#wiring.collected)
+    return new DirectResult(state, this.metrics(), this.#wiring.collected)
+  }
+
+  /** What metrics stand at now. */
+  metrics(): MetricsResult {
+    return new DirectMetrics(this.#staged, this.#metrics, this.#sources())
   }
 
   drain(): void {
@@ -228,6 +235,7 @@ export class DirectExecution {
   }
 
   async #setup(): Promise<void> {
+    await this.#combiners.setup()
     for (const executor of this.#executors) {
       if (executor instanceof SourceExecutor) await executor.setup()
       await executor.processor.setup()
@@ -244,6 +252,7 @@ export class DirectExecution {
         failure ??= new UserCodeError({ step: executor.stage.name, call: 'teardown', cause: error })
       }
     }
+    await this.#combiners.teardown().catch((error: unknown) => (failure ??= error))
     if (failure !== undefined) throw failure
   }
 

@@ -26,6 +26,7 @@ import {
   type Progress,
   type Runner,
   type RunnerOptions,
+  type MetricsResult,
   type RunningPipeline,
   UnsupportedFeature,
 } from '../runner.js'
@@ -136,7 +137,8 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   // Named before they are put into the object: V8 makes functions written inside it long-lived, and the run with them.
   const drain = (): void => execution.drain()
   const progress = (): Progress => execution.progress()
-  return { result, drain, cancel, progress }
+  const metrics = (): MetricsResult => execution.metrics()
+  return { result, drain, cancel, progress, metrics }
 }
 
 /** Options that name what this runner will have one day, or what only another runner has. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fixedWindows, kv, type Pipeline, pipeline, run, slidingWindows } from 'millrace'
+import { fixedWindows, kv, metric, type Pipeline, pipeline, run, slidingWindows, start } from 'millrace'
 import { systemEnv } from 'millrace/direct'
 import { at, testStream } from 'millrace/testing'
 import { inEveryMode, orderedModes } from '../../conformance/support/modes.js'
@@ -165,4 +165,23 @@ describe('a result', () => {
     ])
     expect([metrics.user, metrics.system]).toEqual([[], []])
   })
+})
+
+it('metrics are there while a run goes on, and only grow', async () => {
+  const p = pipeline()
+  const readings: unknown[] = []
+  p.create('numbers', [1, 2, 3, 4]).parDo('count', {
+    metrics: { seen: metric.counter() },
+    concurrency: 1,
+    async process(_, { metrics }) {
+      metrics.seen.inc()
+      await Promise.resolve()
+      readings.push(running.metrics().get('count', 'seen'))
+    },
+  })
+  const running = start(p)
+  const { metrics } = await running.result
+  expect(readings).toEqual([1, 2, 3, 4])
+  expect(metrics.get('count', 'seen')).toBe(4)
+  expect(running.metrics().get('count', 'seen')).toBe(4)
 })

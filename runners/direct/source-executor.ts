@@ -7,9 +7,8 @@
  * estimate of all that is still to be read.
  */
 import type { Env } from '../../sdk/env.js'
-import { MillraceError, UserCodeError } from '../../sdk/errors.js'
+import { MillraceError } from '../../sdk/errors.js'
 import { InvariantViolation } from '../../sdk/invariant.js'
-import { preview } from '../../sdk/preview.js'
 import type { OffsetRange } from '../../sdk/source/restriction-tracker.js'
 import type { AnySplittableDoFn, RestrictionContext, Resume } from '../../sdk/source/splittable.js'
 import { addMillis, TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
@@ -22,9 +21,11 @@ import type { SourceReading } from '../runner.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { Inbox } from './inbox.js'
 import { SideGate, type SideSource } from './side-gate.js'
+import { positionsLeft, timestampsOf } from './source-positions.js'
 import {
   checkAmount,
   checkProgress,
+  failureOf,
   Reading,
   ReadingContext,
   type ReadingServices,
@@ -160,9 +161,7 @@ export class SourceExecutor extends StageExecutor {
     const at = this.#clock()
     const { watermark } = this.#doFn
     let next = Infinity
-    for (const work of this.#work) {
-      next = Math.min(next, work.notBefore, work.nextMove(watermark, at))
-    }
+    for (const work of this.#work) next = Math.min(next, work.notBefore, work.nextMove(watermark, at))
     return next
   }
 
@@ -345,42 +344,13 @@ export class SourceExecutor extends StageExecutor {
         throw isReported ? error : this.#failure('elementAt', element, error)
       }
     })
-    const [min, max] = this.#guarded('timestampAt', element, () => this.#timestampsOf(work, from, end))
+    const [min, max] = this.#guarded('timestampAt', element, () => timestampsOf(this.#doFn, work.of, { from, to: end }))
     work.observe(max, this.#clock())
     work.estimate(this.#doFn.watermark, env.now())
     this.#skew.observe(min, max, env.now())
-    this.#replace(work, this.#restOf(work, end, to))
-  }
-
-  /** Positions that are left, in strict mode cut once more. */
-  #restOf(work: Work, from: number, to: number): readonly Work[] {
-    if (from >= to) return []
-    const plan = to - from > 1 ? this.#splitPlan(1) : undefined
-    const at = plan === undefined ? to : from + 1 + Math.floor(plan.fraction * (to - from - 1))
-    const ranges =
-      at < to
-        ? [
-            { from, to: at },
-            { from: at, to },
-          ]
-        : [{ from, to }]
-    return ranges.map((range) => work.part(range, work.activeAt))
-  }
-
-  /** Smallest and largest timestamp of positions; all are looked at only where the watermark depends on them. */
-  #timestampsOf({ of }: Work, from: number, to: number): readonly [number, number] {
-    const { watermark, timestampAt } = this.#doFn
-    if (from >= to) return [TIMESTAMP_MAX, TIMESTAMP_MIN]
-    if (timestampAt === undefined) return [of.timestamp, of.timestamp]
-    let min = TIMESTAMP_MAX
-    let max = TIMESTAMP_MIN
-    const step = watermark.kind === 'observed' ? 1 : Math.max(1, to - from - 1)
-    for (let i = from; i < to; i += step) {
-      const timestamp = timestampAt(of.element, i)
-      min = Math.min(min, timestamp)
-      max = Math.max(max, timestamp)
-    }
-    return [min, max]
+    const left = positionsLeft({ from: end, to }, to - end > 1 ? this.#splitPlan(1) : undefined)
+    const partOf = (range: OffsetRange): Work => work.part(range, work.activeAt)
+    this.#replace(work, left.map(partOf))
   }
 
   // ---- user code -------------------------------------------------------------------------------------------------
@@ -425,14 +395,6 @@ export class SourceExecutor extends StageExecutor {
   }
 
   #failure(call: string, element: unknown, cause: unknown): unknown {
-    const { info } = this.#root
-    const isNamed = element !== undefined && !(element instanceof Uint8Array && element.length === 0)
-    return new UserCodeError({
-      step: info.path,
-      call,
-      source: info.source,
-      cause,
-      ...(isNamed ? { element: preview(element) } : {}),
-    })
+    return failureOf(this.#root.info, call, element, cause)
   }
 }

@@ -5,6 +5,7 @@
  * Law: what is emitted belongs to a claim that was granted; primary and residuals of a call are its whole restriction.
  */
 import type { Env } from '../../sdk/env.js'
+import { UserCodeError } from '../../sdk/errors.js'
 import { preview } from '../../sdk/preview.js'
 import type { RestrictionProgress, RestrictionTracker } from '../../sdk/source/restriction-tracker.js'
 import { type Instant, TIMESTAMP_MAX, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
@@ -12,7 +13,7 @@ import type { AfterCommit, MetricSpecs } from '../../sdk/transforms/do-fn.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import { listOf } from '../core/side-inputs.js'
 import { sidesObject } from '../core/sides-object.js'
-import type { Routed } from '../core/stage.js'
+import type { Routed, StepInfo } from '../core/stage.js'
 import type { Work } from './source-work.js'
 
 type Tracker = RestrictionTracker<unknown, unknown>
@@ -239,4 +240,16 @@ function emitOf({ tags, isRouted }: ReadingServices, emit: Emit): ReadingContext
   const toOutput = (output: number): Emit =>
     isRouted ? (value, at) => emit({ output, value } satisfies Routed, at) : emit
   return Object.fromEntries(tags.map((tag, output) => [tag, toOutput(output)]))
+}
+
+/** What user code of a source has thrown, with the step and what it was about; the empty element of a source names nothing. */
+export function failureOf(info: StepInfo, call: string, element: unknown, cause: unknown): unknown {
+  const isNamed = element !== undefined && !(element instanceof Uint8Array && element.length === 0)
+  return new UserCodeError({
+    step: info.path,
+    call,
+    source: info.source,
+    cause,
+    ...(isNamed ? { element: preview(element) } : {}),
+  })
 }

@@ -4,7 +4,7 @@ import type { MetricSpecs } from '../transforms/do-fn.js'
 /** What declared metrics stand at. */
 export class TesterMetrics {
   readonly cells: Readonly<Record<string, object>>
-  readonly #values = new Map<string, number | number[]>()
+  readonly #values = new Map<string, number | (number | string)[]>()
 
   constructor(specs: MetricSpecs) {
     this.cells = Object.fromEntries(
@@ -15,15 +15,16 @@ export class TesterMetrics {
           return [name, { inc: (by = 1) => add(by), dec: (by = 1) => add(-by) }]
         }
         if (metric === 'gauge') return [name, { set: (value: number) => void this.#values.set(name, value) }]
-        const given: number[] = []
+        const given: (number | string)[] = []
         this.#values.set(name, given)
+        if (metric === 'stringSet') return [name, { add: (value: string) => void given.push(value) }]
         return [name, { update: (value: number) => void given.push(value) }]
       }),
     )
   }
 
-  /** The value of a counter or gauge, or the numbers given to a distribution. */
-  read(name: string): number | readonly number[] | undefined {
+  /** The value of a counter or gauge, or what was given to a distribution or a set. */
+  read(name: string): number | readonly (number | string)[] | undefined {
     return this.#values.get(name)
   }
 }

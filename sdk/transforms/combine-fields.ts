@@ -53,8 +53,25 @@ export function combineFields<P extends CombinerFields>(
         const { compact } = fields[name] as { readonly compact?: (accumulator: unknown) => unknown }
         return compact === undefined ? accumulators[i] : compact(accumulators[i])
       }),
+    ...livesOf(fields),
     accumulator: accumulatorCodec(fields),
     ...(codec === undefined ? {} : { output: codec }),
+  }
+}
+
+type Life = Pick<CombineFn<never, never, unknown>, 'setup' | 'teardown'>
+
+/** Sets up and tears down the parts that want it, the last one first. */
+function livesOf(fields: CombinerFields): Life {
+  const parts = Object.values(fields) as readonly Life[]
+  if (!parts.some(({ setup, teardown }) => setup !== undefined || teardown !== undefined)) return {}
+  return {
+    setup: async () => {
+      for (const part of parts) await part.setup?.()
+    },
+    teardown: async () => {
+      for (const part of [...parts].reverse()) await part.teardown?.()
+    },
   }
 }
 

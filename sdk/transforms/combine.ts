@@ -33,6 +33,10 @@ export interface CombineFn<In, Acc, Out> {
   readonly extractOutput: (accumulator: Acc) => Out
   /** Makes an accumulator smaller before it is stored or sent. Default: leaves it. */
   readonly compact?: (accumulator: Acc) => Acc
+  /** Called once in each process before the first of the functions above, such as to load a dictionary. */
+  readonly setup?: () => void | Promise<void>
+  /** Called once in each process after the last of them, also when the run fails. */
+  readonly teardown?: () => void | Promise<void>
   /** Describes accumulators. Default: the dynamic coder. */
   readonly accumulator?: Codec
   /** Describes outputs. Default: the dynamic coder. */
@@ -221,7 +225,7 @@ export function addCombineGlobally(
       const combined = addCombinePerKey(keyed, reservedName(COMBINE_OF_ALL), combiner)
       const values = addValues(combined, reservedName('value'))
       const empty = emptyResult(combine, whenEmpty, isGlobal)
-      return empty === undefined ? values : withDefault(values, empty.value)
+      return empty === undefined ? values : withDefault(values, empty)
     },
     (out) => [out],
   )
@@ -231,12 +235,13 @@ function emptyResult(
   combine: AnyCombine,
   whenEmpty: CombineGloballyOptions<unknown>['whenEmpty'],
   isGlobal: boolean,
-): { readonly value: unknown } | undefined {
+): (() => unknown) | undefined {
   if (whenEmpty === 'nothing' || !isGlobal) return undefined
-  if (whenEmpty !== undefined) return { value: whenEmpty.emit }
-  if (combine.kind === 'monoid') return { value: combine.empty }
+  if (whenEmpty !== undefined) return () => whenEmpty.emit
+  if (combine.kind === 'monoid') return () => combine.empty
   if (combine.kind === 'semigroup') return undefined
-  return { value: combine.fn.extractOutput(combine.fn.createAccumulator()) }
+  // When it runs: before that, the combiner is not set up.
+  return () => combine.fn.extractOutput(combine.fn.createAccumulator())
 }
 
 /** What the default's step sees; written out because the engine's types are not inferred here. */
@@ -247,13 +252,13 @@ interface DefaultContext {
 }
 
 /** Adds the default of an empty input: a step that reads the combined values as a side input and speaks if there are none. */
-function withDefault(values: CollectionRef, value: unknown): CollectionRef {
+function withDefault(values: CollectionRef, value: () => unknown): CollectionRef {
   const { builder } = values
   const viewFn = { kind: 'iterable', name: '$combined', hasDefault: false, defaultValue: undefined } as const
   const sides = { combined: { name: '$combined', collectionId: values.id, builder, viewFn } }
   const process = (_element: unknown, { sides: { combined }, emit, window }: DefaultContext): void => {
     const isEmpty = combined[Symbol.iterator]().next().done === true
-    if (isEmpty) emit(value, window.maxTimestamp)
+    if (isEmpty) emit(value(), window.maxTimestamp)
   }
   const [fallback] = addStep(addImpulse(builder, reservedName('impulse')), {
     name: reservedName('default'),

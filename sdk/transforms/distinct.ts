@@ -1,10 +1,13 @@
 /**
  * Distinct: one element of each value, per window. Equality is that of keys: canonical bytes.
+ *
+ * Law: a window gives a value once, however often it fires.
  */
 import * as t from 'io-ts'
 import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
 import { addCombinePerKey } from './combine.js'
 import { addCodedMap, addKeys } from './element-wise.js'
+import { addFirstPanes } from './first-panes.js'
 import { checkGroupable } from './groupable.js'
 import type { CombineFn } from './combine.js'
 
@@ -32,7 +35,7 @@ export function addDistinct(input: CollectionRef, name: StepName): CollectionRef
         builder.coders.kv(builder.collection(input.id).coderId, nothing),
       )
       const grouped = addCombinePerKey(keyed, reservedName('combine'), remembersNothing)
-      return addKeys(grouped, reservedName('keys'))
+      return addKeys(addFirstPanes(grouped), reservedName('keys'))
     },
     (out) => [out],
   )

@@ -107,7 +107,8 @@ function halves(combine: AnyCombine): {
 } {
   const { start, add, merge, extract } = stepsOf(combine)
   const join = (a: Held, b: Held): Held => (a.length === 0 ? b : b.length === 0 ? a : [merge(a[0], b[0])])
-  const base = { createAccumulator: (): Held => [], mergeAccumulators: join }
+  const life = combine.kind === 'full' ? lifeOf(combine.fn) : {}
+  const base = { ...life, createAccumulator: (): Held => [], mergeAccumulators: join }
   return {
     first: {
       ...base,
@@ -116,6 +117,13 @@ function halves(combine: AnyCombine): {
     },
     second: { ...base, addInput: join, extractOutput: extract },
   }
+}
+
+/** One life for both halves. */
+function lifeOf(fn: Pick<CombineFn<never, never, unknown>, 'setup' | 'teardown'>): typeof fn {
+  return fn.setup === undefined && fn.teardown === undefined
+    ? {}
+    : { setup: () => fn.setup?.(), teardown: () => fn.teardown?.() }
 }
 
 /** A combiner's operations; `start` makes the accumulator of a first value. */

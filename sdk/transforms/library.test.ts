@@ -235,6 +235,30 @@ it('a hot key counts nothing twice where panes accumulate', async () => {
   expect(panes.at(-1)).toEqual(kv('a', 15))
 })
 
+inEveryMode((options) => {
+  it.each([
+    ['distinct', (input: PCollection<string>) => input.distinct('once')],
+    [
+      'distinctBy',
+      (input: PCollection<string>) =>
+        input.apply(
+          'once',
+          distinctBy((word) => word),
+        ),
+    ],
+  ] as const)('%s gives an element once per window, however often that fires', async (_, once) => {
+    const p = pipeline()
+    const script = testStream<string>()
+      .add(at(1, 'a'), at(2, 'a'), at(12, 'a'))
+      .advanceWatermarkTo(10)
+      .add(at(3, 'a'))
+      .add(at(4, 'b'))
+      .add(at(5, 'b'))
+    once(p.apply('events', script.end()).windowInto('tens', fixedWindows(10), { allowedLateness: 100 })).collect('out')
+    expect([...(await run(p, options)).collect<string>('out')].sort()).toEqual(['a', 'a', 'b'])
+  })
+})
+
 it('toMap refuses two values of a key', async () => {
   const p = pipeline()
   pairs(p).combineGlobally('map', toMap<string, number>()).collect('out')

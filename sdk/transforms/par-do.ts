@@ -93,6 +93,8 @@ function check(input: CollectionRef, path: string, doFn: AnyDoFn): void {
   for (const tag of Object.keys(doFn.outputs ?? {})) {
     if (tag.startsWith('$') || tag === '') fail(`declares output "${tag}"; tags must not be empty nor begin with "$".`)
   }
+  if (Object.hasOwn(doFn.metrics ?? {}, ''))
+    fail('declares a metric without a name. Give it one: metrics: { seen: … }.')
   const timers = Object.keys(doFn.timers ?? {})
   const handlers = Object.keys(doFn.onTimer ?? {})
   for (const id of timers) if (!handlers.includes(id)) fail(`declares timer "${id}" without a handler onTimer.${id}.`)

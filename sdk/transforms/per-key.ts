@@ -18,6 +18,7 @@ import {
 } from './combine.js'
 import { operationsOf } from './combine-operations.js'
 import { addCodedMap, addConstantKey, addFlatMap, addKeyBy, addValues } from './element-wise.js'
+import { addFirstPanes } from './first-panes.js'
 import { addOwnStep, type OwnContext } from './own-step.js'
 import { top } from './collections.js'
 
@@ -151,7 +152,7 @@ export function latest<T>(input: PCollection<T>): PCollection<T> {
 }
 
 /**
- * One element for each value of `by`, per window; which of several is open.
+ * One element for each value of `by`, per window, in its first pane; which of several is open.
  *
  * @example
  * ```ts
@@ -163,14 +164,15 @@ export function distinctBy<T, K>(by: (value: T) => K): (input: PCollection<T>) =
   const either = { of: (value: unknown) => value, semigroup: { concat: (a: unknown) => a }, selects: true }
   return (input) => {
     const keyed = addKeyBy(input, reservedName('key'), by)
-    return input.derive(addValues(addCombinePerKey(keyed, reservedName('either'), either), reservedName('value')))
+    const combined = addCombinePerKey(keyed, reservedName('either'), either)
+    return input.derive(addValues(addFirstPanes(combined), reservedName('value')))
   }
 }
 
 /**
  * Reduces values that are grouped already, such as those of `groupByKey`. A semigroup gives nothing for an empty group.
  *
- * @throws {PipelineError} when the argument is no combiner.
+ * @throws {PipelineError} when the argument is no combiner, or one with `setup` or `teardown`.
  * @example
  * ```ts
  * import { combineValues, kv, pipeline, sum } from 'millrace'
@@ -182,6 +184,8 @@ export function combineValues<V, Acc, Out>(
 ): <K>(input: PCollection<KV<K, Iterable<V>>>) => PCollection<KV<K, Out>> {
   return (input) => {
     const combine = toCombine(combiner, input.builder.pathOf(reservedName('combine')))
+    if ('setup' in combiner || 'teardown' in combiner)
+      refuse('combineValues has no way to set a combiner up. Make what it needs before, or use combinePerKey.')
     const { create, add, extract } = operationsOf(combine)
     return input.derive(
       addFlatMap(input, reservedName('combine'), ({ key, value }: KV<unknown, Iterable<V>>) => {

@@ -81,8 +81,8 @@ export const grouping: readonly Mutant[] = [
     name: 'default-beside-a-result',
     breaks: 'the default stands for an empty input only',
     file: 'sdk/transforms/combine.ts',
-    from: '    if (isEmpty) emit(value, window.maxTimestamp)',
-    to: '    if (isEmpty || !isEmpty) emit(value, window.maxTimestamp)',
+    from: '    if (isEmpty) emit(value(), window.maxTimestamp)',
+    to: '    if (isEmpty || !isEmpty) emit(value(), window.maxTimestamp)',
     caughtBy: ['CMB-02', 'CMB-24'],
   },
   {

@@ -1,12 +1,26 @@
 /**
  * The mutants there are, by what they break. A list of its own for each part; add a line for a new one.
  */
+import { attempts } from './attempts.js'
 import { elements } from './elements.js'
 import { grouping } from './grouping.js'
 import { joins } from './joins.js'
 import type { Mutant } from './mutant.js'
 import { sideInputs } from './side-inputs.js'
+import { sources } from './sources.js'
+import { state } from './state.js'
+import { time } from './time.js'
 import { triggers } from './triggers.js'
 
 /** All mutants. */
-export const mutants: readonly Mutant[] = [...elements, ...grouping, ...triggers, ...sideInputs, ...joins]
+export const mutants: readonly Mutant[] = [
+  ...attempts,
+  ...elements,
+  ...grouping,
+  ...joins,
+  ...sideInputs,
+  ...sources,
+  ...state,
+  ...time,
+  ...triggers,
+]
