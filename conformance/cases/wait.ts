@@ -1,9 +1,17 @@
 /**
  * Waiting for signals: elements of a window go on when other collections are complete there.
  */
-import { fixedWindows, type PCollection, type Pipeline, slidingWindows, waitOn, type WindowFn } from 'millrace'
+import {
+  fixedWindows,
+  type PCollection,
+  type Pipeline,
+  pipeline,
+  slidingWindows,
+  waitOn,
+  type WindowFn,
+} from 'millrace'
 import { assertThat, at, testStream } from 'millrace/testing'
-import { type ConformanceCase, pipelineCase } from './case.js'
+import { type ConformanceCase, constructionCase, pipelineCase } from './case.js'
 import { expectSame } from './claims.js'
 
 const needs = ['sideInputs', 'testStream'] as const
@@ -88,6 +96,19 @@ export const cases: readonly ConformanceCase[] = [
       // A map sees an element of two windows once.
       return (_, claims) =>
         claims.same(order, ['signal 1', 'main 2', 'signal 11', 'main 12', 'signal 21'], 'order of calls')
+    },
+  }),
+  constructionCase({
+    id: 'WAI-03/global',
+    name: 'elements in the global window cannot wait for a signal in windows, as none of them is theirs',
+    check(claims) {
+      const p = pipeline()
+      const signal = p.create('signal', [1]).windowInto('tens', tens)
+      claims.refuses(() => p.create('main', [1]).apply('wait', waitOn(signal)), {
+        message: /"wait" is in the global window/,
+        step: 'wait',
+      })
+      claims.refuses(() => waitOn(), { message: /waitOn needs at least one collection/ })
     },
   }),
   pipelineCase({

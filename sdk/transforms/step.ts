@@ -6,6 +6,7 @@ import { refuse } from '../refuse.js'
 import { PipelineError } from '../errors.js'
 import { type CollectionRef, type StepName, userFunction } from '../graph/builder.js'
 import type { FunctionRole, SideInputNode, StateSpecNode, TimerSpecNode } from '../graph/model.js'
+import { authorPath } from '../graph/names.js'
 import * as urns from '../graph/urns.js'
 import type { AnySplittable } from '../source/splittable.js'
 import { durationMillis } from '../time.js'
@@ -48,7 +49,7 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
   const isBounded = inputNode.isBounded && (step.isBounded ?? true)
   const strategy = builder.strategyOf(input)
   const sides = Object.entries(step.sides ?? {})
-  checkViews(input, path, sides)
+  checkViews(input, authorPath(path), sides)
   const outputs = step
     .outputs(path)
     .map(({ tag, coderId, strategy: own }) => ({ tag, coderId, strategy: own ?? strategy, isBounded }))
