@@ -76,15 +76,38 @@ const ways: readonly RunOptions[] = [
 ]
 
 it.each(ways)(
-  'every window ends with what a plain loop says, and nothing is late: %j',
+  'every window ends with what a plain loop says, nothing is late for it, and nothing is lost: %j',
   async (way) => {
     const result = await run(flights, { ...way, env: { ...nodeEnv(), print: () => undefined } })
-    expect(result.metrics.counter('droppedDueToLateness')).toBe(0)
+    for (const view of ['day', 'week', 'session'])
+      expect(result.metrics.counter('droppedDueToLateness', `by ${view}/add up`)).toBe(0)
     expect(lastPanes(result, 'days')).toEqual(expected.days)
     expect(lastPanes(result, 'weeks')).toEqual(expected.weeks)
     expect(lastPanes(result, 'sessions')).toEqual(expected.sessions)
+    const { onTime, late } = impatient(result)
+    expect(onTime + late).toBe(20_000)
   },
   20_000,
+)
+
+/** Flights of the impatient view: in their windows, and too late for them. */
+function impatient(result: PipelineResult): { readonly onTime: number; readonly late: number } {
+  const sum = (name: string): number => result.collect<number>(name).reduce((a, b) => a + b, 0)
+  return { onTime: sum('on time/flights'), late: sum('late/flights') }
+}
+
+it.each<[onTime: number, late: number, way: RunOptions]>([
+  [19_642, 358, { bundleSize: 1, stageCompiler: 'generated' }],
+  [19_919, 81, { bundleSize: 10, stageCompiler: 'closures' }],
+  [19_981, 19, { bundleSize: 300, strict: true, seed: 1 }],
+])(
+  'whoever waits an hour only has %i flights on time and %i late, at %j',
+  async (onTime, late, way) => {
+    const result = await run(flights, { ...way, env: { ...nodeEnv(), print: () => undefined } })
+    expect(impatient(result)).toEqual({ onTime, late })
+    expect(result.metrics.counter('droppedDueToLateness')).toBe(late)
+  },
+  40_000,
 )
 
 it('windows answer while flights still come: stopped at the first answer, a run has heard of few', async () => {
@@ -99,7 +122,9 @@ it('windows answer while flights still come: stopped at the first answer, a run 
 
 it('prints rows for people', async () => {
   const printed: string[] = []
-  await run(flights, { env: { ...nodeEnv(), print: (line) => void printed.push(line) } })
-  expect(printed).toHaveLength(15)
+  await run(flights, { bundleSize: 10, env: { ...nodeEnv(), print: (line) => void printed.push(line) } })
+  expect(printed).toHaveLength(17)
   expect(printed).toContain('day: 2001-01-01 00:00 – 2001-01-02 00:00  LAS  14 flights, 8.8 minutes late')
+  expect(printed).toContain('on time/flights: 19919')
+  expect(printed).toContain('late/flights: 81')
 })

@@ -1,20 +1,25 @@
 /**
  * Delays of flights, as a stream: 20,000 flights within the United States, January to March 2001. A flight happens when
  * it was to leave, and is heard of when it has left, up to nine hours later. So flights arrive out of order, and a
- * window answers once no flight of its time can be missing.
+ * window answers once no flight of its time can be missing. Whoever does not want to wait that long loses some: the last
+ * view waits an hour, and counts what came in time and what did not.
  *
  *     npx millrace run examples/flights.ts
+ *     npx millrace run examples/flights.ts --bundle-size 10    # with some that are late
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { monoid, number } from 'fp-ts'
 import {
+  calendarWindows,
+  count,
   definePipeline,
   fixedWindows,
   type PCollection,
   sessionWindows,
   slidingWindows,
+  sum,
   typed,
   watermarks,
   type WindowFn,
@@ -24,9 +29,10 @@ import { replay } from 'millrace/io/generate'
 export default definePipeline({
   name: 'flights',
   build(p) {
+    const heard = asHeardOf(readFlights())
     const flights = p.apply(
       'flights',
-      replay(asHeardOf(readFlights()), { timestamp: departure, watermark: watermarks.outOfOrder('9 hours') }),
+      replay(heard, { timestamp: departure, watermark: watermarks.outOfOrder('9 hours') }),
     )
     const windows = {
       day: fixedWindows('1 day'),
@@ -40,6 +46,13 @@ export default definePipeline({
         .map(`${name} as text`, rowOf)
         .print(name, { limit: 4 })
     }
+
+    // A watermark moves at the end of a bundle: larger bundles, fewer that are late. Each is in a window or among the late.
+    const late = p.lateData('late', (flights) => addedUp(flights.map('one', () => 1)))
+    p.apply('impatient', replay(heard, { timestamp: departure, watermark: watermarks.outOfOrder('1 hour') }))
+      .windowInto('per hour', fixedWindows('1 hour'), { allowedLateness: 0, lateData: late })
+      .combineGlobally('count', count(), { whenEmpty: 'nothing' })
+      .apply('on time', addedUp)
   },
 })
 
@@ -67,6 +80,14 @@ const delaysIn = (windowFn: WindowFn) => (flights: PCollection<Flight>) =>
       output: typed<Delays>(),
       process: ({ key: origin, value }, { window: { start, end }, emit }) => emit({ origin, start, end, ...value }),
     })
+
+/** One number for all windows of a year. */
+const addedUp = (numbers: PCollection<number>) =>
+  numbers
+    .windowInto('per year', calendarWindows({ unit: 'year' }))
+    .combineGlobally('add up', sum(), { whenEmpty: 'nothing' })
+    .collect('flights')
+    .print('flights')
 
 function rowOf({ origin, start, end, flights, delay }: Delays): string {
   const time = (millis: number): string => new Date(millis).toISOString().slice(0, 16).replace('T', ' ')

@@ -77,11 +77,11 @@ export interface PipelineCase extends CaseFacts {
 /** What functions of a case may do to the run that they are part of. */
 export interface RunControl {
   /** As `RunningPipeline.drain`. */
-  drain(): void
+  readonly drain: () => void
   /** As `RunningPipeline.cancel`. */
-  cancel(): void
+  readonly cancel: () => void
   /** Sets the wall clock, ahead or back, while the time of waiting goes on as it does. */
-  setClock(byMillis: number): void
+  readonly setClock: (byMillis: number) => void
 }
 
 /** For building a pipeline that is not run. */

@@ -2,13 +2,20 @@
  * CoGroupByKey: several keyed collections side by side.
  */
 import {
+  afterCount,
+  afterWatermark,
   coGroupByKey,
   fixedWindows,
+  fullJoin,
+  innerJoin,
   type KV,
   kv,
+  leftJoin,
   type PCollection,
   type Pipeline,
   pipeline,
+  repeatedly,
+  rightJoin,
   sessionWindows,
 } from 'millrace'
 import { assertThat } from 'millrace/testing'
@@ -141,6 +148,51 @@ export const cases: readonly ConformanceCase[] = [
       assertThat('sums', sums).containsInAnyOrder(12_497_500, 24_995_000)
     },
   }),
+  constructionCase({
+    id: 'CGB-07',
+    name: 'inputs with different triggers are refused, also in the same windows, naming both',
+    check(claims) {
+      const p = pipeline()
+      const l = lefts(p).windowInto('tens', fixedWindows(10))
+      const r = rights(p).windowInto('eager tens', fixedWindows(10), {
+        trigger: afterWatermark({ early: repeatedly(afterCount(1)) }),
+        accumulation: 'discarding',
+      })
+      claims.refuses(() => coGroupByKey('join', { l, r }), {
+        message: /"join".*different triggers.*"tens".*"eager tens"/,
+        step: 'join',
+      })
+    },
+  }),
+  ...(
+    [
+      ['inner', innerJoin, []],
+      ['left', leftJoin, [[2, 'bob', '-']]],
+      ['right', rightJoin, [[4, '-', 40]]],
+      [
+        'full',
+        fullJoin,
+        [
+          [2, 'bob', '-'],
+          [4, '-', 40],
+        ],
+      ],
+    ] as const
+  ).map(([kind, join, alone]) =>
+    pipelineCase({
+      id: `CGB-08/${kind}-join`,
+      name: `${kind}Join has the rows of its kind`,
+      build(p) {
+        const left = p.create('users', [kv(1, 'ann'), kv(2, 'bob'), kv(3, 'cal')])
+        const right = p.create('orders', [kv(1, 10), kv(1, 11), kv(3, 30), kv(4, 40)])
+        const all: PCollection<
+          KV<number, { readonly left?: string | undefined; readonly right?: number | undefined }>
+        > = join('join', { left, right })
+        const rows = all.map('rows', ({ key, value }) => [key, value.left ?? '-', value.right ?? '-'])
+        assertThat('rows', rows).containsInAnyOrder(...both, ...alone.map((row) => [...row]))
+      },
+    }),
+  ),
   pipelineCase({
     id: 'CGB-08/inner',
     name: 'an inner join has the rows of keys that both sides have',

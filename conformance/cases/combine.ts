@@ -269,6 +269,38 @@ export const cases: readonly ConformanceCase[] = [
     windowFn: sessionWindows(5),
     events: [input(1), input(9), input(5), end(), expectPanes(pane([1, 14], [1, 5, 9], 'onTime', 0, { at: 13 }))],
   }),
+  constructionCase({
+    id: 'CMB-18',
+    // Beam lets a combiner read side inputs; here the step before it does, and a combiner that asks for them is refused.
+    name: 'a combiner that asks for side inputs is refused, by what it asks for',
+    check(claims) {
+      const p = pipeline()
+      const numbers = p.create('numbers', [1])
+      const combiner = { ...sum(), sides: { factor: numbers.asSingleton('factor') } }
+      claims.refuses(() => numbers.combineGlobally('total', combiner), {
+        message: /side inputs, which a combiner cannot read/,
+        step: 'total',
+      })
+    },
+  }),
+  pipelineCase({
+    id: 'CMB-18/before',
+    name: 'what a side input says reaches a combine by the step before it, by the window of the main element',
+    needs: ['combine', 'sideInputs'],
+    build(p) {
+      const stamped = (name: string, values: readonly number[]): PCollection<number> =>
+        p.create(name, values, { timestamp: (n) => n }).windowInto(`${name} tens`, fixedWindows(10))
+      const factor = stamped('factors', [2, 13]).asSingleton('factor')
+      const totals = stamped('numbers', [1, 3, 11])
+        .parDo('weigh', {
+          output: t.number,
+          sides: { factor },
+          process: (n, { sides, emit }) => emit(n * sides.factor),
+        })
+        .combineGlobally('sum', sum())
+      assertThat('totals', totals).containsInAnyOrder(8, 143)
+    },
+  }),
   pipelineCase({
     id: 'CMB-19',
     name: 'a view of a combine of nothing has its default',

@@ -158,7 +158,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'RSI-02/outputs',
     name: 'stable input of a step with several outputs',
-    needs: ['stableInput'],
+    needs: ['stableInput', 'combine', 'sideInputs'],
     inProcess: true,
     build(p) {
       const attempts = new Attempts()
@@ -268,7 +268,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'RSI-06',
     name: 'with a lateness of 5000, and the watermark moved in the middle, all are seen, in the order of time',
-    needs: ['timeSortedInput', 'state.value', 'testStream'],
+    needs: ['timeSortedInput', 'state.value', 'testStream', 'lateness'],
     build(p) {
       const late = p
         .apply('script', scripted(THOUSAND / 2).end())

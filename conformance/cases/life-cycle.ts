@@ -7,6 +7,7 @@ import { assertThat, at, testStream } from 'millrace/testing'
 import type { Claims } from './claims.js'
 import { type ConformanceCase, pipelineCase } from './case.js'
 import { expectSame } from './claims.js'
+import { oneByOne } from './one-by-one.js'
 
 const numbersOf = (p: Pipeline): PCollection<number> => p.create('numbers', [1, 2, 3, 4, 5])
 
@@ -238,6 +239,71 @@ export const cases: readonly ConformanceCase[] = [
     fails: { message: /finish breaks/, step: 'fragile' },
   }),
   pipelineCase({
+    id: 'LIF-11/state',
+    name: 'what a call that fails has written to state and timers is gone for the calls that follow',
+    needs: ['state.value', 'state.bag', 'timers.eventTime', 'deadLetters', 'testStream', 'onWindowExpiration'],
+    build(p) {
+      const bad = p.errors('bad', (letters) => assertThat('letters', letters).hasSize(2))
+      const out = oneByOne(p, at(1, kv('k', 1)), at(2, kv('k', 2)), at(3, kv('k', 3)), at(4, kv('new', 2))).parDo(
+        'fragile',
+        {
+          // prettier-ignore
+          output: t.array(t.number),
+          onError: bad,
+          state: { last: state.value(t.number, { initial: 0 }), all: state.bag(t.number) },
+          timers: { end: timer.eventTime() },
+          async process({ value }, { state: { last, all }, timers: { end }, emit }) {
+            emit([last.read(), ...all.read()])
+            last.write(value)
+            await Promise.resolve()
+            all.add(value)
+            if (value === 2) {
+              end.set(50)
+              throw new Error('no')
+            }
+          },
+          onTimer: { end: ({ emit }) => emit([-1]) },
+          // The key that has only failed has no state, and no last words.
+          onWindowExpiration: ({ key, state: { all }, emit }) => emit([key === 'k' ? 100 : -100, ...all.read()]),
+        },
+      )
+      assertThat('seen', out).containsInAnyOrder([0], [1, 1], [100, 1, 3])
+    },
+  }),
+  pipelineCase({
+    id: 'LIF-12',
+    name: 'an instance whose bundle has failed is called no more, but for its teardown',
+    inProcess: true,
+    build(p) {
+      const calls: (readonly [number, string])[] = []
+      let made = 0
+      let failed: number | undefined
+      numbersOf(p).parDo('fragile', {
+        setup: () => ++made,
+        startBundle: ({ resource }) => void calls.push([resource, 'start']),
+        process(_, { resource }) {
+          calls.push([resource, 'process'])
+          if (failed === undefined && calls.length > 2) {
+            failed = calls.push([resource, 'failure'])
+            throw new Error('process breaks')
+          }
+        },
+        finishBundle: ({ resource }) => void calls.push([resource, 'finish']),
+        teardown: ({ resource }) => void calls.push([resource, 'teardown']),
+      })
+      return (_, claims) => {
+        const [instance] = calls[(failed ?? 0) - 1] ?? []
+        claims.holds(instance !== undefined, 'a call that failed')
+        claims.same(
+          calls.slice(failed).filter(([each]) => each === instance),
+          [[instance, 'teardown']],
+          'calls of the instance afterwards',
+        )
+      }
+    },
+    fails: { message: /process breaks/, step: 'fragile' },
+  }),
+  pipelineCase({
     id: 'LIF-13',
     name: 'when a pipeline ends, every instance has been torn down',
     inProcess: true,
@@ -321,6 +387,42 @@ export const cases: readonly ConformanceCase[] = [
         },
       })
       assertThat('counts', out).containsInAnyOrder('a1', 'a2', 'a3', 'b1')
+    },
+  }),
+  pipelineCase({
+    id: 'BUN-02/time',
+    name: 'time passes between elements of a bundle: the later one reads what the earlier has written, and what both emit is seen when both are done',
+    needs: ['state.value', 'testStream', 'reshuffle'],
+    notIn: { strict: 'bundles of the script are cut' },
+    inProcess: true,
+    build(p) {
+      const calls: string[] = []
+      const nows: number[] = []
+      const out = p
+        .apply('script', testStream<number>().add(at(1, 1), at(2, 2)).end())
+        .keyBy('one', () => 'k')
+        .parDo('count', {
+          output: t.number,
+          state: { seen: state.value(t.number, { initial: 0 }) },
+          async process(_, { state: { seen }, emit }) {
+            nows.push(performance.now())
+            const count = seen.read() + 1
+            seen.write(count)
+            await pause(5)
+            emit(count)
+            calls.push(`count ${count}`)
+          },
+        })
+        .reshuffle('break')
+        .map('see', (n) => {
+          calls.push(`see ${n}`)
+          return n
+        })
+      assertThat('counts', out).containsInAnyOrder(1, 2)
+      return (_, claims) => {
+        claims.same(calls, ['count 1', 'count 2', 'see 1', 'see 2'], 'calls')
+        claims.holds((nows[1] ?? 0) - (nows[0] ?? 0) >= 4, 'time to pass between the elements')
+      }
     },
   }),
   pipelineCase({

@@ -13,6 +13,7 @@ import {
   NO_FIRING,
   type PaneInfo,
   type PCollection,
+  preview,
   repeatedly,
   sessionWindows,
   type TimestampCombiner,
@@ -20,7 +21,8 @@ import {
   type WindowFn,
 } from 'millrace'
 import { assertThat, at, testStream } from 'millrace/testing'
-import { type ConformanceCase, pipelineCase, transcript } from './case.js'
+import { decodeFromBytes, encodeToBytes, paneInfoCoder } from '../../sdk/coders/index.js'
+import { type ConformanceCase, pipelineCase, transcript, unitCase } from './case.js'
 import { end, expectPanes, input, keyed, pane, valueAt, watermark } from './transcript.js'
 
 const tens = fixedWindows(10)
@@ -42,6 +44,28 @@ const threePanes: readonly (readonly [number, PaneInfo])[] = [
   [2, { isFirst: true, isLast: false, timing: 'early', index: 0, nonSpeculativeIndex: -1 }],
   [2, { isFirst: false, isLast: false, timing: 'early', index: 1, nonSpeculativeIndex: -1 }],
   [1, { isFirst: false, isLast: true, timing: 'onTime', index: 2, nonSpeculativeIndex: 0 }],
+]
+
+/** A pane by its facts. */
+const info = (
+  timing: PaneInfo['timing'],
+  index: number,
+  nonSpeculativeIndex: number,
+  marks: Pick<PaneInfo, 'isFirst' | 'isLast'> = { isFirst: false, isLast: false },
+): PaneInfo => ({ ...marks, timing, index, nonSpeculativeIndex })
+
+/**
+ * Beam's bytes: flags for first (1), last (2) and timing (4, 8), and a high half that says which indices follow; then those,
+ * as varints.
+ */
+const paneBytes: readonly (readonly [PaneInfo, readonly number[]])[] = [
+  [NO_FIRING, [0x0f]],
+  [info('onTime', 0, 0, { isFirst: true, isLast: true }), [0x07]],
+  [info('early', 0, -1, { isFirst: true, isLast: false }), [0x11, 0]],
+  [info('early', 3, -1), [0x10, 3]],
+  [info('onTime', 1, 0), [0x24, 1, 0]],
+  [info('late', 255, 254), [0x28, 0xff, 0x01, 0xfe, 0x01]],
+  [info('late', 2 ** 40, 2 ** 40, { isFirst: false, isLast: true }), [0x1a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20]],
 ]
 
 /** One pane in tens, of three elements of which the first is not the earliest. */
@@ -328,6 +352,23 @@ export const cases: readonly ConformanceCase[] = [
         [1, 2, 2],
         { isFirst: true, isLast: true, timing: 'onTime', index: 0, nonSpeculativeIndex: 0 },
       ])
+    },
+  }),
+  unitCase({
+    id: 'PAN-10',
+    name: 'every pane is read back as it was, and written as Beam writes it',
+    check(claims) {
+      const indices = [0, 1, 255, 2 ** 40]
+      for (const timing of ['early', 'onTime', 'late', 'unknown'] as const)
+        for (const isFirst of [true, false])
+          for (const isLast of [true, false])
+            for (const index of indices)
+              for (const nonSpeculativeIndex of timing === 'early' ? [-1] : indices) {
+                const whole = info(timing, index, nonSpeculativeIndex, { isFirst, isLast })
+                claims.same(decodeFromBytes(paneInfoCoder, encodeToBytes(paneInfoCoder, whole)), whole)
+              }
+      for (const [each, bytes] of paneBytes)
+        claims.same([...encodeToBytes(paneInfoCoder, each)], bytes, `bytes of ${preview(each)}`)
     },
   }),
   combined('TSC-01', 'endOfWindow', 9),

@@ -55,7 +55,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'TMR-16/lateness',
     name: 'a timer after the end of its window fires while the lateness lasts',
-    needs: event,
+    needs: [...event, 'lateness'],
     build: (p) =>
       assertThat(
         'fired',

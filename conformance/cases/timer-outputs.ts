@@ -394,7 +394,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'TMR-35',
     name: 'a timer that a late element sets beyond the end of its window fires before the window expires',
-    needs: ['state.bag', 'timers.eventTime', 'onWindowExpiration', 'testStream'],
+    needs: ['state.bag', 'timers.eventTime', 'onWindowExpiration', 'lateness', 'testStream'],
     build(p) {
       const script = testStream<Told>()
         .advanceWatermarkTo(15)
@@ -424,7 +424,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'TMR-36',
     name: 'delays in a handler count from the time its timer was set to, not from where the watermark has got',
-    needs: ['state.bag', 'timers.eventTime', 'timers.processingTime', 'testStream'],
+    needs: ['timers.eventTime', 'timers.processingTime', 'testStream'],
     build(p) {
       const script = setAtFive().advanceWatermarkTo(500).advanceProcessingTime(100)
       const out = p.apply('script', script.end()).parDo('timed', {

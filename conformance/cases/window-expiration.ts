@@ -136,7 +136,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'OWE-04',
     name: 'with a lateness of 50 last words come at the end and 50 more, with what was late',
-    needs: [...OWE, 'testStream'],
+    needs: [...OWE, 'testStream', 'lateness'],
     build(p) {
       const look = (time: number) => at(time, kv('look', time))
       const script = testStream<Pair>()

@@ -68,7 +68,6 @@ export interface Setting {
 const RUN_MILLIS_MAX = 30_000
 const ONE_KEY = ['k']
 const MANY_KEYS = ['k', 'l', 'm']
-
 /** Runs a case. Never rejects: what goes wrong is the report. */
 export async function runCase(of: ConformanceCase, setting: Setting): Promise<CaseReport> {
   const tally = new Tally()
@@ -238,15 +237,11 @@ class Control implements RunControl {
     this.world = { env: setsClock ? { ...real, now: () => real.now() + this.#ahead } : real }
   }
 
-  drain(): void {
-    this.running?.drain()
-  }
+  readonly drain = (): void => this.running?.drain()
 
-  cancel(): void {
-    this.running?.cancel()
-  }
+  readonly cancel = (): void => this.running?.cancel()
 
-  setClock(byMillis: number): void {
+  readonly setClock = (byMillis: number): void => {
     this.#ahead += byMillis
   }
 }

@@ -178,8 +178,8 @@ describe('construction', () => {
       /partition count of step "parts" must be a whole number from 1/,
     )
     expect(messageOf(() => numbers.windowInto('w', undefined as never))).toMatch(/needs a WindowFn/)
-    expect(messageOf(() => numbers.windowInto('w2', fixedWindows(5), { accumulation: 'retracting' as never }))).toMatch(
-      /option accumulation of windowInto "w2" is "retracting"; it must be one of discarding, accumulating/,
+    expect(messageOf(() => numbers.windowInto('w2', fixedWindows(5), { accumulation: 'repeating' as never }))).toMatch(
+      /option accumulation of windowInto "w2" is "repeating"; it must be one of discarding, accumulating/,
     )
     expect(messageOf(() => numbers.combineGlobally('c', {} as never))).toMatch(
       /combines with something that is no combiner/,

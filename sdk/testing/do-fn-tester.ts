@@ -48,6 +48,7 @@ import {
   timerId,
   type TimerSetting,
 } from './tester-state.js'
+import { WaitingElements } from './waiting-elements.js'
 
 type None = Record<never, never>
 
@@ -61,7 +62,10 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
   readonly #isStateful: boolean
   readonly #outputs: Emitted[] = []
   readonly #letters: DeadLetter[] = []
+  readonly #waiting = new WaitingElements()
   #watermark = TIMESTAMP_MIN
+  /** When the element at hand was due, if it has waited: delays of timers count from there. */
+  #dueTime: number | undefined
   #dropped = 0
 
   /** @internal */
@@ -77,27 +81,37 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
       env: options.env,
       sides: options.sides ?? {},
       resource: 'resource' in options ? { value: options.resource } : undefined,
-      watermark: () => this.#watermark,
+      watermark: () => this.#dueTime ?? this.#watermark,
     })
   }
 
-  /** Processes an element, in a bundle that begins with it if none is open. */
+  /**
+   * Processes an element, in a bundle that begins with it if none is open. Where the DoFn requires sorted input, it waits
+   * until the watermark has passed it by the allowed lateness.
+   */
   async process(element: T, options: ElementOptions<SI> = {}): Promise<void> {
     const { window = this.#window, pane = NO_FIRING, sides } = options
     const timestamp = toTimestamp(options.timestamp ?? (this.#watermark === TIMESTAMP_MIN ? 0 : this.#watermark))
-    if (this.#isStateful && expiryOf(window, this.#latenessMillis) < this.#watermark) {
+    const expiry = expiryOf(window, this.#latenessMillis)
+    const isSorted = this.#isStateful && this.#doFn.requiresTimeSortedInput === true
+    const due = isSorted ? Math.min(addMillis(timestamp, this.#latenessMillis), expiry) : expiry
+    if (this.#isStateful && due < this.#watermark) {
       this.#dropped++
       return
     }
-    const record = this.#isStateful ? this.#state.record(keyOf(element), window) : undefined
-    await this.#run('process', element, this.#doFn.retry?.attempts ?? 1, {
-      record,
-      timestamp,
-      window,
-      pane,
-      sides: sides,
-      run: (context) => this.#doFn.process(element as never, context as never),
-    })
+    const process = async (): Promise<void> => {
+      const record = this.#isStateful ? this.#state.record(keyOf(element), window) : undefined
+      await this.#run('process', element, this.#doFn.retry?.attempts ?? 1, {
+        record,
+        timestamp,
+        window,
+        pane,
+        sides: sides,
+        run: (context) => this.#doFn.process(element as never, context as never),
+      })
+    }
+    if (isSorted) this.#waiting.add(due, process)
+    else await process()
   }
 
   /** Ends the bundle: `finishBundle` is called. The next element begins a new one. */
@@ -218,9 +232,23 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
   }
 
   async #fireDue(): Promise<void> {
-    for (let next = this.#nextDue(); next !== undefined; next = this.#nextDue()) {
-      if (next.timer === undefined) await this.#expire(next.record)
+    for (;;) {
+      const next = this.#nextDue()
+      // At one time elements come before timers.
+      const element = this.#waiting.take(this.#watermark, next?.at ?? TIMESTAMP_MAX)
+      if (element !== undefined) await this.#processDue(element)
+      else if (next === undefined) return
+      else if (next.timer === undefined) await this.#expire(next.record)
       else await this.#fire(next.record, next.timer)
+    }
+  }
+
+  async #processDue({ due, process }: { readonly due: number; readonly process: () => Promise<void> }): Promise<void> {
+    this.#dueTime = due
+    try {
+      await process()
+    } finally {
+      this.#dueTime = undefined
     }
   }
 
@@ -259,7 +287,9 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
   }
 
   /** The timer or expiry that is next, of those the watermark has passed; at one time timers come before expiries. */
-  #nextDue(): { readonly record: TesterRecord; readonly timer: TimerSetting | undefined } | undefined {
+  #nextDue():
+    { readonly record: TesterRecord; readonly timer: TimerSetting | undefined; readonly at: number } | undefined {
+    // prettier-ignore
     let next: { record: TesterRecord; timer: TimerSetting | undefined; at: number } | undefined
     for (const record of this.#state.all()) {
       for (const timer of record.timers.values()) {

@@ -4,7 +4,8 @@
  *
  * Law: a pane retracts what its window said before, and what every window said that has become part of it; then it inserts. A
  * pane older than one that has come is ignored, so panes may come twice and in any order. What is remembered of a window goes
- * when no further pane of it can come: at its end and the allowed lateness.
+ * when no further pane can ask for it. That is at its end and the allowed lateness; but where windows merge, a pane of the
+ * union may come later than that, and then it goes after its last pane, which the grouping must be made to give.
  */
 import * as t from 'io-ts'
 import { type Codec, isIoTs, typed } from '../codec.js'
@@ -34,12 +35,13 @@ interface Place {
   readonly data?: unknown
   readonly index: number
   readonly timestamp: number
+  readonly isLast: boolean
 }
 
 /** A pane with its place: what comes to the memory, and what it keeps. */
 type Pane = KV<Place, unknown>
 
-const place = { start: t.number, end: t.number, index: t.number, timestamp: t.number }
+const place = { start: t.number, end: t.number, index: t.number, timestamp: t.number, isLast: t.boolean }
 const plainPlace = t.type(place)
 
 /** What the memory's functions see; written out because the engine's types are not inferred here. */
@@ -111,11 +113,11 @@ function placeCodec({ data }: WindowFn): Codec | undefined {
   return isIoTs(data) ? t.type({ ...place, data: data as unknown as t.Mixed }) : undefined
 }
 
-function placeOf({ window, pane: { index }, timestamp }: OwnContext): Place {
+function placeOf({ window, pane: { index, isLast }, timestamp }: OwnContext): Place {
   const { start, end } = window
   return window instanceof DataWindow
-    ? { start, end, data: window.data, index, timestamp }
-    : { start, end, index, timestamp }
+    ? { start, end, data: window.data, index, timestamp, isLast }
+    : { start, end, index, timestamp, isLast }
 }
 
 /** Puts elements into windows, whatever the strategy before was. */
@@ -150,40 +152,54 @@ function memoryDoFn({ strategy, isRepeated }: Memory): AnyDoFn {
   const { windowFn, allowedLatenessMillis } = strategy
   const isMerging = strategy.mergeStatus === 'needsMerge'
   const windowOf = windowsOf(windowFn)
-  const expiryOf = ({ maxTimestamp }: BoundedWindow): number => addMillis(maxTimestamp, allowedLatenessMillis)
+  type Saying = Pick<Call, 'state' | 'timers' | 'emit'>
 
   /** Whether `part` has become part of `whole`: whether the two, if they met, would be `whole`. */
   const isPart = (part: BoundedWindow, whole: BoundedWindow): boolean =>
     windowFn.merge([part, whole]).some(({ merged }) => sameWindow(merged, whole))
 
-  const process = (
-    { key, value: pane }: KV<unknown, Pane>,
-    { state: { said }, timers: { expiry }, emit }: Call,
-  ): void => {
+  /** Takes back what the parts of a window said. @returns false when the window is itself part of one that has spoken. */
+  const absorb = (
+    key: unknown,
+    at: Place,
+    whole: BoundedWindow,
+    { state: { said }, timers: { expiry }, emit }: Saying,
+  ): boolean => {
+    const others = [...said.entries()].map(([tag, pane]) => ({ tag, pane, window: windowOf(pane.key) }))
+    if (others.some(({ window }) => isPart(whole, window))) return false
+    for (const { tag, pane, window } of others) {
+      // A window that has had its last pane was not there any more to become part of another.
+      if (pane.key.isLast || !isPart(window, whole)) continue
+      said.remove(tag)
+      expiry.clear(tag)
+      const time = Math.max(pane.key.timestamp, Math.min(at.timestamp, window.maxTimestamp))
+      emit(kv(key, kv(pane.key, retract(pane.value))), time)
+    }
+    return true
+  }
+
+  /** Sets the time when what a window said is forgotten; what the global window said is kept to the end. */
+  const limit = (tag: string, { maxTimestamp }: BoundedWindow, isOpen: boolean, expiry: TimerFamily): void => {
+    const time = addMillis(maxTimestamp, allowedLatenessMillis)
+    if (time >= END_OF_GLOBAL_WINDOW) return
+    // Until it is known what became of a window, consumers keep it open: its retraction must not be late for them.
+    if (isOpen) expiry.set(tag, END_OF_GLOBAL_WINDOW, { outputTimestamp: time })
+    else expiry.set(tag, time)
+  }
+
+  const process = ({ key, value: pane }: KV<unknown, Pane>, call: Call): void => {
+    const { state, timers, emit } = call
     const at = pane.key
     const window = windowOf(at)
     const tag = tagOf(window)
-    const before = said.get(tag)
+    const before = state.said.get(tag)
+    if (before !== undefined && before.key.index >= at.index) return
+    if (before === undefined && isMerging && !absorb(key, at, window, call)) return
+    state.said.put(tag, pane)
+    if (before === undefined || (isMerging && at.isLast)) limit(tag, window, isMerging && !at.isLast, timers.expiry)
     if (before !== undefined) {
-      if (before.key.index >= at.index) return
-      said.put(tag, pane)
       if (isRepeated(before.value, pane.value)) return
       emit(kv(key, kv(at, retract(before.value))), at.timestamp)
-    } else {
-      if (isMerging) {
-        const others = [...said.entries()].map(([otherTag, other]) => ({ otherTag, other, of: windowOf(other.key) }))
-        if (others.some(({ of }) => isPart(window, of))) return
-        for (const { otherTag, other, of } of others) {
-          if (!isPart(of, window)) continue
-          said.remove(otherTag)
-          expiry.clear(otherTag)
-          const time = Math.max(other.key.timestamp, Math.min(at.timestamp, of.maxTimestamp))
-          emit(kv(key, kv(other.key, retract(other.value))), time)
-        }
-      }
-      said.put(tag, pane)
-      // What the global window said is remembered to the end.
-      if (expiryOf(window) < END_OF_GLOBAL_WINDOW) expiry.set(tag, expiryOf(window))
     }
     emit(kv(key, kv(at, insert(pane.value))), at.timestamp)
   }

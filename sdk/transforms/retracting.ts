@@ -9,9 +9,13 @@
  */
 import type { CollectionRef } from '../graph/builder.js'
 import { reservedName } from '../graph/builder.js'
+import { canonicalKey, dynamicCoder } from '../coders/index.js'
+import { DecodeError } from '../errors.js'
 import { authorPath } from '../graph/names.js'
 import type { KV } from '../kv.js'
 import type { PCollection } from '../pcollection.js'
+import { refuse } from '../refuse.js'
+import { isSafeTrigger, triggerText } from '../windowing/trigger-rules.js'
 import type { Change } from './change.js'
 import { addCombinePerKey, type Combiner } from './combine.js'
 import { addConstantKey, addOwnKey, addValues } from './element-wise.js'
@@ -43,10 +47,21 @@ export interface RetractingGroupings {
 /** Adds an accumulating grouping of a keyed collection. */
 type Grouping = (keyed: CollectionRef) => CollectionRef
 
-/** A value that is the same as before says nothing new; of objects nobody could say it on every runner alike. */
+/** A value that is the same as before says nothing new. */
 const ofValues: Omit<Memory, 'strategy'> = {
   valueOf: (value) => value,
-  isRepeated: (before, now) => (typeof now !== 'object' || now === null) && Object.is(before, now),
+  isRepeated: (before, now) =>
+    typeof now === 'object' && now !== null ? sameData(before, now) : Object.is(before, now),
+}
+
+/** Whether two values are the same plain data. What only a codec can describe is never taken for the same. */
+function sameData(before: unknown, now: unknown): boolean {
+  try {
+    return canonicalKey(before, dynamicCoder) === canonicalKey(now, dynamicCoder)
+  } catch (error) {
+    if (error instanceof DecodeError) return false
+    throw error
+  }
 }
 
 /** Under accumulation a list only grows. */
@@ -65,7 +80,18 @@ function addRetracting(
   const path = authorPath(builder.pathOf(reservedName('group')))
   checkGroupable(keyed, path)
   if (combiner !== undefined) warnOfCountingTwice(keyed, path, combiner)
-  const accumulating = addWindowInto(keyed, reservedName('accumulate'), { accumulation: 'accumulating' })
+  const strategy = builder.strategyOf(keyed)
+  const isMerging = strategy.mergeStatus === 'needsMerge'
+  if (isMerging && !isSafeTrigger(strategy.trigger, strategy.allowedLatenessMillis))
+    refuse(
+      `step "${path}" retracts what merging windows said, and the trigger ${triggerText(strategy.trigger)} may close one before it expires: what comes later is in a window of its own, of which nobody could tell whether it is part of the closed one. Let the trigger begin anew, repeatedly(${triggerText(strategy.trigger)}), or give it late firings.`,
+      path,
+    )
+  const accumulating = addWindowInto(keyed, reservedName('accumulate'), {
+    accumulation: 'accumulating',
+    // A last pane tells a window that has expired from one that has become part of another.
+    ...(isMerging ? { closing: 'always' } : {}),
+  })
   return addPaneMemory(grouping(accumulating), { ...kind, strategy: builder.strategyOf(accumulating) })
 }
 
@@ -79,8 +105,7 @@ function addRetractingCombine(keyed: CollectionRef, combiner: unknown): Collecti
  * united since. Changes have the timestamp and window of their pane; an absorbed session's retraction is in that session.
  * Consume them with {@link combineChanges} and {@link groupChanges}; other groupings refuse changes.
  *
- * A pane that comes twice, or after a later one, is ignored; one that says the same number, text or truth value again, or a
- * list that has not grown, changes nothing. Needs map state and event-time timers of the runner.
+ * A pane that comes twice, or after a later one, is ignored; one that says the same plain data again changes nothing. Needs map state and event-time timers of the runner.
  *
  * @throws {PipelineError} as the grouping of the same name does.
  * @example

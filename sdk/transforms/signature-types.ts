@@ -2,6 +2,7 @@
  * Types of the signatures of chaining methods: what they ask of elements, and what they give for it.
  */
 import type { KV } from '../kv.js'
+import type { AnyCombiner } from './any-combiner.js'
 import type { Change } from './change.js'
 
 /** State and timers are kept per key, so they ask for keyed elements. */
@@ -41,4 +42,4 @@ export interface ChangesAreNotGrouped {
 }
 
 /** A combiner that does not say that it takes back what changes retract. */
-export type IgnoringKind = object & { readonly takesChanges?: false }
+export type IgnoringKind = AnyCombiner & { readonly takesChanges?: false }

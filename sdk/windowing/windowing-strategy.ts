@@ -110,6 +110,11 @@ export function rewindow(
 ): WindowingStrategy {
   const where = step === undefined ? 'windowInto' : `windowInto "${step}"`
   refuseUnknownOptions(where, options, optionNames, step)
+  if ((options.accumulation as string | undefined) === 'retracting')
+    refuse(
+      `${where} cannot make groupings retract, because what they give is then of another type. Say it where the grouping stands: .apply(name, retracting.combinePerKey(…)), or another of retracting's.`,
+      step,
+    )
   for (const [option, values] of known) {
     const value = options[option]
     if (value !== undefined && !values.includes(value))

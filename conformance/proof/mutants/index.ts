@@ -3,9 +3,22 @@
  */
 import { elements } from './elements.js'
 import { grouping } from './grouping.js'
+import { joins } from './joins.js'
 import type { Mutant } from './mutant.js'
+import { sideInputs } from './side-inputs.js'
 import { sources } from './sources.js'
+import { state } from './state.js'
+import { time } from './time.js'
 import { triggers } from './triggers.js'
 
 /** All mutants. */
-export const mutants: readonly Mutant[] = [...elements, ...grouping, ...triggers, ...sources]
+export const mutants: readonly Mutant[] = [
+  ...elements,
+  ...grouping,
+  ...joins,
+  ...sideInputs,
+  ...sources,
+  ...state,
+  ...time,
+  ...triggers,
+]

@@ -222,6 +222,14 @@ export const triggers: readonly Mutant[] = [
     caughtBy: ['TRG-55'],
   },
   {
+    name: 'panes-lose-their-number',
+    breaks: 'the pane of an element stays as it is between stages',
+    file: 'runners/core/element-buffer.ts',
+    from: 'this.panes.push(pane)',
+    to: 'this.panes.push({ ...pane, index: 0 })',
+    caughtBy: ['PAN-09'],
+  },
+  {
     name: 'delays-add-up',
     breaks: 'a second grouping does not wait for the delay of the first again',
     file: 'sdk/windowing/trigger-rules.ts',

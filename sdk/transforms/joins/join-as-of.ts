@@ -87,7 +87,7 @@ interface Call {
  *   .map('text', ({ stream: at, table: { price } }) => `${at} for ${price}`)
  *   .collect('out')
  * const result = await run(p)
- * [...result.collect('out')].sort() // => ['1000 for 6', '999 for 5']
+ * result.collect<string>('out').toSorted() // => ['1000 for 6', '999 for 5']
  * ```
  */
 export function joinAsOf<K, S, V, const Kind extends 'inner' | 'left' = 'inner'>(

@@ -92,7 +92,7 @@ interface Call {
  *   .map('text', ({ left, right }) => `${left} ${right ?? 'nothing'}`)
  *   .collect('out')
  * const result = await run(p)
- * [...result.collect('out')].sort() // => ['1000 2500', '9000 nothing']
+ * result.collect<string>('out').toSorted() // => ['1000 2500', '9000 nothing']
  * ```
  */
 export function joinWithin<K, L, R, const Kind extends JoinKind = 'inner'>(
