@@ -87,7 +87,7 @@ const pane = (
 ): PaneInfoLike => ({ timing, index, nonSpeculativeIndex, isFirst, isLast })
 
 /** A coder whose values are not looked at. */
-const plain = <T>(coder: Coder<T>): Coder<unknown> => coder as Coder<unknown>
+const plain = <T>(coder: Coder<T>): Coder<unknown> => coder
 
 /** Examples of our own for each line of Beam's table of standard coders. */
 const standard: readonly (readonly [id: string, coder: Coder<never>, of: readonly Example<never>[]])[] = [
@@ -616,7 +616,7 @@ const language: readonly ConformanceCase[] = [
         [stringUtf8Coder, 'héllo'],
         [plain(kvCoder(stringUtf8Coder, iterableCoder(varintCoder))), { key: 'k', value: [1, 300] }],
         [
-          windowedValueCoder(stringUtf8Coder, intervals) as Coder<unknown>,
+          windowedValueCoder(stringUtf8Coder, intervals),
           { value: 'v', timestamp: 5, windows: [{ start: 0, end: 9 }], pane: noFiring },
         ],
         [plain(rowCoder(person)), { name: 'n', age: 1, address: null, tags: ['t'], marks: new Map() }],
@@ -636,9 +636,9 @@ const language: readonly ConformanceCase[] = [
         }
       }
       // Lengths that nothing accounts for: neither memory nor time.
-      refused(claims, iterableCoder(globals) as Coder<unknown>, ['7fffffff'])
-      refused(claims, bytesCoder as Coder<unknown>, ['ffffffffffffffff7f'])
-      refused(claims, iterableCoder(stringUtf8Coder) as Coder<unknown>, ['7fffffff', 'ffffffff ffffffff07'])
+      refused(claims, iterableCoder(globals), ['7fffffff'])
+      refused(claims, bytesCoder, ['ffffffffffffffff7f'])
+      refused(claims, iterableCoder(stringUtf8Coder), ['7fffffff', 'ffffffff ffffffff07'])
     },
   }),
   constructionCase({

@@ -186,7 +186,8 @@ const callbacks: readonly ConformanceCase[] = [
     build(p) {
       const log = upTo(50)
       const open = (mark: readonly [next: number, end: number] | undefined) => {
-        let [next, end] = mark ?? [0, log.length]
+        const [from, end] = mark ?? [0, log.length]
+        let next = from
         return {
           read: () => (next < end ? { value: log[next++] as number } : ('end' as const)),
           mark: (): readonly [number, number] => [next, end],
