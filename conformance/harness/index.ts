@@ -14,6 +14,7 @@ export type {
   KnownFault,
   ModeTrait,
   PipelineCase,
+  RunControl,
   Transcript,
 } from '../cases/case.js'
 export { type LeftOutRow, leftOutRows } from '../cases/left-out.js'
