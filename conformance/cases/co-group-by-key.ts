@@ -3,7 +3,6 @@
  */
 import {
   afterCount,
-  afterWatermark,
   coGroupByKey,
   fixedWindows,
   fullJoin,
@@ -160,22 +159,6 @@ export const cases: readonly ConformanceCase[] = [
         }),
       )
       assertThat('sums', sums).containsInAnyOrder(12_497_500, 24_995_000)
-    },
-  }),
-  constructionCase({
-    id: 'CGB-07',
-    name: 'inputs with different triggers are refused, also in the same windows, naming both',
-    check(claims) {
-      const p = pipeline()
-      const l = lefts(p).windowInto('tens', fixedWindows(10))
-      const r = rights(p).windowInto('eager tens', fixedWindows(10), {
-        trigger: afterWatermark({ early: repeatedly(afterCount(1)) }),
-        accumulation: 'discarding',
-      })
-      claims.refuses(() => coGroupByKey('join', { l, r }), {
-        message: /"join".*different triggers.*"tens".*"eager tens"/,
-        step: 'join',
-      })
     },
   }),
   ...(
