@@ -21,10 +21,6 @@ const nothingKept = 'the only runner of this version keeps nothing from one run 
 /** The rows. Sorted by area; a new area goes to the end. */
 export const leftOutRows: readonly LeftOutRow[] = [
   { id: 'GBK-15/spill', reason: 'values of a key stay in memory: spilling to disk is not built' },
-  {
-    id: 'CMB-18',
-    reason: 'a combiner with side inputs is refused: parts are reduced where the view may not be there yet',
-  },
   { id: 'FLT-07', reason: 'flatten takes no codec of its own; a map with a codec after it does' },
   { id: 'RSH-08', reason: runnerNeeded },
   { id: 'RSH-10', reason: 'a reshuffle that may repeat elements is not built: each passes once' },
