@@ -1,7 +1,5 @@
 /**
  * Watermarks: how event time goes on, what holds it, and what it closes.
- *
- * Not here: WMK-16. What a run shows of itself while it runs is its runner's, and no case can ask for it.
  */
 import * as t from 'io-ts'
 import {
