@@ -73,5 +73,5 @@ function mayHave(windowFn: WindowFn, window: BoundedWindow): boolean {
   if (kind === 'global' || window instanceof GlobalWindow) return kind === 'global' && window instanceof GlobalWindow
   // Sessions have any extent; what an author's own function would say is not known without an element.
   if (windowFn.merges || kind === 'custom') return true
-  return [windowFn.assign(window.maxTimestamp)].flat().some((assigned) => sameWindow(assigned as BoundedWindow, window))
+  return [windowFn.assign(window.maxTimestamp)].flat().some((assigned) => sameWindow(assigned, window))
 }
