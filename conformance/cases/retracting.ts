@@ -142,7 +142,7 @@ export const cases: readonly ConformanceCase[] = [
       const changes = (): PCollection<KV<string, unknown>> =>
         pipeline()
           .create('scores', [kv('a', 1)])
-          .apply('sums', retracting.combinePerKey(sum())) as never
+          .apply('sums', retracting.combinePerKey(sum()))
       for (const [step, group] of [
         ['list', () => changes().groupByKey('list')],
         ['count', () => changes().combinePerKey('count', count())],
