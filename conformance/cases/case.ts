@@ -5,7 +5,7 @@
  * Law: a case is rebuilt from its address (module, id) alone and shares no variable with another; one that claims
  * nothing has failed.
  */
-import type { EndState, Feature, Pipeline, PipelineResult, WindowFn, WindowingOptions } from 'millrace'
+import type { EndState, Feature, Pipeline, PipelineResult, Progress, WindowFn, WindowingOptions } from 'millrace'
 import type { Claims } from './claims.js'
 import type { TranscriptEvent } from './transcript.js'
 
@@ -80,12 +80,19 @@ export interface RunControl {
   readonly drain: () => void
   /** As `RunningPipeline.cancel`. */
   readonly cancel: () => void
+  /** As `RunningPipeline.progress`; nothing before the run has begun. */
+  readonly progress: () => Progress | undefined
   /** Sets the wall clock, ahead or back, while the time of waiting goes on as it does. */
   readonly setClock: (byMillis: number) => void
 }
 
 /** For building a pipeline that is not run. */
-export const NOT_RUN: RunControl = { drain: () => undefined, cancel: () => undefined, setClock: () => undefined }
+export const NOT_RUN: RunControl = {
+  drain: () => undefined,
+  cancel: () => undefined,
+  progress: () => undefined,
+  setClock: () => undefined,
+}
 
 /** Statements that need no runner: about construction, or about a function or coder of the SDK. */
 export interface CheckCase<Kind extends 'construction' | 'unit' = 'construction' | 'unit'> extends CaseFacts {

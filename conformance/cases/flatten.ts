@@ -81,6 +81,31 @@ export const cases: readonly ConformanceCase[] = [
     },
     needs: ['reshuffle'],
   }),
+  pipelineCase({
+    id: 'FLT-07',
+    name: 'a union that is described by itself is read so, however its inputs are described',
+    build(p) {
+      const rows = p.create('rows', [{ n: 1 }], { codec: t.type({ n: t.number }) })
+      const plain = p.create('plain', [{ n: 2, more: 'kept' }])
+      const Either = t.union([t.type({ n: t.number, more: t.string }), t.type({ n: t.number })])
+      assertThat('all', flatten('all', [rows, plain], { codec: Either }).reshuffle('apart')).containsInAnyOrder(
+        { n: 1 },
+        { n: 2, more: 'kept' },
+      )
+    },
+    needs: ['reshuffle'],
+  }),
+  pipelineCase({
+    id: 'FLT-07/refused',
+    name: 'an element that does not fit the description of the union is refused where it is written',
+    build(p) {
+      const plain = p.create<string | number>('plain', ['text'])
+      flatten('all', [plain as never], { codec: t.number }).reshuffle('apart')
+    },
+    needs: ['reshuffle'],
+    notIn: { fast: 'without strict mode nothing is written between steps of one process' },
+    fails: { message: /number/ },
+  }),
   constructionCase({
     id: 'FLT-09',
     name: 'inputs with the same windows are accepted, with others refused, naming both',

@@ -329,6 +329,28 @@ export const cases: readonly ConformanceCase[] = [
     },
   }),
   pipelineCase({
+    id: 'GBK-15',
+    name: 'a key with two hundred thousand values has them all, and they may be read twice',
+    needs: ['sideInputs'],
+    notIn: { strict: 'every pair is encoded at each step, which takes seconds and shows nothing new' },
+    build(p) {
+      const n = 200_000
+      const readTwice = p
+        .create(
+          'numbers',
+          Array.from({ length: n }, (_, i) => i),
+        )
+        .keyBy('key', () => 'one')
+        .groupByKey('group')
+        .map('read twice', ({ value }) => {
+          const total = (): number => [...value].reduce((sum, i) => sum + i, 0)
+          return { size: [...value].length, first: total(), second: total() }
+        })
+      const total = (n * (n - 1)) / 2
+      assertThat('values', readTwice).containsInAnyOrder({ size: n, first: total, second: total })
+    },
+  }),
+  pipelineCase({
     id: 'GBK-19',
     name: 'fifty thousand keys come once each',
     needs: ['combine', 'sideInputs'],

@@ -12,6 +12,7 @@ import {
   type Feature,
   Pipeline,
   type PipelineResult,
+  type Progress,
   type Runner,
   type RunningPipeline,
   start,
@@ -240,6 +241,8 @@ class Control implements RunControl {
   readonly drain = (): void => this.running?.drain()
 
   readonly cancel = (): void => this.running?.cancel()
+
+  readonly progress = (): Progress | undefined => this.running?.progress()
 
   readonly setClock = (byMillis: number): void => {
     this.#ahead += byMillis

@@ -8,9 +8,11 @@ import { PipelineError } from '../errors.js'
 import { type CollectionRef, type GraphBuilder, type StepName, withSource } from '../graph/builder.js'
 import { producerPath } from '../graph/names.js'
 import * as urns from '../graph/urns.js'
+import { refuseUnknownOptions } from '../known-options.js'
 import type { PCollection } from '../pcollection.js'
 import type { Pipeline } from '../pipeline.js'
 import { callSite } from '../source-position.js'
+import type { CodecOption } from './views.js'
 import { globalStrategy, type WindowingStrategy } from '../windowing/windowing-strategy.js'
 
 /** The strategy that all inputs share; throws, naming two that differ. */
@@ -67,7 +69,8 @@ export function addFlatten(
 }
 
 /**
- * The union of collections with the same windows, at least one.
+ * The union of collections with the same windows, at least one. A codec describes the elements of the union, however those of
+ * its inputs are described; without one it has the coder of the inputs if they share one, else the dynamic coder.
  *
  * @throws {PipelineError} when there is no input, or when windows or triggers of two inputs differ, naming both.
  * @example
@@ -77,14 +80,25 @@ export function addFlatten(
  * const all = flatten('all', [p.create('few', [1, 2]), p.create('more', [3])])
  * ```
  */
-export function flatten<T>(name: string, inputs: readonly PCollection<T>[]): PCollection<T> {
+export function flatten<T>(name: string, inputs: readonly PCollection<T>[]): PCollection<T>
+export function flatten<C extends Codec>(
+  name: string,
+  inputs: readonly PCollection<TypeOf<C>>[],
+  options: CodecOption<C>,
+): PCollection<TypeOf<C>>
+export function flatten(
+  name: string,
+  inputs: readonly PCollection<unknown>[],
+  options: Partial<CodecOption<Codec>> = {},
+): PCollection<unknown> {
   const [first] = inputs
   if (first === undefined) {
     const source = callSite()
     const message = `flatten "${name}" needs at least one collection; use empty(codec) for none.`
     throw new PipelineError(withSource(message, source), name, source)
   }
-  return first.derive(addFlatten(first.builder, name, inputs))
+  refuseUnknownOptions(`flatten "${name}"`, options, { codec: true }, name)
+  return first.derive(addFlatten(first.builder, name, inputs, options.codec))
 }
 
 /**
