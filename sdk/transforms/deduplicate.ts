@@ -2,9 +2,9 @@
  * Elements that come again within a while are left out, where `distinct` would wait for a window to end: the first passes at
  * once, so this is for streams whose senders repeat themselves.
  *
- * Law: an element is left out only for one with its id and window that came out less than `within` before or after it. In event
- * time those are the elements' timestamps, and no two that come out are nearer, but for what comes so late that the watermark is
- * past its nearer end of `within` and of the allowed lateness. In processing time it is when the runner's clock saw them.
+ * Law: an element is left out exactly when one with its id and window has come out less than `within` from it. In event time that
+ * is between timestamps, before and after; what came out is forgotten when the watermark has passed its timestamp by `within` and
+ * the allowed lateness, so an element that is later than that comes out. In processing time it is by the runner's clock.
  */
 import { typed } from '../codec.js'
 import { type CollectionRef, reservedName } from '../graph/builder.js'
