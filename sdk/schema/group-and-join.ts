@@ -8,10 +8,11 @@ import { reservedName } from '../graph/builder.js'
 import type { PCollection } from '../pcollection.js'
 import { refuse } from '../refuse.js'
 import type { AnyCombiner, CombinerInput, CombinerOutput } from '../transforms/any-combiner.js'
-import { coGroupByKey } from '../transforms/co-group-by-key.js'
+import { addCoGroup } from '../transforms/co-group-by-key.js'
 import { combineFields } from '../transforms/combine-fields.js'
 import { addCombinePerKey } from '../transforms/combine.js'
 import { addCodedMap, addFlatMap, addMap } from '../transforms/element-wise.js'
+import { checkGroupableWithin } from '../transforms/groupable.js'
 import type { Allows, AnyRow } from './fields.js'
 import { anew, coderOfSchema, fieldOf, schemaOfCollection, withoutAbsence } from './fields.js'
 import { fieldTypeText, type Schema } from './schema.js'
@@ -96,6 +97,7 @@ export function groupByFields<const P extends string, const A extends Aggregates
   return (input) => {
     const schema = schemaOfCollection(input)
     for (const { field } of Object.values(aggregates)) if (schema && field !== undefined) fieldOf(schema, field)
+    checkGroupableWithin(input, combiner)
     const keyed = keyedBy(input as PCollection<unknown>, names, 'key')
     const combined = addCombinePerKey(keyed, reservedName('aggregate'), combiner)
     return input.derive(
@@ -179,7 +181,7 @@ export function joinByFields<R extends AnyRow, const P extends string, const K e
       left: keyedBy(left as PCollection<Values>, on, 'left key'),
       right: keyedBy(right as PCollection<unknown> as PCollection<Values>, on, 'right key'),
     }
-    const grouped = coGroupByKey('sides', sides)
+    const grouped = addCoGroup(reservedName('sides'), sides)
     const isKey: ReadonlySet<string> = new Set(on)
     const others = (names: readonly string[]): Values =>
       Object.fromEntries(names.filter((name) => !isKey.has(name)).map((name) => [name, null]))

@@ -10,7 +10,7 @@ import { refuse } from '../refuse.js'
 import { firesEarly } from '../windowing/trigger-rules.js'
 import { addConstantKey } from './element-wise.js'
 import { addGroupByKey } from './group-by-key.js'
-import { checkGroupable } from './groupable.js'
+import { checkGroupable, refuseChanges } from './groupable.js'
 import { checkViewable } from './viewable.js'
 import type { PCollectionView, SingletonOptions, ViewKind, ViewOptions } from './views.js'
 
@@ -30,6 +30,8 @@ export function addView(
       path,
     )
   if (kind === 'map' || kind === 'multimap') builder.keyedCoders(input)
+  // What the SDK views for a step of its own it does not count.
+  if (typeof name === 'string') refuseChanges(input, path, 'shows')
   checkViewable(input, path, windowMapping !== undefined)
   const gathers = firesEarly(builder.strategyOf(input).trigger) && !isGrouped(input)
   if (gathers) checkGroupable(input, path)

@@ -9,7 +9,7 @@ import type { Monoid } from 'fp-ts/lib/Monoid.js'
 import type { Semigroup } from 'fp-ts/lib/Semigroup.js'
 import type { Codec } from '../codec.js'
 import { type CollectionRef, type GraphBuilder, reservedName, type StepName, userFunction } from '../graph/builder.js'
-import { COMBINE_OF_ALL } from '../graph/names.js'
+import { authorPath, COMBINE_OF_ALL } from '../graph/names.js'
 import type { CoderTable } from '../graph/coder-table.js'
 import * as urns from '../graph/urns.js'
 import { refuse } from '../refuse.js'
@@ -204,7 +204,7 @@ export function addCombineGlobally(
   options: CombineGloballyOptions<unknown> = {},
 ): CollectionRef {
   const { builder } = input
-  const path = builder.pathOf(name)
+  const path = authorPath(builder.pathOf(name))
   checkGroupable(input, path)
   warnOfCountingTwice(input, path, combiner)
   const combine = toCombine(combiner, path)

@@ -19,6 +19,7 @@ import {
 import { operationsOf } from './combine-operations.js'
 import { addCodedMap, addConstantKey, addFlatMap, addKeyBy, addValues } from './element-wise.js'
 import { addFirstPanes } from './first-panes.js'
+import { checkGroupableWithin } from './groupable.js'
 import { addOwnStep, type OwnContext } from './own-step.js'
 import { top } from './collections.js'
 
@@ -92,12 +93,14 @@ export function samplePerKey(n: number): <K, V>(input: PCollection<KV<K, V>>) =>
     const { coders } = input.builder
     const [keyCoder, valueCoder] = input.builder.keyedCoders(input)
     const rankedCoder = coders.kv(rankCoder(input), valueCoder)
+    const first = keepFirst(n, rankedCoder, valueCoder)
+    checkGroupableWithin(input, first)
     const ranked = addOwnStep(input, reservedName('rank'), {
       coderId: coders.kv(keyCoder, rankedCoder),
       process: ({ key, value }: KV<unknown, unknown>, { random, emit }: OwnContext) =>
         emit(kv(key, kv(random(), value))),
     })
-    return input.derive(addCombinePerKey(ranked, reservedName('sample'), keepFirst(n, rankedCoder, valueCoder)))
+    return input.derive(addCombinePerKey(ranked, reservedName('sample'), first))
   }
 }
 
@@ -109,6 +112,7 @@ const later = {
 }
 
 function addLatest(keyed: CollectionRef): CollectionRef {
+  checkGroupableWithin(keyed, later)
   const { coders } = keyed.builder
   const [keyCoder, valueCoder] = keyed.builder.keyedCoders(keyed)
   const stamped = addOwnStep(keyed, reservedName('stamp'), {
@@ -163,6 +167,7 @@ export function latest<T>(input: PCollection<T>): PCollection<T> {
 export function distinctBy<T, K>(by: (value: T) => K): (input: PCollection<T>) => PCollection<T> {
   const either = { of: (value: unknown) => value, semigroup: { concat: (a: unknown) => a }, selects: true }
   return (input) => {
+    checkGroupableWithin(input, either)
     const keyed = addKeyBy(input, reservedName('key'), by)
     const combined = addCombinePerKey(keyed, reservedName('either'), either)
     return input.derive(addValues(addFirstPanes(combined), reservedName('value')))
