@@ -61,7 +61,7 @@ export function exactAt(json: unknown, place: string): number {
 
 /** Refuses a name. */
 export function unknownName(what: string, value: unknown): never {
-  throw new UnanswerableLine(`a scenario names ${what} ${JSON.stringify(value)}, which this version does not know.`)
+  throw new UnanswerableLine(`the line names ${what} ${JSON.stringify(value)}, which this version does not know.`)
 }
 
 function mustBe(place: string, what: string, json: unknown): never {
