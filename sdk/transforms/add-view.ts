@@ -6,6 +6,7 @@
  */
 import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
+import { refuseUnknownOptions } from '../known-options.js'
 import { refuse } from '../refuse.js'
 import { firesEarly } from '../windowing/trigger-rules.js'
 import { addConstantKey } from './element-wise.js'
@@ -23,6 +24,8 @@ export function addView(
 ): PCollectionView<never> {
   const { builder } = input
   const path = builder.pathOf(name)
+  const names = kind === 'singleton' ? { default: true, windowMapping: true } : { windowMapping: true }
+  refuseUnknownOptions(`the ${kind} view "${path}"`, options, names, path)
   const { windowMapping } = options
   if (windowMapping !== undefined && typeof windowMapping !== 'function')
     refuse(

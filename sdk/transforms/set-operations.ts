@@ -1,6 +1,7 @@
 /**
  * Collections as sets and bags, per window. Equality is that of keys: canonical bytes. Functions for `apply`.
  */
+import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import { reservedName } from '../graph/builder.js'
 import type { KV } from '../kv.js'
 import type { PCollection } from '../pcollection.js'
@@ -16,7 +17,9 @@ export interface MultiplicityOptions {
   readonly keep?: 'distinct' | 'all'
 }
 
-function keptOf({ keep = 'distinct' }: MultiplicityOptions): 'distinct' | 'all' {
+function keptOf(options: MultiplicityOptions): 'distinct' | 'all' {
+  refuseUnknownOptions('a set operation', options, { keep: true } satisfies OptionNames<MultiplicityOptions>)
+  const { keep = 'distinct' } = options
   if (keep === 'distinct' || keep === 'all') return keep
   return refuse(`keep must be 'distinct' or 'all', but is ${String(keep)}.`)
 }
