@@ -5,7 +5,8 @@ import * as t from 'io-ts'
 import {
   definePipeline,
   flatten,
-  IntervalWindow,
+  type GlobalWindow,
+  globalWindow,
   kv,
   type PCollection,
   type Pipeline,
@@ -445,9 +446,9 @@ function arrivals() {
       resource,
       emit,
     }: StepContext<number[], unknown> & {
-      readonly emit: (value: readonly number[], at: number, window: IntervalWindow) => void
+      readonly emit: (value: readonly number[], at: number, window: GlobalWindow) => void
     }): void {
-      if (resource.length === 3) emit([...resource], 0, new IntervalWindow(0, 1))
+      if (resource.length === 3) emit([...resource], 0, globalWindow)
     },
   }
 }
