@@ -9,6 +9,7 @@ import { PipelineError } from '../../sdk/errors.js'
 import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
 import { producerPath } from '../../sdk/graph/names.js'
 import * as urns from '../../sdk/graph/urns.js'
+import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import { preview } from '../../sdk/preview.js'
 import { ASSERTION_STEP } from '../../sdk/testing/verdict.js'
 import { directRunner } from '../direct/direct-runner.js'
@@ -83,6 +84,15 @@ const verdicts: Readonly<Record<Perturbation, SimulationVerdict>> = {
   late: 'lateness-dependent',
   duplicates: 'repeats',
 }
+const optionNames: OptionNames<SimulateOptions> = {
+  options: true,
+  seeds: true,
+  perturb: true,
+  repeat: true,
+  runner: true,
+  run: true,
+  print: true,
+}
 /** Runs at most to make a finding smaller. */
 const SHRINK_RUNS = 150
 
@@ -111,6 +121,7 @@ export async function simulate<Options>(
   pipeline: Runnable<Options>,
   options: SimulateOptions<Options> = {},
 ): Promise<SimulationReport> {
+  refuseUnknownOptions('simulate', options, optionNames)
   const { repeat, perturb = ALL, print = true } = options
   for (const each of perturb)
     if (!ALL.includes(each)) throw new PipelineError(`simulate knows no perturbation ${preview(each)}; it has ${ALL.join(', ')}.`) // prettier-ignore

@@ -4,6 +4,7 @@
  * Law: an assertion is judged exactly once, also when its collection is empty; `run` rejects when one does not hold or
  * was never judged.
  */
+import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import { type CollectionRef, reservedName } from '../graph/builder.js'
 import { messageOf } from '../errors.js'
 import type { KV } from '../kv.js'
@@ -268,6 +269,7 @@ function describe(what: string, values: readonly unknown[]): string {
  * ```
  */
 export function assertThat<T>(name: string, input: PCollection<T>, options: AssertionOptions = {}): Assertion<T> {
+  refuseUnknownOptions(`assertion "${name}"`, options, { tolerance: true } satisfies OptionNames<AssertionOptions>)
   const { tolerance = 0 } = options
   if (!(tolerance >= 0)) refuse(`tolerance of assertion "${name}" must be 0 or more, but is ${preview(tolerance)}.`)
   return new Assertion(`assert ${name}`, input, tolerance)
