@@ -129,7 +129,7 @@ export interface SourceReading {
   readonly step: string
   /**
    * How much work is left, in units of the source: the sizes of what is still to be read, added up. At the end of a run, what
-   * was not read. `undefined` when there is no end to it.
+   * was not read; what a drain gave up is part of it. `undefined` when there is no end to it.
    */
   readonly backlog: number | undefined
   /**

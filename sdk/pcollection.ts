@@ -9,6 +9,7 @@ import type { Codec, TypeOf } from './codec.js'
 import { PipelineError } from './errors.js'
 import type { CollectionRef, GraphBuilder } from './graph/builder.js'
 import { reservedName } from './graph/builder.js'
+import { COMBINE_OF_EACH } from './graph/names.js'
 import type { KV } from './kv.js'
 import type { Duration, Instant } from './time.js'
 import {
@@ -273,7 +274,7 @@ export class PCollection<out T> implements CollectionRef {
       builder.scoped(
         name,
         [this],
-        () => addCombinePerKey(addOwnKey(this), reservedName('count'), count()),
+        () => addCombinePerKey(addOwnKey(this), reservedName(COMBINE_OF_EACH), count()),
         (out) => [out],
       ),
     )

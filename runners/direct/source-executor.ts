@@ -32,7 +32,7 @@ import {
   SourceBatch,
   type SplitPlan,
 } from './source-reading.js'
-import { SourceSkew } from './source-report.js'
+import { SourceReport } from './source-report.js'
 import { Work, type WorkElement } from './source-work.js'
 import { type Committable, StageExecutor } from './stage-executor.js'
 
@@ -68,7 +68,7 @@ export class SourceExecutor extends StageExecutor {
   readonly #gate: SideGate
   readonly #work: Work[] = []
   readonly #batch = new SourceBatch()
-  readonly #skew = new SourceSkew()
+  readonly #told = new SourceReport()
   readonly #isPerWindow: boolean
   #services: ReadingServices | undefined
   #resource: unknown = undefined
@@ -86,10 +86,9 @@ export class SourceExecutor extends StageExecutor {
 
   async setup(): Promise<void> {
     const { setup } = this.#doFn
-    const { env } = this.#parts
     this.#isSetUp = true
     if (setup === undefined) return
-    const made = this.#guarded('setup', undefined, () => setup({ step: this.#root.info.path, env }))
+    const made = this.#guarded('setup', undefined, () => setup({ step: this.#root.info.path, env: this.#parts.env }))
     this.#resource = isThenable(made) ? await this.#awaited('setup', undefined, made) : made
   }
 
@@ -127,7 +126,7 @@ export class SourceExecutor extends StageExecutor {
     } catch (error) {
       this.processor.runtime.broken(error)
     }
-    return this.#skew.reading(this.#root.info.path, backlog === Infinity ? undefined : backlog)
+    return this.#told.reading(this.#root.info.path, backlog)
   }
 
   async turn(): Promise<boolean> {
@@ -159,9 +158,8 @@ export class SourceExecutor extends StageExecutor {
   /** When something can be read, or counts as idle. */
   #nextDue(): number {
     const at = this.#clock()
-    const { watermark } = this.#doFn
     let next = Infinity
-    for (const work of this.#work) next = Math.min(next, work.notBefore, work.nextMove(watermark, at))
+    for (const work of this.#work) next = Math.min(next, work.notBefore, work.nextMove(this.#doFn.watermark, at))
     return next
   }
 
@@ -197,11 +195,13 @@ export class SourceExecutor extends StageExecutor {
     const { truncate, bounded } = this.#doFn
     if (truncate === undefined && bounded) return
     for (const work of this.#work.splice(0)) {
-      if (work.isTruncated) this.#work.push(work)
-      if (work.isTruncated || truncate === undefined) continue
-      const { element } = work.of
-      work.restriction = this.#guarded('truncate', element, () => truncate(element, work.restriction, this.#context()))
-      work.isTruncated = true
+      if (!work.isTruncated) {
+        const { element } = work.of
+        const before = this.#sizeOf(element, work.restriction)
+        work.restriction = this.#guarded('truncate', element, () => truncate?.(element, work.restriction, this.#context())) // prettier-ignore
+        work.isTruncated = true
+        this.#told.truncated(before, work.restriction === undefined ? 0 : this.#sizeOf(element, work.restriction))
+      }
       if (work.restriction !== undefined) this.#work.push(work)
     }
   }
@@ -295,7 +295,7 @@ export class SourceExecutor extends StageExecutor {
     const now = env.now()
     if (this.#batch.length > 0) work.observe(maxTimestamp, at)
     work.estimate(this.#doFn.watermark, now)
-    this.#skew.observe(minTimestamp, maxTimestamp, now)
+    this.#told.observe(minTimestamp, maxTimestamp, now)
     this.#guarded('tracker.checkDone', element, () => {
       if (resumed !== undefined && reading.residual === undefined) reading.checkpoint()
       tracker.checkDone()
@@ -347,7 +347,7 @@ export class SourceExecutor extends StageExecutor {
     const [min, max] = this.#guarded('timestampAt', element, () => timestampsOf(this.#doFn, work.of, { from, to: end }))
     work.observe(max, this.#clock())
     work.estimate(this.#doFn.watermark, env.now())
-    this.#skew.observe(min, max, env.now())
+    this.#told.observe(min, max, env.now())
     const left = positionsLeft({ from: end, to }, to - end > 1 ? this.#splitPlan(1) : undefined)
     const partOf = (range: OffsetRange): Work => work.part(range, work.activeAt)
     this.#replace(work, left.map(partOf))

@@ -8,8 +8,8 @@ import type { TestStreamEvent } from '../../sdk/graph/model.js'
 import { TIMESTAMP_MIN } from '../../sdk/time.js'
 import type { RecordedSource } from './recorded-input.js'
 
-/** What is done to a pipeline: its input comes in another order and other bundles; its bundles are attempted twice; some input is late; some is delivered again. */
-export type Perturbation = 'order' | 'attempts' | 'late' | 'duplicates'
+/** What is done to a pipeline: its bundles are attempted twice; its input comes in another order and other bundles; some input is late; some is delivered again. */
+export type Perturbation = 'attempts' | 'order' | 'late' | 'duplicates'
 
 /** One change of the input. `source` is a step, `index` the number of an element that it gives, in the order recorded. */
 export type ScenarioChange =
@@ -26,7 +26,8 @@ export type ScenarioChange =
 
 /** How a pipeline is run: plain data, to be kept and given to `simulate` again. */
 export interface Scenario {
-  readonly perturbation: Perturbation
+  /** `'none'`: the pipeline is run twice as it is, and the two runs are compared with each other. */
+  readonly perturbation: Perturbation | 'none'
   /** Seed of strict mode; without it the run is not strict. */
   readonly strictSeed?: number
   /** Where the watermark stands when late elements come. */

@@ -6,11 +6,13 @@
  */
 import { platformEnv } from '#platform'
 import { PipelineError } from '../../sdk/errors.js'
+import { graphFingerprint } from '../../sdk/graph/fingerprint.js'
 import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
 import { producerPath } from '../../sdk/graph/names.js'
 import * as urns from '../../sdk/graph/urns.js'
 import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import { preview } from '../../sdk/preview.js'
+import { assertionsStarted } from '../../sdk/testing/unrun.js'
 import { ASSERTION_STEP } from '../../sdk/testing/verdict.js'
 import { directRunner } from '../direct/direct-runner.js'
 import { buildOf, type Runnable } from '../run.js'
@@ -27,15 +29,17 @@ import {
 import { type Perturbation, randomScenario, type Scenario, scriptsOf } from './scenario.js'
 
 /**
- * What a simulation found, the gravest first: results change with order or bundles; with attempts that are thrown away; with
- * input that is late; with input that comes twice; with nothing.
+ * What a simulation found, the gravest first: two runs of the same input differ although nothing was changed; results change
+ * with attempts that are thrown away; with order or bundles; with input that is late; with input that comes twice; with
+ * nothing.
  */
 export type SimulationVerdict =
-  'order-dependent' | 'attempt-dependent' | 'lateness-dependent' | 'repeats' | 'deterministic'
+  'not-repeatable' | 'attempt-dependent' | 'order-dependent' | 'lateness-dependent' | 'repeats' | 'deterministic'
 
 /** A scenario under which a pipeline gives something else. */
 export interface Finding {
-  readonly perturbation: Perturbation
+  /** What was done; `'none'` where two runs differ although nothing was. */
+  readonly perturbation: Perturbation | 'none'
   /** The seed that showed it first. */
   readonly seed: number | undefined
   /** The fewest changes that were found to show it, for `simulate(pipeline, { repeat })`. */
@@ -49,7 +53,7 @@ export interface Finding {
 /** What a simulation came to. */
 export interface SimulationReport {
   readonly verdict: SimulationVerdict
-  /** One for each perturbation that changes results. */
+  /** One for each perturbation that changes results; only one where the same run differs from time to time. */
   readonly findings: readonly Finding[]
   /** Perturbations that were tried. Lateness is not, where no window ever ends. */
   readonly tried: readonly Perturbation[]
@@ -65,7 +69,7 @@ export interface SimulateOptions<Options = unknown> {
   readonly options?: Options
   /** Seeds to try for each perturbation: how many, from 1 on, or which. Default 10. */
   readonly seeds?: number | readonly number[]
-  /** What is tried. Default: everything. */
+  /** What is tried, one at least. Default: everything. */
   readonly perturb?: readonly Perturbation[]
   /** Only this scenario of an earlier report, again. */
   readonly repeat?: Scenario
@@ -77,10 +81,11 @@ export interface SimulateOptions<Options = unknown> {
   readonly print?: boolean
 }
 
-const ALL: readonly Perturbation[] = ['order', 'attempts', 'late', 'duplicates']
-const verdicts: Readonly<Record<Perturbation, SimulationVerdict>> = {
-  order: 'order-dependent',
+const ALL: readonly Perturbation[] = ['attempts', 'order', 'late', 'duplicates']
+const verdicts: Readonly<Record<Scenario['perturbation'], SimulationVerdict>> = {
+  none: 'not-repeatable',
   attempts: 'attempt-dependent',
+  order: 'order-dependent',
   late: 'lateness-dependent',
   duplicates: 'repeats',
 }
@@ -93,19 +98,27 @@ const optionNames: OptionNames<SimulateOptions> = {
   run: true,
   print: true,
 }
+/** The pipeline as it is, with its input as it was recorded. */
+const unchanged: Scenario = { perturbation: 'none', changes: [] }
 /** Runs at most to make a finding smaller. */
 const SHRINK_RUNS = 150
 
 /**
  * Runs a pipeline under perturbations and says which of them change its results.
  *
- * Its sources are read once; then their elements are played to it again and again, as scripts: in other orders and bundles;
- * with every bundle attempted twice; some of them after the watermark has closed a window; some of them twice. What each
- * run collects, prints or writes is compared with what an unperturbed run gives, order and number of panes aside.
+ * Its sources are read once; then their elements are played to it again and again, as scripts: as they are, two times; with
+ * every bundle attempted twice; in other orders and bundles; some of them after the watermark has closed a window; some of
+ * them twice. What each run collects, prints or writes is compared with what an unperturbed run gives, order and number of
+ * panes aside. Where the two unperturbed runs differ already, nothing else is tried.
+ *
+ * A function `(p) => …`, or what `definePipeline` made, builds the pipeline anew for each run, so that runs share no
+ * variables but those outside of it. A pipeline that is built already is the same in each run: what its functions remember
+ * in variables, the next run sees, and the verdict is `not-repeatable`. Give the function to hear what it depends on.
  *
  * Steps that act on the world do so in every run: give a pipeline under test places of its own to write to.
  *
- * @throws {PipelineError} when the pipeline cannot be built or has a source without an end; whatever an unperturbed run throws.
+ * @throws {PipelineError} when an option is wrong; when the pipeline cannot be built, is built in another way the next time,
+ *   or has a source without an end; whatever an unperturbed run throws.
  * @example
  * ```ts
  * import { pipeline, typed } from 'millrace'
@@ -123,9 +136,10 @@ export async function simulate<Options>(
 ): Promise<SimulationReport> {
   refuseUnknownOptions('simulate', options, optionNames)
   const { repeat, perturb = ALL, print = true } = options
+  if (perturb.length === 0) throw new PipelineError(`perturb of simulate is empty, so that nothing would be tried. Leave it out to try everything, or name some of ${ALL.join(', ')}.`) // prettier-ignore
   for (const each of perturb)
     if (!ALL.includes(each)) throw new PipelineError(`simulate knows no perturbation ${preview(each)}; it has ${ALL.join(', ')}.`) // prettier-ignore
-  const simulation = await Simulation.of(buildOf(pipeline, options.options), options)
+  const simulation = await Simulation.of(() => buildOf(pipeline, options.options), options)
   const report =
     repeat === undefined
       ? await simulation.explore(ALL.filter((each) => perturb.includes(each)), seedsOf(options.seeds)) // prettier-ignore
@@ -135,8 +149,8 @@ export async function simulate<Options>(
 }
 
 function seedsOf(seeds: number | readonly number[] = 10): readonly number[] {
-  if (typeof seeds !== 'number') return seeds
-  if (!Number.isSafeInteger(seeds) || seeds < 1)
+  if (typeof seeds !== 'number' && seeds.length > 0) return seeds
+  if (typeof seeds !== 'number' || !Number.isSafeInteger(seeds) || seeds < 1)
     throw new PipelineError(`seeds of simulate must be a whole number from 1, or a list of seeds, but is ${preview(seeds)}.`) // prettier-ignore
   return Array.from({ length: seeds }, (_, i) => i + 1)
 }
@@ -157,14 +171,18 @@ class Simulation {
   readonly #lineage: ReadonlyMap<string, readonly string[]>
   /** Reference runs by the seed of strict mode. */
   readonly #references = new Map<number | undefined, Promise<Outcome>>()
+  /** Gives the pipeline for the next run. */
+  readonly #build: () => BuiltPipeline
   #ends: readonly number[] = []
   #runs = 0
 
   private constructor(
+    build: () => BuiltPipeline,
     built: BuiltPipeline,
     sources: readonly RecordedSource[],
     start: (built: BuiltPipeline, options: RunnerOptions) => Promise<PipelineResult>,
   ) {
+    this.#build = build
     this.#built = built
     this.#sources = sources
     this.#start = start
@@ -173,7 +191,10 @@ class Simulation {
     this.#results = resultsOf(built)
   }
 
-  static async of(given: BuiltPipeline, options: Omit<SimulateOptions, 'options'>): Promise<Simulation> {
+  static async of(build: () => BuiltPipeline, options: Omit<SimulateOptions, 'options'>): Promise<Simulation> {
+    const given = build()
+    // Only its sources run, and other builds of it judge; where one of them says no, so does the run.
+    assertionsStarted(given)
     const runner = options.runner ?? directRunner()
     const env = { ...(options.run?.env ?? platformEnv()), print: () => undefined }
     const start = (built: BuiltPipeline, run: RunnerOptions): Promise<PipelineResult> =>
@@ -183,7 +204,14 @@ class Simulation {
       throw new PipelineError('simulate found no source in the pipeline: nothing that begins with create, a source or a script.') // prettier-ignore
     // The collections inside of sources are gone with them.
     const built = withScripts(given, new Map(sources.map(({ collectionId, events }) => [collectionId, events])))
-    const simulation = new Simulation(built, sources, start)
+    const shape = graphFingerprint(given.graph).hash
+    const again = (): BuiltPipeline => {
+      const next = build()
+      if (graphFingerprint(next.graph).hash !== shape)
+        throw new PipelineError('simulate builds the pipeline anew for each run, and it came out with other steps than before. Build the same steps each time.') // prettier-ignore
+      return next
+    }
+    const simulation = new Simulation(again, built, sources, start)
     await simulation.#baseline()
     return simulation
   }
@@ -191,7 +219,7 @@ class Simulation {
   /** The unperturbed run: it must succeed, and tells which windows there are. */
   async #baseline(): Promise<void> {
     this.#runs++
-    const result = await this.#start(withCollectors(this.#built, this.#ids), {})
+    const result = await this.#start(this.#scripted(unchanged), {})
     const ends = new Set<number>()
     for (const id of this.#ids)
       for (const { window } of result.collectWindowed(`$simulate ${id}`)) if (!('kind' in window)) ends.add(window.end)
@@ -203,6 +231,8 @@ class Simulation {
   }
 
   async explore(perturbations: readonly Perturbation[], seeds: readonly number[]): Promise<SimulationReport> {
+    const differing = await this.#unrepeatable(undefined)
+    if (differing !== undefined) return this.#report([differing], [])
     const findings: Finding[] = []
     const tried: Perturbation[] = []
     for (const perturbation of perturbations) {
@@ -217,24 +247,40 @@ class Simulation {
         break
       }
       if (isTried) tried.push(perturbation)
+      // Where the same run differs from time to time, differences between other runs say nothing.
+      if (finding?.perturbation === 'none') return this.#report([finding], [])
       if (finding !== undefined) findings.push(finding)
     }
     return this.#report(findings, tried)
   }
 
   async repeat(scenario: Scenario): Promise<SimulationReport> {
-    const difference = await this.#difference(scenario)
     const { perturbation } = scenario
+    const isSame = perturbation === 'none'
+    const differing = isSame ? undefined : await this.#unrepeatable(undefined)
+    if (differing !== undefined) return this.#report([differing], [])
+    const difference = await this.#difference(scenario)
     const findings = difference === undefined ? [] : [{ perturbation, seed: undefined, scenario, ...difference }]
-    return this.#report(findings, [perturbation])
+    return this.#report(findings, isSame ? [] : [perturbation])
+  }
+
+  /** What differs between two runs of the input as it was recorded, in strict mode if there is a seed. */
+  async #unrepeatable(strictSeed: number | undefined): Promise<Finding | undefined> {
+    const scenario: Scenario = { ...unchanged, ...(strictSeed === undefined ? {} : { strictSeed }) }
+    const difference = await this.#difference(scenario)
+    return difference === undefined ? undefined : { perturbation: 'none', seed: strictSeed, scenario, ...difference }
   }
 
   /** What a scenario changes; `undefined` when nothing. */
   async #difference(scenario: Scenario): Promise<Difference | undefined> {
     const { perturbation, strictSeed } = scenario
     const isAttempts = perturbation === 'attempts'
+    const isSame = perturbation === 'none'
     // What order alone changes is no fault of attempts.
-    const reference = await this.#reference(isAttempts ? strictSeed : undefined)
+    const reference =
+      isSame && scenario.changes.length > 0
+        ? await this.#outcome(scenario, false)
+        : await this.#reference(isAttempts || isSame ? strictSeed : undefined)
     const outcome = await this.#outcome(scenario, isAttempts)
     if (reference.failure !== undefined || outcome.failure !== undefined) {
       if (reference.failure === outcome.failure) return undefined
@@ -266,7 +312,7 @@ class Simulation {
   #reference(strictSeed: number | undefined): Promise<Outcome> {
     let reference = this.#references.get(strictSeed)
     if (reference === undefined) {
-      reference = this.#outcome({ perturbation: 'order', changes: [], ...(strictSeed === undefined ? {} : { strictSeed }) }, false) // prettier-ignore
+      reference = this.#outcome({ ...unchanged, ...(strictSeed === undefined ? {} : { strictSeed }) }, false)
       this.#references.set(strictSeed, reference)
     }
     return reference
@@ -275,13 +321,19 @@ class Simulation {
   #outcome(scenario: Scenario, reexecute: boolean): Promise<Outcome> {
     this.#runs++
     const { strictSeed } = scenario
-    const scripted = withScripts(this.#built, scriptsOf(this.#sources, scenario))
     const options: RunnerOptions = strictSeed === undefined ? {} : { strict: true, seed: strictSeed, reexecute }
-    return outcomeOf(this.#built, this.#ids, () => this.#start(withCollectors(scripted, this.#ids), options))
+    return outcomeOf(this.#built, this.#ids, () => this.#start(this.#scripted(scenario), options))
+  }
+
+  /** The pipeline of a run: with scripts for its sources, and all that it makes collected. */
+  #scripted(scenario: Scenario): BuiltPipeline {
+    return withCollectors(withScripts(this.#build(), scriptsOf(this.#sources, scenario)), this.#ids)
   }
 
   /** The fewest changes that still show the difference, as far as they are found (A. Zeller: Yesterday, my program worked, 1999). */
   async #shrunken(found: Scenario, seed: number): Promise<Finding> {
+    const differing = await this.#unrepeatable(found.perturbation === 'attempts' ? found.strictSeed : undefined)
+    if (differing !== undefined) return differing
     let scenario = found
     let left = SHRINK_RUNS
     const stillDiffers = async (candidate: Scenario): Promise<boolean> =>
@@ -301,20 +353,24 @@ class Simulation {
       if (size === 1) break
       size = Math.ceil(size / 2)
     }
-    const difference = (await this.#difference(scenario)) ?? { step: undefined, message: 'it differs from run to run' }
-    return { perturbation: found.perturbation, seed, scenario, ...difference }
+    const difference = await this.#difference(scenario)
+    if (difference !== undefined) return { perturbation: found.perturbation, seed, scenario, ...difference }
+    const message = 'two runs of one scenario differ now and then'
+    return { perturbation: 'none', seed, scenario: { ...scenario, perturbation: 'none' }, step: undefined, message }
   }
 
   #report(findings: readonly Finding[], tried: readonly Perturbation[]): SimulationReport {
     const [gravest] = findings
     const verdict = gravest === undefined ? 'deterministic' : verdicts[gravest.perturbation]
-    const lines = tried.map((perturbation) => {
+    const rows: readonly Scenario['perturbation'][] = verdict === 'not-repeatable' ? ['none'] : tried
+    const lines = rows.map((perturbation) => {
       const finding = findings.find((each) => each.perturbation === perturbation)
       if (finding === undefined) return `  ${perturbation}: no difference`
       const { seed, step, message, scenario } = finding
       const from = seed === undefined ? '' : `seed ${seed}, `
       const where = step === undefined ? '' : ` (first at step "${step}")`
-      return `  ${perturbation}: ${from}${scenario.changes.length} changes: ${message}${where}\n    again: simulate(pipeline, { repeat: ${JSON.stringify(scenario)} })`
+      const done = perturbation === 'none' ? 'two runs differ though nothing was changed' : `${perturbation}: ${from}${scenario.changes.length} changes` // prettier-ignore
+      return `  ${done}: ${message}${where}\n    again: simulate(pipeline, { repeat: ${JSON.stringify(scenario)} })`
     })
     const text = [`${this.#built.name}: ${verdict}, after ${this.#runs} runs`, ...lines].join('\n')
     return { verdict, findings, tried, runs: this.#runs, text }

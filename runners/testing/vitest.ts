@@ -1,6 +1,6 @@
 /**
  * Matchers for vitest. Import this module once (in a test file, or in `setupFiles`): it adds the matchers, and fails every
- * test that declares an assertion and does not run its pipeline.
+ * test that declares an assertion and does not run its pipeline, or claims nothing with it.
  *
  * @module millrace/testing/vitest
  */
@@ -10,7 +10,8 @@ import { preview } from '../../sdk/preview.js'
 import { difference, identityOf } from '../../sdk/testing/same-value.js'
 import { unrunAssertions } from '../../sdk/testing/unrun.js'
 import { run, type RunOptions, type Runnable } from '../run.js'
-import type { PipelineResult } from '../runner.js'
+import type { PipelineResult, WindowedElement } from '../runner.js'
+import { unpaired } from './pairing.js'
 
 /** A pane as a test writes it down; what it leaves out is not compared. */
 export interface ExpectedPane {
@@ -28,7 +29,7 @@ export interface PipelineMatchers<R> {
   toHaveCollected(name: string, elements: readonly unknown[]): R
   /** Exactly these elements were collected under a name, with the windows and panes that are given, in any order. On the result of a run. */
   toHavePanes(name: string, panes: readonly ExpectedPane[]): R
-  /** The pipeline runs, and these elements are collected under these names, in any order. On a pipeline; awaited. */
+  /** The pipeline runs, and these elements are collected under these names (one at least), in any order. On a pipeline; awaited. */
   toRunTo(collected: Readonly<Record<string, readonly unknown[]>>, options?: RunOptions): Promise<R>
 }
 
@@ -58,26 +59,26 @@ function resultOf(received: unknown, matcher: string): PipelineResult {
   throw new TypeError(`${matcher} is for the result of a run: expect(await run(pipeline)).${matcher}(…)`)
 }
 
-/** Pairs panes with what a test expects, each with one that fits. */
+/** Whether a pane is as a test expects it. */
+function fits(wanted: ExpectedPane, { value, timestamp, window, pane }: WindowedElement): boolean {
+  return (
+    identityOf(value) === identityOf(wanted.value) &&
+    (wanted.timestamp ?? timestamp) === timestamp &&
+    (wanted.window?.start ?? window.start) === window.start &&
+    (wanted.window?.end ?? window.end) === window.end &&
+    (wanted.timing ?? pane.timing) === pane.timing &&
+    (wanted.index ?? pane.index) === pane.index &&
+    (wanted.isLast ?? pane.isLast) === pane.isLast
+  )
+}
+
+/** Pairs panes with what a test expects, each with one that fits, so that as few as possible are left alone. */
 function unmatched(result: PipelineResult, name: string, panes: readonly ExpectedPane[]): readonly string[] {
-  const left = [...result.collectWindowed(name)]
-  const missing = panes.filter((wanted) => {
-    const at = left.findIndex(
-      ({ value, timestamp, window, pane }) =>
-        identityOf(value) === identityOf(wanted.value) &&
-        (wanted.timestamp ?? timestamp) === timestamp &&
-        (wanted.window?.start ?? window.start) === window.start &&
-        (wanted.window?.end ?? window.end) === window.end &&
-        (wanted.timing ?? pane.timing) === pane.timing &&
-        (wanted.index ?? pane.index) === pane.index &&
-        (wanted.isLast ?? pane.isLast) === pane.isLast,
-    )
-    if (at >= 0) left.splice(at, 1)
-    return at < 0
-  })
+  const found = result.collectWindowed(name)
+  const { left, right } = unpaired(panes, found, fits)
   return [
-    ...missing.map((wanted) => `missing ${preview(wanted)}`),
-    ...left.map(({ value, window, pane }) => `unexpected ${preview(value)} in ${window.toString()}, ${preview(pane)}`),
+    ...left.map((wanted) => `missing ${preview(wanted)}`),
+    ...right.map(({ value, window, pane }) => `unexpected ${preview(value)} in ${window.toString()}, ${preview(pane)}`),
   ]
 }
 
@@ -100,6 +101,8 @@ expect.extend({
     collected: Readonly<Record<string, readonly unknown[]>>,
     options: RunOptions = {},
   ): Promise<Verdict> {
+    if (Object.keys(collected).length === 0)
+      throw new TypeError('toRunTo({}) claims nothing: name at least one collection, such as toRunTo({ out: [1, 2] })')
     const result = await run(received as Pipeline | Runnable, options)
     const parts = Object.entries(collected).map(([name, elements]) =>
       compared(`elements of "${name}"`, elements, result.collect(name)),

@@ -102,6 +102,8 @@ export class GraphBuilder {
   readonly coders: CoderTable = new CoderTable((reference, codec) => this.register(reference, codec))
   /** The custom WindowFns of the graph. */
   readonly windowFns: WindowFnTable = new WindowFnTable((reference, windowFn) => this.register(reference, windowFn))
+  /** What has been begun and must be finished before the pipeline is built; each throws. */
+  readonly #begun = new Set<() => never>()
   #scopes: readonly MutableTransform[] = []
 
   /** Path of a name in the current scope. */
@@ -237,8 +239,15 @@ export class GraphBuilder {
     return keyed
   }
 
-  /** A snapshot of the graph and its functions. */
+  /** Something that is no step yet is begun; unless it is finished (by what is given back), `build` throws what this throws. */
+  begin(unfinished: () => never): () => void {
+    this.#begun.add(unfinished)
+    return () => void this.#begun.delete(unfinished)
+  }
+
+  /** A snapshot of the graph and its functions. @throws {PipelineError} when something was begun and not finished. */
   build(name: string, options: Readonly<Record<string, unknown>> = Object.freeze({})): BuiltPipeline {
+    for (const unfinished of this.#begun) unfinished()
     const graph: PipelineGraph = {
       components: {
         transforms: new Map([...this.#transforms].map(([id, node]): [string, TransformNode] => [id, freeze(node)])),

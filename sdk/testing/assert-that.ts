@@ -2,7 +2,7 @@
  * assertThat: a claim about a collection, judged inside the pipeline and counted after the run, on any runner.
  *
  * Law: an assertion is judged exactly once, also when its collection is empty; `run` rejects when one does not hold or
- * was never judged.
+ * was never judged. A pipeline with an assertion that claims nothing is not built.
  */
 import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import { type CollectionRef, reservedName } from '../graph/builder.js'
@@ -23,7 +23,7 @@ import { defaultTrigger } from '../windowing/trigger.js'
 import { globalWindows } from '../windowing/window-fn.js'
 import { addWindowInto } from '../transforms/window-into.js'
 import { difference, sameValue } from './same-value.js'
-import { declared } from './unrun.js'
+import { declared, opened } from './unrun.js'
 import { ASSERTION_STEP, JUDGE_STEP, type Verdict } from './verdict.js'
 
 /** An element as an assertion sees it. */
@@ -61,12 +61,15 @@ export class Assertion<T> {
   readonly #tolerance: number
   readonly #select: (element: ObservedElement<T>) => boolean
   readonly #what: string
+  /** Called when something is claimed. */
+  readonly #claimed: () => void
 
   /** @internal */
   constructor(
     name: string,
     input: PCollection<T>,
     tolerance: number,
+    claimed: () => void,
     select: (element: ObservedElement<T>) => boolean = () => true,
     what = '',
   ) {
@@ -75,6 +78,7 @@ export class Assertion<T> {
     this.#tolerance = tolerance
     this.#select = select
     this.#what = what
+    this.#claimed = claimed
   }
 
   /** Only elements in a window. */
@@ -182,6 +186,7 @@ export class Assertion<T> {
       this.#name,
       this.#input,
       this.#tolerance,
+      this.#claimed,
       (element) => this.#select(element) && select(element),
       this.#what + what,
     )
@@ -220,6 +225,7 @@ export class Assertion<T> {
       },
       () => [],
     )
+    this.#claimed()
   }
 }
 
@@ -258,6 +264,8 @@ function describe(what: string, values: readonly unknown[]): string {
  * Makes claims about a collection.
  *
  * @param name what the assertion is called: its steps are named `assert ${name}`.
+ * @throws {PipelineError} when the tolerance is none; and, when the pipeline is built or run, unless a method of the
+ *   assertion has claimed something.
  * @example
  * ```ts
  * import { pipeline, run } from 'millrace'
@@ -272,5 +280,6 @@ export function assertThat<T>(name: string, input: PCollection<T>, options: Asse
   refuseUnknownOptions(`assertion "${name}"`, options, { tolerance: true } satisfies OptionNames<AssertionOptions>)
   const { tolerance = 0 } = options
   if (!(tolerance >= 0)) refuse(`tolerance of assertion "${name}" must be 0 or more, but is ${preview(tolerance)}.`)
-  return new Assertion(`assert ${name}`, input, tolerance)
+  const named = `assert ${name}`
+  return new Assertion(named, input, tolerance, opened(input.builder, named))
 }

@@ -7,6 +7,7 @@
  * the first event of each, in the order in which they were applied, then the second of each, and each event alone.
  */
 import { type Codec, type TypeOf } from '../codec.js'
+import { messageOf } from '../errors.js'
 import { reservedName } from '../graph/builder.js'
 import type { TestStreamEvent } from '../graph/model.js'
 import * as urns from '../graph/urns.js'
@@ -33,9 +34,19 @@ export interface TimestampedValue<T> {
   readonly timestamp: number
 }
 
+/** An instant of a script in milliseconds. @throws {PipelineError} when it is none. */
+export function instantOf(call: string, instant: Instant): number {
+  try {
+    return toTimestamp(instant)
+  } catch (error) {
+    return refuse(`${call} takes an instant: ${messageOf(error)}.`)
+  }
+}
+
 /**
  * A value at a timestamp.
  *
+ * @throws {PipelineError} when the timestamp is no instant.
  * @example
  * ```ts
  * import { at } from 'millrace/testing'
@@ -43,7 +54,7 @@ export interface TimestampedValue<T> {
  * ```
  */
 export function at<T>(timestamp: Instant, value: T): TimestampedValue<T> {
-  return { timestamp: toTimestamp(timestamp), value }
+  return { timestamp: instantOf('at(timestamp, value)', timestamp), value }
 }
 
 /** @throws {PipelineError} for what is no element with a timestamp inside the global window. */
@@ -85,7 +96,7 @@ export class TestStream<T> {
 
   /** The watermark moves to an instant: no element before it is expected any more. */
   advanceWatermarkTo(instant: Instant): TestStream<T> {
-    const timestamp = toTimestamp(instant)
+    const timestamp = instantOf('advanceWatermarkTo', instant)
     checkWatermark(this.#watermark, timestamp)
     return this.#with({ kind: 'watermark', timestamp }, timestamp)
   }

@@ -9,8 +9,8 @@ import type { PCollection } from '../pcollection.js'
 import type { Pipeline } from '../pipeline.js'
 import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
-import { type Duration, durationMillis, type Instant, TIMESTAMP_MIN, toTimestamp } from '../time.js'
-import { addScript, checkElement, checkWatermark, type TimestampedValue } from './test-stream.js'
+import { type Duration, durationMillis, type Instant, TIMESTAMP_MIN } from '../time.js'
+import { addScript, checkElement, checkWatermark, instantOf, type TimestampedValue } from './test-stream.js'
 
 type Outputs = Readonly<Record<string, Codec>>
 
@@ -50,7 +50,7 @@ export class TestStreams<O extends Outputs> {
   /** The watermark of one output, or of all, moves to an instant: no element before it is expected there any more. */
   advanceWatermarkTo(instant: Instant, output?: keyof O & string): TestStreams<O> {
     if (output !== undefined) this.#known(output)
-    const timestamp = toTimestamp(instant)
+    const timestamp = instantOf('advanceWatermarkTo', instant)
     const watermarks = new Map(this.#watermarks)
     for (const tag of output === undefined ? watermarks.keys() : [output]) {
       checkWatermark(this.#watermarks.get(tag) ?? TIMESTAMP_MIN, timestamp)

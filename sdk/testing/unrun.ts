@@ -1,8 +1,11 @@
 /**
- * Assertions of pipelines that nobody has run: a test that forgets `await run(p)` checks nothing and would pass.
+ * Assertions that check nothing, so that their test would pass: of pipelines that nobody has run (a test that forgets
+ * `await run(p)`), and those that claim nothing.
  *
- * Law: an assertion is listed from its declaration until a runner starts its pipeline, or until it has been told.
+ * Law: an assertion is listed from `assertThat` until a runner starts its pipeline, or until it has been told.
  */
+import { PipelineError } from '../errors.js'
+import type { GraphBuilder } from '../graph/builder.js'
 import type { BuiltPipeline } from '../graph/model.js'
 import { leafTransforms } from '../graph/model.js'
 import * as urns from '../graph/urns.js'
@@ -10,12 +13,35 @@ import { callSite, withSource, type SourcePosition } from '../source-position.js
 import type { StepFunction } from '../transforms/do-fn.js'
 import { ASSERTION_STEP, JUDGE_STEP } from './verdict.js'
 
-/** By the function that judges, which an assertion shares with every built form of its pipeline. */
-const waiting = new Map<unknown, { readonly name: string; readonly source: SourcePosition | undefined }>()
+/**
+ * By the function that judges, which an assertion shares with every built form of its pipeline; or by the opening of an
+ * assertion that claims nothing yet.
+ */
+const waiting = new Map<unknown, { readonly text: string; readonly source: SourcePosition | undefined }>()
 
 /** Remembers an assertion. */
 export function declared(judge: unknown, name: string): void {
-  waiting.set(judge, { name, source: callSite() })
+  waiting.set(judge, { text: `assertion "${name}" was never judged: its pipeline was not run`, source: callSite() })
+}
+
+/**
+ * Remembers an assertion that claims nothing yet; its pipeline cannot be built before it does.
+ *
+ * @returns what to call when it claims something.
+ */
+export function opened(builder: GraphBuilder, name: string): () => void {
+  const source = callSite()
+  const text = `assertion "${name}" claims nothing. Say what must hold, such as .containsInAnyOrder(…), .isEmpty() or .satisfies(…).`
+  const unfinished = (): never => {
+    waiting.delete(unfinished)
+    throw new PipelineError(withSource(text, source), name, source)
+  }
+  waiting.set(unfinished, { text, source })
+  const finished = builder.begin(unfinished)
+  return () => {
+    waiting.delete(unfinished)
+    finished()
+  }
 }
 
 /** A runner starts a pipeline: its assertions will be judged, or the run rejects. */
@@ -30,7 +56,7 @@ export function assertionsStarted(built: BuiltPipeline): void {
 }
 
 /**
- * Assertions that were declared and whose pipeline no runner has started, each with its line, and forgets them. For a hook
+ * Assertions that claim nothing, or whose pipeline no runner has started, each with its line, and forgets them. For a hook
  * after each test; `millrace/testing/vitest` has one.
  *
  * @example
@@ -43,9 +69,7 @@ export function assertionsStarted(built: BuiltPipeline): void {
  * ```
  */
 export function unrunAssertions(): readonly string[] {
-  const texts = [...waiting.values()].map(({ name, source }) =>
-    withSource(`assertion "${name}" was never judged: its pipeline was not run`, source),
-  )
+  const texts = [...waiting.values()].map(({ text, source }) => withSource(text, source))
   waiting.clear()
   return texts
 }

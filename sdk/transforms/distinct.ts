@@ -5,7 +5,7 @@
  */
 import * as t from 'io-ts'
 import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
-import { authorPath } from '../graph/names.js'
+import { authorPath, COMBINE_OF_EACH } from '../graph/names.js'
 import { addCombinePerKey } from './combine.js'
 import { addCodedMap, addKeys } from './element-wise.js'
 import { addFirstPanes } from './first-panes.js'
@@ -35,7 +35,7 @@ export function addDistinct(input: CollectionRef, name: StepName): CollectionRef
         (value: unknown) => ({ key: value, value: null }),
         builder.coders.kv(builder.collection(input.id).coderId, nothing),
       )
-      const grouped = addCombinePerKey(keyed, reservedName('combine'), remembersNothing)
+      const grouped = addCombinePerKey(keyed, reservedName(COMBINE_OF_EACH), remembersNothing)
       return addKeys(addFirstPanes(grouped), reservedName('keys'))
     },
     (out) => [out],

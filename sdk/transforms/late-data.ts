@@ -16,7 +16,7 @@ export type LateReason = 'late' | 'closedWindow'
 
 /** An element that came too late for a window. */
 export interface LateElement<T = unknown> {
-  /** As it came to the step: `{ key, value }` at groupings per key and at stateful steps. */
+  /** As it came to the author's step: `{ key, value }` at groupings per key and at stateful steps, the element itself at `distinct`. */
   readonly element: T
   /** Path of the step that dropped it. */
   readonly step: string

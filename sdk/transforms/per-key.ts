@@ -5,6 +5,7 @@
 import * as t from 'io-ts'
 import type { CollectionRef } from '../graph/builder.js'
 import { reservedName } from '../graph/builder.js'
+import { COMBINE_BY_KEY_INSIDE } from '../graph/names.js'
 import { refuseMoreArguments } from '../known-options.js'
 import { type KV, kv } from '../kv.js'
 import type { PCollection } from '../pcollection.js'
@@ -179,7 +180,7 @@ export function distinctBy<T, K>(by: (value: T) => K): (input: PCollection<T>) =
   return (input) => {
     checkGroupableWithin(input, either)
     const keyed = addKeyBy(input, reservedName('key'), by)
-    const combined = addCombinePerKey(keyed, reservedName('either'), either)
+    const combined = addCombinePerKey(keyed, reservedName(COMBINE_BY_KEY_INSIDE), either)
     return input.derive(addValues(addFirstPanes(combined), reservedName('value')))
   }
 }
