@@ -123,7 +123,7 @@ export function groupByFields<const P extends string, const A extends Aggregates
     const schema = schemaOfCollection(input)
     for (const { field } of Object.values(aggregates)) if (schema && field !== undefined) fieldOf(schema, field)
     const keyed = keyedBy(input as PCollection<unknown>, names, 'key')
-    const combined = addCombinePerKey(keyed, reservedName('aggregate'), combinerOf(fieldsOf(input as PCollection<unknown>)))
+    const combined = addCombinePerKey(keyed, reservedName('aggregate'), combinerOf(fieldsOf(input)))
     return input.derive(
       addMap(combined, reservedName('row'), ({ key, value }: KV<Values, Values>) => ({ ...key, ...value })),
     )
