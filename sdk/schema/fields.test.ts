@@ -47,6 +47,7 @@ const sales = (p: Pipeline): PCollection<t.TypeOf<typeof Sale>> =>
     { codec: Sale },
   )
 const Person = t.type({ user: t.string, shop: t.string, age: t.number })
+const plainSales = (p: Pipeline) => p.create('plain sales', [{ user: 'ann', shop: 'x', cents: 5 }])
 const people = (p: Pipeline): PCollection<t.TypeOf<typeof Person>> =>
   p.create(
     'people',
@@ -156,6 +157,40 @@ const refused: readonly (readonly [string, (p: Pipeline) => unknown, string])[] 
 ]
 it.each(refused)('%s is refused at construction', (_, build, message) => {
   expect(() => build(pipeline())).toThrow(message)
+})
+
+// prettier-ignore
+const missing: readonly (readonly [string, (p: Pipeline) => PCollection<unknown>, string])[] = [
+  ['groups by', (p) => plainSales(p).apply('x', groupByFields(['usr' as never], { n: { combiner: count() } })), 'step "x" reads field "usr"'],
+  ['groups by, and every object has', (p) => plainSales(p).apply('x', groupByFields(['constructor' as never], { n: { combiner: count() } })), 'step "x" reads field "constructor"'],
+  ['aggregates', (p) => plainSales(p).apply('x', groupByFields(['user'], { n: { field: 'cnts' as never, combiner: sum() } })), 'step "x" reads field "cnts"'],
+  ['joins on', (p) => plainSales(p).apply('x', joinByFields(p.create('some', [{ usr: 'ann' }]), { on: ['usr' as never] })), 'step "x" reads field "usr"'],
+  ['joins on, and only the left has', (p) => plainSales(p).apply('x', joinByFields(p.create('some', [{ usr: 'ann' }]), { on: ['user' as never] })), 'step "x" reads field "user"'],
+]
+it.each(missing)('a field that it %s, and that a row does not have, fails the run', async (_, build, message) => {
+  const p = pipeline()
+  build(p).collect('out')
+  await expect(run(p)).rejects.toThrow(message)
+  await expect(run(p)).rejects.toThrow(/which this row does not have: \{.*"ann"/)
+})
+
+it('a field that is there without a value is grouped by, and so is one that a class gives', async () => {
+  class Visit {
+    get who(): string {
+      return 'ann'
+    }
+  }
+  const p = pipeline()
+  p.create('some', [{ user: null }, { user: null }])
+    .apply('x', groupByFields(['user'], { n: { combiner: count() } }))
+    .collect('empty')
+  p.create('visits', [1])
+    .map('visit', () => new Visit())
+    .apply('y', groupByFields(['who'], { n: { combiner: count() } }))
+    .collect('own')
+  const result = await run(p)
+  expect(result.collect('empty')).toEqual([{ user: null, n: 2 }])
+  expect(result.collect('own')).toEqual([{ who: 'ann', n: 1 }])
 })
 
 it('types follow the fields, and wrong names do not compile', () => {

@@ -6,7 +6,6 @@
  * has passed them, a window's state is removed after its timers, a failed call leaves no trace, and a call that breaks a
  * rule (an output before its input, a timer after its window) fails as it would in a run.
  */
-import { refuseUnknownOptions } from '../known-options.js'
 import type { Codec, TypeOf } from '../codec.js'
 import { seededRandom } from '../env.js'
 import { UserCodeError } from '../errors.js'
@@ -37,14 +36,7 @@ import type {
 import type { DeadLetter } from '../transforms/errors.js'
 import { NO_FIRING } from '../windowing/pane-info.js'
 import { type BoundedWindow, globalWindow } from '../windowing/window.js'
-import {
-  type DoFnTesterOptions,
-  type ElementOptions,
-  elementOptionNames,
-  type PendingTimer,
-  type TestedElement,
-  testerOptionNames,
-} from './tester-options.js'
+import { type DoFnTesterOptions, type ElementOptions, knownElement, knownOptions, type PendingTimer, type TestedElement } from './tester-options.js' // prettier-ignore
 import { type CallInput, type Emitted, TesterCalls } from './tester-calls.js'
 import type { StateReadings } from './state-readings.js'
 import {
@@ -78,9 +70,8 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
 
   /** @internal */
   constructor(doFn: AnyDoFn, options: DoFnTesterOptions<SI>) {
-    refuseUnknownOptions('doFnTester', options, testerOptionNames)
     this.#doFn = doFn
-    this.#window = options.window ?? globalWindow
+    this.#window = knownOptions(options).window ?? globalWindow
     this.#latenessMillis = durationMillis(options.allowedLateness ?? 0, 'allowedLateness of a tester')
     this.#isStateful = Object.keys({ ...doFn.state, ...doFn.timers }).length > 0
     this.#calls = new TesterCalls(doFn, {
@@ -99,8 +90,7 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
    * until the watermark has passed it by the allowed lateness.
    */
   async process(element: T, options: ElementOptions<SI> = {}): Promise<void> {
-    refuseUnknownOptions('an element of doFnTester', options, elementOptionNames)
-    const { window = this.#window, pane = NO_FIRING, sides } = options
+    const { window = this.#window, pane = NO_FIRING, sides } = knownElement(options)
     const timestamp = toTimestamp(options.timestamp ?? (this.#watermark === TIMESTAMP_MIN ? 0 : this.#watermark))
     const expiry = expiryOf(window, this.#latenessMillis)
     const isSorted = this.#isStateful && this.#doFn.requiresTimeSortedInput === true

@@ -1,6 +1,6 @@
 /** What goes into a tester of DoFns, and what comes out of it. */
 import type { Env } from '../env.js'
-import type { OptionNames } from '../known-options.js'
+import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import type { TimeDomain } from '../state/timer-spec.js'
 import type { Duration, Instant } from '../time.js'
 import type { SideValues } from '../transforms/do-fn.js'
@@ -60,15 +60,9 @@ export interface DoFnTesterOptions<SI = None, R = unknown> {
   readonly env?: Env
 }
 
-/** The names of both, to refuse others. */
-export const elementOptionNames: OptionNames<ElementOptions<None>> = {
-  timestamp: true,
-  window: true,
-  pane: true,
-  sides: true,
-}
+const elementNames: OptionNames<ElementOptions<None>> = { timestamp: true, window: true, pane: true, sides: true }
 
-export const testerOptionNames: OptionNames<DoFnTesterOptions> = {
+const testerNames: OptionNames<DoFnTesterOptions> = {
   sides: true,
   resource: true,
   window: true,
@@ -76,4 +70,16 @@ export const testerOptionNames: OptionNames<DoFnTesterOptions> = {
   now: true,
   seed: true,
   env: true,
+}
+
+/** What an element brings along, when there is such an option. */
+export function knownElement<O extends object>(options: O): O {
+  refuseUnknownOptions('an element of doFnTester', options, elementNames)
+  return options
+}
+
+/** The options of a tester, when there are such. */
+export function knownOptions<O extends object>(options: O): O {
+  refuseUnknownOptions('doFnTester', options, testerNames)
+  return options
 }
