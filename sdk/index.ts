@@ -218,6 +218,8 @@ export { joinTables, type JoinTablesOptions, type TableInputs, type TableOf } fr
 export { type JoinReach, joinWithin, type JoinWithinOptions } from './transforms/joins/join-within.js'
 export type { Joined, JoinInputs } from './transforms/joins/joined.js'
 export { fullJoin, innerJoin, leftJoin, rightJoin } from './transforms/joins/windowed-joins.js'
+export { groupIntoBatches, type GroupIntoBatchesOptions } from './transforms/batches.js'
+export { deduplicate, type DeduplicateOptions } from './transforms/deduplicate.js'
 export { countWindows, type CountWindowsOptions } from './transforms/count-windows.js'
 export type { CreateOptions } from './transforms/create.js'
 export type {

@@ -2,6 +2,7 @@
  * Options that nobody knows are refused, not passed over: a name misspelt is a wish that is not met, and where files run
  * without a type check only this notices it.
  */
+import { preview } from './preview.js'
 import { refuse } from './refuse.js'
 import { suggestion } from './suggestion.js'
 
@@ -16,7 +17,27 @@ export type OptionNames<T> = Readonly<Record<keyof T, true>>
  * @throws {PipelineError} with the nearest name.
  */
 export function refuseUnknownOptions(of: string, given: object, names: object, step?: string): void {
+  if (typeof given !== 'object' || given === null)
+    refuse(`the options of ${of} are an object, but it got ${preview(given)}.`, step)
   const known = Object.keys(names)
   const unknown = Object.keys(given).find((name) => !known.includes(name))
   if (unknown !== undefined) refuse(`there is no option "${unknown}" of ${of}.${suggestion(unknown, known)}`, step)
+}
+
+/** Refuses arguments where there are no options at all: they would be passed over. */
+export function refuseMoreArguments(of: string, more: readonly unknown[]): void {
+  if (more.length > 0) refuse(`${of} has no options, but it got ${preview(more[0])}. Leave that out.`)
+}
+
+/**
+ * Refuses a value that an option does not have.
+ *
+ * @param option what it is called, for the message: `keep of top`.
+ */
+export function refuseUnknownValue(option: string, given: unknown, values: readonly string[]): void {
+  if (values.includes(given as string)) return
+  const quoted = values.map((value) => `'${value}'`)
+  const last = quoted.pop()
+  const either = quoted.length === 0 ? last : `${quoted.join(', ')} or ${last}`
+  refuse(`${option} must be ${either}, but is ${preview(given)}.`)
 }

@@ -330,8 +330,9 @@ export class PCollection<out T> implements CollectionRef {
   }
 
   /**
-   * Keeps the elements for `result.collect(name)`, and hands back the same collection. Within a scope of `apply` or an error
-   * handler they are found by their path: `collect('seen')` in `apply('shop', …)` is `result.collect('shop/seen')`.
+   * Keeps the elements for `result.collect(name)`, and hands back the same collection. Within a scope of `apply`, an error
+   * handler or a handler of `p.lateData` they are found by their path: `collect('seen')` in `apply('shop', …)` is
+   * `result.collect('shop/seen')`.
    */
   collect(name: string): PCollection<T> {
     addCollect(this, name)

@@ -5,6 +5,7 @@ import type { Codec, TypeOf } from './codec.js'
 import { PipelineError } from './errors.js'
 import { type CollectionRef, GraphBuilder } from './graph/builder.js'
 import type { BuiltPipeline } from './graph/model.js'
+import { refuseUnknownOptions } from './known-options.js'
 import { collectionsIn, PCollection, type PTransform } from './pcollection.js'
 import { addCreate, addImpulse, type CreateOptions } from './transforms/create.js'
 import type { DeadLetter, ErrorHandler } from './transforms/errors.js'
@@ -67,6 +68,7 @@ export class Pipeline {
     build: (letters: PCollection<DeadLetter>) => unknown,
     options: ErrorHandlerOptions = {},
   ): ErrorHandler {
+    refuseUnknownOptions(`errors "${String(name)}"`, options, { maxDeadLetters: true })
     const { maxDeadLetters = Number.POSITIVE_INFINITY } = options
     if (!(maxDeadLetters >= 0))
       throw new PipelineError(

@@ -58,6 +58,7 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['schemas', { areas: ['SCH'], load: () => import('./schemas.js') }],
   ['testing', { areas: ['PAS', 'TST'], load: () => import('./testing.js') }],
   ['library-transforms', { areas: ['LIB'], load: () => import('./library-transforms.js') }],
+  ['library-streams', { areas: ['LIB'], load: () => import('./library-streams.js') }],
   ['errors', { areas: ['ERR'], load: () => import('./errors.js') }],
   ['failing-for-ever', { areas: ['ERR'], load: () => import('./failing-for-ever.js') }],
 ])

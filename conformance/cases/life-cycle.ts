@@ -2,7 +2,18 @@
  * The life of a DoFn: what is called when, what may be emitted there, and what a failure leaves.
  */
 import * as t from 'io-ts'
-import { fixedWindows, IntervalWindow, kv, type PCollection, type Pipeline, state, timer, typed } from 'millrace'
+import {
+  fixedWindows,
+  globalWindow,
+  IntervalWindow,
+  kv,
+  type PCollection,
+  type Pipeline,
+  state,
+  sum,
+  timer,
+  typed,
+} from 'millrace'
 import { assertThat, at, testStream } from 'millrace/testing'
 import type { Claims } from './claims.js'
 import { type ConformanceCase, pipelineCase } from './case.js'
@@ -135,17 +146,55 @@ export const cases: readonly ConformanceCase[] = [
     id: 'LIF-04',
     name: 'finishBundle emits with the timestamp and into the window that it names',
     build(p) {
-      const out = numbersOf(p).parDo('end', {
-        output: typed<string>(),
-        process: () => undefined,
-        finishBundle: ({ emit }) => emit('end', 5, new IntervalWindow(0, 10)),
-      })
+      const out = numbersOf(p)
+        .windowInto('tens', fixedWindows(10))
+        .parDo('end', {
+          output: typed<string>(),
+          process: () => undefined,
+          finishBundle: ({ emit }) => emit('end', 5, new IntervalWindow(0, 10)),
+        })
       assertThat('end', out).satisfies((values, elements) => {
         if (values.length === 0) throw new Error('no bundle was finished')
         for (const { value, timestamp, window } of elements)
           expectSame([value, timestamp, window], ['end', 5, { start: 0, end: 10 }])
       })
     },
+  }),
+  pipelineCase({
+    id: 'LIF-04/combined',
+    name: 'what finishBundle emits is combined like everything else',
+    needs: ['combine'],
+    build(p) {
+      const buffers = numbersOf(p).parDo('buffer', {
+        output: typed<number>(),
+        setup: () => [] as number[],
+        startBundle({ resource }) {
+          resource.length = 0
+        },
+        process(n, { resource }) {
+          resource.push(n)
+        },
+        finishBundle({ resource, emit }) {
+          for (const n of resource) emit(n, 0, globalWindow)
+        },
+      })
+      assertThat('all', buffers.combineGlobally('sum', sum())).containsInAnyOrder(15)
+      assertThat('values', buffers.distinct('distinct')).containsInAnyOrder(1, 2, 3, 4, 5)
+    },
+  }),
+  pipelineCase({
+    id: 'LIF-04/windows',
+    name: 'a window that the elements of the step cannot be in is refused',
+    build(p) {
+      numbersOf(p)
+        .windowInto('tens', fixedWindows(10))
+        .parDo('end', {
+          output: typed<string>(),
+          process: () => undefined,
+          finishBundle: ({ emit }) => emit('end', 5, new IntervalWindow(3, 13)),
+        })
+    },
+    fails: { message: /failed in finishBundle: .*fixed windows/, step: 'end' },
   }),
   pipelineCase({
     id: 'LIF-05',

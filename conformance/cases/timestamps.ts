@@ -5,7 +5,7 @@ import * as t from 'io-ts'
 import {
   END_OF_GLOBAL_WINDOW,
   fixedWindows,
-  IntervalWindow,
+  globalWindow,
   kv,
   type PCollection,
   type Pipeline,
@@ -123,7 +123,7 @@ export const cases: readonly ConformanceCase[] = [
       const out = oneAt(p, 5000).parDo('end', {
         output: t.number,
         process: () => undefined,
-        finishBundle: ({ emit }) => emit(1, 3, new IntervalWindow(0, 10)),
+        finishBundle: ({ emit }) => emit(1, 3, globalWindow),
       })
       assertTimestamps('end', out, 3)
     },

@@ -90,6 +90,22 @@ const silent: readonly (readonly [
 /** The cases. */
 export const cases: readonly ConformanceCase[] = [
   pipelineCase({
+    id: 'WMK-16',
+    name: 'where the watermark of each step stands is told while the pipeline runs',
+    needs: ['testStream'],
+    inProcess: true,
+    build(p, { progress }) {
+      const seen: (number | undefined)[] = []
+      const script = testStream(t.number).add(at(1, 1)).advanceWatermarkTo(25).add(at(30, 30)).end()
+      p.apply('numbers', script).parDo('look', {
+        process() {
+          seen.push(progress()?.steps.find(({ step }) => step === 'numbers')?.watermark)
+        },
+      })
+      return (_, claims) => claims.same(seen.slice(-1), [25], 'the watermark of the script at its second element')
+    },
+  }),
+  pipelineCase({
     id: 'WMK-01',
     name: 'at the end of bounded input all windows close, timers fire, and the pipeline ends by itself',
     needs: ['timers.eventTime'],

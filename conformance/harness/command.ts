@@ -1,17 +1,16 @@
 /**
  * What `millrace conformance` does: the suite on named runners, or answers to the oracle's questions.
  *
- * Law: with a file of questions, stdout has one line for each line of the file, in its order, and nothing else.
+ * Law: with a file of questions, stdout has one line for each line of the file that is not blank, in its order, and nothing else.
  */
-import { createReadStream } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import { PipelineError, type Runner, UnsupportedFeature } from 'millrace'
 import { directRunner } from 'millrace/direct'
-import { answers, type QuestionKind } from '../oracle/answers.js'
+import type { QuestionKind } from '../oracle/answers.js'
+import { answerFile } from './answer-file.js'
 import { failedOf, type Matrix, matrixText, type MatrixRow, passedOf } from './matrix.js'
 import { chosenModes, type ModeChoice } from './modes.js'
 import { matrixPage } from './page.js'
+import { checkWritable, writeResult } from './result-file.js'
 import { leftOutOf, listCases } from './suite.js'
 
 /** The command's options, as they were given. */
@@ -33,6 +32,8 @@ export interface CommandOptions {
 const RUNNERS: ReadonlyMap<string, () => Runner> = new Map([['direct', () => directRunner()]])
 const LATER_RUNNERS: readonly string[] = ['micro-batch', 'flink', 'prism']
 const QUESTIONS: readonly QuestionKind[] = ['scenarios', 'constructions', 'coders']
+/** What says how the suite runs, and nothing to a question. */
+const OF_THE_SUITE = ['runners', 'only', 'modes', 'seed', 'json', 'html'] as const
 
 /**
  * Does what the options say; text for stdout goes to `write`.
@@ -46,10 +47,20 @@ export async function conformanceCommand(options: CommandOptions, write: (text: 
   const [kind, second] = asked
   if (second !== undefined)
     throw new PipelineError(`--${kind ?? ''} and --${second} are two questions. Ask one at a time.`)
-  if (kind !== undefined) return answerFile(kind, options[kind] ?? '', write)
+  if (kind !== undefined) {
+    const foreign = OF_THE_SUITE.find((name) => options[name] !== undefined)
+    if (foreign !== undefined)
+      throw new PipelineError(
+        `--${foreign} is about the suite, and --${kind} answers questions instead of running it. Leave out one of them.`,
+      )
+    return answerFile(kind, options[kind] ?? '', write)
+  }
+  const { json, html } = options
+  if (json !== undefined) await checkWritable('json', json)
+  if (html !== undefined) await checkWritable('html', html)
   const matrix = await runSuite(options)
-  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(matrix, undefined, 2)}\n`)
-  if (options.html !== undefined) await writeFile(options.html, matrixPage(matrix))
+  if (json !== undefined) await writeResult('json', json, `${JSON.stringify(matrix, undefined, 2)}\n`)
+  if (html !== undefined) await writeResult('html', html, matrixPage(matrix))
   write(`${matrixText(matrix)}\n`)
   return failedOf(matrix) === 0 && passedOf(matrix) > 0
 }
@@ -93,42 +104,4 @@ function runnerNamed(name: string): () => Runner {
 function chosenBy(modes: string, seed: number): ReturnType<typeof chosenModes> {
   const choice: ModeChoice = modes === 'one' || modes === 'all' ? modes : modes.split(';').map((name) => name.trim())
   return chosenModes(choice, seed)
-}
-
-/** What an answer has on a line, and a recorded line has too. */
-const RESULTS: ReadonlySet<string> = new Set(
-  'panes panesFirst panesSecond droppedDueToLateness accepted hexNested hexOuter'.split(' '),
-)
-
-/** Answers a file of questions. A line that cannot be answered says why, and counts as not holding. */
-async function answerFile(kind: QuestionKind, file: string, write: (text: string) => void): Promise<boolean> {
-  const answer = answers.get(kind)
-  if (answer === undefined)
-    throw new UnsupportedFeature(
-      `option.${kind}`,
-      `--${kind} is not part of this version. It has --${[...answers.keys()].join(', --')}.`,
-    )
-  let holds = true
-  const stream = createReadStream(file, 'utf8')
-  try {
-    for await (const text of createInterface({ input: stream, crlfDelay: Infinity })) {
-      if (text.trim() === '') continue
-      let line: object = { line: text }
-      let answered: object
-      try {
-        line = JSON.parse(text) as object
-        answered = await answer(line)
-      } catch (error) {
-        holds = false
-        const question = Object.fromEntries(Object.entries(line).filter(([name]) => !RESULTS.has(name)))
-        answered = { ...question, error: error instanceof Error ? error.message : String(error) }
-      }
-      write(`${JSON.stringify(answered)}\n`)
-    }
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
-      throw new PipelineError(`there is no file "${file}".`)
-    throw error
-  }
-  return holds
 }

@@ -88,9 +88,14 @@ export function matrixText(matrix: Matrix): string {
     ...(reasons.length === 0 ? [] : ['', ...reasons]),
     ...(withoutCase.length === 0 ? [] : ['', ...withoutCase.map(({ id, reason }) => `– ${id} has no case: ${reason}`)]),
     '',
-    `${modes.length} modes (${modes.join('; ')}), seed ${seed}: ${sumOf(rows, 'runs')} runs, ${sumOf(rows, 'claims')} claims`,
+    `${counted(modes.length, 'mode')} (${modes.join('; ')}), seed ${seed}: ${counted(sumOf(rows, 'runs'), 'run')}, ${counted(sumOf(rows, 'claims'), 'claim')}`,
     `${passedOf(matrix)} passed, ${failedOf(matrix)} failed`,
   ].join('\n')
+}
+
+/** `1 mode`, `10 modes`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 /** Cases that hold, on all runners together: passed, or refused as they must be. */

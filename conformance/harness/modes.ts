@@ -49,7 +49,8 @@ export function chosenModes(choice: ModeChoice, seed: number): readonly Mode[] {
   return choice.map((name) => {
     const mode = all.find((each) => each.name === name)
     if (mode !== undefined) return mode
-    throw new PipelineError(`there is no mode "${name}". Modes: one, all, ${all.map((each) => each.name).join('; ')}`)
+    const names = ['one', 'all', ...all.map((each) => each.name)].map((each) => `"${each}"`)
+    throw new PipelineError(`there is no mode "${name}". Modes: ${names.join('; ')}.`)
   })
 }
 

@@ -6,7 +6,9 @@
  */
 import { type Coder, decodeFromBytes, encodeToBytes } from '../../sdk/coders/index.js'
 import { fromHex, toHex } from './hex.js'
+import { listAt, partOf, textAt, UnanswerableLine } from './line.js'
 import { coderOf, type CoderSpec } from './sample-coder.js'
+import type { SampleType } from './sample-schema.js'
 import { valueOf } from './sample-value.js'
 
 /** A line: a coder, and a value or its bytes. Other fields are handed through. */
@@ -36,7 +38,7 @@ export function runCoderSample<L extends CoderSample>(line: L): CoderAnswer<L> {
   const { hexNested, hexOuter, ...rest } = line
   try {
     const { coder } = line
-    if (typeof coder !== 'object' || coder === null) throw new Error('a sample needs a coder')
+    checkCoder(coder, 'coder')
     const ours = coderOf(coder)
     const value = (): unknown => {
       if ('value' in line) return valueOf(coder, line.value)
@@ -51,6 +53,33 @@ export function runCoderSample<L extends CoderSample>(line: L): CoderAnswer<L> {
     const message = error instanceof Error ? error.message : String(error)
     return { ...rest, error: message } as unknown as CoderAnswer<L>
   }
+}
+
+/** Makes sure that a coder's description has the form of one; whether there is such a coder is seen later. */
+function checkCoder(coder: unknown, place: string): void {
+  if (coder === undefined) throw new UnanswerableLine('the line has no "coder".')
+  textAt(...partOf(coder, 'urn', place))
+  const { components, schema } = coder as Partial<CoderSpec>
+  if (components !== undefined)
+    for (const [at, component] of listAt(components, `${place}.components`).entries())
+      checkCoder(component, `${place}.components[${at}]`)
+  if (schema !== undefined) checkSchema(schema, `${place}.schema`)
+}
+
+function checkSchema(schema: unknown, place: string): void {
+  const [fields, here] = partOf(schema, 'fields', place)
+  for (const [at, field] of listAt(fields, here).entries()) {
+    textAt(...partOf(field, 'name', `${here}[${at}]`))
+    checkType(...partOf(field, 'type', `${here}[${at}]`))
+  }
+}
+
+function checkType(type: unknown, place: string): void {
+  textAt(...partOf(type, 'typeName', place))
+  const { element, key, value, representation, schema } = type as Partial<SampleType>
+  for (const [name, part] of Object.entries({ element, key, value, representation }))
+    if (part !== undefined) checkType(part, `${place}.${name}`)
+  if (schema !== undefined) checkSchema(schema, `${place}.schema`)
 }
 
 function roundTrip(coder: Coder<unknown>, value: unknown, nested: boolean): string {

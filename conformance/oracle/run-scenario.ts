@@ -21,6 +21,7 @@ import {
   type WindowedElement,
 } from 'millrace'
 import { at, testStream } from 'millrace/testing'
+import { amountAt } from './line.js'
 import {
   type Construction,
   oracleNumber,
@@ -28,8 +29,10 @@ import {
   oracleTime,
   type OracleTrigger,
   oracleTrigger,
+  latenessOf,
   optionsOf,
   type Scenario,
+  scenarioOf,
   timestampOf,
   triggerOf,
   windowFnOf,
@@ -79,11 +82,12 @@ const timings = { early: 'EARLY', onTime: 'ON_TIME', late: 'LATE', unknown: 'UNK
  *
  * @param line a line of `triggers.jsonl` or `chained.jsonl`, parsed, with or without what came out.
  * @returns the line with what comes out here in place of what it had: panes sorted by key, window, step and index.
- * @throws {PipelineError} when the line names something unknown, or a grouping refuses its windowing.
+ * @throws {PipelineError} when a grouping refuses its windowing, {@link UnanswerableLine} when the line is not in the format or
+ *   names something unknown.
  */
 export async function runScenario(line: Scenario, options: RunOptions = {}): Promise<ScenarioResult> {
   const p = pipeline()
-  const continuation = play(p, line)
+  const continuation = play(p, scenarioOf(line))
   const result = await run(p, options)
   const droppedDueToLateness = result.metrics.counter('droppedDueToLateness')
   const panes = panesOf(result, 'first')
@@ -98,15 +102,16 @@ export async function runScenario(line: Scenario, options: RunOptions = {}): Pro
  *
  * @param line a line of `construction.jsonl`, parsed, with or without the answer.
  * @returns the line with whether it is accepted here, and the message of the error if not.
+ * @throws {@link UnanswerableLine} when the line is not in the format or names something unknown, which is no answer.
  */
 export function runConstruction(given: Construction): ConstructionResult {
   // What was recorded is no part of the question.
   const { accepted: _accepted, error: _error, ...line } = given as Construction & Partial<ConstructionResult>
-  const { windowFn, trigger, allowedLateness } = line
+  const allowedLateness = latenessOf(line)
   try {
     pipeline()
       .apply('script', testStream<KV<string, number>>().end())
-      .windowInto('windows', windowFnOf(windowFn), { trigger: triggerOf(trigger), allowedLateness })
+      .windowInto('windows', windowFnOf(line), { trigger: triggerOf(line), allowedLateness })
       .groupByKey('group')
     return { ...line, accepted: true }
   } catch (error) {
@@ -126,7 +131,7 @@ function play(p: Pipeline, line: Scenario): OracleTrigger {
       )
       script = script.add(...elements)
     } else if (event.type === 'processingTime') {
-      script = script.advanceProcessingTime(event.advance)
+      script = script.advanceProcessingTime(amountAt(event.advance, 'advance'))
     } else if (event.timestamp !== 'infinity' && timestampOf(event.timestamp) < TIMESTAMP_MAX) {
       script = script.advanceWatermarkTo(timestampOf(event.timestamp))
     }
@@ -138,7 +143,7 @@ function play(p: Pipeline, line: Scenario): OracleTrigger {
   })
   const windowed = played
     .flatMap('elements', (element) => ('key' in element ? [kv(element.key, element.value)] : []))
-    .windowInto('windows', windowFnOf(line.windowFn), optionsOf(line))
+    .windowInto('windows', windowFnOf(line), optionsOf(line))
   const grouped: PCollection<KV<string, Content>> =
     line.operation === 'SumPerKey'
       ? windowed.combinePerKey('sum', { of: (value) => value, monoid: { empty: 0, concat: plus } })

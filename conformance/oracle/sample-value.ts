@@ -16,6 +16,13 @@ function fieldsOf(json: unknown, what: string): Json {
   return json as Json
 }
 
+/** A field that must be there. */
+function fieldOf(fields: Json, name: string, what: string): unknown {
+  const field = Object.hasOwn(fields, name) ? fields[name] : undefined
+  if (field === undefined) throw new Error(`${what} has no "${name}"`)
+  return field
+}
+
 function listOf(json: unknown, what: string): readonly unknown[] {
   if (!Array.isArray(json)) throw new Error(`expected ${what}, got ${JSON.stringify(json)}`)
   return json
@@ -58,6 +65,7 @@ const timings: ReadonlyMap<unknown, string> = new Map([
 
 function paneOf(json: unknown): unknown {
   const pane = fieldsOf(json, 'a pane')
+  for (const name of ['isFirst', 'isLast', 'timing', 'index', 'nonSpeculativeIndex']) fieldOf(pane, name, 'a pane')
   return { ...pane, timing: timings.get(pane['timing']) ?? pane['timing'] }
 }
 
@@ -84,7 +92,10 @@ export function valueOf(spec: CoderSpec, json: unknown): unknown {
       return { kind: 'global' }
     case 'beam:coder:interval_window:v1': {
       const window = fieldsOf(json, 'a window')
-      return { start: timestampOf(window['start']), end: timestampOf(window['end']) }
+      return {
+        start: timestampOf(fieldOf(window, 'start', 'a window')),
+        end: timestampOf(fieldOf(window, 'end', 'a window')),
+      }
     }
     case 'beam:coder:custom_window:v1':
     case 'beam:coder:length_prefix:v1':
@@ -92,30 +103,34 @@ export function valueOf(spec: CoderSpec, json: unknown): unknown {
     case 'beam:coder:nullable:v1':
       return json === null ? null : part(0, json)
     case 'beam:coder:kv:v1': {
-      const { key, value } = fieldsOf(json, '{ key, value }')
-      return { key: part(0, key), value: part(1, value) }
+      const pair = fieldsOf(json, '{ key, value }')
+      return { key: part(0, fieldOf(pair, 'key', 'a pair')), value: part(1, fieldOf(pair, 'value', 'a pair')) }
     }
     case 'beam:coder:iterable:v1':
     case 'beam:coder:state_backed_iterable:v1':
       return listOf(json, 'a list').map((element) => part(0, element))
     case 'beam:coder:sharded_key:v1': {
-      const { key, shardId } = fieldsOf(json, '{ key, shardId }')
-      return { key: part(0, key), shardId: fromHex(shardId as string) }
+      const sharded = fieldsOf(json, '{ key, shardId }')
+      return {
+        key: part(0, fieldOf(sharded, 'key', 'a sharded key')),
+        shardId: fromHex(fieldOf(sharded, 'shardId', 'a sharded key') as string),
+      }
     }
     case 'beam:coder:windowed_value:v1': {
-      const { value, timestamp, windows, pane } = fieldsOf(json, 'a windowed value')
+      const windowed = fieldsOf(json, 'a windowed value')
+      const field = (name: string): unknown => fieldOf(windowed, name, 'a windowed value')
       return {
-        value: part(0, value),
-        timestamp: timestampOf(timestamp),
-        windows: listOf(windows, 'windows').map((window) => part(1, window)),
-        pane: paneOf(pane),
+        value: part(0, field('value')),
+        timestamp: timestampOf(field('timestamp')),
+        windows: listOf(field('windows'), 'windows').map((window) => part(1, window)),
+        pane: paneOf(field('pane')),
       }
     }
     case 'beam:coder:param_windowed_value:v1': {
       const window = spec.components?.[1]
       if (window === undefined) throw new Error(`coder ${spec.urn} needs a component number 1`)
       const context = decodeElementContext(fromHex(spec.payloadHex ?? ''), coderOf(window))
-      return { value: part(0, fieldsOf(json, 'a windowed value')['value']), ...context }
+      return { value: part(0, fieldOf(fieldsOf(json, 'a windowed value'), 'value', 'a windowed value')), ...context }
     }
     case 'beam:coder:timer:v1':
       return timerOf(fieldsOf(json, 'a timer'), part)
@@ -127,18 +142,19 @@ export function valueOf(spec: CoderSpec, json: unknown): unknown {
 }
 
 function timerOf(timer: Json, part: (i: number, value: unknown) => unknown): unknown {
+  const field = (name: string): unknown => fieldOf(timer, name, 'a timer')
   const base = {
-    userKey: part(0, timer['userKey']),
-    dynamicTimerTag: timer['dynamicTimerTag'],
-    windows: listOf(timer['windows'], 'windows').map((window) => part(1, window)),
+    userKey: part(0, field('userKey')),
+    dynamicTimerTag: field('dynamicTimerTag'),
+    windows: listOf(field('windows'), 'windows').map((window) => part(1, window)),
     clearBit: timer['clearBit'] === true,
   }
   if (base.clearBit) return base
   return {
     ...base,
-    fireTimestamp: timestampOf(timer['fireTimestamp']),
-    holdTimestamp: timestampOf(timer['holdTimestamp']),
-    pane: paneOf(timer['pane']),
+    fireTimestamp: timestampOf(field('fireTimestamp')),
+    holdTimestamp: timestampOf(field('holdTimestamp')),
+    pane: paneOf(field('pane')),
   }
 }
 

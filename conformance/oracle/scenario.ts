@@ -17,7 +17,6 @@ import {
   IntervalWindow,
   never,
   orFinally,
-  PipelineError,
   repeatedly,
   sessionWindows,
   slidingWindows,
@@ -26,9 +25,9 @@ import {
   type WindowingOptions,
 } from 'millrace'
 import { fromWireMillis, toWireMillis } from '../../sdk/coders/wire-time.js'
+import { amountAt, exactAt, fieldsAt, listAt, type OracleNumber, partOf, textAt, unknownName, wholeAt } from './line.js'
 
-/** A number; as a decimal text where it is too large for one. */
-export type OracleNumber = number | string
+export type { OracleNumber } from './line.js'
 
 /** A pane as the oracle writes it. */
 export interface OraclePane {
@@ -49,17 +48,17 @@ export interface OraclePane {
 /** A WindowFn as the oracle writes it; which of the numbers it has depends on its kind. */
 export interface OracleWindowFn {
   readonly windowFn: string
-  readonly size?: number
-  readonly period?: number
-  readonly offset?: number
-  readonly gap?: number
+  readonly size?: OracleNumber
+  readonly period?: OracleNumber
+  readonly offset?: OracleNumber
+  readonly gap?: OracleNumber
 }
 
 /** A trigger as the oracle writes it. */
 export interface OracleTrigger {
   readonly trigger: string
-  readonly elementCountAtLeast?: number
-  readonly delay?: number
+  readonly elementCountAtLeast?: OracleNumber
+  readonly delay?: OracleNumber
   readonly early?: OracleTrigger
   readonly late?: OracleTrigger
   readonly of?: OracleTrigger | readonly OracleTrigger[]
@@ -79,14 +78,14 @@ export type OracleEvent =
     }
   /** `'infinity'` is the end of time. */
   | { readonly type: 'watermark'; readonly timestamp: OracleNumber }
-  | { readonly type: 'processingTime'; readonly advance: number }
+  | { readonly type: 'processingTime'; readonly advance: OracleNumber }
 
 /** A scenario, without what came out. */
 export interface Scenario {
   readonly id: string
   readonly windowFn: OracleWindowFn
   readonly trigger: OracleTrigger
-  readonly allowedLateness: number
+  readonly allowedLateness: OracleNumber
   readonly accumulationMode: string
   readonly timestampCombiner: string
   readonly closingBehavior: string
@@ -100,7 +99,7 @@ export interface Construction {
   readonly id: string
   readonly windowFn: OracleWindowFn
   readonly trigger: OracleTrigger
-  readonly allowedLateness: number
+  readonly allowedLateness: OracleNumber
 }
 
 /** A timestamp of Beam. */
@@ -119,12 +118,44 @@ export function oracleNumber(value: bigint | number): OracleNumber {
   return Number.isSafeInteger(number) ? number : String(value)
 }
 
-function unknown(what: string, value: unknown): never {
-  throw new PipelineError(`a scenario names ${what} ${JSON.stringify(value)}, which this version does not know.`)
+const OPERATIONS: ReadonlySet<unknown> = new Set(['GroupByKey', 'SumPerKey', 'GroupByKeyTwice'])
+
+/** A line as a scenario. @throws {UnanswerableLine} when its operation or an event is not of the format. */
+export function scenarioOf(line: unknown): Scenario {
+  const [operation] = partOf(line, 'operation', '')
+  if (!OPERATIONS.has(operation)) unknownName('operation', operation)
+  for (const [at, event] of listAt(...partOf(line, 'events', '')).entries()) checkEvent(event, `events[${at}]`)
+  return line as Scenario
 }
 
-function given<T>(value: T | undefined, what: string): T {
-  return value ?? unknown(`a part without its ${what}`, value)
+function checkEvent(event: unknown, place: string): void {
+  const [type] = partOf(event, 'type', place)
+  switch (type) {
+    case 'elements': {
+      const [elements, here] = partOf(event, 'elements', place)
+      for (const [at, element] of listAt(elements, here).entries()) {
+        textAt(...partOf(element, 'key', `${here}[${at}]`))
+        wholeAt(...partOf(element, 'value', `${here}[${at}]`))
+        wholeAt(...partOf(element, 'timestamp', `${here}[${at}]`))
+      }
+      return
+    }
+    case 'watermark': {
+      const [timestamp, here] = partOf(event, 'timestamp', place)
+      if (timestamp !== 'infinity') wholeAt(timestamp, here)
+      return
+    }
+    case 'processingTime':
+      amountAt(...partOf(event, 'advance', place))
+      return
+    default:
+      unknownName('event', type)
+  }
+}
+
+/** The lateness that a line allows. */
+export function latenessOf(line: unknown): number {
+  return amountAt(...partOf(line, 'allowedLateness', ''))
 }
 
 /**
@@ -132,32 +163,35 @@ function given<T>(value: T | undefined, what: string): T {
  * puts a timestamp before −size into a window that does not contain it (`[-10000, 0)` for −10585 at size 10000). We do
  * not: see `docs/decisions/2026-11-21-windows-before-1970.md`. To compare everything else, windows are taken as recorded.
  */
-export function windowFnOf(fn: OracleWindowFn): WindowFn {
-  const { offset = 0 } = fn
-  switch (fn.windowFn) {
+export function windowFnOf(line: Scenario | Construction): WindowFn {
+  const [fn, place] = partOf(line, 'windowFn', '')
+  const [kind] = partOf(fn, 'windowFn', place)
+  const amount = (name: string): number => exactAt(...partOf(fn, name, place))
+  const offset = (): number => (line.windowFn.offset === undefined ? 0 : amount('offset'))
+  switch (kind) {
     case 'GlobalWindows':
       return globalWindows()
     case 'FixedWindows': {
-      const size = given(fn.size, 'size')
-      return withAssign(fixedWindows(size, { offset }), (timestamp) => {
-        const start = timestamp - ((timestamp + size - offset) % size)
-        return new IntervalWindow(start, start + size)
+      const [size, start] = [amount('size'), offset()]
+      return withAssign(fixedWindows(size, { offset: start }), (timestamp) => {
+        const first = timestamp - ((timestamp + size - start) % size)
+        return new IntervalWindow(first, first + size)
       })
     }
     case 'SlidingWindows': {
-      const [size, period] = [given(fn.size, 'size'), given(fn.period, 'period')]
-      return withAssign(slidingWindows(size, { every: period, offset }), (timestamp) => {
+      const [size, period, start] = [amount('size'), amount('period'), offset()]
+      return withAssign(slidingWindows(size, { every: period, offset: start }), (timestamp) => {
         const windows: IntervalWindow[] = []
-        const last = timestamp - ((timestamp + period - offset) % period)
-        for (let start = last; start > timestamp - size; start -= period)
-          windows.push(new IntervalWindow(start, start + size))
+        const last = timestamp - ((timestamp + period - start) % period)
+        for (let first = last; first > timestamp - size; first -= period)
+          windows.push(new IntervalWindow(first, first + size))
         return windows
       })
     }
     case 'Sessions':
-      return sessionWindows(given(fn.gap, 'gap'))
+      return sessionWindows(amount('gap'))
     default:
-      return unknown('WindowFn', fn.windowFn)
+      return unknownName('WindowFn', kind)
   }
 }
 
@@ -176,37 +210,45 @@ function withAssign(windowFn: WindowFn, assign: WindowFn['assign']): WindowFn {
 }
 
 /** The trigger of a scenario. */
-export function triggerOf(trigger: OracleTrigger): Trigger {
-  const { of = [] } = trigger
-  const list = (Array.isArray(of) ? of : [of]) as readonly OracleTrigger[]
-  switch (trigger.trigger) {
+export function triggerOf(line: Scenario | Construction): Trigger {
+  return triggerAt(...partOf(line, 'trigger', ''))
+}
+
+function triggerAt(trigger: unknown, place: string): Trigger {
+  const amount = (name: string): number => amountAt(...partOf(trigger, name, place))
+  const one = (name: string): Trigger => triggerAt(...partOf(trigger, name, place))
+  const list = (): readonly Trigger[] => {
+    const [part, here] = partOf(trigger, 'of', place)
+    return listAt(part, here).map((each, at) => triggerAt(each, `${here}[${at}]`))
+  }
+  const fields = fieldsAt(trigger, place)
+  const [kind] = partOf(fields, 'trigger', place)
+  switch (kind) {
     case 'Default':
       return defaultTrigger
     case 'Never':
       return never()
     case 'AfterPane':
-      return afterCount(given(trigger.elementCountAtLeast, 'elementCountAtLeast'))
+      return afterCount(amount('elementCountAtLeast'))
     case 'AfterProcessingTime':
-      return afterProcessingTime(given(trigger.delay, 'delay'))
-    case 'AfterWatermark': {
-      const { early, late } = trigger
+      return afterProcessingTime(amount('delay'))
+    case 'AfterWatermark':
       return afterWatermark({
-        ...(early === undefined ? {} : { early: triggerOf(early) }),
-        ...(late === undefined ? {} : { late: triggerOf(late) }),
+        ...(fields['early'] === undefined ? {} : { early: one('early') }),
+        ...(fields['late'] === undefined ? {} : { late: one('late') }),
       })
-    }
     case 'Repeatedly':
-      return repeatedly(triggerOf(given(list[0], 'of')))
+      return repeatedly(one('of'))
     case 'AfterFirst':
-      return afterFirst(...list.map(triggerOf))
+      return afterFirst(...list())
     case 'AfterAll':
-      return afterAll(...list.map(triggerOf))
+      return afterAll(...list())
     case 'AfterEach':
-      return afterEach(...list.map(triggerOf))
+      return afterEach(...list())
     case 'OrFinally':
-      return orFinally(triggerOf(given(trigger.main, 'main')), triggerOf(given(trigger.until, 'until')))
+      return orFinally(one('main'), one('until'))
     default:
-      return unknown('trigger', trigger.trigger)
+      return unknownName('trigger', kind)
   }
 }
 
@@ -252,22 +294,24 @@ export function oracleTrigger(trigger: Trigger): OracleTrigger {
 
 /** The windowing options of a scenario. */
 export function optionsOf(scenario: Scenario): WindowingOptions {
-  const oneOf = <T>(what: string, name: string, values: Readonly<Record<string, T>>): T =>
-    Object.hasOwn(values, name) ? (values[name] as T) : unknown(what, name)
+  const oneOf = <T>(name: string, values: Readonly<Record<string, T>>): T => {
+    const [value] = partOf(scenario, name, '')
+    return typeof value === 'string' && Object.hasOwn(values, value) ? (values[value] as T) : unknownName(name, value)
+  }
   const behavior = { FIRE_ALWAYS: 'always', FIRE_IF_NON_EMPTY: 'ifNonEmpty' } as const
   return {
-    trigger: triggerOf(scenario.trigger),
-    allowedLateness: scenario.allowedLateness,
-    accumulation: oneOf('accumulationMode', scenario.accumulationMode, {
+    trigger: triggerOf(scenario),
+    allowedLateness: latenessOf(scenario),
+    accumulation: oneOf('accumulationMode', {
       DISCARDING_FIRED_PANES: 'discarding',
       ACCUMULATING_FIRED_PANES: 'accumulating',
     } as const),
-    timestampCombiner: oneOf('timestampCombiner', scenario.timestampCombiner, {
+    timestampCombiner: oneOf('timestampCombiner', {
       EARLIEST: 'earliest',
       LATEST: 'latest',
       END_OF_WINDOW: 'endOfWindow',
     } as const),
-    closing: oneOf('closingBehavior', scenario.closingBehavior, behavior),
-    onTime: oneOf('onTimeBehavior', scenario.onTimeBehavior, behavior),
+    closing: oneOf('closingBehavior', behavior),
+    onTime: oneOf('onTimeBehavior', behavior),
   }
 }

@@ -63,6 +63,7 @@ describe('the command line', () => {
     [['run', '--sede', '1', 'file.ts'], 'has no option --sede. Options of the pipeline come after FILE.', '--sede'],
     [['run', 'file.ts', '--quiet=yes'], '--quiet is a flag and takes no value.', undefined],
     [['run', 'file.ts', '--seed'], '--seed needs a number.', undefined],
+    [['conformance', '--only'], '--only needs ids.', undefined],
     [['run', 'file.ts', '--seed', '--json'], '--seed needs a number.', undefined],
     [['run', 'file.ts', '--runner='], '--runner needs a name.', undefined],
   ])('%j is refused', (args, message, given) => {

@@ -130,7 +130,8 @@ function setOption(options: Map<string, string | true>, { name, value }: OptionR
     options.set(name, true)
     return
   }
-  if (given === undefined || given === '' || /^-\D/.test(given)) throw new UsageError(`--${name} needs a ${value}.`)
+  if (given === undefined || given === '' || /^-\D/.test(given))
+    throw new UsageError(`--${name} needs ${value.endsWith('s') ? '' : 'a '}${value}.`)
   options.set(name, given)
 }
 

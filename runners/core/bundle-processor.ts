@@ -196,11 +196,13 @@ export class BundleProcessor {
   /** Ends the bundle: waits for every call, lets DoFns finish, upstream ones first. */
   async finish(): Promise<void> {
     await this.settle()
-    for (const precombine of this.#compiled.precombines) precombine.flush()
     for (const doFn of this.#compiled.doFns) {
       await (doFn.finishBundle() as Promise<void> | undefined)
       await this.settle()
     }
+    // Combining before a grouping ends a branch of the stage: what DoFns emit last is in it too.
+    for (const precombine of this.#compiled.precombines) precombine.flush()
+    await this.settle()
     for (const doFn of this.#compiled.doFns) doFn.closeBundle()
     this.runtime.throwIfFailed()
   }

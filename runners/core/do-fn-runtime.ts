@@ -106,7 +106,8 @@ export class DoFnRuntime implements ContextHost {
     const { finishBundle } = this.#doFn
     if (finishBundle === undefined) return undefined
     const open = { current: true }
-    const emits = emitsInWindow(this.#services.outputs, open, () => this.#refuseLate('emit'))
+    const { windowFn } = this.operator.strategy
+    const emits = emitsInWindow(this.#services.outputs, windowFn, open, () => this.#refuseLate('emit'))
     const context = bundleContext(this, this.emitOf(emits))
     return this.#guardedCall('finishBundle', () =>
       andThen(finishBundle(context), () => {

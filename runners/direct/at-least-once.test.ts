@@ -365,7 +365,10 @@ describe('is refused by name', () => {
     ],
     [
       'where elements are kept as a side input',
-      (_, read) => read.parDo('look', { sides: { all: read.asList('all') }, process: () => undefined }),
+      (_, read) => {
+        const tens = read.windowInto('tens', fixedWindows(10))
+        return tens.parDo('look', { sides: { all: tens.asList('all') }, process: () => undefined })
+      },
       /step "look" keeps elements of the acknowledging source/,
     ],
     [

@@ -190,7 +190,7 @@ it('refuses windows that merge, at the step', () => {
     .create('numbers', [1])
     .windowInto('sessions', sessionWindows(1))
     .keyBy('all', () => 'all')
-  expect(() => keyed.apply('pairs', countWindows({ size: 2 }))).toThrow(/countWindows "pairs".*merge/)
+  expect(() => keyed.apply('pairs', countWindows({ size: 2 }))).toThrow(/step "pairs": countWindows counts.*merge/)
   const plain = pipeline().create('numbers', [1], { codec: t.number })
   // @ts-expect-error: counts are per key
   expect(() => plain.apply('pairs', countWindows({ size: 2 }))).toThrow(/without \{ key, value \}/)

@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import {
   fixedWindows,
+  globalWindow,
+  globalWindows,
   IntervalWindow,
   kv,
   pipeline,
   run,
+  sessionWindows,
   slidingWindows,
   type RunOptions,
   typed,
   UserCodeError,
+  type WindowFn,
 } from 'millrace'
 import { inEveryMode, orderedModes } from '../../conformance/support/modes.js'
 
@@ -68,6 +72,7 @@ inEveryMode((options) => {
   it('lets finishBundle emit into a window it names', async () => {
     const p = pipeline()
     p.create('numbers', [1, 2])
+      .windowInto('tens', fixedWindows(10))
       .parDo('late words', {
         output,
         process: () => undefined,
@@ -79,6 +84,38 @@ inEveryMode((options) => {
     for (const { value, timestamp, window } of elements) {
       expect([value, timestamp, window.start, window.end]).toEqual(['end', 5, 0, 10])
     }
+  })
+
+  it.each<[string, WindowFn, unknown]>([
+    ['what is no window', globalWindows(), { start: 0, end: 10 }],
+    ['an interval where all is global', globalWindows(), new IntervalWindow(0, 10)],
+    ['the global window where it is not', fixedWindows(10), globalWindow],
+    ['an interval that the WindowFn does not make', slidingWindows(10, { every: 5 }), new IntervalWindow(3, 13)],
+  ])('refuses %s in finishBundle, which a grouping would wait for', async (_, windowFn, window) => {
+    const p = pipeline()
+    p.create('numbers', [1])
+      .windowInto('windows', windowFn)
+      .parDo('step', {
+        output,
+        process: () => undefined,
+        finishBundle: ({ emit }) => emit('x', 5, window as IntervalWindow),
+      })
+    await expect(run(p, options)).rejects.toThrow(
+      /step "step" failed in finishBundle: emit in finishBundle got .* for a window/,
+    )
+  })
+
+  it('takes windows of any extent where windows merge', async () => {
+    const p = pipeline()
+    p.create('numbers', [1])
+      .windowInto('sessions', sessionWindows(10))
+      .parDo('step', {
+        output,
+        process: () => undefined,
+        finishBundle: ({ emit }) => emit('x', 5, new IntervalWindow(3, 40)),
+      })
+      .collect('out')
+    expect((await run(p, options)).collect('out').length).toBeGreaterThan(0)
   })
 
   it('refuses an emit in finishBundle that names no window', async () => {

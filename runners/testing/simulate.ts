@@ -10,6 +10,7 @@ import { graphFingerprint } from '../../sdk/graph/fingerprint.js'
 import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
 import { producerPath } from '../../sdk/graph/names.js'
 import * as urns from '../../sdk/graph/urns.js'
+import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import { preview } from '../../sdk/preview.js'
 import { assertionsStarted } from '../../sdk/testing/unrun.js'
 import { ASSERTION_STEP } from '../../sdk/testing/verdict.js'
@@ -88,6 +89,15 @@ const verdicts: Readonly<Record<Scenario['perturbation'], SimulationVerdict>> = 
   late: 'lateness-dependent',
   duplicates: 'repeats',
 }
+const optionNames: OptionNames<SimulateOptions> = {
+  options: true,
+  seeds: true,
+  perturb: true,
+  repeat: true,
+  runner: true,
+  run: true,
+  print: true,
+}
 /** The pipeline as it is, with its input as it was recorded. */
 const unchanged: Scenario = { perturbation: 'none', changes: [] }
 /** Runs at most to make a finding smaller. */
@@ -124,6 +134,7 @@ export async function simulate<Options>(
   pipeline: Runnable<Options>,
   options: SimulateOptions<Options> = {},
 ): Promise<SimulationReport> {
+  refuseUnknownOptions('simulate', options, optionNames)
   const { repeat, perturb = ALL, print = true } = options
   if (perturb.length === 0) throw new PipelineError(`perturb of simulate is empty, so that nothing would be tried. Leave it out to try everything, or name some of ${ALL.join(', ')}.`) // prettier-ignore
   for (const each of perturb)

@@ -3,15 +3,20 @@
  *
  * Law: rows belong together exactly when the named fields are equal as keys; a `null` equals a `null`.
  */
-import type { KV } from '../kv.js'
+import { DecodeError } from '../errors.js'
 import { reservedName } from '../graph/builder.js'
+import { authorPath } from '../graph/names.js'
+import { refuseUnknownOptions } from '../known-options.js'
+import type { KV } from '../kv.js'
 import type { PCollection } from '../pcollection.js'
+import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
 import type { AnyCombiner, CombinerInput, CombinerOutput } from '../transforms/any-combiner.js'
-import { coGroupByKey } from '../transforms/co-group-by-key.js'
+import { addCoGroup } from '../transforms/co-group-by-key.js'
 import { combineFields } from '../transforms/combine-fields.js'
 import { addCombinePerKey } from '../transforms/combine.js'
 import { addCodedMap, addFlatMap, addMap } from '../transforms/element-wise.js'
+import { checkGroupableWithin } from '../transforms/groupable.js'
 import type { Allows, AnyRow } from './fields.js'
 import { anew, coderOfSchema, fieldOf, schemaOfCollection, withoutAbsence } from './fields.js'
 import { fieldTypeText, type Schema } from './schema.js'
@@ -47,10 +52,26 @@ export type GroupedRow<T, P extends keyof T, A extends Aggregates> = Pick<T, P> 
   readonly [N in keyof A]: CombinerOutput<A[N]['combiner']>
 }
 
-const keyOf =
-  (names: readonly string[]) =>
-  (row: Values): Values =>
-    Object.fromEntries(names.map((name) => [name, row[name]]))
+/** Reads a field of a row. */
+type ReadField = (row: Values, name: string) => unknown
+
+/** A schema has said at construction which fields there are; one that may be missing is empty where it is. */
+const described: ReadField = (row, name) => row[name]
+
+/** Without a schema each row is asked: a name misspelt would make one group of all rows, or none. */
+function asked(step: string): ReadField {
+  return (row, name) => {
+    if (Object.hasOwn(row, name) || (name in row && !(name in Object.prototype))) return row[name]
+    throw new DecodeError(
+      `step "${step}" reads field "${name}", which this row does not have: ${preview(row)}. Name a field of all rows, and give null where one is empty.`,
+    )
+  }
+}
+
+function fieldsOf(input: PCollection<unknown>): ReadField {
+  const path = authorPath(input.builder.pathOf(reservedName('rows')))
+  return schemaOfCollection(input) === undefined ? asked(path) : described
+}
 
 /** Keys every row by some of its fields. */
 function keyedBy<T>(input: PCollection<T>, names: readonly string[], step: string): PCollection<KV<Values, T>> {
@@ -58,7 +79,8 @@ function keyedBy<T>(input: PCollection<T>, names: readonly string[], step: strin
   const schema = schemaOfCollection(input)
   const key = schema && withoutAbsence({ fields: names.map((name) => anew(name, fieldOf(schema, name).type)) })
   const keyCoder = coderOfSchema(input, step, key)
-  const take = keyOf(names)
+  const read = fieldsOf(input)
+  const take = (row: Values): Values => Object.fromEntries(names.map((name) => [name, read(row, name)]))
   return input.derive(
     addCodedMap(
       input,
@@ -90,14 +112,20 @@ export function groupByFields<const P extends string, const A extends Aggregates
 ) => PCollection<GroupedRow<T, P & keyof T, A>> {
   const taken = names.find((name) => Object.hasOwn(aggregates, name))
   if (taken !== undefined) refuse(`aggregate "${taken}" has the name of a field grouped by. Give it another one.`)
-  const combiner = combineFields(
-    Object.fromEntries(Object.entries(aggregates).map(([name, aggregate]) => [name, overField(aggregate)])),
-  )
+  for (const [name, aggregate] of Object.entries<Aggregate>(aggregates))
+    refuseUnknownOptions(`aggregate "${name}" of groupByFields`, aggregate, { field: true, combiner: true })
+  const combinerOf = (read: ReadField): AnyCombiner =>
+    combineFields(
+      Object.fromEntries(Object.entries(aggregates).map(([name, aggregate]) => [name, overField(aggregate, read)])),
+    )
+  // What is no combiner is refused here, where it was written.
+  combinerOf(described)
   return (input) => {
     const schema = schemaOfCollection(input)
     for (const { field } of Object.values(aggregates)) if (schema && field !== undefined) fieldOf(schema, field)
+    checkGroupableWithin(input, combiner)
     const keyed = keyedBy(input as PCollection<unknown>, names, 'key')
-    const combined = addCombinePerKey(keyed, reservedName('aggregate'), combiner)
+    const combined = addCombinePerKey(keyed, reservedName('aggregate'), combinerOf(fieldsOf(input as PCollection<unknown>)))
     return input.derive(
       addMap(combined, reservedName('row'), ({ key, value }: KV<Values, Values>) => ({ ...key, ...value })),
     )
@@ -105,9 +133,9 @@ export function groupByFields<const P extends string, const A extends Aggregates
 }
 
 /** A combiner of rows that looks at one field. */
-function overField({ field, combiner }: Aggregate): AnyCombiner {
+function overField({ field, combiner }: Aggregate, read: ReadField): AnyCombiner {
   if (field === undefined) return combiner
-  const value = (row: Values): never => row[field] as never
+  const value = (row: Values): never => read(row, field) as never
   if ('of' in combiner) return { ...combiner, of: (row: never) => combiner.of(value(row)) }
   return { ...combiner, addInput: (accumulator: never, row: never) => combiner.addInput(accumulator, value(row)) }
 }
@@ -160,6 +188,7 @@ export function joinByFields<R extends AnyRow, const P extends string, const K e
   right: PCollection<R>,
   options: JoinOptions<P, K>,
 ): <L extends AnyRow>(input: PCollection<L> & Allows<P, CommonFields<L, R>>) => PCollection<JoinedRow<L, R, P, K>> {
+  refuseUnknownOptions('joinByFields', options, { on: true, kind: true })
   const { on, kind = 'inner' } = options
   if (!['inner', 'left', 'right', 'full'].includes(kind))
     refuse(`kind of a join must be 'inner', 'left', 'right' or 'full', but is ${String(kind)}.`)
@@ -179,7 +208,7 @@ export function joinByFields<R extends AnyRow, const P extends string, const K e
       left: keyedBy(left as PCollection<Values>, on, 'left key'),
       right: keyedBy(right as PCollection<unknown> as PCollection<Values>, on, 'right key'),
     }
-    const grouped = coGroupByKey('sides', sides)
+    const grouped = addCoGroup(reservedName('sides'), sides)
     const isKey: ReadonlySet<string> = new Set(on)
     const others = (names: readonly string[]): Values =>
       Object.fromEntries(names.filter((name) => !isKey.has(name)).map((name) => [name, null]))

@@ -27,7 +27,7 @@ const common = {
 describe('a splittable step', () => {
   it('knows its element, tracker, side inputs, metrics and resource without a written type', () => {
     const p = pipeline()
-    const limit = p.create('limit', [3]).asSingleton('limit')
+    const limit = p.create('limit', [3]).asSingleton('the limit')
     const read = splittableParDo({
       ...common,
       output: typed<string>(),

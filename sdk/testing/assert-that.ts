@@ -4,6 +4,7 @@
  * Law: an assertion is judged exactly once, also when its collection is empty; `run` rejects when one does not hold or
  * was never judged. A pipeline with an assertion that claims nothing is not built.
  */
+import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import { type CollectionRef, reservedName } from '../graph/builder.js'
 import { messageOf } from '../errors.js'
 import type { KV } from '../kv.js'
@@ -276,6 +277,7 @@ function describe(what: string, values: readonly unknown[]): string {
  * ```
  */
 export function assertThat<T>(name: string, input: PCollection<T>, options: AssertionOptions = {}): Assertion<T> {
+  refuseUnknownOptions(`assertion "${name}"`, options, { tolerance: true } satisfies OptionNames<AssertionOptions>)
   const { tolerance = 0 } = options
   if (!(tolerance >= 0)) refuse(`tolerance of assertion "${name}" must be 0 or more, but is ${preview(tolerance)}.`)
   const named = `assert ${name}`

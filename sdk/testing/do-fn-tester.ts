@@ -6,6 +6,7 @@
  * has passed them, a window's state is removed after its timers, a failed call leaves no trace, and a call that breaks a
  * rule (an output before its input, a timer after its window) fails as it would in a run.
  */
+import { refuseUnknownOptions } from '../known-options.js'
 import type { Codec, TypeOf } from '../codec.js'
 import { seededRandom } from '../env.js'
 import { UserCodeError } from '../errors.js'
@@ -36,7 +37,14 @@ import type {
 import type { DeadLetter } from '../transforms/errors.js'
 import { NO_FIRING } from '../windowing/pane-info.js'
 import { type BoundedWindow, globalWindow } from '../windowing/window.js'
-import type { DoFnTesterOptions, ElementOptions, PendingTimer, TestedElement } from './tester-options.js'
+import {
+  type DoFnTesterOptions,
+  type ElementOptions,
+  elementOptionNames,
+  type PendingTimer,
+  type TestedElement,
+  testerOptionNames,
+} from './tester-options.js'
 import { type CallInput, type Emitted, TesterCalls } from './tester-calls.js'
 import type { StateReadings } from './state-readings.js'
 import {
@@ -70,6 +78,7 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
 
   /** @internal */
   constructor(doFn: AnyDoFn, options: DoFnTesterOptions<SI>) {
+    refuseUnknownOptions('doFnTester', options, testerOptionNames)
     this.#doFn = doFn
     this.#window = options.window ?? globalWindow
     this.#latenessMillis = durationMillis(options.allowedLateness ?? 0, 'allowedLateness of a tester')
@@ -90,6 +99,7 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
    * until the watermark has passed it by the allowed lateness.
    */
   async process(element: T, options: ElementOptions<SI> = {}): Promise<void> {
+    refuseUnknownOptions('an element of doFnTester', options, elementOptionNames)
     const { window = this.#window, pane = NO_FIRING, sides } = options
     const timestamp = toTimestamp(options.timestamp ?? (this.#watermark === TIMESTAMP_MIN ? 0 : this.#watermark))
     const expiry = expiryOf(window, this.#latenessMillis)

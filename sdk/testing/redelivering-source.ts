@@ -7,6 +7,7 @@
  */
 import { typed, type TypeOnly } from '../codec.js'
 import { PipelineError } from '../errors.js'
+import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import type { PCollection } from '../pcollection.js'
 import type { Pipeline } from '../pipeline.js'
 import { watermarks } from '../source/watermark-policy.js'
@@ -30,8 +31,11 @@ export interface DeliveryEvent {
 export class RedeliveringSource<T> {
   readonly #records: readonly T[]
   readonly #redeliverMillis: number | undefined
-  #queue: number[]
-  /** When each record that is under way was delivered. */
+  /** What is to be delivered, the next one last; among it what was acknowledged before it was delivered again. */
+  readonly #queue: number[]
+  /** How many of the queue are acknowledged: they are passed over when their turn comes. */
+  #passedOver = 0
+  /** When each record that is under way was delivered, oldest first. */
   readonly #underWay = new Map<number, number>()
   readonly #history: DeliveryEvent[] = []
   readonly #acknowledged = new Set<number>()
@@ -41,7 +45,7 @@ export class RedeliveringSource<T> {
   /** @internal */
   constructor(records: Iterable<T>, { redeliverAfter }: RedeliveringOptions) {
     this.#records = [...records]
-    this.#queue = this.#records.map((_, record) => record)
+    this.#queue = this.#records.map((_, record) => record).reverse()
     this.#redeliverMillis =
       redeliverAfter === undefined ? undefined : durationMillis(redeliverAfter, 'redeliverAfter of redeliveringSource')
   }
@@ -99,23 +103,34 @@ export class RedeliveringSource<T> {
         sinceMark = []
         return records
       },
-      backlog: () => this.#queue.length,
+      backlog: () => this.#backlog,
     }
   }
 
   #next(now: number): number | Exclude<ReadResult<T>, object> {
-    const { length } = this.#queue
-    if (length > 0 && this.#untilFailure-- <= 0) {
+    if (this.#backlog > 0 && this.#untilFailure-- <= 0) {
       this.#untilFailure = Infinity
       throw new Error('the connection to the redelivering source broke')
     }
     const millis = this.#redeliverMillis
     if (millis !== undefined) this.#requeue((deliveredAt) => now >= deliveredAt + millis)
-    const record = this.#queue.shift()
+    const record = this.#take()
     if (record === undefined) return millis !== undefined && this.#underWay.size > 0 ? 'idle' : 'end'
     this.#underWay.set(record, now)
     this.#history.push({ kind: 'delivered', record })
     return record
+  }
+
+  get #backlog(): number {
+    return this.#queue.length - this.#passedOver
+  }
+
+  #take(): number | undefined {
+    for (;;) {
+      const record = this.#queue.pop()
+      if (record === undefined || !this.#acknowledged.has(record)) return record
+      this.#passedOver--
+    }
   }
 
   #acknowledge(records: readonly number[]): void {
@@ -124,17 +139,23 @@ export class RedeliveringSource<T> {
       throw new Error('the connection to the redelivering source broke')
     }
     for (const record of records) {
-      this.#underWay.delete(record)
-      this.#queue = this.#queue.filter((queued) => queued !== record)
+      // A record is under way, or acknowledged, or in the queue.
+      if (!this.#underWay.delete(record) && !this.#acknowledged.has(record)) this.#passedOver++
       this.#acknowledged.add(record)
       this.#history.push({ kind: 'acknowledged', record })
     }
   }
 
   #requeue(isDue: (deliveredAt: number) => boolean): void {
-    const due = [...this.#underWay].filter(([, deliveredAt]) => isDue(deliveredAt)).map(([record]) => record)
-    for (const record of due) this.#underWay.delete(record)
-    if (due.length > 0) this.#queue = [...due, ...this.#queue]
+    const due: number[] = []
+    for (const [record, deliveredAt] of this.#underWay) {
+      if (!isDue(deliveredAt)) break
+      due.push(record)
+    }
+    for (const record of due.reverse()) {
+      this.#underWay.delete(record)
+      this.#queue.push(record)
+    }
   }
 }
 
@@ -158,6 +179,9 @@ export class RedeliveringSource<T> {
  * ```
  */
 export function redeliveringSource<T>(records: Iterable<T>, options: RedeliveringOptions = {}): RedeliveringSource<T> {
+  refuseUnknownOptions('redeliveringSource', options, {
+    redeliverAfter: true,
+  } satisfies OptionNames<RedeliveringOptions>)
   return new RedeliveringSource(records, options)
 }
 

@@ -1,5 +1,6 @@
 /** What goes into a tester of DoFns, and what comes out of it. */
 import type { Env } from '../env.js'
+import type { OptionNames } from '../known-options.js'
 import type { TimeDomain } from '../state/timer-spec.js'
 import type { Duration, Instant } from '../time.js'
 import type { SideValues } from '../transforms/do-fn.js'
@@ -57,4 +58,22 @@ export interface DoFnTesterOptions<SI = None, R = unknown> {
   readonly seed?: number
   /** The world that `setup` gets. Its clock is the tester's. Default: one without files, which prints nothing. */
   readonly env?: Env
+}
+
+/** The names of both, to refuse others. */
+export const elementOptionNames: OptionNames<ElementOptions<None>> = {
+  timestamp: true,
+  window: true,
+  pane: true,
+  sides: true,
+}
+
+export const testerOptionNames: OptionNames<DoFnTesterOptions> = {
+  sides: true,
+  resource: true,
+  window: true,
+  allowedLateness: true,
+  now: true,
+  seed: true,
+  env: true,
 }

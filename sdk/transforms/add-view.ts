@@ -6,11 +6,12 @@
  */
 import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
+import { refuseUnknownOptions } from '../known-options.js'
 import { refuse } from '../refuse.js'
 import { firesEarly } from '../windowing/trigger-rules.js'
 import { addConstantKey } from './element-wise.js'
 import { addGroupByKey } from './group-by-key.js'
-import { checkGroupable } from './groupable.js'
+import { checkGroupable, refuseChanges } from './groupable.js'
 import { checkViewable } from './viewable.js'
 import type { PCollectionView, SingletonOptions, ViewKind, ViewOptions } from './views.js'
 
@@ -23,6 +24,8 @@ export function addView(
 ): PCollectionView<never> {
   const { builder } = input
   const path = builder.pathOf(name)
+  const names = kind === 'singleton' ? { default: true, windowMapping: true } : { windowMapping: true }
+  refuseUnknownOptions(`the ${kind} view "${path}"`, options, names, path)
   const { windowMapping } = options
   if (windowMapping !== undefined && typeof windowMapping !== 'function')
     refuse(
@@ -30,6 +33,8 @@ export function addView(
       path,
     )
   if (kind === 'map' || kind === 'multimap') builder.keyedCoders(input)
+  // What the SDK views for a step of its own it does not count.
+  if (typeof name === 'string') refuseChanges(input, path, 'shows')
   checkViewable(input, path, windowMapping !== undefined)
   const gathers = firesEarly(builder.strategyOf(input).trigger) && !isGrouped(input)
   if (gathers) checkGroupable(input, path)

@@ -4,6 +4,7 @@ import {
   afterCount,
   changeCodec,
   combineChanges,
+  countWindows,
   fixedWindows,
   groupChanges,
   insert,
@@ -14,6 +15,7 @@ import {
   retracting,
   sessionWindows,
   sum,
+  waitOn,
 } from 'millrace'
 import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../coders/index.js'
 import { changeCoder } from '../coders/change-coder.js'
@@ -84,4 +86,27 @@ it('combining what retracting groupings have made, by a group, is no counting tw
     .apply('sum', retracting.combinePerKey(sum()))
     .combinePerKey('total', total)
   expect(preview(p.build().warnings)).not.toContain('counted as often')
+})
+
+const sums = () => scores().apply('sums', retracting.combinePerKey(sum()))
+
+it.each([
+  ['asSingleton', () => sums().asSingleton('view')],
+  ['asIterable', () => sums().asIterable('view')],
+  ['asList', () => sums().asList('view')],
+  ['asMap', () => sums().asMap('view')],
+  ['asMultimap', () => sums().asMultimap('view')],
+  ['of bare changes', () => sums().values('bare').asList('view')],
+])('a view would show a retraction as one more value, and is refused: %s', (_, view) => {
+  expect(view).toThrow(/step "view" shows changes, .* for one more value.*combineChanges.*change\.test/s)
+})
+
+it('count windows would count a retraction', () => {
+  expect(() => sums().apply('pairs', countWindows({ size: 2 }))).toThrow(/step "pairs" counts changes/)
+})
+
+it('changes may be waited for, which looks at none of them', () => {
+  const p = pipeline()
+  const changes = p.create('scores', [kv('a', 1)]).apply('sums', retracting.combinePerKey(sum()))
+  expect(() => p.create('more', [1]).apply('wait', waitOn(changes))).not.toThrow()
 })

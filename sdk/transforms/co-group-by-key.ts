@@ -3,7 +3,8 @@
  */
 import type { Tagged } from '../coders/index.js'
 import { PipelineError } from '../errors.js'
-import { type CollectionRef, reservedName } from '../graph/builder.js'
+import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
+import { authorPath } from '../graph/names.js'
 import type { KV } from '../kv.js'
 import type { PCollection } from '../pcollection.js'
 import { addCodedMap, addMap } from './element-wise.js'
@@ -48,13 +49,20 @@ export type CoGroup<I extends CoGroupInputs> = KV<
  * ```
  */
 export function coGroupByKey<I extends CoGroupInputs>(name: string, inputs: I & SameKeys<I>): PCollection<CoGroup<I>> {
-  const entries = Object.entries(inputs as CoGroupInputs)
-  const first = entries[0]?.[1]
-  if (first === undefined) throw new PipelineError(`coGroupByKey "${name}" needs at least one collection`, name)
+  if (Object.keys(inputs).length === 0)
+    throw new PipelineError(`coGroupByKey "${name}" needs at least one collection`, name)
+  return addCoGroup(name, inputs)
+}
+
+/** Adds the grouping of at least one collection; within a step of the SDK, that is what refusals name. */
+export function addCoGroup<I extends CoGroupInputs>(name: StepName, inputs: I): PCollection<CoGroup<I>> {
+  const entries = Object.entries(inputs)
+  const [, first] = entries[0] as (typeof entries)[number]
   const { builder } = first
   const refs = entries.map(([, collection]): CollectionRef => collection)
-  commonStrategy(refs, builder.pathOf(name))
-  for (const ref of refs) checkGroupable(ref, builder.pathOf(name))
+  const path = authorPath(builder.pathOf(name))
+  commonStrategy(refs, path)
+  for (const ref of refs) checkGroupable(ref, path)
   const names = entries.map(([inputName]) => inputName)
   const out = builder.scoped(
     name,

@@ -11,10 +11,12 @@ import { canonicalKey, identityKey } from '../coders/canonical-key.js'
 import { dynamicCoder } from '../coders/dynamic.js'
 import { DecodeError } from '../errors.js'
 import type { CoderTable } from '../graph/coder-table.js'
+import { refuseUnknownOptions, refuseUnknownValue } from '../known-options.js'
 import type { KV } from '../kv.js'
 import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
 import { type CombineFn, type MonoidCombine, type PartCoders, partCoders, type SemigroupCombine } from './combine.js'
+import { firstValues } from './first-values.js'
 
 /** Accumulators and outputs are lists of values, encoded as the values are. */
 export const listsOfValues: { readonly [partCoders]: (coders: CoderTable, value: string) => PartCoders } = {
@@ -41,7 +43,9 @@ export function compareBy<T>(by: Order<T>): (a: T, b: T) => number {
  * The `n` largest values, the largest first; all of them when there are fewer. Of values that are equal in the order but
  * differ, those with the smaller encoding come first, so that the result does not depend on the order of arrival.
  *
- * @throws {PipelineError} when `n` is no whole number from 1.
+ * Keeps at most 2n values, and compares each about log n times.
+ *
+ * @throws {PipelineError} when `n` is no whole number from 1, or an option is wrong.
  * @example
  * ```ts
  * import { pipeline, top } from 'millrace'
@@ -55,24 +59,19 @@ export function top(
 export function top<T>(n: number, options: TopOptions<T>): CombineFn<T, readonly T[], readonly T[]>
 export function top<T>(n: number, options: Partial<TopOptions<T>> = {}): CombineFn<T, readonly T[], readonly T[]> {
   if (!Number.isSafeInteger(n) || n < 1) refuse(`top keeps a whole number of values from 1, but n is ${String(n)}.`)
+  refuseUnknownOptions('top', options, { by: true, keep: true })
   const { by = (a: T, b: T) => Number(a) - Number(b), keep = 'largest' } = options
+  refuseUnknownValue('keep of top', keep, ['largest', 'smallest'])
   const inOrder = compareBy(by)
   const sign = keep === 'largest' ? -1 : 1
   const compare = (a: T, b: T): number => sign * inOrder(a, b) || compareEncodings(a, b)
-  const merge = (a: readonly T[], b: readonly T[]): readonly T[] => {
-    const kept: T[] = []
-    for (let i = 0, j = 0; kept.length < n && (i < a.length || j < b.length);) {
-      const takesA = j === b.length || (i < a.length && compare(a[i] as T, b[j] as T) <= 0)
-      kept.push((takesA ? a[i++] : b[j++]) as T)
-    }
-    return kept
-  }
+  const { add, cut } = firstValues(n, compare)
   return {
     createAccumulator: () => [],
-    addInput: (kept, value) =>
-      kept.length === n && compare(value, kept[n - 1] as T) >= 0 ? kept : merge(kept, [value]),
-    mergeAccumulators: merge,
-    extractOutput: (kept) => kept,
+    addInput: (kept, value) => add(kept as T[], value),
+    mergeAccumulators: (a, b) => b.reduce(add, a as T[]),
+    extractOutput: cut,
+    compact: cut,
     ...listsOfValues,
   }
 }
@@ -173,6 +172,7 @@ const mapAccumulator = byIdentity<KV<unknown, unknown>>('entries of a map', ({ k
 export function toMap<K, V>(
   options: ToMapOptions<V> = {},
 ): CombineFn<KV<K, V>, ReadonlyMap<unknown, KV<K, V>>, ReadonlyMap<K, V>> {
+  refuseUnknownOptions('toMap', options, { merge: true })
   const concat =
     options.merge?.concat ??
     ((a: V, b: V, key?: K): V => {

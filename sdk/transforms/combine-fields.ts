@@ -3,6 +3,7 @@
  */
 import * as t from 'io-ts'
 import { type Codec, isIoTs } from '../codec.js'
+import { refuseMoreArguments } from '../known-options.js'
 import { refuse } from '../refuse.js'
 import type { AnyCombiner, CombinerInput, CombinerOutput } from './any-combiner.js'
 import { type CombineFn, toCombine } from './combine.js'
@@ -37,7 +38,12 @@ export type FieldsOutput<P extends CombinerFields> = { readonly [N in keyof P]: 
  */
 export function combineFields<P extends CombinerFields>(
   fields: P,
+): CombineFn<FieldsInput<P>, readonly unknown[], FieldsOutput<P>>
+export function combineFields<P extends CombinerFields>(
+  fields: P,
+  ...more: readonly unknown[]
 ): CombineFn<FieldsInput<P>, readonly unknown[], FieldsOutput<P>> {
+  refuseMoreArguments('combineFields', more)
   const names = Object.keys(fields)
   if (names.length === 0) refuse('combineFields needs at least one combiner.')
   const parts = names.map((name) => operationsOf(toCombine(fields[name], `combineFields: ${name}`)))

@@ -9,9 +9,11 @@ import type { Monoid } from 'fp-ts/lib/Monoid.js'
 import type { Semigroup } from 'fp-ts/lib/Semigroup.js'
 import type { Codec } from '../codec.js'
 import { type CollectionRef, type GraphBuilder, reservedName, type StepName, userFunction } from '../graph/builder.js'
-import { COMBINE_OF_ALL } from '../graph/names.js'
+import { authorPath, COMBINE_OF_ALL } from '../graph/names.js'
 import type { CoderTable } from '../graph/coder-table.js'
 import * as urns from '../graph/urns.js'
+import { refuseUnknownOptions } from '../known-options.js'
+import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import { addImpulse } from './create.js'
@@ -204,13 +206,20 @@ export function addCombineGlobally(
   options: CombineGloballyOptions<unknown> = {},
 ): CollectionRef {
   const { builder } = input
-  const path = builder.pathOf(name)
+  const path = authorPath(builder.pathOf(name))
   checkGroupable(input, path)
+  refuseUnknownOptions(`combineGlobally "${path}"`, options, { whenEmpty: true }, path)
   warnOfCountingTwice(input, path, combiner)
   const combine = toCombine(combiner, path)
   const strategy = builder.strategyOf(input)
   const isGlobal = strategy.windowFn.payload.kind === 'global'
   const { whenEmpty } = options
+  const isKnown = whenEmpty === undefined || whenEmpty === 'nothing'
+  if (!isKnown && (typeof whenEmpty !== 'object' || whenEmpty === null || !('emit' in whenEmpty)))
+    refuse(
+      `whenEmpty of combineGlobally "${path}" must be 'nothing' or { emit: value }, but is ${preview(whenEmpty)}.`,
+      path,
+    )
   if (typeof whenEmpty === 'object' && !isGlobal) {
     refuse(
       `combineGlobally "${path}" is to emit a value for empty windows, but ${strategy.windowFn.description} have no list of windows to be empty. Leave whenEmpty out, or read the result as a view with a default.`,

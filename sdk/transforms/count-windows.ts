@@ -20,6 +20,7 @@ import { type Timer, timer } from '../state/timer-spec.js'
 import { suggestion } from '../suggestion.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import type { AnyDoFn } from './do-fn.js'
+import { refuseChanges, refuseMerging } from './groupable.js'
 import { addStep } from './step.js'
 
 /** Options of {@link countWindows}. */
@@ -100,11 +101,8 @@ function addCountWindows(input: CollectionRef, options: Required<CountWindowsOpt
   const name = reservedName('count')
   const path = authorPath(builder.pathOf(name))
   const [keyCoder, valueCoder] = builder.keyedCoders(input)
-  if (builder.strategyOf(input).mergeStatus === 'needsMerge')
-    refuse(
-      `countWindows "${path}" counts in windows that merge (sessions); no count can follow windows that unite. Put windowInto(name, …) with other windows before it.`,
-      path,
-    )
+  refuseChanges(input, path, 'counts')
+  refuseMerging(input, path, 'countWindows counts')
   const isByTime = options.order === 'eventTime'
   const list = coders.iterable(valueCoder)
   // Values are kept as they came in, by the coder of the input.

@@ -6,6 +6,7 @@ import { type Codec, codecName, decodeWith, isTypeOnly, typed } from '../codec.j
 import { messageOf, PipelineError } from '../errors.js'
 import { type CollectionRef, type GraphBuilder, nameText, reservedName, type StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
+import { refuseUnknownOptions } from '../known-options.js'
 import { preview } from '../preview.js'
 import { type OffsetRange, offsetRangeCodec, OffsetRangeTracker } from '../source/restriction-tracker.js'
 import type { SplittableContext, SplittableDoFn } from '../source/splittable.js'
@@ -46,6 +47,7 @@ export function addCreate(
       nameText(name),
     )
   }
+  refuseUnknownOptions(`create "${nameText(name)}"`, options, { codec: true, timestamp: true }, nameText(name))
   const { timestamp, codec } = options
   const all =
     codec === undefined || isTypeOnly(codec)

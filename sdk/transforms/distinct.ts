@@ -5,7 +5,7 @@
  */
 import * as t from 'io-ts'
 import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
-import { COMBINE_OF_EACH } from '../graph/names.js'
+import { authorPath, COMBINE_OF_EACH } from '../graph/names.js'
 import { addCombinePerKey } from './combine.js'
 import { addCodedMap, addKeys } from './element-wise.js'
 import { addFirstPanes } from './first-panes.js'
@@ -23,7 +23,7 @@ const remembersNothing: CombineFn<null, null, null> = {
 
 export function addDistinct(input: CollectionRef, name: StepName): CollectionRef {
   const { builder } = input
-  checkGroupable(input, builder.pathOf(name))
+  checkGroupable(input, authorPath(builder.pathOf(name)))
   return builder.scoped(
     name,
     [input],

@@ -6,7 +6,11 @@ import { pipeline } from '../pipeline.js'
 import { afterCount, afterWatermark, never, repeatedly } from '../windowing/trigger.js'
 import { fixedWindows, sessionWindows } from '../windowing/window-fn.js'
 import type { WindowingOptions } from '../windowing/windowing-strategy.js'
+import { groupByFields } from '../schema/group-and-join.js'
 import { coGroupByKey } from './co-group-by-key.js'
+import { distinctBy, latest, latestPerKey, sample, samplePerKey } from './per-key.js'
+import { innerJoin } from './joins/windowed-joins.js'
+import { exceptFor, intersectWith, unionWith } from './set-operations.js'
 import { count, max, sum } from './statistics.js'
 
 type Numbers = PCollection<KV<string, number>>
@@ -20,6 +24,19 @@ const groupings: readonly (readonly [string, (input: Numbers) => unknown])[] = [
   ['countPerKey', (input) => input.countPerKey('totals')],
   ['distinct', (input) => input.distinct('totals')],
   ['coGroupByKey', (input) => coGroupByKey('totals', { input })],
+  ['latestPerKey', (input) => input.apply('totals', latestPerKey)],
+  ['latest', (input) => input.apply('totals', latest)],
+  ['samplePerKey', (input) => input.apply('totals', samplePerKey(2))],
+  ['sample', (input) => input.apply('totals', sample(2))],
+  [
+    'distinctBy',
+    (input) =>
+      input.apply(
+        'totals',
+        distinctBy(({ key }) => key),
+      ),
+  ],
+  ['groupByFields', (input) => input.apply('totals', groupByFields(['key'], { n: { combiner: count() } }))],
 ]
 
 function unbounded(options?: WindowingOptions, windowFn = fixedWindows(10)) {
@@ -27,6 +44,20 @@ function unbounded(options?: WindowingOptions, windowFn = fixedWindows(10)) {
   const input = p.apply('script', testStream<KV<string, number>>().end())
   return { p, input: options === undefined ? input : input.windowInto('windows', windowFn, options) }
 }
+
+/** Those of two inputs, which are refused once for each. */
+const ofTwo: readonly (readonly [string, (input: Numbers) => unknown])[] = [
+  ['unionWith', (input) => input.apply('totals', unionWith(input))],
+  ['intersectWith', (input) => input.apply('totals', intersectWith(input))],
+  ['exceptFor', (input) => input.apply('totals', exceptFor(input))],
+  ['innerJoin', (input) => innerJoin('totals', { left: input, right: input })],
+]
+
+it.each(ofTwo)('%s is named as its author named it', (_, group) => {
+  expect(() => group(unbounded().input)).toThrow(/step "totals" groups an unbounded collection in the global window/)
+  expect(() => group(unbounded({ trigger: afterCount(2) }).input)).toThrow(/step "totals": the trigger afterCount\(2\)/)
+  expect(() => group(unbounded({}).input)).not.toThrow()
+})
 
 describe.each(groupings)('%s', (_, group) => {
   it('refuses an unbounded global window that would never answer, and says what to do', () => {

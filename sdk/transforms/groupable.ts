@@ -5,7 +5,7 @@
  * Law: the rules are those of Beam Java (`GroupByKey.applicableTo`), for every step that has a grouping inside; the message
  * names the step the author wrote.
  */
-import type { CollectionRef } from '../graph/builder.js'
+import { type CollectionRef, reservedName } from '../graph/builder.js'
 import { authorPath } from '../graph/names.js'
 import * as urns from '../graph/urns.js'
 import { refuse } from '../refuse.js'
@@ -27,6 +27,13 @@ export function checkGroupable(input: CollectionRef, path: string): void {
   const loss = `the trigger ${triggerText(trigger)} may finish before a window expires, and elements that come later would be lost`
   if (!strategy.allowsUnsafeTrigger) refuse(`step "${path}": ${loss}. ${remedy(strategy)}`, path)
   builder.warn(`step "${path}": ${loss}, which allowUnsafeTrigger lets happen.`)
+}
+
+/** The same for a step that the SDK adds a grouping within, by the name that its author gave it. */
+export function checkGroupableWithin(input: CollectionRef, combiner: unknown): void {
+  const path = authorPath(input.builder.pathOf(reservedName('group')))
+  checkGroupable(input, path)
+  warnOfCountingTwice(input, path, combiner)
 }
 
 function remedy({ trigger }: WindowingStrategy): string {
@@ -61,11 +68,24 @@ export function takesChanges(combiner: unknown): boolean {
   return (combiner as { readonly takesChanges?: boolean } | null)?.takesChanges === true
 }
 
-/** Refuses a grouping that would count a retraction as one more value. */
-export function refuseChanges({ builder, id }: CollectionRef, path: string): void {
+/**
+ * Refuses a step that would count a retraction as one more value.
+ *
+ * @param does what the step does with it.
+ */
+export function refuseChanges({ builder, id }: CollectionRef, path: string, does = 'groups'): void {
   if (!builder.coders.hasChange(builder.collection(id).coderId)) return
   refuse(
-    `step "${path}" groups changes, and would take a retraction for one more value. Combine them with combineChanges({ of, group }) or groupChanges(), which take back what is retracted.`,
+    `step "${path}" ${does} changes, and would take a retraction for one more value. Combine them with combineChanges({ of, group }) or groupChanges(), which take back what is retracted.`,
+    path,
+  )
+}
+
+/** Refuses a step that keeps what belongs to a window, where windows merge. */
+export function refuseMerging({ builder, id }: CollectionRef, path: string, what: string): void {
+  if (builder.strategyOf({ builder, id }).mergeStatus !== 'needsMerge') return
+  refuse(
+    `step "${path}": ${what} by window, and the input's windows merge (sessions); what belongs to one could not follow it into another. Put windowInto(name, …) with other windows before it.`,
     path,
   )
 }

@@ -7,6 +7,7 @@
  */
 import * as t from 'io-ts'
 import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
+import { refuseMoreArguments } from '../known-options.js'
 import type { KV } from '../kv.js'
 import { refuse } from '../refuse.js'
 import type { AnyCombiner } from './any-combiner.js'
@@ -39,7 +40,9 @@ export type Fanout = number | ((key: unknown) => number)
  *   .combinePerKey('total', withHotKeyFanout(sum(), (page) => (page === 'home' ? 16 : 1)))
  * ```
  */
-export function withHotKeyFanout<C extends AnyCombiner>(combiner: C, fanout: Fanout): C {
+export function withHotKeyFanout<C extends AnyCombiner>(combiner: C, fanout: Fanout): C
+export function withHotKeyFanout<C extends AnyCombiner>(combiner: C, fanout: Fanout, ...more: readonly unknown[]): C {
+  refuseMoreArguments('withHotKeyFanout', more)
   if (typeof fanout !== 'function') partsOf(fanout)
   const expand: CombineExpansion = (input, name, combine) => addHotKeyCombine(input, name, combiner, combine, fanout)
   return { ...combiner, [expansion]: expand }

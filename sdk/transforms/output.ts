@@ -4,6 +4,7 @@
 import { PipelineError } from '../errors.js'
 import { type CollectionRef, nameText, type StepName } from '../graph/builder.js'
 import * as urns from '../graph/urns.js'
+import { refuseUnknownOptions } from '../known-options.js'
 
 /** Options of `print`. */
 export interface PrintOptions {
@@ -12,6 +13,7 @@ export interface PrintOptions {
 }
 
 export function addPrint(input: CollectionRef, name: StepName, options: PrintOptions = {}): void {
+  refuseUnknownOptions(`print "${nameText(name)}"`, options, { limit: true }, nameText(name))
   const { limit = 20 } = options
   if (!(limit >= 0))
     throw new PipelineError(

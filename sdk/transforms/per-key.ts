@@ -6,6 +6,7 @@ import * as t from 'io-ts'
 import type { CollectionRef } from '../graph/builder.js'
 import { reservedName } from '../graph/builder.js'
 import { COMBINE_BY_KEY_INSIDE } from '../graph/names.js'
+import { refuseMoreArguments } from '../known-options.js'
 import { type KV, kv } from '../kv.js'
 import type { PCollection } from '../pcollection.js'
 import { refuse } from '../refuse.js'
@@ -20,6 +21,7 @@ import {
 import { operationsOf } from './combine-operations.js'
 import { addCodedMap, addConstantKey, addFlatMap, addKeyBy, addValues } from './element-wise.js'
 import { addFirstPanes } from './first-panes.js'
+import { checkGroupableWithin } from './groupable.js'
 import { addOwnStep, type OwnContext } from './own-step.js'
 import { top } from './collections.js'
 
@@ -33,7 +35,7 @@ function keepFirst(n: number, rankedCoder: string, valueCoder: string): CombineF
   const first = top<Ranked>(n, { by: lower, keep: 'smallest' })
   return {
     ...first,
-    extractOutput: (kept) => kept.map(({ value }) => value),
+    extractOutput: (kept) => first.extractOutput(kept).map(({ value }) => value),
     ...{
       [partCoders]: (coders: CollectionRef['builder']['coders']) => ({
         accumulator: coders.iterable(rankedCoder),
@@ -43,7 +45,8 @@ function keepFirst(n: number, rankedCoder: string, valueCoder: string): CombineF
   }
 }
 
-function checkSize(n: unknown): void {
+function checkSize(what: string, n: unknown, more: readonly unknown[]): void {
+  refuseMoreArguments(what, more)
   if (!Number.isSafeInteger(n) || (n as number) < 1)
     refuse(`a sample has a whole number of values from 1, but n is ${String(n)}.`)
 }
@@ -63,8 +66,12 @@ function rankCoder(input: CollectionRef): string {
  * pipeline().create('numbers', [1, 2, 3, 4]).apply('two of them', sample(2)) // one element, such as [4, 1]
  * ```
  */
-export function sample(n: number): <T>(input: PCollection<T>) => PCollection<readonly T[]> {
-  checkSize(n)
+export function sample(n: number): <T>(input: PCollection<T>) => PCollection<readonly T[]>
+export function sample(
+  n: number,
+  ...more: readonly unknown[]
+): <T>(input: PCollection<T>) => PCollection<readonly T[]> {
+  checkSize('sample', n, more)
   return (input) => {
     const { coders } = input.builder
     const valueCoder = input.builder.collection(input.id).coderId
@@ -87,18 +94,24 @@ export function sample(n: number): <T>(input: PCollection<T>) => PCollection<rea
  * pipeline().create('clicks', [kv('a', 1), kv('a', 2)]).apply('one each', samplePerKey(1)) // { key: 'a', value: [2] }
  * ```
  */
-export function samplePerKey(n: number): <K, V>(input: PCollection<KV<K, V>>) => PCollection<KV<K, readonly V[]>> {
-  checkSize(n)
+export function samplePerKey(n: number): <K, V>(input: PCollection<KV<K, V>>) => PCollection<KV<K, readonly V[]>>
+export function samplePerKey(
+  n: number,
+  ...more: readonly unknown[]
+): <K, V>(input: PCollection<KV<K, V>>) => PCollection<KV<K, readonly V[]>> {
+  checkSize('samplePerKey', n, more)
   return (input) => {
     const { coders } = input.builder
     const [keyCoder, valueCoder] = input.builder.keyedCoders(input)
     const rankedCoder = coders.kv(rankCoder(input), valueCoder)
+    const first = keepFirst(n, rankedCoder, valueCoder)
+    checkGroupableWithin(input, first)
     const ranked = addOwnStep(input, reservedName('rank'), {
       coderId: coders.kv(keyCoder, rankedCoder),
       process: ({ key, value }: KV<unknown, unknown>, { random, emit }: OwnContext) =>
         emit(kv(key, kv(random(), value))),
     })
-    return input.derive(addCombinePerKey(ranked, reservedName('sample'), keepFirst(n, rankedCoder, valueCoder)))
+    return input.derive(addCombinePerKey(ranked, reservedName('sample'), first))
   }
 }
 
@@ -110,6 +123,7 @@ const later = {
 }
 
 function addLatest(keyed: CollectionRef): CollectionRef {
+  checkGroupableWithin(keyed, later)
   const { coders } = keyed.builder
   const [keyCoder, valueCoder] = keyed.builder.keyedCoders(keyed)
   const stamped = addOwnStep(keyed, reservedName('stamp'), {
@@ -164,6 +178,7 @@ export function latest<T>(input: PCollection<T>): PCollection<T> {
 export function distinctBy<T, K>(by: (value: T) => K): (input: PCollection<T>) => PCollection<T> {
   const either = { of: (value: unknown) => value, semigroup: { concat: (a: unknown) => a }, selects: true }
   return (input) => {
+    checkGroupableWithin(input, either)
     const keyed = addKeyBy(input, reservedName('key'), by)
     const combined = addCombinePerKey(keyed, reservedName(COMBINE_BY_KEY_INSIDE), either)
     return input.derive(addValues(addFirstPanes(combined), reservedName('value')))

@@ -8,6 +8,7 @@
 import { type Codec, typed, type TypeOf } from '../codec.js'
 import type { PCollection } from '../pcollection.js'
 import type { Pipeline } from '../pipeline.js'
+import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
 import { type MarkedPart, MarkTracker } from '../source/mark-tracker.js'
@@ -273,7 +274,25 @@ function share(limit: number | undefined, part: number, parts: number): number |
   return limit === undefined ? undefined : Math.floor(limit / parts) + (part < limit % parts ? 1 : 0)
 }
 
+const declarations: OptionNames<SourceDeclaration<Codec, unknown, unknown>> = {
+  output: true,
+  bounded: true,
+  replayable: true,
+  watermark: true,
+  split: true,
+  open: true,
+  acknowledge: true,
+  deduplicate: true,
+  pollEvery: true,
+  maxRecords: true,
+  maxReadTime: true,
+  setup: true,
+  teardown: true,
+}
+
 function limitsOf<C extends Codec, Mark, Resource>(declared: SourceDeclaration<C, Mark, Resource>): Limits {
+  // An instance of a class may have fields of its own.
+  if (Object.getPrototypeOf(declared) === Object.prototype) refuseUnknownOptions('readFrom', declared, declarations)
   const { maxRecords, maxReadTime, pollEvery = 100, deduplicate } = declared
   if (maxRecords !== undefined && (!Number.isSafeInteger(maxRecords) || maxRecords < 0))
     refuse(`option maxRecords of readFrom must be a whole number from 0, but is ${preview(maxRecords)}.`)

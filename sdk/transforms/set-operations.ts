@@ -1,11 +1,13 @@
 /**
  * Collections as sets and bags, per window. Equality is that of keys: canonical bytes. Functions for `apply`.
  */
+import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import { reservedName } from '../graph/builder.js'
 import type { KV } from '../kv.js'
 import type { PCollection } from '../pcollection.js'
 import { refuse } from '../refuse.js'
-import { coGroupByKey } from './co-group-by-key.js'
+import { addCoGroup } from './co-group-by-key.js'
+import { addDistinct } from './distinct.js'
 import { addCodedFlatMap, addOwnKey } from './element-wise.js'
 import { flatten } from './flatten.js'
 
@@ -15,7 +17,9 @@ export interface MultiplicityOptions {
   readonly keep?: 'distinct' | 'all'
 }
 
-function keptOf({ keep = 'distinct' }: MultiplicityOptions): 'distinct' | 'all' {
+function keptOf(options: MultiplicityOptions): 'distinct' | 'all' {
+  refuseUnknownOptions('a set operation', options, { keep: true } satisfies OptionNames<MultiplicityOptions>)
+  const { keep = 'distinct' } = options
   if (keep === 'distinct' || keep === 'all') return keep
   return refuse(`keep must be 'distinct' or 'all', but is ${String(keep)}.`)
 }
@@ -29,7 +33,7 @@ function bySides(right: PCollection<unknown>, times: (left: number, right: numbe
       left: left.derive<KV<T, T>>(addOwnKey(left, reservedName('key left'))),
       right: right.derive<KV<T, T>>(addOwnKey(right, reservedName('key right'))),
     }
-    const grouped = coGroupByKey('sides', sides)
+    const grouped = addCoGroup(reservedName('sides'), sides)
     const { coderId } = left.builder.collection(left.id)
     return left.derive(
       addCodedFlatMap(
@@ -62,7 +66,7 @@ export function unionWith<T>(
   const keep = keptOf(options)
   return (input) => {
     const both = flatten('both', [input, other])
-    return keep === 'all' ? both : both.distinct('once')
+    return keep === 'all' ? both : input.derive(addDistinct(both, reservedName('once')))
   }
 }
 

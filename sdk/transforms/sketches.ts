@@ -7,6 +7,7 @@ import * as t from 'io-ts'
 import { encodeToBytes } from '../coders/whole.js'
 import { dynamicCoder } from '../coders/dynamic.js'
 import { DecodeError } from '../errors.js'
+import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
 import type { CombineFn } from './combine.js'
@@ -17,7 +18,9 @@ export interface SketchOptions {
   readonly error?: number
 }
 
-function checkedError(what: string, { error = 0.01 }: SketchOptions): number {
+function checkedError(what: string, options: SketchOptions, usual: number): number {
+  refuseUnknownOptions(what, options, { error: true } satisfies OptionNames<SketchOptions>)
+  const { error = usual } = options
   if (error > 0 && error < 1) return error
   return refuse(`the error of ${what} must lie between 0 and 1, but is ${String(error)}.`)
 }
@@ -66,7 +69,7 @@ export function quantiles(
 ): CombineFn<number, QuantileSketch, readonly number[]> {
   if (!Number.isSafeInteger(n) || n < 2)
     refuse(`quantiles gives a whole number of values from 2, but n is ${String(n)}.`)
-  const error = checkedError('quantiles', options)
+  const error = checkedError('quantiles', options, 0.01)
   const gamma = (1 + error) / (1 - error)
   const logGamma = Math.log(gamma)
   const bucketOf = (magnitude: number): number => Math.ceil(Math.log(magnitude) / logGamma)
@@ -161,7 +164,7 @@ function hashOf(value: unknown): number {
  * ```
  */
 export function approximateDistinct<T = unknown>(options: SketchOptions = {}): CombineFn<T, readonly number[], number> {
-  const error = checkedError('approximateDistinct', { error: 0.02, ...options })
+  const error = checkedError('approximateDistinct', options, 0.02)
   const size = Math.ceil(1 / (error * error)) + 2
   const merge = (a: readonly number[], b: readonly number[]): readonly number[] => {
     const least: number[] = []

@@ -5,6 +5,7 @@ import type { Codec, TypeOf } from '../codec.js'
 import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
 import type { OutputCollections, PCollection } from '../pcollection.js'
 import type { Pipeline } from '../pipeline.js'
+import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import { refuse } from '../refuse.js'
 import type {
   AnySplittable,
@@ -30,6 +31,9 @@ export function addSplittable(
   const path = builder.pathOf(name)
   check(path, doFn)
   refuseState(doFn, path)
+  // An instance of a class may have fields of its own.
+  if (Object.getPrototypeOf(doFn) === Object.prototype)
+    refuseUnknownOptions(`the splittable DoFn of step "${path}"`, doFn, declarations, path)
   const codecs: readonly (readonly [string, Codec | undefined])[] =
     doFn.outputs === undefined ? [['out', doFn.output]] : Object.entries(doFn.outputs)
   const tags = codecs.map(([tag]) => tag)
@@ -44,6 +48,33 @@ export function addSplittable(
     ...(doFn.sides === undefined ? {} : { sides: doFn.sides }),
   })
   return new Map(tags.map((tag, i) => [tag, refs[i] as CollectionRef]))
+}
+
+const declarations: OptionNames<
+  SplittableDoFn<unknown, unknown, AnyTracker<unknown>, Codec, unknown> &
+    Pick<TaggedSplittableDoFn<unknown, unknown, AnyTracker<unknown>, OutputSpecs, unknown>, 'outputs'>
+> = {
+  output: true,
+  outputs: true,
+  bounded: true,
+  replayable: true,
+  watermark: true,
+  sides: true,
+  metrics: true,
+  perWindow: true,
+  bundleFinalizer: true,
+  acknowledges: true,
+  restriction: true,
+  restrictionCodec: true,
+  split: true,
+  size: true,
+  truncate: true,
+  tracker: true,
+  elementAt: true,
+  timestampAt: true,
+  setup: true,
+  teardown: true,
+  process: true,
 }
 
 /** Rules that the types already state, and those that they cannot. */

@@ -14,6 +14,14 @@ export const elements: readonly Mutant[] = [
     caughtBy: ['TSX-03', 'TSX-04/more', 'TSX-07'],
   },
   {
+    name: 'combined-before-finish',
+    breaks: 'what is combined before a grouping has what finishBundle emits in it',
+    file: 'runners/core/bundle-processor.ts',
+    from: '    for (const doFn of this.#compiled.doFns) {\n      await (doFn.finishBundle()',
+    to: '    for (const precombine of this.#compiled.precombines) precombine.flush()\n    for (const precombine of this.#compiled.precombines) precombine.flush = () => undefined\n    for (const doFn of this.#compiled.doFns) {\n      await (doFn.finishBundle()',
+    caughtBy: ['LIF-04/combined'],
+  },
+  {
     name: 'commit-before-finish',
     breaks: 'what a bundle emits becomes visible together, when it has succeeded',
     file: 'runners/direct/stage-executor.ts',

@@ -6,6 +6,7 @@ import { elements } from './elements.js'
 import { grouping } from './grouping.js'
 import { joins } from './joins.js'
 import type { Mutant } from './mutant.js'
+import { retracting } from './retracting.js'
 import { sideInputs } from './side-inputs.js'
 import { sources } from './sources.js'
 import { state } from './state.js'
@@ -18,6 +19,7 @@ export const mutants: readonly Mutant[] = [
   ...elements,
   ...grouping,
   ...joins,
+  ...retracting,
   ...sideInputs,
   ...sources,
   ...state,

@@ -5,6 +5,7 @@
  * until the watermark has passed it, so what it sees does not depend on what came first. A version is forgotten when a newer one
  * has taken its place for every element that may still come.
  */
+import { refuseUnknownOptions } from '../../known-options.js'
 import { typed } from '../../codec.js'
 import type { KV } from '../../kv.js'
 import { metric } from '../../metrics.js'
@@ -97,6 +98,7 @@ export function joinAsOf<K, S, V, const Kind extends 'inner' | 'left' = 'inner'>
 ): PCollection<KV<K, AsOf<S, V, Kind>>> {
   const { stream, table } = inputs
   const path = stepPath(stream, name)
+  refuseUnknownOptions(`joinAsOf "${path}"`, options, { kind: true, keep: true }, path)
   const { kind = 'inner', keep } = options as JoinAsOfOptions<'inner' | 'left'>
   if (kind !== 'inner' && kind !== 'left')
     refuse(`joinAsOf "${path}" needs kind to be 'inner' or 'left', but got ${preview(kind)}.`, path)

@@ -4,6 +4,7 @@
  * Law: the rows inserted and not retracted are the join of the two tables as they are: of each key the newest version by
  * timestamp on either side. A row is retracted exactly as it was inserted, before another takes its place.
  */
+import { refuseUnknownOptions } from '../../known-options.js'
 import { canonicalKey, dynamicCoder } from '../../coders/index.js'
 import { typed } from '../../codec.js'
 import { reservedName } from '../../graph/builder.js'
@@ -74,7 +75,9 @@ export function joinTables<K, L, R, const Kind extends JoinKind = 'inner'>(
 ): PCollection<Change<KV<K, Joined<Exclude<L, undefined>, Exclude<R, undefined>, Kind>>>> {
   const { left, right } = inputs
   const { builder } = left
-  const keeps = keepsOf(options.kind ?? 'inner', 'joinTables', stepPath(left, name))
+  const path = stepPath(left, name)
+  refuseUnknownOptions(`joinTables "${path}"`, options, { kind: true }, path)
+  const keeps = keepsOf(options.kind ?? 'inner', 'joinTables', path)
   return builder.scoped(
     name,
     [left, right],

@@ -5,6 +5,7 @@
  * comes once, at the later of the two timestamps, whatever came first. An element without a partner, where the kind keeps
  * it, comes once, when the watermark says that none can come any more. Nothing is kept longer than a partner may come.
  */
+import { refuseUnknownOptions } from '../../known-options.js'
 import { typed } from '../../codec.js'
 import { metric } from '../../metrics.js'
 import type { KV } from '../../kv.js'
@@ -103,6 +104,7 @@ export function joinWithin<K, L, R, const Kind extends JoinKind = 'inner'>(
   const { left, right } = inputs
   const path = stepPath(left, name)
   const reach = reachOf(options?.within, path)
+  refuseUnknownOptions(`joinWithin "${path}"`, options, { within: true, kind: true }, path)
   const keeps = keepsOf(options.kind ?? 'inner', 'joinWithin', path)
   return left.derive(
     addTwoInputs(name, 'joinWithin', [left, right], (coders, lateness) => joinStep(coders, lateness, reach, keeps)),
@@ -115,6 +117,8 @@ type Reaches = readonly [left: readonly [number, number], right: readonly [numbe
 function reachOf(within: Duration | JoinReach | undefined, path: string): Reaches {
   if (within === undefined || within === null)
     refuse(`joinWithin "${path}" needs within, for example { within: '10 minutes' }.`, path)
+  if (typeof within === 'object' && 'before' in within)
+    refuseUnknownOptions(`within of joinWithin "${path}"`, within, { before: true, after: true }, path)
   const { before, after } =
     typeof within === 'object' && 'before' in within ? within : { before: within, after: within }
   const early = durationMillis(before, 'within.before', path)

@@ -5,7 +5,7 @@ import { reservedName } from '../../graph/builder.js'
 import type { KV } from '../../kv.js'
 import type { PCollection } from '../../pcollection.js'
 import type { JoinKind } from '../../schema/group-and-join.js'
-import { coGroupByKey } from '../co-group-by-key.js'
+import { addCoGroup } from '../co-group-by-key.js'
 import { addFlatMap } from '../element-wise.js'
 import { type Joined, type JoinInputs, keepsOf } from './joined.js'
 
@@ -105,7 +105,7 @@ function join<K, L, R, Kind extends JoinKind>(
   return builder.scoped(
     name,
     [left, right],
-    () => left.derive(addFlatMap(coGroupByKey('sides', inputs), reservedName('rows'), rows)),
+    () => left.derive(addFlatMap(addCoGroup(reservedName('sides'), inputs), reservedName('rows'), rows)),
     (out) => [out],
   )
 }
