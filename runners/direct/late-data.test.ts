@@ -2,6 +2,7 @@ import * as t from 'io-ts'
 import { expect, expectTypeOf, it } from 'vitest'
 import {
   afterCount,
+  distinctBy,
   fixedWindows,
   type KV,
   type LateElement,
@@ -98,6 +99,22 @@ inEveryMode((options) => {
       options,
     )
     expect(told(result)).toEqual(['total: 16 at 16 in 10-20, late', 'total: 3 at 3 in 0-10, late'])
+  })
+
+  it.each<[string, (keyed: Keyed) => unknown]>([
+    ['distinct', (keyed) => keyed.distinct('each')],
+    [
+      'distinctBy',
+      (keyed) =>
+        keyed.apply(
+          'each',
+          distinctBy(({ value }) => value),
+        ),
+    ],
+    ['countPerElement', (keyed) => keyed.countPerElement('each')],
+  ])('%s tells of the element as it came to it, without the key that it has inside', async (_, group) => {
+    const result = await run(windowed(fixedWindows(10), group), options)
+    expect(told(result)).toEqual(['each: k=16 at 16 in 10-20, late', 'each: k=3 at 3 in 0-10, late'])
   })
 
   it.each<[string, WindowFn]>([

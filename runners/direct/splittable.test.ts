@@ -462,7 +462,9 @@ describe('drain', () => {
     drain = running.drain
     const result = await running.result
     expect(result.state).toBe('DRAINED')
-    return sorted(result.collect<number>('out'))
+    const read = sorted(result.collect<number>('out'))
+    expect(result.metrics.sources[0]?.backlog, 'what was not read').toBe(20 - read.length)
+    return read
   }
 
   it('reads what is bounded to its end', async () => expect(await drained({})).toEqual(upTo(20)))

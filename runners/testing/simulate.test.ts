@@ -1,8 +1,19 @@
 import * as t from 'io-ts'
 import { describe, expect, it } from 'vitest'
-import { fixedWindows, kv, type Pipeline, pipeline, run, state, sum, typed } from 'millrace'
+import {
+  definePipeline,
+  fixedWindows,
+  globalWindow,
+  kv,
+  type Pipeline,
+  pipeline,
+  run,
+  state,
+  sum,
+  typed,
+} from 'millrace'
 import { generateSequence } from 'millrace/io/generate'
-import { assertThat, at, type Perturbation, simulate, testStream } from 'millrace/testing'
+import { assertThat, at, type Perturbation, simulate, testStream, unrunAssertions } from 'millrace/testing'
 import { nodeEnv } from '../direct/node.js'
 
 const quiet = { seeds: 6, print: false }
@@ -106,6 +117,84 @@ it('a step that keeps something between calls depends on attempts', async () => 
   expect(findings).toMatchObject([{ perturbation: 'attempts', step: 'counted' }])
 })
 
+const changing: readonly (readonly [string, (p: Pipeline) => unknown, string])[] = [
+  ['chance', (p) => p.create('n', prices).map('chance', () => Math.random()), 'chance'],
+  [
+    'a time that passes between two runs',
+    (
+      (runs: { n: number }) => (p: Pipeline) =>
+        p.create('n', prices).map('run', (n) => n + runs.n++)
+    )({ n: 0 }),
+    'run',
+  ],
+]
+
+it.each(changing)('%s is told from order: two runs differ though nothing was changed', async (_, build, step) => {
+  const report = await simulate((p: Pipeline) => build(p), quiet)
+  expect(report).toMatchObject({ verdict: 'not-repeatable', tried: [], runs: 2 })
+  expect(report.findings).toMatchObject([
+    { perturbation: 'none', step, scenario: { perturbation: 'none', changes: [] } },
+  ])
+  expect(report.text).toMatch(/: not-repeatable, after 2 runs\n {2}two runs differ though nothing was changed: /)
+  const repeat = report.findings[0]?.scenario as NonNullable<(typeof report.findings)[0]>['scenario']
+  expect(await simulate((p: Pipeline) => build(p), { repeat, print: false })).toMatchObject({
+    verdict: 'not-repeatable',
+  })
+  const order = await simulate((p: Pipeline) => build(p), { repeat: { perturbation: 'order', changes: [] }, print: false }) // prettier-ignore
+  expect(order.verdict).toBe('not-repeatable')
+})
+
+/** Lets each value pass once, as long as its variable lives. */
+const firstTimes = (p: Pipeline): void => {
+  const seen = new Set<number>()
+  p.create('n', prices)
+    .filter('first time', (n) => !seen.has(n) && seen.add(n).size > 0)
+    .collect('out')
+}
+
+/** Counts each bundle, and forgets to begin anew when one is attempted again. */
+const forgetful = (p: Pipeline): void => {
+  const buffer: number[] = []
+  p.create('n', prices)
+    .parDo('buffer', {
+      output: typed<number>(),
+      process: (n: number) => void buffer.push(n),
+      finishBundle: ({ emit }) => emit(buffer.length, 0, globalWindow),
+    })
+    .collect('out')
+}
+
+it.each([
+  ['what a filter remembers in a variable', firstTimes, 'first time'],
+  ['a buffer that is not emptied at the start of a bundle', forgetful, 'buffer'],
+] as const)('%s depends on attempts, and is told from order', async (_, build, step) => {
+  const report = await simulate(build, quiet)
+  expect(report.verdict, report.text).toBe('attempt-dependent')
+  expect(report.findings[0]).toMatchObject({ perturbation: 'attempts', step, scenario: { changes: [] } })
+})
+
+it('runs of a pipeline that is built already share what its functions remember; a function builds anew', async () => {
+  const p = pipeline()
+  firstTimes(p)
+  expect(await simulate(p, quiet)).toMatchObject({ verdict: 'not-repeatable', findings: [{ step: 'first time' }] })
+  const sound = pipeline()
+  sound.create('n', prices).distinct('each').collect('out')
+  expect(await simulate(sound, quiet)).toMatchObject({ verdict: 'deterministic' })
+  const defined = definePipeline({ name: 'first times', build: (p) => firstTimes(p) })
+  expect(await simulate(defined, quiet)).toMatchObject({ verdict: 'attempt-dependent' })
+})
+
+it('refuses a function that builds other steps the next time', async () => {
+  let builds = 0
+  const build = (p: Pipeline): unknown => p.create('n', prices).collect(`out ${builds++}`)
+  await expect(simulate(build, quiet)).rejects.toThrow(/came out with other steps than before/)
+})
+
+it('leaves no assertion behind that was not judged', async () => {
+  await simulate((p: Pipeline) => assertThat('some', p.create('n', [1, 2])).isNotEmpty(), quiet)
+  expect(unrunAssertions()).toEqual([])
+})
+
 it('a step with state that depends on order is found, and the step is named', async () => {
   const build = (p: Pipeline): void => {
     p.create('n', prices)
@@ -173,6 +262,8 @@ it('says so where it cannot work, and throws what an unperturbed run throws', as
   await expect(simulate(endless, quiet)).rejects.toThrow(/cannot record source "ticks", which has no end/)
   await expect(simulate(() => undefined, quiet)).rejects.toThrow(/found no source/)
   await expect(simulate(pipeline(), { ...quiet, seeds: 0 })).rejects.toThrow()
+  await expect(simulate(pipeline(), { ...quiet, seeds: [] })).rejects.toThrow(/a list of seeds/)
+  await expect(simulate(pipeline(), { ...quiet, perturb: [] })).rejects.toThrow(/nothing would be tried/)
   await expect(simulate(pipeline(), { ...quiet, perturb: ['magic' as never] })).rejects.toThrow(
     /knows no perturbation "magic"/,
   )

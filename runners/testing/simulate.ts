@@ -139,10 +139,11 @@ export async function simulate<Options>(
   if (perturb.length === 0) throw new PipelineError(`perturb of simulate is empty, so that nothing would be tried. Leave it out to try everything, or name some of ${ALL.join(', ')}.`) // prettier-ignore
   for (const each of perturb)
     if (!ALL.includes(each)) throw new PipelineError(`simulate knows no perturbation ${preview(each)}; it has ${ALL.join(', ')}.`) // prettier-ignore
+  const seeds = seedsOf(options.seeds)
   const simulation = await Simulation.of(() => buildOf(pipeline, options.options), options)
   const report =
     repeat === undefined
-      ? await simulation.explore(ALL.filter((each) => perturb.includes(each)), seedsOf(options.seeds)) // prettier-ignore
+      ? await simulation.explore(ALL.filter((each) => perturb.includes(each)), seeds) // prettier-ignore
       : await simulation.repeat(repeat)
   if (print) for (const line of report.text.split('\n')) (options.run?.env ?? platformEnv()).print(line, 'out')
   return report

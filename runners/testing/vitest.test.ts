@@ -33,9 +33,24 @@ describe('matchers', () => {
     expect(() => expect(result).not.toHavePanes('panes', [{ value: kv('k', 1) }, { value: kv('k', 1) }])).toThrow(/but these/) // prettier-ignore
   })
 
+  it('panes that fit several are paired so that each has its own', async () => {
+    const p = pipeline()
+    p.apply('events', testStream<number>().add(at(1, 1)).advanceWatermarkTo(10).add(at(2, 2)).end())
+      .windowInto('tens', fixedWindows(10), { allowedLateness: 10 })
+      .keyBy('k', () => 'k')
+      .countPerKey('count')
+      .collect('panes')
+    const result = await run(p)
+    const value = kv('k', 1)
+    expect(result).toHavePanes('panes', [{ value }, { value, timing: 'onTime' }])
+    expect(result).toHavePanes('panes', [{ value }, { value, timing: 'late' }])
+    expect(result).not.toHavePanes('panes', [{ value, timing: 'late' }, { value, timing: 'late' }]) // prettier-ignore
+  })
+
   it('run a pipeline', async () => {
     await expect(words).toRunTo({ loud: ['BE', 'TO'] }, { strict: true })
     await expect(expect(words).toRunTo({ loud: ['BE'] })).rejects.toThrow(/elements of "loud" to be \["BE"\]/)
+    await expect(expect(words).toRunTo({})).rejects.toThrow(/claims nothing/)
   })
 })
 
@@ -43,5 +58,11 @@ describe('matchers', () => {
 describe('a test that forgets to run its pipeline', () => {
   it.fails('fails', () => {
     assertThat('forgotten', pipeline().create('n', [1])).isEmpty()
+  })
+})
+
+describe('a test whose assertion claims nothing', () => {
+  it.fails('fails', () => {
+    assertThat('silent', pipeline().create('n', [1])).inOnTimePane()
   })
 })

@@ -173,3 +173,16 @@ describe('assertions', () => {
     expect(unrunAssertions()).toEqual([])
   })
 })
+
+it('an assertion without a claim is refused at its line, and is listed until then', async () => {
+  const p = pipeline()
+  const silent = assertThat('silent', p.create('n', [1]))
+  assertThat('narrowed', p.create('m', [1]))
+    .inOnTimePane()
+    .isEmpty()
+  await expect(run(p)).rejects.toThrow(/assertion "assert silent" claims nothing\. .*\n {2}at .*assert-that\.test\.ts/s)
+  silent.isSingleton(1)
+  expect((await run(p)).state).toBe('DONE')
+  assertThat('never built', pipeline().create('n', [1])).inFinalPane()
+  expect(unrunAssertions()).toEqual([expect.stringMatching(/"assert never built" claims nothing/)])
+})

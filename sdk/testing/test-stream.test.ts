@@ -9,6 +9,7 @@ import {
   run,
   state,
   timer,
+  PipelineError,
   TIMESTAMP_MAX,
   typed,
 } from 'millrace'
@@ -227,4 +228,16 @@ it('a script kept as JSON is read with its codec, and refused when it is none', 
   expect(() => testStreamFrom({ elements: [] })).toThrow(/a script as JSON is \{ events/)
   expect(() => testStreamFrom({ events: [{ elements: [{ timestamp: 1, bytes: 'xy' }] }] })).toThrow(/are hex/)
   expect(() => testStreamFrom({ events: [{ watermark: 5 }, { watermark: 4 }] })).toThrow(/back/)
+})
+
+it.each([
+  ['at', () => at(Number.NaN, 1)],
+  ['at', () => at('yesterday', 1)],
+  ['advanceWatermarkTo', () => testStream().advanceWatermarkTo(Number.NaN)],
+  ['advanceWatermarkTo', () => testStreams({ a: typed<number>() }).advanceWatermarkTo(Number.NaN)],
+])('%s refuses what is no instant, at the author’s line', (call, write) => {
+  expect(write).toThrow(PipelineError)
+  expect(write).toThrow(
+    new RegExp(`${call}.* takes an instant: .* is not a timestamp: .*\n {2}at .*test-stream\\.test`),
+  )
 })
