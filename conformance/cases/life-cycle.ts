@@ -163,7 +163,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'LIF-04/combined',
     name: 'what finishBundle emits is combined like everything else',
-    needs: ['combine'],
+    needs: ['combine', 'sideInputs'],
     build(p) {
       const buffers = numbersOf(p).parDo('buffer', {
         output: typed<number>(),
