@@ -19,6 +19,11 @@ export type Contents = ReadonlyMap<string, { readonly text: string; readonly cou
 export type Outcome =
   { readonly failure: string } | { readonly failure: undefined; readonly contents: ReadonlyMap<string, Contents> }
 
+/** Contents of a collection; nothing where the run failed. */
+export function contentsIn(outcome: Outcome, id: string): Contents {
+  return outcome.failure === undefined ? (outcome.contents.get(id) ?? new Map()) : new Map()
+}
+
 /** Runs, and gathers the contents of collections that have collectors. */
 export async function outcomeOf(
   built: BuiltPipeline,

@@ -17,7 +17,7 @@ import { ASSERTION_STEP } from '../../sdk/testing/verdict.js'
 import { directRunner } from '../direct/direct-runner.js'
 import { buildOf, type Runnable } from '../run.js'
 import type { PipelineResult, Runner, RunnerOptions } from '../runner.js'
-import { type Contents, differenceOf, type Outcome, outcomeOf } from './outcome.js'
+import { type Contents, contentsIn, differenceOf, type Outcome, outcomeOf } from './outcome.js'
 import {
   lineage,
   type RecordedSource,
@@ -376,10 +376,6 @@ class Simulation {
     const text = [`${this.#built.name}: ${verdict}, after ${this.#runs} runs`, ...lines].join('\n')
     return { verdict, findings, tried, runs: this.#runs, text }
   }
-}
-
-function contentsIn(outcome: Outcome, id: string): Contents {
-  return outcome.failure === undefined ? (outcome.contents.get(id) ?? new Map()) : new Map()
 }
 
 /** Collections that leave a pipeline: collected, printed, written, or read by nobody. */
