@@ -125,7 +125,11 @@ export function groupByFields<const P extends string, const A extends Aggregates
     for (const { field } of Object.values(aggregates)) if (schema && field !== undefined) fieldOf(schema, field)
     checkGroupableWithin(input, combiner)
     const keyed = keyedBy(input as PCollection<unknown>, names, 'key')
-    const combined = addCombinePerKey(keyed, reservedName('aggregate'), combinerOf(fieldsOf(input as PCollection<unknown>)))
+    const combined = addCombinePerKey(
+      keyed,
+      reservedName('aggregate'),
+      combinerOf(fieldsOf(input as PCollection<unknown>)),
+    )
     return input.derive(
       addMap(combined, reservedName('row'), ({ key, value }: KV<Values, Values>) => ({ ...key, ...value })),
     )
