@@ -119,7 +119,7 @@ export function groupByFields<const P extends string, const A extends Aggregates
       Object.fromEntries(Object.entries(aggregates).map(([name, aggregate]) => [name, overField(aggregate, read)])),
     )
   // What is no combiner is refused here, where it was written.
-  const combiner = combinerOf(described)
+  combinerOf(described)
   return (input) => {
     const schema = schemaOfCollection(input)
     for (const { field } of Object.values(aggregates)) if (schema && field !== undefined) fieldOf(schema, field)
