@@ -123,7 +123,7 @@ export function groupByFields<const P extends string, const A extends Aggregates
   return (input) => {
     const schema = schemaOfCollection(input)
     for (const { field } of Object.values(aggregates)) if (schema && field !== undefined) fieldOf(schema, field)
-    const combiner = combinerOf(fieldsOf(input as PCollection<unknown>))
+    const combiner = combinerOf(fieldsOf(input))
     checkGroupableWithin(input, combiner)
     const keyed = keyedBy(input as PCollection<unknown>, names, 'key')
     const combined = addCombinePerKey(keyed, reservedName('aggregate'), combiner)

@@ -105,8 +105,8 @@ export const sources: readonly Mutant[] = [
     name: 'drain-ignores-truncate',
     breaks: 'when the run is drained, unbounded work ends unless truncate leaves some of it',
     file: 'runners/direct/source-executor.ts',
-    from: 'if (work.isTruncated || truncate === undefined) continue',
-    to: 'if (truncate !== undefined || truncate === undefined) continue',
+    from: "this.#guarded('truncate', element, () => truncate?.(element, work.restriction, this.#context()))",
+    to: 'undefined',
     caughtBy: ['SDF-30/unbounded', 'SDF-31'],
   },
   {

@@ -88,7 +88,7 @@ const ofWatermarks: readonly Mutant[] = [
     caughtBy: ['WMK-12'],
   },
   {
-    name: 'timers-hold-nothing',
+    name: 'timers-let-the-watermark-pass',
     breaks: 'a timer holds the watermark at its output timestamp',
     file: 'runners/core/keyed-state.ts',
     from: 'return this.#holds.min',
