@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { seededRandom } from '../../sdk/env.js'
+import { TIMESTAMP_MAX } from '../../sdk/time.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
-import { globalWindow } from '../../sdk/windowing/window.js'
+import { globalWindow, IntervalWindow } from '../../sdk/windowing/window.js'
 import { Inbox, type Waiting } from './inbox.js'
 
 /** Puts `abc` into an inbox letter by letter; `|` ends a bundle for the reader, `!` commits. */
@@ -83,4 +84,15 @@ describe('in strict mode', () => {
   it('only what was committed is read', () => {
     expect(write(new Inbox({ random: () => 0.5, bundleSizeMax: 2 }), 'abc').take()).toBeUndefined()
   })
+})
+
+it('what waits holds the watermark within its windows, also where its timestamp lies behind them', () => {
+  const inbox = new Inbox(undefined)
+  expect(inbox.earliest).toBe(TIMESTAMP_MAX)
+  inbox.add('late in its window', 110, new IntervalWindow(0, 100), NO_FIRING)
+  inbox.commit()
+  expect(inbox.earliest).toBe(99)
+  inbox.add('in two', 60, [new IntervalWindow(0, 80), new IntervalWindow(40, 120)], NO_FIRING)
+  inbox.commit()
+  expect(inbox.earliest).toBe(60)
 })

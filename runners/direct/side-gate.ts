@@ -81,10 +81,15 @@ export class SideGate {
     return ready
   }
 
-  /** The smallest timestamp that waits; the end of time when none does. */
+  /**
+   * How far the watermark may go while elements wait; the end of time when none does. Not past an element's window, whatever
+   * its timestamp: it still reads what belongs to that.
+   */
   get hold(): number {
     let hold = TIMESTAMP_MAX
-    for (const timestamp of this.#waiting.timestamps) hold = Math.min(hold, timestamp)
+    this.#waiting.forEach((_value, timestamp, window) => {
+      hold = Math.min(hold, timestamp, (window as BoundedWindow).maxTimestamp)
+    })
     return hold
   }
 

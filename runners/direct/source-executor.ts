@@ -247,7 +247,7 @@ export class SourceExecutor extends StageExecutor {
   /** Side inputs of windows that no work and no element to come can be in. */
   #forgetSides(): void {
     if (this.#parts.sides.length === 0) return
-    let until = this.inputWatermark
+    let until = Math.min(this.inputWatermark, this.#gate.hold)
     for (const { of } of this.#work)
       for (const window of listOf(of.windows)) until = Math.min(until, window.maxTimestamp)
     this.#gate.forgetBefore(addMillis(until, -this.#root.strategy.allowedLatenessMillis))
