@@ -57,9 +57,9 @@ export const sideInputs: readonly Mutant[] = [
     name: 'waiting-without-hold',
     breaks: 'elements that wait hold the watermark',
     file: 'runners/direct/side-gate.ts',
-    from: 'hold = Math.min(hold, timestamp)',
-    to: 'hold = Math.max(hold, timestamp)',
-    caughtBy: ['SID-29/hold'],
+    from: 'hold = Math.min(hold, timestamp, (window as BoundedWindow).maxTimestamp)',
+    to: 'hold = Math.max(hold, timestamp, (window as BoundedWindow).maxTimestamp)',
+    caughtBy: ['SID-29/hold', 'WMK-07/side-input'],
   },
   {
     name: 'the-start-of-the-main-window-chooses',

@@ -96,14 +96,6 @@ const ofWatermarks: readonly Mutant[] = [
     caughtBy: ['WMK-07'],
   },
   {
-    name: 'waiting-elements-hold-nothing',
-    breaks: 'elements that wait for a side input hold the watermark',
-    file: 'runners/direct/side-gate.ts',
-    from: 'hold = Math.min(hold, timestamp)',
-    to: 'hold = Math.max(hold, timestamp)',
-    caughtBy: ['WMK-07/side-input'],
-  },
-  {
     name: 'readers-are-believed',
     breaks: 'a source that reports less than before is ignored',
     file: 'sdk/transforms/read-from.ts',
