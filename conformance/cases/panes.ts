@@ -23,13 +23,10 @@ import {
 import { assertThat, at, testStream } from 'millrace/testing'
 import { decodeFromBytes, encodeToBytes, paneInfoCoder } from '../../sdk/coders/index.js'
 import { type ConformanceCase, pipelineCase, transcript, unitCase } from './case.js'
-import { end, expectPanes, input, keyed, pane, valueAt, watermark } from './transcript.js'
+import { BY_BUNDLES, end, expectPanes, input, keyed, pane, valueAt, watermark } from './transcript.js'
 
 const tens = fixedWindows(10)
 const first = [0, 10] as const
-
-/** Where a trigger finishes, what is dropped depends on which elements share a bundle. */
-const byBundles = { strict: 'what comes after the last pane is a matter of bundles' }
 
 /** The pane of each element, with the element. */
 function withPane<T>(name: string, input: PCollection<T>): PCollection<readonly [T, PaneInfo]> {
@@ -217,7 +214,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'PAN-05',
     name: 'a guess with which the trigger finishes is first and last',
     needs: ['triggers.early', 'lateness'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: tens,
     options: { trigger: afterCount(1), allowedLateness: 100, allowUnsafeTrigger: true },
     events: [input(1), expectPanes(pane(first, [1], 'early', 0, { ns: -1, last: true })), end()],
@@ -226,7 +223,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'PAN-06',
     name: 'a first pane after the end with which the trigger finishes is first and last, and late',
     needs: ['lateness'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: tens,
     options: { trigger: afterWatermark(), allowedLateness: 100, allowUnsafeTrigger: true },
     events: [watermark(15), input(1), expectPanes(pane(first, [1], 'late', 0, { ns: 0, last: true })), end()],
@@ -235,7 +232,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'PAN-06/on-time',
     name: 'or on time, where the watermark of the output had not passed the end',
     needs: ['triggers.early', 'triggers.composite', 'lateness'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: tens,
     options: {
       trigger: afterAll(afterCount(2), afterWatermark()),

@@ -113,3 +113,6 @@ export function dropped(count: number): TranscriptEvent {
 export function droppedAsClosed(count: number): TranscriptEvent {
   return { kind: 'droppedAsClosed', count }
 }
+
+/** Why a transcript is not run in strict mode, where a trigger finishes: what is dropped depends on which elements share a bundle. */
+export const BY_BUNDLES = { strict: 'what comes after the last pane is a matter of bundles' } as const

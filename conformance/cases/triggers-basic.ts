@@ -18,6 +18,7 @@ import { assertThat, at, testStream } from 'millrace/testing'
 import { type ConformanceCase, constructionCase, pipelineCase, transcript } from './case.js'
 import { expectSame, expectSameInAnyOrder } from './claims.js'
 import {
+  BY_BUNDLES,
   dropped,
   droppedAsClosed,
   end,
@@ -31,9 +32,6 @@ import {
 
 const tens = fixedWindows(10)
 const first = [0, 10] as const
-
-/** Where a trigger finishes, what is dropped depends on which elements share a bundle. */
-const byBundles = { strict: 'what comes after the last pane is a matter of bundles' }
 
 const early2late1 = afterWatermark({ early: afterCount(2), late: afterCount(1) })
 const oneAndTwo = [input(1), input(2)]
@@ -310,7 +308,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'TRG-14/allowed',
     name: 'where the author allows it, a count answers once; later elements are dropped and counted',
     needs: ['triggers.early'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: tens,
     options: { trigger: afterCount(2), allowUnsafeTrigger: true },
     events: [

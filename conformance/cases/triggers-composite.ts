@@ -18,6 +18,7 @@ import {
 } from 'millrace'
 import { type ConformanceCase, transcript } from './case.js'
 import {
+  BY_BUNDLES,
   dropped,
   droppedAsClosed,
   end,
@@ -31,9 +32,6 @@ import {
 
 const tens = fixedWindows(10)
 const first = [0, 10] as const
-
-/** Where a trigger finishes, what is dropped depends on which elements share a bundle. */
-const byBundles = { strict: 'what comes after the last pane is a matter of bundles' }
 
 /** Guesses 5 ms after the first element of a pane, until the window ends; corrections 25 ms after the first. */
 const oftenThenSeldom: WindowingOptions = {
@@ -61,7 +59,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'TRG-30',
     name: 'afterFirst answers with the end of the window where that comes before the count, and is finished',
     needs: ['triggers.early', 'triggers.composite', 'lateness'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: tens,
     options: { trigger: afterFirst(afterCount(3), afterWatermark()), allowedLateness: 50, allowUnsafeTrigger: true },
     events: [
@@ -78,7 +76,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'TRG-31',
     name: 'afterFirst answers with the count where that comes first, and is finished',
     needs: ['triggers.early', 'triggers.composite', 'lateness'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: tens,
     options: { trigger: afterFirst(afterCount(2), afterWatermark()), allowedLateness: 50, allowUnsafeTrigger: true },
     events: [
@@ -127,7 +125,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'TRG-33',
     name: 'afterAll waits for the last of its parts; what was collected before the end still makes the pane one on time',
     needs: ['triggers.early', 'triggers.composite', 'lateness', 'accumulating'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: tens,
     options: {
       trigger: afterAll(afterCount(3), afterWatermark()),
@@ -192,7 +190,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'TRG-35',
     name: 'afterEach is its first part, then its second, then finished',
     needs: ['triggers.early', 'triggers.composite'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: tens,
     options: { trigger: afterEach(afterCount(2), afterCount(3)), allowUnsafeTrigger: true },
     events: [
@@ -311,7 +309,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'TRG-41',
     name: 'orFinally finishes with the end of the window: a pane that is on time, last, and empty where nothing is new',
     needs: ['triggers.early', 'triggers.composite', 'lateness'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: tens,
     options: {
       trigger: orFinally(repeatedly(afterCount(2)), afterWatermark()),
@@ -331,7 +329,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'TRG-42',
     name: 'orFinally counts on from pane to pane, and drops what comes after it has finished',
     needs: ['triggers.early', 'triggers.composite'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: tens,
     options: { trigger: orFinally(repeatedly(afterCount(1)), afterCount(2)), allowUnsafeTrigger: true },
     events: [
@@ -470,7 +468,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'TRG-46',
     name: 'that a trigger has finished is remembered until the window expires; then elements are late',
     needs: ['triggers.early', 'lateness'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: tens,
     options: { trigger: afterCount(1), allowedLateness: 20, allowUnsafeTrigger: true },
     events: [

@@ -7,6 +7,7 @@
 import { afterCount, afterEach, afterProcessingTime, afterWatermark, repeatedly, sessionWindows } from 'millrace'
 import { type ConformanceCase, transcript } from './case.js'
 import {
+  BY_BUNDLES,
   dropped,
   droppedAsClosed,
   end,
@@ -20,9 +21,6 @@ import {
 } from './transcript.js'
 
 const sessions = sessionWindows(10)
-
-/** Where a trigger finishes, what is dropped depends on which elements share a bundle. */
-const byBundles = { strict: 'what comes after the last pane is a matter of bundles' }
 
 /** The cases. */
 export const cases: readonly ConformanceCase[] = [
@@ -184,7 +182,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'TRG-53',
     name: 'an element of the very window of a session whose trigger has finished is dropped',
     needs: ['windows.merging', 'lateness'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: sessions,
     options: { trigger: afterWatermark(), allowedLateness: 50, allowUnsafeTrigger: true },
     events: [
@@ -204,7 +202,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'TRG-54',
     name: 'a session whose trigger has finished does not close one that reaches beyond it',
     needs: ['windows.merging', 'lateness'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: sessions,
     options: { trigger: afterWatermark(), allowedLateness: 50, allowUnsafeTrigger: true },
     events: [
@@ -221,7 +219,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'TRG-55',
     name: 'that a trigger has finished is remembered of the merged session, not of its parts',
     needs: ['windows.merging', 'triggers.early', 'lateness'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: sessions,
     options: { trigger: afterCount(2), allowedLateness: 50, allowUnsafeTrigger: true },
     events: [
@@ -238,7 +236,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'TRG-56',
     name: 'the expiry of a session whose trigger has finished brings nothing',
     needs: ['windows.merging', 'lateness'],
-    notIn: byBundles,
+    notIn: BY_BUNDLES,
     windowFn: sessions,
     options: { trigger: afterWatermark(), allowedLateness: 50, closing: 'always', allowUnsafeTrigger: true },
     events: [

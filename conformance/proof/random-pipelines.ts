@@ -117,7 +117,6 @@ export function programOf(seed: number): Program {
 }
 
 const modulo = (a: number, n: number): number => ((a % n) + n) % n
-const round = (x: number): number => Math.round(x)
 
 // ---- the program as a pipeline --------------------------------------------------------------------------------------
 
@@ -154,8 +153,9 @@ function groups({ op }: Step): boolean {
 /** Whether a step may stand after the ones before it; others are left out, in pipeline and reference alike. */
 export function isAllowed(step: Step, before: readonly Step[]): boolean {
   const { windowing, merged } = windowingAfter(before)
-  if (step.op === 'stateful') return windowing.kind !== 'sessions' || merged
   if (step.op === 'side') return windowing.kind === 'global' || windowing.kind === 'fixed'
+  // Moved, an element no longer holds the watermark where its session begins: what it joins may have closed.
+  if (step.op === 'later' || step.op === 'stateful') return windowing.kind !== 'sessions' || merged
   return true
 }
 
@@ -253,12 +253,12 @@ function perKey(input: PCollection<number>, step: PerKeyStep): PCollection<numbe
     const keyed = input.keyBy('k', (x) =>
       x % 2 === 0 ? { a: modulo(x, step.keys), b: 0 } : { b: -0, a: modulo(x, step.keys) },
     )
-    return reduced(keyed, step).map('v', ({ key, value }) => key.a * 1000 + round(value))
+    return reduced(keyed, step).map('v', ({ key, value }) => key.a * 1000 + Math.round(value))
   }
   return reduced(
     input.keyBy('k', (x) => modulo(x, step.keys)),
     step,
-  ).map('v', ({ key, value }) => key * 1000 + round(value))
+  ).map('v', ({ key, value }) => key * 1000 + Math.round(value))
 }
 
 function reduced<K>(keyed: PCollection<KV<K, number>>, { op }: PerKeyStep): PCollection<KV<K, number>> {
@@ -371,7 +371,7 @@ function referenceStep(elements: readonly Timed[], step: Step, before: readonly 
                 : step.op === 'countPerKey'
                   ? all.length
                   : total(all)
-          return [key * 1000 + round(value)]
+          return [key * 1000 + Math.round(value)]
         },
       )
     case 'sumGlobally': {

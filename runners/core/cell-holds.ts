@@ -6,11 +6,11 @@
  * behind the watermark that its consumers have seen, unless its elements were.
  */
 import { TIMESTAMP_MAX } from '../../sdk/time.js'
+import { expiryOf } from '../../sdk/windowing/expiry.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import type { Watermarks } from './pane-info-tracker.js'
 import type { CellDetails } from './reduce-table.js'
-import { expiryOf } from './state-internals.js'
 import { WatermarkHold } from './watermark-hold.js'
 
 /** Holds of one grouping. */

@@ -3,8 +3,9 @@
  *
  * Law: the columns have equal length; an element's windows are one window, or a list of several.
  */
+import { TIMESTAMP_MAX } from '../../sdk/time.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
-import type { Windows } from '../../sdk/windowing/window.js'
+import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 
 /** Takes elements one by one. */
 export type Push = (value: unknown, timestamp: number, windows: Windows, pane: PaneInfo) => void
@@ -30,6 +31,28 @@ export class ElementBuffer implements Receiver {
     this.timestamps.push(timestamp)
     this.windows.push(windows)
     this.panes.push(pane)
+  }
+
+  /**
+   * How far the watermark may go while the first `count` elements wait, all of them by default; the end of time when none does.
+   * Not past the end of a window that an element is in, whatever its timestamp: else it would come too late for its own window.
+   */
+  hold(count: number = this.values.length): number {
+    let hold = TIMESTAMP_MAX
+    this.forEach(
+      (_value, timestamp, windows) => {
+        if (timestamp < hold) hold = timestamp
+        if (!Array.isArray(windows)) {
+          const { maxTimestamp } = windows as BoundedWindow
+          if (maxTimestamp < hold) hold = maxTimestamp
+          return
+        }
+        for (const { maxTimestamp } of windows as readonly BoundedWindow[]) if (maxTimestamp < hold) hold = maxTimestamp
+      },
+      0,
+      count,
+    )
+    return hold
   }
 
   /** Takes everything out. */

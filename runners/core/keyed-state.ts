@@ -9,11 +9,12 @@
  */
 import type { Coder } from '../../sdk/coders/index.js'
 import { addMillis, TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
+import { expiryOf } from '../../sdk/windowing/expiry.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import type { DoFnRuntime } from './do-fn-runtime.js'
 import type { ParDoOperator } from './stage.js'
-import { expiryOf, StateInternals, type StateRecord, type TimerSetting } from './state-internals.js'
+import { StateInternals, type StateRecord, type TimerSetting } from './state-internals.js'
 import type { TimerInternals } from './timer-cells.js'
 import { type TimerEntry, TimerQueue } from './timer-internals.js'
 import { WatermarkHold } from './watermark-hold.js'

@@ -12,6 +12,7 @@ import { invariant } from '../../sdk/invariant.js'
 import { kv } from '../../sdk/kv.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
 import type { LateReason } from '../../sdk/transforms/late-data.js'
+import { expiryOf } from '../../sdk/windowing/expiry.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
@@ -34,7 +35,6 @@ import {
   type ReduceTable,
   sliceTable,
 } from './reduce-table.js'
-import { expiryOf } from './state-internals.js'
 import { TimerQueue } from './timer-internals.js'
 import { TriggerStateMachine } from './trigger-state-machine.js'
 import { CellContext, type TriggerClocks, WakeCalls } from './wake-calls.js'

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { dynamicCoder } from '../../sdk/coders/index.js'
 import { END_OF_GLOBAL_WINDOW, TIMESTAMP_MAX } from '../../sdk/time.js'
+import { expiryOf } from '../../sdk/windowing/expiry.js'
 import { type BoundedWindow, globalWindow, IntervalWindow } from '../../sdk/windowing/window.js'
-import { expiryOf, StateInternals, UNSET } from './state-internals.js'
+import { StateInternals, UNSET } from './state-internals.js'
 
 const first = new IntervalWindow(0, 10)
 const second = new IntervalWindow(10, 20)

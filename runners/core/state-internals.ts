@@ -6,7 +6,6 @@
  * earlier writes; a failed call leaves no trace.
  */
 import type { Coder } from '../../sdk/coders/index.js'
-import { addMillis, END_OF_GLOBAL_WINDOW } from '../../sdk/time.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import { KeyMap, representative } from './key-map.js'
 import { WindowMap } from './window-map.js'
@@ -153,11 +152,6 @@ export function callOf(record: StateRecord, result: PromiseLike<unknown>, prune:
 interface StateTable {
   readonly window: BoundedWindow
   readonly records: KeyMap<StateRecord>
-}
-
-/** When the state of a window is removed: `maxTimestamp + lateness`, never beyond the end of the global window. */
-export function expiryOf(window: BoundedWindow, allowedLatenessMillis: number): number {
-  return Math.min(addMillis(window.maxTimestamp, allowedLatenessMillis), END_OF_GLOBAL_WINDOW)
 }
 
 /** The records of one stateful step. */

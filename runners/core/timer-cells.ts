@@ -5,6 +5,7 @@
  * the element that set the timer, less the allowed skew. Without one, an event-time timer emits at its own time, and a
  * processing-time timer at the timestamp at hand.
  */
+import { expiryOf } from '../../sdk/windowing/expiry.js'
 import { type Alignment, alignmentOf, nextAligned } from '../../sdk/state/alignment.js'
 import type { TimerSpec } from '../../sdk/state/timer-spec.js'
 import {
@@ -16,7 +17,7 @@ import {
   type Instant,
   toTimestamp,
 } from '../../sdk/time.js'
-import { expiryOf, type StateRecord, type TimerSetting } from './state-internals.js'
+import { type StateRecord, type TimerSetting } from './state-internals.js'
 import type { StepContext } from './step-context.js'
 
 /** Where timers are kept, and what time it is for them. */

@@ -101,7 +101,7 @@ export class GroupingExecutor extends StageExecutor {
       changed = true
     }
     // Elements that wait hold the watermark at their timestamps; what it makes due as far as that comes before them.
-    if (this.#arm(Math.min(this.inputWatermark, this.#inbox.earliest))) return true
+    if (this.#arm(Math.min(this.inputWatermark, this.#inbox.hold))) return true
     const waiting = this.#inbox.take()
     if (waiting !== undefined) {
       await this.bundle(() => {

@@ -6,9 +6,8 @@
  * panes of each key into a bundle of their own, as Beam Java does. In strict mode bundles are cut and shuffled by the
  * run's seed instead: no pipeline may rely on either.
  */
-import { TIMESTAMP_MAX } from '../../sdk/time.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
-import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
+import type { Windows } from '../../sdk/windowing/window.js'
 import { ElementBuffer, type Receiver } from '../core/element-buffer.js'
 
 /** How strict mode treats bundles; `undefined` leaves them as they come. */
@@ -58,28 +57,9 @@ export class Inbox implements Receiver {
     this.#ends = this.#ends.filter((end) => end <= this.#visible)
   }
 
-  /**
-   * How far the watermark may go while what is visible waits; the end of time when nothing does. Not past the end of a window
-   * that an element is in, whatever its timestamp: else it would come too late for its own window.
-   */
-  get earliest(): number {
-    let earliest = TIMESTAMP_MAX
-    if (this.#visible > 0)
-      this.#elements.forEach(
-        (_value, timestamp, windows) => {
-          if (timestamp < earliest) earliest = timestamp
-          if (!Array.isArray(windows)) {
-            const { maxTimestamp } = windows as BoundedWindow
-            if (maxTimestamp < earliest) earliest = maxTimestamp
-            return
-          }
-          for (const { maxTimestamp } of windows as readonly BoundedWindow[])
-            if (maxTimestamp < earliest) earliest = maxTimestamp
-        },
-        0,
-        this.#visible,
-      )
-    return earliest
+  /** Where what is visible holds the watermark; the end of time when nothing is. */
+  get hold(): number {
+    return this.#elements.hold(this.#visible)
   }
 
   /** Takes out what is visible; `undefined` when nothing is. */

@@ -81,16 +81,9 @@ export class SideGate {
     return ready
   }
 
-  /**
-   * How far the watermark may go while elements wait; the end of time when none does. Not past an element's window, whatever
-   * its timestamp: it still reads what belongs to that.
-   */
+  /** Where those that wait hold the watermark; the end of time when none does. */
   get hold(): number {
-    let hold = TIMESTAMP_MAX
-    this.#waiting.forEach((_value, timestamp, window) => {
-      hold = Math.min(hold, timestamp, (window as BoundedWindow).maxTimestamp)
-    })
-    return hold
+    return this.#waiting.hold()
   }
 
   /** When the oldest of those that wait has come. */

@@ -1,35 +1,10 @@
 /** Every value of every coder that Beam Java 2.60.0 has answered for (`conformance/oracle/coders.jsonl`), rows excepted. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { Coder } from './coder.js'
-import {
-  boolCoder,
-  bytesCoder,
-  customWindowCoder,
-  decodeElementContext,
-  decodeFromBytes,
-  doubleCoder,
-  encodeElementContext,
-  encodeToBytes,
-  globalWindowCoder,
-  intervalWindowCoder,
-  iterableCoder,
-  kvCoder,
-  lengthPrefixCoder,
-  nullableCoder,
-  paramWindowedValueCoder,
-  shardedKeyCoder,
-  stringUtf8Coder,
-  timerCoder,
-  varintCoder,
-  windowedValueCoder,
-} from './index.js'
+import { fromHex, toHex } from '../../conformance/oracle/hex.js'
+import { coderOf, type CoderSpec } from '../../conformance/oracle/sample-coder.js'
+import { decodeElementContext, decodeFromBytes, encodeElementContext, encodeToBytes } from './index.js'
 
-interface CoderSpec {
-  readonly urn: string
-  readonly components?: readonly CoderSpec[]
-  readonly payloadHex?: string
-}
 interface Sample {
   readonly group: string
   readonly coder: CoderSpec
@@ -45,52 +20,8 @@ const samples = readFileSync(new URL('../../conformance/oracle/coders.jsonl', im
 const rows = samples.filter((sample) => sample.group.startsWith('row'))
 const standard = samples.filter((sample) => !sample.group.startsWith('row'))
 
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
-const fromHex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'))
-
 const globalWindow = { kind: 'global' } as const
 const short = (urn: string): string => urn.replace('beam:coder:', '').replace(':v1', '')
-
-/** The coder under test for the oracle's description of one. */
-function coderOf(spec: CoderSpec): Coder<unknown> {
-  const [first, second] = (spec.components ?? []).map(coderOf) as [Coder<unknown>, Coder<unknown>]
-  switch (short(spec.urn)) {
-    case 'bytes':
-      return bytesCoder
-    case 'string_utf8':
-      return stringUtf8Coder
-    case 'varint':
-      return varintCoder
-    case 'double':
-      return doubleCoder
-    case 'bool':
-      return boolCoder
-    case 'global_window':
-      return globalWindowCoder(globalWindow)
-    case 'interval_window':
-      return intervalWindowCoder((start, end) => ({ start, end }))
-    case 'custom_window':
-      return customWindowCoder(first, (window) => (window as { end: number }).end - 1)
-    case 'kv':
-      return kvCoder(first, second)
-    case 'iterable':
-      return iterableCoder(first)
-    case 'nullable':
-      return nullableCoder(first)
-    case 'length_prefix':
-      return lengthPrefixCoder(first)
-    case 'sharded_key':
-      return shardedKeyCoder(first)
-    case 'windowed_value':
-      return windowedValueCoder(first, second)
-    case 'param_windowed_value':
-      return paramWindowedValueCoder(first, second, decodeElementContext(fromHex(spec.payloadHex ?? ''), second))
-    case 'timer':
-      return timerCoder(first, second)
-    default:
-      throw new Error(`no coder for ${spec.urn}`)
-  }
-}
 
 /** Beam's ends of time and the timestamps that stand for them. Written out: the translation is under test here. */
 const endsOfTime: Readonly<Record<string, number>> = {
@@ -180,8 +111,8 @@ describe('the coders write and read what Beam Java does', () => {
     test(`${group} ${line}`, () => {
       const coder = coderOf(spec)
       const value = valueOf(spec, json)
-      expect(hex(encodeToBytes(coder, value, true)), 'nested').toBe(hexNested)
-      expect(hex(encodeToBytes(coder, value, false)), 'outer').toBe(hexOuter)
+      expect(toHex(encodeToBytes(coder, value, true)), 'nested').toBe(hexNested)
+      expect(toHex(encodeToBytes(coder, value, false)), 'outer').toBe(hexOuter)
       expect(decodeFromBytes(coder, fromHex(hexNested), true), 'nested').toEqual(value)
       expect(decodeFromBytes(coder, fromHex(hexOuter), false), 'outer').toEqual(value)
     })
@@ -193,7 +124,7 @@ describe('the coders write and read what Beam Java does', () => {
     for (const { components, payloadHex } of payloads) {
       const window = coderOf(components?.[1] as CoderSpec)
       const payload = fromHex(payloadHex as string)
-      expect(hex(encodeElementContext(decodeElementContext(payload, window), window))).toBe(payloadHex)
+      expect(toHex(encodeElementContext(decodeElementContext(payload, window), window))).toBe(payloadHex)
     }
   })
 })

@@ -34,20 +34,13 @@ import type {
   TimerSpecs,
 } from '../transforms/do-fn.js'
 import type { DeadLetter } from '../transforms/errors.js'
+import { expiryOf } from '../windowing/expiry.js'
 import { NO_FIRING } from '../windowing/pane-info.js'
 import { type BoundedWindow, globalWindow } from '../windowing/window.js'
 import { type DoFnTesterOptions, type ElementOptions, knownElement, knownOptions, type PendingTimer, type TestedElement } from './tester-options.js' // prettier-ignore
 import { type CallInput, type Emitted, TesterCalls } from './tester-calls.js'
 import type { StateReadings } from './state-readings.js'
-import {
-  expiryOf,
-  readingsOf,
-  savepoint,
-  type TesterRecord,
-  TesterState,
-  timerId,
-  type TimerSetting,
-} from './tester-state.js'
+import { readingsOf, savepoint, type TesterRecord, TesterState, timerId, type TimerSetting } from './tester-state.js'
 import { WaitingElements } from './waiting-elements.js'
 
 type None = Record<never, never>

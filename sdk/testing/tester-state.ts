@@ -5,7 +5,6 @@
  */
 import { dynamicCoder } from '../coders/index.js'
 import type { TimeDomain } from '../state/timer-spec.js'
-import { addMillis, END_OF_GLOBAL_WINDOW } from '../time.js'
 import type { StateSpecs } from '../transforms/do-fn.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import { roundTrip } from './laws.js'
@@ -30,11 +29,6 @@ export interface TesterRecord {
   cells: Map<string, unknown>
   /** Settings of timers that wait, by {@link timerId}. */
   timers: Map<string, TimerSetting>
-}
-
-/** When the state of a window is removed. */
-export function expiryOf(window: BoundedWindow, allowedLatenessMillis: number): number {
-  return Math.min(addMillis(window.maxTimestamp, allowedLatenessMillis), END_OF_GLOBAL_WINDOW)
 }
 
 /** A timer of a record. */

@@ -4,11 +4,12 @@
  * Law: an event-time timer fires no later than its window expires; an output timestamp that an author names is not before
  * the element that set the timer, less the allowed skew.
  */
+import { expiryOf } from '../windowing/expiry.js'
 import { alignmentOf, nextAligned } from '../state/alignment.js'
 import type { TimerOptions, TimerSpec } from '../state/timer-spec.js'
 import { addMillis, type Duration, durationMillis, formatTimestamp, type Instant, toTimestamp } from '../time.js'
 import type { TimerSpecs } from '../transforms/do-fn.js'
-import { expiryOf, type TesterRecord, timerId, type TimerSetting } from './tester-state.js'
+import { type TesterRecord, timerId, type TimerSetting } from './tester-state.js'
 
 /** What the timers of a call depend on. */
 export interface TimerWorld {

@@ -18,11 +18,11 @@ import type { ValueState } from '../state/state-cell.js'
 import { state } from '../state/state-spec.js'
 import { type ProcessingTimeTimer, type TimeDomain, timer, type Timer } from '../state/timer-spec.js'
 import { addMillis, type Duration, durationMillis } from '../time.js'
+import { expiryOf } from '../windowing/expiry.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import type { AnyDoFn } from './do-fn.js'
 import { addKeyBy, addOwnKey } from './element-wise.js'
 import { refuseChanges, refuseMerging } from './groupable.js'
-import { expiryOf } from './joins/two-inputs.js'
 import { addStep } from './step.js'
 
 /** Options of {@link deduplicate}. */

@@ -57,8 +57,8 @@ export const sideInputs: readonly Mutant[] = [
     name: 'waiting-without-hold',
     breaks: 'elements that wait hold the watermark',
     file: 'runners/direct/side-gate.ts',
-    from: 'hold = Math.min(hold, timestamp, (window as BoundedWindow).maxTimestamp)',
-    to: 'hold = Math.max(hold, timestamp, (window as BoundedWindow).maxTimestamp)',
+    from: 'return this.#waiting.hold()',
+    to: 'return Number.MAX_SAFE_INTEGER',
     caughtBy: ['SID-29/hold', 'WMK-07/side-input'],
   },
   {

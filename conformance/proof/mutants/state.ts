@@ -25,7 +25,7 @@ export const state: readonly Mutant[] = [
   {
     name: 'state-without-lateness',
     breaks: 'state is kept until the lateness of its window has passed',
-    file: 'runners/core/state-internals.ts',
+    file: 'sdk/windowing/expiry.ts',
     from: 'addMillis(window.maxTimestamp, allowedLatenessMillis)',
     to: 'addMillis(window.maxTimestamp, 0)',
     caughtBy: ['STA-25', 'OWE-04', 'TMR-16/lateness', 'TMR-35'],

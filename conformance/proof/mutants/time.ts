@@ -157,7 +157,7 @@ const lateness: readonly Mutant[] = [
   {
     name: 'lateness-beyond-time',
     breaks: 'windows expire before the global window ends',
-    file: 'runners/core/state-internals.ts',
+    file: 'sdk/windowing/expiry.ts',
     from: 'return Math.min(addMillis(window.maxTimestamp, allowedLatenessMillis), END_OF_GLOBAL_WINDOW)',
     to: 'return window.maxTimestamp + allowedLatenessMillis > END_OF_GLOBAL_WINDOW ? window.maxTimestamp : window.maxTimestamp + allowedLatenessMillis',
     caughtBy: ['WMK-13'],

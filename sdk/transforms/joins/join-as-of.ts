@@ -16,10 +16,10 @@ import type { OrderedListState, TimestampedValue } from '../../state/state-cell.
 import { state } from '../../state/state-spec.js'
 import { type Timer, timer } from '../../state/timer-spec.js'
 import { addMillis, type Duration, durationMillis, TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../time.js'
+import { expiryOf } from '../../windowing/expiry.js'
 import type { BoundedWindow } from '../../windowing/window.js'
 import {
   addTwoInputs,
-  expiryOf,
   firstOf,
   type FromInput,
   type JoinCoders,

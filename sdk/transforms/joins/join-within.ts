@@ -16,11 +16,11 @@ import type { OrderedListState, ValueState } from '../../state/state-cell.js'
 import { state } from '../../state/state-spec.js'
 import { type Timer, timer } from '../../state/timer-spec.js'
 import { addMillis, type Duration, durationMillis, TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../time.js'
+import { expiryOf } from '../../windowing/expiry.js'
 import type { BoundedWindow } from '../../windowing/window.js'
 import { type Joined, type JoinInputs, type Keeps, keepsOf } from './joined.js'
 import {
   addTwoInputs,
-  expiryOf,
   firstOf,
   type FromInput,
   type JoinCoders,

@@ -7,8 +7,7 @@ import { type CollectionRef, reservedName } from '../../graph/builder.js'
 import type { StateSpecNode } from '../../graph/model.js'
 import { authorPath } from '../../graph/names.js'
 import { refuse } from '../../refuse.js'
-import { END_OF_GLOBAL_WINDOW, addMillis, TIMESTAMP_MAX } from '../../time.js'
-import type { BoundedWindow } from '../../windowing/window.js'
+import { TIMESTAMP_MAX } from '../../time.js'
 import type { KV } from '../../kv.js'
 import type { AnyDoFn } from '../do-fn.js'
 import { addCodedMap } from '../element-wise.js'
@@ -87,11 +86,6 @@ export function addTwoInputs(
     },
     (out) => [out],
   )
-}
-
-/** When the state of a window goes. */
-export function expiryOf(window: BoundedWindow, allowedLatenessMillis: number): number {
-  return Math.min(addMillis(window.maxTimestamp, allowedLatenessMillis), END_OF_GLOBAL_WINDOW)
 }
 
 /** The end of a range that has a timestamp as its last. */
