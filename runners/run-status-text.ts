@@ -30,7 +30,8 @@ export function windowText({ start, end, text }: WindowStatus, near: number): st
 
 /** A span of time: `0.8 s`, `12 s`, `3 min`, `5 h`, `12 d`, `25 y`. */
 export function spanText(millis: number): string {
-  const sign = millis < 0 ? '-' : ''
+  // What is less than can be shown has no sign.
+  const sign = millis <= -50 ? '-' : ''
   const size = Math.abs(millis)
   if (size < 10_000) return `${sign}${(size / 1000).toFixed(1)} s`
   if (size < 120_000) return `${sign}${Math.round(size / 1000)} s`

@@ -134,7 +134,7 @@ class Path {
       case 'upstream':
         return this.inputs(of, false)
       case 'source':
-        return this.#source(hold)
+        return this.#source(of, hold)
       case 'sideInput': {
         const { elements, view, window, step } = hold
         const waits = `${manyText(elements, 'element')} ${elements === 1 ? 'waits' : 'wait'} for side input ${quoted(view)} of ${this.#window(window)}`
@@ -159,7 +159,7 @@ class Path {
 
   source(of: StepStatus, hold: SourceHold): string {
     this.chain.push({ step: of.step, hold })
-    return this.#source(hold)
+    return this.#source(of, hold)
   }
 
   /** Why the input of a step is where it is: the input that is furthest behind, up to a step that does more than hand on. */
@@ -197,8 +197,8 @@ class Path {
     return step
   }
 
-  #source({ because, partition, script, at }: SourceHold): string {
-    const which = partition === undefined ? 'it' : this.#partition(partition)
+  #source({ partitionCount }: StepStatus, { because, partition, script }: SourceHold): string {
+    const which = partition === undefined || partitionCount < 2 ? 'it' : this.#partition(partition)
     switch (because) {
       case 'paused':
         return 'the run is paused'
@@ -213,9 +213,7 @@ class Path {
           'A source whose partitions may be quiet needs not hold up the others: give its watermark { idleAfter }, such as watermarks.outOfOrder(…, { idleAfter: "1 minute" }).'
         return `${which} has given nothing for ${spanText(partition?.quietMillis ?? 0)}`
       case 'reading':
-        return partition === undefined || partition.watermark <= at
-          ? `${which} has given nothing later yet`
-          : `${which} is being read`
+        return `${which} has given nothing later yet`
     }
   }
 

@@ -183,7 +183,7 @@ export type Awaited =
 /** A pane that has not fired. */
 export interface AwaitedPane {
   readonly window: WindowStatus
-  /** Keys with something in the window. */
+  /** Keys in the window; once it has passed its end, those with something that no pane has had. */
   readonly keys: number
   /** The key that holds, as a short text, where it is one key. */
   readonly key: string | undefined

@@ -15,7 +15,7 @@ export interface OptionRow {
 
 /** A command. */
 export interface CommandRow {
-  readonly name: 'run' | 'graph' | 'conformance'
+  readonly name: 'run' | 'graph' | 'why' | 'conformance'
   readonly usage: string
   readonly summary: string
   readonly options: readonly OptionRow[]
@@ -59,6 +59,18 @@ const graph: CommandRow = {
   options: [{ name: 'format', value: 'name', help: 'mermaid' }, help],
 }
 
+const why: CommandRow = {
+  name: 'why',
+  usage: 'millrace why FILE [options] [--option-of-the-pipeline value …]',
+  summary: 'run a pipeline for a while, and say why results have not come: which step waits for what',
+  options: [
+    { name: 'for', value: 'duration', help: 'how long it runs before; default 5s. Ctrl-C asks at once' },
+    { name: 'step', value: 'name', help: 'explain this step only' },
+    { name: 'json', value: undefined, help: 'the explanations and the whole status as one line of JSON' },
+    help,
+  ],
+}
+
 const conformance: CommandRow = {
   name: 'conformance',
   usage: 'millrace conformance [options]',
@@ -78,7 +90,7 @@ const conformance: CommandRow = {
 }
 
 /** What can be asked for. */
-export const commands: readonly CommandRow[] = [run, graph, conformance]
+export const commands: readonly CommandRow[] = [run, graph, why, conformance]
 
 /** Whether a command is about a file that exports a pipeline. */
 export function takesFile(command: CommandRow): command is FileCommandRow {
@@ -86,7 +98,7 @@ export function takesFile(command: CommandRow): command is FileCommandRow {
 }
 
 /** A command that is about a file. */
-export type FileCommandRow = CommandRow & { readonly name: 'run' | 'graph' }
+export type FileCommandRow = CommandRow & { readonly name: 'run' | 'graph' | 'why' }
 
 /** Options without a command. */
 export const globalOptions: readonly OptionRow[] = [
@@ -96,7 +108,6 @@ export const globalOptions: readonly OptionRow[] = [
 
 /** Commands of later versions. */
 export const laterCommands: ReadonlyMap<string, string> = new Map([
-  ['why', 'explains what holds a watermark'],
   ['verify', 'compares what went in with what came out'],
   ['fsck', 'checks a checkpoint store'],
   ['state', 'shows the state of keys'],

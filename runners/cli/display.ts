@@ -3,7 +3,7 @@
  * output and errors go to stderr, in the form that whoever reads it needs: a block that is redrawn on a terminal, lines
  * of `key=value` in a log, JSON for programs.
  */
-import type { Progress } from '../runner.js'
+import type { RunStatus } from '../run-status.js'
 import type { ErrorReport, Finished, Started } from './protocol.js'
 
 /** Where text goes, and what is known about the place. */
@@ -18,7 +18,7 @@ export interface Output {
 /** How a run is shown. */
 export interface Display {
   started(run: Started, moduleHash: string): void
-  progress(progress: Progress, elapsedMillis: number): void
+  progress(status: RunStatus, elapsedMillis: number): void
   /** Lines of the pipeline's results. */
   results(lines: readonly string[]): void
   /** Text of the author's console. */
@@ -29,4 +29,10 @@ export interface Display {
   stuck(text: string): void
   finished(run: Finished): void
   failed(error: ErrorReport): void
+  /** Shows more or less, where there is a screen. */
+  toggle?(what: 'details' | 'help'): void
+  /** The screen has another size. */
+  resized?(): void
+  /** Keys are listened to. */
+  keysWork?(): void
 }

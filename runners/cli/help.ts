@@ -42,14 +42,21 @@ export function commandHelp({ name, usage, summary, options }: CommandRow): stri
           'given there is looked for in the environment, as MILLRACE_MIN_CENTS. Results of .print(name) go to stdout,',
           'everything else to stderr. Ctrl-C stops reading and finishes what was read; a second one stops at once.',
         ]
-      : name === 'graph'
-        ? ['', 'The options of a pipeline may decide its graph, so they are given here too, after FILE.']
-        : [
+      : name === 'why'
+        ? [
             '',
-            'Prints areas by runners, and why of each case that has not passed. A case that needs what a runner lacks must be',
-            'refused by it. With --scenarios, --constructions or --coders, a file of JSON lines is answered on stdout, line by',
-            'line, instead. Exits with 1 when a case fails or a line has no answer.',
+            'The pipeline runs, with whatever it writes; its results are not shown. Then it is given up. The answer, on stdout,',
+            'names for each step that waits its window, trigger, timer or side input, and follows its input to where the cause',
+            'lies: a partition that is quiet, a call that has not ended. Times are UTC.',
           ]
+        : name === 'graph'
+          ? ['', 'The options of a pipeline may decide its graph, so they are given here too, after FILE.']
+          : [
+              '',
+              'Prints areas by runners, and why of each case that has not passed. A case that needs what a runner lacks must be',
+              'refused by it. With --scenarios, --constructions or --coders, a file of JSON lines is answered on stdout, line by',
+              'line, instead. Exits with 1 when a case fails or a line has no answer.',
+            ]
   return [
     `Usage: ${usage}`,
     '',

@@ -11,11 +11,13 @@ import { laterFormats } from './commands.js'
 import { commandHelp } from './help.js'
 import { otherCopy } from './package-root.js'
 import type { Action } from './protocol.js'
-import { runnerSettings } from './runner-settings.js'
+import { runnerSettings, whySettings } from './runner-settings.js'
 import { sourceFile } from './source-file.js'
 
 type CommandInvocation = Extract<Invocation, { kind: 'command' }>
 
+/** Panes that are kept for those who look. */
+const PANES = 10
 /** Draining after SIGTERM may take as long as process managers usually wait. */
 const GRACE_MILLIS = 10_000
 
@@ -42,7 +44,9 @@ export async function pipelineCommand({ command, file, options, rest, wantsHelp 
   ])
   const action: Action = wantsHelp ? 'describe' : command.name
   const out = outputOn(process.stdout)
-  const display = displayOn(out, outputOn(process.stderr), {
+  const err = outputOn(process.stderr)
+  const isShown = action === 'run' && !options.has('quiet')
+  const display = displayOn(out, err, {
     json: options.has('json'),
     quiet: options.has('quiet') || action !== 'run',
   })
@@ -52,7 +56,15 @@ export async function pipelineCommand({ command, file, options, rest, wantsHelp 
     module,
     display,
     answer: (text) => out.write(`${text}\n`),
-    start: { action, args: rest, environment: optionVariables(), runner },
+    start: {
+      action,
+      args: rest,
+      environment: optionVariables(),
+      runner,
+      why: action === 'why' ? whySettings(options) : undefined,
+      panes: isShown ? PANES : 0,
+    },
+    listens: isShown && err.isTerminal && !options.has('json'),
     // A halted debugger looks like an endless call.
     watchdog: debuggerUrl() === undefined ? new Watchdog(runner.callTimeoutMillis, testMillis('REPORT')) : undefined,
     graceMillis: testMillis('GRACE') ?? GRACE_MILLIS,

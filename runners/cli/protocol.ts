@@ -2,6 +2,7 @@
  * What the supervising thread and the pipeline's thread say to each other. Only data that can be cloned: an error, for
  * example, travels as the text that people will read, because its class and its stack would not survive the way.
  */
+import type { RunStatus } from '../run-status.js'
 import type { EndState, Progress } from '../runner.js'
 import type { RunnerSettings } from './runner-settings.js'
 
@@ -21,7 +22,16 @@ export interface ModuleText {
 }
 
 /** What to do with the module. */
-export type Action = 'run' | 'graph' | 'describe'
+export type Action = 'run' | 'graph' | 'describe' | 'why'
+
+/** How `why` answers. */
+export interface WhySettings {
+  /** How long the pipeline runs before. */
+  readonly forMillis: number
+  readonly json: boolean
+  /** The one step to explain. */
+  readonly step: string | undefined
+}
 
 /** The first message to the thread. */
 export interface StartMessage {
@@ -33,12 +43,22 @@ export interface StartMessage {
   /** `MILLRACE_…` variables. */
   readonly environment: Readonly<Record<string, string>>
   readonly runner: RunnerSettings
+  /** Set where the action is `why`. */
+  readonly why: WhySettings | undefined
+  /** The last panes to be kept for display; 0 where nobody looks at them. */
+  readonly panes: number
   /** Milliseconds between signs of life. */
   readonly beatMillis: number
 }
 
 /** To the pipeline's thread. */
-export type ToWorker = StartMessage | { readonly kind: 'drain' }
+export type ToWorker =
+  | StartMessage
+  | { readonly kind: 'drain' }
+  /** Pauses the sources, or reads on. */
+  | { readonly kind: 'pause' }
+  /** Time to say why. */
+  | { readonly kind: 'explain' }
 
 /** An error as text. */
 export interface ErrorReport {
@@ -84,7 +104,7 @@ export type FromWorker =
   /** Whatever the author's code wrote to the console. */
   | { readonly kind: 'log'; readonly text: string; readonly stream: 'out' | 'err' }
   /** A sign of life. */
-  | { readonly kind: 'beat'; readonly progress: Progress | undefined }
+  | { readonly kind: 'beat'; readonly progress: Progress | undefined; readonly status: RunStatus | undefined }
   /** The answer to `graph` and `describe`. */
   | { readonly kind: 'answer'; readonly text: string }
   /** Nothing more will come. `phase` tells whether anything had run. */

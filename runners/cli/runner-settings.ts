@@ -5,12 +5,16 @@ import { textMillis } from '../../sdk/duration-text.js'
 import { type Guarantee, type RunnerOptions, UnsupportedFeature } from '../runner.js'
 import { UsageError } from './command-line.js'
 import { laterRunners } from './commands.js'
+import type { WhySettings } from './protocol.js'
 
 /** Options for the runner that can be sent to a thread. */
 export type RunnerSettings = Pick<
   RunnerOptions,
   'strict' | 'seed' | 'reexecute' | 'bundleSize' | 'guarantee' | 'callTimeoutMillis' | 'requireCodecs' | 'stageCompiler'
 >
+
+/** So long a pipeline runs before `millrace why` answers. */
+const WHY_MILLIS = 5000
 
 const compilers = ['auto', 'generated', 'closures'] as const
 const guarantees: readonly Guarantee[] = ['gap', 'at-most-once', 'at-least-once', 'exactly-once']
@@ -66,6 +70,16 @@ function wholeNumber(option: string, given: string, least: number): number {
   const number = Number(given)
   if (given.trim() !== '' && Number.isSafeInteger(number) && number >= least) return number
   throw new UsageError(`--${option} needs a whole number${least === 1 ? ' from 1' : ''}, not "${given}".`)
+}
+
+/** How `millrace why` answers. */
+export function whySettings(options: ReadonlyMap<string, string | true>): WhySettings {
+  const given = options.get('for') as string | undefined
+  return {
+    forMillis: given === undefined ? WHY_MILLIS : millisOf('for', given),
+    json: options.has('json'),
+    step: options.get('step') as string | undefined,
+  }
 }
 
 /** Milliseconds of a duration, in the texts that the API takes. A number alone could mean anything and is refused. */
