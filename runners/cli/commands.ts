@@ -170,7 +170,12 @@ const graph: CommandRow = {
     },
     { name: 'depth', value: 'number', help: 'composites deeper than this are one box; 0 folds all of them' },
     { name: 'out', value: 'file', help: 'write it to a file', isPath: true },
-    { name: 'runner', value: 'name', help: 'whose stages --physical shows; this version has direct', values: ['direct'] },
+    {
+      name: 'runner',
+      value: 'name',
+      help: 'whose stages --physical shows; this version has direct',
+      values: ['direct'],
+    },
     json('the graph as JSON, and errors as JSON, too'),
     fileHelp,
   ],
@@ -244,7 +249,7 @@ const completion: CommandRow = {
   operands: [{ name: 'SHELL', kind: 'word', isRequired: true, values: shells }],
   options: [json('the script inside of JSON'), pageHelp],
   notes: [
-    'bash: echo \'source <(millrace completion bash)\' >> ~/.bashrc',
+    "bash: echo 'source <(millrace completion bash)' >> ~/.bashrc",
     'zsh:  millrace completion zsh > a file _millrace in a folder of $fpath',
     'fish: millrace completion fish > ~/.config/fish/completions/millrace.fish',
   ],

@@ -126,8 +126,7 @@ function zshScript(): string {
     })
   const operandArguments = ({ operands }: CommandRow): readonly string[] =>
     operands.map(({ name, kind, values }, at) => {
-      const offer =
-        values !== undefined ? `(${values.join(' ')})` : kind === 'folder' ? '_files -/' : files
+      const offer = values !== undefined ? `(${values.join(' ')})` : kind === 'folder' ? '_files -/' : files
       return `'${at + 1}:${plain(name)}:${offer}'`
     })
   const cases = commands.map(

@@ -24,9 +24,7 @@ export async function configCommand(invocation: CommandInvocation): Promise<numb
   if (invocation.file !== undefined) {
     const { pipelineCommand } = await import('./pipeline-command.js')
     return pipelineCommand(invocation, (answer, settings, config) =>
-      invocation.wantsHelp
-        ? `${answer}\n`
-        : page(settings, config, JSON.parse(answer) as PipelineAnswer, asJson),
+      invocation.wantsHelp ? `${answer}\n` : page(settings, config, JSON.parse(answer) as PipelineAnswer, asJson),
     )
   }
   const path = findConfig(process.cwd())
@@ -62,7 +60,11 @@ function page(
     ...columns(rows),
   ]
   if (answer !== undefined) {
-    lines.push('', `Options of pipeline "${answer.pipeline}"`, ...(options.length === 0 ? ['  none'] : columns(options)))
+    lines.push(
+      '',
+      `Options of pipeline "${answer.pipeline}"`,
+      ...(options.length === 0 ? ['  none'] : columns(options)),
+    )
   }
   if (unused.length > 0) lines.push('', 'In the environment, and read by nothing here', ...unused.map(unusedLine))
   return `${lines.join('\n')}\n`
@@ -80,7 +82,9 @@ function originText(origin: Origin): string {
 
 function columns(rows: readonly (readonly [string, string, string])[]): readonly string[] {
   const widths = [0, 1].map((at) => Math.max(...rows.map((row) => row[at as 0 | 1].length)))
-  return rows.map(([name, value, origin]) => `  ${name.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${origin}`)
+  return rows.map(
+    ([name, value, origin]) => `  ${name.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${origin}`,
+  )
 }
 
 /** Variables that look like ours and are not: a name misspelt is a wish that is not met. */

@@ -6,7 +6,6 @@
 import { readFileSync } from 'node:fs'
 import * as t from 'io-ts'
 import { isIoTs } from '../../sdk/codec.js'
-import { errorKind } from '../../sdk/errors.js'
 import { mismatchText } from '../../sdk/mismatch.js'
 import { preview } from '../../sdk/preview.js'
 import { CONFIG_KEYS, type MillraceConfig } from '../config.js'
@@ -59,8 +58,6 @@ async function exportOf(path: string): Promise<{ value: unknown; files: readonly
     return { value: exports.default, files }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    // An unknown key says its own place; it is the same mistake here as in JSON.
-    if (errorKind(error) === 'PipelineError') throw new UsageError(`${path}: ${message}`, '')
     throw new UsageError(`${path} cannot be loaded: ${message}`, '')
   }
 }
@@ -72,7 +69,8 @@ function checked(path: string, value: unknown): MillraceConfig {
   }
   for (const [key, given] of Object.entries(value)) {
     if (path.endsWith('.json') && key === '$schema') continue
-    if (!CONFIG_KEYS.includes(key)) throw new UsageError(`${path} says "${key}", which is no setting.`, key, CONFIG_KEYS)
+    if (!CONFIG_KEYS.includes(key))
+      throw new UsageError(`${path} says "${key}", which is no setting.`, key, CONFIG_KEYS)
     const codec: t.Mixed = fields[key as keyof typeof fields]
     if (given === undefined || !isIoTs(codec)) continue
     const outcome = codec.decode(given)

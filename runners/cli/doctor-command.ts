@@ -25,7 +25,8 @@ function lines({ state, name, text, fix }: Finding): readonly string[] {
 
 function summary(findings: readonly Finding[]): string {
   const broken = findings.filter(({ state }) => state === 'broken').length
-  if (broken > 0) return `${broken === 1 ? 'One thing is' : `${broken} things are`} broken; how to mend it stands below it.`
+  if (broken > 0)
+    return `${broken === 1 ? 'One thing is' : `${broken} things are`} broken; how to mend it stands below it.`
   const missing = findings.filter(({ state }) => state === 'missing').length
   return missing === 0
     ? 'All is well.'

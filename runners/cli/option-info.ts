@@ -79,7 +79,9 @@ interface Property {
 /** Standard JSON Schema: `~standard.jsonSchema.input`. */
 interface Described {
   readonly '~standard'?: {
-    readonly jsonSchema?: { readonly input?: (options: { readonly target: string }) => Readonly<Record<string, unknown>> }
+    readonly jsonSchema?: {
+      readonly input?: (options: { readonly target: string }) => Readonly<Record<string, unknown>>
+    }
   }
 }
 

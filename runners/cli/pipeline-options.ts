@@ -77,9 +77,7 @@ function missingText(pipeline: string, missing: readonly OptionField[]): string 
   const list = missing.map((field) => `--${kebab(field.name)} (${field.codec.name})`).join(', ')
   const secret = missing.find(({ isSecret }) => isSecret)
   const hint =
-    secret === undefined
-      ? ''
-      : ` A secret is best given as ${variableOf(kebab(secret.name))} in the environment.`
+    secret === undefined ? '' : ` A secret is best given as ${variableOf(kebab(secret.name))} in the environment.`
   return `pipeline "${pipeline}" needs ${list}.${hint}`
 }
 

@@ -50,5 +50,8 @@ function arrowLine({ from, to, label, isEndless, isSide, isKept }: Arrow): strin
 }
 
 function quoted(text: string): string {
-  return `"${text.replaceAll(/[\\"]/g, '\\$&').replaceAll(/\r?\n/g, '\\n').replaceAll(/\p{Cc}/gu, ' ')}"`
+  return `"${text
+    .replaceAll(/[\\"]/g, '\\$&')
+    .replaceAll(/\r?\n/g, '\\n')
+    .replaceAll(/\p{Cc}/gu, ' ')}"`
 }

@@ -26,7 +26,11 @@ export interface Layout {
   readonly boxes: readonly { readonly box: Box; readonly place: Place }[]
   /** Outer ones first. */
   readonly frames: readonly { readonly frame: Frame; readonly place: Place }[]
-  readonly arrows: readonly { readonly arrow: Arrow; readonly points: readonly Point[]; readonly label: Place | undefined }[]
+  readonly arrows: readonly {
+    readonly arrow: Arrow
+    readonly points: readonly Point[]
+    readonly label: Place | undefined
+  }[]
 }
 
 /** How large texts are. */
@@ -112,8 +116,7 @@ function grown({ boxes, frames, arrows }: Omit<Layout, 'width' | 'height'>, meas
     heads.set(top, Math.max(heads.get(top) ?? 0, measures.frameHead(frame)))
   }
   const sorted = [...heads].sort(([a], [b]) => a - b)
-  const down = (y: number): number =>
-    y + sorted.reduce((sum, [top, head]) => sum + (Math.round(y) > top ? head : 0), 0)
+  const down = (y: number): number => y + sorted.reduce((sum, [top, head]) => sum + (Math.round(y) > top ? head : 0), 0)
   const moved = (place: Place): Place => ({ ...place, y: down(place.y) })
   const placedFrames = frames.map(({ frame, place }) => {
     const y = down(place.y)

@@ -11,7 +11,14 @@ import type { Arrow, Box, BoxKind, Frame, Picture } from '../../sdk/graph/pictur
 import { formatMillis } from '../../sdk/timestamp.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { fuse } from '../core/fusion.js'
-import { type Operator, type Output, sideInputs, type Stage, type StagedPipeline, type StepInfo } from '../core/stage.js'
+import {
+  type Operator,
+  type Output,
+  sideInputs,
+  type Stage,
+  type StagedPipeline,
+  type StepInfo,
+} from '../core/stage.js'
 
 /** The picture of a pipeline's stages. @throws {PipelineError} when a step is of a kind that no stage has. */
 export function physicalPicture(built: BuiltPipeline): Picture {
@@ -46,11 +53,25 @@ class PhysicalPicture {
     const made = (outputs: readonly (Output | undefined)[], id: string): void => {
       for (const output of outputs) if (output !== undefined) this.#makers.set(output.collectionId, id)
     }
-    const add = (info: StepInfo, shape: BoxKind, notes: readonly string[], outputs: readonly (Output | undefined)[]) => {
+    const add = (
+      info: StepInfo,
+      shape: BoxKind,
+      notes: readonly string[],
+      outputs: readonly (Output | undefined)[],
+    ) => {
       const id = `n${this.#boxes.size}`
       this.#boxes.set(info.id, id)
       made(outputs, id)
-      boxes.push({ kind: 'box', shape, id, label: info.path, notes, steps: [info.id] })
+      // What the SDK added inside of an author's step says which part of it it is.
+      const part = info.id.slice(info.path.length + 1).replaceAll('$', '')
+      boxes.push({
+        kind: 'box',
+        shape,
+        id,
+        label: info.path,
+        notes: part === '' ? notes : [part, ...notes],
+        steps: [info.id],
+      })
     }
     switch (root.kind) {
       case 'impulse':
@@ -81,7 +102,12 @@ class PhysicalPicture {
     const { root, operators } = stage
     const first = this.#boxes.get(root.info.id)
     const arrows: Arrow[] = []
-    const add = (collectionId: string, to: string | undefined, kind: 'fused' | 'kept' | 'side', label?: string): void => {
+    const add = (
+      collectionId: string,
+      to: string | undefined,
+      kind: 'fused' | 'kept' | 'side',
+      label?: string,
+    ): void => {
       const from = this.#makers.get(collectionId)
       if (from === undefined || to === undefined || from === to) return
       const collection = this.#components.collections.get(collectionId)
@@ -119,7 +145,8 @@ class PhysicalPicture {
         return [
           ...[...payload.stateSpecs].map(([name, { kind }]) => `state ${name}: ${kind}`),
           ...[...payload.timerSpecs].map(
-            ([name, { timeDomain }]) => `timer ${name}: ${timeDomain === 'eventTime' ? 'event time' : 'processing time'}`,
+            ([name, { timeDomain }]) =>
+              `timer ${name}: ${timeDomain === 'eventTime' ? 'event time' : 'processing time'}`,
           ),
           ...(payload.requiresTimeSortedInput ? ['input sorted by time'] : []),
           ...(payload.requiresStableInput ? ['stable input'] : []),

@@ -63,10 +63,7 @@ const measures: Measures = {
   labelSize: (text) => ({ width: stringWidth(cut(text)) * NOTE_CHARACTER + 8, height: NOTE_LINE + 4 }),
   frameHead: ({ notes }) => LINE + notes.length * NOTE_LINE + 4,
   frameWidth: ({ label, notes }) =>
-    Math.max(
-      stringWidth(cut(label)) * CHARACTER,
-      ...notes.map((note) => stringWidth(cut(note)) * NOTE_CHARACTER),
-    ),
+    Math.max(stringWidth(cut(label)) * CHARACTER, ...notes.map((note) => stringWidth(cut(note)) * NOTE_CHARACTER)),
 }
 
 function frameMarkup({ frame, place }: Layout['frames'][number]): string {
@@ -122,13 +119,7 @@ function outline(shape: BoxKind, { x, y, width, height }: Place): string {
   }
 }
 
-function textLines(
-  lines: readonly string[],
-  x: number,
-  y: number,
-  anchor: 'start' | 'middle',
-  first: string,
-): string {
+function textLines(lines: readonly string[], x: number, y: number, anchor: 'start' | 'middle', first: string): string {
   return lines
     .map((line, at) => {
       const shade = at === 0 ? first : 'note'
