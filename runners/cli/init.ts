@@ -15,8 +15,7 @@ const RENAMED: ReadonlyMap<string, string> = new Map([['gitignore', '.gitignore'
 
 /** Writes a template's files. @returns their paths within the folder. @throws {UsageError} when one is there already. */
 export function makeProject(folder: string, template: TemplateName): readonly string[] {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false)
-    throw new UsageError(`${folder} is a file. Name a folder, new or empty.`, '')
+  checkFolder(folder)
   const source = join(packageRoot(), 'runners', 'cli', 'templates', template)
   const files = new Map(
     filesIn(source).map((path) => {
@@ -34,6 +33,16 @@ export function makeProject(folder: string, template: TemplateName): readonly st
   }
   write(folder, files)
   return [...files.keys()]
+}
+
+function checkFolder(folder: string): void {
+  for (let at = folder; ; at = dirname(at)) {
+    if (existsSync(at)) {
+      if (statSync(at).isDirectory()) return
+      throw new UsageError(`${at} is a file. Name a folder, new or empty.`, '')
+    }
+    if (dirname(at) === at) return
+  }
 }
 
 function filesIn(folder: string): readonly string[] {
