@@ -3,6 +3,7 @@
  * guarantee, never in what a pipeline means; what one cannot do it refuses by name before anything runs.
  */
 import type { Env } from '../sdk/env.js'
+import type { ErrorCode } from '../sdk/error-codes.js'
 import { MillraceError } from '../sdk/errors.js'
 import type { BuiltPipeline } from '../sdk/graph/model.js'
 import type { DistributionResult, MetricKind } from '../sdk/metrics.js'
@@ -56,8 +57,8 @@ export class UnsupportedFeature extends MillraceError {
   override readonly name = 'UnsupportedFeature'
   readonly feature: string
 
-  constructor(feature: string, message: string, step?: string) {
-    super(message, step)
+  constructor(code: ErrorCode, feature: string, message: string, step?: string) {
+    super(code, message, step)
     this.feature = feature
   }
 }

@@ -63,10 +63,14 @@ function checkFormat(format: string | true | undefined): void {
   if (format === undefined || format === 'mermaid') return
   if (laterFormats.includes(String(format)))
     throw new UnsupportedFeature(
+      'MR-7006',
       `graph.${String(format)}`,
       `--format ${String(format)} is not part of this version. It has mermaid.`,
     )
-  throw new UsageError(`there is no format ${inspect(format)}.`, String(format), ['mermaid', ...laterFormats])
+  throw new UsageError('MR-7003', `there is no format ${inspect(format)}.`, String(format), [
+    'mermaid',
+    ...laterFormats,
+  ])
 }
 
 function optionVariables(): Record<string, string> {

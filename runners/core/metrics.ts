@@ -4,6 +4,7 @@
  *
  * Law: counting changes nothing else; counters only grow, but for what user code decrements.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type {
   Counter,
   Distribution,
@@ -57,7 +58,7 @@ class CounterCell implements Cell, Counter {
 
   inc(by = 1): void {
     if (!Number.isSafeInteger(by))
-      throw new RangeError(`counter "${this.name}" counts whole numbers, not ${String(by)}`)
+      throw coded('MR-3018', new RangeError(`counter "${this.name}" counts whole numbers, not ${String(by)}`))
     const next = this.#small + by
     if (Number.isSafeInteger(next)) {
       this.#small = next
@@ -102,7 +103,7 @@ class DistributionCell implements Cell, Distribution {
 
   update(value: number): void {
     if (!Number.isFinite(value))
-      throw new RangeError(`distribution "${this.name}" takes finite numbers, not ${String(value)}`)
+      throw coded('MR-3018', new RangeError(`distribution "${this.name}" takes finite numbers, not ${String(value)}`))
     this.#count++
     this.#sum += value
     if (value < this.#min) this.#min = value
@@ -144,7 +145,7 @@ class GaugeCell implements Cell, Gauge {
 
   set(value: number): void {
     if (typeof value !== 'number' || Number.isNaN(value))
-      throw new RangeError(`gauge "${this.name}" takes numbers, not ${String(value)}`)
+      throw coded('MR-3018', new RangeError(`gauge "${this.name}" takes numbers, not ${String(value)}`))
     this.#value = value
   }
 
@@ -172,7 +173,8 @@ class StringSetCell implements Cell, StringSet {
   }
 
   add(value: string): void {
-    if (typeof value !== 'string') throw new RangeError(`set "${this.name}" takes strings, not ${String(value)}`)
+    if (typeof value !== 'string')
+      throw coded('MR-3018', new RangeError(`set "${this.name}" takes strings, not ${String(value)}`))
     this.#values.add(value)
   }
 

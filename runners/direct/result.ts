@@ -96,6 +96,7 @@ export class DirectResult implements PipelineResult {
     if (collected !== undefined) return collected.elements as readonly WindowedElement<T>[]
     const known = [...this.#collected.keys()]
     throw new PipelineError(
+      'MR-6010',
       known.length === 0
         ? `nothing was collected under "${name}": the pipeline has no collect step. Add .collect('${name}') to a collection.`
         : `nothing was collected under "${name}". Collected were: ${known.map((each) => `"${each}"`).join(', ')}.`,
