@@ -125,6 +125,28 @@ export interface SystemReading {
   readonly value: number
 }
 
+/** Dead letters that have one cause, as far as a program can tell: one step, one place in the author's code, one kind of error. */
+export interface DeadLetterGroup {
+  readonly step: string
+  /** Name of the errors: `TypeError`. */
+  readonly error: string
+  /** Where they were thrown, `file:line:column`, when that is not inside millrace. */
+  readonly place: string | undefined
+  readonly count: number
+  /** Of the first of them: its code when millrace made the error, message, element, window and time. */
+  readonly example: {
+    readonly code: ErrorCode | undefined
+    readonly message: string
+    /** Preview of the element. */
+    readonly element: string
+    readonly window: string
+    /** Milliseconds since 1970. */
+    readonly timestamp: number
+    /** The author's line that made the step. */
+    readonly source: string | undefined
+  }
+}
+
 /** What a source, or another splittable step, says of itself. */
 export interface SourceReading {
   readonly step: string
@@ -150,6 +172,8 @@ export interface MetricsResult {
   readonly system: readonly SystemReading[]
   /** Elements per step and output. */
   readonly elements: ReadonlyMap<string, number>
+  /** Dead letters, grouped, in the order of their first; at most 100 groups, the rest of a step is one more. */
+  readonly deadLetters: readonly DeadLetterGroup[]
   /** Sources at the end of the run. */
   readonly sources: readonly SourceReading[]
   /** The value of one declared metric; `undefined` when the step declares no such metric. */

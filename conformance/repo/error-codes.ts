@@ -15,7 +15,6 @@ const CATALOGUE = 'sdk/error-codes.ts'
 
 /** Places that make an error without a code, and why nobody meets it. */
 const NEVER_MET: Readonly<Record<string, string>> = {
-  'sdk/source-position.ts': 'takes a stack, and throws nothing',
   'sdk/time.ts': 'is caught in the same file, which then says what is wrong',
   'sdk/testing/do-fn-tester.ts': 'lends its stack to a value that is no Error',
   'runners/direct/direct-execution.ts': 'ends the turns of a cancelled run, whose result says so',
@@ -69,7 +68,9 @@ function isPlatformError(node: ts.Node): boolean {
   return (
     (ts.isNewExpression(node) || ts.isCallExpression(node)) &&
     ts.isIdentifier(node.expression) &&
-    PLATFORM_CLASSES.has(node.expression.text)
+    PLATFORM_CLASSES.has(node.expression.text) &&
+    // Without a message it is made for its stack, not to be thrown.
+    (node.arguments ?? []).length > 0
   )
 }
 

@@ -50,6 +50,8 @@ export type Invocation =
     }
   /** The conformance suite, which needs no file. */
   | { readonly kind: 'conformance'; readonly options: ReadonlyMap<string, string | true> }
+  /** The page of an error code, or the list of codes. */
+  | { readonly kind: 'explain'; readonly code: string | undefined }
 
 /** Reads arguments, without `node` and the script. @throws {UsageError} or {@link UnsupportedFeature}. */
 export function parseCommandLine(args: readonly string[]): Invocation {
@@ -118,6 +120,7 @@ function parseCommand(command: CommandRow, given: readonly string[]): Invocation
   const wantsHelp = options.has('help')
   if (!takesFile(command)) {
     if (wantsHelp) return { kind: 'help', command }
+    if (command.name === 'explain') return { kind: 'explain', code: file }
     if (file === undefined) return { kind: 'conformance', options }
     throw new UsageError('MR-7004', `millrace ${command.name} takes no file, and was given "${file}".`)
   }

@@ -5,6 +5,7 @@ import { textMillis } from '../../sdk/duration-text.js'
 import { type Guarantee, type RunnerOptions, UnsupportedFeature } from '../runner.js'
 import { UsageError } from './command-line.js'
 import { laterRunners } from './commands.js'
+import { CONSOLE_MODES, type ConsoleMode } from './console-limit.js'
 
 /** Options for the runner that can be sent to a thread. */
 export type RunnerSettings = Pick<
@@ -32,6 +33,12 @@ export function runnerSettings(options: ReadonlyMap<string, string | true>): Run
     ...(timeout === undefined ? {} : { callTimeoutMillis: millisOf('call-timeout', timeout) }),
     ...(options.has('guarantee') ? { guarantee: oneOf('guarantee', text('guarantee') ?? '', guarantees) } : {}),
   }
+}
+
+/** How much of the author's console is shown. */
+export function consoleMode(options: ReadonlyMap<string, string | true>): ConsoleMode {
+  const given = options.get('console')
+  return given === undefined ? 'limited' : oneOf('console', String(given), CONSOLE_MODES)
 }
 
 function checkRunner(name: string): void {

@@ -14,6 +14,7 @@ import type {
   MetricSpec,
   StringSet,
 } from '../../sdk/metrics.js'
+import { DeadLetterGroups } from './dead-letter-groups.js'
 
 /** Names of counters that the engine keeps itself. */
 export type SystemCounter =
@@ -203,6 +204,8 @@ export class Metrics {
   readonly elements: Float64Array
   /** Elements that a one-to-one step kept from going on, by step index; their outputs are not counted one by one. */
   readonly lost: Float64Array
+  /** Dead letters by what they have in common. */
+  readonly deadLetters: DeadLetterGroups = new DeadLetterGroups()
   readonly #cells = new Map<string, Cell>()
   readonly #system = new Map<string, Map<SystemCounter, number>>()
 
@@ -229,10 +232,12 @@ export class Metrics {
     const lost = this.lost.slice()
     const cells = [...this.#cells.values()].map((cell) => cell.save())
     const system = [...this.#system].map(([step, counters]) => [step, new Map(counters)] as const)
+    const deadLetters = this.deadLetters.save()
     return () => {
       this.elements.set(elements)
       this.lost.set(lost)
       for (const restore of cells) restore()
+      deadLetters()
       this.#system.clear()
       for (const [step, counters] of system) this.#system.set(step, counters)
     }

@@ -216,6 +216,7 @@ export class StageRuntime implements AsyncHost {
       timestamp,
       source: step.source?.text,
     }
+    this.metrics.deadLetters.add(letter, thrown)
     if (++budget.used > budget.max) {
       this.#fail(
         new UserCodeError({

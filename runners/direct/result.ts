@@ -118,12 +118,14 @@ export class DirectMetrics implements MetricsResult {
   readonly user: MetricsResult['user']
   readonly system: MetricsResult['system']
   readonly elements: ReadonlyMap<string, number>
+  readonly deadLetters: MetricsResult['deadLetters']
   readonly sources: readonly SourceReading[]
 
   constructor(staged: StagedPipeline, metrics: Metrics, sources: readonly SourceReading[]) {
     this.sources = sources
     this.user = metrics.results()
     this.system = metrics.systemCounters()
+    this.deadLetters = metrics.deadLetters.list()
     this.elements = new Map([...staged.outputs.keys()].map((id) => [id, elementCount(staged, metrics, id)]))
   }
 

@@ -363,6 +363,9 @@ function functionTable(functions: ReadonlyMap<string, unknown>): FunctionTable {
         reference.step,
       )
     },
+    *all() {
+      for (const [key, fn] of functions) yield [(JSON.parse(key) as readonly [string])[0], fn]
+    },
   }
 }
 
