@@ -29,6 +29,8 @@ export interface MillraceConfig {
   readonly stageCompiler?: 'auto' | 'generated' | 'closures'
   /** What is promised when something fails. Default: the runner's. */
   readonly guarantee?: Guarantee
+  /** How much is shown of what pipelines write to the console. Default `'limited'`. */
+  readonly console?: 'limited' | 'all' | 'off'
   /** Options of pipelines, by the name of the pipeline and the name that the option has in its codec. */
   readonly pipelines?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
 }
@@ -44,6 +46,7 @@ const keys: OptionNames<MillraceConfig> = {
   requireCodecs: true,
   stageCompiler: true,
   guarantee: true,
+  console: true,
   pipelines: true,
 }
 

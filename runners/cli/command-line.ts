@@ -5,6 +5,7 @@
  * Law: nothing is guessed and nothing ignored: what is neither known nor the pipeline's is an error with the nearest name.
  */
 import { parseArgs } from 'node:util'
+import type { ErrorCode } from '../../sdk/error-codes.js'
 import { UnsupportedFeature } from '../runner.js'
 import {
   type CommandRow,
@@ -19,11 +20,13 @@ import {
 /** The command line is wrong. Whoever shows it adds the nearest of the `known` names. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
+  readonly code: ErrorCode
   readonly given: string | undefined
   readonly known: readonly string[]
 
-  constructor(message: string, given?: string, known: readonly string[] = []) {
+  constructor(code: ErrorCode, message: string, given?: string, known: readonly string[] = []) {
     super(message)
+    this.code = code
     this.given = given
     this.known = known
   }
@@ -63,7 +66,7 @@ export function parseCommandLine(args: readonly string[]): Invocation {
   if (first === '--version' || first === '-v') return { kind: 'version' }
   if (first.startsWith('-')) {
     const known = globalOptions.map(({ name }) => `--${name}`)
-    throw new UsageError(`there is no option ${first} before a command.`, first, known)
+    throw new UsageError('MR-7002', `there is no option ${first} before a command.`, first, known)
   }
   return parseCommand(commandNamed(first), others)
 }
@@ -75,11 +78,12 @@ function commandNamed(name: string): CommandRow {
   const has = commands.map((each) => `millrace ${each.name}`).join(', ')
   if (later !== undefined)
     throw new UnsupportedFeature(
+      'MR-7006',
       `command.${name}`,
       `millrace ${name}, which ${later}, is not part of this version. It has ${has}.`,
     )
   const known = [...commands.map((each) => each.name), ...laterCommands.keys()]
-  throw new UsageError(`there is no command "${name}".`, name, known)
+  throw new UsageError('MR-7001', `there is no command "${name}".`, name, known)
 }
 
 function parseCommand(command: CommandRow, given: readonly string[]): Invocation {
@@ -103,7 +107,7 @@ function parseCommand(command: CommandRow, given: readonly string[]): Invocation
     if (token.kind === 'positional') {
       if (operands.length < command.operands.length) operands.push(token.value)
       else if (hasFile()) rest.push(token.value)
-      else throw new UsageError(tooMany(command, token.value))
+      else throw new UsageError('MR-7004', tooMany(command, token.value))
       continue
     }
     const row = command.options.find(({ name }) => name === token.name)
@@ -113,12 +117,12 @@ function parseCommand(command: CommandRow, given: readonly string[]): Invocation
     }
     const takenBack = flagTakenBack(command, token.name)
     if (takenBack !== undefined) {
-      if (token.value !== undefined) throw new UsageError(`--${token.name} takes no value.`)
+      if (token.value !== undefined) throw new UsageError('MR-7003', `--${token.name} takes no value.`)
       options.set(takenBack, false)
       continue
     }
     const refusal = later.get(token.name)
-    if (refusal !== undefined) throw new UnsupportedFeature(`option.${token.name}`, refusal)
+    if (refusal !== undefined) throw new UnsupportedFeature('MR-7006', `option.${token.name}`, refusal)
     if (!hasFile()) throw unknownOption(command, token.rawName)
     // A group of short options is several tokens of one argument.
     if (token.index !== last) rest.push(args[token.index] as string)
@@ -143,10 +147,10 @@ function checkOperands(command: CommandRow, given: readonly string[]): void {
     if (operand === undefined) {
       if (!isRequired) return
       const what = kind === 'module' ? 'a file' : (values ?? [name]).join(', ')
-      throw new UsageError(`millrace ${command.name} needs ${what}: ${command.usage}`)
+      throw new UsageError('MR-7004', `millrace ${command.name} needs ${what}: ${command.usage}`)
     }
     if (values !== undefined && !values.includes(operand))
-      throw new UsageError(`there is no "millrace ${command.name} ${operand}".`, operand, values)
+      throw new UsageError('MR-7004', `there is no "millrace ${command.name} ${operand}".`, operand, values)
   })
 }
 
@@ -161,12 +165,12 @@ function setOption(
   given: string | undefined,
 ): void {
   if (value === undefined) {
-    if (given !== undefined) throw new UsageError(`--${name} is a flag and takes no value.`)
+    if (given !== undefined) throw new UsageError('MR-7003', `--${name} is a flag and takes no value.`)
     options.set(name, true)
     return
   }
   if (given === undefined || given === '' || /^-\D/.test(given))
-    throw new UsageError(`--${name} needs ${value.endsWith('s') ? '' : 'a '}${value}${choices(values)}.`)
+    throw new UsageError('MR-7003', `--${name} needs ${value.endsWith('s') ? '' : 'a '}${value}${choices(values)}.`)
   options.set(name, given)
 }
 
@@ -199,5 +203,5 @@ export function kebab(name: string): string {
 function unknownOption(command: CommandRow, given: string): UsageError {
   const known = command.options.map(({ name }) => `--${name}`)
   const hint = moduleAt(command) >= 0 ? ' Options of the pipeline come after FILE.' : ''
-  return new UsageError(`millrace ${command.name} has no option ${given}.${hint}`, given, known)
+  return new UsageError('MR-7002', `millrace ${command.name} has no option ${given}.${hint}`, given, known)
 }

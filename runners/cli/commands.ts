@@ -31,7 +31,7 @@ export interface OperandRow {
 }
 
 /** Names of commands. */
-export type CommandName = 'run' | 'graph' | 'init' | 'config' | 'doctor' | 'completion' | 'conformance'
+export type CommandName = 'run' | 'graph' | 'init' | 'config' | 'doctor' | 'explain' | 'completion' | 'conformance'
 
 /** A command. */
 export interface CommandRow {
@@ -118,6 +118,13 @@ export const settingRows: readonly OptionRow[] = [
     help: 'what is promised when something fails; the direct runner: gap, or at-least-once from sources that acknowledge',
     values: ['gap', 'at-least-once'],
     setting: { default: undefined },
+  },
+  {
+    name: 'console',
+    value: 'kind',
+    help: 'what the pipeline writes to the console: limited, all or off',
+    values: ['limited', 'all', 'off'],
+    setting: { default: 'limited' },
   },
 ]
 
@@ -255,6 +262,15 @@ const completion: CommandRow = {
   ],
 }
 
+const explain: CommandRow = {
+  name: 'explain',
+  usage: 'millrace explain [MR-1005] [--json]',
+  summary: 'tell what an error means and what to do; without a code, list all of them',
+  operands: [{ name: 'CODE', kind: 'word', isRequired: false }],
+  options: [json('the text inside of JSON'), pageHelp],
+  notes: ['Errors say their codes. MR-1005, mr1005 and 1005 are the same.'],
+}
+
 const conformance: CommandRow = {
   name: 'conformance',
   usage: 'millrace conformance [options]',
@@ -285,7 +301,7 @@ const conformance: CommandRow = {
 }
 
 /** What can be asked for. */
-export const commands: readonly CommandRow[] = [run, graph, init, config, doctor, completion, conformance]
+export const commands: readonly CommandRow[] = [run, graph, init, config, doctor, explain, completion, conformance]
 
 /** Where the file of a pipeline stands among a command's operands; -1 for a command that takes none. */
 export function moduleAt({ operands }: CommandRow): number {

@@ -23,6 +23,7 @@ const fields = {
   requireCodecs: t.boolean,
   stageCompiler: t.keyof({ auto: null, generated: null, closures: null }),
   guarantee,
+  console: t.keyof({ limited: null, all: null, off: null }),
   pipelines: t.record(t.string, t.UnknownRecord),
 } satisfies { readonly [K in keyof MillraceConfig]-?: t.Type<NonNullable<MillraceConfig[K]>, unknown> | t.Mixed }
 
@@ -44,7 +45,7 @@ function jsonIn(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
-    throw new UsageError(`${path} is no JSON: ${(error as Error).message}`, '')
+    throw new UsageError('MR-7020', `${path} is no JSON: ${(error as Error).message}`, '')
   }
 }
 
@@ -58,24 +59,28 @@ async function exportOf(path: string): Promise<{ value: unknown; files: readonly
     return { value: exports.default, files }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    throw new UsageError(`${path} cannot be loaded: ${message}`, '')
+    throw new UsageError('MR-7020', `${path} cannot be loaded: ${message}`, '')
   }
 }
 
 function checked(path: string, value: unknown): MillraceConfig {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     const how = path.endsWith('.json') ? '' : ' Write: export default defineConfig({ … })'
-    throw new UsageError(`${path} gives ${value === undefined ? 'no default export' : preview(value)}.${how}`, '')
+    throw new UsageError(
+      'MR-7020',
+      `${path} gives ${value === undefined ? 'no default export' : preview(value)}.${how}`,
+      '',
+    )
   }
   for (const [key, given] of Object.entries(value)) {
     if (path.endsWith('.json') && key === '$schema') continue
     if (!CONFIG_KEYS.includes(key))
-      throw new UsageError(`${path} says "${key}", which is no setting.`, key, CONFIG_KEYS)
+      throw new UsageError('MR-7020', `${path} says "${key}", which is no setting.`, key, CONFIG_KEYS)
     const codec: t.Mixed = fields[key as keyof typeof fields]
     if (given === undefined || !isIoTs(codec)) continue
     const outcome = codec.decode(given)
     if (outcome._tag === 'Left')
-      throw new UsageError(`${key} of ${path}: ${mismatchText(codec.name, given, outcome.left)}.`, '')
+      throw new UsageError('MR-7020', `${key} of ${path}: ${mismatchText(codec.name, given, outcome.left)}.`, '')
   }
   const config = value as MillraceConfig
   refuseWhatCannotTravel(path, config)
@@ -90,6 +95,7 @@ function refuseWhatCannotTravel(path: string, { pipelines = {} }: MillraceConfig
         structuredClone(value)
       } catch {
         throw new UsageError(
+          'MR-7020',
           `option "${option}" of pipeline "${pipeline}" in ${path} is ${preview(value)}, which is no data. Give text, numbers, lists or objects of them.`,
           '',
         )

@@ -15,7 +15,8 @@ export function findConfig(folder: string): string | undefined {
   const last = packageFolder(folder) ?? folder
   for (let at = folder; ; at = dirname(at)) {
     const found = NAMES.filter((name) => existsSync(join(at, name)))
-    if (found.length > 1) throw new UsageError(`there are ${found.join(' and ')} in ${at}. Keep one of them.`, '')
+    if (found.length > 1)
+      throw new UsageError('MR-7020', `there are ${found.join(' and ')} in ${at}. Keep one of them.`, '')
     if (found[0] !== undefined) return join(at, found[0])
     if (at === last) return undefined
   }

@@ -53,7 +53,7 @@ async function templateOf(given: string | boolean | undefined, asJson: boolean):
 
 function named(given: string): TemplateName {
   const template = templates.find((each) => each === given)
-  if (template === undefined) throw new UsageError(`there is no template "${given}".`, given, templates)
+  if (template === undefined) throw new UsageError('MR-7003', `there is no template "${given}".`, given, templates)
   return template
 }
 

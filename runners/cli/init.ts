@@ -27,6 +27,7 @@ export function makeProject(folder: string, template: TemplateName): readonly st
   if (inTheWay.length > 0) {
     const place = relative(process.cwd(), folder) || 'this folder'
     throw new UsageError(
+      'MR-7023',
       `${place} has ${inTheWay.join(', ')} already, and nothing was written. Choose another folder: millrace init DIR`,
       '',
     )
@@ -39,7 +40,7 @@ function checkFolder(folder: string): void {
   for (let at = folder; ; at = dirname(at)) {
     if (existsSync(at)) {
       if (statSync(at).isDirectory()) return
-      throw new UsageError(`${at} is a file. Name a folder, new or empty.`, '')
+      throw new UsageError('MR-7023', `${at} is a file. Name a folder, new or empty.`, '')
     }
     if (dirname(at) === at) return
   }
@@ -82,6 +83,6 @@ function write(folder: string, files: ReadonlyMap<string, string>): void {
     }
   } catch (error) {
     for (const path of made) rmSync(path, { force: true })
-    throw new UsageError(`the project could not be written: ${(error as Error).message}`, '')
+    throw new UsageError('MR-7023', `the project could not be written: ${(error as Error).message}`, '')
   }
 }

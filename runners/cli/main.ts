@@ -48,6 +48,13 @@ async function commandOf(invocation: CommandInvocation): Promise<number> {
       return (await import('./doctor-command.js')).doctorCommand(invocation)
     case 'completion':
       return (await import('./completion-command.js')).completionCommand(invocation)
+    case 'explain': {
+      const { explain } = await import('./explain.js')
+      const [code] = invocation.operands
+      const text = explain(code)
+      process.stdout.write(invocation.options.get('json') === true ? `${JSON.stringify({ code, text })}\n` : text)
+      return EXIT.done
+    }
     case 'conformance':
       return (await import('./conformance-command.js')).conformanceCommand(invocation.options)
   }

@@ -16,7 +16,7 @@ import { commandHelp } from './help.js'
 import { otherCopy } from './package-root.js'
 import type { Question } from './protocol.js'
 import { isRefusal, showRefusal } from './refusal.js'
-import { runnerSettings, type Settings, settingsFrom } from './runner-settings.js'
+import { consoleMode, runnerSettings, type Settings, settingsFrom } from './runner-settings.js'
 import { sourceFile } from './source-file.js'
 import type { WatchedRun } from './watch-runs.js'
 
@@ -73,7 +73,11 @@ function questionOf({ command, options, wantsHelp }: CommandInvocation): Questio
   if (command.name !== 'graph') return undefined
   const isPhysical = options.get('physical') === true
   if (options.has('runner') && !isPhysical)
-    throw new UsageError('--runner says whose stages --physical shows. Add --physical, or leave --runner out.', '')
+    throw new UsageError(
+      'MR-1016',
+      '--runner says whose stages --physical shows. Add --physical, or leave --runner out.',
+      '',
+    )
   return {
     kind: 'graph',
     format: formatOf(options.get('format') ?? (options.get('json') === true ? 'json' : 'mermaid')),
@@ -99,6 +103,7 @@ async function once(
   const config = configPath === undefined ? undefined : await (await import('./config-file.js')).readConfig(configPath)
   const settings = settingsFrom({ flags: flagsOf(invocation), environment: process.env, file: config })
   const runner = runnerSettings(settings)
+  const console = consoleMode(settings)
   if (question === undefined && !(await isWellTyped(source, settings, options.get('json') === true))) {
     watched?.madeOf([source, ...(config?.files ?? [])], false)
     return EXIT.refused
@@ -144,6 +149,7 @@ async function once(
         pipelines: new Map(Object.entries(config.config.pipelines ?? {})),
       },
       runner,
+      console,
     },
     // A halted debugger looks like an endless call.
     watchdog: debuggerUrl() === undefined ? new Watchdog(runner.callTimeoutMillis, testMillis('REPORT')) : undefined,
@@ -163,7 +169,7 @@ function write(path: string, text: string): void {
   try {
     writeFileSync(path, text)
   } catch (error) {
-    throw new UsageError(`--out ${path} cannot be written: ${(error as Error).message}`, '')
+    throw new UsageError('MR-7003', `--out ${path} cannot be written: ${(error as Error).message}`, '')
   }
 }
 
@@ -177,7 +183,7 @@ async function isWellTyped(file: string, settings: Settings, asJson: boolean): P
   const message = `${faults.length === 1 ? 'one type error' : `${faults.length} type errors`}; nothing has run.`
   err.write(
     asJson
-      ? `${JSON.stringify({ type: 'failed', error: { name: 'TypeCheckError', message, frames: [] }, faults })}\n`
+      ? `${JSON.stringify({ type: 'failed', error: { name: 'TypeCheckError', message, frames: [], code: 'MR-7022' }, faults })}\n`
       : `${text}\nerror: ${message}\n`,
   )
   return false
@@ -189,19 +195,24 @@ function formatOf(given: string | boolean): GraphFormat {
   if (known !== undefined) return known
   if (laterFormats.includes(format))
     throw new UnsupportedFeature(
+      'MR-7006',
       `graph.${format}`,
       `--format ${format} is not part of this version. It has ${graphFormats.join(', ')}.`,
     )
-  throw new UsageError(`there is no format ${inspect(format)}.`, format, [...graphFormats, ...laterFormats])
+  throw new UsageError('MR-7003', `there is no format ${inspect(format)}.`, format, [...graphFormats, ...laterFormats])
 }
 
 function depthOf(given: string | boolean | undefined, isPhysical: boolean): number | undefined {
   if (given === undefined) return undefined
   if (isPhysical)
-    throw new UsageError('--depth folds composites, and stages have none. Leave --depth or --physical out.', '')
+    throw new UsageError(
+      'MR-1016',
+      '--depth folds composites, and stages have none. Leave --depth or --physical out.',
+      '',
+    )
   const depth = Number(given)
   if (given !== '' && Number.isSafeInteger(depth) && depth >= 0) return depth
-  throw new UsageError(`--depth needs a whole number from 0, not "${String(given)}".`)
+  throw new UsageError('MR-7003', `--depth needs a whole number from 0, not "${String(given)}".`)
 }
 
 function optionVariables(): Record<string, string> {

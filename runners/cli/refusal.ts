@@ -1,6 +1,7 @@
 /**
  * How a command says that it did nothing, because what it was asked for is wrong or not there.
  */
+import { errorCode, errorCodes } from '../../sdk/error-codes.js'
 import { errorKind } from '../../sdk/errors.js'
 import { suggestion } from '../../sdk/suggestion.js'
 import { UsageError } from './command-line.js'
@@ -14,8 +15,13 @@ export function isRefusal(error: unknown): error is Error {
 export function showRefusal(error: Error, asJson: boolean): void {
   const nearest = error instanceof UsageError ? nearestOf(error) : ''
   const message = `${error.message}${nearest}`
-  const report = { type: 'failed', error: { name: error.name, message, frames: [] } }
-  process.stderr.write(asJson ? `${JSON.stringify(report)}\n` : `error: ${message}\n`)
+  const code = errorCode(error)
+  const report = {
+    type: 'failed',
+    error: { name: error.name, message, frames: [], ...(code === undefined ? {} : { code }) },
+  }
+  const more = code === undefined ? '' : `  ${code}: ${errorCodes[code]}. More: millrace explain ${code}\n`
+  process.stderr.write(asJson ? `${JSON.stringify(report)}\n` : `error: ${message}\n${more}`)
 }
 
 function nearestOf({ given, known }: UsageError): string {

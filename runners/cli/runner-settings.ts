@@ -9,6 +9,7 @@ import type { MillraceConfig } from '../config.js'
 import { type Guarantee, type RunnerOptions, UnsupportedFeature } from '../runner.js'
 import { type Options, UsageError } from './command-line.js'
 import { laterRunners, type OptionRow, settingRows } from './commands.js'
+import { CONSOLE_MODES, type ConsoleMode } from './console-limit.js'
 
 /** Options for the runner that can be sent to a thread. */
 export type RunnerSettings = Pick<
@@ -97,6 +98,11 @@ export function runnerSettings(settings: Settings): RunnerSettings {
   }
 }
 
+/** How much of the author's console is shown. */
+export function consoleMode(settings: Settings): ConsoleMode {
+  return oneOf(new Given(settings, 'console'), CONSOLE_MODES)
+}
+
 /** A setting, and what to call it in a complaint. */
 class Given {
   readonly value: string | number | boolean | undefined
@@ -124,7 +130,7 @@ function ofText({ name, value }: OptionRow, variable: string, text: string): str
   if (value !== undefined) return text
   if (text === 'true' || text === '1') return true
   if (text === 'false' || text === '0') return false
-  throw new UsageError(`${variable} is true or false, as --${name} and --no-${name} are, not "${text}".`, '')
+  throw new UsageError('MR-7003', `${variable} is true or false, as --${name} and --no-${name} are, not "${text}".`, '')
 }
 
 function camel(name: string): string {
@@ -136,22 +142,24 @@ function checkRunner(given: Given): void {
   if (name === 'direct') return
   if (laterRunners.includes(name))
     throw new UnsupportedFeature(
+      'MR-6002',
       `runner.${name}`,
       `the ${name} runner is not part of this version. Use --runner direct, or leave --runner out.`,
     )
-  throw new UsageError(`there is no runner "${name}".`, name, ['direct', ...laterRunners])
+  throw new UsageError('MR-6003', `there is no runner "${name}".`, name, ['direct', ...laterRunners])
 }
 
 function oneOf<T extends string>(given: Given, known: readonly T[]): T {
   const text = String(given.value)
   if ((known as readonly string[]).includes(text)) return text as T
-  throw new UsageError(`${given.named} is one of ${known.join(', ')}, not "${text}".`, text, known)
+  throw new UsageError('MR-7003', `${given.named} is one of ${known.join(', ')}, not "${text}".`, text, known)
 }
 
 /** What a stronger source has switched off with strict mode is off, too; else it was meant and would do nothing. */
 function refuseWithoutStrict(given: Given, strict: Given, what: string): void {
   if (STRENGTH[strict.origin.kind] > STRENGTH[given.origin.kind]) return
   throw new UsageError(
+    'MR-1016',
     `${given.named} ${what}, so without --strict it changes nothing. Add --strict, or leave ${given.named} out.`,
   )
 }
@@ -160,7 +168,7 @@ function wholeNumber(given: Given, least: number): number {
   const text = String(given.value)
   const number = Number(text)
   if (text.trim() !== '' && Number.isSafeInteger(number) && number >= least) return number
-  throw new UsageError(`${given.named} needs a whole number${least === 1 ? ' from 1' : ''}, not "${text}".`)
+  throw new UsageError('MR-7003', `${given.named} needs a whole number${least === 1 ? ' from 1' : ''}, not "${text}".`)
 }
 
 /** Milliseconds of a duration, in the texts that the API takes. A number alone could mean anything and is refused. */
@@ -168,5 +176,8 @@ function millisOf(given: Given): number {
   const text = String(given.value)
   const millis = Math.round(textMillis(text) ?? 0)
   if (millis > 0 && Number.isFinite(millis)) return millis
-  throw new UsageError(`${given.named} needs a duration with its unit, such as 500ms, 30s or 2m, not "${text}".`)
+  throw new UsageError(
+    'MR-7003',
+    `${given.named} needs a duration with its unit, such as 500ms, 30s or 2m, not "${text}".`,
+  )
 }

@@ -50,12 +50,14 @@ function typescriptFor(file: string): typeof TypeScript {
     ts = createRequire(file)('typescript') as Partial<typeof TypeScript>
   } catch {
     throw new UsageError(
+      'MR-7021',
       `--check type-checks with your project's own typescript, and there is none for ${file}. Install it: npm install --save-dev typescript`,
       '',
     )
   }
   if (typeof ts.createProgram === 'function') return ts as typeof TypeScript
   throw new UsageError(
+    'MR-7021',
     `--check asks the compiler as a library, which typescript ${ts.version ?? 'of this project'} does not offer. Run tsc --noEmit, or install another: npm install --save-dev typescript@6`,
     '',
   )
@@ -81,12 +83,12 @@ function optionsFor(ts: typeof TypeScript, file: string): TypeScript.CompilerOpt
     readonly error?: TypeScript.Diagnostic
   }
   if (error !== undefined)
-    throw new UsageError(`${path}: ${ts.flattenDiagnosticMessageText(error.messageText, ' ')}`, '')
+    throw new UsageError('MR-7021', `${path}: ${ts.flattenDiagnosticMessageText(error.messageText, ' ')}`, '')
   // The file is what is checked, not what the project lists.
   const parsed = ts.parseJsonConfigFileContent({ ...config, include: [], files: [file] }, ts.sys, dirname(path))
   const fault = parsed.errors.find(({ category }) => category === ts.DiagnosticCategory.Error)
   if (fault !== undefined)
-    throw new UsageError(`${path}: ${ts.flattenDiagnosticMessageText(fault.messageText, ' ')}`, '')
+    throw new UsageError('MR-7021', `${path}: ${ts.flattenDiagnosticMessageText(fault.messageText, ' ')}`, '')
   const { rootDir: _rootDir, tsBuildInfoFile: _info, isolatedDeclarations: _isolated, ...options } = parsed.options
   const isScript = /\.[cm]?jsx?$/.test(file)
   return { ...options, ...never, ...(isScript ? { allowJs: true, checkJs: true } : {}) }
