@@ -1,7 +1,7 @@
 /**
  * How a command says that it did nothing, because what it was asked for is wrong or not there.
  */
-import { errorCode, errorCodes } from '../../sdk/error-codes.js'
+import { type ErrorCode, errorCode, errorCodes } from '../../sdk/error-codes.js'
 import { errorKind } from '../../sdk/errors.js'
 import { suggestion } from '../../sdk/suggestion.js'
 import { UsageError } from './command-line.js'
@@ -20,8 +20,12 @@ export function showRefusal(error: Error, asJson: boolean): void {
     type: 'failed',
     error: { name: error.name, message, frames: [], ...(code === undefined ? {} : { code }) },
   }
-  const more = code === undefined ? '' : `  ${code}: ${errorCodes[code]}. More: millrace explain ${code}\n`
-  process.stderr.write(asJson ? `${JSON.stringify(report)}\n` : `error: ${message}\n${more}`)
+  process.stderr.write(asJson ? `${JSON.stringify(report)}\n` : `error: ${message}\n${codeLine(code)}`)
+}
+
+/** What a code means, and where more is said. */
+export function codeLine(code: ErrorCode | undefined): string {
+  return code === undefined ? '' : `  ${code}: ${errorCodes[code]}. More: millrace explain ${code}\n`
 }
 
 function nearestOf({ given, known }: UsageError): string {
