@@ -109,7 +109,8 @@ export async function record<T>({ moments, build, text = String }: Scene<T>): Pr
       panes.push({ text: resultText(result), key, ...endsOf(window), timing, index, now })
     },
   })
-  running = directRunner().start(p.build())
+  // Closures run where a page forbids to make code from text.
+  running = directRunner().start(p.build(), { stageCompiler: 'closures' })
   await running.result
   return { elements, dropped, panes, watermarks }
 }

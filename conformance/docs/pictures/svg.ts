@@ -90,7 +90,7 @@ export function picture({ width, height, title, description }: Frame, body: read
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${number(width)} ${number(height)}" width="${number(width)}" height="${number(height)}" role="img" aria-label="${escaped(title)}" class="mr-picture">`,
     `<title>${escaped(title)}</title>`,
     `<desc>${escaped(description)}</desc>`,
-    `<style>${STYLE}</style>`,
+    `<style>${PICTURE_STYLE}</style>`,
     tag('rect', { x: 0.5, y: 0.5, width: width - 1, height: height - 1, rx: 10, class: 'ground' }),
     ...body,
     '</svg>',
@@ -110,7 +110,8 @@ const variables = (theme: Readonly<Record<string, string>>): string =>
 
 const roles = Object.keys(PALETTE.light) as Role[]
 
-const STYLE = [
+/** The style of pictures. A page whose policy forbids style in the markup has it in a file, and takes it out of pictures. */
+export const PICTURE_STYLE: string = [
   `.mr-picture{${variables(PALETTE.light)};font:12px/1.2 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}`,
   `@media (prefers-color-scheme:dark){.mr-picture{${variables(PALETTE.dark)}}}`,
   `:root[data-theme=light] .mr-picture{${variables(PALETTE.light)}}`,
