@@ -115,13 +115,20 @@ const triggers: Example = {
     },
     { kind: 'choice', name: 'accumulation', label: 'panes', choices: ['accumulating', 'discarding'] },
   ],
-  code: `import { afterCount, afterProcessingTime, afterWatermark, fixedWindows, sum } from 'millrace'
+  code: `import {
+  afterCount,
+  afterProcessingTime,
+  afterWatermark,
+  fixedWindows,
+  sum,
+} from 'millrace'
 import { draw, settings } from 'page'
 
 // [minute it came, minute it happened, points]
 const points = [
-  [1.2, 0.6, 3], [2.1, 1.5, 5], [3.1, 2.7, 2], [3.8, 1.1, 4], [4.6, 3.4, 6],
-  [5.3, 4.5, 1], [6.3, 5.1, 7], [7.0, 6.3, 2], [7.6, 1.3, 9], [8.3, 5.6, 3],
+  [1.2, 0.6, 3], [2.1, 1.5, 5], [3.1, 2.7, 2], [3.8, 1.1, 4],
+  [4.6, 3.4, 6], [5.3, 4.5, 1], [6.3, 5.1, 7], [7.0, 6.3, 2],
+  [7.6, 1.3, 9], [8.3, 5.6, 3],
 ]
 
 await draw({
