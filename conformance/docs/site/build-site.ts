@@ -3,8 +3,8 @@
  * page of live examples. It needs no server and nothing from elsewhere.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join, posix } from 'node:path'
-import { Application, LogLevel } from 'typedoc'
+import { dirname, join, posix, relative, sep } from 'node:path'
+import { Application, KindRouter, LogLevel, type Reflection } from 'typedoc'
 import { writeLivePage } from '../live/write-live-page.js'
 import { sitePagesIn } from '../pages.js'
 import { faultsOf, type SiteFiles } from './check-site.js'
@@ -32,7 +32,7 @@ export async function buildSite(root: string): Promise<readonly string[]> {
     mkdirSync(dirname(join(staging, path)), { recursive: true })
     cpSync(join(root, path), join(staging, path))
   }
-  const faults = await runTypedoc(root, out, {
+  const faults = await runTypedoc(root, staging, out, {
     readme: join(staging, FIRST_PAGE),
     projectDocuments: top.map((path) => join(staging, path)),
   })
@@ -42,8 +42,20 @@ export async function buildSite(root: string): Promise<readonly string[]> {
   return faultsOf(filesOf(out))
 }
 
+/** Gives a page the address that its file has, whatever its title is. */
+function routerFor(staging: string): new (application: Application) => KindRouter {
+  return class extends KindRouter {
+    protected override getIdealBaseName(target: Reflection): string {
+      const file = target.isDocument() ? this.application.files.getReflectionPath(target) : undefined
+      if (file === undefined) return super.getIdealBaseName(target)
+      return relative(staging, file).split(sep).join('/').replace(/\.md$/, '')
+    }
+  }
+}
+
 async function runTypedoc(
   root: string,
+  staging: string,
   out: string,
   pages: { readonly readme: string; readonly projectDocuments: string[] },
 ): Promise<readonly string[]> {
@@ -51,8 +63,10 @@ async function runTypedoc(
     options: join(root, 'docs', 'typedoc.json'),
     logLevel: LogLevel.Warn,
     out,
+    router: 'pages',
     ...pages,
   })
+  app.renderer.defineRouter('pages', routerFor(staging))
   const project = await app.convert()
   if (project !== undefined && !app.logger.hasErrors()) {
     app.validate(project)
@@ -72,7 +86,7 @@ function finishPages(out: string): void {
       .replaceAll(`href="${LIVE_PAGE}"`, `href="${posix.join(up, LIVE_PAGE)}"`)
       .replace(/<img src="([^"]+\.svg)"[^>]*>/g, (image, source: string) => {
         const svg = join(out, posix.join(posix.dirname(path), source))
-        return existsSync(svg) ? readFileSync(svg, 'utf8').trim() : image
+        return existsSync(svg) ? `<span class="mr-frame">${readFileSync(svg, 'utf8').trim()}</span>` : image
       })
     if (finished !== text) writeFileSync(join(out, path), finished)
   }
