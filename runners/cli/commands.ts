@@ -15,7 +15,7 @@ export interface OptionRow {
 
 /** A command. */
 export interface CommandRow {
-  readonly name: 'run' | 'graph' | 'conformance'
+  readonly name: 'run' | 'graph' | 'conformance' | 'explain'
   readonly usage: string
   readonly summary: string
   readonly options: readonly OptionRow[]
@@ -46,6 +46,7 @@ const run: CommandRow = {
       value: 'kind',
       help: 'what is promised when something fails; the direct runner: gap, or at-least-once from sources that acknowledge',
     },
+    { name: 'console', value: 'kind', help: 'what the pipeline writes to the console: limited, all or off' },
     { name: 'json', value: undefined, help: 'progress, logs and errors as one JSON object a line, on stderr' },
     { name: 'quiet', value: undefined, help: 'no progress and no summary; errors are still shown' },
     help,
@@ -77,12 +78,19 @@ const conformance: CommandRow = {
   ],
 }
 
+const explain: CommandRow = {
+  name: 'explain',
+  usage: 'millrace explain [MR-1005]',
+  summary: 'tell what an error means and what to do; without a code, list all of them',
+  options: [{ name: 'help', value: undefined, help: 'show this page', short: 'h' }],
+}
+
 /** What can be asked for. */
-export const commands: readonly CommandRow[] = [run, graph, conformance]
+export const commands: readonly CommandRow[] = [run, graph, conformance, explain]
 
 /** Whether a command is about a file that exports a pipeline. */
 export function takesFile(command: CommandRow): command is FileCommandRow {
-  return command.name !== 'conformance'
+  return command.name === 'run' || command.name === 'graph'
 }
 
 /** A command that is about a file. */

@@ -11,7 +11,7 @@ import { laterFormats } from './commands.js'
 import { commandHelp } from './help.js'
 import { otherCopy } from './package-root.js'
 import type { Action } from './protocol.js'
-import { runnerSettings } from './runner-settings.js'
+import { consoleMode, runnerSettings } from './runner-settings.js'
 import { sourceFile } from './source-file.js'
 
 type CommandInvocation = Extract<Invocation, { kind: 'command' }>
@@ -23,6 +23,7 @@ const GRACE_MILLIS = 10_000
 export async function pipelineCommand({ command, file, options, rest, wantsHelp }: CommandInvocation): Promise<number> {
   if (command.name === 'graph') checkFormat(options.get('format'))
   const runner = runnerSettings(command.name === 'run' ? options : new Map())
+  const console = consoleMode(options)
   const source = sourceFile(file)
   const other = otherCopy(source)
   if (other !== undefined) {
@@ -52,7 +53,7 @@ export async function pipelineCommand({ command, file, options, rest, wantsHelp 
     module,
     display,
     answer: (text) => out.write(`${text}\n`),
-    start: { action, args: rest, environment: optionVariables(), runner },
+    start: { action, args: rest, environment: optionVariables(), runner, console },
     // A halted debugger looks like an endless call.
     watchdog: debuggerUrl() === undefined ? new Watchdog(runner.callTimeoutMillis, testMillis('REPORT')) : undefined,
     graceMillis: testMillis('GRACE') ?? GRACE_MILLIS,
@@ -63,10 +64,14 @@ function checkFormat(format: string | true | undefined): void {
   if (format === undefined || format === 'mermaid') return
   if (laterFormats.includes(String(format)))
     throw new UnsupportedFeature(
+      'MR-7006',
       `graph.${String(format)}`,
       `--format ${String(format)} is not part of this version. It has mermaid.`,
     )
-  throw new UsageError(`there is no format ${inspect(format)}.`, String(format), ['mermaid', ...laterFormats])
+  throw new UsageError('MR-7003', `there is no format ${inspect(format)}.`, String(format), [
+    'mermaid',
+    ...laterFormats,
+  ])
 }
 
 function optionVariables(): Record<string, string> {
