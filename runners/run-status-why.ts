@@ -59,7 +59,10 @@ export function why(status: RunStatus, step?: string): readonly Explanation[] {
     const one = steps.find((each) => each.step === step)
     if (one !== undefined) return one.hold.kind === 'none' ? [] : [explain(one, status)]
     const known = steps.map((each) => each.step)
-    throw new PipelineError(`there is no step "${step}" in pipeline "${status.pipeline}".${suggestion(step, known)}`)
+    throw new PipelineError(
+      'MR-1002',
+      `there is no step "${step}" in pipeline "${status.pipeline}".${suggestion(step, known)}`,
+    )
   }
   const open = steps.filter(({ hold }) => hold.kind !== 'none')
   const waiting = open.filter((each) => each.awaits !== undefined || holdsItself(each))

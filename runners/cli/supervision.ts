@@ -4,6 +4,7 @@
  *
  * Law: after a verdict no event is looked at any more.
  */
+import { type ErrorCode, errorCode } from '../../sdk/error-codes.js'
 import { countText } from '../run-status-text.js'
 import { why } from '../run-status-why.js'
 import type { RunStatus } from '../run-status.js'
@@ -29,6 +30,8 @@ export type SupervisorEvent =
   | { readonly kind: 'key'; readonly key: LiveKey }
   | { readonly kind: 'resized' }
   | { readonly kind: 'outputClosed' }
+  /** The author's files have changed, and are to run again. */
+  | { readonly kind: 'changed' }
 
 /** What a supervision needs. */
 export interface SupervisionServices {
@@ -49,6 +52,8 @@ export interface SupervisionServices {
 /** Without any output for this long, it is said what is waited for. */
 const IDLE_MILLIS = 5000
 const BEAT_MILLIS = 1000
+/** So long a run may be drained for whose files have changed. */
+const CHANGE_GRACE_MILLIS = 3000
 
 /** The state of a supervised run. */
 export class Supervision {
@@ -56,7 +61,7 @@ export class Supervision {
   #module: ModuleText | undefined
   /** When the run began. */
   #startedAt: number | undefined
-  #drainedBy: 'SIGINT' | 'SIGTERM' | 'q' | undefined
+  #drainedBy: 'SIGINT' | 'SIGTERM' | 'q' | 'change' | undefined
   #stopAt = Number.POSITIVE_INFINITY
   #isLooking = false
   /** What has come out so far, and when something last did. */
@@ -84,6 +89,7 @@ export class Supervision {
         return this.#died(event.error)
       case 'threadExit':
         return this.#failed(
+          'MR-6007',
           `the pipeline's thread ended by itself, with code ${event.code}: something called process.exit(). Let the run end, or throw an error.`,
         )
       case 'signal':
@@ -99,7 +105,18 @@ export class Supervision {
         return undefined
       case 'outputClosed':
         return EXIT.outputClosed
+      case 'changed':
+        return this.#changed()
     }
+  }
+
+  /** Makes room for the next run: what was read is finished, if that does not take long. */
+  #changed(): number | undefined {
+    if (this.#startedAt === undefined || this.#drainedBy !== undefined) return EXIT.done
+    this.#drainedBy = 'change'
+    this.#stopAt = this.#services.now() + CHANGE_GRACE_MILLIS
+    this.#services.post({ kind: 'drain' })
+    return undefined
   }
 
   #begin(module: ModuleText): undefined {
@@ -115,13 +132,13 @@ export class Supervision {
         this.#changedAt = this.#services.now()
         this.#isSilenceNoted = false
         // What `why` runs is not run for its results.
-        if (this.#services.start.action !== 'why') display.results(message.lines)
+        if (this.#services.start.why === undefined) display.results(message.lines)
         return undefined
       case 'note':
         display.note(message.text)
         return undefined
       case 'log':
-        display.log(message.text, message.stream)
+        display.log(message.text, message.stream, message.step)
         return undefined
       case 'started':
         this.#startedAt = this.#changedAt = this.#services.now()
@@ -137,7 +154,7 @@ export class Supervision {
         display.finished(message)
         return EXIT.done
       case 'failed':
-        display.failed(message.error)
+        display.failed(message.error, message.deadLetters)
         return message.phase === 'load' ? EXIT.refused : EXIT.failed
     }
   }
@@ -162,7 +179,7 @@ export class Supervision {
       this.#isSilenceNoted = false
       return
     }
-    if (this.#isSilenceNoted || this.#services.start.action !== 'run') return
+    if (this.#isSilenceNoted || this.#services.start.why !== undefined) return
     this.#isSilenceNoted = true
     const lines = silenceLines(status)
     if (lines.length > 0) this.#services.display.note(lines.join('\n'))
@@ -196,7 +213,7 @@ export class Supervision {
       display.note(`${name}: stopped. What was under way is lost.`)
       return stopped
     }
-    if (this.#services.start.action === 'why') {
+    if (this.#services.start.why !== undefined) {
       // What was asked for is the explanation; the run is given up with it.
       this.#drainedBy = name
       post({ kind: 'explain' })
@@ -223,6 +240,7 @@ export class Supervision {
     const { display, look, now, watchdog } = this.#services
     const at = now()
     if (at >= this.#stopAt) {
+      if (this.#drainedBy === 'change') return EXIT.done
       display.note('SIGTERM: the time for draining is over; stopped. What was under way is lost.')
       return EXIT.terminated
     }
@@ -237,7 +255,7 @@ export class Supervision {
     this.#isLooking = false
     const verdict = this.#services.watchdog?.seen(sight, lookedAt, this.#startedAt === undefined)
     if (verdict === undefined) return undefined
-    if (verdict.kind === 'end') return this.#failed(verdict.text)
+    if (verdict.kind === 'end') return this.#failed('MR-3020', verdict.text)
     this.#services.display.stuck(verdict.text)
     return undefined
   }
@@ -249,14 +267,15 @@ export class Supervision {
 
   #died(error: unknown): number {
     const isMemory = (error as { readonly code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY'
-    if (!isMemory) return this.#failed(`the pipeline's thread died: ${errorText(error).message}`)
+    if (!isMemory) return this.#failed('MR-6007', `the pipeline's thread died: ${errorText(error).message}`)
     return this.#failed(
+      'MR-6008',
       'the pipeline ran out of memory. Give it more, with NODE_OPTIONS=--max-old-space-size=8192 (MiB), or keep less: smaller windows, a combine instead of a groupByKey.',
     )
   }
 
-  #failed(message: string): number {
-    this.#services.display.failed({ name: 'Error', message, frames: [] })
+  #failed(code: ErrorCode, message: string): number {
+    this.#services.display.failed({ name: 'Error', message, frames: [], code })
     return EXIT.failed
   }
 }
@@ -285,5 +304,6 @@ function silenceLines(status: RunStatus): readonly string[] {
 
 function errorText(error: unknown): ErrorReport {
   const message = error instanceof Error ? error.message : String(error)
-  return { name: 'Error', message, frames: [] }
+  const code = errorCode(error)
+  return { name: 'Error', message, frames: [], ...(code === undefined ? {} : { code }) }
 }
