@@ -200,6 +200,7 @@ async function begin(message: StartMessage): Promise<void> {
   const startedAt = performance.now()
   running = start({ ...definition, build: () => ready }, { ...runner, env })
   phase = 'run'
+  statusAt = performance.now()
   if (message.panes > 0) running.recordPanes(message.panes)
   if (message.why !== undefined) return explain(running, message.why)
   if (isDraining) running.drain()
