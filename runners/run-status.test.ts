@@ -12,6 +12,7 @@ import {
   type PaneStatus,
   repeatedly,
   run,
+  type RunStatus,
   sessionWindows,
   slidingWindows,
   start,
