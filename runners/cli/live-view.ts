@@ -207,7 +207,7 @@ function paneLines({ panes, takenAt }: RunStatus, room: number): readonly ViewLi
 
 function reasonLines(status: RunStatus, columns: number): readonly ViewLine[] {
   return why(status).flatMap(({ text }) =>
-    wrapped(text, Math.max(20, columns - 6)).map((line, i): ViewLine => [
+    wrapped(text, Math.max(20, columns - 8)).map((line, i): ViewLine => [
       [i === 0 ? ' why  ' : '      ', 'cyan'],
       [line],
     ]),
