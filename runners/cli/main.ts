@@ -3,8 +3,9 @@
  * The millrace command. This module only finds out what was asked for, and loads the rest when it is needed: the page of
  * help must not wait for a bundler.
  */
-import { errorCode, errorCodes } from '../../sdk/error-codes.js'
+import { errorCode } from '../../sdk/error-codes.js'
 import { errorKind } from '../../sdk/errors.js'
+import { codeLine } from './code-line.js'
 import { parseCommandLine, UsageError } from './command-line.js'
 import { EXIT } from './exit-codes.js'
 
@@ -54,7 +55,7 @@ async function refuse(error: Error, asJson: boolean): Promise<void> {
     type: 'failed',
     error: { name: error.name, message, frames: [], ...(code === undefined ? {} : { code }) },
   }
-  const more = code === undefined ? '' : `  ${code}: ${errorCodes[code]}. More: millrace explain ${code}\n`
+  const more = code === undefined ? '' : `${codeLine(code)}\n`
   process.stderr.write(asJson ? `${JSON.stringify(report)}\n` : `error: ${message}\n${more}`)
 }
 
