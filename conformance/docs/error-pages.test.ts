@@ -90,7 +90,7 @@ describe('the pages of errors', () => {
   const commands = pages.flatMap(({ code, commands, files }) =>
     commands.map((command) => [`millrace ${command.args.join(' ')}`, code, command, files] as const),
   )
-  it.each(commands)(
+  it.concurrent.each(commands)(
     'the command does what its page says: %s',
     async (_, code, command, files) => {
       for (const [name, text] of files) writeFileSync(join(workplace, name), text)
