@@ -27,3 +27,16 @@ export type {
   WindowedElement,
 } from './runner.js'
 export { UnsupportedFeature } from './runner.js'
+export type {
+  Awaited,
+  AwaitedPane,
+  AwaitedTimer,
+  Hold,
+  PaneStatus,
+  PartitionStatus,
+  RunState,
+  RunStatus,
+  SourceHold,
+  StepStatus,
+  WindowStatus,
+} from './run-status.js'
