@@ -9,7 +9,7 @@ import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
-import { type FileFrame, type FinishedShard, ShardFinisher } from './finish-shards.js'
+import { type FileFormat, type FinishedShard, ShardFinisher } from './finish-shards.js'
 import { folderOf, type PathParts, shardPath } from './shard-names.js'
 
 /** A file that was written. */
@@ -28,7 +28,8 @@ export interface CommitOptions {
   readonly parts: PathParts
   readonly shards: number
   readonly overwrite: boolean
-  readonly frame: FileFrame
+  /** What the author calls the write, for messages: `writeLines`. */
+  readonly writer: string
 }
 
 /** Moves files into place. */
@@ -39,11 +40,11 @@ export class ShardCommitter {
   /** Makes the files of shards without a line. */
   readonly #empties: ShardFinisher
 
-  constructor(files: FileSystem, env: Env, options: CommitOptions) {
+  constructor(files: FileSystem, env: Env, options: CommitOptions, format: FileFormat) {
     this.#files = files
     this.#env = env
     this.#options = options
-    this.#empties = new ShardFinisher(files, env, options.path, options.frame)
+    this.#empties = new ShardFinisher(files, env, options.path, format)
   }
 
   /** Looks at the names of the global window before any work is done. @throws when one cannot be written. */
@@ -95,11 +96,15 @@ export class ShardCommitter {
     const status = this.#attempt(path, () => this.#files.status(path))
     if (status === undefined) return
     if (status.kind === 'directory') {
-      throw new Error(`"${path}" is a folder. Give writeLines the name of a file, such as "${path}/part.txt".`)
+      throw new Error(
+        `"${path}" is a folder. Give ${this.#options.writer} the name of a file, such as "${path}/part.txt".`,
+      )
     }
     // A device or a pipe would be replaced by a file, and be lost to everybody.
     if (status.kind === 'other') {
-      throw new Error(`"${path}" is neither a file nor a folder, and is not replaced. Give writeLines another path.`)
+      throw new Error(
+        `"${path}" is neither a file nor a folder, and is not replaced. Give ${this.#options.writer} another path.`,
+      )
     }
     if (this.#options.overwrite) return
     throw new Error(`file "${path}" exists. Remove it, or replace it with overwrite: true.`)
@@ -109,9 +114,12 @@ export class ShardCommitter {
     try {
       return call()
     } catch (error) {
-      throw new Error(`cannot write "${path}": ${messageOf(error)}. Give writeLines a path that can be written to.`, {
-        cause: error,
-      })
+      throw new Error(
+        `cannot write "${path}": ${messageOf(error)}. Give ${this.#options.writer} a path that can be written to.`,
+        {
+          cause: error,
+        },
+      )
     }
   }
 
