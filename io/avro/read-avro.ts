@@ -19,7 +19,7 @@ import { splitRange } from '../../sdk/transforms/create.js'
 import type { ErrorHandler } from '../../sdk/transforms/errors.js'
 import { splittableParDo } from '../../sdk/transforms/splittable.js'
 import { lettersOf, unreadPartCodec, unreadText } from '../records/bad-part.js'
-import { valuesFor } from '../records/codec-values.js'
+import { checkedBy } from '../records/codec-values.js'
 import { OpenReaders } from '../records/open-readers.js'
 import { filesOf, type MatchedFile, matchedFileCodec, matchFiles } from '../text/match-files.js'
 import { isPath } from '../text/paths.js'
@@ -85,7 +85,6 @@ export function readAvro<C extends Codec = never, const S extends AvroSchema = n
   const all = [patterns].flat()
   if (!all.every(isPath)) refuse(`readAvro needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)
   const { emptyMatch, onError, codec, ...how } = checkedOptions(options)
-  const output = codec ?? typed<unknown>()
   return (pipeline) => {
     const files = pipeline.create('patterns', all, { codec: t.string }).parDo('files', {
       output: matchedFileCodec,
@@ -94,13 +93,13 @@ export function readAvro<C extends Codec = never, const S extends AvroSchema = n
         for (const file of matchFiles(resource, pattern, { emptyMatch, compression: 'none' })) emit(file)
       },
     })
-    const ranges = rangesOf(how, codec)
+    const ranges = rangesOf(how)
     if (onError === undefined) {
-      return files.apply(
+      const records = files.apply(
         'records',
         splittableParDo({
           ...ranges,
-          output,
+          output: typed<unknown>(),
           process: (file: MatchedFile, tracker, { resource, emit }) =>
             resource.at(file, tracker.currentRestriction().from).read(tracker, {
               emit: emit as (record: unknown) => void,
@@ -109,7 +108,8 @@ export function readAvro<C extends Codec = never, const S extends AvroSchema = n
               },
             }),
         }),
-      ) as never
+      )
+      return checkedBy(codec, records, {}) as never
     }
     const { out, unread } = files.apply(
       'records',
@@ -121,8 +121,7 @@ export function readAvro<C extends Codec = never, const S extends AvroSchema = n
       }),
     )
     lettersOf(unread, onError)
-    const records = codec === undefined ? out : out.map('checked', (record) => record, { codec, onError })
-    return records as never
+    return checkedBy(codec, out, { onError }) as never
   }
 }
 
@@ -133,14 +132,14 @@ interface Reading {
 }
 
 /** What the step that reads ranges has, with letters or without. */
-function rangesOf({ maxBlockBytes, ...how }: Reading, codec: Codec | undefined) {
+function rangesOf({ maxBlockBytes, ...how }: Reading) {
   return {
     bounded: true,
     replayable: true,
     watermark: watermarks.none(),
     setup: ({ env, step }: { readonly env: Env; readonly step: string }): OpenReaders<MatchedFile, BlockReader> => {
       const files = filesOf(env, step)
-      const decodingOf = decodings(how, codec)
+      const decodingOf = decodings(how)
       return new OpenReaders((file, from) => new BlockReader(files, file, from, { maxBlockBytes, decodingOf }))
     },
     teardown: ({ resource }: { readonly resource: OpenReaders<MatchedFile, BlockReader> | undefined }): void =>
@@ -157,18 +156,16 @@ function rangesOf({ maxBlockBytes, ...how }: Reading, codec: Codec | undefined) 
 const SCHEMAS_MAX = 64
 
 /** How files are decoded; the files of a folder have one schema most of the time. */
-function decodings(
-  { reader, timestamps }: Omit<Reading, 'maxBlockBytes'>,
-  codec: Codec | undefined,
-): (header: AvroHeader) => Decoding | Promise<Decoding> {
+function decodings({
+  reader,
+  timestamps,
+}: Omit<Reading, 'maxBlockBytes'>): (header: AvroHeader) => Decoding | Promise<Decoding> {
   const known = new Map<string, Read>()
-  const fit = codec === undefined ? undefined : valuesFor(codec)
   const readOf = (text: string): Read => {
     const before = known.get(text)
     if (before !== undefined) return before
     const writer = parseSchema(schemaJson(text))
-    const plain = reading(writer, reader ?? writer, { timestamps })
-    const read: Read = fit === undefined ? plain : (input) => fit(plain(input))
+    const read = reading(writer, reader ?? writer, { timestamps })
     if (known.size >= SCHEMAS_MAX) known.clear()
     known.set(text, read)
     return read

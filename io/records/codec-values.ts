@@ -7,14 +7,26 @@
 import { type Codec, isIoTs } from '../../sdk/codec.js'
 import { ByteReader, ByteWriter } from '../../sdk/coders/bytes.js'
 import type { RowValue } from '../../sdk/coders/row.js'
+import type { PCollection } from '../../sdk/pcollection.js'
 import { rowOfCodec } from '../../sdk/schema/codec-row.js'
 import { type FieldType, logicalTypes, type Schema } from '../../sdk/schema/schema.js'
 import { rowCoder } from '../../sdk/schema/schema-coder.js'
+import type { StepOptions } from '../../sdk/transforms/do-fn.js'
 
-/** What makes values fit the codec, as far as that can be done without a guess. */
-export function valuesFor(codec: Codec): (value: unknown) => unknown {
+/** The same records, each checked by the codec, in the form in which it wants them. */
+export function checkedBy(
+  codec: Codec | undefined,
+  records: PCollection<unknown>,
+  options: StepOptions,
+): PCollection<unknown> {
+  if (codec === undefined) return records
+  return records.map('checked', valuesFor(codec) ?? ((record) => record), { ...options, codec })
+}
+
+/** What makes values fit the codec, as far as that can be done without a guess; `undefined` where there is nothing to do. */
+function valuesFor(codec: Codec): ((value: unknown) => unknown) | undefined {
   const row = isIoTs(codec) ? rowOfCodec(codec) : undefined
-  if (row === undefined || !isIoTs(codec)) return (value) => value
+  if (row === undefined || !isIoTs(codec) || !row.schema.fields.some(({ type }) => isTold(type))) return undefined
   const plain = rowCoder(row.schema)
   const out = new ByteWriter()
   // By way of the row: its bytes are the same for both, and each side reads them in its own way.
@@ -27,6 +39,23 @@ export function valuesFor(codec: Codec): (value: unknown) => unknown {
     } catch {
       return value
     }
+  }
+}
+
+/** Whether a codec may hold a value of the type in another way than a file does. */
+function isTold(type: FieldType): boolean {
+  switch (type.kind) {
+    case 'atomic':
+      return type.nullable
+    case 'array':
+    case 'iterable':
+      return type.nullable || isTold(type.element)
+    case 'row':
+      return type.nullable || type.schema.fields.some((field) => isTold(field.type))
+    // A codec's map is an object.
+    case 'map':
+    case 'logical':
+      return true
   }
 }
 
