@@ -120,7 +120,7 @@ export function readAvro<C extends Codec = never, const S extends AvroSchema = n
           resource.at(file, tracker.currentRestriction().from).read(tracker, { emit: emit.out, unread: emit.unread }),
       }),
     )
-    lettersOf(unread, onError)
+    lettersOf('unread', unread, onError)
     return checkedBy(codec, out, { onError }) as never
   }
 }

@@ -32,8 +32,8 @@ export function unreadText({ file, offset, reason }: UnreadPart): string {
 }
 
 /** Makes a dead letter of each. */
-export function lettersOf(parts: PCollection<UnreadPart>, onError: ErrorHandler): void {
-  parts.parDo('unread', {
+export function lettersOf(step: string, parts: PCollection<UnreadPart>, onError: ErrorHandler): void {
+  parts.parDo(step, {
     output: t.never,
     onError,
     process: (part) => {

@@ -59,7 +59,8 @@ function isTold(type: FieldType): boolean {
   }
 }
 
-function rowOf({ fields }: Schema, value: RowValue): RowValue {
+/** A value in the form of a row: instants are milliseconds, decimals texts, what is absent null. */
+export function rowOf({ fields }: Schema, value: RowValue): RowValue {
   return Object.fromEntries(
     fields.map(({ name, type }) => [name, Object.hasOwn(value, name) ? partOf(type, value[name]) : null]),
   )
