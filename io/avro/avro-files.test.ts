@@ -77,9 +77,7 @@ async function read(
   way: RunOptions = {},
 ): Promise<readonly unknown[]> {
   const p = pipeline()
-  ;(p.apply('read', readAvro(patterns, options as ReadAvroOptions<never, never>)) as PCollection<unknown>).collect(
-    'rows',
-  )
+  ;(p.apply('read', readAvro<never, never>(patterns, options as never)) as PCollection<unknown>).collect('rows')
   return (await run(p, way)).collect('rows')
 }
 
@@ -199,6 +197,7 @@ it('each block is read exactly once, however the file is cut', async () => {
 
 it('types say what comes out: as the codec, the schema or nothing says', () => {
   const p = pipeline()
+  expectTypeOf(p.apply('unknown', readAvro('a', { schema: Rows }))).toEqualTypeOf<PCollection<AvroValue>>()
   expectTypeOf(p.apply('a', readAvro('a'))).toEqualTypeOf<PCollection<AvroValue>>()
   const codec = t.type({ a: t.number })
   expectTypeOf(p.apply('b', readAvro('b', { codec }))).toEqualTypeOf<PCollection<{ a: number }>>()
@@ -262,7 +261,7 @@ it('windows have files of their own, and nothing to write is a file without reco
   const p = pipeline()
   p.create('rows', rows.slice(0, 4), { timestamp: ({ id }) => id * 60_000 })
     .windowInto('by two minutes', fixedWindows('2 minutes'))
-    .apply('write', writeAvro(join(at, 'w.avro'), { schema: Rows } as WriteAvroOptions<never, never>))
+    .apply('write', writeAvro(join(at, 'w.avro'), { schema: Rows }))
   await run(p)
   expect(readdirSync(at).sort()).toEqual([
     'w-19700101T000000Z-19700101T000200Z.avro',

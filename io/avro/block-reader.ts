@@ -4,6 +4,7 @@
  * Law: a block belongs to the range in which the marker before it begins (that of the first block ends the header), so the
  * ranges of a file, read in any order, give each record once. After a block that cannot be read comes the next marker.
  */
+import { coded, errorCode } from '../../sdk/error-codes.js'
 import type { FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import type { OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
@@ -45,6 +46,7 @@ export class BlockReader implements PlacedReader {
   #from: number
   /** Offset of the next marker, where it is known. */
   #next: number | undefined
+  #hasFailedBehind = false
 
   constructor(files: FileSystem, file: MatchedFile, from: number, options: BlockReaderOptions) {
     this.#file = file
@@ -104,7 +106,7 @@ export class BlockReader implements PlacedReader {
         this.#next = block.end
         this.#emitRecords(decoding, block.count, block.packed, sink)
       } catch (error) {
-        if (error instanceof NotWanted) throw error.error
+        if (this.#hasFailedBehind) throw error
         sink.unread(this.#unread(start, error))
         // What the block says of its length need not be true.
         this.#next = undefined
@@ -114,26 +116,29 @@ export class BlockReader implements PlacedReader {
   }
 
   #emitRecords({ read, unpack }: Decoding, count: number, packed: Uint8Array, sink: RecordSink): void {
+    this.#hasFailedBehind = false
     const input = new Input(unpack(packed, this.#options.maxBlockBytes))
     if (count > input.remaining && count > EMPTY_MAX)
-      throw new Error(`the block has ${input.remaining} bytes, and is said to have ${count} records`)
+      throw coded('MR-4107', new Error(`the block has ${input.remaining} bytes, and is said to have ${count} records`))
     for (let i = 0; i < count; i++) {
       let record: unknown
       try {
         record = readValue(read, input)
       } catch (error) {
-        throw new Error(
-          `record ${i + 1} of ${count} in the block: ${messageOf(error)}; that and what follows in the block is not read`,
+        throw coded(
+          errorCode(error) ?? 'MR-4102',
+          new Error(
+            `record ${i + 1} of ${count} in the block: ${messageOf(error)}; that and what follows in the block is not read`,
+          ),
         )
       }
-      try {
-        sink.emit(record)
-      } catch (error) {
-        throw new NotWanted(error)
-      }
+      // What goes wrong with a record after it was read is no fault of the block.
+      this.#hasFailedBehind = true
+      sink.emit(record)
+      this.#hasFailedBehind = false
     }
     if (input.remaining > 0)
-      throw new Error(`${input.remaining} bytes are left in the block after its ${count} records`)
+      throw coded('MR-4104', new Error(`${input.remaining} bytes are left in the block after its ${count} records`))
   }
 
   #unread(offset: number, error: unknown): UnreadPart {
@@ -144,23 +149,22 @@ export class BlockReader implements PlacedReader {
       beginning = ''
     }
     const at = error instanceof AvroDataError && error.position > 0 ? ` (byte ${error.position})` : ''
-    return { file: this.#file.path, offset, reason: messageOf(error) + at, beginning }
+    return {
+      file: this.#file.path,
+      offset,
+      code: errorCode(error) ?? 'MR-4104',
+      reason: messageOf(error) + at,
+      beginning,
+    }
   }
 
   /** A file that has become shorter would lose its records without a word. */
   #checkSize(): void {
     const { path, size } = this.#file
     if (size > 0 && this.#window.bytes(size - 1, 1).length === 0)
-      throw new Error(`file "${path}" had ${size} bytes and is shorter now: it was changed while it was read.`)
-  }
-}
-
-/** What went wrong with a record after it was read is no fault of the block. */
-class NotWanted extends Error {
-  readonly error: unknown
-
-  constructor(error: unknown) {
-    super()
-    this.error = error
+      throw coded(
+        'MR-5003',
+        new Error(`file "${path}" had ${size} bytes and is shorter now: it was changed while it was read.`),
+      )
   }
 }

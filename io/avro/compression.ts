@@ -3,6 +3,7 @@
  *
  * Law: unpacking never makes more bytes than it may, whatever the packed bytes say.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { messageOf, PipelineError } from '../../sdk/errors.js'
 import { Input } from './decode.js'
 
@@ -19,8 +20,11 @@ export function unpackerOf(codec: string): Unpack | Promise<Unpack> {
     case 'snappy':
       return (snappy ??= loadSnappy())
     default:
-      throw new Error(
-        `its blocks are packed by "${codec}", which is not read here; null, deflate and snappy are. Write the file anew with one of them`,
+      throw coded(
+        'MR-4105',
+        new Error(
+          `its blocks are packed by "${codec}", which is not read here; null, deflate and snappy are. Write the file anew with one of them`,
+        ),
       )
   }
 }
@@ -30,8 +34,8 @@ const inflate: Unpack = (packed, max) => {
     return platformZlib().inflateRawSync(packed, { maxOutputLength: max })
   } catch (error) {
     if ((error as { readonly code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE')
-      throw new Error(`the block unpacks to more than ${max} bytes (maxBlockBytes)`, { cause: error })
-    throw new Error(`the block cannot be unpacked: ${messageOf(error)}`, { cause: error })
+      throw coded('MR-4107', new Error(`the block unpacks to more than ${max} bytes (maxBlockBytes)`, { cause: error }))
+    throw coded('MR-4104', new Error(`the block cannot be unpacked: ${messageOf(error)}`, { cause: error }))
   }
 }
 
@@ -46,14 +50,15 @@ async function loadSnappy(): Promise<Unpack> {
   const { decompressSnappy } = await importCompressors()
   return (packed, max) => {
     const checksumAt = packed.length - 4
-    if (checksumAt < 1) throw new Error('the snappy block has no checksum')
+    if (checksumAt < 1) throw coded('MR-4104', new Error('the snappy block has no checksum'))
     const length = new Input(packed).varint()
     if (length < 0 || length > max)
-      throw new Error(`the block unpacks to ${length} bytes, more than ${max} (maxBlockBytes)`)
+      throw coded('MR-4107', new Error(`the block unpacks to ${length} bytes, more than ${max} (maxBlockBytes)`))
     // Begins with a copy: the unpacker may keep to whole buffers.
     const bytes = decompressSnappy(packed.slice(0, checksumAt), Number(length))
     const expected = new DataView(packed.buffer, packed.byteOffset + checksumAt).getUint32(0)
-    if (platformZlib().crc32(bytes) !== expected) throw new Error('the checksum of the snappy block is wrong')
+    if (platformZlib().crc32(bytes) !== expected)
+      throw coded('MR-4104', new Error('the checksum of the snappy block is wrong'))
     return bytes
   }
 }
@@ -63,6 +68,7 @@ async function importCompressors(): Promise<typeof import('hyparquet-compressors
     return await import('hyparquet-compressors')
   } catch (error) {
     throw new PipelineError(
+      'MR-5017',
       `blocks packed by snappy need the package hyparquet-compressors, which cannot be loaded (${messageOf(error)}). Install it: npm install hyparquet-compressors@1`,
     )
   }
@@ -76,6 +82,7 @@ function platformZlib(): Zlib {
   const zlib = process?.getBuiltinModule?.('node:zlib')
   if (zlib === undefined)
     throw new PipelineError(
+      'MR-5014',
       'this platform cannot pack or unpack. Use Node 20.19 or later, or files with compression "null".',
     )
   return zlib

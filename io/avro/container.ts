@@ -3,6 +3,7 @@
  *
  * Law: nothing that a file says of itself is believed before it is checked against the bytes that are there.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { ByteWriter } from '../../sdk/coders/bytes.js'
 import { messageOf } from '../../sdk/errors.js'
 import { AvroDataError, Input, reading, readValue } from './decode.js'
@@ -69,7 +70,7 @@ export function schemaJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new Error(`its schema is no JSON: ${messageOf(error)}`, { cause: error })
+    throw coded('MR-4104', new Error(`its schema is no JSON: ${messageOf(error)}`, { cause: error }))
   }
 }
 
@@ -93,17 +94,21 @@ export function readBlock(window: FileWindow, at: number, sync: Uint8Array, maxB
     count = input.long()
     size = input.long()
   } catch {
-    throw new Error('the file ends within the numbers before a block, or they are none')
+    throw coded('MR-4104', new Error('the file ends within the numbers before a block, or they are none'))
   }
   if (typeof count === 'bigint' || count < 0 || typeof size === 'bigint' || size < 0)
-    throw new Error(`a block cannot have ${count} records in ${size} bytes`)
-  if (size > maxBytes) throw new Error(`the block has ${size} bytes, more than ${maxBytes} (maxBlockBytes)`)
+    throw coded('MR-4104', new Error(`a block cannot have ${count} records in ${size} bytes`))
+  if (size > maxBytes)
+    throw coded('MR-4107', new Error(`the block has ${size} bytes, more than ${maxBytes} (maxBlockBytes)`))
   const start = at + input.position
   const bytes = window.bytes(start, size + SYNC_BYTES)
   if (bytes.length < size + SYNC_BYTES)
-    throw new Error(`the block has ${size} bytes and a marker, but the file ends after ${bytes.length} of them`)
+    throw coded(
+      'MR-4104',
+      new Error(`the block has ${size} bytes and a marker, but the file ends after ${bytes.length} of them`),
+    )
   if (!sync.every((byte, i) => bytes[size + i] === byte))
-    throw new Error('the marker after the block is not the one that the header names')
+    throw coded('MR-4104', new Error('the marker after the block is not the one that the header names'))
   return { count, packed: bytes.subarray(0, size), end: start + size }
 }
 

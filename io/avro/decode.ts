@@ -6,6 +6,7 @@
  */
 import { ByteReader } from '../../sdk/coders/bytes.js'
 import { readUtf8 } from '../../sdk/coders/utf8.js'
+import type { ErrorCode } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
 import { preview } from '../../sdk/preview.js'
 import { fromDefault } from './defaults.js'
@@ -25,13 +26,15 @@ export const EMPTY_MAX = 1_000_000
 
 /** Thrown for bytes that are not what the schema says. */
 export class AvroDataError extends Error {
+  readonly code: ErrorCode
   /** Names of fields on the way to the value, the outermost first. */
   readonly path: string[] = []
   /** Index of the byte. */
   readonly position: number
 
-  constructor(message: string, position: number) {
+  constructor(message: string, position: number, code: ErrorCode = 'MR-4102') {
     super(message)
+    this.code = code
     this.position = position
   }
 }
@@ -40,8 +43,8 @@ export class AvroDataError extends Error {
 export class Input extends ByteReader {
   depth = 0
 
-  fail(message: string, position: number = this.position): never {
-    throw new AvroDataError(message, position)
+  fail(message: string, position: number = this.position, code?: ErrorCode): never {
+    throw new AvroDataError(message, position, code)
   }
 
   /** Zig-zag: a number where that is exact, else a bigint. */
@@ -124,8 +127,8 @@ export function readValue(read: Read, input: Input): unknown {
     return read(input)
   } catch (error) {
     if (!(error instanceof AvroDataError)) throw new AvroDataError(messageOf(error), input.position)
-    const { path, position, message } = error
-    throw path.length === 0 ? error : new AvroDataError(`${path.join('.')}: ${message}`, position)
+    const { path, position, message, code } = error
+    throw path.length === 0 ? error : new AvroDataError(`${path.join('.')}: ${message}`, position, code)
   } finally {
     input.depth = 0
   }
@@ -244,7 +247,7 @@ class Resolver {
     return (input) => {
       const start = input.position
       const instant = instantOf(logical, read(input))
-      return typeof instant === 'string' ? input.fail(instant, start) : instant
+      return typeof instant === 'string' ? input.fail(instant, start, 'MR-4106') : instant
     }
   }
 

@@ -5,6 +5,7 @@
  * Law: a default that does not fit its type is refused when the schema is, not when the field is missing. Each record gets
  * a value of its own.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { ByteWriter } from '../../sdk/coders/bytes.js'
 import { messageOf } from '../../sdk/errors.js'
 import { preview } from '../../sdk/preview.js'
@@ -30,7 +31,7 @@ export function fromDefault({ name, type, default: given }: Field, options: Read
 /** The value that a default stands for, for the encoder. */
 function valueOf(type: AvroType, json: unknown, depth = 0): unknown {
   // A record may be a default of itself.
-  if (depth > DEPTH_MAX) throw new Error(`it is nested deeper than ${DEPTH_MAX}`)
+  if (depth > DEPTH_MAX) throw coded('MR-4005', new Error(`it is nested deeper than ${DEPTH_MAX}`))
   switch (type.kind) {
     case 'bytes':
     case 'fixed':
@@ -91,7 +92,7 @@ function isObject(json: unknown): json is Readonly<Record<string, unknown>> {
 function latin1(text: string): Uint8Array {
   return Uint8Array.from(text, (char) => {
     const code = char.codePointAt(0) as number
-    if (code > 0xff) throw new Error(`${preview(char)} is no byte`)
+    if (code > 0xff) throw coded('MR-4101', new Error(`${preview(char)} is no byte`))
     return code
   })
 }

@@ -6,6 +6,7 @@
  * back in full.
  */
 import { ByteWriter } from '../../sdk/coders/bytes.js'
+import type { ErrorCode } from '../../sdk/error-codes.js'
 import { preview } from '../../sdk/preview.js'
 import { decimalBytes, numberOf, type TimeLogical } from './logical.js'
 import { type AvroType, type AvroTypeOf, DEPTH_MAX, type Field, type Logical, nameOf } from './schema.js'
@@ -15,6 +16,7 @@ export type Write = (out: ByteWriter, value: unknown) => void
 
 /** A value does not fit the schema. */
 export class AvroValueError extends Error {
+  readonly code: ErrorCode = 'MR-4103'
   /** Path to the part that does not fit. */
   readonly path: string[] = []
   readonly problem: string

@@ -3,6 +3,7 @@
  *
  * Law: nothing is rounded. What a Date or a decimal cannot hold is refused, in both directions.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { preview } from '../../sdk/preview.js'
 import type { Logical } from './schema.js'
 
@@ -62,13 +63,15 @@ export function decimalBytes(
 ): Uint8Array {
   const text = typeof value === 'bigint' || typeof value === 'number' ? String(value) : value
   const parts = typeof text === 'string' ? /^([+-]?)(\d+)(?:\.(\d+))?$/.exec(text) : null
-  if (parts === null) throw new Error(`is ${preview(value)}, and no decimal: give its text, such as "12.50"`)
+  if (parts === null)
+    throw coded('MR-4103', new Error(`is ${preview(value)}, and no decimal: give its text, such as "12.50"`))
   const [, sign, whole = '', given = ''] = parts
   const fraction = given.replace(/0+$/, '')
   const magnitude = BigInt(whole + fraction.padEnd(scale, '0'))
   if (fraction.length > scale || String(magnitude).length > precision)
-    throw new Error(
-      `is ${preview(value)}, which has more than ${precision} digits or more than ${scale} after the point`,
+    throw coded(
+      'MR-4103',
+      new Error(`is ${preview(value)}, which has more than ${precision} digits or more than ${scale} after the point`),
     )
   return twosComplement(sign === '-' ? -magnitude : magnitude, size)
 }

@@ -18,7 +18,7 @@ import { watermarks } from '../../sdk/source/watermark-policy.js'
 import { splitRange } from '../../sdk/transforms/create.js'
 import type { ErrorHandler } from '../../sdk/transforms/errors.js'
 import { splittableParDo } from '../../sdk/transforms/splittable.js'
-import { lettersOf, unreadPartCodec, unreadText } from '../records/bad-part.js'
+import { lettersOf, unreadPartCodec, unreadError } from '../records/bad-part.js'
 import { checkedBy } from '../records/codec-values.js'
 import { OpenReaders } from '../records/open-readers.js'
 import { filesOf, type MatchedFile, matchedFileCodec, matchFiles } from '../text/match-files.js'
@@ -83,7 +83,8 @@ export function readAvro<C extends Codec = never, const S extends AvroSchema = n
   options: ReadAvroOptions<C, S> = {},
 ): (pipeline: Pipeline) => PCollection<AvroElement<C, S>> {
   const all = [patterns].flat()
-  if (!all.every(isPath)) refuse(`readAvro needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)
+  if (!all.every(isPath))
+    refuse('MR-1004', `readAvro needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)
   const { emptyMatch, onError, codec, ...how } = checkedOptions(options)
   return (pipeline) => {
     const files = pipeline.create('patterns', all, { codec: t.string }).parDo('files', {
@@ -104,7 +105,7 @@ export function readAvro<C extends Codec = never, const S extends AvroSchema = n
             resource.at(file, tracker.currentRestriction().from).read(tracker, {
               emit: emit as (record: unknown) => void,
               unread: (part) => {
-                throw new Error(unreadText(part))
+                throw unreadError(part)
               },
             }),
         }),
@@ -200,11 +201,15 @@ function checkedOptions(options: ReadAvroOptions): Reading & {
     maxBlockBytes = 64 * 1024 * 1024,
     onError,
   } = options
-  if (codec !== undefined && !isCodec(codec)) refuse(`option codec of readAvro is no codec, but ${preview(codec)}.`)
+  if (codec !== undefined && !isCodec(codec))
+    refuse('MR-1004', `option codec of readAvro is no codec, but ${preview(codec)}.`)
   refuseUnknownValue('option timestamps of readAvro', timestamps, ['date', 'integer'])
   refuseUnknownValue('option emptyMatch of readAvro', emptyMatch, ['error', 'allow'])
   if (!Number.isSafeInteger(maxBlockBytes) || maxBlockBytes < 1)
-    refuse(`option maxBlockBytes of readAvro must be a whole number from 1, but is ${preview(maxBlockBytes)}.`)
+    refuse(
+      'MR-1002',
+      `option maxBlockBytes of readAvro must be a whole number from 1, but is ${preview(maxBlockBytes)}.`,
+    )
   const reader = schema === undefined ? undefined : parsed(schema, 'option schema of readAvro')
   return { codec, reader, timestamps, emptyMatch, maxBlockBytes, onError }
 }

@@ -6,6 +6,7 @@
  */
 import * as t from 'io-ts'
 import type { Codec } from '../../sdk/codec.js'
+import { errorCode } from '../../sdk/error-codes.js'
 import { preview } from '../../sdk/preview.js'
 import { refuse } from '../../sdk/refuse.js'
 import { schemaOf } from '../../sdk/schema/codec-row.js'
@@ -46,7 +47,7 @@ export function avroSchemaOf(codec: Codec, name = 'Row'): AvroSchema {
   try {
     schema = schemaOf(codec)
   } catch (error) {
-    return refuse((error as Error).message)
+    return refuse('MR-4009', (error as Error).message)
   }
   const made = recordOf(schema, name)
   parsed(made, 'the schema of the codec')
@@ -76,7 +77,7 @@ function typeOf(type: FieldType, name: string): AvroSchema {
       return { type: 'array', items: partOf(type.element) }
     case 'map':
       if (type.key.kind !== 'atomic' || type.key.atomic !== 'STRING')
-        return refuse(`${name} is a map whose keys are no texts, and Avro has no other.`)
+        return refuse('MR-4101', `${name} is a map whose keys are no texts, and Avro has no other.`)
       return { type: 'map', values: partOf(type.value) }
     case 'row':
       return recordOf(type.schema, name)
@@ -93,7 +94,7 @@ export function parsed(schema: AvroSchema, what: string): AvroType {
   try {
     return parseSchema(schema)
   } catch (error) {
-    return refuse(`${what} is no Avro schema: ${(error as Error).message}.`)
+    return refuse('MR-4101', `${what} is no Avro schema: ${(error as Error).message}.`)
   }
 }
 
@@ -114,7 +115,7 @@ export function avroSchemaIn(bytes: Uint8Array): AvroSchema {
     parseSchema(schema)
     return schema
   } catch (error) {
-    return refuse(`avroSchemaIn: ${(error as Error).message}.`)
+    return refuse(errorCode(error) ?? 'MR-4104', `avroSchemaIn: ${(error as Error).message}.`)
   }
 }
 

@@ -4,6 +4,7 @@
  * Laws: a schema from a file is not to be trusted, so every part of it is checked before anything is made of it, and its
  * size and depth are bounded. Two schemas that parse to the same types read the same bytes alike.
  */
+import type { ErrorCode } from '../../sdk/error-codes.js'
 import { preview } from '../../sdk/preview.js'
 
 /** Avro's types without parts. */
@@ -76,7 +77,9 @@ export type AvroType =
 export type AvroTypeOf<K extends AvroType['kind']> = Extract<AvroType, { readonly kind: K }>
 
 /** Thrown for a schema that is none, or that cannot be used. */
-export class AvroSchemaError extends Error {}
+export class AvroSchemaError extends Error {
+  readonly code: ErrorCode = 'MR-4101'
+}
 
 /** How deep schemas and values may be nested. */
 export const DEPTH_MAX = 512

@@ -133,11 +133,12 @@ function checkedOptions(path: string, options: WriteAvroOptions) {
   refuseUnknownOptions('writeAvro', options, optionNames)
   const { schema, codec, compression = 'deflate', blockBytes: size = 64 * 1024 } = options
   if ((schema === undefined) === (codec === undefined))
-    refuse('writeAvro needs to know what it writes: give it a schema or a codec, and not both.')
-  if (codec !== undefined && !isCodec(codec)) refuse(`option codec of writeAvro is no codec, but ${preview(codec)}.`)
+    refuse('MR-1003', 'writeAvro needs to know what it writes: give it a schema or a codec, and not both.')
+  if (codec !== undefined && !isCodec(codec))
+    refuse('MR-1004', `option codec of writeAvro is no codec, but ${preview(codec)}.`)
   refuseUnknownValue('option compression of writeAvro', compression, ['null', 'deflate'])
   if (!Number.isSafeInteger(size) || size < 1)
-    refuse(`option blockBytes of writeAvro must be a whole number from 1, but is ${preview(size)}.`)
+    refuse('MR-1002', `option blockBytes of writeAvro must be a whole number from 1, but is ${preview(size)}.`)
   return {
     commit: commonWriteOptions('writeAvro', path, options),
     schema: schema ?? avroSchemaOf(codec as Codec),

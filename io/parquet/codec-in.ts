@@ -68,6 +68,6 @@ async function columnsIn(bytes: Uint8Array, { columns, timestamps = 'date' }: Pa
     })
     return file.columns
   } catch (error) {
-    return refuse(`parquetCodecIn: ${messageOf(error)}.`)
+    return refuse('MR-4104', `parquetCodecIn: ${messageOf(error)}.`)
   }
 }

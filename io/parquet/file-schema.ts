@@ -4,6 +4,7 @@
  * Laws: nothing is rounded and no key of a map is lost, so decimals and maps are taken as what carries them; what cannot be
  * read without a loss is refused by the name of its column.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { SchemaElement, SchemaTree } from 'hyparquet'
 import { preview } from '../../sdk/preview.js'
 import { suggestion } from '../../sdk/suggestion.js'
@@ -53,11 +54,14 @@ export function columnsOf(
 ): readonly Column[] {
   const there = tree.children.map(({ element }) => element.name)
   const twice = there.find((name, i) => there.indexOf(name) < i)
-  if (twice !== undefined) throw new Error(`it has two columns ${preview(twice)}`)
+  if (twice !== undefined) throw coded('MR-4104', new Error(`it has two columns ${preview(twice)}`))
   return (names ?? there).map((name) => {
     const node = tree.children.find(({ element }) => element.name === name)
     if (node === undefined)
-      throw new Error(`it has no column ${preview(name)}; it has ${there.join(', ')}.${suggestion(name, there)}`)
+      throw coded(
+        'MR-4010',
+        new Error(`it has no column ${preview(name)}; it has ${there.join(', ')}.${suggestion(name, there)}`),
+      )
     const { convert, is } = partOf(node, timestamps)
     return { name, convert, is }
   })
@@ -91,8 +95,11 @@ function partOf(node: SchemaTree, timestamps: TimestampMode): Part {
 }
 
 function refuse({ path }: SchemaTree, what: string): never {
-  throw new Error(
-    `column ${preview(path.join('.'))} is ${what}, which is not read here. Name the columns that you need: { columns: […] }`,
+  throw coded(
+    'MR-4105',
+    new Error(
+      `column ${preview(path.join('.'))} is ${what}, which is not read here. Name the columns that you need: { columns: […] }`,
+    ),
   )
 }
 
@@ -241,7 +248,7 @@ export function timeParsers(timestamps: TimestampMode): TimeParsers {
     const whole = exact(raw) as number | bigint
     if (timestamps === 'integer') return whole
     const instant = instantOf({ kind: 'timestamp', perMilli: unit }, whole)
-    if (typeof instant === 'string') throw new Error(instant)
+    if (typeof instant === 'string') throw coded('MR-4106', new Error(instant))
     return instant
   }
   return {
@@ -251,13 +258,16 @@ export function timeParsers(timestamps: TimestampMode): TimeParsers {
       if (nanos === undefined) return undefined
       if (timestamps === 'integer') return exact(nanos) as number | bigint
       if (nanos % 1_000_000n !== 0n)
-        throw new Error(`${nanos} nanoseconds are no whole milliseconds, as a Date has. Say timestamps: 'integer'`)
+        throw coded(
+          'MR-4106',
+          new Error(`${nanos} nanoseconds are no whole milliseconds, as a Date has. Say timestamps: 'integer'`),
+        )
       return value(1, nanos / 1_000_000n)
     },
     dateFromDays: (days: number | undefined) => {
       if (days === undefined || timestamps === 'integer') return days
       const date = instantOf({ kind: 'date' }, days)
-      if (typeof date === 'string') throw new Error(date)
+      if (typeof date === 'string') throw coded('MR-4106', new Error(date))
       return date
     },
   }

@@ -9,6 +9,7 @@ type Zlib = typeof import('node:zlib')
 export function gzip(bytes: Uint8Array): Uint8Array {
   const { process } = globalThis as { readonly process?: { getBuiltinModule?: (name: string) => Zlib | undefined } }
   const zlib = process?.getBuiltinModule?.('node:zlib')
-  if (zlib === undefined) throw new PipelineError("this platform cannot pack by gzip. Say compression: 'snappy'.")
+  if (zlib === undefined)
+    throw new PipelineError('MR-5014', "this platform cannot pack by gzip. Say compression: 'snappy'.")
   return zlib.gzipSync(bytes)
 }

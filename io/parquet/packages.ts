@@ -34,6 +34,7 @@ export async function loadWriter(): Promise<HyparquetWriter> {
 
 function missing(who: string, packages: string, error: unknown): never {
   throw new PipelineError(
+    'MR-5017',
     `${who} needs packages that cannot be loaded (${messageOf(error)}). Install them: npm install ${packages}`,
   )
 }

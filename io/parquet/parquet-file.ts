@@ -4,6 +4,7 @@
  * Laws: only the bytes of the columns that are wanted are read; what a file says of its sizes is checked before memory is
  * taken for it; a column has as many values as its group has rows, or is refused.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { AsyncBuffer, FileMetaData } from 'hyparquet'
 import type { FileHandle } from '../../sdk/env.js'
 import { preview } from '../../sdk/preview.js'
@@ -115,7 +116,7 @@ export class ParquetFile {
       values: this.columns.map(({ name }) => {
         const joined = join(chunks.get(name) ?? [])
         if (joined.length !== to - from)
-          throw new Error(`column ${preview(name)} has ${joined.length} values for ${to - from} rows`)
+          throw coded('MR-4104', new Error(`column ${preview(name)} has ${joined.length} values for ${to - from} rows`))
         return joined
       }),
     }
@@ -136,28 +137,34 @@ export class ParquetFile {
       const start = Number(chunk.dictionary_page_offset ?? chunk.data_page_offset)
       const end = start + Number(chunk.total_compressed_size)
       if (!(start >= 0 && end >= start && end <= this.#buffer.byteLength))
-        throw new Error(
-          `column ${preview(name)} is said to lie at bytes ${start} to ${end}, and the file has ${this.#buffer.byteLength}`,
+        throw coded(
+          'MR-4104',
+          new Error(
+            `column ${preview(name)} is said to lie at bytes ${start} to ${end}, and the file has ${this.#buffer.byteLength}`,
+          ),
         )
       if (chunk.codec !== 'UNCOMPRESSED' && this.#compressors[chunk.codec] === undefined)
-        throw new Error(`column ${preview(name)} is packed by ${chunk.codec}, which is not read here`)
+        throw coded('MR-4105', new Error(`column ${preview(name)} is packed by ${chunk.codec}, which is not read here`))
     }
     if (!(bytes <= this.#options.maxRowGroupBytes))
-      throw new Error(
-        `the columns of a row group unpack to ${bytes} bytes, more than ${this.#options.maxRowGroupBytes} (maxRowGroupBytes)`,
+      throw coded(
+        'MR-4107',
+        new Error(
+          `the columns of a row group unpack to ${bytes} bytes, more than ${this.#options.maxRowGroupBytes} (maxRowGroupBytes)`,
+        ),
       )
   }
 }
 
 async function metadataOf(packages: Reader, buffer: AsyncBuffer): Promise<FileMetaData> {
   const { byteLength: size } = buffer
-  if (size < 12) throw new Error('it is no Parquet file: it is too short')
+  if (size < 12) throw coded('MR-4104', new Error('it is no Parquet file: it is too short'))
   const tail = new DataView(await buffer.slice(size - 8, size))
   if (tail.getUint32(4, true) !== 0x31524150)
-    throw new Error('it is no Parquet file, or ends too early: it does not end in "PAR1"')
+    throw coded('MR-4104', new Error('it is no Parquet file, or ends too early: it does not end in "PAR1"'))
   const length = tail.getUint32(0, true)
   if (length > Math.min(size - 12, FOOTER_MAX))
-    throw new Error(`its footer is said to have ${length} bytes, which it cannot`)
+    throw coded('MR-4107', new Error(`its footer is said to have ${length} bytes, which it cannot`))
   const metadata = await packages.parquetMetadataAsync(buffer, {
     initialFetchSize: Math.max(FOOTER_BYTES, length + 8),
     geoparquet: false,
@@ -171,7 +178,7 @@ function startsOf({ row_groups: groups }: FileMetaData): readonly number[] {
   for (const { num_rows: rows } of groups) {
     const count = Number(rows)
     if (!Number.isSafeInteger(count) || count < 0 || count > 2 ** 31)
-      throw new Error(`a row group is said to have ${rows} rows`)
+      throw coded('MR-4107', new Error(`a row group is said to have ${rows} rows`))
     starts.push((starts.at(-1) as number) + count)
   }
   return starts
@@ -186,8 +193,9 @@ function bufferOf(handle: Reads, size: number): AsyncBuffer {
       for (let filled = 0; filled < bytes.length;) {
         const count = handle.read(bytes, filled, bytes.length - filled, from + filled)
         if (count === 0)
-          throw new Error(
-            `the file had ${size} bytes and now ends at ${from + filled}: it was changed while it was read`,
+          throw coded(
+            'MR-5003',
+            new Error(`the file had ${size} bytes and now ends at ${from + filled}: it was changed while it was read`),
           )
         filled += count
       }
@@ -202,7 +210,8 @@ function bounded(compressors: Reader['compressors'], max: number): Reader['compr
     Object.entries(compressors).map(([name, unpack]) => [
       name,
       (packed: Uint8Array, length: number) => {
-        if (!(length <= max)) throw new Error(`a page unpacks to ${length} bytes, more than ${max} (maxRowGroupBytes)`)
+        if (!(length <= max))
+          throw coded('MR-4107', new Error(`a page unpacks to ${length} bytes, more than ${max} (maxRowGroupBytes)`))
         return unpack(packed, length)
       },
     ]),

@@ -8,6 +8,7 @@
 import * as t from 'io-ts'
 import { type Codec, isCodec, isIoTs, type TypeOf, typed } from '../../sdk/codec.js'
 import type { Env, FileSystem } from '../../sdk/env.js'
+import { errorCode } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
 import { type OptionNames, refuseUnknownOptions, refuseUnknownValue } from '../../sdk/known-options.js'
 import type { PCollection } from '../../sdk/pcollection.js'
@@ -19,7 +20,7 @@ import { watermarks } from '../../sdk/source/watermark-policy.js'
 import type { ErrorHandler } from '../../sdk/transforms/errors.js'
 import { splittableParDo } from '../../sdk/transforms/splittable.js'
 import type { TimestampMode } from '../avro/logical.js'
-import { lettersOf, type UnreadPart, unreadPartCodec, unreadText } from '../records/bad-part.js'
+import { lettersOf, type UnreadPart, unreadPartCodec, unreadError } from '../records/bad-part.js'
 import { checkedBy } from '../records/codec-values.js'
 import { OpenReaders } from '../records/open-readers.js'
 import { filesOf, type MatchedFile, matchFiles } from '../text/match-files.js'
@@ -90,7 +91,8 @@ export function readParquet<C extends Codec = never, const K extends string = st
   options: ReadParquetOptions<C, K> = {},
 ): (pipeline: Pipeline) => PCollection<ParquetElement<C, K>> {
   const all = [patterns].flat()
-  if (!all.every(isPath)) refuse(`readParquet needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)
+  if (!all.every(isPath))
+    refuse('MR-1004', `readParquet needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)
   const { emptyMatch, onError, codec, reading } = checkedOptions(options)
   const find = async (
     files: FileSystem,
@@ -106,7 +108,7 @@ export function readParquet<C extends Codec = never, const K extends string = st
   }
   const setup = ({ env, step }: { readonly env: Env; readonly step: string }): FileSystem => filesOf(env, step)
   const throwing = (part: UnreadPart): never => {
-    throw new Error(unreadText(part))
+    throw unreadError(part)
   }
   return (pipeline) => {
     const given = pipeline.create('patterns', all, { codec: t.string })
@@ -167,7 +169,13 @@ async function footerOf(
   } catch (error) {
     // What is not installed is nobody's bad file.
     if ((error as { readonly millraceError?: unknown }).millraceError !== undefined) throw error
-    return { file: path, offset: Math.max(0, size - 8), reason: messageOf(error), beginning: '' }
+    return {
+      file: path,
+      offset: Math.max(0, size - 8),
+      code: errorCode(error) ?? 'MR-4104',
+      reason: messageOf(error),
+      beginning: '',
+    }
   }
 }
 
@@ -202,16 +210,20 @@ const optionNames: OptionNames<ReadParquetOptions> = {
 function checkedOptions(options: ReadParquetOptions) {
   refuseUnknownOptions('readParquet', options, optionNames)
   const { columns, codec, timestamps = 'date', emptyMatch = 'error', maxRowGroupBytes = 2 ** 30, onError } = options
-  if (codec !== undefined && !isCodec(codec)) refuse(`option codec of readParquet is no codec, but ${preview(codec)}.`)
+  if (codec !== undefined && !isCodec(codec))
+    refuse('MR-1004', `option codec of readParquet is no codec, but ${preview(codec)}.`)
   if (columns !== undefined) {
     const isList = Array.isArray(columns) && columns.length > 0 && columns.every((name) => typeof name === 'string')
     if (!isList || new Set(columns).size < columns.length)
-      refuse(`option columns of readParquet must be names, each once, but is ${preview(columns)}.`)
+      refuse('MR-1004', `option columns of readParquet must be names, each once, but is ${preview(columns)}.`)
   }
   refuseUnknownValue('option timestamps of readParquet', timestamps, ['date', 'integer'])
   refuseUnknownValue('option emptyMatch of readParquet', emptyMatch, ['error', 'allow'])
   if (!Number.isSafeInteger(maxRowGroupBytes) || maxRowGroupBytes < 1)
-    refuse(`option maxRowGroupBytes of readParquet must be a whole number from 1, but is ${preview(maxRowGroupBytes)}.`)
+    refuse(
+      'MR-1002',
+      `option maxRowGroupBytes of readParquet must be a whole number from 1, but is ${preview(maxRowGroupBytes)}.`,
+    )
   const fields = codec !== undefined && isIoTs(codec) ? rowOfCodec(codec)?.schema.fields : undefined
   const wanted = columns ?? fields?.map(({ name }) => name)
   return { codec, emptyMatch, onError, reading: { columns: wanted, timestamps, maxRowGroupBytes } }

@@ -4,6 +4,7 @@
  * Law: each row of a range is emitted once; a group that cannot be read is one letter, of the range that has its first row.
  */
 import type { FileSystem } from '../../sdk/env.js'
+import { errorCode } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
 import { setField } from '../avro/decode.js'
 import type { UnreadPart } from '../records/bad-part.js'
@@ -105,7 +106,7 @@ export class RowReader implements PlacedReader {
           setField(row, name, convert === undefined ? (raw ?? null) : convert(raw))
         } catch (error) {
           isRead = false
-          unread(this.#unread(file, index, `row ${at}, column "${name}": ${messageOf(error)}`))
+          unread(this.#unread(file, index, error, `row ${at}, column "${name}"`))
           break
         }
       }
@@ -122,12 +123,18 @@ export class RowReader implements PlacedReader {
     const asked = end - from
     const granted = tracker.tryClaimBlock(from, asked)
     this.#row = from + granted
-    if (from === start)
-      unread(this.#unread(file, group, `row group ${group} (rows ${start} to ${end - 1}): ${messageOf(error)}`))
+    if (from === start) unread(this.#unread(file, group, error, `row group ${group} (rows ${start} to ${end - 1})`))
     return granted === asked
   }
 
-  #unread(file: ParquetFile, group: number, reason: string): UnreadPart {
-    return { file: this.#path, offset: file.offsetOf(group), reason, beginning: '' }
+  #unread(file: ParquetFile, group: number, error: unknown, where: string): UnreadPart {
+    const code = errorCode(error) ?? 'MR-4104'
+    return {
+      file: this.#path,
+      offset: file.offsetOf(group),
+      code,
+      reason: `${where}: ${messageOf(error)}`,
+      beginning: '',
+    }
   }
 }

@@ -4,6 +4,7 @@
  * Law: what a schema writes, `readParquet` reads as the same values; what has no place in Parquet is refused by name, when the
  * pipeline is built.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { SchemaElement } from 'hyparquet'
 import { preview } from '../../sdk/preview.js'
 import { refuse } from '../../sdk/refuse.js'
@@ -33,12 +34,13 @@ const DECIMAL_MAX = 10n ** 38n
 
 /** The elements of a file's schema. @throws {PipelineError} for a part that has no place in Parquet. */
 export function elementsOf({ fields }: Schema): SchemaElement[] {
-  if (fields.length === 0) refuse('a Parquet file has at least one column, and the schema has none.')
+  if (fields.length === 0) refuse('MR-4015', 'a Parquet file has at least one column, and the schema has none.')
   return [{ name: 'root', num_children: fields.length }, ...fields.flatMap(fieldElements)]
 }
 
 function fieldElements({ name, type }: Field): SchemaElement[] {
-  if (name === '' || name === '__proto__') refuse(`a column cannot be called ${preview(name)}. Rename the field.`)
+  if (name === '' || name === '__proto__')
+    refuse('MR-4015', `a column cannot be called ${preview(name)}. Rename the field.`)
   const repetition_type = type.nullable ? 'OPTIONAL' : 'REQUIRED'
   switch (type.kind) {
     case 'atomic':
@@ -51,7 +53,7 @@ function fieldElements({ name, type }: Field): SchemaElement[] {
         ...fieldElements({ name: 'element', type: type.element }),
       ]
     case 'map':
-      if (type.key.nullable) refuse(`field "${name}" is a map whose keys may be null, and Parquet has none.`)
+      if (type.key.nullable) refuse('MR-4015', `field "${name}" is a map whose keys may be null, and Parquet has none.`)
       return [
         { name, repetition_type, converted_type: 'MAP', num_children: 1 },
         { name: 'key_value', repetition_type: 'REPEATED', num_children: 2 },
@@ -59,7 +61,8 @@ function fieldElements({ name, type }: Field): SchemaElement[] {
         ...fieldElements({ name: 'value', type: type.value }),
       ]
     case 'row':
-      if (type.schema.fields.length === 0) refuse(`field "${name}" is a row without fields, and Parquet has none.`)
+      if (type.schema.fields.length === 0)
+        refuse('MR-4015', `field "${name}" is a row without fields, and Parquet has none.`)
       return [
         { name, repetition_type, num_children: type.schema.fields.length },
         ...type.schema.fields.flatMap(fieldElements),
@@ -119,9 +122,12 @@ const same = (value: unknown): unknown => value
 function decimalOf(value: unknown): bigint {
   const text = String(value)
   if (!/^-?\d+(\.0*)?$/.test(text))
-    throw new Error(`the decimal ${preview(value)} has a fraction, and is written without one. Make it a text`)
+    throw coded(
+      'MR-4106',
+      new Error(`the decimal ${preview(value)} has a fraction, and is written without one. Make it a text`),
+    )
   const whole = BigInt(text.replace(/\..*$/, ''))
   if (whole >= DECIMAL_MAX || whole <= -DECIMAL_MAX)
-    throw new Error(`the decimal ${preview(value)} has more than 38 digits`)
+    throw coded('MR-4106', new Error(`the decimal ${preview(value)} has more than 38 digits`))
   return whole
 }

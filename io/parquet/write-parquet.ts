@@ -4,6 +4,7 @@
  * Law: a file holds exactly the elements that were written to it, in row groups of about one size, whatever bundles they came
  * in; no more than one row group is in memory.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { type Codec, codecName, decodeWith, isCodec, isIoTs, type TypeOf } from '../../sdk/codec.js'
 import { ByteReader, ByteWriter } from '../../sdk/coders/bytes.js'
 import type { RowValue } from '../../sdk/coders/row.js'
@@ -157,7 +158,7 @@ function emptyColumns({ fields }: Schema): readonly {
 /** Rows on their way: by the coder of the codec, which knows how it holds what is empty. */
 function partOfCodec(codec: Codec): PartFormat<Uint8Array> {
   const row = rowOfCodec(codec)
-  if (row === undefined) throw new Error(`${codecName(codec)} is no row`)
+  if (row === undefined) throw coded('MR-4009', new Error(`${codecName(codec)} is no row`))
   return encodedRows((value) => decodeWith(codec, value) as RowValue, row.coder.encode.bind(row.coder))
 }
 
@@ -198,15 +199,20 @@ function checkedOptions(path: string, options: WriteParquetOptions) {
   refuseUnknownOptions('writeParquet', options, optionNames)
   const { schema, codec, compression = 'snappy', rowGroupRows = 100_000 } = options
   if ((schema === undefined) === (codec === undefined))
-    refuse('writeParquet needs to know what it writes: give it a schema or a codec, and not both.')
-  if (codec !== undefined && !isCodec(codec)) refuse(`option codec of writeParquet is no codec, but ${preview(codec)}.`)
+    refuse('MR-1003', 'writeParquet needs to know what it writes: give it a schema or a codec, and not both.')
+  if (codec !== undefined && !isCodec(codec))
+    refuse('MR-1004', `option codec of writeParquet is no codec, but ${preview(codec)}.`)
   if (codec !== undefined && !isIoTs(codec) && rowOfCodec(codec) === undefined)
     refuse(
+      'MR-4009',
       `the ${codecName(codec)} does not say what its fields are made of. Use an io-ts codec, or withSchema(codec, schema).`,
     )
   refuseUnknownValue('option compression of writeParquet', compression, Object.keys(codecs))
   if (!Number.isSafeInteger(rowGroupRows) || rowGroupRows < 1)
-    refuse(`option rowGroupRows of writeParquet must be a whole number from 1, but is ${preview(rowGroupRows)}.`)
+    refuse(
+      'MR-1002',
+      `option rowGroupRows of writeParquet must be a whole number from 1, but is ${preview(rowGroupRows)}.`,
+    )
   const rows = schema ?? schemaOfCodec(codec as Codec)
   return {
     commit: commonWriteOptions('writeParquet', path, options),
@@ -221,6 +227,6 @@ function schemaOfCodec(codec: Codec): Schema {
   try {
     return schemaOf(codec)
   } catch (error) {
-    return refuse((error as Error).message)
+    return refuse('MR-4009', (error as Error).message)
   }
 }

@@ -3,6 +3,7 @@
  *
  * Law: what is not read is either an error that fails the run or exactly one letter; nothing is passed over in silence.
  */
+import { coded, type ErrorCode } from '../../sdk/error-codes.js'
 import * as t from 'io-ts'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { ErrorHandler } from '../../sdk/transforms/errors.js'
@@ -12,6 +13,8 @@ export interface UnreadPart {
   readonly file: string
   /** Where it begins, in bytes. */
   readonly offset: number
+  /** The kind of mistake, as of every error. */
+  readonly code: ErrorCode
   /** What is wrong with it. */
   readonly reason: string
   /** Its first bytes, at most 16, in hexadecimal. */
@@ -22,13 +25,14 @@ export interface UnreadPart {
 export const unreadPartCodec: t.Type<UnreadPart> = t.type({
   file: t.string,
   offset: t.number,
+  code: t.string as unknown as t.Type<ErrorCode>,
   reason: t.string,
   beginning: t.string,
 })
 
 /** What is said of a part that cannot be read. */
-export function unreadText({ file, offset, reason }: UnreadPart): string {
-  return `file "${file}" cannot be read at byte ${offset}: ${reason.replace(/\.$/, '')}.`
+export function unreadError({ file, offset, code, reason }: UnreadPart): Error {
+  return coded(code, new Error(`file "${file}" cannot be read at byte ${offset}: ${reason.replace(/\.$/, '')}.`))
 }
 
 /** Makes a dead letter of each. */
@@ -37,7 +41,7 @@ export function lettersOf(step: string, parts: PCollection<UnreadPart>, onError:
     output: t.never,
     onError,
     process: (part) => {
-      throw new Error(unreadText(part))
+      throw unreadError(part)
     },
   })
 }

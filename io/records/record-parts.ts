@@ -3,6 +3,7 @@
  *
  * Law: the records of a part are read as they were written, in order; a part that ends within one is an error.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { FileSystem } from '../../sdk/env.js'
 import type { PartFormat } from '../text/write-parts.js'
 
@@ -57,11 +58,11 @@ export function* recordsOf(files: FileSystem, path: string): Generator<Uint8Arra
     while (fill(LENGTH_BYTES)) {
       const length = new DataView(buffer.buffer, start).getUint32(0)
       start += LENGTH_BYTES
-      if (!fill(length)) throw new Error(`the part "${path}" ends within a record.`)
+      if (!fill(length)) throw coded('MR-4104', new Error(`the part "${path}" ends within a record.`))
       start += length
       yield buffer.subarray(start - length, start)
     }
-    if (end > start) throw new Error(`the part "${path}" ends within a record.`)
+    if (end > start) throw coded('MR-4104', new Error(`the part "${path}" ends within a record.`))
   } finally {
     handle.close()
   }

@@ -38,15 +38,16 @@ export function commonWriteOptions(
   path: string,
   { shards = 1, suffix, overwrite = true }: CommonWriteOptions,
 ): CommitOptions {
-  if (!isPath(path) || /[\\/]$/.test(path)) refuse(`${writer} needs the path of a file, but got ${preview(path)}.`)
+  if (!isPath(path) || /[\\/]$/.test(path))
+    refuse('MR-5013', `${writer} needs the path of a file, but got ${preview(path)}.`)
   if (!Number.isInteger(shards) || shards < 1)
-    refuse(`option shards of ${writer} must be a whole number from 1, but is ${preview(shards)}.`)
+    refuse('MR-1002', `option shards of ${writer} must be a whole number from 1, but is ${preview(shards)}.`)
   if (typeof overwrite !== 'boolean')
-    refuse(`option overwrite of ${writer} must be true or false, but is ${preview(overwrite)}.`)
+    refuse('MR-1002', `option overwrite of ${writer} must be true or false, but is ${preview(overwrite)}.`)
   if (
     suffix !== undefined &&
     (typeof suffix !== 'string' || loneSurrogateAt(suffix) >= 0 || /[\\/]/.test(suffix) || !isPath(`out${suffix}`))
   )
-    refuse(`option suffix of ${writer} is the end of a file's name, but is ${preview(suffix)}.`)
+    refuse('MR-5013', `option suffix of ${writer} is the end of a file's name, but is ${preview(suffix)}.`)
   return { path, parts: splitPath(path, suffix), shards, overwrite, writer }
 }

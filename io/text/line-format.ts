@@ -5,6 +5,7 @@
  */
 import { loneSurrogateAt } from '../../sdk/coders/utf8.js'
 import type { FileHandle, FileSystem } from '../../sdk/env.js'
+import { coded } from '../../sdk/error-codes.js'
 import { preview } from '../../sdk/preview.js'
 import { textOf } from '../../sdk/transforms/keyed.js'
 import type { FileFormat } from './finish-shards.js'
@@ -64,7 +65,10 @@ function copy(files: FileSystem, path: string, to: FileHandle, buffer: Uint8Arra
 
 /** Two different lines would become the same bytes, were it written with a replacement. */
 function refuseLine(line: string): never {
-  throw new Error(
-    `the line ${preview(line)} has a lone surrogate at index ${loneSurrogateAt(line)}, which UTF-8 cannot hold. Repair it before writeLines; text.toWellFormed() puts U+FFFD there.`,
+  throw coded(
+    'MR-4007',
+    new Error(
+      `the line ${preview(line)} has a lone surrogate at index ${loneSurrogateAt(line)}, which UTF-8 cannot hold. Repair it before writeLines; text.toWellFormed() puts U+FFFD there.`,
+    ),
   )
 }
