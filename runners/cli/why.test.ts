@@ -51,3 +51,18 @@ describe('millrace why', () => {
     expect(bare.code).toBe(2)
   })
 })
+
+describe('a run without output', () => {
+  it('says after five seconds that a batch is still being read, and nothing where output comes', async () => {
+    const batch = start(['run', fixture('slow-batch.ts')])
+    const stream = start(['run', endless, '--every-millis', '50'])
+    await batch.said('because it is still reading, and says nothing of its progress before its end.')
+    await stream.said('elapsed=7.')
+    for (const run of [batch, stream]) run.signal('SIGINT')
+    // A batch is read to its end, also when it is drained.
+    await batch.said('SIGINT: draining')
+    batch.signal('SIGINT')
+    expect((await batch.ended).stderr.split('no output for 5 s;')).toHaveLength(2)
+    expect((await stream.ended).stderr).not.toContain('no output')
+  })
+})
