@@ -15,7 +15,8 @@ import { findConfig } from './find-config.js'
 import { commandHelp } from './help.js'
 import { otherCopy } from './package-root.js'
 import type { Question } from './protocol.js'
-import { codeLine, isRefusal, showRefusal } from './refusal.js'
+import { codeLine } from './code-line.js'
+import { isRefusal, showRefusal } from './refusal.js'
 import { consoleMode, runnerSettings, type Settings, settingsFrom } from './runner-settings.js'
 import { sourceFile } from './source-file.js'
 import type { WatchedRun } from './watch-runs.js'
@@ -184,7 +185,7 @@ async function isWellTyped(file: string, settings: Settings, asJson: boolean): P
   err.write(
     asJson
       ? `${JSON.stringify({ type: 'failed', error: { name: 'TypeCheckError', message, frames: [], code: 'MR-7022' }, faults })}\n`
-      : `${text}\nerror: ${message}\n${codeLine('MR-7022')}`,
+      : `${text}\nerror: ${message}\n${codeLine('MR-7022')}\n`,
   )
   return false
 }
