@@ -21,7 +21,9 @@ export function showRefusal(error: Error, asJson: boolean): void {
     type: 'failed',
     error: { name: error.name, message, frames: [], ...(code === undefined ? {} : { code }) },
   }
-  process.stderr.write(asJson ? `${JSON.stringify(report)}\n` : `error: ${message}\n${code === undefined ? '' : `${codeLine(code)}\n`}`)
+  process.stderr.write(
+    asJson ? `${JSON.stringify(report)}\n` : `error: ${message}\n${code === undefined ? '' : `${codeLine(code)}\n`}`,
+  )
 }
 
 function nearestOf({ given, known }: UsageError): string {
