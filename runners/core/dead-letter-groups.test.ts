@@ -6,7 +6,7 @@ import { DeadLetterGroups } from './dead-letter-groups.js'
 const letter = (step: string, name: string, line: number, element: unknown = line): DeadLetter => ({
   element,
   step,
-  error: { name, message: `${name} ${line}`, stack: `${name}: x\n    at parse (/home/ann/orders.ts:${line}:5)` },
+  error: { name, message: `${name} ${line}`, stack: `${name}: x\n    at parse (/shop/orders.ts:${line}:5)` },
   window: 'the global window',
   timestamp: 0,
   source: undefined,
@@ -19,10 +19,10 @@ it('dead letters of one step, place and kind are one group, with the first as th
   groups.add(letter('a', 'TypeError', 2), new Error())
   groups.add(letter('b', 'TypeError', 1), new Error())
   expect(groups.list().map(({ step, error, place, count }) => [step, error, place, count])).toEqual([
-    ['a', 'TypeError', '/home/ann/orders.ts:1:5', 2],
-    ['a', 'RangeError', '/home/ann/orders.ts:1:5', 1],
-    ['a', 'TypeError', '/home/ann/orders.ts:2:5', 1],
-    ['b', 'TypeError', '/home/ann/orders.ts:1:5', 1],
+    ['a', 'TypeError', '/shop/orders.ts:1:5', 2],
+    ['a', 'RangeError', '/shop/orders.ts:1:5', 1],
+    ['a', 'TypeError', '/shop/orders.ts:2:5', 1],
+    ['b', 'TypeError', '/shop/orders.ts:1:5', 1],
   ])
   expect(groups.list()[0]?.example).toMatchObject({ element: '"x"', message: 'TypeError 1', code: undefined })
   expect(groups.list()[1]?.example.code).toBe('MR-2002')
