@@ -69,7 +69,7 @@ export type AvroElement<C, S> = [C] extends [never] ? ([S] extends [never] ? Avr
  * import { pipeline, run } from 'millrace'
  * import { readAvro, writeAvro } from 'millrace/io/avro'
  * const path = join(tmpdir(), 'millrace-example', 'ages.avro')
- * const Person = t.type({ name: t.string, age: t.Int })
+ * const Person = t.type({ name: t.string, age: t.number })
  * const write = pipeline()
  * write.create('people', [{ name: 'ann', age: 41 }]).apply('write', writeAvro(path, { codec: Person }))
  * await run(write)
