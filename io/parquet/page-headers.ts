@@ -27,7 +27,7 @@ class Compact {
 
   #byte(): number {
     const byte = this.#bytes[this.at++]
-    if (byte === undefined) throw new RangeError('the bytes end')
+    if (byte === undefined) throw coded('MR-4104', new RangeError('the bytes end'))
     return byte
   }
 
@@ -47,7 +47,7 @@ class Compact {
 
   /** Reads a struct; `path` is the fields that lead to it. */
   struct(path: readonly number[]): void {
-    if (path.length > DEPTH_MAX) throw new RangeError('nested too deep')
+    if (path.length > DEPTH_MAX) throw coded('MR-4104', new RangeError('nested too deep'))
     for (let id = 0; ;) {
       const head = this.#byte()
       if (head === 0) return
@@ -63,7 +63,7 @@ class Compact {
     else if (type === 7) this.at += 8
     else if (type === 8) this.at += this.#varint()
     else if (type === 12) this.struct(path)
-    else throw new RangeError('no page header has this')
+    else throw coded('MR-4104', new RangeError('no page header has this'))
   }
 
   #integer([field, inner]: readonly number[]): void {
