@@ -37,7 +37,7 @@ describe.skipIf(isSkipped)('the site', () => {
     address: string,
     path: string,
     act: (page: Page) => Promise<void>,
-    { width = 1200, colorScheme = 'light' as 'light' | 'dark' } = {},
+    { width = 1200, colorScheme = 'light' } = {},
   ): Promise<readonly string[]> {
     const page = await (browser as Browser).newPage({ viewport: { width, height: 800 }, colorScheme })
     const complaints: string[] = []
