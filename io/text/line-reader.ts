@@ -107,6 +107,7 @@ export class LineReader extends FileReader {
     const { lines, hasReturns, bad } = piece
     const buffer = this.#buffer
     const from = this.#emitted
+    const lineAt = (i: number): string => (hasReturns ? withoutReturn(lines[i] as string) : (lines[i] as string))
     const asked = Math.min(lines.length - from, room())
     const bytes = from + asked === lines.length ? buffer.pieceBytes : buffer.bytesOfLines(asked)
     const granted = tracker.tryClaimBlock(buffer.offset, bytes)
@@ -117,22 +118,19 @@ export class LineReader extends FileReader {
       for (let i = from; i < to; i++) {
         const offset = buffer.consumeLine()
         const problem = bad?.has(i) === true ? NOT_UTF8 : undefined
-        ;(emit as (frame: Frame) => void)(this.#frame(withoutReturn(lines[i] as string), offset, problem))
+        ;(emit as (frame: Frame) => void)(this.#frame(lineAt(i), offset, problem))
       }
     } else if (this.#options.as === 'place') {
       const { path: file } = this.file
       for (let i = from; i < to; i++) {
         const offset = buffer.consumeLine()
         if (bad?.has(i) === true) this.#refuse(offset, NOT_UTF8)
-        ;(emit as (line: LineAt) => void)({ line: withoutReturn(lines[i] as string), file, offset })
+        ;(emit as (line: LineAt) => void)({ line: lineAt(i), file, offset })
       }
     } else {
       const give = emit as (line: string) => void
-      const firstBad = bad === undefined ? -1 : [...bad].findIndex((i) => i >= from && i < to)
-      if (bad !== undefined && firstBad >= 0) {
-        const before = ([...bad][firstBad] as number) - from
-        this.#refuse(buffer.offset + buffer.bytesOfLines(before), NOT_UTF8)
-      }
+      const firstBad = bad === undefined ? undefined : [...bad].find((i) => i >= from && i < to)
+      if (firstBad !== undefined) this.#refuse(buffer.offset + buffer.bytesOfLines(firstBad - from), NOT_UTF8)
       buffer.consume(isWhole ? bytes : buffer.bytesOfLines(to - from))
       if (hasReturns) for (let i = from; i < to; i++) give(withoutReturn(lines[i] as string))
       else for (let i = from; i < to; i++) give(lines[i] as string)

@@ -61,10 +61,11 @@ function readRanges<T>({ output, splittable, open }: Framing<T>): (files: PColle
       return new OpenFiles((file, from) => open(files, file, from))
     },
     teardown: ({ resource }) => resource?.close(),
-    // How much a packed file holds is known at its end only.
-    restriction: (file: MatchedFile) => ({
+    // How much a packed file holds is known at its end only. What one reader reads has a position more than bytes: for what
+    // is wrong at its end.
+    restriction: ({ compression, size }: MatchedFile) => ({
       from: 0,
-      to: file.compression === 'none' ? file.size : Number.MAX_SAFE_INTEGER,
+      to: compression !== 'none' ? Number.MAX_SAFE_INTEGER : splittable ? size : size + 1,
     }),
     restrictionCodec: offsetRangeCodec,
     split: (file, range: OffsetRange, parts) => (isOneRange(file) ? [range] : splitRange(range, parts)),
