@@ -319,7 +319,7 @@ it('a record of 200 MiB is refused soon, in every format, without holding it', a
     ftruncateSync(descriptor, 200 * 2 ** 20)
     closeSync(descriptor)
     const before = process.memoryUsage().arrayBuffers
-    const reading = read<unknown>((reader)(path, { codec: t.unknown }))
+    const reading = read<unknown>(reader(path, { codec: t.unknown }))
     await expect(reading).rejects.toThrow(/:2 \(byte \d\) is (longer than maxRecordBytes|cut off)/)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(80 * 2 ** 20)
   }

@@ -10,7 +10,7 @@ import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
-import { type FileOptions, type FinishedShard, ShardFinisher } from './finish-shards.js'
+import { type FileFormat, type FinishedShard, ShardFinisher } from './finish-shards.js'
 import { folderOf, type PathParts, shardPath } from './shard-names.js'
 
 /** A file that was written. */
@@ -24,10 +24,13 @@ export interface WrittenFile {
 export const writtenFileCodec: t.Type<WrittenFile> = t.type({ path: t.string, lines: t.number })
 
 /** Where files go. */
-export interface CommitOptions extends FileOptions {
+export interface CommitOptions {
+  readonly path: string
   readonly parts: PathParts
   readonly shards: number
   readonly overwrite: boolean
+  /** What the author calls the write, for messages: `writeLines`. */
+  readonly writer: string
 }
 
 /** Moves files into place. */
@@ -38,11 +41,11 @@ export class ShardCommitter {
   /** Makes the files of shards without a line. */
   readonly #empties: ShardFinisher
 
-  constructor(files: FileSystem, env: Env, options: CommitOptions) {
+  constructor(files: FileSystem, env: Env, options: CommitOptions, format: FileFormat) {
     this.#files = files
     this.#env = env
     this.#options = options
-    this.#empties = new ShardFinisher(files, env, options)
+    this.#empties = new ShardFinisher(files, env, options.path, format)
   }
 
   /** Looks at the names of the global window before any work is done. @throws when one cannot be written. */
@@ -56,7 +59,7 @@ export class ShardCommitter {
   commit(finished: readonly FinishedShard[], window: BoundedWindow, pane: number): readonly WrittenFile[] {
     const byShard = new Map(finished.map((file) => [file.shard, file]))
     for (let shard = 0; pane === 0 && shard < this.#options.shards; shard++) {
-      if (!byShard.has(shard)) byShard.set(shard, this.#empties.finishEmpty(shard))
+      if (!byShard.has(shard)) byShard.set(shard, this.#empties.finishNow(shard, []))
     }
     const moves = [...byShard.values()]
       .sort((a, b) => a.shard - b.shard)
@@ -96,7 +99,9 @@ export class ShardCommitter {
     if (status.kind === 'directory') {
       throw coded(
         'MR-5010',
-        new Error(`"${path}" is a folder. Give ${this.#options.of} the name of a file, such as "${path}/part.txt".`),
+        new Error(
+          `"${path}" is a folder. Give ${this.#options.writer} the name of a file, such as "${path}/part.txt".`,
+        ),
       )
     }
     // A device or a pipe would be replaced by a file, and be lost to everybody.
@@ -104,7 +109,7 @@ export class ShardCommitter {
       throw coded(
         'MR-5010',
         new Error(
-          `"${path}" is neither a file nor a folder, and is not replaced. Give ${this.#options.of} another path.`,
+          `"${path}" is neither a file nor a folder, and is not replaced. Give ${this.#options.writer} another path.`,
         ),
       )
     }
@@ -119,7 +124,7 @@ export class ShardCommitter {
       throw coded(
         'MR-5009',
         new Error(
-          `cannot write "${path}": ${messageOf(error)}. Give ${this.#options.of} a path that can be written to.`,
+          `cannot write "${path}": ${messageOf(error)}. Give ${this.#options.writer} a path that can be written to.`,
           {
             cause: error,
           },

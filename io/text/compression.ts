@@ -37,7 +37,7 @@ export type Packer = Transform
 export function unpacker(packing: Packing): Packer {
   const zlib = platformZlib()
   const options = { chunkSize: PACKED_BLOCK_BYTES }
-  return packing === 'gzip' ? zlib.createGunzip(options) : (zlib.createBrotliDecompress(options))
+  return packing === 'gzip' ? zlib.createGunzip(options) : zlib.createBrotliDecompress(options)
 }
 
 /** Makes what packs, block by block. @throws {PipelineError} where the platform cannot. */
