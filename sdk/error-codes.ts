@@ -132,6 +132,9 @@ export const errorCodes = {
   'MR-5015': 'a generator contradicts itself',
   'MR-5016': 'a replay cannot place its elements in time',
   'MR-5017': 'an optional package is not installed',
+  'MR-5101': 'a record of a file is malformed',
+  'MR-5102': 'the header of a file is not what was asked for',
+  'MR-5103': 'a value has no CSV field',
   // ---- 6: runners --------------------------------------------------------------------------------------------------
   'MR-6001': 'the runner does not support what the pipeline needs',
   'MR-6002': 'this runner is not part of this version',

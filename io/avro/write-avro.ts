@@ -19,7 +19,7 @@ import {
   writtenRecordsCodec,
 } from '../records/write-options.js'
 import type { FileFormat } from '../text/finish-shards.js'
-import { writeShards } from '../text/write-lines.js'
+import { writeShards } from '../text/write-shards.js'
 import { deflate } from './compression.js'
 import { blockBytes, headerBytes, SYNC_BYTES } from './container.js'
 import { writing } from './encode.js'

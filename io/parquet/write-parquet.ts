@@ -27,7 +27,7 @@ import {
   writtenRecordsCodec,
 } from '../records/write-options.js'
 import type { FileFormat } from '../text/finish-shards.js'
-import { writeShards } from '../text/write-lines.js'
+import { writeShards } from '../text/write-shards.js'
 import type { PartFormat } from '../text/write-parts.js'
 import { gzip } from './gzip.js'
 import { type HyparquetWriter, loadWriter } from './packages.js'

@@ -16,7 +16,7 @@ import { folderOf, type PathParts, shardPath } from './shard-names.js'
 /** A file that was written. */
 export interface WrittenFile {
   readonly path: string
-  /** Lines in it, header and footer not counted. */
+  /** Lines or records in it, header and footer not counted. */
   readonly lines: number
 }
 
@@ -59,7 +59,7 @@ export class ShardCommitter {
   commit(finished: readonly FinishedShard[], window: BoundedWindow, pane: number): readonly WrittenFile[] {
     const byShard = new Map(finished.map((file) => [file.shard, file]))
     for (let shard = 0; pane === 0 && shard < this.#options.shards; shard++) {
-      if (!byShard.has(shard)) byShard.set(shard, this.#empties.finish(shard, []))
+      if (!byShard.has(shard)) byShard.set(shard, this.#empties.finishNow(shard, []))
     }
     const moves = [...byShard.values()]
       .sort((a, b) => a.shard - b.shard)

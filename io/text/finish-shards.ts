@@ -29,6 +29,8 @@ export const finishedShardCodec: t.Type<FinishedShard> = t.type({
 export interface FileFormat {
   /** Writes all of it. Each part is taken once, in order. */
   write(handle: FileHandle, parts: Iterable<Part>, files: FileSystem): void
+  /** Writes all of it in the background, where that is how it is done; else `write` does it. */
+  writeInBackground?(handle: FileHandle, parts: Iterable<Part>, files: FileSystem): Promise<void>
 }
 
 /** Makes files of parts. */
@@ -45,27 +47,54 @@ export class ShardFinisher {
     this.#format = format
   }
 
-  /** The file of a shard. Without parts it has what every file has. */
-  finish(shard: number, parts: Iterable<Part>): FinishedShard {
-    const taken: string[] = []
-    let lines = 0
+  /** The file of a shard; a promise where the format writes in the background. */
+  finish(shard: number, parts: Iterable<Part>): FinishedShard | Promise<FinishedShard> {
+    const format = this.#format
+    if (format.writeInBackground === undefined) return this.finishNow(shard, parts)
+    const taken = new TakenParts(parts)
+    const fill = async (handle: FileHandle): Promise<void> => {
+      await format.writeInBackground?.(handle, taken, this.#files)
+      handle.sync()
+    }
+    return this.#folder.writeInBackground('shard', fill).then((path) => this.#finished(shard, path, taken))
+  }
+
+  /** The same at once. Without parts the file has what every file has. */
+  finishNow(shard: number, parts: Iterable<Part>): FinishedShard {
+    const taken = new TakenParts(parts)
     const path = this.#folder.write('shard', (handle) => {
-      const noted = function* (): Iterable<Part> {
-        for (const part of parts) {
-          yield part
-          taken.push(part.path)
-          lines += part.lines
-        }
-      }
-      this.#format.write(handle, noted(), this.#files)
+      this.#format.write(handle, taken, this.#files)
       handle.sync()
     })
+    return this.#finished(shard, path, taken)
+  }
+
+  #finished(shard: number, path: string, { paths, lines }: TakenParts): FinishedShard {
     this.#env.crashpoint('text.write.shard')
-    return { shard, path, lines, parts: taken }
+    return { shard, path, lines, parts: paths }
   }
 
   /** Removes files that nobody has moved into place. */
   remove(): void {
     this.#folder.remove()
+  }
+}
+
+/** Parts, and what is known of them when they have been taken. */
+class TakenParts implements Iterable<Part> {
+  readonly paths: string[] = []
+  lines = 0
+  readonly #parts: Iterable<Part>
+
+  constructor(parts: Iterable<Part>) {
+    this.#parts = parts
+  }
+
+  *[Symbol.iterator](): Iterator<Part> {
+    for (const part of this.#parts) {
+      yield part
+      this.paths.push(part.path)
+      this.lines += part.lines
+    }
   }
 }

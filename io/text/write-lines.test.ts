@@ -346,14 +346,14 @@ it('a run that fails before its end leaves nothing, not even the folder it made'
 it('a commit that is repeated after a crash between two moves ends the same', () => {
   const at = folder()
   const path = join(at, 'out.txt')
-  const format = lineFile({ header: 'h', footer: undefined })
+  const format = lineFile({ head: 'h\n', between: '', end: '\n', tail: '' }, 'none')
   const parts = { folder: `${at}/`, base: 'out', extension: '.txt' }
   let crashes = 1
   const env = watching((call, name) => {
     if (call === 'crashpoint' && name === 'text.write.rename' && crashes-- === 1) throw new Error('crash')
   })
   const finisher = new ShardFinisher(nodeFiles, env, path, format)
-  const finished = [0, 1].map((shard) => finisher.finish(shard, []))
+  const finished = [0, 1].map((shard) => finisher.finishNow(shard, []))
   const commit = (overwrite: boolean): readonly WrittenFile[] =>
     new ShardCommitter(nodeFiles, env, { path, parts, shards: 2, overwrite, writer: 'writeLines' }, format).commit(
       finished,
@@ -426,8 +426,13 @@ it.each([
   ['', {}, /needs the path of a file, but got ""/],
   ['out/', {}, /needs the path of a file/],
   [5, {}, /needs the path of a file, but got 5/],
-  ['out.gz', {}, /does not pack/],
-  ['out', { suffix: '.txt.gz' }, /does not pack/],
+  [
+    'out.gz',
+    { compression: 'none' },
+    /"out\.gz" is the name of a gzip file, and writeLines writes it with compression: 'none'/,
+  ],
+  ['out', { suffix: '.txt.br', compression: 'gzip' }, /"out\.txt\.br" is the name of a brotli file/],
+  ['out', { compression: 'zip' }, /compression of writeLines is "zip"; it must be one of auto, none, gzip, brotli/],
   ['out', { shards: 0 }, /shards of writeLines must be a whole number from 1, but is 0/],
   ['out', { header: 1 }, /header of writeLines must be text, but is 1/],
   ['out', { suffix: 'a/b' }, /suffix of writeLines is the end of a file's name/],

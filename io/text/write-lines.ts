@@ -1,46 +1,20 @@
 /**
- * Writing text files, one element per line, in shards. Lines become part files (per bundle), parts become finished
- * files (per shard), finished files get their names (per window), with a grouping before each of the last two.
- *
- * Law: no file is ever seen under its final name before it is complete; a run that fails leaves nothing behind but
- * what it had completed.
+ * Writing text files, one element per line.
  */
-import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
-import { refuse } from '../../sdk/refuse.js'
-import * as t from 'io-ts'
-import type { Codec, TypeOnly } from '../../sdk/codec.js'
 import { loneSurrogateAt } from '../../sdk/coders/utf8.js'
-import type { Env } from '../../sdk/env.js'
-import { type CollectionRef, type GraphBuilder } from '../../sdk/graph/builder.js'
-import { type KV, kv } from '../../sdk/kv.js'
+import type { OptionNames } from '../../sdk/known-options.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import { preview } from '../../sdk/preview.js'
-import { addImpulse } from '../../sdk/transforms/create.js'
-import type { AnyDoFn, DoFnFunctions } from '../../sdk/transforms/do-fn.js'
-import { flatten } from '../../sdk/transforms/flatten.js'
-import { addStep } from '../../sdk/transforms/step.js'
-import { globalWindow } from '../../sdk/windowing/window.js'
-import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
-import { type CommitOptions, ShardCommitter, type WrittenFile, writtenFileCodec } from './commit-shards.js'
-import { type FileFormat, type FinishedShard, finishedShardCodec, ShardFinisher } from './finish-shards.js'
-import { type FileFrame, lineFile, linePart } from './line-format.js'
-import { filesOf } from './match-files.js'
-import { isPath } from './paths.js'
-import { shardPath, splitPath } from './shard-names.js'
-import { type Part, partCodec, type PartFormat, PartWriter } from './write-parts.js'
+import { refuse } from '../../sdk/refuse.js'
+import type { WrittenFile } from './commit-shards.js'
+import { type WriteFilesOptions, writeFilesOptionNames, writeSettings, writeTexts } from './write-options.js'
 
 /** Options of {@link writeLines}. */
-export interface WriteLinesOptions {
-  /** Number of files. Default 1. */
-  readonly shards?: number
-  /** What every file name ends in. Default: what follows the last dot of the path's name, with the dot. */
-  readonly suffix?: string
+export interface WriteLinesOptions extends WriteFilesOptions {
   /** First line of every file. Default: none. */
   readonly header?: string
   /** Last line of every file. Default: none. */
   readonly footer?: string
-  /** Whether existing files are replaced; else they are an error. Default `true`. */
-  readonly overwrite?: boolean
 }
 
 /**
@@ -51,7 +25,8 @@ export interface WriteLinesOptions {
  * extension; files of other windows have the window in their names, `spend-20010101T000000Z-20010102T000000Z.csv`;
  * a pane after the first one (late data) has a file of its own, `…-pane-1.csv`. In the global window there is a file
  * although there are no elements. The text is UTF-8; a string with a lone surrogate has none and fails the run. A string
- * that has line ends in it takes several lines.
+ * that has line ends in it takes several lines. A path that ends in `.gz` or `.br` is a packed file: `spend.csv.gz` in three
+ * shards is `spend-00000-of-00003.csv.gz` and so on.
  *
  * Files that a write does not write itself are left alone: after a write with 5 shards, one with 3 leaves the five there.
  * Remove them before, or give each run a folder of its own.
@@ -78,206 +53,24 @@ export function writeLines(
   path: string,
   options: WriteLinesOptions = {},
 ): (input: PCollection<unknown>) => PCollection<WrittenFile> {
-  const { frame, ...commit } = checkedOptions(path, options)
-  return writeShards(commit, {
-    part: () => linePart,
-    file: () => lineFile(frame),
-    output: writtenFileCodec,
-    written: (file) => file,
+  const { header, footer } = options ?? {}
+  const settings = writeSettings('writeLines', path, options, writeOptions, {
+    head: lineOption('header', header),
+    between: '',
+    end: '\n',
+    tail: lineOption('footer', footer),
   })
+  return writeTexts(settings)
 }
 
-/** What a format adds to a write in shards: `Line` is what is kept of an element, `Written` what is said of a file. */
-export interface ShardFormat<Line, Written> {
-  readonly part: () => PartFormat<Line> | Promise<PartFormat<Line>>
-  readonly file: (env: Env) => FileFormat | Promise<FileFormat>
-  readonly output: t.Type<Written>
-  readonly written: (file: WrittenFile) => Written
-}
+const writeOptions: OptionNames<WriteLinesOptions> = { ...writeFilesOptionNames, header: true, footer: true }
 
-/** Writes files in shards, whatever is in them; see {@link writeLines} for their names and what holds of them. */
-export function writeShards<Line, Written>(
-  commit: CommitOptions,
-  format: ShardFormat<Line, Written>,
-): (input: PCollection<unknown>) => PCollection<Written> {
-  const { path, shards } = commit
-  return (input) => {
-    const { builder } = input
-    const given = builder.strategyOf(input)
-    refuseWindows(given, builder.pathOf('parts'))
-    refuseTwice(builder, commit, given)
-    // Each element is written once, whatever the input's panes repeat, and nothing to write is no file.
-    const strategy: WindowingStrategy = {
-      ...given,
-      accumulationMode: 'discarding',
-      onTimeBehavior: 'ifNonEmpty',
-      closingBehavior: 'ifNonEmpty',
-    }
-    const finished = addDoFn(input, 'parts', strategy, partOfShard, partsStep(path, shards, format.part))
-      .groupByKey('by shard')
-      .parDo('shards', {
-        output: shardOrMarker,
-        setup: async ({ env, step }) => new ShardFinisher(filesOf(env, step), env, path, await format.file(env)),
-        teardown: ({ resource }) => resource?.remove(),
-        process: ({ key, value }, { resource, emit }) => emit(kv(null, resource.finish(key, value))),
-      })
-    const isOneFile = builder.collection(input.id).isBounded && given.windowFn.payload.kind === 'global'
-    return (isOneFile ? withMarker(finished) : finished).groupByKey('by window').parDo('commit', {
-      output: format.output,
-      setup: async ({ env, step }) => {
-        const committer = new ShardCommitter(filesOf(env, step), env, commit, await format.file(env))
-        if (isOneFile) committer.checkTargets()
-        return committer
-      },
-      teardown: ({ resource }) => resource?.remove(),
-      process({ value }, { resource, window, pane, emit }) {
-        const files = [...value].filter((file) => file !== undefined)
-        for (const file of resource.commit(files, window, pane.index)) emit(format.written(file))
-      },
-    })
+function lineOption(name: string, value: unknown): string {
+  if (value === undefined) return ''
+  if (typeof value !== 'string')
+    refuse('MR-1004', `option ${name} of writeLines must be text, but is ${preview(value)}.`)
+  if (loneSurrogateAt(value) >= 0) {
+    refuse('MR-4007', `option ${name} of writeLines has a lone surrogate, which UTF-8 cannot hold: ${preview(value)}.`)
   }
-}
-
-const partOfShard = t.type({ key: t.number, value: partCodec })
-
-/** A finished shard, or the marker that a write without lines has, too. */
-const shardOrMarker = t.type({ key: t.null, value: t.union([finishedShardCodec, t.undefined]) })
-type ShardOrMarker = t.TypeOf<typeof shardOrMarker>
-
-type None = Record<never, never>
-type PlainDoFn<T, Out, R> = DoFnFunctions<T, TypeOnly<Out>, never, None, None, None, R, None>
-
-function partsStep<Line>(
-  path: string,
-  shards: number,
-  format: ShardFormat<Line, unknown>['part'],
-): PlainDoFn<unknown, KV<number, Part>, PartWriter<Line>> {
-  return {
-    setup: async ({ env, step }) => new PartWriter(filesOf(env, step), env, path, shards, await format()),
-    // A setup that failed has left no resource.
-    teardown: ({ resource }) => (resource as PartWriter<Line> | undefined)?.remove(),
-    startBundle: ({ resource }) => resource.begin(),
-    process: (value, { resource, window }) => resource.add(value, window),
-    finishBundle({ resource, emit }) {
-      for (const { window, shard, part } of resource.finish()) emit(kv(shard, part), window.maxTimestamp, window)
-    },
-  }
-}
-
-/** A keyed ParDo whose output has a strategy of its own, which `parDo` has no word for. */
-function addDoFn<T, K, V, R>(
-  input: PCollection<T>,
-  name: string,
-  strategy: WindowingStrategy,
-  codec: Codec,
-  doFn: PlainDoFn<T, KV<K, V>, R>,
-): PCollection<KV<K, V>> {
-  const { builder } = input
-  const [output] = addStep(input, {
-    name,
-    fn: { kind: 'doFn', doFn: doFn as unknown as AnyDoFn, tags: ['out'], allowedSkewMillis: 0, options: {} },
-    outputs: (path) => [{ tag: 'out', coderId: builder.coders.codec(path, 0, codec), strategy }],
-  })
-  return input.derive(output as CollectionRef)
-}
-
-/** Adds an element that is none: also without a line there is something to commit. */
-function withMarker(finished: PCollection<ShardOrMarker>): PCollection<ShardOrMarker> {
-  const { builder } = finished
-  const once = finished.derive<Uint8Array>(addImpulse(builder, 'once'))
-  const marker = addDoFn<Uint8Array, null, FinishedShard | undefined, undefined>(
-    once,
-    'marker',
-    builder.strategyOf(finished),
-    shardOrMarker,
-    {
-      process: (_, { emit }) => emit(kv(null, undefined)),
-    },
-  )
-  return flatten('all', [finished, marker])
-}
-
-function refuseWindows(strategy: WindowingStrategy, step: string): void {
-  if (strategy.windowFn.data !== undefined)
-    refuse(
-      'MR-5011',
-      `step "${step}" writes ${strategy.windowFn.description}, which carry data: windows of the same time would have files of the same name. Put windowInto(name, …) with other windows before it, the data in the lines.`,
-      step,
-    )
-  if (strategy.mergeStatus !== 'needsMerge') return
-  refuse(
-    'MR-5011',
-    `step "${step}" writes ${strategy.windowFn.description} that no grouping has united yet, so nobody knows which lines belong together. Group before writing, or put windowInto(name, fixedWindows(…)) before it.`,
-    step,
-  )
-}
-
-/** The writes of each pipeline under construction: the step, by what its files are called. */
-const writes = new WeakMap<GraphBuilder, Map<string, string>>()
-
-/** Two writes of one pipeline would replace each other's files, in whichever order they finish. */
-function refuseTwice(
-  builder: GraphBuilder,
-  { path, parts, shards }: CommitOptions,
-  { windowFn }: WindowingStrategy,
-): void {
-  const own = writes.get(builder) ?? new Map<string, string>()
-  writes.set(builder, own)
-  const isGlobal = windowFn.payload.kind === 'global'
-  const names = `${shardPath(parts, shards, { shard: 0, window: globalWindow, pane: 0 })} ${String(isGlobal)}`
-  const step = builder.pathOf('parts').replace(/\/parts$/, '')
-  const other = own.get(names)
-  own.set(names, other ?? step)
-  if (other === undefined) return
-  refuse(
-    'MR-5012',
-    `step "${step}" writes to ${preview(path)}, and so does step "${other}": one would replace the files of the other. Give each a path of its own, or write flatten(name, […]) of both.`,
-    step,
-  )
-}
-
-const writeOptions: OptionNames<WriteLinesOptions> = {
-  shards: true,
-  suffix: true,
-  header: true,
-  footer: true,
-  overwrite: true,
-}
-
-function checkedOptions(path: string, options: WriteLinesOptions): CommitOptions & { readonly frame: FileFrame } {
-  refuseUnknownOptions('writeLines', options, writeOptions)
-  const { shards = 1, suffix, header, footer, overwrite = true } = options
-  if (!isPath(path) || /[\\/]$/.test(path))
-    refuse('MR-5013', `writeLines needs the path of a file, but got ${preview(path)}.`)
-  if ((suffix ?? path).endsWith('.gz')) {
-    refuse(
-      'MR-5013',
-      `writeLines does not pack, so ${preview(suffix ?? path)} would be taken for a broken gzip file. Leave ".gz" out.`,
-    )
-  }
-  if (!Number.isInteger(shards) || shards < 1) {
-    refuse('MR-1002', `option shards of writeLines must be a whole number from 1, but is ${String(shards)}.`)
-  }
-  for (const [name, value] of Object.entries({ suffix, header, footer })) {
-    if (value === undefined) continue
-    if (typeof value !== 'string')
-      refuse('MR-1004', `option ${name} of writeLines must be text, but is ${preview(value)}.`)
-    if (loneSurrogateAt(value) >= 0) {
-      refuse(
-        'MR-4007',
-        `option ${name} of writeLines has a lone surrogate, which UTF-8 cannot hold: ${preview(value)}.`,
-      )
-    }
-  }
-  if (suffix !== undefined && (/[\\/]/.test(suffix) || !isPath(`out${suffix}`))) {
-    refuse('MR-5013', `option suffix of writeLines is the end of a file's name, but is ${preview(suffix)}.`)
-  }
-  return {
-    path,
-    parts: splitPath(path, suffix),
-    shards,
-    overwrite,
-    writer: 'writeLines',
-    frame: { header, footer },
-  }
+  return `${value}\n`
 }
