@@ -122,7 +122,7 @@ export interface WindowStatus {
  * - `sideInput`: elements wait until the view's window is complete; ask the step that makes the view.
  * - `elements`: elements wait for the step's turn.
  * - `sorting`: elements wait until they can be sorted by time.
- * - `call`: an asynchronous call of user code has not ended.
+ * - `call`: an asynchronous call of user code has been under way for a second or longer.
  * - `timer`: a timer holds it at the timestamp of its output, until it fires.
  * - `expiry`: what `onWindowExpiration` emits at the end of a window must not be late.
  * - `pane`: elements are kept whose pane has not been put out.
@@ -147,6 +147,8 @@ export type Hold =
   | {
       readonly kind: 'call'
       readonly at: number
+      /** The step whose call it is: this one, or one after it that shares its bundles. */
+      readonly step: string
       readonly call: string
       readonly element: string
       readonly millis: number
