@@ -26,6 +26,7 @@ export type {
   WindowedElement,
 } from './runner.js'
 export { UnsupportedFeature } from './runner.js'
+export type { RunTelemetry, Telemetry } from './telemetry.js'
 export type {
   Awaited,
   AwaitedPane,

@@ -23,6 +23,8 @@ export interface Display {
   results(lines: readonly string[]): void
   /** Text of the author's console. */
   log(text: string, stream: 'out' | 'err'): void
+  /** A log line of the run, in the form that was asked for: with `--json`, an object. */
+  record(line: string): void
   /** A remark of the supervisor or the runner. */
   note(text: string): void
   /** A call that does not return. */

@@ -9,6 +9,7 @@ import { UnsupportedFeature } from '../runner.js'
 import { type Invocation, UsageError } from './command-line.js'
 import { laterFormats } from './commands.js'
 import { commandHelp } from './help.js'
+import { logSettings, metricsPlace } from './observation-settings.js'
 import { otherCopy } from './package-root.js'
 import type { Action } from './protocol.js'
 import { runnerSettings } from './runner-settings.js'
@@ -23,6 +24,8 @@ const GRACE_MILLIS = 10_000
 export async function pipelineCommand({ command, file, options, rest, wantsHelp }: CommandInvocation): Promise<number> {
   if (command.name === 'graph') checkFormat(options.get('format'))
   const runner = runnerSettings(command.name === 'run' ? options : new Map())
+  const place = metricsPlace(options)
+  const log = logSettings(options)
   const source = sourceFile(file)
   const other = otherCopy(source)
   if (other !== undefined) {
@@ -30,6 +33,8 @@ export async function pipelineCommand({ command, file, options, rest, wantsHelp 
     await import(other)
     return Number(process.exitCode ?? 0)
   }
+  const service = place === undefined || wantsHelp ? undefined : await import('./metrics-service.js')
+  const metrics = place === undefined ? undefined : await service?.metricsService(place)
   const worker = new Worker(new URL('./worker.js', import.meta.url), { stdout: true, stderr: true, name: 'pipeline' })
   // Whatever goes wrong before the supervision listens, it will be told by the thread's end.
   worker.on('error', () => undefined)
@@ -40,6 +45,7 @@ export async function pipelineCommand({ command, file, options, rest, wantsHelp 
     import('./watchdog.js'),
     import('./output.js'),
   ])
+  const observation = { snapshotMillis: service?.SNAPSHOT_MILLIS, log }
   const action: Action = wantsHelp ? 'describe' : command.name
   const out = outputOn(process.stdout)
   const display = displayOn(out, outputOn(process.stderr), {
@@ -47,16 +53,19 @@ export async function pipelineCommand({ command, file, options, rest, wantsHelp 
     quiet: options.has('quiet') || action !== 'run',
   })
   if (wantsHelp) out.write(`${commandHelp(command)}\n\n`)
-  return supervise({
+  const code = await supervise({
+    metrics,
     worker,
     module,
     display,
     answer: (text) => out.write(`${text}\n`),
-    start: { action, args: rest, environment: optionVariables(), runner },
+    start: { action, args: rest, environment: optionVariables(), runner, observation },
     // A halted debugger looks like an endless call.
     watchdog: debuggerUrl() === undefined ? new Watchdog(runner.callTimeoutMillis, testMillis('REPORT')) : undefined,
     graceMillis: testMillis('GRACE') ?? GRACE_MILLIS,
   })
+  await metrics?.close()
+  return code
 }
 
 function checkFormat(format: string | true | undefined): void {

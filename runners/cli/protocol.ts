@@ -3,7 +3,9 @@
  * example, travels as the text that people will read, because its class and its stack would not survive the way.
  */
 import type { EndState, Progress } from '../runner.js'
+import type { RunSnapshot } from '../metrics/snapshot.js'
 import type { RunnerSettings } from './runner-settings.js'
+import type { Observation } from './worker-observation.js'
 
 /** An author's module, ready to be loaded. */
 export interface ModuleText {
@@ -33,6 +35,7 @@ export interface StartMessage {
   /** `MILLRACE_…` variables. */
   readonly environment: Readonly<Record<string, string>>
   readonly runner: RunnerSettings
+  readonly observation: Observation
   /** Milliseconds between signs of life. */
   readonly beatMillis: number
 }
@@ -83,6 +86,10 @@ export type FromWorker =
   | { readonly kind: 'note'; readonly text: string }
   /** Whatever the author's code wrote to the console. */
   | { readonly kind: 'log'; readonly text: string; readonly stream: 'out' | 'err' }
+  /** A log line of the run. */
+  | { readonly kind: 'record'; readonly line: string }
+  /** The run at this moment, for whoever exports metrics. */
+  | { readonly kind: 'snapshot'; readonly snapshot: RunSnapshot }
   /** A sign of life. */
   | { readonly kind: 'beat'; readonly progress: Progress | undefined }
   /** The answer to `graph` and `describe`. */

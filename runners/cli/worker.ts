@@ -22,6 +22,7 @@ import type { Finished, FromWorker, StartMessage, ToWorker } from './protocol.js
 import { runEnv } from './run-env.js'
 import { AuthorMap, mapStacks } from './stacks.js'
 import { table } from './help.js'
+import { commandLogger, sendSnapshots } from './worker-observation.js'
 
 const port = parentPort
 if (port === null) throw new Error('this module is the inside of the millrace command. Run: millrace run FILE')
@@ -38,6 +39,7 @@ let built: BuiltPipeline | undefined
 let phase: 'load' | 'run' = 'load'
 let isDraining = false
 let isOver = false
+let sendSnapshot = (): void => undefined
 
 /** A bundle's results leave together, before any other code runs. */
 const results = {
@@ -57,6 +59,7 @@ function end(message: FromWorker): void {
   if (isOver) return
   isOver = true
   results.flush()
+  sendSnapshot()
   post(message)
 }
 
@@ -109,10 +112,19 @@ async function leftUnderWay(ours: readonly string[]): Promise<void> {
   }
 }
 
-async function begin({ action, module, args, environment, runner, beatMillis }: StartMessage): Promise<void> {
+async function begin({
+  action,
+  module,
+  args,
+  environment,
+  runner,
+  observation,
+  beatMillis,
+}: StartMessage): Promise<void> {
   // Before the module loads: its top level may be what never ends.
   setInterval(() => post({ kind: 'beat', progress: running?.progress() }), beatMillis)
   post({ kind: 'beat', progress: undefined })
+  sendSnapshot = sendSnapshots(observation, () => running, post)
   const ours = activeResources()
   const map = new AuthorMap(module)
   mapStacks(map)
@@ -147,7 +159,7 @@ async function begin({ action, module, args, environment, runner, beatMillis }: 
     else post({ kind: 'note', text: line })
   })
   const startedAt = performance.now()
-  running = start({ ...definition, build: () => ready }, { ...runner, env })
+  running = start({ ...definition, build: () => ready }, { ...runner, ...commandLogger(observation, post), env })
   phase = 'run'
   if (isDraining) running.drain()
   const { state, metrics } = await running.result

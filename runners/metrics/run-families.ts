@@ -228,7 +228,12 @@ function ofThread(thread: ThreadReading): readonly Family[] {
   const one = (value: number): readonly Sample[] => [{ labels: {}, value }]
   return [
     family('millrace_heap_used_bytes', 'gauge', "Heap in use, of the pipeline's thread.", one(thread.heapUsedBytes)),
-    family('millrace_heap_total_bytes', 'gauge', "Heap reserved, of the pipeline's thread.", one(thread.heapTotalBytes)),
+    family(
+      'millrace_heap_total_bytes',
+      'gauge',
+      "Heap reserved, of the pipeline's thread.",
+      one(thread.heapTotalBytes),
+    ),
     family('millrace_external_memory_bytes', 'gauge', 'Buffers outside of the heap.', one(thread.externalBytes)),
     family('millrace_event_loop_delay_seconds', 'summary', "Delays of the event loop of the pipeline's thread.", [
       { suffix: '_sum', labels: {}, value: thread.delaySecondsSum },
