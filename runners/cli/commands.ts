@@ -53,7 +53,7 @@ const run: CommandRow = {
     },
     { name: 'metrics-host', value: 'address', help: 'serve them on another address, where others may read them' },
     { name: 'metrics-names', value: 'names', help: 'names, separated by commas, by which that server may be called' },
-    { name: 'log-format', value: 'format', help: 'text or json: form of log lines, on stderr' },
+    { name: 'log-format', value: 'format', help: 'form of log lines, on stderr: text, or json, which makes every line there JSON' },
     { name: 'log-level', value: 'level', help: 'trace, debug, info (default), warn, error or silent' },
     { name: 'json', value: undefined, help: 'progress, logs and errors as one JSON object a line, on stderr' },
     { name: 'quiet', value: undefined, help: 'no progress and no summary; errors are still shown' },

@@ -49,7 +49,7 @@ export async function pipelineCommand({ command, file, options, rest, wantsHelp 
   const action: Action = wantsHelp ? 'describe' : command.name
   const out = outputOn(process.stdout)
   const display = displayOn(out, outputOn(process.stderr), {
-    json: options.has('json'),
+    json: options.has('json') || log?.format === 'json',
     quiet: options.has('quiet') || action !== 'run',
   })
   if (wantsHelp) out.write(`${commandHelp(command)}\n\n`)

@@ -8,7 +8,7 @@
 import type { Env } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import { type Logger, LOG_LEVELS, type LogLevel, type LogRecord, type StepLog, stepLog } from '../../sdk/logger.js'
-import { type BoundedWindow, GlobalWindow } from '../../sdk/windowing/window.js'
+import { type BoundedWindow, GlobalWindow, globalWindow } from '../../sdk/windowing/window.js'
 import { logText } from './log-lines.js'
 
 /** Lines about one kind of event in one step that are written in {@link FLOOD_MILLIS}. */
@@ -72,7 +72,7 @@ export class RunLog {
     if (suppressed === undefined) return
     this.event(level, message, {
       step,
-      ...(window === undefined ? {} : { window }),
+      ...(window === undefined || window === String(globalWindow) ? {} : { window }),
       ...failureFields(thrown),
       ...(suppressed === 0 ? {} : { suppressed }),
     })

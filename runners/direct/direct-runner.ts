@@ -174,8 +174,10 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
 
 /** What the log says of a run that failed. */
 function failureOf(error: unknown): Readonly<Record<string, unknown>> {
-  const { step } = error as { readonly step?: unknown }
-  return { ...(typeof step === 'string' ? { step } : {}), ...failureFields(error) }
+  // The message of such an error shows the element.
+  if (!(error instanceof UserCodeError)) return failureFields(error)
+  const { step, call, window, cause } = error.details
+  return { step, call, ...(window === undefined ? {} : { window }), ...failureFields(cause) }
 }
 
 function checkedCount(count: number): number {

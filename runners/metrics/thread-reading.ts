@@ -34,6 +34,8 @@ const MAX_KEPT_MILLIS = 60_000
 export class ThreadObserver {
   readonly #histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MILLIS })
   readonly #began = performance.eventLoopUtilization()
+  /** Read once: the two clocks drift. */
+  readonly #processStartedAt = Date.now() / 1000 - process.uptime()
   #delays = 0
   #sum = 0
   #maxima: { readonly at: number; readonly seconds: number }[] = []
@@ -54,7 +56,7 @@ export class ThreadObserver {
       heapUsedBytes: memory.heapUsed,
       heapTotalBytes: memory.heapTotal,
       externalBytes: memory.external,
-      processStartedAt: Date.now() / 1000 - process.uptime(),
+      processStartedAt: this.#processStartedAt,
       delays: this.#delays,
       delaySecondsSum: this.#sum,
       delaySecondsMax: Math.max(0, ...this.#maxima.map(({ seconds }) => seconds)),
