@@ -9,6 +9,7 @@ export { isMain } from './is-main.js'
 export { run, type Runnable, type RunnerName, type RunOptions, start } from './run.js'
 export { runEffect } from './run-effect.js'
 export type {
+  DeadLetterGroup,
   EndState,
   Feature,
   Guarantee,

@@ -83,14 +83,21 @@ export async function run<Options>(
 export function start<Options>(pipeline: Runnable<Options>, options: RunOptions<Options> = {}): RunningPipeline {
   if (workerLoadingModule()) {
     throw new PipelineError(
+      'MR-7008',
       'run() was called while a millrace worker loads this module, to run what it exports. A script that runs its pipeline itself is started by node, without millrace run. For millrace run, make the pipeline the default export (export default p, or definePipeline), and guard the call: if (isMain(import.meta)) await run(…).',
     )
   }
   if (typeof options !== 'object' || options === null)
-    throw new PipelineError(`options of run must be an object such as { strict: true }, but are ${preview(options)}.`)
+    throw new PipelineError(
+      'MR-1004',
+      `options of run must be an object such as { strict: true }, but are ${preview(options)}.`,
+    )
   const { runner: chosen = 'direct', options: pipelineOptions, observe, ...runnerOptions } = options
   if (observe !== undefined && typeof observe !== 'function')
-    throw new PipelineError(`observe must be a function that takes the running pipeline, but is ${preview(observe)}.`)
+    throw new PipelineError(
+      'MR-1004',
+      `observe must be a function that takes the running pipeline, but is ${preview(observe)}.`,
+    )
   const runner = typeof chosen === 'string' ? runnerNamed(chosen) : chosen
   const built = buildOf(pipeline, pipelineOptions)
   const running = runner.start(built, { ...runnerOptions, env: runnerOptions.env ?? platformEnv() })
@@ -103,6 +110,7 @@ export function buildOf(pipeline: Runnable, options?: unknown): BuiltPipeline {
   if (isPipelineDefinition(pipeline)) return pipeline.build(options)
   if (options !== undefined && Object.keys(options as object).length > 0) {
     throw new PipelineError(
+      'MR-7012',
       'this pipeline takes no options; only one made by definePipeline with an options codec does.',
     )
   }
@@ -113,6 +121,7 @@ export function buildOf(pipeline: Runnable, options?: unknown): BuiltPipeline {
     return p.build()
   }
   throw new PipelineError(
+    'MR-1004',
     'run needs a pipeline: one from pipeline(), a function (p) => …, or what definePipeline made.',
   )
 }
@@ -123,9 +132,10 @@ function runnerNamed(name: string): Runner {
   if (name === 'direct') return directRunner()
   if ((runnerNames as readonly string[]).includes(name)) {
     throw new UnsupportedFeature(
+      'MR-6002',
       `runner.${name}`,
       `the ${name} runner is not part of this version. Use runner: 'direct'.`,
     )
   }
-  throw new PipelineError(`there is no runner "${name}".${suggestion(name, runnerNames)}`)
+  throw new PipelineError('MR-6003', `there is no runner "${name}".${suggestion(name, runnerNames)}`)
 }

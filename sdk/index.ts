@@ -7,6 +7,7 @@ export { type Codec, type IoTsCodec, type TypeOf, type TypeOnly, typed } from '.
 export { definePipeline, type PipelineDefinition } from './define-pipeline.js'
 export type { Env, FileHandle, FileStatus, FileSystem, TimerHandle } from './env.js'
 export { seededRandom } from './env.js'
+export { type ErrorCode, errorCode, errorCodes } from './error-codes.js'
 export {
   DecodeError,
   type ErrorKind,

@@ -91,7 +91,10 @@ function platformZlib(): Zlib {
   const { process } = globalThis as { readonly process?: { getBuiltinModule?: (name: string) => Zlib | undefined } }
   const zlib = process?.getBuiltinModule?.('node:zlib')
   if (zlib === undefined) {
-    throw new PipelineError('this platform cannot unpack gzip. Unpack the file first, or run in Node 20.19 or later.')
+    throw new PipelineError(
+      'MR-5014',
+      'this platform cannot unpack gzip. Unpack the file first, or run in Node 20.19 or later.',
+    )
   }
   return zlib
 }

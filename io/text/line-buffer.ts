@@ -5,6 +5,7 @@
  * Law: whatever sizes the bytes come in, the lines are `text.split(/\r?\n/)` without the last one when it is empty; the
  * offset of a line is that of its first byte. Only `\n` ends a line; a `\r` before it goes with it, any other `\r` stays.
  */
+import type { ErrorCode } from '../../sdk/error-codes.js'
 
 /**
  * Bytes decoded at a time. Small, for two reasons: strings this short are freed by the cheap collections of the young
@@ -29,10 +30,12 @@ export function withoutReturn(line: string): string {
 
 /** Thrown for text that cannot be taken as lines; `offset` is that of the line's first byte. */
 export class BadLine extends Error {
+  readonly code: ErrorCode
   readonly offset: number
 
-  constructor(offset: number, message: string) {
+  constructor(code: ErrorCode, offset: number, message: string) {
     super(message)
+    this.code = code
     this.offset = offset
   }
 }
@@ -197,6 +200,7 @@ export class LineBuffer {
     const { maxLineBytes } = this.#limits
     if (bytes <= maxLineBytes) return
     throw new BadLine(
+      'MR-5006',
       this.offset,
       `is longer than maxLineBytes (${maxLineBytes} bytes). If lines that long are meant, raise maxLineBytes; else the file is no text, or has line ends other than \\n and \\r\\n.`,
     )
@@ -212,6 +216,7 @@ export class LineBuffer {
         strict.decode(this.#bytes.subarray(at, lineEnd))
       } catch {
         throw new BadLine(
+          'MR-5007',
           this.#base + at,
           "is not valid UTF-8. Convert the file, or take such bytes as U+FFFD with invalidUtf8: 'replace'.",
         )

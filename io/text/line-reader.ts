@@ -5,6 +5,7 @@
  * Law: a line belongs to the range in which its first byte lies, so the ranges of a file, read in any order, give each
  * line once.
  */
+import { coded } from '../../sdk/error-codes.js'
 import * as t from 'io-ts'
 import type { FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
@@ -154,7 +155,7 @@ export class LineReader {
       return buffer.next(this.#isAtEnd)
     } catch (error) {
       if (!(error instanceof BadLine)) throw error
-      throw new Error(`line at byte ${error.offset} of "${this.#file.path}" ${error.message}`)
+      throw coded(error.code, new Error(`line at byte ${error.offset} of "${this.#file.path}" ${error.message}`))
     }
   }
 
@@ -180,7 +181,10 @@ export class LineReader {
     const { path, size, compression } = this.#file
     const { received } = this.#buffer
     if (compression === 'gzip' || received >= size) return
-    throw new Error(`file "${path}" had ${size} bytes and now ends at ${received}: it was changed while it was read.`)
+    throw coded(
+      'MR-5003',
+      new Error(`file "${path}" had ${size} bytes and now ends at ${received}: it was changed while it was read.`),
+    )
   }
 
   #attempt<T>(what: string, call: () => T): T {
@@ -199,9 +203,12 @@ export class LineReader {
         : compression === 'gzip'
           ? ` after ${this.#buffer.received} bytes of text`
           : ` at byte ${this.#buffer.received}`
-    return new Error(
-      `cannot ${what} "${path}"${at}: ${messageOf(error)}${what === 'unpack' ? ". The gzip file is broken or incomplete; if it is no gzip file, say compression: 'none'." : ''}`,
-      { cause: error },
+    return coded(
+      what === 'unpack' ? 'MR-5005' : 'MR-5004',
+      new Error(
+        `cannot ${what} "${path}"${at}: ${messageOf(error)}${what === 'unpack' ? ". The gzip file is broken or incomplete; if it is no gzip file, say compression: 'none'." : ''}`,
+        { cause: error },
+      ),
     )
   }
 }

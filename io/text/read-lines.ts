@@ -60,7 +60,8 @@ export function readLines<P extends boolean = false>(
   options: ReadLinesOptions<P> = {},
 ): (pipeline: Pipeline) => PCollection<P extends true ? LineAt : string> {
   const all = [patterns].flat()
-  if (!all.every(isPath)) refuse(`readLines needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)
+  if (!all.every(isPath))
+    refuse('MR-1004', `readLines needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)
   const { emptyMatch, compression, ...reading } = checkedOptions(options)
   return (pipeline) =>
     pipeline
@@ -173,12 +174,12 @@ function checkedOptions(options: ReadLinesOptions<boolean>): MatchOptions & Line
   oneOf('compression', compression, ['auto', 'none', 'gzip'])
   oneOf('invalidUtf8', invalidUtf8, ['replace', 'error'])
   if (!Number.isSafeInteger(maxLineBytes) || maxLineBytes < 1) {
-    refuse(`option maxLineBytes of readLines must be a whole number from 1, but is ${String(maxLineBytes)}.`)
+    refuse('MR-1002', `option maxLineBytes of readLines must be a whole number from 1, but is ${String(maxLineBytes)}.`)
   }
   return { emptyMatch, compression, maxLineBytes, invalidUtf8, withPosition }
 }
 
 function oneOf(option: string, value: string, allowed: readonly string[]): void {
   if (allowed.includes(value)) return
-  refuse(`option ${option} of readLines is ${preview(value)}; it must be one of ${allowed.join(', ')}.`)
+  refuse('MR-1002', `option ${option} of readLines is ${preview(value)}; it must be one of ${allowed.join(', ')}.`)
 }

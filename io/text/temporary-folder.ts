@@ -4,6 +4,7 @@
  *
  * Law: after `remove`, nothing the owner has made is left but what was moved away.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { Env, FileHandle, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import { folderOf, splitPath } from './shard-names.js'
@@ -44,9 +45,12 @@ export class TemporaryFolder {
       }
       return path
     } catch (error) {
-      throw new Error(
-        `cannot write "${this.#target}": ${messageOf(error)}. Its lines are gathered in a hidden folder beside it first, so "${folderOf(this.#target)}" must be a folder that can be written to and has room for them.`,
-        { cause: error },
+      throw coded(
+        'MR-5009',
+        new Error(
+          `cannot write "${this.#target}": ${messageOf(error)}. Its lines are gathered in a hidden folder beside it first, so "${folderOf(this.#target)}" must be a folder that can be written to and has room for them.`,
+          { cause: error },
+        ),
       )
     }
   }

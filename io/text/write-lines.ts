@@ -173,11 +173,13 @@ function withMarker(finished: PCollection<ShardOrMarker>): PCollection<ShardOrMa
 function refuseWindows(strategy: WindowingStrategy, step: string): void {
   if (strategy.windowFn.data !== undefined)
     refuse(
+      'MR-5011',
       `step "${step}" writes ${strategy.windowFn.description}, which carry data: windows of the same time would have files of the same name. Put windowInto(name, …) with other windows before it, the data in the lines.`,
       step,
     )
   if (strategy.mergeStatus !== 'needsMerge') return
   refuse(
+    'MR-5011',
     `step "${step}" writes ${strategy.windowFn.description} that no grouping has united yet, so nobody knows which lines belong together. Group before writing, or put windowInto(name, fixedWindows(…)) before it.`,
     step,
   )
@@ -201,6 +203,7 @@ function refuseTwice(
   own.set(names, other ?? step)
   if (other === undefined) return
   refuse(
+    'MR-5012',
     `step "${step}" writes to ${preview(path)}, and so does step "${other}": one would replace the files of the other. Give each a path of its own, or write flatten(name, […]) of both.`,
     step,
   )
@@ -217,24 +220,30 @@ const writeOptions: OptionNames<WriteLinesOptions> = {
 function checkedOptions(path: string, options: WriteLinesOptions): CommitOptions {
   refuseUnknownOptions('writeLines', options, writeOptions)
   const { shards = 1, suffix, header, footer, overwrite = true } = options
-  if (!isPath(path) || /[\\/]$/.test(path)) refuse(`writeLines needs the path of a file, but got ${preview(path)}.`)
+  if (!isPath(path) || /[\\/]$/.test(path))
+    refuse('MR-5013', `writeLines needs the path of a file, but got ${preview(path)}.`)
   if ((suffix ?? path).endsWith('.gz')) {
     refuse(
+      'MR-5013',
       `writeLines does not pack, so ${preview(suffix ?? path)} would be taken for a broken gzip file. Leave ".gz" out.`,
     )
   }
   if (!Number.isInteger(shards) || shards < 1) {
-    refuse(`option shards of writeLines must be a whole number from 1, but is ${String(shards)}.`)
+    refuse('MR-1002', `option shards of writeLines must be a whole number from 1, but is ${String(shards)}.`)
   }
   for (const [name, value] of Object.entries({ suffix, header, footer })) {
     if (value === undefined) continue
-    if (typeof value !== 'string') refuse(`option ${name} of writeLines must be text, but is ${preview(value)}.`)
+    if (typeof value !== 'string')
+      refuse('MR-1004', `option ${name} of writeLines must be text, but is ${preview(value)}.`)
     if (loneSurrogateAt(value) >= 0) {
-      refuse(`option ${name} of writeLines has a lone surrogate, which UTF-8 cannot hold: ${preview(value)}.`)
+      refuse(
+        'MR-4007',
+        `option ${name} of writeLines has a lone surrogate, which UTF-8 cannot hold: ${preview(value)}.`,
+      )
     }
   }
   if (suffix !== undefined && (/[\\/]/.test(suffix) || !isPath(`out${suffix}`))) {
-    refuse(`option suffix of writeLines is the end of a file's name, but is ${preview(suffix)}.`)
+    refuse('MR-5013', `option suffix of writeLines is the end of a file's name, but is ${preview(suffix)}.`)
   }
   return { path, parts: splitPath(path, suffix), shards, overwrite, frame: { header, footer } }
 }

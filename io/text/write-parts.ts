@@ -4,6 +4,7 @@
  *
  * Law: memory is bounded by the bytes of a part, however many lines a bundle has; each line is in exactly one part.
  */
+import { coded } from '../../sdk/error-codes.js'
 import * as t from 'io-ts'
 import { loneSurrogateAt } from '../../sdk/coders/utf8.js'
 import type { Env, FileSystem } from '../../sdk/env.js'
@@ -124,7 +125,10 @@ export class PartWriter {
 
 /** Two different lines would become the same bytes, were it written with a replacement. */
 function refuseLine(line: string): never {
-  throw new Error(
-    `the line ${preview(line)} has a lone surrogate at index ${loneSurrogateAt(line)}, which UTF-8 cannot hold. Repair it before writeLines; text.toWellFormed() puts U+FFFD there.`,
+  throw coded(
+    'MR-4007',
+    new Error(
+      `the line ${preview(line)} has a lone surrogate at index ${loneSurrogateAt(line)}, which UTF-8 cannot hold. Repair it before writeLines; text.toWellFormed() puts U+FFFD there.`,
+    ),
   )
 }

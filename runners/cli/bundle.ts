@@ -10,6 +10,7 @@ import { createRequire } from 'node:module'
 import { basename, dirname, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { BuildFailure, Message, OutputFile } from 'esbuild'
+import type { ErrorCode } from '../../sdk/error-codes.js'
 import { authorModules, type Placed } from './author-modules.js'
 import { packageVersion } from './package-root.js'
 import type { ModuleText } from './protocol.js'
@@ -17,6 +18,12 @@ import type { ModuleText } from './protocol.js'
 /** The module cannot be made: what is wrong, and where. */
 export class BundleError extends Error {
   override readonly name = 'BundleError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
 }
 
 /** The author's module, by its absolute path, as one text. @throws {BundleError} naming file, line and column. */
@@ -92,13 +99,14 @@ function moduleHash(code: string, entry: string, placed: readonly Placed[]): str
 function failureOf(error: unknown, folder: string): unknown {
   if (typeof error !== 'object' || error === null || !Array.isArray((error as Partial<BuildFailure>).errors)) {
     return new BundleError(
+      'MR-7010',
       `the bundler could not be started: ${messageOf(error)}\n  Install millrace's dependencies again, optional ones included: esbuild comes as a package for each platform.`,
     )
   }
   const { errors } = error as BuildFailure
   const shown = errors.slice(0, 5).map((message) => problem(message, folder))
   const more = errors.length - shown.length
-  return new BundleError(more > 0 ? `${shown.join('\n')}\n… and ${more} more` : shown.join('\n'))
+  return new BundleError('MR-7009', more > 0 ? `${shown.join('\n')}\n… and ${more} more` : shown.join('\n'))
 }
 
 /** `file:line:column: text`, the line itself, and a mark below the place. */

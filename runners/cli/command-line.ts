@@ -5,6 +5,7 @@
  * Law: nothing is guessed and nothing ignored: what is neither known nor the pipeline's is an error with the nearest name.
  */
 import { parseArgs } from 'node:util'
+import type { ErrorCode } from '../../sdk/error-codes.js'
 import { UnsupportedFeature } from '../runner.js'
 import {
   type CommandRow,
@@ -20,11 +21,13 @@ import {
 /** The command line is wrong. Whoever shows it adds the nearest of the `known` names. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
+  readonly code: ErrorCode
   readonly given: string | undefined
   readonly known: readonly string[]
 
-  constructor(message: string, given?: string, known: readonly string[] = []) {
+  constructor(code: ErrorCode, message: string, given?: string, known: readonly string[] = []) {
     super(message)
+    this.code = code
     this.given = given
     this.known = known
   }
@@ -47,6 +50,8 @@ export type Invocation =
     }
   /** The conformance suite, which needs no file. */
   | { readonly kind: 'conformance'; readonly options: ReadonlyMap<string, string | true> }
+  /** The page of an error code, or the list of codes. */
+  | { readonly kind: 'explain'; readonly code: string | undefined }
 
 /** Reads arguments, without `node` and the script. @throws {UsageError} or {@link UnsupportedFeature}. */
 export function parseCommandLine(args: readonly string[]): Invocation {
@@ -59,7 +64,7 @@ export function parseCommandLine(args: readonly string[]): Invocation {
   if (first === '--version' || first === '-v') return { kind: 'version' }
   if (first.startsWith('-')) {
     const known = globalOptions.map(({ name }) => `--${name}`)
-    throw new UsageError(`there is no option ${first} before a command.`, first, known)
+    throw new UsageError('MR-7002', `there is no option ${first} before a command.`, first, known)
   }
   return parseCommand(commandNamed(first), others)
 }
@@ -71,11 +76,12 @@ function commandNamed(name: string): CommandRow {
   const has = commands.map((each) => `millrace ${each.name}`).join(' and ')
   if (later !== undefined)
     throw new UnsupportedFeature(
+      'MR-7006',
       `command.${name}`,
       `millrace ${name}, which ${later}, is not part of this version. It has ${has}.`,
     )
   const known = [...commands.map((each) => each.name), ...laterCommands.keys()]
-  throw new UsageError(`there is no command "${name}".`, name, known)
+  throw new UsageError('MR-7001', `there is no command "${name}".`, name, known)
 }
 
 function parseCommand(command: CommandRow, given: readonly string[]): Invocation {
@@ -105,7 +111,7 @@ function parseCommand(command: CommandRow, given: readonly string[]): Invocation
       continue
     }
     const refusal = later.get(token.name)
-    if (refusal !== undefined) throw new UnsupportedFeature(`option.${token.name}`, refusal)
+    if (refusal !== undefined) throw new UnsupportedFeature('MR-7006', `option.${token.name}`, refusal)
     if (file === undefined) throw unknownOption(command, token.rawName)
     // A group of short options is several tokens of one argument.
     if (token.index !== last) rest.push(args[token.index] as string)
@@ -114,24 +120,25 @@ function parseCommand(command: CommandRow, given: readonly string[]): Invocation
   const wantsHelp = options.has('help')
   if (!takesFile(command)) {
     if (wantsHelp) return { kind: 'help', command }
+    if (command.name === 'explain') return { kind: 'explain', code: file }
     if (file === undefined) return { kind: 'conformance', options }
-    throw new UsageError(`millrace ${command.name} takes no file, and was given "${file}".`)
+    throw new UsageError('MR-7004', `millrace ${command.name} takes no file, and was given "${file}".`)
   }
   if (file === undefined) {
     if (wantsHelp) return { kind: 'help', command }
-    throw new UsageError(`millrace ${command.name} needs a file: ${command.usage}`)
+    throw new UsageError('MR-7004', `millrace ${command.name} needs a file: ${command.usage}`)
   }
   return { kind: 'command', command, file, options, rest, wantsHelp }
 }
 
 function setOption(options: Map<string, string | true>, { name, value }: OptionRow, given: string | undefined): void {
   if (value === undefined) {
-    if (given !== undefined) throw new UsageError(`--${name} is a flag and takes no value.`)
+    if (given !== undefined) throw new UsageError('MR-7003', `--${name} is a flag and takes no value.`)
     options.set(name, true)
     return
   }
   if (given === undefined || given === '' || /^-\D/.test(given))
-    throw new UsageError(`--${name} needs ${value.endsWith('s') ? '' : 'a '}${value}.`)
+    throw new UsageError('MR-7003', `--${name} needs ${value.endsWith('s') ? '' : 'a '}${value}.`)
   options.set(name, given)
 }
 
@@ -160,5 +167,5 @@ export function kebab(name: string): string {
 function unknownOption(command: CommandRow, given: string): UsageError {
   const known = command.options.map(({ name }) => `--${name}`)
   const hint = takesFile(command) ? ' Options of the pipeline come after FILE.' : ''
-  return new UsageError(`millrace ${command.name} has no option ${given}.${hint}`, given, known)
+  return new UsageError('MR-7002', `millrace ${command.name} has no option ${given}.${hint}`, given, known)
 }

@@ -15,7 +15,7 @@ export interface OptionRow {
 
 /** A command. */
 export interface CommandRow {
-  readonly name: 'run' | 'graph' | 'conformance'
+  readonly name: 'run' | 'graph' | 'conformance' | 'explain'
   readonly usage: string
   readonly summary: string
   readonly options: readonly OptionRow[]
@@ -55,6 +55,7 @@ const run: CommandRow = {
     { name: 'metrics-names', value: 'names', help: 'names, separated by commas, by which that server may be called' },
     { name: 'log-format', value: 'format', help: 'form of log lines, on stderr: text, or json, which makes every line there JSON' },
     { name: 'log-level', value: 'level', help: 'trace, debug, info (default), warn, error or silent' },
+    { name: 'console', value: 'kind', help: 'what the pipeline writes to the console: limited, all or off' },
     { name: 'json', value: undefined, help: 'progress, logs and errors as one JSON object a line, on stderr' },
     { name: 'quiet', value: undefined, help: 'no progress and no summary; errors are still shown' },
     help,
@@ -86,12 +87,19 @@ const conformance: CommandRow = {
   ],
 }
 
+const explain: CommandRow = {
+  name: 'explain',
+  usage: 'millrace explain [MR-1005]',
+  summary: 'tell what an error means and what to do; without a code, list all of them',
+  options: [{ name: 'help', value: undefined, help: 'show this page', short: 'h' }],
+}
+
 /** What can be asked for. */
-export const commands: readonly CommandRow[] = [run, graph, conformance]
+export const commands: readonly CommandRow[] = [run, graph, conformance, explain]
 
 /** Whether a command is about a file that exports a pipeline. */
 export function takesFile(command: CommandRow): command is FileCommandRow {
-  return command.name !== 'conformance'
+  return command.name === 'run' || command.name === 'graph'
 }
 
 /** A command that is about a file. */

@@ -3,6 +3,7 @@
  * The millrace command. This module only finds out what was asked for, and loads the rest when it is needed: the page of
  * help must not wait for a bundler.
  */
+import { errorCode, errorCodes } from '../../sdk/error-codes.js'
 import { errorKind } from '../../sdk/errors.js'
 import { parseCommandLine, UsageError } from './command-line.js'
 import { EXIT } from './exit-codes.js'
@@ -28,6 +29,11 @@ async function main(args: readonly string[]): Promise<number> {
         const { pipelineCommand } = await import('./pipeline-command.js')
         return await pipelineCommand(invocation)
       }
+      case 'explain': {
+        const { explain } = await import('./explain.js')
+        process.stdout.write(explain(invocation.code))
+        return EXIT.done
+      }
       case 'conformance': {
         const { conformanceCommand } = await import('./conformance-command.js')
         return await conformanceCommand(invocation.options)
@@ -43,8 +49,13 @@ async function main(args: readonly string[]): Promise<number> {
 async function refuse(error: Error, asJson: boolean): Promise<void> {
   const nearest = error instanceof UsageError ? await nearestOf(error) : ''
   const message = `${error.message}${nearest}`
-  const report = { type: 'failed', error: { name: error.name, message, frames: [] } }
-  process.stderr.write(asJson ? `${JSON.stringify(report)}\n` : `error: ${message}\n`)
+  const code = errorCode(error)
+  const report = {
+    type: 'failed',
+    error: { name: error.name, message, frames: [], ...(code === undefined ? {} : { code }) },
+  }
+  const more = code === undefined ? '' : `  ${code}: ${errorCodes[code]}. More: millrace explain ${code}\n`
+  process.stderr.write(asJson ? `${JSON.stringify(report)}\n` : `error: ${message}\n${more}`)
 }
 
 async function nearestOf({ given, known }: UsageError): Promise<string> {

@@ -2,6 +2,7 @@
  * Serves the metrics of a run from the supervising thread: the pipeline's thread sends a snapshot once a second, and is
  * never asked. So a call that blocks it blocks no answer, and shows in the age of what is answered.
  */
+import { messageOf } from '../../sdk/errors.js'
 import type { RunSnapshot } from '../metrics/snapshot.js'
 import { hostWarning } from '../metrics/hosts.js'
 import { READINESS_LIMITS } from '../metrics/readiness.js'
@@ -28,7 +29,7 @@ export async function metricsService({ host, port, allowedHosts }: MetricsPlace)
     last === undefined ? undefined : { snapshot: last.snapshot, ageMillis: performance.now() - last.at }
   const server = await listen({ latest, limits: READINESS_LIMITS, allowedHosts }, { host, port }).catch(
     (error: unknown) => {
-      throw new UsageError(error instanceof Error ? error.message : String(error))
+      throw new UsageError('MR-6011', messageOf(error))
     },
   )
   const warning = hostWarning(host)

@@ -26,12 +26,12 @@ export function metricsPlace(options: ReadonlyMap<string, string | true>): Metri
   if (text === undefined) {
     for (const name of ['metrics-host', 'metrics-names'])
       if (options.has(name))
-        throw new UsageError(`--${name} means something only with --metrics-port. Add --metrics-port 9464.`)
+        throw new UsageError('MR-7003', `--${name} means something only with --metrics-port. Add --metrics-port 9464.`)
     return undefined
   }
   const port = Number(text)
   if (!/^\d+$/.test(String(text)) || port > 65_535)
-    throw new UsageError(`--metrics-port needs a port from 0 to 65535, not "${String(text)}".`)
+    throw new UsageError('MR-7003', `--metrics-port needs a port from 0 to 65535, not "${String(text)}".`)
   const names = String(options.get('metrics-names') ?? '')
   const host = String(options.get('metrics-host') ?? '127.0.0.1')
   return {
@@ -47,7 +47,7 @@ export function logSettings(options: ReadonlyMap<string, string | true>): LogSet
   if (format === undefined && level === undefined) return undefined
   const isJson = options.has('json')
   if (isJson && format === 'text')
-    throw new UsageError('--log-format text contradicts --json, where every line is JSON. Leave one of them out.')
+    throw new UsageError('MR-7003', '--log-format text contradicts --json, where every line is JSON. Leave one of them out.')
   return {
     format: isJson ? 'json' : oneOf('log-format', format ?? 'text', FORMATS),
     level: oneOf('log-level', level ?? 'info', LEVELS),
@@ -56,5 +56,5 @@ export function logSettings(options: ReadonlyMap<string, string | true>): LogSet
 
 function oneOf<T extends string>(option: string, given: string | true, known: readonly T[]): T {
   if ((known as readonly unknown[]).includes(given)) return given as T
-  throw new UsageError(`--${option} is one of ${known.join(', ')}, not "${String(given)}".`, String(given), known)
+  throw new UsageError('MR-7003', `--${option} is one of ${known.join(', ')}, not "${String(given)}".`, String(given), known)
 }

@@ -12,7 +12,7 @@ import { commandHelp } from './help.js'
 import { logSettings, metricsPlace } from './observation-settings.js'
 import { otherCopy } from './package-root.js'
 import type { Action } from './protocol.js'
-import { runnerSettings } from './runner-settings.js'
+import { consoleMode, runnerSettings } from './runner-settings.js'
 import { sourceFile } from './source-file.js'
 
 type CommandInvocation = Extract<Invocation, { kind: 'command' }>
@@ -26,6 +26,7 @@ export async function pipelineCommand({ command, file, options, rest, wantsHelp 
   const runner = runnerSettings(command.name === 'run' ? options : new Map())
   const place = metricsPlace(options)
   const log = logSettings(options)
+  const console = consoleMode(options)
   const source = sourceFile(file)
   const other = otherCopy(source)
   if (other !== undefined) {
@@ -59,7 +60,7 @@ export async function pipelineCommand({ command, file, options, rest, wantsHelp 
     module,
     display,
     answer: (text) => out.write(`${text}\n`),
-    start: { action, args: rest, environment: optionVariables(), runner, observation },
+    start: { action, args: rest, environment: optionVariables(), runner, observation, console },
     // A halted debugger looks like an endless call.
     watchdog: debuggerUrl() === undefined ? new Watchdog(runner.callTimeoutMillis, testMillis('REPORT')) : undefined,
     graceMillis: testMillis('GRACE') ?? GRACE_MILLIS,
@@ -72,10 +73,14 @@ function checkFormat(format: string | true | undefined): void {
   if (format === undefined || format === 'mermaid') return
   if (laterFormats.includes(String(format)))
     throw new UnsupportedFeature(
+      'MR-7006',
       `graph.${String(format)}`,
       `--format ${String(format)} is not part of this version. It has mermaid.`,
     )
-  throw new UsageError(`there is no format ${inspect(format)}.`, String(format), ['mermaid', ...laterFormats])
+  throw new UsageError('MR-7003', `there is no format ${inspect(format)}.`, String(format), [
+    'mermaid',
+    ...laterFormats,
+  ])
 }
 
 function optionVariables(): Record<string, string> {

@@ -31,7 +31,7 @@ export function pipelineOptions(
     if (value !== undefined && !given.has(option)) given.set(option, [value])
   }
   const missing = known.filter(({ name: option, required }) => required && !given.has(option))
-  if (missing.length > 0) throw new PipelineError(missingText(name, missing))
+  if (missing.length > 0) throw new PipelineError('MR-7011', missingText(name, missing))
   return Object.fromEntries(
     known.flatMap((field): [string, unknown][] => {
       const values = given.get(field.name)
@@ -70,6 +70,7 @@ function flagsOf(pipeline: string, args: readonly string[], fields: readonly Opt
     const match = /^--([^=]+)(?:=(.*))?$/s.exec(arg)
     if (match === null)
       throw new PipelineError(
+        'MR-7012',
         `there is an argument "${arg}" that belongs to no option. Options are given as --name value.`,
       )
     const [, flag = '', inline] = match
@@ -77,7 +78,7 @@ function flagsOf(pipeline: string, args: readonly string[], fields: readonly Opt
     const next = args[i + 1]
     let value: Given
     if (isNegated) {
-      if (inline !== undefined) throw new PipelineError(`--${flag} takes no value.`)
+      if (inline !== undefined) throw new PipelineError('MR-7013', `--${flag} takes no value.`)
       value = false
     } else if (inline !== undefined) {
       value = inline
@@ -110,7 +111,7 @@ function fieldOf(
   if (field !== undefined) return { field, isNegated: false }
   const negated = flag.startsWith('no-') ? named(flag.slice(3)) : undefined
   if (negated !== undefined && accepts(negated, false)) return { field: negated, isNegated: true }
-  throw new PipelineError(`pipeline "${pipeline}" has no option --${flag}.${nearest(flag, fields)}`)
+  throw new PipelineError('MR-7012', `pipeline "${pipeline}" has no option --${flag}.${nearest(flag, fields)}`)
 }
 
 /** The nearest name; it may also have been meant for the command. */
@@ -144,9 +145,12 @@ function valueOf(pipeline: string, field: OptionField, values: readonly Given[])
   if (found !== undefined) return found
   const flag = `--${kebab(field.name)}`
   if (last === true)
-    throw new PipelineError(`option ${flag} of pipeline "${pipeline}" needs a value (${field.codec.name}).`)
+    throw new PipelineError('MR-7013', `option ${flag} of pipeline "${pipeline}" needs a value (${field.codec.name}).`)
   const shown = field.isSecret ? '***' : `"${String(last)}"`
-  throw new PipelineError(`option ${flag} of pipeline "${pipeline}" must be ${field.codec.name}, but is ${shown}.`)
+  throw new PipelineError(
+    'MR-7013',
+    `option ${flag} of pipeline "${pipeline}" must be ${field.codec.name}, but is ${shown}.`,
+  )
 }
 
 /** What a text can mean, likeliest first. */
@@ -180,6 +184,7 @@ function listsOf(values: readonly Given[]): readonly (readonly unknown[])[] {
 function schemaOptions(pipeline: string, codec: Codec, args: readonly string[]): Record<string, unknown> {
   if (isIoTs(codec))
     throw new PipelineError(
+      'MR-7014',
       `the options codec of pipeline "${pipeline}" does not tell its fields. Use t.type, t.partial or an intersection of them.`,
     )
   const given = schemaFlags(args)
@@ -211,7 +216,7 @@ function schemaFlags(args: readonly string[]): Map<string, Given[]> {
   for (let i = 0; i < args.length; i++) {
     const match = /^--([^=]+)(?:=(.*))?$/s.exec(args[i] as string)
     if (match === null)
-      throw new PipelineError(`there is an argument "${args[i] as string}" that belongs to no option.`)
+      throw new PipelineError('MR-7012', `there is an argument "${args[i] as string}" that belongs to no option.`)
     const [, flag = '', inline] = match
     const next = args[i + 1]
     const value = inline ?? (next !== undefined && !isOption(next) ? ((i += 1), next) : true)
@@ -230,5 +235,6 @@ function issueOption({ path }: StandardSchemaV1.Issue): string | undefined {
 function refuseIgnored(pipeline: string, options: object, checked: unknown): void {
   if (typeof checked !== 'object' || checked === null) return
   const ignored = Object.keys(options).find((name) => !(name in checked))
-  if (ignored !== undefined) throw new PipelineError(`pipeline "${pipeline}" has no option --${kebab(ignored)}.`)
+  if (ignored !== undefined)
+    throw new PipelineError('MR-7012', `pipeline "${pipeline}" has no option --${kebab(ignored)}.`)
 }

@@ -2,8 +2,11 @@
  * What the supervising thread and the pipeline's thread say to each other. Only data that can be cloned: an error, for
  * example, travels as the text that people will read, because its class and its stack would not survive the way.
  */
-import type { EndState, Progress } from '../runner.js'
+import type { ErrorCode } from '../../sdk/error-codes.js'
 import type { RunSnapshot } from '../metrics/snapshot.js'
+import type { DeadLetterGroup, EndState, Progress } from '../runner.js'
+import type { ConsoleMode } from './console-limit.js'
+import type { Excerpt } from './excerpt.js'
 import type { RunnerSettings } from './runner-settings.js'
 import type { Observation } from './worker-observation.js'
 
@@ -38,6 +41,8 @@ export interface StartMessage {
   readonly observation: Observation
   /** Milliseconds between signs of life. */
   readonly beatMillis: number
+  /** How much of the author's console is shown. */
+  readonly console: ConsoleMode
 }
 
 /** To the pipeline's thread. */
@@ -51,6 +56,21 @@ export interface ErrorReport {
   /** Frames of the author's code and of packages, innermost first: `at parse (orders.ts:12:5)`. */
   readonly frames: readonly string[]
   readonly cause?: ErrorReport
+  /** Which mistake it is; absent for what is not millrace's. */
+  readonly code?: ErrorCode
+  readonly step?: string
+  /** Preview of the element. */
+  readonly element?: string
+  readonly window?: string
+  /** ISO 8601. */
+  readonly timestamp?: string
+  /** The author's line. */
+  readonly excerpt?: Excerpt
+}
+
+/** Dead letters of one kind, with the author's line. */
+export interface DeadLetterReport extends DeadLetterGroup {
+  readonly excerpt?: Excerpt
 }
 
 /** What is known when a run begins. */
@@ -74,6 +94,7 @@ export interface Finished {
   /** Engine counters that are not zero, by step: what was dropped, repeated or became a dead letter. */
   readonly counters: readonly { readonly step: string; readonly name: string; readonly value: number }[]
   readonly files: readonly string[]
+  readonly deadLetters: readonly DeadLetterReport[]
 }
 
 /** From the pipeline's thread. */
@@ -85,7 +106,7 @@ export type FromWorker =
   /** A remark of the runner. */
   | { readonly kind: 'note'; readonly text: string }
   /** Whatever the author's code wrote to the console. */
-  | { readonly kind: 'log'; readonly text: string; readonly stream: 'out' | 'err' }
+  | { readonly kind: 'log'; readonly text: string; readonly stream: 'out' | 'err'; readonly step?: string }
   /** A log line of the run. */
   | { readonly kind: 'record'; readonly line: string }
   /** The run at this moment, for whoever exports metrics. */
@@ -95,4 +116,9 @@ export type FromWorker =
   /** The answer to `graph` and `describe`. */
   | { readonly kind: 'answer'; readonly text: string }
   /** Nothing more will come. `phase` tells whether anything had run. */
-  | { readonly kind: 'failed'; readonly phase: 'load' | 'run'; readonly error: ErrorReport }
+  | {
+      readonly kind: 'failed'
+      readonly phase: 'load' | 'run'
+      readonly error: ErrorReport
+      readonly deadLetters?: readonly DeadLetterReport[]
+    }

@@ -65,7 +65,7 @@ describe.concurrent('a run', { timeout: 30_000 }, () => {
   it('captures what the author writes, line by line', async () => {
     const run = await millrace(['run', fixture('trouble.ts'), '--how', 'logs'])
     expect(run.stderr).toContain(
-      '[trouble] seen 1\n[trouble] { n: 1 }\n[trouble] no end of line seen 2\n[trouble] { n: 2 }\n[trouble] no end of line \n',
+      'say | seen 1\nsay | { n: 1 }\nsay | no end of line seen 2\nsay | { n: 2 }\nsay | no end of line \n',
     )
     expect(run.stdout).toBe('show: 1\nshow: 2\n')
   })
@@ -131,7 +131,10 @@ describe.concurrent('what is wrong with the command line', { timeout: 30_000 }, 
   it('is reported as JSON where that was asked for', async () => {
     const run = await millrace(['run', words, '--json', '--seed', 'x'])
     expect(jsonLines(run)).toEqual([
-      { type: 'failed', error: { name: 'UsageError', message: expect.stringContaining('--seed'), frames: [] } },
+      {
+        type: 'failed',
+        error: { name: 'UsageError', message: expect.stringContaining('--seed'), frames: [], code: 'MR-7003' },
+      },
     ])
   })
 })

@@ -4,6 +4,7 @@
  *
  * Law: after a verdict no event is looked at any more.
  */
+import { type ErrorCode, errorCode } from '../../sdk/error-codes.js'
 import type { Progress } from '../runner.js'
 import type { Display } from './display.js'
 import { EXIT } from './exit-codes.js'
@@ -84,6 +85,7 @@ export class Supervision {
         return this.#died(event.error)
       case 'threadExit':
         return this.#failed(
+          'MR-6007',
           `the pipeline's thread ended by itself, with code ${event.code}: something called process.exit(). Let the run end, or throw an error.`,
         )
       case 'signal':
@@ -114,7 +116,7 @@ export class Supervision {
         display.note(message.text)
         return undefined
       case 'log':
-        display.log(message.text, message.stream)
+        display.log(message.text, message.stream, message.step)
         return undefined
       case 'started':
         this.#startedAt = this.#changedAt = this.#services.now()
@@ -137,7 +139,7 @@ export class Supervision {
         display.finished(message)
         return EXIT.done
       case 'failed':
-        display.failed(message.error)
+        display.failed(message.error, message.deadLetters)
         return message.phase === 'load' ? EXIT.refused : EXIT.failed
     }
   }
@@ -217,7 +219,7 @@ export class Supervision {
     this.#isLooking = false
     const verdict = this.#services.watchdog?.seen(sight, lookedAt, this.#startedAt === undefined)
     if (verdict === undefined) return undefined
-    if (verdict.kind === 'end') return this.#failed(verdict.text)
+    if (verdict.kind === 'end') return this.#failed('MR-3020', verdict.text)
     this.#services.display.stuck(verdict.text)
     return undefined
   }
@@ -229,19 +231,21 @@ export class Supervision {
 
   #died(error: unknown): number {
     const isMemory = (error as { readonly code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY'
-    if (!isMemory) return this.#failed(`the pipeline's thread died: ${errorText(error).message}`)
+    if (!isMemory) return this.#failed('MR-6007', `the pipeline's thread died: ${errorText(error).message}`)
     return this.#failed(
+      'MR-6008',
       'the pipeline ran out of memory. Give it more, with NODE_OPTIONS=--max-old-space-size=8192 (MiB), or keep less: smaller windows, a combine instead of a groupByKey.',
     )
   }
 
-  #failed(message: string): number {
-    this.#services.display.failed({ name: 'Error', message, frames: [] })
+  #failed(code: ErrorCode, message: string): number {
+    this.#services.display.failed({ name: 'Error', message, frames: [], code })
     return EXIT.failed
   }
 }
 
 function errorText(error: unknown): ErrorReport {
   const message = error instanceof Error ? error.message : String(error)
-  return { name: 'Error', message, frames: [] }
+  const code = errorCode(error)
+  return { name: 'Error', message, frames: [], ...(code === undefined ? {} : { code }) }
 }

@@ -33,7 +33,6 @@ export function sendSnapshots(
 }
 
 /** The run's logger, where the command line says what its lines are like. */
-export function commandLogger({ log }: Observation, post: (message: FromWorker) => void): { readonly logger?: Logger } {
-  if (log === undefined) return {}
-  return { logger: lineLogger(log.format, log.level, (line) => post({ kind: 'record', line }), Date.now) }
+export function commandLogger({ log }: Observation, write: (line: string) => void): { readonly logger?: Logger } {
+  return log === undefined ? {} : { logger: lineLogger(log.format, log.level, write, Date.now) }
 }

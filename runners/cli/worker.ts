@@ -13,14 +13,17 @@ import { platformEnv } from '../platform/node.js'
 import { start } from '../run.js'
 import type { RunningPipeline } from '../runner.js'
 import { captureOutput } from './capture-output.js'
+import { ConsoleLimit } from './console-limit.js'
 import { elementsRead } from './elements-read.js'
-import { reportOf, withStepSource } from './error-report.js'
+import { deadLetterReports, reportOf, withStepSource } from './error-report.js'
 import { loadPipeline } from './load-module.js'
 import { optionRows, pipelineOptions } from './pipeline-options.js'
 import { installProbe } from './probe-target.js'
-import type { Finished, FromWorker, StartMessage, ToWorker } from './protocol.js'
+import type { DeadLetterReport, ErrorReport, Finished, FromWorker, StartMessage, ToWorker } from './protocol.js'
 import { runEnv } from './run-env.js'
-import { AuthorMap, mapStacks } from './stacks.js'
+import { type Redact, redacting } from './redact.js'
+import { AuthorMap, framesOfCall, mapStacks } from './stacks.js'
+import { StepOfCall } from './step-of-call.js'
 import { table } from './help.js'
 import { commandLogger, sendSnapshots } from './worker-observation.js'
 
@@ -40,6 +43,19 @@ let phase: 'load' | 'run' = 'load'
 let isDraining = false
 let isOver = false
 let sendSnapshot = (): void => undefined
+/** Keeps the options that are secret out of what is shown. */
+let redact: Redact = (shown) => shown
+/** Who writes to the console; known once the pipeline is built. */
+let writer: () => string | undefined = () => undefined
+
+const consoleTarget = {
+  log: (text: string, stream: 'out' | 'err', step: string | undefined): void =>
+    post({ kind: 'log', text: redact(text), stream, ...(step === undefined ? {} : { step }) }),
+  note: (text: string): void => post({ kind: 'note', text }),
+}
+const newLimit = (mode: StartMessage['console']): ConsoleLimit =>
+  new ConsoleLimit(mode, consoleTarget, () => performance.now())
+let limit = newLimit('limited')
 
 /** A bundle's results leave together, before any other code runs. */
 const results = {
@@ -60,6 +76,7 @@ function end(message: FromWorker): void {
   isOver = true
   results.flush()
   sendSnapshot()
+  limit.remark(true)
   post(message)
 }
 
@@ -70,15 +87,22 @@ function fail(error: unknown): void {
   end({
     kind: 'failed',
     phase: isRefusal ? 'load' : phase,
-    error: reportOf(withStepSource(error, built), ownFolder),
+    error: redact(reportOf(withStepSource(error, built), ownFolder)),
+    deadLetters: deadLetters(),
   })
+}
+
+function deadLetters(): readonly DeadLetterReport[] {
+  return redact(deadLetterReports(running?.metrics().deadLetters ?? []))
 }
 
 function strayFailure(what: string): (error: unknown) => void {
   return (error) => {
     if (errorKind(error) !== undefined) return fail(error)
-    const report = reportOf(error, ownFolder)
-    end({ kind: 'failed', phase, error: { name: 'Error', message: what, frames: [], cause: report } })
+    const { excerpt, ...cause } = reportOf(error, ownFolder)
+    const shown = excerpt === undefined ? {} : { excerpt }
+    const report: ErrorReport = { name: 'Error', message: what, frames: [], cause, code: 'MR-3027', ...shown }
+    end({ kind: 'failed', phase, error: redact(report), deadLetters: deadLetters() })
   }
 }
 
@@ -120,9 +144,14 @@ async function begin({
   runner,
   observation,
   beatMillis,
+  console: mode,
 }: StartMessage): Promise<void> {
   // Before the module loads: its top level may be what never ends.
-  setInterval(() => post({ kind: 'beat', progress: running?.progress() }), beatMillis)
+  limit = newLimit(mode)
+  setInterval(() => {
+    limit.remark()
+    post({ kind: 'beat', progress: running?.progress() })
+  }, beatMillis)
   post({ kind: 'beat', progress: undefined })
   sendSnapshot = sendSnapshots(observation, () => running, post)
   const ours = activeResources()
@@ -144,6 +173,9 @@ async function begin({
   }
   built = definition.build(pipelineOptions(definition, args, environment))
   const ready = built
+  redact = redacting(ready.options)
+  let steps: StepOfCall | undefined
+  writer = () => (steps ??= new StepOfCall(ready.functions.all(), module.code)).step(framesOfCall(map, ownFolder))
   if (action === 'graph') {
     end({ kind: 'answer', text: mermaid(ready.graph).trimEnd() })
     return
@@ -156,10 +188,10 @@ async function begin({
   })
   const { env, files } = runEnv(platformEnv(), (line, stream) => {
     if (stream === 'out') results.add(line)
-    else post({ kind: 'note', text: line })
+    else post({ kind: 'note', text: redact(line) })
   })
   const startedAt = performance.now()
-  running = start({ ...definition, build: () => ready }, { ...runner, ...commandLogger(observation, post), env })
+  running = start({ ...definition, build: () => ready }, { ...runner, ...commandLogger(observation, (line) => post({ kind: 'record', line: redact(line) })), env })
   phase = 'run'
   if (isDraining) running.drain()
   const { state, metrics } = await running.result
@@ -173,6 +205,7 @@ async function begin({
     elementsRead: elementsRead(ready.graph, metrics.elements),
     counters: metrics.system,
     files: files(),
+    deadLetters: deadLetters(),
   }
   end(finished)
 }
@@ -182,7 +215,9 @@ process.on(
   'unhandledRejection',
   strayFailure('a promise was rejected and nobody waited for it. Await it inside the call that makes it'),
 )
-captureOutput((text, stream) => post({ kind: 'log', text, stream }))
+captureOutput((text, stream) => {
+  if (!limit.isOff) limit.write(text, stream, writer())
+})
 installProbe(() => running?.progress().oldestCall)
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'start') {

@@ -6,6 +6,7 @@
  */
 import { createServer, type Server } from 'node:http'
 import { isIP } from 'node:net'
+import { coded } from '../../sdk/error-codes.js'
 import { respond, type Routes } from './respond.js'
 
 /** A server that listens. */
@@ -75,7 +76,8 @@ export async function listen(routes: Routes, { host, port }: Place): Promise<Lis
 function listening(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(new Error(`the metrics cannot be served on ${host}:${port}: ${why(error)}`, { cause: error }))
+      const text = `the metrics cannot be served on ${host}:${port}: ${why(error)}`
+      reject(coded('MR-6011', new Error(text, { cause: error })))
     })
     server.listen({ host, port, exclusive: true }, resolve)
   })

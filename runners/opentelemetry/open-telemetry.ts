@@ -5,9 +5,8 @@
  * Law: what OpenTelemetry throws never reaches a run.
  */
 import type { Attributes, Context, Meter, Span, Tracer } from '@opentelemetry/api'
-import { PipelineError, UserCodeError } from '../../sdk/errors.js'
+import { messageOf, PipelineError, UserCodeError } from '../../sdk/errors.js'
 import { refuseUnknownOptions } from '../../sdk/known-options.js'
-import { messageOf } from '../../sdk/errors.js'
 import { preview } from '../../sdk/preview.js'
 import type { RunTelemetry, Telemetry } from '../telemetry.js'
 import { RunInstruments } from './run-instruments.js'
@@ -46,7 +45,10 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
   refuseUnknownOptions('openTelemetry', options, { meter: true, tracer: true, bundles: true })
   const { bundles = 0 } = options
   if (typeof bundles !== 'number' || !(bundles >= 0 && bundles <= 1))
-    throw new PipelineError(`bundles of openTelemetry must be a share from 0 to 1, but is ${preview(bundles)}.`)
+    throw new PipelineError(
+      'MR-1002',
+      `bundles of openTelemetry must be a share from 0 to 1, but is ${preview(bundles)}.`,
+    )
   const api = await loadApi(() => import('@opentelemetry/api'))
   return {
     begin: ({ pipeline, runner }) => {
@@ -65,6 +67,7 @@ export async function loadApi(load: () => Promise<Api>): Promise<Api> {
   } catch (error) {
     if ((error as { readonly code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
     throw new PipelineError(
+      'MR-5017',
       'openTelemetry needs the package @opentelemetry/api, which is not installed. Run: npm install @opentelemetry/api',
     )
   }
