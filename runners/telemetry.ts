@@ -2,7 +2,7 @@
  * What a runner tells whoever traces runs. The interface is small, so that a run that nobody traces pays for nothing:
  * `openTelemetry()` of `millrace/opentelemetry` is the one there is.
  *
- * Law: telemetry sees a run and never changes it; what it throws must not reach the run.
+ * Law: telemetry sees a run and never changes it, and it never throws.
  */
 import type { EndState, RunningPipeline } from './runner.js'
 

@@ -178,7 +178,7 @@ function failureOf(error: unknown): Readonly<Record<string, unknown>> {
   // The message of such an error shows the element.
   if (!(error instanceof UserCodeError)) return failureFields(error)
   const { step, call, window, cause } = error.details
-  return { step, call, ...(window === undefined ? {} : { window }), ...failureFields(cause) }
+  return { step, call, ...(window === undefined ? {} : { window }), code: error.code, ...failureFields(cause) }
 }
 
 function checkedCount(count: number): number {

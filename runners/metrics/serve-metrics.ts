@@ -113,11 +113,20 @@ function checked(options: ServeMetricsOptions): Checked {
   refuseUnknownOptions('serveMetrics', options, names)
   const { port = METRICS_PORT_DEFAULT, host = '127.0.0.1', allowedHosts = [], callLimit, staleAfter } = options
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new PipelineError('MR-1002', `port of serveMetrics must be a whole number from 0 to 65535, but is ${preview(port)}.`)
+    throw new PipelineError(
+      'MR-1002',
+      `port of serveMetrics must be a whole number from 0 to 65535, but is ${preview(port)}.`,
+    )
   if (typeof host !== 'string' || host === '')
-    throw new PipelineError('MR-1002', `host of serveMetrics must be an address such as '127.0.0.1', but is ${preview(host)}.`)
+    throw new PipelineError(
+      'MR-1002',
+      `host of serveMetrics must be an address such as '127.0.0.1', but is ${preview(host)}.`,
+    )
   if (!Array.isArray(allowedHosts) || allowedHosts.some((each) => typeof each !== 'string'))
-    throw new PipelineError('MR-1002', `allowedHosts of serveMetrics must be a list of names, but is ${preview(allowedHosts)}.`)
+    throw new PipelineError(
+      'MR-1002',
+      `allowedHosts of serveMetrics must be a list of names, but is ${preview(allowedHosts)}.`,
+    )
   return {
     port,
     host,

@@ -2,7 +2,8 @@
  * `openTelemetry`: a run as spans and observable metrics. Only OpenTelemetry's API is used, and only when this is called;
  * without an SDK it does nothing.
  *
- * Law: what OpenTelemetry throws never reaches a run.
+ * Law: nothing is counted or timed while the run is under way but bundles that are traced; a run without telemetry does not
+ * even load this.
  */
 import type { Attributes, Context, Meter, Span, Tracer } from '@opentelemetry/api'
 import { messageOf, PipelineError, UserCodeError } from '../../sdk/errors.js'

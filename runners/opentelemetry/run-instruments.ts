@@ -59,7 +59,10 @@ export class RunInstruments {
     this.#meter = meter
     this.#attributes = attributes
     this.#steps = STEP_INSTRUMENTS.map((row) => ({ row, instrument: this.#make(row) }))
-    this.#elements = this.#make(of('', 'counter', '{element}', 'Elements over all collections.'), 'millrace.run.elements')
+    this.#elements = this.#make(
+      of('', 'counter', '{element}', 'Elements over all collections.'),
+      'millrace.run.elements',
+    )
     this.#duration = this.#make(of('', 'gauge', 's', 'How long the run has lasted.'), 'millrace.run.duration')
     this.#backlog = this.#make(of('', 'gauge', '1', 'Work left, in units of the source.'), 'millrace.source.backlog')
     this.#skew = this.#make(of('', 'gauge', 's', 'Arrival less event time.'), 'millrace.source.skew')
