@@ -53,7 +53,11 @@ const run: CommandRow = {
     },
     { name: 'metrics-host', value: 'address', help: 'serve them on another address, where others may read them' },
     { name: 'metrics-names', value: 'names', help: 'names, separated by commas, by which that server may be called' },
-    { name: 'log-format', value: 'format', help: 'form of log lines, on stderr: text, or json, which makes every line there JSON' },
+    {
+      name: 'log-format',
+      value: 'format',
+      help: 'form of log lines, on stderr: text, or json, which makes every line there JSON',
+    },
     { name: 'log-level', value: 'level', help: 'trace, debug, info (default), warn, error or silent' },
     { name: 'console', value: 'kind', help: 'what the pipeline writes to the console: limited, all or off' },
     { name: 'json', value: undefined, help: 'progress, logs and errors as one JSON object a line, on stderr' },

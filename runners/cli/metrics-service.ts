@@ -23,15 +23,17 @@ export interface MetricsService {
 }
 
 /** Starts to serve. @throws {UsageError} when nobody can listen there. */
-export async function metricsService({ host, port, allowedHosts }: MetricsPlace): Promise<MetricsService> {
+export async function metricsService(
+  { host, port, allowedHosts }: MetricsPlace,
+  staleMillis: number = READINESS_LIMITS.staleMillis,
+): Promise<MetricsService> {
   let last: { readonly snapshot: RunSnapshot; readonly at: number } | undefined
   const latest = () =>
     last === undefined ? undefined : { snapshot: last.snapshot, ageMillis: performance.now() - last.at }
-  const server = await listen({ latest, limits: READINESS_LIMITS, allowedHosts }, { host, port }).catch(
-    (error: unknown) => {
-      throw new UsageError('MR-6011', messageOf(error))
-    },
-  )
+  const limits = { ...READINESS_LIMITS, staleMillis }
+  const server = await listen({ latest, limits, allowedHosts }, { host, port }).catch((error: unknown) => {
+    throw new UsageError('MR-6011', messageOf(error))
+  })
   const warning = hostWarning(host)
   return {
     notes: [

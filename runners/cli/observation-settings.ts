@@ -47,7 +47,10 @@ export function logSettings(options: ReadonlyMap<string, string | true>): LogSet
   if (format === undefined && level === undefined) return undefined
   const isJson = options.has('json')
   if (isJson && format === 'text')
-    throw new UsageError('MR-7003', '--log-format text contradicts --json, where every line is JSON. Leave one of them out.')
+    throw new UsageError(
+      'MR-7003',
+      '--log-format text contradicts --json, where every line is JSON. Leave one of them out.',
+    )
   return {
     format: isJson ? 'json' : oneOf('log-format', format ?? 'text', FORMATS),
     level: oneOf('log-level', level ?? 'info', LEVELS),
@@ -56,5 +59,10 @@ export function logSettings(options: ReadonlyMap<string, string | true>): LogSet
 
 function oneOf<T extends string>(option: string, given: string | true, known: readonly T[]): T {
   if ((known as readonly unknown[]).includes(given)) return given as T
-  throw new UsageError('MR-7003', `--${option} is one of ${known.join(', ')}, not "${String(given)}".`, String(given), known)
+  throw new UsageError(
+    'MR-7003',
+    `--${option} is one of ${known.join(', ')}, not "${String(given)}".`,
+    String(given),
+    known,
+  )
 }

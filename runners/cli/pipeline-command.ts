@@ -35,7 +35,7 @@ export async function pipelineCommand({ command, file, options, rest, wantsHelp 
     return Number(process.exitCode ?? 0)
   }
   const service = place === undefined || wantsHelp ? undefined : await import('./metrics-service.js')
-  const metrics = place === undefined ? undefined : await service?.metricsService(place)
+  const metrics = place === undefined ? undefined : await service?.metricsService(place, testMillis('STALE'))
   const worker = new Worker(new URL('./worker.js', import.meta.url), { stdout: true, stderr: true, name: 'pipeline' })
   // Whatever goes wrong before the supervision listens, it will be told by the thread's end.
   worker.on('error', () => undefined)
@@ -91,8 +91,8 @@ function optionVariables(): Record<string, string> {
   )
 }
 
-/** Tests of what takes ten seconds set `MILLRACE_TEST_REPORT_MILLIS` and `MILLRACE_TEST_GRACE_MILLIS`; nobody else should. */
-function testMillis(name: 'REPORT' | 'GRACE'): number | undefined {
+/** Tests of what takes ten seconds set `MILLRACE_TEST_REPORT_MILLIS`, `…_GRACE_…` and `…_STALE_…`; nobody else should. */
+function testMillis(name: 'REPORT' | 'GRACE' | 'STALE'): number | undefined {
   const value = Number(process.env[`MILLRACE_TEST_${name}_MILLIS`])
   return value > 0 ? value : undefined
 }

@@ -191,8 +191,13 @@ async function begin({
     else post({ kind: 'note', text: redact(line) })
   })
   const startedAt = performance.now()
-  running = start({ ...definition, build: () => ready }, { ...runner, ...commandLogger(observation, (line) => post({ kind: 'record', line: redact(line) })), env })
+  running = start(
+    { ...definition, build: () => ready },
+    { ...runner, ...commandLogger(observation, (line) => post({ kind: 'record', line: redact(line) })), env },
+  )
   phase = 'run'
+  // A call may block this thread before the first second is over.
+  sendSnapshot()
   if (isDraining) running.drain()
   const { state, metrics } = await running.result
   const millis = performance.now() - startedAt
