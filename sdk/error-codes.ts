@@ -157,6 +157,10 @@ export const errorCodes = {
   'MR-7017': 'the conformance suite is asked for what it does not have',
   'MR-7018': 'a file of the conformance suite cannot be used',
   'MR-7019': 'there is no error of this code',
+  'MR-7020': 'the configuration file is wrong',
+  'MR-7021': 'the types cannot be checked',
+  'MR-7022': 'the file has type errors',
+  'MR-7023': 'a project cannot be made here',
   // ---- 8: testing --------------------------------------------------------------------------------------------------
   'MR-8001': 'an assertion does not hold',
   'MR-8002': 'an assertion was never judged',

@@ -79,6 +79,13 @@ const table: readonly Row[] = [
     modules: [/^sdk\//, /^runners\/opentelemetry\//, /^runners\/(runner|run-status|telemetry)\.ts$/],
     packages: [/^@opentelemetry\/api$/],
   },
+  {
+    of: /^runners\/graph-picture\//,
+    modules: [/^sdk\//, /^runners\/(core|graph-picture)\//],
+    packages: [/^@dagrejs\/dagre$/, /^string-width$/],
+  },
+  // What a reader of a template gets is a project of their own.
+  { of: /^runners\/cli\/templates\//, modules: [/^runners\/cli\/templates\//], packages: [ANY_PACKAGE] },
   { of: /^runners\/cli\//, modules: [/^sdk\//, /^runners\//], packages: [ANY_PACKAGE] },
   {
     of: /^runners\/[^/]+\.ts$/,

@@ -2,7 +2,7 @@
  * How a run is observed, as the command line says it: where its metrics are served, and what its log lines are like.
  */
 import type { LogLevel } from '../../sdk/logger.js'
-import { UsageError } from './command-line.js'
+import { type Options, UsageError } from './command-line.js'
 
 /** Where metrics are served. */
 export interface MetricsPlace {
@@ -21,7 +21,7 @@ const LEVELS: readonly LogSettings['level'][] = ['trace', 'debug', 'info', 'warn
 const FORMATS: readonly LogSettings['format'][] = ['text', 'json']
 
 /** Where to serve metrics; `undefined` when nobody has asked for it. @throws {UsageError} */
-export function metricsPlace(options: ReadonlyMap<string, string | true>): MetricsPlace | undefined {
+export function metricsPlace(options: Options): MetricsPlace | undefined {
   const text = options.get('metrics-port')
   if (text === undefined) {
     for (const name of ['metrics-host', 'metrics-names'])
@@ -42,10 +42,10 @@ export function metricsPlace(options: ReadonlyMap<string, string | true>): Metri
 }
 
 /** What log lines are like; `undefined` when nobody has said. @throws {UsageError} */
-export function logSettings(options: ReadonlyMap<string, string | true>): LogSettings | undefined {
+export function logSettings(options: Options): LogSettings | undefined {
   const [format, level] = [options.get('log-format'), options.get('log-level')]
   if (format === undefined && level === undefined) return undefined
-  const isJson = options.has('json')
+  const isJson = options.get('json') === true
   if (isJson && format === 'text')
     throw new UsageError(
       'MR-7003',
@@ -57,7 +57,7 @@ export function logSettings(options: ReadonlyMap<string, string | true>): LogSet
   }
 }
 
-function oneOf<T extends string>(option: string, given: string | true, known: readonly T[]): T {
+function oneOf<T extends string>(option: string, given: string | boolean, known: readonly T[]): T {
   if ((known as readonly unknown[]).includes(given)) return given as T
   throw new UsageError(
     'MR-7003',

@@ -5,6 +5,7 @@
 import type { ErrorCode } from '../../sdk/error-codes.js'
 import type { RunSnapshot } from '../metrics/snapshot.js'
 import type { DeadLetterGroup, EndState, Progress } from '../runner.js'
+import type { GraphFormat } from './commands.js'
 import type { ConsoleMode } from './console-limit.js'
 import type { Excerpt } from './excerpt.js'
 import type { RunnerSettings } from './runner-settings.js'
@@ -21,22 +22,44 @@ export interface ModuleText {
   readonly folder: string
   /** The file the author named. */
   readonly file: string
+  /** The author's files that it is made of. */
+  readonly files: readonly string[]
   /** sha-256 of the code, free of where it lies, and of the version of millrace. */
   readonly hash: string
 }
 
-/** What to do with the module. */
-export type Action = 'run' | 'graph' | 'describe'
+/** What is asked of a module that does not run. */
+export type Question =
+  /** The options of its pipeline, for help. */
+  | { readonly kind: 'describe' }
+  /** Its graph, or with `isPhysical` the stages that a runner makes of it. */
+  | {
+      readonly kind: 'graph'
+      readonly format: GraphFormat
+      readonly isPhysical: boolean
+      readonly depth: number | undefined
+    }
+  /** The options of its pipeline as they would be, and where each comes from; JSON. */
+  | { readonly kind: 'config' }
+
+/** Options of pipelines in a configuration file, by the pipeline's name. */
+export interface ConfiguredOptions {
+  readonly path: string
+  readonly pipelines: ReadonlyMap<string, Readonly<Record<string, unknown>>>
+}
 
 /** The first message to the thread. */
 export interface StartMessage {
   readonly kind: 'start'
-  readonly action: Action
   readonly module: ModuleText
   /** Arguments for the pipeline, as given. */
   readonly args: readonly string[]
+  /** What is asked, unless it runs. */
+  readonly question: Question | undefined
   /** `MILLRACE_…` variables. */
   readonly environment: Readonly<Record<string, string>>
+  /** Options that a configuration file gives. */
+  readonly configured: ConfiguredOptions | undefined
   readonly runner: RunnerSettings
   readonly observation: Observation
   /** Milliseconds between signs of life. */
@@ -113,7 +136,7 @@ export type FromWorker =
   | { readonly kind: 'snapshot'; readonly snapshot: RunSnapshot }
   /** A sign of life. */
   | { readonly kind: 'beat'; readonly progress: Progress | undefined }
-  /** The answer to `graph` and `describe`. */
+  /** The answer to a question. */
   | { readonly kind: 'answer'; readonly text: string }
   /** Nothing more will come. `phase` tells whether anything had run. */
   | {

@@ -121,7 +121,14 @@ describe.concurrent('what is wrong with the command line', { timeout: 30_000 }, 
     [['why', 'x'], 'error: millrace why, which explains what holds a watermark, is not part of this version.'],
     [['run', words, '--runner', 'flink'], 'error: the flink runner is not part of this version.'],
     [['run', words, '--guarantee', 'exactly-once'], 'cannot promise exactly-once'],
-    [['graph', words, '--format=dot'], 'error: --format dot is not part of this version. It has mermaid.\n'],
+    [
+      ['graph', words, '--format=png'],
+      'error: --format png is not part of this version. It has mermaid, dot, svg, json.\n',
+    ],
+    [['graph', words, '--runner', 'direct'], 'error: --runner says whose stages --physical shows. Add --physical'],
+    [['graph', words, '--physical', '--depth', '1'], 'error: --depth folds composites, and stages have none.'],
+    [['graph', words, '--depth', 'x'], 'error: --depth needs a whole number from 0, not "x".'],
+    [['graph', words, '--out', 'missing/graph.svg'], 'error: --out missing/graph.svg cannot be written: ENOENT'],
   ])('%j', async (args, message) => {
     const run = await millrace(args)
     expect(run.stderr).toContain(message)

@@ -26,6 +26,8 @@ export type SupervisorEvent =
   | { readonly kind: 'tick' }
   | { readonly kind: 'sight'; readonly sight: Sight | undefined; readonly lookedAt: number }
   | { readonly kind: 'outputClosed' }
+  /** The author's files have changed, and are to run again. */
+  | { readonly kind: 'changed' }
 
 /** What a supervision needs. */
 export interface SupervisionServices {
@@ -50,6 +52,8 @@ const PROGRESS_MILLIS = 1000
 /** Without any change for this long, it is said what is waited for. */
 const IDLE_MILLIS = 5000
 const BEAT_MILLIS = 1000
+/** So long a run may be drained for whose files have changed. */
+const CHANGE_GRACE_MILLIS = 3000
 
 /** The state of a supervised run. */
 export class Supervision {
@@ -58,7 +62,7 @@ export class Supervision {
   /** When the run began. */
   #startedAt: number | undefined
   #shownAt = 0
-  #drainedBy: 'SIGINT' | 'SIGTERM' | undefined
+  #drainedBy: 'SIGINT' | 'SIGTERM' | 'change' | undefined
   #stopAt = Number.POSITIVE_INFINITY
   #isLooking = false
   #elements = -1
@@ -96,7 +100,18 @@ export class Supervision {
         return this.#sight(event.sight, event.lookedAt)
       case 'outputClosed':
         return EXIT.outputClosed
+      case 'changed':
+        return this.#changed()
     }
+  }
+
+  /** Makes room for the next run: what was read is finished, if that does not take long. */
+  #changed(): number | undefined {
+    if (this.#startedAt === undefined || this.#drainedBy !== undefined) return EXIT.done
+    this.#drainedBy = 'change'
+    this.#stopAt = this.#services.now() + CHANGE_GRACE_MILLIS
+    this.#services.post({ kind: 'drain' })
+    return undefined
   }
 
   #begin(module: ModuleText): undefined {
@@ -205,6 +220,7 @@ export class Supervision {
     const { display, look, now, watchdog } = this.#services
     const at = now()
     if (at >= this.#stopAt) {
+      if (this.#drainedBy === 'change') return EXIT.done
       display.note('SIGTERM: the time for draining is over; stopped. What was under way is lost.')
       return EXIT.terminated
     }

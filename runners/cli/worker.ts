@@ -7,7 +7,6 @@
 import { parentPort } from 'node:worker_threads'
 import { errorKind } from '../../sdk/errors.js'
 import { graphFingerprint } from '../../sdk/graph/fingerprint.js'
-import { mermaid } from '../../sdk/graph/mermaid.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { platformEnv } from '../platform/node.js'
 import { start } from '../run.js'
@@ -17,14 +16,13 @@ import { ConsoleLimit } from './console-limit.js'
 import { elementsRead } from './elements-read.js'
 import { deadLetterReports, reportOf, withStepSource } from './error-report.js'
 import { loadPipeline } from './load-module.js'
-import { optionRows, pipelineOptions } from './pipeline-options.js'
+import { pipelineOptions } from './pipeline-options.js'
 import { installProbe } from './probe-target.js'
 import type { DeadLetterReport, ErrorReport, Finished, FromWorker, StartMessage, ToWorker } from './protocol.js'
 import { runEnv } from './run-env.js'
 import { type Redact, redacting } from './redact.js'
 import { AuthorMap, framesOfCall, mapStacks } from './stacks.js'
 import { StepOfCall } from './step-of-call.js'
-import { table } from './help.js'
 import { commandLogger, sendSnapshots } from './worker-observation.js'
 
 const port = parentPort
@@ -136,16 +134,8 @@ async function leftUnderWay(ours: readonly string[]): Promise<void> {
   }
 }
 
-async function begin({
-  action,
-  module,
-  args,
-  environment,
-  runner,
-  observation,
-  beatMillis,
-  console: mode,
-}: StartMessage): Promise<void> {
+async function begin(message: StartMessage): Promise<void> {
+  const { question, module, args, environment, configured, runner, observation, beatMillis, console: mode } = message
   // Before the module loads: its top level may be what never ends.
   limit = newLimit(mode)
   setInterval(() => {
@@ -160,26 +150,18 @@ async function begin({
   const definition = await loadPipeline(module, map)
   await strayRejections()
   if (isOver) return
-  if (action === 'describe') {
-    const rows = optionRows(definition)
-    const lines =
-      rows === undefined
-        ? ['  its options are described by a schema that does not list them']
-        : rows.length === 0
-          ? ['  none']
-          : table(rows)
-    end({ kind: 'answer', text: [`Options of pipeline "${definition.name}"`, ...lines].join('\n') })
+  if (question !== undefined) {
+    const { answerTo } = await import('./pipeline-answers.js')
+    const given = { args, environment, configured }
+    const text = await answerTo(question, definition, given, (made) => (built = made))
+    end({ kind: 'answer', text })
     return
   }
-  built = definition.build(pipelineOptions(definition, args, environment))
+  built = definition.build(pipelineOptions(definition, { args, environment, configured }))
   const ready = built
   redact = redacting(ready.options)
   let steps: StepOfCall | undefined
   writer = () => (steps ??= new StepOfCall(ready.functions.all(), module.code)).step(framesOfCall(map, ownFolder))
-  if (action === 'graph') {
-    end({ kind: 'answer', text: mermaid(ready.graph).trimEnd() })
-    return
-  }
   post({
     kind: 'started',
     pipeline: ready.name,
