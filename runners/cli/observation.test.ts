@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseCommandLine, UsageError } from './command-line.js'
+import { type Options, parseCommandLine, UsageError } from './command-line.js'
 import { compiled, fixture, leftOvers, root, type Running, start } from './fixtures/command.js'
 import { logSettings, metricsPlace } from './observation-settings.js'
 
@@ -11,7 +11,7 @@ afterAll(leftOvers)
 
 const observed = fixture('observed.ts')
 
-function optionsOf(...args: string[]): ReadonlyMap<string, string | true> {
+function optionsOf(...args: string[]): Options {
   const invocation = parseCommandLine(['run', 'file.ts', ...args])
   if (invocation.kind !== 'command') throw new Error(`${args.join(' ')} asks for ${invocation.kind}`)
   return invocation.options

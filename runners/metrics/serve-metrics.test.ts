@@ -52,7 +52,7 @@ describe('a server of metrics', () => {
   })
 
   it('says that a run is not ready while a call takes longer than the limit', async () => {
-    const { server } = await served({ callLimit: '1 millisecond' })
+    const { server } = await served({ callLimit: 1 })
     await new Promise((resolve) => setTimeout(resolve, 50))
     const response = await fetch(`${server.url}/readyz`)
     expect(response.status).toBe(503)
