@@ -183,7 +183,7 @@ function keyOf({ kind, name }: MetricReading): string {
 /** What is observed of a reading, in the order of its instruments. */
 function numbersOf({ kind, value }: MetricReading): readonly (number | undefined)[] {
   if (kind === 'stringSet') return [(value as readonly string[]).length]
-  if (kind !== 'distribution') return [value === undefined ? undefined : Number(value as number | bigint)]
+  if (kind !== 'distribution') return [value === undefined ? undefined : Number(value)]
   const { count, sum, min, max } = value as DistributionResult
   return [count, sum, min, max]
 }
