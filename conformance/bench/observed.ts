@@ -9,7 +9,7 @@ import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'
 import { pino } from 'pino'
 import { fixedWindows, metric, pipeline, run, type RunningPipeline, type RunOptions } from 'millrace'
 import { generateSequence } from 'millrace/io/generate'
-import { serveMetrics } from 'millrace/metrics'
+import { metricsText, serveMetrics } from 'millrace/metrics'
 import { openTelemetry } from 'millrace/opentelemetry'
 import { timesOf } from './measure.js'
 
@@ -28,12 +28,12 @@ class Collector extends MetricReader {
 
 const collector = new Collector()
 const meter = new MeterProvider({ readers: [collector] }).getMeter('bench')
-let scrapes = 0
+let looks = 0
 
-/** Does something once a second while a run lasts, and says how long each took. */
+/** Does something once a second while a run lasts. */
 async function eachSecond(running: RunningPipeline, act: () => Promise<unknown>): Promise<void> {
   const timer = setInterval(() => {
-    void act().then(() => scrapes++)
+    void act().then(() => looks++)
   }, 1000)
   await running.result.finally(() => clearInterval(timer))
 }
@@ -94,4 +94,26 @@ for (const [i, [name]] of variants.entries()) {
     `${name.padEnd(40)} ${median.toFixed(0).padStart(6)} ms (${fastest.toFixed(0)}–${slowest.toFixed(0)})  ${ratio}`,
   )
 }
-console.log(`${events} events twice, ${rounds} rounds after one that warms up; ${scrapes} looks, one a second`)
+console.log(`${events} events twice, ${rounds} rounds after one that warms up; ${looks} looks, one a second`)
+
+// A look by itself, while much is kept: a million keys in a window that does not end.
+const kept = pipeline()
+kept
+  .apply('numbers', generateSequence({ to: 1_000_000 }))
+  .keyBy('key', (n) => n)
+  .countPerKey('count')
+const took: number[] = []
+await run(kept, {
+  observe: (running) => {
+    const timer = setInterval(() => {
+      const start = performance.now()
+      metricsText(running)
+      took.push(performance.now() - start)
+    }, 20)
+    void running.result.finally(() => clearInterval(timer))
+  },
+})
+const { median, slowest } = timesOf(took)
+console.log(
+  `a look with up to a million keys: ${median.toFixed(2)} ms (slowest of ${took.length}: ${slowest.toFixed(2)} ms)`,
+)
