@@ -93,11 +93,12 @@ export function start<Options>(pipeline: Runnable<Options>, options: RunOptions<
       `options of run must be an object such as { strict: true }, but are ${preview(options)}.`,
     )
   const { runner: chosen = 'direct', options: pipelineOptions, observe, ...runnerOptions } = options
-  if (observe !== undefined && typeof observe !== 'function')
+  if (observe !== undefined && typeof observe !== 'function') {
     throw new PipelineError(
       'MR-1004',
       `observe must be a function that takes the running pipeline, but is ${preview(observe)}.`,
     )
+  }
   const runner = typeof chosen === 'string' ? runnerNamed(chosen) : chosen
   const built = buildOf(pipeline, pipelineOptions)
   const running = runner.start(built, { ...runnerOptions, env: runnerOptions.env ?? platformEnv() })

@@ -107,6 +107,13 @@ export const errorCodes = {
   'MR-4015': 'a schema does not hold together',
   'MR-4016': 'a value has no JSON',
   'MR-4017': 'a map has two values for a key',
+  'MR-4101': 'an Avro schema is wrong, or cannot be used here',
+  'MR-4102': 'bytes are not what their Avro schema says',
+  'MR-4103': 'a value does not fit the schema that it is written by',
+  'MR-4104': 'a file of records is broken',
+  'MR-4105': 'a file of records has what is not read here',
+  'MR-4106': 'a value would lose something on its way',
+  'MR-4107': 'a part of a file is larger than allowed',
   // ---- 5: reading and writing --------------------------------------------------------------------------------------
   'MR-5001': 'there is no such file',
   'MR-5002': 'this is no regular file',

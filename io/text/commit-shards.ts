@@ -10,7 +10,7 @@ import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
-import { type FileFrame, type FinishedShard, ShardFinisher } from './finish-shards.js'
+import { type FileFormat, type FinishedShard, ShardFinisher } from './finish-shards.js'
 import { folderOf, type PathParts, shardPath } from './shard-names.js'
 
 /** A file that was written. */
@@ -29,7 +29,8 @@ export interface CommitOptions {
   readonly parts: PathParts
   readonly shards: number
   readonly overwrite: boolean
-  readonly frame: FileFrame
+  /** What the author calls the write, for messages: `writeLines`. */
+  readonly writer: string
 }
 
 /** Moves files into place. */
@@ -40,11 +41,11 @@ export class ShardCommitter {
   /** Makes the files of shards without a line. */
   readonly #empties: ShardFinisher
 
-  constructor(files: FileSystem, env: Env, options: CommitOptions) {
+  constructor(files: FileSystem, env: Env, options: CommitOptions, format: FileFormat) {
     this.#files = files
     this.#env = env
     this.#options = options
-    this.#empties = new ShardFinisher(files, env, options.path, options.frame)
+    this.#empties = new ShardFinisher(files, env, options.path, format)
   }
 
   /** Looks at the names of the global window before any work is done. @throws when one cannot be written. */
@@ -98,14 +99,18 @@ export class ShardCommitter {
     if (status.kind === 'directory') {
       throw coded(
         'MR-5010',
-        new Error(`"${path}" is a folder. Give writeLines the name of a file, such as "${path}/part.txt".`),
+        new Error(
+          `"${path}" is a folder. Give ${this.#options.writer} the name of a file, such as "${path}/part.txt".`,
+        ),
       )
     }
     // A device or a pipe would be replaced by a file, and be lost to everybody.
     if (status.kind === 'other') {
       throw coded(
         'MR-5010',
-        new Error(`"${path}" is neither a file nor a folder, and is not replaced. Give writeLines another path.`),
+        new Error(
+          `"${path}" is neither a file nor a folder, and is not replaced. Give ${this.#options.writer} another path.`,
+        ),
       )
     }
     if (this.#options.overwrite) return
@@ -118,9 +123,12 @@ export class ShardCommitter {
     } catch (error) {
       throw coded(
         'MR-5009',
-        new Error(`cannot write "${path}": ${messageOf(error)}. Give writeLines a path that can be written to.`, {
-          cause: error,
-        }),
+        new Error(
+          `cannot write "${path}": ${messageOf(error)}. Give ${this.#options.writer} a path that can be written to.`,
+          {
+            cause: error,
+          },
+        ),
       )
     }
   }

@@ -25,43 +25,39 @@ export const finishedShardCodec: t.Type<FinishedShard> = t.type({
   parts: t.readonlyArray(t.string),
 })
 
-/** Text around the lines of every file. */
-export interface FileFrame {
-  readonly header: string | undefined
-  readonly footer: string | undefined
+/** What a file of parts has in it. */
+export interface FileFormat {
+  /** Writes all of it. Each part is taken once, in order. */
+  write(handle: FileHandle, parts: Iterable<Part>, files: FileSystem): void
 }
-
-/** Bytes copied at a time. */
-const COPY_BYTES = 1024 * 1024
 
 /** Makes files of parts. */
 export class ShardFinisher {
   readonly #files: FileSystem
   readonly #env: Env
   readonly #folder: TemporaryFolder
-  readonly #frame: FileFrame
-  readonly #encoder = new TextEncoder()
-  #copyBuffer: Uint8Array | undefined
+  readonly #format: FileFormat
 
-  constructor(files: FileSystem, env: Env, target: string, frame: FileFrame) {
+  constructor(files: FileSystem, env: Env, target: string, format: FileFormat) {
     this.#files = files
     this.#env = env
     this.#folder = new TemporaryFolder(files, env, target)
-    this.#frame = frame
+    this.#format = format
   }
 
-  /** The file of a shard. Without parts it has header and footer only. */
+  /** The file of a shard. Without parts it has what every file has. */
   finish(shard: number, parts: Iterable<Part>): FinishedShard {
     const taken: string[] = []
     let lines = 0
     const path = this.#folder.write('shard', (handle) => {
-      this.#writeLine(handle, this.#frame.header)
-      for (const part of parts) {
-        this.#copy(part.path, handle)
-        taken.push(part.path)
-        lines += part.lines
+      const noted = function* (): Iterable<Part> {
+        for (const part of parts) {
+          yield part
+          taken.push(part.path)
+          lines += part.lines
+        }
       }
-      this.#writeLine(handle, this.#frame.footer)
+      this.#format.write(handle, noted(), this.#files)
       handle.sync()
     })
     this.#env.crashpoint('text.write.shard')
@@ -71,24 +67,5 @@ export class ShardFinisher {
   /** Removes files that nobody has moved into place. */
   remove(): void {
     this.#folder.remove()
-  }
-
-  #writeLine(handle: FileHandle, line: string | undefined): void {
-    if (line !== undefined) handle.write(this.#encoder.encode(`${line}\n`))
-  }
-
-  #copy(path: string, to: FileHandle): void {
-    const buffer = (this.#copyBuffer ??= new Uint8Array(COPY_BYTES))
-    const from = this.#files.openForReading(path)
-    try {
-      for (let at = 0; ;) {
-        const count = from.read(buffer, 0, buffer.length, at)
-        if (count === 0) return
-        to.write(buffer.subarray(0, count))
-        at += count
-      }
-    } finally {
-      from.close()
-    }
   }
 }

@@ -25,6 +25,7 @@ import { nodeEnv, nodeFiles } from '../../runners/direct/node.js'
 import { globalWindow } from '../../sdk/windowing/window.js'
 import { ShardCommitter } from './commit-shards.js'
 import { ShardFinisher } from './finish-shards.js'
+import { lineFile } from './line-format.js'
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-write-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -345,16 +346,20 @@ it('a run that fails before its end leaves nothing, not even the folder it made'
 it('a commit that is repeated after a crash between two moves ends the same', () => {
   const at = folder()
   const path = join(at, 'out.txt')
-  const frame = { header: undefined, footer: undefined }
+  const format = lineFile({ header: 'h', footer: undefined })
   const parts = { folder: `${at}/`, base: 'out', extension: '.txt' }
   let crashes = 1
   const env = watching((call, name) => {
     if (call === 'crashpoint' && name === 'text.write.rename' && crashes-- === 1) throw new Error('crash')
   })
-  const finisher = new ShardFinisher(nodeFiles, env, path, { ...frame, header: 'h' })
+  const finisher = new ShardFinisher(nodeFiles, env, path, format)
   const finished = [0, 1].map((shard) => finisher.finish(shard, []))
   const commit = (overwrite: boolean): readonly WrittenFile[] =>
-    new ShardCommitter(nodeFiles, env, { path, parts, shards: 2, overwrite, frame }).commit(finished, globalWindow, 0)
+    new ShardCommitter(nodeFiles, env, { path, parts, shards: 2, overwrite, writer: 'writeLines' }, format).commit(
+      finished,
+      globalWindow,
+      0,
+    )
   expect(() => commit(false)).toThrow('crash')
   expect(Object.keys(tree(at)).filter((name) => !name.startsWith('.'))).toEqual(['out-00000-of-00002.txt'])
   expect(commit(false).map((file) => file.path)).toEqual([0, 1].map((n) => join(at, `out-0000${n}-of-00002.txt`)))

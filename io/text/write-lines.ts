@@ -10,6 +10,7 @@ import { refuse } from '../../sdk/refuse.js'
 import * as t from 'io-ts'
 import type { Codec, TypeOnly } from '../../sdk/codec.js'
 import { loneSurrogateAt } from '../../sdk/coders/utf8.js'
+import type { Env } from '../../sdk/env.js'
 import { type CollectionRef, type GraphBuilder } from '../../sdk/graph/builder.js'
 import { type KV, kv } from '../../sdk/kv.js'
 import type { PCollection } from '../../sdk/pcollection.js'
@@ -21,11 +22,12 @@ import { addStep } from '../../sdk/transforms/step.js'
 import { globalWindow } from '../../sdk/windowing/window.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { type CommitOptions, ShardCommitter, type WrittenFile, writtenFileCodec } from './commit-shards.js'
-import { type FinishedShard, finishedShardCodec, ShardFinisher } from './finish-shards.js'
+import { type FileFormat, type FinishedShard, finishedShardCodec, ShardFinisher } from './finish-shards.js'
+import { type FileFrame, lineFile, linePart } from './line-format.js'
 import { filesOf } from './match-files.js'
 import { isPath } from './paths.js'
 import { shardPath, splitPath } from './shard-names.js'
-import { type Part, partCodec, PartWriter } from './write-parts.js'
+import { type Part, partCodec, type PartFormat, PartWriter } from './write-parts.js'
 
 /** Options of {@link writeLines}. */
 export interface WriteLinesOptions {
@@ -76,8 +78,29 @@ export function writeLines(
   path: string,
   options: WriteLinesOptions = {},
 ): (input: PCollection<unknown>) => PCollection<WrittenFile> {
-  const commit = checkedOptions(path, options)
-  const { shards, frame } = commit
+  const { frame, ...commit } = checkedOptions(path, options)
+  return writeShards(commit, {
+    part: () => linePart,
+    file: () => lineFile(frame),
+    output: writtenFileCodec,
+    written: (file) => file,
+  })
+}
+
+/** What a format adds to a write in shards: `Line` is what is kept of an element, `Written` what is said of a file. */
+export interface ShardFormat<Line, Written> {
+  readonly part: () => PartFormat<Line> | Promise<PartFormat<Line>>
+  readonly file: (env: Env) => FileFormat | Promise<FileFormat>
+  readonly output: t.Type<Written>
+  readonly written: (file: WrittenFile) => Written
+}
+
+/** Writes files in shards, whatever is in them; see {@link writeLines} for their names and what holds of them. */
+export function writeShards<Line, Written>(
+  commit: CommitOptions,
+  format: ShardFormat<Line, Written>,
+): (input: PCollection<unknown>) => PCollection<Written> {
+  const { path, shards } = commit
   return (input) => {
     const { builder } = input
     const given = builder.strategyOf(input)
@@ -90,26 +113,26 @@ export function writeLines(
       onTimeBehavior: 'ifNonEmpty',
       closingBehavior: 'ifNonEmpty',
     }
-    const finished = addDoFn(input, 'parts', strategy, partOfShard, partsStep(path, shards))
+    const finished = addDoFn(input, 'parts', strategy, partOfShard, partsStep(path, shards, format.part))
       .groupByKey('by shard')
       .parDo('shards', {
         output: shardOrMarker,
-        setup: ({ env, step }) => new ShardFinisher(filesOf(env, step), env, path, frame),
+        setup: async ({ env, step }) => new ShardFinisher(filesOf(env, step), env, path, await format.file(env)),
         teardown: ({ resource }) => resource?.remove(),
         process: ({ key, value }, { resource, emit }) => emit(kv(null, resource.finish(key, value))),
       })
     const isOneFile = builder.collection(input.id).isBounded && given.windowFn.payload.kind === 'global'
     return (isOneFile ? withMarker(finished) : finished).groupByKey('by window').parDo('commit', {
-      output: writtenFileCodec,
-      setup: ({ env, step }) => {
-        const committer = new ShardCommitter(filesOf(env, step), env, commit)
+      output: format.output,
+      setup: async ({ env, step }) => {
+        const committer = new ShardCommitter(filesOf(env, step), env, commit, await format.file(env))
         if (isOneFile) committer.checkTargets()
         return committer
       },
       teardown: ({ resource }) => resource?.remove(),
       process({ value }, { resource, window, pane, emit }) {
         const files = [...value].filter((file) => file !== undefined)
-        for (const written of resource.commit(files, window, pane.index)) emit(written)
+        for (const file of resource.commit(files, window, pane.index)) emit(format.written(file))
       },
     })
   }
@@ -124,11 +147,15 @@ type ShardOrMarker = t.TypeOf<typeof shardOrMarker>
 type None = Record<never, never>
 type PlainDoFn<T, Out, R> = DoFnFunctions<T, TypeOnly<Out>, never, None, None, None, R, None>
 
-function partsStep(path: string, shards: number): PlainDoFn<unknown, KV<number, Part>, PartWriter> {
+function partsStep<Line>(
+  path: string,
+  shards: number,
+  format: ShardFormat<Line, unknown>['part'],
+): PlainDoFn<unknown, KV<number, Part>, PartWriter<Line>> {
   return {
-    setup: ({ env, step }) => new PartWriter(filesOf(env, step), env, path, shards),
+    setup: async ({ env, step }) => new PartWriter(filesOf(env, step), env, path, shards, await format()),
     // A setup that failed has left no resource.
-    teardown: ({ resource }) => (resource as PartWriter | undefined)?.remove(),
+    teardown: ({ resource }) => (resource as PartWriter<Line> | undefined)?.remove(),
     startBundle: ({ resource }) => resource.begin(),
     process: (value, { resource, window }) => resource.add(value, window),
     finishBundle({ resource, emit }) {
@@ -217,7 +244,7 @@ const writeOptions: OptionNames<WriteLinesOptions> = {
   overwrite: true,
 }
 
-function checkedOptions(path: string, options: WriteLinesOptions): CommitOptions {
+function checkedOptions(path: string, options: WriteLinesOptions): CommitOptions & { readonly frame: FileFrame } {
   refuseUnknownOptions('writeLines', options, writeOptions)
   const { shards = 1, suffix, header, footer, overwrite = true } = options
   if (!isPath(path) || /[\\/]$/.test(path))
@@ -245,5 +272,12 @@ function checkedOptions(path: string, options: WriteLinesOptions): CommitOptions
   if (suffix !== undefined && (/[\\/]/.test(suffix) || !isPath(`out${suffix}`))) {
     refuse('MR-5013', `option suffix of writeLines is the end of a file's name, but is ${preview(suffix)}.`)
   }
-  return { path, parts: splitPath(path, suffix), shards, overwrite, frame: { header, footer } }
+  return {
+    path,
+    parts: splitPath(path, suffix),
+    shards,
+    overwrite,
+    writer: 'writeLines',
+    frame: { header, footer },
+  }
 }

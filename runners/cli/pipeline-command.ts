@@ -16,11 +16,14 @@ import { commandHelp } from './help.js'
 import { logSettings, metricsPlace } from './observation-settings.js'
 import { otherCopy } from './package-root.js'
 import type { Question } from './protocol.js'
-import { codeLine, isRefusal, showRefusal } from './refusal.js'
-import { consoleMode, runnerSettings, type Settings, settingsFrom } from './runner-settings.js'
+import { codeLine } from './code-line.js'
+import { isRefusal, showRefusal } from './refusal.js'
+import { consoleMode, runnerSettings, type Settings, settingsFrom, whySettings } from './runner-settings.js'
 import { sourceFile } from './source-file.js'
 import type { WatchedRun } from './watch-runs.js'
 
+/** Panes that are kept for those who look. */
+const PANES = 10
 /** Draining after SIGTERM may take as long as process managers usually wait. */
 const GRACE_MILLIS = 10_000
 
@@ -38,6 +41,7 @@ export async function pipelineCommand(
   // Before anything is loaded: a typing error costs nothing.
   metricsPlace(options)
   logSettings(options)
+  if (command.name === 'why' && !wantsHelp) whySettings(options)
   if (findConfig(process.cwd()) === undefined)
     runnerSettings(settingsFrom({ flags: flagsOf(invocation), environment: process.env, file: undefined }))
   const other = otherCopy(sourceFile(file))
@@ -132,10 +136,11 @@ async function once(
     import('./output.js'),
   ])
   const out = outputOn(process.stdout)
-  const display = displayOn(out, outputOn(process.stderr), {
-    json: options.get('json') === true || log?.format === 'json',
-    quiet: options.get('quiet') === true || question !== undefined,
-  })
+  const err = outputOn(process.stderr)
+  const isJson = options.get('json') === true || log?.format === 'json'
+  const why = command.name === 'why' && !wantsHelp ? whySettings(options) : undefined
+  const isShown = question === undefined && why === undefined && options.get('quiet') !== true
+  const display = displayOn(out, err, { json: isJson, quiet: !isShown })
   if (wantsHelp) out.write(`${commandHelp(command)}\n\n`)
   const path = command.name === 'graph' && !wantsHelp ? options.get('out') : undefined
   let kept: string | undefined
@@ -159,7 +164,10 @@ async function once(
       runner,
       observation: { snapshotMillis: service?.SNAPSHOT_MILLIS, log },
       console,
+      why,
+      panes: isShown ? PANES : 0,
     },
+    listens: isShown && err.isTerminal && !isJson,
     // A halted debugger looks like an endless call.
     watchdog: debuggerUrl() === undefined ? new Watchdog(runner.callTimeoutMillis, testMillis('REPORT')) : undefined,
     graceMillis: testMillis('GRACE') ?? GRACE_MILLIS,
@@ -194,7 +202,7 @@ async function isWellTyped(file: string, settings: Settings, asJson: boolean): P
   err.write(
     asJson
       ? `${JSON.stringify({ type: 'failed', error: { name: 'TypeCheckError', message, frames: [], code: 'MR-7022' }, faults })}\n`
-      : `${text}\nerror: ${message}\n${codeLine('MR-7022')}`,
+      : `${text}\nerror: ${message}\n${codeLine('MR-7022')}\n`,
   )
   return false
 }

@@ -5,6 +5,7 @@
 import type { ErrorCode } from '../../sdk/error-codes.js'
 import type { RunSnapshot } from '../metrics/snapshot.js'
 import type { DeadLetterGroup, EndState, Progress } from '../runner.js'
+import type { RunStatus } from '../run-status.js'
 import type { GraphFormat } from './commands.js'
 import type { ConsoleMode } from './console-limit.js'
 import type { Excerpt } from './excerpt.js'
@@ -48,6 +49,15 @@ export interface ConfiguredOptions {
   readonly pipelines: ReadonlyMap<string, Readonly<Record<string, unknown>>>
 }
 
+/** How `why` answers. */
+export interface WhySettings {
+  /** How long the pipeline runs before. */
+  readonly forMillis: number
+  readonly json: boolean
+  /** The one step to explain. */
+  readonly step: string | undefined
+}
+
 /** The first message to the thread. */
 export interface StartMessage {
   readonly kind: 'start'
@@ -62,6 +72,10 @@ export interface StartMessage {
   readonly configured: ConfiguredOptions | undefined
   readonly runner: RunnerSettings
   readonly observation: Observation
+  /** Set where the action is `why`. */
+  readonly why: WhySettings | undefined
+  /** The last panes to be kept for display; 0 where nobody looks at them. */
+  readonly panes: number
   /** Milliseconds between signs of life. */
   readonly beatMillis: number
   /** How much of the author's console is shown. */
@@ -69,7 +83,13 @@ export interface StartMessage {
 }
 
 /** To the pipeline's thread. */
-export type ToWorker = StartMessage | { readonly kind: 'drain' }
+export type ToWorker =
+  | StartMessage
+  | { readonly kind: 'drain' }
+  /** Pauses the sources, or reads on. */
+  | { readonly kind: 'pause' }
+  /** Time to say why. */
+  | { readonly kind: 'explain' }
 
 /** An error as text. */
 export interface ErrorReport {
@@ -135,7 +155,7 @@ export type FromWorker =
   /** The run at this moment, for whoever exports metrics. */
   | { readonly kind: 'snapshot'; readonly snapshot: RunSnapshot }
   /** A sign of life. */
-  | { readonly kind: 'beat'; readonly progress: Progress | undefined }
+  | { readonly kind: 'beat'; readonly progress: Progress | undefined; readonly status: RunStatus | undefined }
   /** The answer to a question. */
   | { readonly kind: 'answer'; readonly text: string }
   /** Nothing more will come. `phase` tells whether anything had run. */

@@ -18,11 +18,20 @@ import { deadLetterReports, reportOf, withStepSource } from './error-report.js'
 import { loadPipeline } from './load-module.js'
 import { pipelineOptions } from './pipeline-options.js'
 import { installProbe } from './probe-target.js'
-import type { DeadLetterReport, ErrorReport, Finished, FromWorker, StartMessage, ToWorker } from './protocol.js'
+import type {
+  DeadLetterReport,
+  ErrorReport,
+  Finished,
+  FromWorker,
+  StartMessage,
+  ToWorker,
+  WhySettings,
+} from './protocol.js'
 import { runEnv } from './run-env.js'
 import { type Redact, redacting } from './redact.js'
 import { AuthorMap, framesOfCall, mapStacks } from './stacks.js'
 import { StepOfCall } from './step-of-call.js'
+import { whyText } from './why-text.js'
 import { commandLogger, sendSnapshots } from './worker-observation.js'
 
 const port = parentPort
@@ -39,6 +48,9 @@ let running: RunningPipeline | undefined
 let built: BuiltPipeline | undefined
 let phase: 'load' | 'run' = 'load'
 let isDraining = false
+/** Ends the wait of `why`. */
+let explainNow: (() => void) | undefined
+let isExplaining = false
 let isOver = false
 let sendSnapshot = (): void => undefined
 /** Keeps the options that are secret out of what is shown. */
@@ -134,15 +146,32 @@ async function leftUnderWay(ours: readonly string[]): Promise<void> {
   }
 }
 
+/** A status costs more than a sign of life, and is shown once a second. */
+const STATUS_MILLIS = 900
+let statusAt = 0
+
+function beat(isAsked = false): void {
+  limit.remark()
+  const at = performance.now()
+  const isDue = running !== undefined && (isAsked || at - statusAt >= STATUS_MILLIS)
+  if (isDue) statusAt = at
+  post({ kind: 'beat', progress: running?.progress(), status: isDue ? running?.status() : undefined })
+}
+
+/** Pauses the run, or reads on; what cannot be paused says so. */
+function pauseOrResume(): void {
+  if (running === undefined) return post({ kind: 'note', text: 'there is nothing to pause yet.' })
+  if (running.status().state === 'paused') running.resume()
+  else if (!running.pause()) post({ kind: 'note', text: 'a run that is being drained, or is over, cannot be paused.' })
+  beat(true)
+}
+
 async function begin(message: StartMessage): Promise<void> {
   const { question, module, args, environment, configured, runner, observation, beatMillis, console: mode } = message
   // Before the module loads: its top level may be what never ends.
   limit = newLimit(mode)
-  setInterval(() => {
-    limit.remark()
-    post({ kind: 'beat', progress: running?.progress() })
-  }, beatMillis)
-  post({ kind: 'beat', progress: undefined })
+  setInterval(beat, beatMillis)
+  beat()
   sendSnapshot = sendSnapshots(observation, () => running, post)
   const ours = activeResources()
   const map = new AuthorMap(module)
@@ -178,8 +207,11 @@ async function begin(message: StartMessage): Promise<void> {
     { ...runner, ...commandLogger(observation, (line) => post({ kind: 'record', line: redact(line) })), env },
   )
   phase = 'run'
+  statusAt = performance.now()
   // A call may block this thread before the first second is over.
   sendSnapshot()
+  if (message.panes > 0) running.recordPanes(message.panes)
+  if (message.why !== undefined) return explain(running, message.why)
   if (isDraining) running.drain()
   const { state, metrics } = await running.result
   const millis = performance.now() - startedAt
@@ -197,6 +229,22 @@ async function begin(message: StartMessage): Promise<void> {
   end(finished)
 }
 
+/** Lets the run go on for a while, and says why results have not come. What is under way then is given up. */
+async function explain(run: RunningPipeline, settings: WhySettings): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const asked = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, settings.forMillis)
+    explainNow = resolve
+    if (isExplaining) resolve()
+  })
+  await Promise.race([asked, run.result])
+  clearTimeout(timer)
+  const text = whyText(run.status(), settings)
+  run.cancel()
+  await run.result
+  end({ kind: 'answer', text })
+}
+
 process.on('uncaughtException', strayFailure('an error was thrown outside of every step'))
 process.on(
   'unhandledRejection',
@@ -211,6 +259,15 @@ port.on('message', (message: ToWorker) => {
     begin(message).catch(fail)
     return
   }
-  isDraining = true
-  running?.drain()
+  switch (message.kind) {
+    case 'drain':
+      isDraining = true
+      running?.drain()
+      return
+    case 'pause':
+      return pauseOrResume()
+    case 'explain':
+      isExplaining = true
+      explainNow?.()
+  }
 })

@@ -82,18 +82,21 @@ function* pendingTables({ tables, slices, hold }: KeptCells, input: number): Ite
       yield { window, keys, cell: undefined, hold: window.maxTimestamp, passes: window.maxTimestamp, isExpiry: false }
       continue
     }
-    const found: ReduceCell[] = []
+    let first: ReduceCell | undefined
     let holder: ReduceCell | undefined
+    let holders = 0
     let keys = 0
     for (const cell of table.cells.values()) {
       if (left-- <= 0) break
-      if (cell.details !== undefined && holdOf(cell.details) === hold) holder ??= cell
+      if (cell.details !== undefined && holdOf(cell.details) === hold && holders++ === 0) holder = cell
       if (cell.details?.isPending === false) continue
-      if (keys++ === 0) found.push(cell)
+      if (keys++ === 0) first = cell
     }
-    const cell = holder ?? (keys === 1 ? found[0] : undefined)
-    if (keys === 0 && holder === undefined) continue
     const isAsked = table.isAskedAtEnd && input <= window.maxTimestamp
+    // At its end a window speaks for all its keys, after that for those of which there is news.
+    if (isAsked) keys = table.cells.size
+    const cell = holders === 1 ? holder : holders === 0 && keys === 1 ? first : undefined
+    if (keys === 0 && holder === undefined) continue
     yield {
       window,
       keys,

@@ -183,7 +183,10 @@ function failureOf(error: unknown): Readonly<Record<string, unknown>> {
 
 function checkedCount(count: number): number {
   if (Number.isSafeInteger(count) && count >= 1) return count
-  throw new PipelineError('MR-1002', `recordPanes needs a whole number of panes from 1, but was given ${preview(count)}.`)
+  throw new PipelineError(
+    'MR-1002',
+    `recordPanes needs a whole number of panes from 1, but was given ${preview(count)}.`,
+  )
 }
 
 /** Options that name what this runner will have one day, or what only another runner has. */
