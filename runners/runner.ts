@@ -6,10 +6,12 @@ import type { Env } from '../sdk/env.js'
 import type { ErrorCode } from '../sdk/error-codes.js'
 import { MillraceError } from '../sdk/errors.js'
 import type { BuiltPipeline } from '../sdk/graph/model.js'
+import type { Logger } from '../sdk/logger.js'
 import type { DistributionResult, MetricKind } from '../sdk/metrics.js'
 import type { PaneInfo } from '../sdk/windowing/pane-info.js'
 import type { BoundedWindow } from '../sdk/windowing/window.js'
 import type { RunStatus, SourceReading, StuckCallReport } from './run-status.js'
+import type { Telemetry } from './telemetry.js'
 
 export type { SourceReading, StuckCallReport } from './run-status.js'
 
@@ -94,6 +96,13 @@ export interface RunnerOptions {
   readonly requireCodecs?: boolean
   /** How stages are compiled: `'auto'` (the default) generates code once a stage has seen some elements. */
   readonly stageCompiler?: 'auto' | 'generated' | 'closures'
+  /**
+   * Takes log lines: those of user code (`context.log`), and the runner's about the run, dead letters and further attempts.
+   * Default: lines of user code are printed on stderr, from `info` on.
+   */
+  readonly logger?: Logger
+  /** Traces the run and exports its metrics: `await openTelemetry()` of `millrace/opentelemetry`. */
+  readonly telemetry?: Telemetry
   /** The world the run lives in. Default: the real one. */
   readonly env?: Env
 }

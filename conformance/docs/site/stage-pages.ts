@@ -36,6 +36,7 @@ const ORDER = [
   'docs/guarantees.md',
   'docs/comparison.md',
   'docs/command-line.md',
+  'docs/observability.md',
   'docs/testing.md',
   'docs/retracting.md',
   'docs/errors/README.md',
