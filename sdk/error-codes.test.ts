@@ -1,5 +1,6 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import { coded, type ErrorCode, errorCode, errorCodes, errorFamilies } from './error-codes.js'
+import type { errorFamilies } from './error-codes.js'
+import { coded, type ErrorCode, errorCode, errorCodes } from './error-codes.js'
 import { DecodeError, PipelineError, UserCodeError } from './errors.js'
 import { refuse } from './refuse.js'
 
