@@ -77,7 +77,8 @@ async function runTypedoc(
     if (!app.logger.hasErrors() && !app.logger.hasWarnings()) await app.generateOutputs(project)
   }
   const { errorCount, warningCount, validationWarningCount } = app.logger
-  const count = errorCount + warningCount + validationWarningCount
+  // A warning of validation is counted as either.
+  const count = errorCount + Math.max(warningCount, validationWarningCount)
   return count === 0 && project !== undefined ? [] : [`typedoc has ${count} complaints, which stand above.`]
 }
 
