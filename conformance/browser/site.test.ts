@@ -64,6 +64,7 @@ describe.skipIf(isSkipped)('the site', () => {
       for (const [words, wanted] of [
         ['sessionWindows', 'millrace.sessionWindows.html'],
         ['lateness', 'docs/concepts/lateness.html'],
+        ['watermark', 'docs/concepts/event-time.html'],
       ] as const) {
         await page.fill('#tsd-search-input', words)
         const links = page.locator('#tsd-search-results a')

@@ -191,7 +191,7 @@ async function isWellTyped(file: string, settings: Settings, asJson: boolean): P
   err.write(
     asJson
       ? `${JSON.stringify({ type: 'failed', error: { name: 'TypeCheckError', message, frames: [], code: 'MR-7022' }, faults })}\n`
-      : `${text}\nerror: ${message}\n${codeLine('MR-7022')}`,
+      : `${text}\nerror: ${message}\n${codeLine('MR-7022')}\n`,
   )
   return false
 }

@@ -4,7 +4,7 @@ import type { Secret } from 'millrace'
 import { definePipeline, secret } from 'millrace'
 import { z } from 'zod'
 import { optionRows } from './option-info.js'
-import { pipelineOptions, sourcedOptions } from './pipeline-options.js'
+import { pipelineOptions } from './pipeline-options.js'
 
 /** Options of a pipeline with this codec, for these arguments. */
 function read(codec: t.Mixed | z.ZodType, args: readonly string[], environment: Record<string, string> = {}): unknown {
