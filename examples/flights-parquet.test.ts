@@ -40,7 +40,8 @@ async function plainDays(): Promise<ReadonlyMap<string, { flights: number; minut
     onChunk({ columnName, columnData }) {
       columns.set(columnName, columnData)
       if (columns.size < 3) return
-      for (const name of ['date', 'delay', 'origin'] as const) group[name] = Array.from(columns.get(name) as never)
+      for (const name of ['date', 'delay', 'origin'] as const)
+        Object.assign(group, { [name]: Array.from(columns.get(name) ?? []) })
       columns.clear()
       take()
     },

@@ -37,7 +37,7 @@ describe.skipIf(isSkipped)('the site', () => {
     address: string,
     path: string,
     act: (page: Page) => Promise<void>,
-    { width = 1200, colorScheme = 'light' } = {},
+    { width = 1200, colorScheme = 'light' }: { readonly width?: number; readonly colorScheme?: 'light' | 'dark' } = {},
   ): Promise<readonly string[]> {
     const page = await (browser as Browser).newPage({ viewport: { width, height: 800 }, colorScheme })
     const complaints: string[] = []

@@ -150,7 +150,7 @@ it('random schemas and values go through a file and come back', async () => {
       await write(path, ours, { schema, blockBytes: 20 })
       const found = await read(path)
       expect(found).toHaveLength(ours.length)
-      expect(found).toEqual(expect.arrayContaining(ours as unknown[]))
+      expect(found).toEqual(expect.arrayContaining(ours))
       expect(avroSchemaIn(readFileSync(path))).toEqual(schema)
     }),
     { numRuns: 30 },

@@ -62,7 +62,7 @@ export class Input extends ByteReader {
     const start = this.position
     const n = this.long()
     if (typeof n === 'bigint' || n < -0x8000_0000 || n > 0x7fff_ffff) this.fail(`${n} is no int`, start)
-    return n as number
+    return n
   }
 
   /** A length in bytes that are there. */
@@ -71,7 +71,7 @@ export class Input extends ByteReader {
     const n = this.long()
     if (typeof n === 'bigint' || n < 0 || n > this.remaining)
       this.fail(`has ${n} bytes, but only ${this.remaining} follow`, start)
-    return n as number
+    return n
   }
 
   text(): string {
@@ -174,7 +174,7 @@ class Resolver {
         break
       default:
         if (writer.kind === reader.kind || promotions[writer.kind]?.includes(reader.kind) === true)
-          return this.#primitive(writer as AvroTypeOf<typeof reader.kind>, reader)
+          return this.#primitive(writer, reader)
     }
     throw new AvroSchemaError(`${nameOf(writer)} was written, and cannot be read as ${nameOf(reader)}`)
   }

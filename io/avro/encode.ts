@@ -8,7 +8,7 @@
 import { ByteWriter } from '../../sdk/coders/bytes.js'
 import type { ErrorCode } from '../../sdk/error-codes.js'
 import { preview } from '../../sdk/preview.js'
-import { decimalBytes, numberOf, type TimeLogical } from './logical.js'
+import { decimalBytes, numberOf } from './logical.js'
 import { type AvroType, type AvroTypeOf, DEPTH_MAX, type Field, type Logical, nameOf } from './schema.js'
 
 /** Writes a value. */
@@ -150,7 +150,7 @@ class Compiler {
   #number(logical: Logical | undefined, is: (value: unknown) => value is number | bigint, what: string): WriteAt {
     const isTime = logical !== undefined && logical.kind !== 'decimal'
     return (out, value) => {
-      const given = isTime && value instanceof Date ? numberOf(logical as TimeLogical, value) : value
+      const given = isTime && value instanceof Date ? numberOf(logical, value) : value
       if (typeof given === 'string' && given !== value) fail(given)
       writeLong(out, is(given) ? given : expected(isTime ? `a Date, or ${what}` : what, value))
     }

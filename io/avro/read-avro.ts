@@ -103,7 +103,7 @@ export function readAvro<C extends Codec = never, const S extends AvroSchema = n
           output: typed<unknown>(),
           process: (file: MatchedFile, tracker, { resource, emit }) =>
             resource.at(file, tracker.currentRestriction().from).read(tracker, {
-              emit: emit as (record: unknown) => void,
+              emit: emit,
               unread: (part) => {
                 throw unreadError(part)
               },

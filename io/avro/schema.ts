@@ -187,7 +187,7 @@ function named(
   const { name, namespace: own, aliases = [] } = given
   if (typeof name !== 'string') return fail(at, `needs a name, but has ${preview(name)}`)
   if (own !== undefined && typeof own !== 'string') fail(at, `has the namespace ${preview(own)}`)
-  const fullName = fullNameOf(name, (own as string | undefined) ?? namespace)
+  const fullName = fullNameOf(name, own ?? namespace)
   if (!fullName.split('.').every((part) => NAME.test(part)))
     fail(at, `has the name ${preview(fullName)}, which is none`)
   if (primitives.has(fullName)) fail(at, `has the name ${preview(fullName)}, which is a type of Avro's own`)
@@ -276,6 +276,6 @@ function logicalOf(
 }
 
 function texts(given: unknown, at: string): readonly string[] {
-  if (Array.isArray(given) && given.every((text) => typeof text === 'string')) return given as readonly string[]
+  if (Array.isArray(given) && given.every((text) => typeof text === 'string')) return given
   return fail(at, `must be a list of names, but is ${preview(given)}`)
 }

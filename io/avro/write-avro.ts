@@ -25,7 +25,7 @@ import { blockBytes, headerBytes, SYNC_BYTES } from './container.js'
 import { writing } from './encode.js'
 import { avroSchemaOf, parsed } from './row-schema.js'
 import type { AvroSchema } from './schema.js'
-import type { AvroValueOf } from './value.js'
+import type { AvroValue, AvroValueOf } from './value.js'
 
 /** Options of {@link writeAvro}: a schema, or a codec that it is made of. */
 export interface WriteAvroOptions<
@@ -42,8 +42,14 @@ export interface WriteAvroOptions<
   readonly blockBytes?: number
 }
 
-/** What can be written: as the schema says, else as the codec says. */
-export type AvroInput<C, S> = [S] extends [never] ? ([C] extends [never] ? unknown : TypeOf<C>) : AvroValueOf<S>
+/** What can be written: as the schema says, else as the codec says. A schema whose type says nothing takes any value. */
+export type AvroInput<C, S> = [S] extends [never]
+  ? [C] extends [never]
+    ? unknown
+    : TypeOf<C>
+  : AvroValue extends AvroValueOf<S>
+    ? unknown
+    : AvroValueOf<S>
 
 /**
  * Writes Avro's object container files. Names, shards and windows are those of `writeLines`: files appear under their names

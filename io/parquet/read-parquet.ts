@@ -128,7 +128,7 @@ export function readParquet<C extends Codec = never, const K extends string = st
             process: (file: FoundFile, tracker, { resource, room, emit }) =>
               resource.at(file, tracker.currentRestriction().from).read(tracker, {
                 room,
-                emit: emit as (row: unknown) => void,
+                emit: emit,
                 unread: throwing,
               }),
           }),

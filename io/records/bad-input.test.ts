@@ -360,8 +360,8 @@ function source(
 ): (p: ReturnType<typeof pipeline>) => PCollection<unknown> {
   const common = { ...(codec === undefined ? {} : { codec }), ...(onError === undefined ? {} : { onError }) }
   return format === 'avro'
-    ? (readAvro(path, { maxBlockBytes: 100_000, ...common } as never) as never)
-    : (readParquet(path, { maxRowGroupBytes: 1_000_000, ...common } as never) as never)
+    ? readAvro(path, { maxBlockBytes: 100_000, ...common } as never)
+    : readParquet(path, { maxRowGroupBytes: 1_000_000, ...common } as never)
 }
 
 let cells = 0
