@@ -491,7 +491,7 @@ it.each(ways)('a lone surrogate is refused, not replaced, and nothing is left: %
 it('a device or a pipe is not replaced by a file', async () => {
   const at = folder()
   const status: typeof nodeFiles.status = (path) =>
-    path.endsWith('null') ? { kind: 'other', size: 0 } : nodeFiles.status(path)
+    path.endsWith('null') ? { kind: 'other', size: 0, id: '0', modified: 0 } : nodeFiles.status(path)
   const env: Env = { ...nodeEnv(), files: { ...nodeFiles, status } }
   await expect(write(['x'], join(at, 'null'), {}, { env })).rejects.toThrow(
     /step "write\/commit" failed in setup: ".*null" is neither a file nor a folder, and is not replaced/,
