@@ -1,7 +1,15 @@
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { type FileHandle, type FileStatus, type FileSystem, OffsetRangeTracker, pipeline, run, type RunOptions } from 'millrace'
+import {
+  type FileHandle,
+  type FileStatus,
+  type FileSystem,
+  OffsetRangeTracker,
+  pipeline,
+  run,
+  type RunOptions,
+} from 'millrace'
 import { readLines, type ReadLinesOptions } from 'millrace/io/text'
 import { nodeEnv } from '../../runners/direct/node.js'
 import { type LineAt, LineReader } from './line-reader.js'

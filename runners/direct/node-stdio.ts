@@ -25,7 +25,9 @@ export const nodeStdin: ByteInput = {
 function openStdin(): NonNullable<typeof source> {
   if (isatty(STDIN)) return streamed(new ReadStream(STDIN))
   const stats = fstatSync(STDIN)
-  return stats.isFIFO() || stats.isSocket() ? streamed(new Socket({ fd: STDIN, readable: true, writable: false })) : file()
+  return stats.isFIFO() || stats.isSocket()
+    ? streamed(new Socket({ fd: STDIN, readable: true, writable: false }))
+    : file()
 }
 
 /** A redirected file, or a device that answers at once: `< orders.ndjson`, `< /dev/null`. */
