@@ -1,12 +1,12 @@
 /**
- * Where the bytes of a text file come from: the file itself, at any offset, or what a gzip file unpacks to, from the
+ * Where the bytes of a text file come from: the file itself, at any offset, or what a packed file unpacks to, from the
  * beginning on.
  *
- * Law: `read` puts at least one byte into the target, or returns 0 at the end; a gzip file that ends too early is an
- * error, never an end.
+ * Law: `read` puts at least one byte into the target, or returns 0 at the end; a packed file that ends too early is an
+ * error, never an end, and so is one that goes on after its end.
  */
 import type { FileHandle } from '../../sdk/env.js'
-import { PipelineError } from '../../sdk/errors.js'
+import { PACKED_BLOCK_BYTES, type Packing, unpacker } from './compression.js'
 
 /** Bytes, one block after another. */
 export interface ByteSource {
@@ -28,12 +28,9 @@ export function fileBytes(handle: FileHandle, position: number): ByteSource {
   }
 }
 
-/** Packed bytes read at a time. */
-const PACKED_BLOCK_BYTES = 128 * 1024
-
-/** What the file unpacks to. @throws {PipelineError} where the platform has no gzip. */
-export function gunzipped(handle: FileHandle): ByteSource {
-  const gunzip = platformZlib().createGunzip({ chunkSize: PACKED_BLOCK_BYTES })
+/** What the file unpacks to. @throws {PipelineError} where the platform cannot unpack. */
+export function unpacked(handle: FileHandle, packing: Packing): ByteSource {
+  const unpacking = unpacker(packing)
   const packed = new Uint8Array(PACKED_BLOCK_BYTES)
   let at = 0
   // Feeds until the unpacker has enough; it asks for more by "drain".
@@ -42,15 +39,15 @@ export function gunzipped(handle: FileHandle): ByteSource {
       for (;;) {
         const count = handle.read(packed, 0, packed.length, at)
         at += count
-        if (count === 0) return void gunzip.end()
-        if (!gunzip.write(packed.slice(0, count))) return
+        if (count === 0) return void unpacking.end()
+        if (!unpacking.write(packed.slice(0, count))) return
       }
     } catch (error) {
-      gunzip.destroy(error as Error)
+      unpacking.destroy(error as Error)
     }
   }
-  gunzip.on('drain', feed)
-  const chunks = gunzip[Symbol.asyncIterator]()
+  unpacking.on('drain', feed)
+  const chunks = unpacking[Symbol.asyncIterator]()
   let chunk: Uint8Array = new Uint8Array(0)
   let isFed = false
   return {
@@ -61,7 +58,10 @@ export function gunzipped(handle: FileHandle): ByteSource {
       }
       while (chunk.length === 0) {
         const next = (await chunks.next()) as IteratorResult<Uint8Array, undefined>
-        if (next.done === true) return 0
+        if (next.done === true) {
+          checkRest(handle, unpacking.bytesWritten, packing)
+          return 0
+        }
         chunk = next.value
       }
       const count = Math.min(chunk.length, target.length)
@@ -70,28 +70,27 @@ export function gunzipped(handle: FileHandle): ByteSource {
       return count
     },
     close() {
-      gunzip.off('drain', feed)
+      unpacking.off('drain', feed)
       // What still happens inside is of no interest any more.
-      gunzip.on('error', () => undefined)
-      gunzip.destroy()
+      unpacking.on('error', () => undefined)
+      unpacking.destroy()
       handle.close()
     },
   }
 }
 
-/** Whether bytes begin like a gzip file. */
-export function isGzip(bytes: Uint8Array): boolean {
-  return bytes.length >= 2 && bytes[0] === 0x1f && bytes[1] === 0x8b
-}
-
-type Zlib = typeof import('node:zlib')
-
-/** Asked of the platform when it is needed: an import would keep browsers from loading this module at all. */
-function platformZlib(): Zlib {
-  const { process } = globalThis as { readonly process?: { getBuiltinModule?: (name: string) => Zlib | undefined } }
-  const zlib = process?.getBuiltinModule?.('node:zlib')
-  if (zlib === undefined) {
-    throw new PipelineError('this platform cannot unpack gzip. Unpack the file first, or run in Node 20.19 or later.')
+/**
+ * The unpacker stops at what it takes for the end, without a word about what follows. Zeros after a gzip file are usual, as
+ * padding; anything else would be lost.
+ */
+function checkRest(handle: FileHandle, end: number, packing: Packing): void {
+  const block = new Uint8Array(PACKED_BLOCK_BYTES)
+  for (let at = end; ;) {
+    const count = handle.read(block, 0, block.length, at)
+    if (count === 0) return
+    if (packing !== 'gzip' || block.subarray(0, count).some((byte) => byte !== 0)) {
+      throw new Error(`the packed text ends at byte ${end}, and something else follows`)
+    }
+    at += count
   }
-  return zlib
 }

@@ -20,6 +20,8 @@ export interface Piece {
   /** The lines; those that end in `\r\n` still have their `\r` when `hasReturns`. */
   readonly lines: readonly string[]
   readonly hasReturns: boolean
+  /** Which of them are not UTF-8, where that matters. */
+  readonly bad: ReadonlySet<number> | undefined
 }
 
 /** A line, without the `\r` of its end. */
@@ -27,15 +29,19 @@ export function withoutReturn(line: string): string {
   return line.endsWith(CARRIAGE_RETURN) ? line.slice(0, -1) : line
 }
 
-/** Thrown for text that cannot be taken as lines; `offset` is that of the line's first byte. */
-export class BadLine extends Error {
+/** Thrown for a line that is too long; `offset` is that of its first byte. */
+export class LongLine extends Error {
   readonly offset: number
 
-  constructor(offset: number, message: string) {
-    super(message)
+  constructor(offset: number) {
+    super('a line is too long')
     this.offset = offset
   }
 }
+
+/** What is wrong with a line that is no UTF-8. */
+export const NOT_UTF8 =
+  "is not valid UTF-8. Convert the file, or take such bytes as U+FFFD with invalidUtf8: 'replace'."
 
 /** How lines are taken. */
 export interface LineLimits {
@@ -57,6 +63,7 @@ export class LineBuffer {
   #searched = 0
   /** Where the piece at hand ends; it does not include its last newline. */
   #pieceEnd = 0
+  #linesSkipped = 0
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
   constructor(base: number, blockBytes: number, limits: LineLimits) {
@@ -75,6 +82,17 @@ export class LineBuffer {
   /** File offset up to which bytes have come. */
   get received(): number {
     return this.#base + this.#end
+  }
+
+  /** Line ends among what was skipped. */
+  get linesSkipped(): number {
+    return this.#linesSkipped
+  }
+
+  /** Text at the beginning of the next line, of at most so many bytes. */
+  startOfLine(bytesMax: number): string {
+    const end = Math.min(this.#start + bytesMax, this.#end)
+    return this.#decoder.decode(this.#bytes.subarray(this.#start, end))
   }
 
   /** Where to put more bytes, at least one. Makes room; only to be called when no piece is at hand. */
@@ -101,8 +119,10 @@ export class LineBuffer {
 
   /** Drops what lies before an offset. @returns whether it has been reached. */
   skipTo(offset: number): boolean {
-    this.#start = Math.min(this.#end, Math.max(this.#start, offset - this.#base))
-    this.#searched = this.#start
+    const to = Math.min(this.#end, Math.max(this.#start, offset - this.#base))
+    this.#linesSkipped += newlinesIn(this.#bytes.subarray(this.#start, to))
+    this.#start = to
+    this.#searched = to
     return this.offset >= offset
   }
 
@@ -111,10 +131,15 @@ export class LineBuffer {
     const newline = this.#newlineFrom(this.#start)
     this.#start = newline < 0 ? this.#end : newline + 1
     this.#searched = this.#start
+    if (newline >= 0) this.#linesSkipped++
     return newline >= 0
   }
 
-  /** The next lines; `undefined` when there are none without more bytes, or none at all. */
+  /**
+   * The next lines; `undefined` when there are none without more bytes, or none at all.
+   *
+   * @throws {LongLine} when the next one is too long; it has not been taken then.
+   */
   next(isAtEnd: boolean): Piece | undefined {
     const end = this.#wholeLines(isAtEnd)
     if (end < 0) return undefined
@@ -126,9 +151,9 @@ export class LineBuffer {
     }
     this.#pieceEnd = end
     const text = this.#decoder.decode(this.#bytes.subarray(from, end))
-    if (this.#limits.invalidUtf8 === 'error' && text.includes('\uFFFD')) this.#checkUtf8(from, end)
+    const bad = this.#limits.invalidUtf8 === 'error' && text.includes('\uFFFD') ? this.#notUtf8(from, end) : undefined
     // A last line without an end keeps whatever it has.
-    return { lines: text.split('\n'), hasReturns: end < this.#end && text.includes(CARRIAGE_RETURN) }
+    return { lines: text.split('\n'), hasReturns: end < this.#end && text.includes(CARRIAGE_RETURN), bad }
   }
 
   /** How many bytes all lines that are left of the piece have, their ends included. */
@@ -171,7 +196,7 @@ export class LineBuffer {
     if (last >= 0) return start + last
     const newline = this.#newlineFrom(Math.max(this.#searched, start))
     const end = newline >= 0 ? newline : this.#end
-    this.#checkLength(end - start)
+    if (end - start > this.#limits.maxLineBytes) throw new LongLine(this.offset)
     return newline >= 0 || isAtEnd ? end : -1
   }
 
@@ -193,32 +218,37 @@ export class LineBuffer {
     return Math.min(at + 1, this.#end)
   }
 
-  #checkLength(bytes: number): void {
-    const { maxLineBytes } = this.#limits
-    if (bytes <= maxLineBytes) return
-    throw new BadLine(
-      this.offset,
-      `is longer than maxLineBytes (${maxLineBytes} bytes). If lines that long are meant, raise maxLineBytes; else the file is no text, or has line ends other than \\n and \\r\\n.`,
-    )
-  }
-
-  /** The replacement character may stand in the file itself: only a strict decoder knows. */
-  #checkUtf8(from: number, end: number): void {
-    const strict = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true })
-    for (let at = from; at <= end;) {
-      const newline = this.#bytes.indexOf(NEWLINE, at)
-      const lineEnd = newline < 0 || newline > end ? end : newline
-      try {
-        strict.decode(this.#bytes.subarray(at, lineEnd))
-      } catch {
-        throw new BadLine(
-          this.#base + at,
-          "is not valid UTF-8. Convert the file, or take such bytes as U+FFFD with invalidUtf8: 'replace'.",
-        )
-      }
+  /** Which lines are not UTF-8: the replacement character may stand in the file itself, only a strict decoder knows. */
+  #notUtf8(from: number, end: number): ReadonlySet<number> | undefined {
+    const bad = new Set<number>()
+    let line = 0
+    for (let at = from; at <= end; line++) {
+      const newline = this.#bytes.subarray(at, end).indexOf(NEWLINE)
+      const lineEnd = newline < 0 ? end : at + newline
+      if (!isUtf8(this.#bytes.subarray(at, lineEnd))) bad.add(line)
       at = lineEnd + 1
     }
+    return bad.size === 0 ? undefined : bad
   }
+}
+
+/** Whether bytes are UTF-8. */
+export function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    strict.decode(bytes)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const strict = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true })
+
+/** How many line ends there are among bytes. */
+export function newlinesIn(bytes: Uint8Array): number {
+  let count = 0
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count++
+  return count
 }
 
 /** How many bytes the mark at the beginning of a file takes: 3 or none. */

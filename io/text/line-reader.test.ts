@@ -62,7 +62,7 @@ function plainSplit(text: string): readonly string[] {
 }
 
 const encoder = new TextEncoder()
-const options = { maxLineBytes: 1 << 20, invalidUtf8: 'replace', withPosition: false } as const
+const options = { maxLineBytes: 1 << 20, invalidUtf8: 'replace', as: 'text', limitName: 'maxLineBytes' } as const
 
 /** Texts in which everything that matters about lines is frequent. */
 const text = fc
@@ -124,7 +124,7 @@ it('offsets are those of the first byte of each line', () => {
       const file = { path: 'f', size: bytes.length, compression: 'none' } as const
       const files = memoryFiles({ f: bytes }, () => short)
       const found: LineAt[] = []
-      const reader = new LineReader(files, file, 0, { ...options, withPosition: true })
+      const reader = new LineReader(files, file, 0, { ...options, as: 'place' })
       const emit = (line: LineAt): void => void found.push(line)
       void reader.read(new OffsetRangeTracker({ from: 0, to: bytes.length }), {
         room: () => 3,

@@ -1,20 +1,16 @@
 /**
- * Reads the lines of one file from an offset on. It outlives bundles: what has been read and decoded but not emitted
- * yet stays here, so that a bundle of one line costs no read of its own.
+ * Reads the lines of one file from an offset on.
  *
  * Law: a line belongs to the range in which its first byte lies, so the ranges of a file, read in any order, give each
  * line once.
  */
 import * as t from 'io-ts'
 import type { FileSystem } from '../../sdk/env.js'
-import { messageOf } from '../../sdk/errors.js'
 import type { OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
-import { type ByteSource, fileBytes, gunzipped } from './byte-source.js'
-import { BadLine, LineBuffer, type LineLimits, type Piece, withoutReturn } from './line-buffer.js'
+import { BLOCK_BYTES, FileReader, type RecordSink, type Stop } from './file-reader.js'
+import type { Frame } from './frame.js'
+import { LineBuffer, type LineLimits, LongLine, NOT_UTF8, type Piece, withoutReturn } from './line-buffer.js'
 import type { MatchedFile } from './match-files.js'
-
-/** Bytes read at a time. */
-const BLOCK_BYTES = 1024 * 1024
 
 /** A line with the place it stands at. */
 export interface LineAt {
@@ -22,101 +18,93 @@ export interface LineAt {
   readonly line: string
   /** Path of the file. */
   readonly file: string
-  /** Offset of the line's first byte; in a gzip file, of the text that it unpacks to. */
+  /** Offset of the line's first byte; in a packed file, of the text that it unpacks to. */
   readonly offset: number
 }
 
 /** Describes lines with their place. */
 export const lineAtCodec: t.Type<LineAt> = t.type({ line: t.string, file: t.string, offset: t.number })
 
-/** Takes the lines of a bundle. */
-export interface LineSink {
-  /** How many lines are wanted now. */
-  readonly room: () => number
-  readonly emit: (line: never) => void
-}
-
 /** How lines are read. */
 export interface LineReaderOptions extends LineLimits {
-  /** Whether elements are {@link LineAt} instead of texts. */
-  readonly withPosition: boolean
+  /** What is emitted: texts, {@link LineAt}, or a {@link Frame} for each line, bad ones included. */
+  readonly as: 'text' | 'place' | 'frame'
+  /** What the limit is called, for messages. */
+  readonly limitName: 'maxLineBytes' | 'maxRecordBytes'
 }
 
-/** A file that is being read. */
-export class LineReader {
-  readonly #file: MatchedFile
-  readonly #withPosition: boolean
-  readonly #source: ByteSource
+/** Bytes of a line that is too long that its frame shows. */
+const START_BYTES = 512
+
+/** Reads lines. */
+export class LineReader extends FileReader {
+  readonly #options: LineReaderOptions
   readonly #buffer: LineBuffer
+  /** Where lines begin to be counted. */
+  readonly #countedFrom: number
+  /** Lines emitted. */
+  #lines = 0
   /** Offset that must be reached before anything is a line. */
-  readonly #skipTo: number
+  #skipTo: number
   /** Whether what comes first is the rest of a line that began earlier. */
   #skipsLine: boolean
-  #isAtEnd = false
   #piece: Piece | undefined
   /** Lines of the piece that have been emitted. */
   #emitted = 0
 
   /** Opens the file, to read the lines that begin at `from` or later. */
   constructor(files: FileSystem, file: MatchedFile, from: number, options: LineReaderOptions) {
-    this.#file = file
-    this.#withPosition = options.withPosition
     // A line begins at `from` when the byte before it ends one.
-    this.#skipTo = Math.max(0, from - 1)
+    const skipTo = Math.max(0, from - 1)
+    super(files, file, skipTo)
+    const isPacked = file.compression !== 'none'
+    this.#options = options
+    this.#skipTo = skipTo
     this.#skipsLine = from > 0
-    const isPacked = file.compression === 'gzip'
-    const handle = this.#attempt('open', () => files.openForReading(file.path))
-    this.#source = isPacked ? gunzipped(handle) : fileBytes(handle, this.#skipTo)
+    this.#countedFrom = isPacked ? 0 : skipTo
     // One byte more than a small file has, to see its end without asking for a larger block.
     const blockBytes = isPacked ? BLOCK_BYTES : Math.min(BLOCK_BYTES, file.size + 1)
-    this.#buffer = new LineBuffer(isPacked ? 0 : this.#skipTo, blockBytes, options)
+    this.#buffer = new LineBuffer(this.#countedFrom, blockBytes, options)
   }
 
-  /** Whether the next line is the first at or after `from`, as far as is known without looking. */
-  isAt(from: number): boolean {
+  override isAt(from: number): boolean {
     return this.#skipsLine ? this.#skipTo === from - 1 : this.#buffer.offset === from
   }
 
-  /** Emits the lines of the tracker's range until a claim is refused. @returns whether the end of the file was reached. */
-  read(tracker: OffsetRangeTracker, sink: LineSink): boolean | Promise<boolean> {
-    for (;;) {
-      const state = this.#emitBuffered(tracker, sink)
-      if (state !== 'hungry') return state === 'end'
-      const filling = this.#fill()
-      if (filling !== undefined) return this.#readOn(filling, tracker, sink)
-    }
+  protected override space(): Uint8Array {
+    return this.#buffer.space()
   }
 
-  close(): void {
-    this.#source.close()
+  protected override filled(count: number): void {
+    this.#buffer.filled(count)
   }
 
-  async #readOn(filling: Promise<void> | undefined, tracker: OffsetRangeTracker, sink: LineSink): Promise<boolean> {
-    for (;;) {
-      await filling
-      const state = this.#emitBuffered(tracker, sink)
-      if (state !== 'hungry') return state === 'end'
-      filling = this.#fill()
-    }
+  protected override received(): number {
+    return this.#buffer.received
   }
 
-  #emitBuffered(tracker: OffsetRangeTracker, sink: LineSink): 'hungry' | 'refused' | 'end' {
+  protected override emitBuffered(tracker: OffsetRangeTracker, sink: RecordSink): Stop {
     for (;;) {
-      this.#piece ??= this.#nextPiece()
+      if (this.#piece === undefined) {
+        const next = this.#nextPiece()
+        if (next === 'long') {
+          if (!this.#emitLong(tracker, sink)) return 'refused'
+          continue
+        }
+        this.#piece = next
+      }
       if (this.#piece !== undefined) {
         if (!this.#emitPiece(this.#piece, tracker, sink)) return 'refused'
         continue
       }
-      if (!this.#isAtEnd) return 'hungry'
-      this.#checkSize()
-      // Claims the end: whoever holds the range knows by it that nothing was left out.
-      tracker.tryClaim(tracker.currentRestriction().to)
-      return 'end'
+      if (!this.isAtEnd) return 'hungry'
+      return this.finish(tracker)
     }
   }
 
   /** Emits as many lines as there is room for. @returns whether all of them were granted. */
-  #emitPiece({ lines, hasReturns }: Piece, tracker: OffsetRangeTracker, { room, emit }: LineSink): boolean {
+  #emitPiece(piece: Piece, tracker: OffsetRangeTracker, { room, emit }: RecordSink): boolean {
+    const { lines, hasReturns, bad } = piece
     const buffer = this.#buffer
     const from = this.#emitted
     const asked = Math.min(lines.length - from, room())
@@ -125,13 +113,26 @@ export class LineReader {
     const isWhole = granted === bytes
     const to = from + (isWhole ? asked : buffer.linesWithin(granted))
     // What is emitted may end the bundle, and what is not emitted by then must not be taken away.
-    const give = emit as (line: string | LineAt) => void
-    if (this.#withPosition) {
-      const file = this.#file.path
+    if (this.#options.as === 'frame') {
       for (let i = from; i < to; i++) {
-        give({ line: withoutReturn(lines[i] as string), file, offset: buffer.consumeLine() })
+        const offset = buffer.consumeLine()
+        const problem = bad?.has(i) === true ? NOT_UTF8 : undefined
+        ;(emit as (frame: Frame) => void)(this.#frame(withoutReturn(lines[i] as string), offset, problem))
+      }
+    } else if (this.#options.as === 'place') {
+      const { path: file } = this.file
+      for (let i = from; i < to; i++) {
+        const offset = buffer.consumeLine()
+        if (bad?.has(i) === true) this.#refuse(offset, NOT_UTF8)
+        ;(emit as (line: LineAt) => void)({ line: withoutReturn(lines[i] as string), file, offset })
       }
     } else {
+      const give = emit as (line: string) => void
+      const firstBad = bad === undefined ? -1 : [...bad].findIndex((i) => i >= from && i < to)
+      if (bad !== undefined && firstBad >= 0) {
+        const before = ([...bad][firstBad] as number) - from
+        this.#refuse(buffer.offset + buffer.bytesOfLines(before), NOT_UTF8)
+      }
       buffer.consume(isWhole ? bytes : buffer.bytesOfLines(to - from))
       if (hasReturns) for (let i = from; i < to; i++) give(withoutReturn(lines[i] as string))
       else for (let i = from; i < to; i++) give(lines[i] as string)
@@ -144,64 +145,42 @@ export class LineReader {
     return isWhole
   }
 
-  #nextPiece(): Piece | undefined {
+  /** Emits what there is of a line that is too long, and lets go of it. @returns whether it was granted. */
+  #emitLong(tracker: OffsetRangeTracker, { emit }: RecordSink): boolean {
+    const { offset } = this.#buffer
+    const { maxLineBytes, limitName } = this.#options
+    const problem = `is longer than ${limitName} (${maxLineBytes} bytes). If lines that long are meant, raise ${limitName}; else the file is no text, or has line ends other than \\n and \\r\\n.`
+    if (this.#options.as !== 'frame') this.#refuse(offset, problem)
+    if (tracker.tryClaimBlock(offset, 1) === 0) return false
+    // Whoever goes on from here looks for the end of this line, as for that of any other.
+    this.#skipTo = offset
+    this.#skipsLine = true
+    ;(emit as (frame: Frame) => void)(this.#frame(this.#buffer.startOfLine(START_BYTES), offset, problem))
+    // Its end is counted when it has been found.
+    this.#lines--
+    return true
+  }
+
+  #frame(text: string, offset: number, bad: string | undefined): Frame {
+    const lines = this.#buffer.linesSkipped + this.#lines++
+    return { text, file: this.file.path, offset, countedFrom: this.#countedFrom, lines, bad }
+  }
+
+  #refuse(offset: number, problem: string): never {
+    throw new Error(`line at byte ${offset} of "${this.file.path}" ${problem}`)
+  }
+
+  #nextPiece(): Piece | 'long' | undefined {
     const buffer = this.#buffer
     if (this.#skipsLine) {
       if (!buffer.skipTo(this.#skipTo) || !buffer.skipLine()) return undefined
       this.#skipsLine = false
     }
     try {
-      return buffer.next(this.#isAtEnd)
+      return buffer.next(this.isAtEnd)
     } catch (error) {
-      if (!(error instanceof BadLine)) throw error
-      throw new Error(`line at byte ${error.offset} of "${this.#file.path}" ${error.message}`)
+      if (error instanceof LongLine) return 'long'
+      throw error
     }
-  }
-
-  /** Gets more bytes; a promise while they are on their way. */
-  #fill(): Promise<void> | undefined {
-    const count = this.#attempt('read', () => this.#source.read(this.#buffer.space()))
-    if (typeof count === 'number') return void this.#filled(count)
-    return count.then(
-      (bytes) => this.#filled(bytes),
-      (error: unknown) => {
-        throw this.#failure('unpack', error)
-      },
-    )
-  }
-
-  #filled(bytes: number): void {
-    if (bytes === 0) this.#isAtEnd = true
-    else this.#buffer.filled(bytes)
-  }
-
-  /** A file that has become shorter would lose its lines without a word. */
-  #checkSize(): void {
-    const { path, size, compression } = this.#file
-    const { received } = this.#buffer
-    if (compression === 'gzip' || received >= size) return
-    throw new Error(`file "${path}" had ${size} bytes and now ends at ${received}: it was changed while it was read.`)
-  }
-
-  #attempt<T>(what: string, call: () => T): T {
-    try {
-      return call()
-    } catch (error) {
-      throw this.#failure(what, error)
-    }
-  }
-
-  #failure(what: string, error: unknown): Error {
-    const { path, compression } = this.#file
-    const at =
-      what === 'open'
-        ? ''
-        : compression === 'gzip'
-          ? ` after ${this.#buffer.received} bytes of text`
-          : ` at byte ${this.#buffer.received}`
-    return new Error(
-      `cannot ${what} "${path}"${at}: ${messageOf(error)}${what === 'unpack' ? ". The gzip file is broken or incomplete; if it is no gzip file, say compression: 'none'." : ''}`,
-      { cause: error },
-    )
   }
 }

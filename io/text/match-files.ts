@@ -6,27 +6,27 @@
 import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf, PipelineError } from '../../sdk/errors.js'
-import { isGzip } from './byte-source.js'
+import { type Compression, isGzip, type Packing, packingOfName } from './compression.js'
 
 /** A file to be read. */
 export interface MatchedFile {
   readonly path: string
   /** Bytes when it was found. */
   readonly size: number
-  readonly compression: 'none' | 'gzip'
+  readonly compression: Packing
 }
 
 /** Describes files that have been found. */
 export const matchedFileCodec: t.Type<MatchedFile> = t.type({
   path: t.string,
   size: t.number,
-  compression: t.union([t.literal('none'), t.literal('gzip')]),
+  compression: t.union([t.literal('none'), t.literal('gzip'), t.literal('brotli')]),
 })
 
 /** How files are found. */
 export interface MatchOptions {
   readonly emptyMatch: 'error' | 'allow'
-  readonly compression: 'auto' | 'none' | 'gzip'
+  readonly compression: Compression
 }
 
 /** The files of a pattern, in the order of their paths. */
@@ -53,9 +53,9 @@ function matched(files: FileSystem, path: string, { compression }: MatchOptions)
   }
   if (status.kind === 'other')
     throw new Error(`"${path}" is neither a file nor a folder, and cannot be read in ranges.`)
-  const isNamedSo = compression === 'auto' ? path.endsWith('.gz') : compression === 'gzip'
-  if (isNamedSo || (compression === 'none' && status.size > 0)) {
-    return { path, size: status.size, compression: isNamedSo ? 'gzip' : 'none' }
+  const named = compression === 'auto' ? packingOfName(path) : compression
+  if (named !== 'none' || (compression === 'none' && status.size > 0)) {
+    return { path, size: status.size, compression: named }
   }
   const start = attempt('open', path, () => beginning(files, path))
   // Files that the system makes up as they are read, such as those of /proc, do not know their size.

@@ -10,6 +10,7 @@ import { messageOf, UserCodeError } from '../../sdk/errors.js'
 import { authorElement } from '../../sdk/graph/names.js'
 import { InvariantViolation } from '../../sdk/invariant.js'
 import { preview } from '../../sdk/preview.js'
+import { recordErrorOf } from '../../sdk/record-error.js'
 import type { DeadLetter } from '../../sdk/transforms/errors.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import { globalWindow, type Windows } from '../../sdk/windowing/window.js'
@@ -175,7 +176,7 @@ export class StageRuntime implements AsyncHost {
         new UserCodeError({
           step: step.path,
           call,
-          element: preview(authorElement(step.id, element)),
+          element: recordErrorOf(thrown)?.preview ?? preview(authorElement(step.id, element)),
           window: windowText(windows),
           timestamp,
           source: step.source,
@@ -203,8 +204,9 @@ export class StageRuntime implements AsyncHost {
   ): void {
     this.metrics.count(step.path, 'deadLetters')
     this.#lose(step)
+    const record = recordErrorOf(thrown)
     const letter: DeadLetter = {
-      element,
+      element: record === undefined ? element : record.preview,
       step: step.path,
       error: {
         name: thrown instanceof Error ? thrown.name : typeof thrown,
@@ -213,14 +215,14 @@ export class StageRuntime implements AsyncHost {
       },
       window: windowText(windows),
       timestamp,
-      source: step.source?.text,
+      source: record === undefined ? step.source?.text : record.place,
     }
     if (++budget.used > budget.max) {
       this.#fail(
         new UserCodeError({
           step: step.path,
           call: 'process',
-          element: preview(element),
+          element: record?.preview ?? preview(element),
           window: letter.window,
           timestamp,
           source: step.source,

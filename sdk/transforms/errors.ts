@@ -7,6 +7,7 @@
  */
 /** An element that a step could not process. */
 export interface DeadLetter<T = unknown> {
+  /** The element; of a record of a file that could not be read, a short text of it. */
   readonly element: T
   /** Path of the step. */
   readonly step: string
@@ -15,7 +16,7 @@ export interface DeadLetter<T = unknown> {
   readonly window: string
   /** Event timestamp of the element. */
   readonly timestamp: number
-  /** Where the author wrote the step. */
+  /** Where the author wrote the step; for a record of a file that could not be read, `file:line (byte offset)`. */
   readonly source: string | undefined
 }
 
