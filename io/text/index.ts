@@ -5,7 +5,12 @@
  */
 export type { WrittenFile } from './commit-shards.js'
 export type { LineAt } from './line-reader.js'
+export type { FileStream } from './file-stream.js'
+export type { MatchedFile } from './match-files.js'
+export { readFiles, type ReadFilesLinesOptions } from './read-files.js'
 export { readLines, type ReadLinesOptions } from './read-lines.js'
+export { spool, type SpoolOptions } from './spool.js'
+export { watchFiles, type WatchFilesOptions } from './watch-files.js'
 export { tailLines, type TailLinesOptions } from './tail-lines.js'
 export type { TailPosition } from './tail-reader.js'
 export type { EventTimeOptions } from '../event-times.js'

@@ -3,7 +3,7 @@
  *
  * Law: what has no line end yet waits, until it is said that nothing follows.
  */
-import { LineBuffer, type LineLimits, type Piece, withoutReturn } from './line-buffer.js'
+import { LineBuffer, type LineLimits, LongLine, NOT_UTF8, type Piece, withoutReturn } from './line-buffer.js'
 
 /** A line that came out. */
 export interface FedLine {
@@ -12,9 +12,20 @@ export interface FedLine {
   readonly offset: number
 }
 
+/** Thrown for text that cannot be taken as lines; `offset` is that of the line's first byte. */
+export class BadLine extends Error {
+  readonly offset: number
+
+  constructor(offset: number, message: string) {
+    super(message)
+    this.offset = offset
+  }
+}
+
 /** Bytes on their way to lines, one line at a time. */
 export class LineFeed {
   readonly #buffer: LineBuffer
+  readonly #limits: LineLimits
   #piece: Piece | undefined
   /** Lines of the piece that have come out. */
   #taken = 0
@@ -23,6 +34,7 @@ export class LineFeed {
 
   /** @param from where lines begin; when it lies within one, with the one that follows. @param first offset of the first byte that is put in, `from` or the one before. */
   constructor(from: number, first: number, blockBytes: number, limits: LineLimits) {
+    this.#limits = limits
     this.#buffer = new LineBuffer(first, blockBytes, limits)
     this.#skipTo = first < from ? first : undefined
   }
@@ -64,15 +76,29 @@ export class LineFeed {
       if (!this.#buffer.skipLine()) return undefined
       this.#skipTo = undefined
     }
-    this.#piece ??= this.#buffer.next(isAtEnd)
+    this.#piece ??= this.#nextPiece(isAtEnd)
     if (this.#piece === undefined) return undefined
-    const { lines, hasReturns } = this.#piece
+    const { lines, hasReturns, bad } = this.#piece
+    const isBad = bad?.has(this.#taken) === true
     const text = lines[this.#taken++] as string
     const offset = this.#buffer.consumeLine()
+    if (isBad) throw new BadLine(offset, NOT_UTF8)
     if (this.#taken === lines.length) {
       this.#piece = undefined
       this.#taken = 0
     }
     return { line: hasReturns ? withoutReturn(text) : text, offset }
+  }
+
+  #nextPiece(isAtEnd: boolean): Piece | undefined {
+    try {
+      return this.#buffer.next(isAtEnd)
+    } catch (error) {
+      if (!(error instanceof LongLine)) throw error
+      throw new BadLine(
+        error.offset,
+        `is longer than maxLineBytes (${this.#limits.maxLineBytes} bytes). If lines that long are meant, raise maxLineBytes; else this is no text, or has line ends other than \\n and \\r\\n.`,
+      )
+    }
   }
 }

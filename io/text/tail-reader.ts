@@ -7,8 +7,8 @@
 import * as t from 'io-ts'
 import type { FileHandle, FileStatus, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
-import { BadLine, type LineLimits } from './line-buffer.js'
-import { type FedLine, LineFeed } from './line-feed.js'
+import type { LineLimits } from './line-buffer.js'
+import { BadLine, type FedLine, LineFeed } from './line-feed.js'
 import { folderOf } from './shard-names.js'
 
 /** A place in a file that is followed. Plain data: it can be stored, and given to a later run. */
