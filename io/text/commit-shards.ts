@@ -10,7 +10,8 @@ import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
 import { type FileFrame, type FinishedShard, ShardFinisher } from './finish-shards.js'
-import { folderOf, type PathParts, shardPath } from './shard-names.js'
+import { type FileNames, foldersOf } from './name-template.js'
+import { folderOf } from './shard-names.js'
 
 /** A file that was written. */
 export interface WrittenFile {
@@ -24,8 +25,9 @@ export const writtenFileCodec: t.Type<WrittenFile> = t.type({ path: t.string, li
 
 /** Where files go. */
 export interface CommitOptions {
+  /** As the author gave it. */
   readonly path: string
-  readonly parts: PathParts
+  readonly names: FileNames
   readonly shards: number
   readonly overwrite: boolean
   readonly frame: FileFrame
@@ -43,7 +45,7 @@ export class ShardCommitter {
     this.#files = files
     this.#env = env
     this.#options = options
-    this.#empties = new ShardFinisher(files, env, options.path, options.frame)
+    this.#empties = new ShardFinisher(files, env, options.names.target, options.frame)
   }
 
   /** Looks at the names of the global window before any work is done. @throws when one cannot be written. */
@@ -65,12 +67,14 @@ export class ShardCommitter {
       // What is gone from here and there already was moved before a failure.
       .filter(({ file, to }) => !(this.#isThere(to) && !this.#isThere(file.path)))
     for (const { to } of moves) this.#checkTarget(to)
+    const folders = foldersOf(moves.map(({ to }) => to))
+    for (const folder of folders) this.#attempt(folder, () => this.#files.makeFolder(folder))
     this.#env.crashpoint('text.write.commit')
     for (const { file, to } of moves) {
       this.#attempt(to, () => this.#files.rename(file.path, to))
       this.#env.crashpoint('text.write.rename')
     }
-    this.#files.syncFolder(folderOf(this.#options.path))
+    for (const folder of folders) this.#files.syncFolder(folder)
     this.#env.crashpoint('text.write.committed')
     this.#tidyUp([...byShard.values()])
     return [...byShard.values()]
@@ -84,7 +88,7 @@ export class ShardCommitter {
   }
 
   #pathOf(shard: number, window: BoundedWindow, pane: number): string {
-    return shardPath(this.#options.parts, this.#options.shards, { shard, window, pane })
+    return this.#options.names.pathOf({ shard, window, pane })
   }
 
   #isThere(path: string): boolean {

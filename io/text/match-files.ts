@@ -49,7 +49,11 @@ export function matchFiles(files: FileSystem, pattern: string, options: MatchOpt
 }
 
 /** A file as it is now. @throws when there is none that can be read. */
-export function matched(files: FileSystem, path: string, { compression }: Pick<MatchOptions, 'compression'>): MatchedFile {
+export function matched(
+  files: FileSystem,
+  path: string,
+  { compression }: Pick<MatchOptions, 'compression'>,
+): MatchedFile {
   const status = attempt('look at', path, () => files.status(path))
   if (status === undefined) throw new Error(`file "${path}" has gone since it was found.`)
   if (status.kind === 'directory') {

@@ -12,7 +12,13 @@ import type { Pipeline } from '../../sdk/pipeline.js'
 import { type Frame, frameCodec } from './frame.js'
 import { type LineAt, lineAtCodec, LineReader, type LineReaderOptions } from './line-reader.js'
 import { type Framing, readFrames } from './read-frames.js'
-import { type FilePatterns, patternList, type ReadFilesOptions, type ReadSettings, readSettings } from './read-options.js'
+import {
+  type FilePatterns,
+  patternList,
+  type ReadFilesOptions,
+  type ReadSettings,
+  readSettings,
+} from './read-options.js'
 import { readRecords } from './read-records.js'
 
 /** Options of {@link readLines}; `P` is whether elements come with their position. */

@@ -203,7 +203,13 @@ it('records that are older than their file go into their own windows', async () 
   const p = pipeline()
   p.apply(
     'read',
-    readLines(spool(at, { ...fast, timestamp: () => TIMESTAMP_MIN, watermark: watermarks.wallClock({ delay: 86_400_000_000 }) })),
+    readLines(
+      spool(at, {
+        ...fast,
+        timestamp: () => TIMESTAMP_MIN,
+        watermark: watermarks.wallClock({ delay: 86_400_000_000 }),
+      }),
+    ),
   )
     .withTimestamps('times', (line) => Number(line))
     .windowInto('days', fixedWindows('1 day'))
@@ -270,7 +276,7 @@ it.each(ways.slice(0, 3))('lines of named files are read in ranges: %j', async (
     .apply('read', readFiles())
     .collect('lines')
   const result = await run(p, way)
-  expect(result.collect<string>('lines').sort()).toEqual([...lines, 'x'].sort())
+  expect([...result.collect<string>('lines')].sort()).toEqual([...lines, 'x'].sort())
 })
 
 it('what names no file is an error', async () => {

@@ -65,7 +65,8 @@ export function spool(folder: string, options: SpoolOptions = {}): FileStream {
   if (!isPath(folder)) refuse(`spool needs the path of a folder, but got ${preview(folder)}.`)
   refuseUnknownOptions('spool', options, names)
   const { pattern = '*', interval = 1000, marker, after = 'keep' } = options
-  if (!isPath(pattern) || /^[\\/]/.test(pattern)) refuse(`option pattern of spool is a pattern below the folder, but is ${preview(pattern)}.`)
+  if (!isPath(pattern) || /^[\\/]/.test(pattern))
+    refuse(`option pattern of spool is a pattern below the folder, but is ${preview(pattern)}.`)
   if (marker !== undefined && (!isPath(marker) || /[\\/]/.test(marker)))
     refuse(`option marker of spool is the end of a file's name, such as ".done", but is ${preview(marker)}.`)
   if (marker !== undefined && options.settle !== undefined)

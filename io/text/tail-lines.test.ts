@@ -298,7 +298,7 @@ it('a folder is not followed', async () => {
   )
 })
 
-it.each([
+it.each<[TailLinesOptions, RegExp]>([
   [{ startAt: 'middle' as never }, /option startAt of tailLines is "middle"; it must be one of beginning, end/],
   [{ startAt: { offset: 3 } as never }, /option startAt of tailLines is 'beginning', 'end' or a position, but is/],
   [{ timestamp: () => 1 }, /it must be said how disordered they are\. Give watermark: watermarks\.outOfOrder/],

@@ -25,6 +25,7 @@ import { nodeEnv, nodeFiles } from '../../runners/direct/node.js'
 import { globalWindow } from '../../sdk/windowing/window.js'
 import { ShardCommitter } from './commit-shards.js'
 import { ShardFinisher } from './finish-shards.js'
+import { FileNames } from './name-template.js'
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-write-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -346,7 +347,7 @@ it('a commit that is repeated after a crash between two moves ends the same', ()
   const at = folder()
   const path = join(at, 'out.txt')
   const frame = { header: undefined, footer: undefined }
-  const parts = { folder: `${at}/`, base: 'out', extension: '.txt' }
+  const names = new FileNames(path, 2)
   let crashes = 1
   const env = watching((call, name) => {
     if (call === 'crashpoint' && name === 'text.write.rename' && crashes-- === 1) throw new Error('crash')
@@ -354,7 +355,7 @@ it('a commit that is repeated after a crash between two moves ends the same', ()
   const finisher = new ShardFinisher(nodeFiles, env, path, { ...frame, header: 'h' })
   const finished = [0, 1].map((shard) => finisher.finish(shard, []))
   const commit = (overwrite: boolean): readonly WrittenFile[] =>
-    new ShardCommitter(nodeFiles, env, { path, parts, shards: 2, overwrite, frame }).commit(finished, globalWindow, 0)
+    new ShardCommitter(nodeFiles, env, { path, names, shards: 2, overwrite, frame }).commit(finished, globalWindow, 0)
   expect(() => commit(false)).toThrow('crash')
   expect(Object.keys(tree(at)).filter((name) => !name.startsWith('.'))).toEqual(['out-00000-of-00002.txt'])
   expect(commit(false).map((file) => file.path)).toEqual([0, 1].map((n) => join(at, `out-0000${n}-of-00002.txt`)))

@@ -18,19 +18,23 @@ import { addImpulse } from '../../sdk/transforms/create.js'
 import type { AnyDoFn, DoFnFunctions } from '../../sdk/transforms/do-fn.js'
 import { flatten } from '../../sdk/transforms/flatten.js'
 import { addStep } from '../../sdk/transforms/step.js'
-import { globalWindow } from '../../sdk/windowing/window.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { type CommitOptions, ShardCommitter, type WrittenFile, writtenFileCodec } from './commit-shards.js'
 import { type FinishedShard, finishedShardCodec, ShardFinisher } from './finish-shards.js'
 import { filesOf } from './match-files.js'
 import { isPath } from './paths.js'
-import { shardPath, splitPath } from './shard-names.js'
+import { FileNames } from './name-template.js'
 import { type Part, partCodec, PartWriter } from './write-parts.js'
 
 /** Options of {@link writeLines}. */
 export interface WriteLinesOptions {
   /** Number of files. Default 1. */
   readonly shards?: number
+  /**
+   * Elements for which this gives the same are in the same shard of their window: all lines of a customer in one file. A text
+   * or another value with a JSON form. Default: lines are dealt out evenly.
+   */
+  readonly shardBy?: (value: never) => unknown
   /** What every file name ends in. Default: what follows the last dot of the path's name, with the dot. */
   readonly suffix?: string
   /** First line of every file. Default: none. */
@@ -50,6 +54,11 @@ export interface WriteLinesOptions {
  * a pane after the first one (late data) has a file of its own, `…-pane-1.csv`. In the global window there is a file
  * although there are no elements. The text is UTF-8; a string with a lone surrogate has none and fails the run. A string
  * that has line ends in it takes several lines.
+ *
+ * The path may say where these go: `{window.start}` and `{window.end}`, also with a pattern (in UTC; of calendar windows, in their zone:
+ * `out/{window.start|yyyy}/{window.start|MM-dd}.csv`), `{pane}` (0 for the first one), `{shard}` and `{shards}`. What it
+ * does not say is put at the end of the name as above, and names that windows would share are refused. Names depend on nothing
+ * else, so a run that does the same again replaces its own files. A brace of its own is written twice.
  *
  * Files that a write does not write itself are left alone: after a write with 5 shards, one with 3 leaves the five there.
  * Remove them before, or give each run a folder of its own.
@@ -76,12 +85,15 @@ export function writeLines(
   path: string,
   options: WriteLinesOptions = {},
 ): (input: PCollection<unknown>) => PCollection<WrittenFile> {
-  const commit = checkedOptions(path, options)
-  const { shards, frame } = commit
+  const shardBy = options.shardBy as ((value: unknown) => unknown) | undefined
+  checkedOptions(path, options)
   return (input) => {
+    const commit = checkedOptions(path, options)
+    const { shards, frame, names } = commit
     const { builder } = input
     const given = builder.strategyOf(input)
     refuseWindows(given, builder.pathOf('parts'))
+    names.useFor(given.windowFn, builder.pathOf('parts'))
     refuseTwice(builder, commit, given)
     // Each element is written once, whatever the input's panes repeat, and nothing to write is no file.
     const strategy: WindowingStrategy = {
@@ -90,11 +102,11 @@ export function writeLines(
       onTimeBehavior: 'ifNonEmpty',
       closingBehavior: 'ifNonEmpty',
     }
-    const finished = addDoFn(input, 'parts', strategy, partOfShard, partsStep(path, shards))
+    const finished = addDoFn(input, 'parts', strategy, partOfShard, partsStep(names.target, shards, shardBy))
       .groupByKey('by shard')
       .parDo('shards', {
         output: shardOrMarker,
-        setup: ({ env, step }) => new ShardFinisher(filesOf(env, step), env, path, frame),
+        setup: ({ env, step }) => new ShardFinisher(filesOf(env, step), env, names.target, frame),
         teardown: ({ resource }) => resource?.remove(),
         process: ({ key, value }, { resource, emit }) => emit(kv(null, resource.finish(key, value))),
       })
@@ -124,9 +136,13 @@ type ShardOrMarker = t.TypeOf<typeof shardOrMarker>
 type None = Record<never, never>
 type PlainDoFn<T, Out, R> = DoFnFunctions<T, TypeOnly<Out>, never, None, None, None, R, None>
 
-function partsStep(path: string, shards: number): PlainDoFn<unknown, KV<number, Part>, PartWriter> {
+function partsStep(
+  target: string,
+  shards: number,
+  shardBy: ((value: unknown) => unknown) | undefined,
+): PlainDoFn<unknown, KV<number, Part>, PartWriter> {
   return {
-    setup: ({ env, step }) => new PartWriter(filesOf(env, step), env, path, shards),
+    setup: ({ env, step }) => new PartWriter(filesOf(env, step), env, target, shards, shardBy),
     // A setup that failed has left no resource.
     teardown: ({ resource }) => (resource as PartWriter | undefined)?.remove(),
     startBundle: ({ resource }) => resource.begin(),
@@ -187,18 +203,14 @@ function refuseWindows(strategy: WindowingStrategy, step: string): void {
 const writes = new WeakMap<GraphBuilder, Map<string, string>>()
 
 /** Two writes of one pipeline would replace each other's files, in whichever order they finish. */
-function refuseTwice(
-  builder: GraphBuilder,
-  { path, parts, shards }: CommitOptions,
-  { windowFn }: WindowingStrategy,
-): void {
+function refuseTwice(builder: GraphBuilder, { path, names }: CommitOptions, { windowFn }: WindowingStrategy): void {
   const own = writes.get(builder) ?? new Map<string, string>()
   writes.set(builder, own)
   const isGlobal = windowFn.payload.kind === 'global'
-  const names = `${shardPath(parts, shards, { shard: 0, window: globalWindow, pane: 0 })} ${String(isGlobal)}`
+  const called = `${names.template} ${String(isGlobal)}`
   const step = builder.pathOf('parts').replace(/\/parts$/, '')
-  const other = own.get(names)
-  own.set(names, other ?? step)
+  const other = own.get(called)
+  own.set(called, other ?? step)
   if (other === undefined) return
   refuse(
     `step "${step}" writes to ${preview(path)}, and so does step "${other}": one would replace the files of the other. Give each a path of its own, or write flatten(name, […]) of both.`,
@@ -208,6 +220,7 @@ function refuseTwice(
 
 const writeOptions: OptionNames<WriteLinesOptions> = {
   shards: true,
+  shardBy: true,
   suffix: true,
   header: true,
   footer: true,
@@ -216,7 +229,7 @@ const writeOptions: OptionNames<WriteLinesOptions> = {
 
 function checkedOptions(path: string, options: WriteLinesOptions): CommitOptions {
   refuseUnknownOptions('writeLines', options, writeOptions)
-  const { shards = 1, suffix, header, footer, overwrite = true } = options
+  const { shards = 1, shardBy, suffix, header, footer, overwrite = true } = options
   if (!isPath(path) || /[\\/]$/.test(path)) refuse(`writeLines needs the path of a file, but got ${preview(path)}.`)
   if ((suffix ?? path).endsWith('.gz')) {
     refuse(
@@ -226,6 +239,8 @@ function checkedOptions(path: string, options: WriteLinesOptions): CommitOptions
   if (!Number.isInteger(shards) || shards < 1) {
     refuse(`option shards of writeLines must be a whole number from 1, but is ${String(shards)}.`)
   }
+  if (shardBy !== undefined && typeof shardBy !== 'function')
+    refuse(`option shardBy of writeLines is a function of the element, but is ${preview(shardBy)}.`)
   for (const [name, value] of Object.entries({ suffix, header, footer })) {
     if (value === undefined) continue
     if (typeof value !== 'string') refuse(`option ${name} of writeLines must be text, but is ${preview(value)}.`)
@@ -236,5 +251,5 @@ function checkedOptions(path: string, options: WriteLinesOptions): CommitOptions
   if (suffix !== undefined && (/[\\/]/.test(suffix) || !isPath(`out${suffix}`))) {
     refuse(`option suffix of writeLines is the end of a file's name, but is ${preview(suffix)}.`)
   }
-  return { path, parts: splitPath(path, suffix), shards, overwrite, frame: { header, footer } }
+  return { path, names: new FileNames(path, shards, suffix), shards, overwrite, frame: { header, footer } }
 }

@@ -44,14 +44,16 @@ export class PartWriter {
   readonly #env: Env
   readonly #folder: TemporaryFolder
   readonly #shards: number
+  readonly #shardBy: ((value: unknown) => unknown) | undefined
   readonly #encoder = new TextEncoder()
   readonly #open = new Map<string, OpenWindow>()
   #last: OpenWindow | undefined
   #kept = 0
   #written: PlacedPart[] = []
 
-  constructor(files: FileSystem, env: Env, target: string, shards: number) {
+  constructor(files: FileSystem, env: Env, target: string, shards: number, shardBy?: (value: unknown) => unknown) {
     this.#env = env
+    this.#shardBy = shardBy
     this.#folder = new TemporaryFolder(files, env, target)
     this.#shards = shards
   }
@@ -69,9 +71,13 @@ export class PartWriter {
     const line = textOf(value)
     const open =
       this.#last !== undefined && sameWindow(this.#last.window, window) ? this.#last : this.#openWindow(window)
-    const { next } = open
-    ;(open.shards[next] as string[]).push(line)
-    open.next = next + 1 === this.#shards ? 0 : next + 1
+    if (this.#shardBy === undefined) {
+      const { next } = open
+      ;(open.shards[next] as string[]).push(line)
+      open.next = next + 1 === this.#shards ? 0 : next + 1
+    } else {
+      ;(open.shards[shardOf(textOf(this.#shardBy(value)), this.#shards)] as string[]).push(line)
+    }
     this.#kept += line.length + 1
     if (this.#kept > KEPT_MAX) this.#flush()
   }
@@ -120,6 +126,13 @@ export class PartWriter {
     this.#env.crashpoint('text.write.part')
     return { path, lines: lines.length }
   }
+}
+
+/** The shard of a key, the same in every run (FNV-1a of its UTF-16). */
+function shardOf(key: string, shards: number): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193)
+  return (hash >>> 0) % shards
 }
 
 /** Two different lines would become the same bytes, were it written with a replacement. */
