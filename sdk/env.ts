@@ -66,7 +66,7 @@ export interface FileSystem {
 export interface ByteInput {
   /** What has come, at least one byte, once there is something; `undefined` at the end. No second call before the first has answered. */
   read(): Promise<Uint8Array | undefined>
-  /** Lets the process end although more may come. What has come and was not read is kept for the next reader. */
+  /** Lets the process end although more may come. */
   release(): void
 }
 

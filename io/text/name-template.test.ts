@@ -139,9 +139,8 @@ it.each(ways)('elements of a key share a shard, in every run: %j', async (way) =
     const holding = Object.values(files).filter((text) => text.split('\n').includes(user))
     expect(holding.map((text) => text.split('\n').filter((line) => line === user).length)).toEqual([5])
   }
-  expect(
-    Object.values(files).map((text) => [...new Set(text.trim().split('\n'))].sort().join(' ')),
-  ).toMatchInlineSnapshot(`
+  expect(Object.values(files).map((text) => [...new Set(text.trim().split('\n'))].sort().join(' ')))
+    .toMatchInlineSnapshot(`
     [
       "user2 user6",
       "user1 user5",

@@ -83,6 +83,8 @@ export type FromWorker =
   | { readonly kind: 'note'; readonly text: string }
   /** Whatever the author's code wrote to the console. */
   | { readonly kind: 'log'; readonly text: string; readonly stream: 'out' | 'err' }
+  /** Nobody reads what a step writes to standard output. */
+  | { readonly kind: 'outputClosed' }
   /** A sign of life. */
   | { readonly kind: 'beat'; readonly progress: Progress | undefined }
   /** The answer to `graph` and `describe`. */
