@@ -8,7 +8,7 @@ import { LineBuffer, type LineLimits, LongLine, NOT_UTF8, type Piece, withoutRet
 /** A line that came out. */
 export interface FedLine {
   readonly line: string
-  /** Offset of its first byte. */
+  /** Offset of its first byte, where that is asked for. */
   readonly offset: number
 }
 
@@ -27,13 +27,16 @@ export class LineFeed {
   readonly #buffer: LineBuffer
   readonly #limits: LineLimits
   #piece: Piece | undefined
-  /** Lines of the piece that have come out. */
+  /** Lines of the piece that have come out, and those of them that the buffer knows of. */
   #taken = 0
+  #consumed = 0
+  readonly #withOffsets: boolean
   /** Offset before which nothing is a line; `undefined` once it lies behind. */
   #skipTo: number | undefined
 
-  /** @param from where lines begin; when it lies within one, with the one that follows. @param first offset of the first byte that is put in, `from` or the one before. */
-  constructor(from: number, first: number, blockBytes: number, limits: LineLimits) {
+  /** @param withOffsets whether lines say where they lie. @param from where lines begin; when it lies within one, with the one that follows. @param first offset of the first byte that is put in, `from` or the one before. */
+  constructor(from: number, first: number, blockBytes: number, limits: LineLimits, withOffsets: boolean) {
+    this.#withOffsets = withOffsets
     this.#limits = limits
     this.#buffer = new LineBuffer(first, blockBytes, limits)
     this.#skipTo = first < from ? first : undefined
@@ -41,7 +44,9 @@ export class LineFeed {
 
   /** Offset of the next line that comes out. */
   get offset(): number {
-    return this.#skipTo === undefined ? this.#buffer.offset : this.#skipTo + 1
+    if (this.#skipTo !== undefined) return this.#skipTo + 1
+    const behind = this.#taken - this.#consumed
+    return this.#buffer.offset + (behind === 0 ? 0 : this.#buffer.bytesOfLines(behind))
   }
 
   /** Offset up to which bytes were put in. */
@@ -76,17 +81,25 @@ export class LineFeed {
       if (!this.#buffer.skipLine()) return undefined
       this.#skipTo = undefined
     }
-    this.#piece ??= this.#nextPiece(isAtEnd)
-    if (this.#piece === undefined) return undefined
-    const { lines, hasReturns, bad } = this.#piece
-    const isBad = bad?.has(this.#taken) === true
-    const text = lines[this.#taken++] as string
-    const offset = this.#buffer.consumeLine()
-    if (isBad) throw new BadLine(offset, NOT_UTF8)
+    const piece = (this.#piece ??= this.#nextPiece(isAtEnd))
+    if (piece === undefined) return undefined
+    const { lines, hasReturns, bad } = piece
+    const at = this.#taken
+    const isBad = bad?.has(at) === true
+    const text = lines[at] as string
+    // To find where each line lies costs as much as all the rest.
+    const offset = this.#withOffsets || isBad ? this.offset : -1
+    this.#taken = at + 1
     if (this.#taken === lines.length) {
+      this.#buffer.consume(this.#buffer.pieceBytes)
       this.#piece = undefined
       this.#taken = 0
+      this.#consumed = 0
+    } else if (this.#withOffsets) {
+      this.#buffer.consumeLine()
+      this.#consumed = this.#taken
     }
+    if (isBad) throw new BadLine(offset, NOT_UTF8)
     return { line: hasReturns ? withoutReturn(text) : text, offset }
   }
 

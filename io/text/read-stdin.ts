@@ -107,7 +107,7 @@ class StdinReader {
 
   constructor(world: StdinWorld, limits: LineLimits) {
     this.#world = world
-    this.#feed = new LineFeed(0, 0, BLOCK_BYTES, limits)
+    this.#feed = new LineFeed(0, 0, BLOCK_BYTES, limits, false)
   }
 
   /** Bytes that have become lines. */

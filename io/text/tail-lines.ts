@@ -92,7 +92,12 @@ export function tailLines<P extends boolean = false>(
     pollEvery,
     setup: ({ env, step }) => filesOf(env, step),
     open: (mark, { resource: files, now }): SourceReader<Element, TailPosition | undefined> => {
-      const reader = new TailReader(files, mark ?? startAt, { path, whenDeleted, ...limits })
+      const reader = new TailReader(files, mark ?? startAt, {
+        path,
+        whenDeleted,
+        withOffsets: withPosition === true,
+        ...limits,
+      })
       const valueOf = ({ line, offset }: FedLine): string | LineAt =>
         withPosition === true ? { line, file: path, offset } : line
       return {

@@ -28,6 +28,8 @@ export const tailPositionCodec: t.Type<TailPosition> = t.type({ file: t.string, 
 export interface TailReaderOptions extends LineLimits {
   readonly path: string
   readonly whenDeleted: 'wait' | 'end'
+  /** Whether lines say where they lie. */
+  readonly withOffsets: boolean
 }
 
 /** Bytes read at a time. */
@@ -118,7 +120,7 @@ export class TailReader {
 
   #begin(handle: FileHandle, { id }: FileStatus, from: number): Current {
     const first = Math.max(0, from - 1)
-    const feed = new LineFeed(from, first, BLOCK_BYTES, this.#options)
+    const feed = new LineFeed(from, first, BLOCK_BYTES, this.#options, this.#options.withOffsets)
     return { handle, id, feed, seen: undefined, isReplaced: false }
   }
 
