@@ -9,14 +9,14 @@ import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
-import { type FileFrame, type FinishedShard, ShardFinisher } from './finish-shards.js'
+import { type FileOptions, type FinishedShard, ShardFinisher } from './finish-shards.js'
 import { type FileNames, foldersOf } from './name-template.js'
 import { folderOf } from './shard-names.js'
 
 /** A file that was written. */
 export interface WrittenFile {
   readonly path: string
-  /** Lines in it, header and footer not counted. */
+  /** Lines or records in it, header and footer not counted. */
   readonly lines: number
 }
 
@@ -24,13 +24,12 @@ export interface WrittenFile {
 export const writtenFileCodec: t.Type<WrittenFile> = t.type({ path: t.string, lines: t.number })
 
 /** Where files go. */
-export interface CommitOptions {
-  /** As the author gave it. */
-  readonly path: string
+export interface CommitOptions extends FileOptions {
   readonly names: FileNames
   readonly shards: number
+  /** Which elements share a shard. */
+  readonly shardBy: ((value: unknown) => unknown) | undefined
   readonly overwrite: boolean
-  readonly frame: FileFrame
 }
 
 /** Moves files into place. */
@@ -45,7 +44,7 @@ export class ShardCommitter {
     this.#files = files
     this.#env = env
     this.#options = options
-    this.#empties = new ShardFinisher(files, env, options.names.target, options.frame)
+    this.#empties = new ShardFinisher(files, env, options)
   }
 
   /** Looks at the names of the global window before any work is done. @throws when one cannot be written. */
@@ -59,7 +58,7 @@ export class ShardCommitter {
   commit(finished: readonly FinishedShard[], window: BoundedWindow, pane: number): readonly WrittenFile[] {
     const byShard = new Map(finished.map((file) => [file.shard, file]))
     for (let shard = 0; pane === 0 && shard < this.#options.shards; shard++) {
-      if (!byShard.has(shard)) byShard.set(shard, this.#empties.finish(shard, []))
+      if (!byShard.has(shard)) byShard.set(shard, this.#empties.finishEmpty(shard))
     }
     const moves = [...byShard.values()]
       .sort((a, b) => a.shard - b.shard)
@@ -99,11 +98,13 @@ export class ShardCommitter {
     const status = this.#attempt(path, () => this.#files.status(path))
     if (status === undefined) return
     if (status.kind === 'directory') {
-      throw new Error(`"${path}" is a folder. Give writeLines the name of a file, such as "${path}/part.txt".`)
+      throw new Error(`"${path}" is a folder. Give ${this.#options.of} the name of a file, such as "${path}/part.txt".`)
     }
     // A device or a pipe would be replaced by a file, and be lost to everybody.
     if (status.kind === 'other') {
-      throw new Error(`"${path}" is neither a file nor a folder, and is not replaced. Give writeLines another path.`)
+      throw new Error(
+        `"${path}" is neither a file nor a folder, and is not replaced. Give ${this.#options.of} another path.`,
+      )
     }
     if (this.#options.overwrite) return
     throw new Error(`file "${path}" exists. Remove it, or replace it with overwrite: true.`)
@@ -113,9 +114,12 @@ export class ShardCommitter {
     try {
       return call()
     } catch (error) {
-      throw new Error(`cannot write "${path}": ${messageOf(error)}. Give writeLines a path that can be written to.`, {
-        cause: error,
-      })
+      throw new Error(
+        `cannot write "${path}": ${messageOf(error)}. Give ${this.#options.of} a path that can be written to.`,
+        {
+          cause: error,
+        },
+      )
     }
   }
 

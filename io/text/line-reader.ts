@@ -8,7 +8,7 @@ import * as t from 'io-ts'
 import type { FileSystem } from '../../sdk/env.js'
 import type { OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
 import { BLOCK_BYTES, FileReader, type RecordSink, type Stop } from './file-reader.js'
-import type { Frame } from './frame.js'
+import { type Frame, FramePlaces } from './frame.js'
 import { LineBuffer, type LineLimits, LongLine, NOT_UTF8, type Piece, withoutReturn } from './line-buffer.js'
 import type { MatchedFile } from './match-files.js'
 
@@ -38,6 +38,7 @@ const START_BYTES = 512
 
 /** Reads lines. */
 export class LineReader extends FileReader {
+  readonly #files: FileSystem
   readonly #options: LineReaderOptions
   readonly #buffer: LineBuffer
   /** Where lines begin to be counted. */
@@ -58,6 +59,7 @@ export class LineReader extends FileReader {
     const skipTo = Math.max(0, from - 1)
     super(files, file, skipTo)
     const isPacked = file.compression !== 'none'
+    this.#files = files
     this.#options = options
     this.#skipTo = skipTo
     this.#skipsLine = from > 0
@@ -107,6 +109,7 @@ export class LineReader extends FileReader {
     const { lines, hasReturns, bad } = piece
     const buffer = this.#buffer
     const from = this.#emitted
+    const lineAt = (i: number): string => (hasReturns ? withoutReturn(lines[i] as string) : (lines[i] as string))
     const asked = Math.min(lines.length - from, room())
     const bytes = from + asked === lines.length ? buffer.pieceBytes : buffer.bytesOfLines(asked)
     const granted = tracker.tryClaimBlock(buffer.offset, bytes)
@@ -117,22 +120,24 @@ export class LineReader extends FileReader {
       for (let i = from; i < to; i++) {
         const offset = buffer.consumeLine()
         const problem = bad?.has(i) === true ? NOT_UTF8 : undefined
-        ;(emit as (frame: Frame) => void)(this.#frame(withoutReturn(lines[i] as string), offset, problem))
+        ;(emit as (frame: Frame) => void)(this.#frame(lineAt(i), offset, problem))
       }
     } else if (this.#options.as === 'place') {
       const { path: file } = this.file
       for (let i = from; i < to; i++) {
         const offset = buffer.consumeLine()
         if (bad?.has(i) === true) this.#refuse(offset, NOT_UTF8)
-        ;(emit as (line: LineAt) => void)({ line: withoutReturn(lines[i] as string), file, offset })
+        this.#lines++
+        ;(emit as (line: LineAt) => void)({ line: lineAt(i), file, offset })
       }
     } else {
       const give = emit as (line: string) => void
-      const firstBad = bad === undefined ? -1 : [...bad].findIndex((i) => i >= from && i < to)
-      if (bad !== undefined && firstBad >= 0) {
-        const before = ([...bad][firstBad] as number) - from
-        this.#refuse(buffer.offset + buffer.bytesOfLines(before), NOT_UTF8)
+      const firstBad = bad === undefined ? undefined : [...bad].find((i) => i >= from && i < to)
+      if (firstBad !== undefined) {
+        this.#lines += firstBad - from
+        this.#refuse(buffer.offset + buffer.bytesOfLines(firstBad - from), NOT_UTF8)
       }
+      this.#lines += to - from
       buffer.consume(isWhole ? bytes : buffer.bytesOfLines(to - from))
       if (hasReturns) for (let i = from; i < to; i++) give(withoutReturn(lines[i] as string))
       else for (let i = from; i < to; i++) give(lines[i] as string)
@@ -167,7 +172,7 @@ export class LineReader extends FileReader {
   }
 
   #refuse(offset: number, problem: string): never {
-    throw new Error(`line at byte ${offset} of "${this.file.path}" ${problem}`)
+    throw new Error(`line at ${new FramePlaces(this.#files).placeOf(this.#frame('', offset, problem))} ${problem}`)
   }
 
   #nextPiece(): Piece | 'long' | undefined {

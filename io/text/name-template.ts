@@ -45,8 +45,13 @@ const PLACE = /\uE000(\d+)\uE001/g
 
 /** The names of a write's files. */
 export class FileNames {
+  /** As the author gave it. */
+  readonly path: string
   /** Where files are gathered: the path as far as it is the same for all of them. */
   readonly target: string
+  /** What every file name ends in. */
+  readonly ending: string
+  readonly #suffix: string | undefined
   readonly #parts: PathParts
   readonly #shards: number
   readonly #fields: readonly Field[]
@@ -61,12 +66,15 @@ export class FileNames {
       fields.push(fieldOf(place, path))
       return `\uE000${fields.length - 1}\uE001`
     })
+    this.path = path
     this.#fields = fields
     this.#shards = shards
+    this.#suffix = suffix
     this.#parts = splitPath(marked, suffix)
     const first = marked.search(PLACE)
     const { folder } = splitPath(first < 0 ? marked : marked.slice(0, first))
     const { base, extension } = this.#parts
+    this.ending = `${base}${extension}`
     this.target = `${folder}${`${base}${extension}`.replace(PLACE, '')}`
   }
 
@@ -88,15 +96,22 @@ export class FileNames {
     return path.replace(PLACE, (_, index: string) => this.#textOf(fields[Number(index)] as Field, id))
   }
 
-  /** Says whose windows they are; their calendar is the one of the names. @throws {PipelineError} when windows would share a name. */
-  useFor(windowFn: WindowFn, step: string): void {
+  /** The same for certain windows, by their calendar. @throws {PipelineError} when windows would share a name. */
+  forWindows(windowFn: WindowFn, step: string): FileNames {
     const { payload } = windowFn
-    if (payload.kind === 'calendar' && payload.zone !== 'UTC') this.#zone = new TimeZone(payload.zone)
     const named = this.#fields.find(({ kind }) => kind === 'start' || kind === 'end')
-    if (named === undefined) return
+    if (named === undefined) return this
+    this.#check(windowFn, named.kind, step)
+    const names = new FileNames(this.path, this.#shards, this.#suffix)
+    if (payload.kind === 'calendar' && payload.zone !== 'UTC') names.#zone = new TimeZone(payload.zone)
+    return names
+  }
+
+  #check(windowFn: WindowFn, named: string, step: string): void {
+    const { payload } = windowFn
     if (payload.kind === 'global') {
       refuse(
-        `step "${step}" names its files by window, but its input is in the global window. Put windowInto(name, fixedWindows(…)) before it, or leave {window.${named.kind}} out.`,
+        `step "${step}" names its files by window, but its input is in the global window. Put windowInto(name, fixedWindows(…)) before it, or leave {window.${named}} out.`,
         step,
       )
     }

@@ -74,10 +74,11 @@ export function readRanges<T>(
       return { readers, acknowledged: whenRead === undefined ? undefined : readFileOf(whenRead, files) }
     },
     teardown: ({ resource }) => resource?.readers.close(),
-    // How much a packed file holds is known at its end only.
-    restriction: (file: MatchedFile) => ({
+    // How much a packed file holds is known at its end only. What one reader reads has a position more than bytes: for what
+    // is wrong at its end.
+    restriction: ({ compression, size }: MatchedFile) => ({
       from: 0,
-      to: file.compression === 'none' ? file.size : Number.MAX_SAFE_INTEGER,
+      to: compression !== 'none' ? Number.MAX_SAFE_INTEGER : splittable ? size : size + 1,
     }),
     restrictionCodec: offsetRangeCodec,
     split: (file, range: OffsetRange, parts) => (isOneRange(file) ? [range] : splitRange(range, parts)),

@@ -21,7 +21,9 @@ export function splitPath(path: string, suffix?: string): PathParts {
   const folder = path.slice(0, cut)
   if (suffix !== undefined)
     return { folder, base: name.endsWith(suffix) ? name.slice(0, -suffix.length) : name, extension: suffix }
-  const dot = name.lastIndexOf('.')
+  // A packed file is known by two extensions.
+  const packed = /(?<!^)\.[A-Za-z]\w*\.(gz|br)$/.exec(name)
+  const dot = packed?.index ?? name.lastIndexOf('.')
   return dot <= 0
     ? { folder, base: name, extension: '' }
     : { folder, base: name.slice(0, dot), extension: name.slice(dot) }

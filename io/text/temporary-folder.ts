@@ -33,10 +33,7 @@ export class TemporaryFolder {
   /** Makes a file of its own name. @returns its path. @throws an error that names the target. */
   write(kind: string, fill: (handle: FileHandle) => void): string {
     try {
-      this.#path ??= this.#freshPath()
-      const path = `${this.#path}/${kind}-${String(this.#count++).padStart(6, '0')}`
-      const handle = this.#files.create(path)
-      this.#remember(path)
+      const { path, handle } = this.#create(kind)
       try {
         fill(handle)
       } finally {
@@ -44,10 +41,22 @@ export class TemporaryFolder {
       }
       return path
     } catch (error) {
-      throw new Error(
-        `cannot write "${this.#target}": ${messageOf(error)}. Its lines are gathered in a hidden folder beside it first, so "${folderOf(this.#target)}" must be a folder that can be written to and has room for them.`,
-        { cause: error },
-      )
+      throw this.#failure(error)
+    }
+  }
+
+  /** The same for what takes its time. */
+  async writeInBackground(kind: string, fill: (handle: FileHandle) => Promise<void>): Promise<string> {
+    try {
+      const { path, handle } = this.#create(kind)
+      try {
+        await fill(handle)
+      } finally {
+        handle.close()
+      }
+      return path
+    } catch (error) {
+      throw this.#failure(error)
     }
   }
 
@@ -58,6 +67,21 @@ export class TemporaryFolder {
     if (this.#path !== undefined) this.#files.removeFolder(this.#path)
     // Folders that were only made for files that did not come to be.
     for (const path of this.#above) this.#files.removeFolder(path)
+  }
+
+  #create(kind: string): { readonly path: string; readonly handle: FileHandle } {
+    this.#path ??= this.#freshPath()
+    const path = `${this.#path}/${kind}-${String(this.#count++).padStart(6, '0')}`
+    const handle = this.#files.create(path)
+    this.#remember(path)
+    return { path, handle }
+  }
+
+  #failure(error: unknown): Error {
+    return new Error(
+      `cannot write "${this.#target}": ${messageOf(error)}. Its lines are gathered in a hidden folder beside it first, so "${folderOf(this.#target)}" must be a folder that can be written to and has room for them.`,
+      { cause: error },
+    )
   }
 
   #freshPath(): string {

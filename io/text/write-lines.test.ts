@@ -346,16 +346,21 @@ it('a run that fails before its end leaves nothing, not even the folder it made'
 it('a commit that is repeated after a crash between two moves ends the same', () => {
   const at = folder()
   const path = join(at, 'out.txt')
-  const frame = { header: undefined, footer: undefined }
+  const frame = { head: 'h\n', between: '', end: '\n', tail: '' }
+  const files = { of: 'writeLines', path, frame, packing: 'none' } as const
   const names = new FileNames(path, 2)
   let crashes = 1
   const env = watching((call, name) => {
     if (call === 'crashpoint' && name === 'text.write.rename' && crashes-- === 1) throw new Error('crash')
   })
-  const finisher = new ShardFinisher(nodeFiles, env, path, { ...frame, header: 'h' })
-  const finished = [0, 1].map((shard) => finisher.finish(shard, []))
+  const finisher = new ShardFinisher(nodeFiles, env, files)
+  const finished = [0, 1].map((shard) => finisher.finishEmpty(shard))
   const commit = (overwrite: boolean): readonly WrittenFile[] =>
-    new ShardCommitter(nodeFiles, env, { path, names, shards: 2, overwrite, frame }).commit(finished, globalWindow, 0)
+    new ShardCommitter(nodeFiles, env, { ...files, names, shards: 2, shardBy: undefined, overwrite }).commit(
+      finished,
+      globalWindow,
+      0,
+    )
   expect(() => commit(false)).toThrow('crash')
   expect(Object.keys(tree(at)).filter((name) => !name.startsWith('.'))).toEqual(['out-00000-of-00002.txt'])
   expect(commit(false).map((file) => file.path)).toEqual([0, 1].map((n) => join(at, `out-0000${n}-of-00002.txt`)))
@@ -422,8 +427,13 @@ it.each([
   ['', {}, /needs the path of a file, but got ""/],
   ['out/', {}, /needs the path of a file/],
   [5, {}, /needs the path of a file, but got 5/],
-  ['out.gz', {}, /does not pack/],
-  ['out', { suffix: '.txt.gz' }, /does not pack/],
+  [
+    'out.gz',
+    { compression: 'none' },
+    /"out\.gz" is the name of a gzip file, and writeLines writes it with compression: 'none'/,
+  ],
+  ['out', { suffix: '.txt.br', compression: 'gzip' }, /"out\.txt\.br" is the name of a brotli file/],
+  ['out', { compression: 'zip' }, /compression of writeLines is "zip"; it must be one of auto, none, gzip, brotli/],
   ['out', { shards: 0 }, /shards of writeLines must be a whole number from 1, but is 0/],
   ['out', { header: 1 }, /header of writeLines must be text, but is 1/],
   ['out', { suffix: 'a/b' }, /suffix of writeLines is the end of a file's name/],

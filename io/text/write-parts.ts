@@ -10,6 +10,7 @@ import type { Env, FileSystem } from '../../sdk/env.js'
 import { preview } from '../../sdk/preview.js'
 import { textOf } from '../../sdk/transforms/keyed.js'
 import { type BoundedWindow, sameWindow } from '../../sdk/windowing/window.js'
+import type { CommitOptions } from './commit-shards.js'
 import { TemporaryFolder } from './temporary-folder.js'
 
 /** A part file: some lines of a shard. */
@@ -44,18 +45,18 @@ export class PartWriter {
   readonly #env: Env
   readonly #folder: TemporaryFolder
   readonly #shards: number
-  readonly #shardBy: ((value: unknown) => unknown) | undefined
+  readonly #options: CommitOptions
   readonly #encoder = new TextEncoder()
   readonly #open = new Map<string, OpenWindow>()
   #last: OpenWindow | undefined
   #kept = 0
   #written: PlacedPart[] = []
 
-  constructor(files: FileSystem, env: Env, target: string, shards: number, shardBy?: (value: unknown) => unknown) {
+  constructor(files: FileSystem, env: Env, options: CommitOptions) {
     this.#env = env
-    this.#shardBy = shardBy
-    this.#folder = new TemporaryFolder(files, env, target)
-    this.#shards = shards
+    this.#folder = new TemporaryFolder(files, env, options.path)
+    this.#options = options
+    this.#shards = options.shards
   }
 
   /** Forgets what a bundle that failed has left. */
@@ -71,12 +72,13 @@ export class PartWriter {
     const line = textOf(value)
     const open =
       this.#last !== undefined && sameWindow(this.#last.window, window) ? this.#last : this.#openWindow(window)
-    if (this.#shardBy === undefined) {
+    const { shardBy } = this.#options
+    if (shardBy === undefined) {
       const { next } = open
       ;(open.shards[next] as string[]).push(line)
       open.next = next + 1 === this.#shards ? 0 : next + 1
     } else {
-      ;(open.shards[shardOf(textOf(this.#shardBy(value)), this.#shards)] as string[]).push(line)
+      ;(open.shards[shardOf(textOf(shardBy(value)), this.#shards)] as string[]).push(line)
     }
     this.#kept += line.length + 1
     if (this.#kept > KEPT_MAX) this.#flush()
@@ -119,9 +121,10 @@ export class PartWriter {
   }
 
   #write(lines: readonly string[]): Part {
-    const text = `${lines.join('\n')}\n`
+    const { of, frame } = this.#options
+    const text = frame.between + lines.join(frame.end + frame.between) + frame.end
     // Once for all of them: to look at each line by itself costs as much as writing it.
-    if (loneSurrogateAt(text) >= 0) refuseLine(lines.find((line) => loneSurrogateAt(line) >= 0) as string)
+    if (loneSurrogateAt(text) >= 0) refuseLine(of, lines.find((line) => loneSurrogateAt(line) >= 0) as string)
     const path = this.#folder.write('part', (handle) => handle.write(this.#encoder.encode(text)))
     this.#env.crashpoint('text.write.part')
     return { path, lines: lines.length }
@@ -136,8 +139,8 @@ function shardOf(key: string, shards: number): number {
 }
 
 /** Two different lines would become the same bytes, were it written with a replacement. */
-function refuseLine(line: string): never {
+function refuseLine(of: string, line: string): never {
   throw new Error(
-    `the line ${preview(line)} has a lone surrogate at index ${loneSurrogateAt(line)}, which UTF-8 cannot hold. Repair it before writeLines; text.toWellFormed() puts U+FFFD there.`,
+    `the line ${preview(line)} has a lone surrogate at index ${loneSurrogateAt(line)}, which UTF-8 cannot hold. Repair it before ${of}; text.toWellFormed() puts U+FFFD there.`,
   )
 }

@@ -190,7 +190,7 @@ describe.concurrent('files that cannot be read', { timeout: 30_000 }, () => {
     ['loop', /step "read\/files" failed in process: cannot look for ".*\/loop": ELOOP/],
     ['half.gz', /step "read\/lines" .*: cannot unpack ".*half\.gz" after \d+ bytes of text: unexpected end of file/],
     ['more.gz', /step "read\/lines" .*: cannot unpack ".*more\.gz" after \d+ bytes of text: incorrect header check/],
-    ['long.txt', /step "read\/lines" .*: line at byte 6 of ".*long\.txt" is longer than maxLineBytes \(16777216/],
+    ['long.txt', /step "read\/lines" .*: line at .*long\.txt:2 \(byte 6\) is longer than maxLineBytes \(16777216/],
   ])('%s', async (name, message) => {
     const run = await command('read', join(at, name))
     expect(run.stderr).toMatch(message)
