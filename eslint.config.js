@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint'
 
 /** Correctness that needs types; form is left to prettier. */
 export default defineConfig(
-  { ignores: ['dist/**', 'node_modules/**', 'docs/api/**', '.cache/**'] },
+  { ignores: ['dist/**', 'node_modules/**', 'docs/site/**', '.cache/**'] },
   tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: {

@@ -23,12 +23,41 @@ const alias = [
   ),
 ]
 
+/** Tests that start processes and wait for them, or for a clock: beside others they would wait for the wrong reason. */
+const ALONE = [
+  'runners/cli/**/*.test.ts',
+  'examples/**/*.test.ts',
+  'conformance/{bench,docs,pack,repo}/**/*.test.ts',
+  'conformance/repo.test.ts',
+  'conformance/direct.test.ts',
+]
+const BROWSER = ['conformance/browser/**/*.test.ts']
+const NEVER = ['node_modules/**', 'dist/**', '.cache/**']
+
 export default defineConfig({
   resolve: { alias },
   test: {
     // Two cores may be shared with others; what hangs is stopped by this, and not what is slow.
     testTimeout: 30_000,
-    include: ['**/*.test.ts'],
-    exclude: ['node_modules/**', 'dist/**', '.cache/**'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'model',
+          include: ['**/*.test.ts'],
+          exclude: [...NEVER, ...ALONE, ...BROWSER],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'processes', include: ALONE, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        test: { name: 'browser', include: BROWSER, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 2 } },
+      },
+    ],
   },
 })

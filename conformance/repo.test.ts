@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import vitestConfig from '../vitest.config.js'
 import { importCycles } from './repo/cycles.js'
+import { errorCodes } from '../sdk/error-codes.js'
+import { uncodedErrors, unusedCodes } from './repo/error-codes.js'
 import { platformUses, topLevelAwaits, unchecked } from './repo/forbidden.js'
 import { forbiddenImports } from './repo/import-table.js'
 import { moduleOf, modulesOf } from './repo/module.js'
@@ -185,6 +187,35 @@ describe('the compiler', () => {
 
   it('may be told that an error is expected, and the word any may be said', () =>
     noneOf(unchecked([made('sdk/x.ts', '// @ts-expect-error: any number is refused\nfoo(1)')])))
+})
+
+describe('errors', () => {
+  it('have a code wherever a user can meet them', () => noneOf(uncodedErrors(modules)))
+  it('use each code of the catalogue, and no other', () => noneOf(unusedCodes(modules, Object.keys(errorCodes))))
+
+  it.each([
+    "throw new Error('x')",
+    "return Error('x')",
+    'const cause = new RangeError(text)',
+    "class Bad extends Error { override readonly name = 'Bad' }",
+  ])('are caught without one: %s', (text) => {
+    expect(caught(uncodedErrors([made('io/text/x.ts', text)]))).toContain('io/text/x.ts:1')
+    noneOf(uncodedErrors([made('io/text/x.test.ts', text), made('conformance/x.ts', text)]))
+  })
+
+  it('may be made with one', () =>
+    noneOf(
+      uncodedErrors([
+        made('sdk/x.ts', "throw coded('MR-2002', new RangeError('x'))"),
+        made('sdk/y.ts', 'class Bad extends Error { readonly code: ErrorCode }'),
+      ]),
+    ))
+
+  it('a code is caught that nothing uses, or that nobody lists', () => {
+    const found = caught(unusedCodes([made('sdk/x.ts', "refuse('MR-1001', '')")], ['MR-1002']))
+    expect(found).toContain('has MR-1002, which nothing uses')
+    expect(found).toContain('has no MR-1001, which something uses')
+  })
 })
 
 describe('sizes', () => {

@@ -3,6 +3,7 @@
  *
  * Law: whoever takes times from lines says how disordered they are; nothing is guessed.
  */
+import { coded, errorCode } from '../sdk/error-codes.js'
 import { messageOf } from '../sdk/errors.js'
 import { preview } from '../sdk/preview.js'
 import { refuse } from '../sdk/refuse.js'
@@ -32,19 +33,24 @@ export function eventTimes<T>(source: string, { timestamp, watermark }: EventTim
   if (timestamp === undefined) {
     if (watermark !== undefined)
       refuse(
+        'MR-1016',
         `option watermark of ${source} says how event times move, but there is no timestamp. Give timestamp: (value) => …, or leave watermark out: elements then have the time they were read at.`,
       )
     return { watermark: watermarks.wallClock(), timeOf: (_, now) => Math.trunc(now()) }
   }
   if (typeof timestamp !== 'function')
-    refuse(`option timestamp of ${source} is a function, but is ${preview(timestamp)}.`)
+    refuse('MR-1004', `option timestamp of ${source} is a function, but is ${preview(timestamp)}.`)
   if (watermark === undefined) {
     refuse(
+      'MR-1003',
       `option timestamp of ${source} takes event times from what is read, so it must be said how disordered they are. Give watermark: watermarks.outOfOrder('1 minute', { idleAfter: '1 minute' }), or another policy.`,
     )
   }
   if (watermark.kind === 'manual')
-    refuse(`${source} has no code that could set its watermark: give watermarks.outOfOrder(…) or another policy.`)
+    refuse(
+      'MR-1002',
+      `${source} has no code that could set its watermark: give watermarks.outOfOrder(…) or another policy.`,
+    )
   return { watermark, timeOf: (value) => checkedTime(timestamp, value, source) }
 }
 
@@ -52,6 +58,9 @@ function checkedTime<T>(timestamp: (value: T) => Instant, value: T, source: stri
   try {
     return toTimestamp(timestamp(value))
   } catch (error) {
-    throw new Error(`option timestamp of ${source} fails for ${preview(value)}: ${messageOf(error)}`, { cause: error })
+    const failure = new Error(`option timestamp of ${source} fails for ${preview(value)}: ${messageOf(error)}`, {
+      cause: error,
+    })
+    throw coded(errorCode(error) ?? 'MR-3001', failure)
   }
 }

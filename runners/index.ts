@@ -9,6 +9,7 @@ export { isMain } from './is-main.js'
 export { run, type Runnable, type RunnerName, type RunOptions, start } from './run.js'
 export { runEffect } from './run-effect.js'
 export type {
+  DeadLetterGroup,
   EndState,
   Feature,
   Guarantee,
@@ -26,3 +27,16 @@ export type {
   WindowedElement,
 } from './runner.js'
 export { UnsupportedFeature } from './runner.js'
+export type {
+  Awaited,
+  AwaitedPane,
+  AwaitedTimer,
+  Hold,
+  PaneStatus,
+  PartitionStatus,
+  RunState,
+  RunStatus,
+  SourceHold,
+  StepStatus,
+  WindowStatus,
+} from './run-status.js'

@@ -51,7 +51,7 @@ function recording(): { readonly runner: Runner; readonly started: unknown[] } {
       features: new Set(),
       start: (built, options) => {
         started.push({ name: built.name, options })
-        throw new UnsupportedFeature('anything', 'refused')
+        throw new UnsupportedFeature('MR-6001', 'anything', 'refused')
       },
     },
   }

@@ -68,11 +68,15 @@ export async function run<Options>(
 export function start<Options>(pipeline: Runnable<Options>, options: RunOptions<Options> = {}): RunningPipeline {
   if (workerLoadingModule()) {
     throw new PipelineError(
+      'MR-7008',
       'run() was called while a millrace worker loads this module, to run what it exports. A script that runs its pipeline itself is started by node, without millrace run. For millrace run, make the pipeline the default export (export default p, or definePipeline), and guard the call: if (isMain(import.meta)) await run(…).',
     )
   }
   if (typeof options !== 'object' || options === null)
-    throw new PipelineError(`options of run must be an object such as { strict: true }, but are ${preview(options)}.`)
+    throw new PipelineError(
+      'MR-1004',
+      `options of run must be an object such as { strict: true }, but are ${preview(options)}.`,
+    )
   const { runner: chosen = 'direct', options: pipelineOptions, ...runnerOptions } = options
   const runner = typeof chosen === 'string' ? runnerNamed(chosen) : chosen
   const built = buildOf(pipeline, pipelineOptions)
@@ -84,6 +88,7 @@ export function buildOf(pipeline: Runnable, options?: unknown): BuiltPipeline {
   if (isPipelineDefinition(pipeline)) return pipeline.build(options)
   if (options !== undefined && Object.keys(options as object).length > 0) {
     throw new PipelineError(
+      'MR-7012',
       'this pipeline takes no options; only one made by definePipeline with an options codec does.',
     )
   }
@@ -94,6 +99,7 @@ export function buildOf(pipeline: Runnable, options?: unknown): BuiltPipeline {
     return p.build()
   }
   throw new PipelineError(
+    'MR-1004',
     'run needs a pipeline: one from pipeline(), a function (p) => …, or what definePipeline made.',
   )
 }
@@ -104,9 +110,10 @@ function runnerNamed(name: string): Runner {
   if (name === 'direct') return directRunner()
   if ((runnerNames as readonly string[]).includes(name)) {
     throw new UnsupportedFeature(
+      'MR-6002',
       `runner.${name}`,
       `the ${name} runner is not part of this version. Use runner: 'direct'.`,
     )
   }
-  throw new PipelineError(`there is no runner "${name}".${suggestion(name, runnerNames)}`)
+  throw new PipelineError('MR-6003', `there is no runner "${name}".${suggestion(name, runnerNames)}`)
 }

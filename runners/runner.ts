@@ -3,6 +3,7 @@
  * guarantee, never in what a pipeline means; what one cannot do it refuses by name before anything runs.
  */
 import type { Env } from '../sdk/env.js'
+import type { ErrorCode } from '../sdk/error-codes.js'
 import { MillraceError } from '../sdk/errors.js'
 import type { BuiltPipeline } from '../sdk/graph/model.js'
 import type { DistributionResult, MetricKind } from '../sdk/metrics.js'
@@ -56,8 +57,8 @@ export class UnsupportedFeature extends MillraceError {
   override readonly name = 'UnsupportedFeature'
   readonly feature: string
 
-  constructor(feature: string, message: string, step?: string) {
-    super(message, step)
+  constructor(code: ErrorCode, feature: string, message: string, step?: string) {
+    super(code, message, step)
     this.feature = feature
   }
 }
@@ -124,6 +125,28 @@ export interface SystemReading {
   readonly value: number
 }
 
+/** Dead letters that have one cause, as far as a program can tell: one step, one place in the author's code, one kind of error. */
+export interface DeadLetterGroup {
+  readonly step: string
+  /** Name of the errors: `TypeError`. */
+  readonly error: string
+  /** Where they were thrown, `file:line:column`, when that is not inside millrace. */
+  readonly place: string | undefined
+  readonly count: number
+  /** Of the first of them: its code when millrace made the error, message, element, window and time. */
+  readonly example: {
+    readonly code: ErrorCode | undefined
+    readonly message: string
+    /** Preview of the element. */
+    readonly element: string
+    readonly window: string
+    /** Milliseconds since 1970. */
+    readonly timestamp: number
+    /** The author's line that made the step. */
+    readonly source: string | undefined
+  }
+}
+
 /** What a source, or another splittable step, says of itself. */
 export interface SourceReading {
   readonly step: string
@@ -149,6 +172,8 @@ export interface MetricsResult {
   readonly system: readonly SystemReading[]
   /** Elements per step and output. */
   readonly elements: ReadonlyMap<string, number>
+  /** Dead letters, grouped, in the order of their first; at most 100 groups, the rest of a step is one more. */
+  readonly deadLetters: readonly DeadLetterGroup[]
   /** Sources at the end of the run. */
   readonly sources: readonly SourceReading[]
   /** The value of one declared metric; `undefined` when the step declares no such metric. */

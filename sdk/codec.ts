@@ -136,7 +136,11 @@ export function decodeWith(codec: Codec, value: unknown, step?: string): unknown
     if (codec.is(value) && !strips(codec)) return value
     const result = codec.decode(value)
     if (result._tag === 'Right') return (result as unknown as { right: unknown }).right
-    throw new DecodeError(mismatchText(codec.name, value, (result as unknown as { left: unknown }).left), step)
+    throw new DecodeError(
+      'MR-4001',
+      mismatchText(codec.name, value, (result as unknown as { left: unknown }).left),
+      step,
+    )
   }
   const outcome = codec['~standard'].validate(value)
   return outcome instanceof Promise
@@ -159,6 +163,7 @@ function standardValue(
   const issue = outcome.issues[0]
   const path = (issue?.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
   throw new DecodeError(
+    'MR-4001',
     `${preview(value)} does not fit the ${codecName(codec)}${path === '' ? '' : ` at ${path}`}: ${issue?.message ?? 'invalid'}`,
     step,
   )

@@ -78,8 +78,10 @@ export function definePipeline(definition: {
   readonly build: (p: Pipeline, options: never) => void
 }): PipelineDefinition {
   const { name, options: codec } = definition
-  if (typeof name !== 'string' || name === '') throw new PipelineError('definePipeline needs a name, as text.')
-  if (typeof definition.build !== 'function') throw new PipelineError(`pipeline "${name}" needs a build function.`)
+  if (typeof name !== 'string' || name === '')
+    throw new PipelineError('MR-7016', 'definePipeline needs a name, as text.')
+  if (typeof definition.build !== 'function')
+    throw new PipelineError('MR-7016', `pipeline "${name}" needs a build function.`)
   if (codec !== undefined) checkReserved(name, codec)
   const built: PipelineDefinition = {
     name,
@@ -142,6 +144,7 @@ function checkReserved(pipeline: string, codec: Codec): void {
   for (const field of optionFields(codec) ?? []) {
     if (!RESERVED_OPTIONS.includes(field.name)) continue
     throw new PipelineError(
+      'MR-7015',
       `pipeline "${pipeline}" has an option "${field.name}", a name that belongs to the runner. Call it something else.`,
     )
   }
@@ -149,12 +152,14 @@ function checkReserved(pipeline: string, codec: Codec): void {
 
 function checkedOptions(pipeline: string, codec: Codec | undefined, given: unknown): Readonly<Record<string, unknown>> {
   const options = given ?? {}
-  if (typeof options !== 'object') throw new PipelineError(`options of pipeline "${pipeline}" must be an object.`)
+  if (typeof options !== 'object')
+    throw new PipelineError('MR-7013', `options of pipeline "${pipeline}" must be an object.`)
   const known = optionFields(codec)
   if (known !== undefined) {
     for (const name of Object.keys(options)) {
       if (known.some((field) => field.name === name)) continue
       throw new PipelineError(
+        'MR-7012',
         `pipeline "${pipeline}" has no option "${name}".${suggestion(
           name,
           known.map((field) => field.name),
@@ -163,10 +168,10 @@ function checkedOptions(pipeline: string, codec: Codec | undefined, given: unkno
     }
   }
   if (codec === undefined) return Object.freeze({})
-  if (!isCodec(codec)) throw new PipelineError(`options of pipeline "${pipeline}" are no codec.`)
+  if (!isCodec(codec)) throw new PipelineError('MR-7014', `options of pipeline "${pipeline}" are no codec.`)
   for (const field of known ?? []) {
     if (!field.required || (options as Record<string, unknown>)[field.name] !== undefined) continue
-    throw new PipelineError(`pipeline "${pipeline}" needs option "${field.name}" (${field.codec.name}).`)
+    throw new PipelineError('MR-7011', `pipeline "${pipeline}" needs option "${field.name}" (${field.codec.name}).`)
   }
   const checked = checkFields(pipeline, codec, options, known)
   return deepFreeze(checked) as Readonly<Record<string, unknown>>
@@ -182,6 +187,7 @@ function checkFields(
     const checked = decodeWith(codec, options)
     if (checked instanceof Promise)
       throw new PipelineError(
+        'MR-4006',
         `options of pipeline "${pipeline}" are checked asynchronously by the ${codecName(codec)}, which a build cannot wait for.`,
       )
     return checked
@@ -193,8 +199,12 @@ function checkFields(
     )
     // The message of a failing check quotes the value, which for a secret must not happen.
     if (secret !== undefined)
-      throw new PipelineError(`option "${secret.name}" of pipeline "${pipeline}" is a secret that its codec refuses.`)
+      throw new PipelineError(
+        'MR-7013',
+        `option "${secret.name}" of pipeline "${pipeline}" is a secret that its codec refuses.`,
+      )
     throw new PipelineError(
+      'MR-7013',
       `options of pipeline "${pipeline}": ${error instanceof Error ? error.message : String(error)}`,
     )
   }

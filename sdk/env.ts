@@ -79,6 +79,7 @@ export interface ByteOutput {
 /** Thrown where nobody reads any more what goes out, as `head` does after some lines. */
 export class OutputClosed extends Error {
   override readonly name = 'OutputClosed'
+  readonly code = 'MR-5204' as const
 }
 
 /** What is asked of a server. */

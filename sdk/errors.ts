@@ -2,9 +2,10 @@
  * The errors a millrace program can meet, and nothing else: a pipeline that is built wrongly, a value that cannot be
  * decoded, user code that threw. (`UnsupportedFeature`, the fourth, belongs to the runners.)
  *
- * Every message says what went wrong, in which step, and what to do next. Errors are recognised by brand rather than by
+ * Every message says what went wrong, in which step, and what to do next. Every error carries a code, whose page tells more. Errors are recognised by brand rather than by
  * class identity, so that two copies of the package (a user's and a worker's) still understand each other.
  */
+import { errorCode, type ErrorCode } from './error-codes.js'
 import { preview } from './preview.js'
 import { plainPosition, type SourcePosition } from './source-position.js'
 import { formatTimestamp } from './timestamp.js'
@@ -31,11 +32,14 @@ export function errorKind(error: unknown): ErrorKind | undefined {
 export abstract class MillraceError extends Error {
   /** The brand by which {@link errorKind} knows the error. */
   abstract readonly millraceError: ErrorKind
+  /** Which mistake it is: `millrace explain MR-…` tells about it. */
+  readonly code: ErrorCode
   /** Path of the step this error concerns, scopes joined by `/`. */
   readonly step: string | undefined
 
-  constructor(message: string, step: string | undefined, cause?: unknown) {
+  constructor(code: ErrorCode, message: string, step: string | undefined, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })
+    this.code = code
     this.step = step
   }
 }
@@ -47,8 +51,8 @@ export class PipelineError extends MillraceError {
   /** Where the author wrote the offending step, when the stack told. */
   readonly source: SourcePosition | undefined
 
-  constructor(message: string, step?: string, source?: SourcePosition) {
-    super(message, step)
+  constructor(code: ErrorCode, message: string, step?: string, source?: SourcePosition) {
+    super(code, message, step)
     this.source = plainPosition(source)
   }
 }
@@ -58,8 +62,8 @@ export class DecodeError extends MillraceError {
   readonly millraceError = 'DecodeError' as const
   override readonly name = 'DecodeError'
 
-  constructor(message: string, step?: string, cause?: unknown) {
-    super(message, step, cause)
+  constructor(code: ErrorCode, message: string, step?: string, cause?: unknown) {
+    super(code, message, step, cause)
   }
 }
 
@@ -75,14 +79,17 @@ export interface UserCodeErrorDetails {
   readonly cause: unknown
 }
 
-/** User code threw, or broke a rule of the model: names step, call, element, window and the author's line. */
+/**
+ * User code threw, or broke a rule of the model: names step, call, element, window and the author's line. Its code is that
+ * of the rule that was broken; `MR-3001` where user code threw an error of its own.
+ */
 export class UserCodeError extends MillraceError {
   readonly millraceError = 'UserCodeError' as const
   override readonly name = 'UserCodeError'
   readonly details: UserCodeErrorDetails
 
   constructor(details: UserCodeErrorDetails) {
-    super(describe(details), details.step, details.cause)
+    super(errorCode(details.cause) ?? 'MR-3001', describe(details), details.step, details.cause)
     this.details = { ...details, source: plainPosition(details.source) }
   }
 }

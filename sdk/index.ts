@@ -18,6 +18,7 @@ export type {
   TimerHandle,
 } from './env.js'
 export { OutputClosed, seededRandom } from './env.js'
+export { type ErrorCode, errorCode, errorCodes } from './error-codes.js'
 export {
   DecodeError,
   type ErrorKind,

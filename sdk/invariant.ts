@@ -2,10 +2,12 @@
  * Programmer errors, as opposed to operating errors: a broken invariant stops the bundle at once, because everything
  * computed after it would be wrong.
  */
+import type { ErrorCode } from './error-codes.js'
 
 /** A rule of the engine that does not hold. Always a bug in millrace or in a runner, never bad input. */
 export class InvariantViolation extends Error {
   override readonly name = 'InvariantViolation'
+  readonly code: ErrorCode = 'MR-6009'
 }
 
 /** Throws unless `holds`; `facts` are printed with the rule. */

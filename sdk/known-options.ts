@@ -18,15 +18,16 @@ export type OptionNames<T> = Readonly<Record<keyof T, true>>
  */
 export function refuseUnknownOptions(of: string, given: object, names: object, step?: string): void {
   if (typeof given !== 'object' || given === null)
-    refuse(`the options of ${of} are an object, but it got ${preview(given)}.`, step)
+    refuse('MR-1004', `the options of ${of} are an object, but it got ${preview(given)}.`, step)
   const known = Object.keys(names)
   const unknown = Object.keys(given).find((name) => !known.includes(name))
-  if (unknown !== undefined) refuse(`there is no option "${unknown}" of ${of}.${suggestion(unknown, known)}`, step)
+  if (unknown !== undefined)
+    refuse('MR-1001', `there is no option "${unknown}" of ${of}.${suggestion(unknown, known)}`, step)
 }
 
 /** Refuses arguments where there are no options at all: they would be passed over. */
 export function refuseMoreArguments(of: string, more: readonly unknown[]): void {
-  if (more.length > 0) refuse(`${of} has no options, but it got ${preview(more[0])}. Leave that out.`)
+  if (more.length > 0) refuse('MR-1001', `${of} has no options, but it got ${preview(more[0])}. Leave that out.`)
 }
 
 /**
@@ -39,5 +40,5 @@ export function refuseUnknownValue(option: string, given: unknown, values: reado
   const quoted = values.map((value) => `'${value}'`)
   const last = quoted.pop()
   const either = quoted.length === 0 ? last : `${quoted.join(', ')} or ${last}`
-  refuse(`${option} must be ${either}, but is ${preview(given)}.`)
+  refuse('MR-1002', `${option} must be ${either}, but is ${preview(given)}.`)
 }

@@ -112,7 +112,11 @@ export class PCollection<out T> implements CollectionRef {
    */
   apply<Out>(name: string, transform: PTransform<PCollection<T>, Out>): Out {
     if (typeof transform !== 'function')
-      throw new PipelineError(`apply "${String(name)}" needs a function from collection to result`, String(name))
+      throw new PipelineError(
+        'MR-1004',
+        `apply "${String(name)}" needs a function from collection to result`,
+        String(name),
+      )
     return this.builder.scoped(name, [this], () => transform(this), collectionsIn)
   }
 

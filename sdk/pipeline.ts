@@ -31,7 +31,11 @@ export class Pipeline {
   /** Applies a root transform, such as a source: the steps it adds are named within `name`. */
   apply<Out>(name: string, transform: PTransform<Pipeline, Out>): Out {
     if (typeof transform !== 'function')
-      throw new PipelineError(`apply "${String(name)}" needs a function from pipeline to result`, String(name))
+      throw new PipelineError(
+        'MR-1004',
+        `apply "${String(name)}" needs a function from pipeline to result`,
+        String(name),
+      )
     return this.builder.scoped(name, [], () => transform(this), collectionsIn)
   }
 
@@ -72,6 +76,7 @@ export class Pipeline {
     const { maxDeadLetters = Number.POSITIVE_INFINITY } = options
     if (!(maxDeadLetters >= 0))
       throw new PipelineError(
+        'MR-1002',
         `maxDeadLetters of errors "${String(name)}" must be 0 or more, but is ${String(maxDeadLetters)}.`,
       )
     const { builder } = this

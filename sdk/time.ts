@@ -5,6 +5,7 @@
  * so "a hundred years after the end of time" is the end of time. The three special instants map exactly onto Beam's
  * when values cross the wire (Beam counts microseconds in 64 bits; see `coders/wire-time.ts`).
  */
+import { coded } from './error-codes.js'
 import { refuse } from './refuse.js'
 import * as EffectDuration from 'effect/Duration'
 import { textMillis } from './duration-text.js'
@@ -48,12 +49,13 @@ export function durationMillis(duration: Duration, what = 'duration', step?: str
   const millis = millisOf(duration)
   if (millis === undefined) {
     return refuse(
+      'MR-2001',
       `${named()} ${preview(duration)} is not a duration. Write it as '10 seconds', '1 hour', '30s' or milliseconds.`,
       step,
     )
   }
   if (!Number.isFinite(millis) || millis < 0) {
-    return refuse(`${named()} must be a finite, non-negative duration, but is ${preview(duration)}.`, step)
+    return refuse('MR-2001', `${named()} must be a finite, non-negative duration, but is ${preview(duration)}.`, step)
   }
   return Math.floor(clampTimestamp(millis)) + 0
 }
@@ -96,7 +98,10 @@ export function toTimestamp(instant: Instant): number {
   if (typeof instant === 'object' && instant !== null && typeof instant.epochMilliseconds === 'number') {
     return checkedTimestamp(instant.epochMilliseconds, instant.epochMilliseconds)
   }
-  throw new RangeError(`${describeInstant(instant)} is not a timestamp: give milliseconds, a Date or an ISO string`)
+  throw coded(
+    'MR-2002',
+    new RangeError(`${describeInstant(instant)} is not a timestamp: give milliseconds, a Date or an ISO string`),
+  )
 }
 
 /** A day, or a day with a time and its zone, as ISO 8601 and RFC 3339 write them. */
@@ -109,8 +114,11 @@ function parsedText(text: string): number {
   const [, day = '', time, zone] = match
   if (time === undefined) return Date.parse(day)
   if (zone === undefined) {
-    throw new RangeError(
-      `"${text}" is not a timestamp: it does not say in which time zone it is. Add Z, or an offset such as +01:00.`,
+    throw coded(
+      'MR-2002',
+      new RangeError(
+        `"${text}" is not a timestamp: it does not say in which time zone it is. Add Z, or an offset such as +01:00.`,
+      ),
     )
   }
   const offset = /^[Zz]$/.test(zone)
@@ -121,11 +129,18 @@ function parsedText(text: string): number {
 
 function checkedTimestamp(millis: number, given: unknown): number {
   if (Number.isSafeInteger(millis)) return millis + 0
-  if (Number.isNaN(millis)) throw new RangeError(`${describeInstant(given)} is not a timestamp: it is no valid date`)
+  if (Number.isNaN(millis))
+    throw coded('MR-2002', new RangeError(`${describeInstant(given)} is not a timestamp: it is no valid date`))
   if (Number.isFinite(millis) && !Number.isInteger(millis)) {
-    throw new RangeError(`${describeInstant(given)} is not a timestamp: milliseconds must be whole numbers`)
+    throw coded(
+      'MR-2002',
+      new RangeError(`${describeInstant(given)} is not a timestamp: milliseconds must be whole numbers`),
+    )
   }
-  throw new RangeError(`${describeInstant(given)} is not a timestamp: it is outside ±(2^53 − 1) milliseconds`)
+  throw coded(
+    'MR-2002',
+    new RangeError(`${describeInstant(given)} is not a timestamp: it is outside ±(2^53 − 1) milliseconds`),
+  )
 }
 
 function describeInstant(given: unknown): string {

@@ -10,23 +10,32 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 const command = ['dist/runners/cli/main.js', 'run', 'examples/word-count.ts', '--quiet']
 
 /** Milliseconds to the first output, of this many processes one after the other. */
-export async function firstOutputTimes(processes: number): Promise<Times> {
+export function firstOutputTimes(processes: number): Promise<Times> {
+  return timesOfProcesses(processes, command)
+}
+
+/** The same for the page of help, which must come at once: it loads next to nothing. */
+export function helpTimes(processes: number): Promise<Times> {
+  return timesOfProcesses(processes, ['dist/runners/cli/main.js', '--help'])
+}
+
+async function timesOfProcesses(processes: number, args: readonly string[]): Promise<Times> {
   const millis: number[] = []
-  for (let i = 0; i < processes; i++) millis.push(await firstOutput())
+  for (let i = 0; i < processes; i++) millis.push(await firstOutput(args))
   return timesOf(millis)
 }
 
-function firstOutput(): Promise<number> {
+function firstOutput(args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const start = performance.now()
     let millis: number | undefined
-    const child = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
     child.stdout.on('data', () => (millis ??= performance.now() - start))
     child.on('error', reject)
     // The next process begins when this one has given the cores back.
     child.on('close', (code) => {
       if (code === 0 && millis !== undefined) resolve(millis)
-      else reject(new Error(`millrace run ended with code ${code} and ${millis === undefined ? 'no' : 'some'} output`))
+      else reject(new Error(`millrace ended with code ${code} and ${millis === undefined ? 'no' : 'some'} output`))
     })
   })
 }

@@ -13,3 +13,8 @@ export function pagesIn(root: string): readonly Page[] {
 export function modulesIn(root: string): readonly Page[] {
   return readTree(root).filter(({ path }) => /^(sdk|runners|io)\/.*(?<!\.test)\.ts$/.test(path))
 }
+
+/** The pages of the site: the hand-written ones, and what the conformance suite says of itself. */
+export function sitePagesIn(root: string): readonly Page[] {
+  return readTree(root).filter(({ path }) => /^(README\.md|docs\/.*\.md|conformance\/README\.md)$/.test(path))
+}

@@ -24,6 +24,7 @@ export async function answerFile(kind: QuestionKind, file: string, write: (text:
   const answer = answers.get(kind)
   if (answer === undefined)
     throw new UnsupportedFeature(
+      'MR-7006',
       `option.${kind}`,
       `--${kind} is not part of this version. It has --${[...answers.keys()].join(', --')}.`,
     )
@@ -62,7 +63,7 @@ async function openFile(file: string): Promise<FileHandle> {
     throw cannotRead(file, error)
   }
   await handle.close()
-  throw new PipelineError(`"${file}" is a directory. Name a file with one line of JSON for each question.`)
+  throw new PipelineError('MR-7018', `"${file}" is a directory. Name a file with one line of JSON for each question.`)
 }
 
 async function* linesOf(handle: FileHandle, file: string): AsyncGenerator<string> {
@@ -82,6 +83,9 @@ async function* linesOf(handle: FileHandle, file: string): AsyncGenerator<string
 
 function cannotRead(file: string, error: unknown): PipelineError {
   if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
-    return new PipelineError(`there is no file "${file}".`)
-  return new PipelineError(`cannot read the file "${file}": ${error instanceof Error ? error.message : String(error)}.`)
+    return new PipelineError('MR-7018', `there is no file "${file}".`)
+  return new PipelineError(
+    'MR-7018',
+    `cannot read the file "${file}": ${error instanceof Error ? error.message : String(error)}.`,
+  )
 }

@@ -46,11 +46,12 @@ export async function conformanceCommand(options: CommandOptions, write: (text: 
   const asked = QUESTIONS.filter((kind) => options[kind] !== undefined)
   const [kind, second] = asked
   if (second !== undefined)
-    throw new PipelineError(`--${kind ?? ''} and --${second} are two questions. Ask one at a time.`)
+    throw new PipelineError('MR-7017', `--${kind ?? ''} and --${second} are two questions. Ask one at a time.`)
   if (kind !== undefined) {
     const foreign = OF_THE_SUITE.find((name) => options[name] !== undefined)
     if (foreign !== undefined)
       throw new PipelineError(
+        'MR-7017',
         `--${foreign} is about the suite, and --${kind} answers questions instead of running it. Leave out one of them.`,
       )
     return answerFile(kind, options[kind] ?? '', write)
@@ -70,7 +71,7 @@ async function runSuite(options: CommandOptions): Promise<Matrix> {
   const makers = runners.split(',').map((name) => ({ name, makeRunner: runnerNamed(name.trim()) }))
   const seedNumber = Number(seed)
   if (!Number.isSafeInteger(seedNumber) || seed.trim() === '')
-    throw new PipelineError(`--seed must be a whole number, but is "${seed}".`)
+    throw new PipelineError('MR-7003', `--seed must be a whole number, but is "${seed}".`)
   const chosen = chosenBy(modes, seedNumber)
   const rows: MatrixRow[] = []
   for (const { module, area, id, name, run } of await listCases(only)) {
@@ -95,10 +96,11 @@ function runnerNamed(name: string): () => Runner {
   if (make !== undefined) return make
   if (LATER_RUNNERS.includes(name))
     throw new UnsupportedFeature(
+      'MR-6002',
       `runner.${name}`,
       `the ${name} runner is not part of this version. Use --runners direct.`,
     )
-  throw new PipelineError(`there is no runner "${name}". Runners: ${[...RUNNERS.keys()].join(', ')}.`)
+  throw new PipelineError('MR-6003', `there is no runner "${name}". Runners: ${[...RUNNERS.keys()].join(', ')}.`)
 }
 
 function chosenBy(modes: string, seed: number): ReturnType<typeof chosenModes> {

@@ -50,7 +50,7 @@ export function chosenModes(choice: ModeChoice, seed: number): readonly Mode[] {
     const mode = all.find((each) => each.name === name)
     if (mode !== undefined) return mode
     const names = ['one', 'all', ...all.map((each) => each.name)].map((each) => `"${each}"`)
-    throw new PipelineError(`there is no mode "${name}". Modes: ${names.join('; ')}.`)
+    throw new PipelineError('MR-7017', `there is no mode "${name}". Modes: ${names.join('; ')}.`)
   })
 }
 

@@ -10,9 +10,9 @@ import { PipelineError } from 'millrace'
 export async function checkWritable(option: string, file: string): Promise<void> {
   const folder = dirname(file)
   const isThere = await isFolder(file)
-  if (isThere === true) throw new PipelineError(`--${option} "${file}" is a directory. Name a file.`)
+  if (isThere === true) throw new PipelineError('MR-7018', `--${option} "${file}" is a directory. Name a file.`)
   if ((await isFolder(folder)) !== true)
-    throw new PipelineError(`--${option} "${file}": there is no directory "${folder}". Make it first.`)
+    throw new PipelineError('MR-7018', `--${option} "${file}": there is no directory "${folder}". Make it first.`)
   await access(isThere === false ? file : folder, constants.W_OK).catch((error: unknown) => {
     throw cannotWrite(option, file, error)
   })
@@ -34,5 +34,5 @@ async function isFolder(path: string): Promise<boolean | undefined> {
 
 function cannotWrite(option: string, file: string, error: unknown): PipelineError {
   const why = error instanceof Error ? error.message : String(error)
-  return new PipelineError(`--${option}: cannot write the file "${file}": ${why}.`)
+  return new PipelineError('MR-7018', `--${option}: cannot write the file "${file}": ${why}.`)
 }

@@ -56,7 +56,10 @@ function beginningWith(begin: string, listed: readonly AddressedCase[]): readonl
   const chosen = exact.length > 0 ? exact : listed.filter(({ id }) => id.startsWith(begin))
   if (chosen.length > 0 && begin !== '') return chosen
   const areas = new Set(listed.map(({ area }) => area))
-  throw new PipelineError(`there is no case "${begin}", nor one that begins so. Areas: ${[...areas].join(', ')}.`)
+  throw new PipelineError(
+    'MR-7017',
+    `there is no case "${begin}", nor one that begins so. Areas: ${[...areas].join(', ')}.`,
+  )
 }
 
 /** The area of an id. */

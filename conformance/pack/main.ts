@@ -11,6 +11,7 @@ import type { Manifest } from '../repo/package-rules.js'
 import { Checks, execute } from './checks.js'
 import { type Project, projects } from './projects.js'
 import { faultsOfTarball, type Packed } from './tarball.js'
+import { checkTemplates } from './templates.js'
 
 const root = process.cwd()
 const bin = join(root, 'node_modules', '.bin')
@@ -67,6 +68,7 @@ async function checkAll(): Promise<void> {
     }
   }
   await Promise.all([work(), work()])
+  await checkTemplates(checks, tarball, workplace, runNpm)
 }
 
 async function checkProject(project: Project, tarball: string): Promise<void> {

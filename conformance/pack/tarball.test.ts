@@ -22,6 +22,10 @@ const whole = [
   'dist/runners/cli/main.js',
   'runners/index.ts',
   'runners/cli/main.ts',
+  ...['wordcount', 'clicks', 'test'].flatMap((name) =>
+    ['package.json', 'tsconfig.json', 'gitignore', 'README.md'].map((file) => `runners/cli/templates/${name}/${file}`),
+  ),
+  'runners/cli/templates/test/tests/orders.test.ts',
 ]
 
 describe('the tarball', () => {
@@ -41,6 +45,8 @@ describe('the tarball', () => {
     'sdk/tsconfig.json',
     'docs/glossary.md',
     '.npmrc',
+    'dist/runners/cli/templates/test/tests/orders.test.js',
+    'runners/cli/templates/test/node_modules/x/index.test.js',
   ])('may not hold %s', (path) => {
     expect(faultsOfTarball([...whole, path], manifest).join()).toContain(`${path} is `)
   })

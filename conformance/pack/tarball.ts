@@ -29,6 +29,13 @@ const NEVER: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['documentation beyond the README', /^docs\//],
 ]
 
+/** Files that `millrace init` copies. */
+const TEMPLATE = /^runners\/cli\/templates\/\w+\/(?!.*node_modules)/
+/** One file of each template must be there for it to be of use. */
+const TEMPLATES = ['wordcount', 'clicks', 'test'].flatMap((name) =>
+  ['package.json', 'tsconfig.json', 'gitignore', 'README.md'].map((file) => `runners/cli/templates/${name}/${file}`),
+)
+
 /** What is packed and should not be, or should be and is not. */
 export function faultsOfTarball(
   files: readonly string[],
@@ -36,6 +43,8 @@ export function faultsOfTarball(
 ): readonly string[] {
   const packed = new Set(files)
   const unwanted = files.flatMap((path) => {
+    // A template is a whole project: its tests and configuration are what it is for.
+    if (TEMPLATE.test(path)) return []
     const never = NEVER.find(([, pattern]) => pattern.test(path))
     return never === undefined ? [] : [`${path} is ${never[0]}`]
   })
@@ -43,6 +52,8 @@ export function faultsOfTarball(
     'package.json',
     'README.md',
     'LICENSE',
+    ...TEMPLATES,
+    'runners/cli/templates/test/tests/orders.test.ts',
     ...Object.values(manifest.bin),
     ...Object.values(manifest.exports).flatMap((target) => (typeof target === 'string' ? [] : Object.values(target))),
   ]

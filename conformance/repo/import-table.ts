@@ -37,8 +37,12 @@ const table: readonly Row[] = [
     packages: [FP_TS, IO_TS, /^@noble\/hashes(\/|$)/],
     typesOf: [/^@standard-schema\/spec$/],
   },
-  { of: /^runners\/runner\.ts$/, modules: [/^sdk\//], packages: [] },
-  { of: /^runners\/core\//, modules: [/^sdk\//, /^runners\/core\//, /^runners\/runner\.ts$/], packages: [] },
+  { of: /^runners\/(runner|run-status)\.ts$/, modules: [/^sdk\//, /^runners\/(runner|run-status)\.ts$/], packages: [] },
+  {
+    of: /^runners\/core\//,
+    modules: [/^sdk\//, /^runners\/core\//, /^runners\/(runner|run-status)\.ts$/],
+    packages: [],
+  },
   {
     of: /^runners\/direct\/node(-stdio)?\.ts$/,
     modules: [/^sdk\//, /^runners\/(core|direct)\//],
@@ -46,7 +50,7 @@ const table: readonly Row[] = [
   },
   {
     of: /^runners\/direct\//,
-    modules: [/^sdk\//, /^runners\/core\//, /^runners\/direct\/(?!node)/, /^runners\/runner\.ts$/],
+    modules: [/^sdk\//, /^runners\/core\//, /^runners\/direct\/(?!node)/, /^runners\/(runner|run-status)\.ts$/],
     packages: [],
   },
   { of: /^runners\/platform\/node\.ts$/, modules: [/^sdk\//, /^runners\/(core|direct)\//], packages: [NODE] },
@@ -56,6 +60,13 @@ const table: readonly Row[] = [
     modules: [/^sdk\//, /^runners\/(core|direct|testing)\/(?!node)/, /^runners\/(run|runner)\.ts$/],
     packages: [/^#platform$/, /^vitest$/],
   },
+  {
+    of: /^runners\/graph-picture\//,
+    modules: [/^sdk\//, /^runners\/(core|graph-picture)\//],
+    packages: [/^@dagrejs\/dagre$/, /^string-width$/],
+  },
+  // What a reader of a template gets is a project of their own.
+  { of: /^runners\/cli\/templates\//, modules: [/^runners\/cli\/templates\//], packages: [ANY_PACKAGE] },
   { of: /^runners\/cli\//, modules: [/^sdk\//, /^runners\//], packages: [ANY_PACKAGE] },
   {
     of: /^runners\/[^/]+\.ts$/,

@@ -27,7 +27,7 @@ export function describeViolation({ path, line, message }: Violation): string {
 }
 
 /** Made or fetched, not written. */
-const GENERATED = new Set(['node_modules', 'dist', 'out', '.git', '.cache', 'docs/api'])
+const GENERATED = new Set(['node_modules', 'dist', 'out', '.git', '.cache', 'docs/site'])
 const BINARY = /\.(gz|zip|png|jpg|ico|woff2?|tgz|parquet|bin)$/
 
 /** All texts under `root` that people wrote. */

@@ -3,6 +3,7 @@
  *
  * Law: decoding what was encoded gives the value again; a text that is not exactly one of the type is refused, with no guess.
  */
+import { coded } from '../../sdk/error-codes.js'
 import * as t from 'io-ts'
 import { messageOf } from '../../sdk/errors.js'
 import { eventTime } from '../text/read-records.js'
@@ -49,9 +50,9 @@ const WHOLE = /^[+-]?\d+$/
 function numberOf(text: string): number | undefined {
   if (!NUMBER.test(text)) return undefined
   const value = Number(text)
-  if (!Number.isFinite(value)) throw new RangeError('the number is larger than any double')
+  if (!Number.isFinite(value)) throw coded('MR-5101', new RangeError('the number is larger than any double'))
   if (WHOLE.test(text) && !Number.isSafeInteger(value))
-    throw new RangeError('the whole number is too large to be exact; take it with csv.bigint')
+    throw coded('MR-5101', new RangeError('the whole number is too large to be exact; take it with csv.bigint'))
   return value
 }
 
@@ -108,7 +109,7 @@ export const csv: {
         if (result._tag === 'Right') return result.right
         const { message } = result.left[0] ?? {}
         if (message === undefined) return undefined
-        throw new RangeError(message)
+        throw coded('MR-5101', new RangeError(message))
       },
       (value) => (value === null ? '' : of.encode(value)),
     )

@@ -338,7 +338,7 @@ describe('writing', () => {
     await fc.assert(
       fc.asyncProperty(table, options, async ({ columns, rows }, { delimiter, quote, lineEnd, header }) => {
         const records = rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i]])))
-        const path = await write(records, { columns, delimiter, quote, lineEnd: lineEnd as '\n', header })
+        const path = await write(records, { columns, delimiter, quote, lineEnd: lineEnd, header })
         const found = await read(readCsv(path, { delimiter, quote, header: header ? true : columns }))
         expect(sorted(found)).toEqual(sorted(records))
       }),

@@ -17,13 +17,14 @@ export interface Dialect {
 /** Checks the options. @throws {PipelineError} at the author's line. */
 export function dialectOf(of: string, delimiter: unknown = ',', quote: unknown = '"'): Dialect {
   if (typeof delimiter !== 'string' || delimiter === '' || /[\n\r\uFEFF]/.test(delimiter)) {
-    refuse(`option delimiter of ${of} must be a text without line ends, but is ${preview(delimiter)}.`)
+    refuse('MR-1002', `option delimiter of ${of} must be a text without line ends, but is ${preview(delimiter)}.`)
   }
   if (quote === false) return { delimiter, quote: undefined }
   if (typeof quote !== 'string' || quote.length !== 1 || /[\n\r\uFEFF]/.test(quote)) {
-    refuse(`option quote of ${of} must be one character, or false, but is ${preview(quote)}.`)
+    refuse('MR-1002', `option quote of ${of} must be one character, or false, but is ${preview(quote)}.`)
   }
-  if (delimiter.includes(quote)) refuse(`delimiter and quote of ${of} must differ, but both have ${preview(quote)}.`)
+  if (delimiter.includes(quote))
+    refuse('MR-1002', `delimiter and quote of ${of} must differ, but both have ${preview(quote)}.`)
   return { delimiter, quote }
 }
 
@@ -36,7 +37,7 @@ export function parseRow(text: string, { delimiter, quote }: Dialect): string[] 
       let value = ''
       for (let from = at + 1; ;) {
         const found = text.indexOf(quote, from)
-        if (found < 0) throw new BadRecord(`has a quote in field ${fields.length + 1} that is never closed`)
+        if (found < 0) throw new BadRecord('MR-5101', `has a quote in field ${fields.length + 1} that is never closed`)
         value += text.slice(from, found)
         if (!text.startsWith(quote, found + 1)) {
           at = found + 1
@@ -48,12 +49,15 @@ export function parseRow(text: string, { delimiter, quote }: Dialect): string[] 
       fields.push(value)
       if (at === text.length) return fields
       if (!text.startsWith(delimiter, at))
-        throw new BadRecord(`has text after the closing quote of field ${fields.length}`)
+        throw new BadRecord('MR-5101', `has text after the closing quote of field ${fields.length}`)
     } else {
       const found = text.indexOf(delimiter, at)
       const field = text.slice(at, found < 0 ? text.length : found)
       if (field.includes(quote))
-        throw new BadRecord(`has a quote inside of field ${fields.length + 1}, which does not begin with one`)
+        throw new BadRecord(
+          'MR-5101',
+          `has a quote inside of field ${fields.length + 1}, which does not begin with one`,
+        )
       fields.push(field)
       if (found < 0) return fields
       at = found

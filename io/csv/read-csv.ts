@@ -137,10 +137,7 @@ export function readCsv(
   patterns: FilePatterns,
   options?: CsvTextOptions,
 ): (pipeline: Pipeline) => PCollection<Readonly<Record<string, string>>>
-export function readCsv(
-  patterns: FilePatterns,
-  given: object = {},
-): (pipeline: Pipeline) => PCollection<never> {
+export function readCsv(patterns: FilePatterns, given: object = {}): (pipeline: Pipeline) => PCollection<never> {
   const options = given as AnyOptions
   const all = patternList('readCsv', patterns)
   const settings = readSettings('readCsv', options, readOptions, 'maxRecordBytes', 'error')
@@ -230,7 +227,8 @@ function headedDecoder(
 /** A header that is bad makes all rows bad: what their fields mean, nobody knows. */
 function planOf(first: Frame | undefined, dialect: Dialect, wanted: Wanted): RecordPlan | BadRecord {
   try {
-    if (first?.bad !== undefined) throw new BadRecord(`belongs to a header that ${first.bad.replace(/\.$/, '')}`)
+    if (first?.bad !== undefined)
+      throw new BadRecord(first.bad.code, `belongs to a header that ${first.bad.reason.replace(/\.$/, '')}`)
     return namedPlan(parseRow(first?.text ?? '', dialect), wanted)
   } catch (error) {
     if (error instanceof BadRecord) return error
@@ -247,25 +245,34 @@ function codecOf(columns: CsvColumns): Codec | undefined {
 
 function checkRecords({ columns, codec, header = true, ragged = 'error' }: AnyOptions): void {
   if (ragged !== 'error' && ragged !== 'allow')
-    refuse(`option ragged of readCsv is ${preview(ragged)}; it must be one of error, allow.`)
+    refuse('MR-1002', `option ragged of readCsv is ${preview(ragged)}; it must be one of error, allow.`)
   if (typeof header !== 'boolean' && !isNames(header))
-    refuse(`option header of readCsv must be true, false or the names of all columns, but is ${preview(header)}.`)
+    refuse(
+      'MR-1002',
+      `option header of readCsv must be true, false or the names of all columns, but is ${preview(header)}.`,
+    )
   refuseNoCodec('readCsv', codec)
   if (columns === undefined) return
   if (codec !== undefined)
-    refuse('readCsv got columns and codec. Give one: columns types each field, codec the whole record of texts.')
+    refuse(
+      'MR-1002',
+      'readCsv got columns and codec. Give one: columns types each field, codec the whole record of texts.',
+    )
   if (typeof columns !== 'object' || columns === null || Object.keys(columns).length === 0)
     refuse(
+      'MR-1003',
       `option columns of readCsv must name columns with their types, as in { cents: csv.number }, but is ${preview(columns)}.`,
     )
   for (const [name, column] of Object.entries(columns)) {
     if (isCodec(column)) continue
     refuse(
+      'MR-1004',
       `column ${preview(name)} of readCsv needs a type such as csv.number, or another codec over texts, but has ${preview(column)}.`,
     )
   }
   const missing = Array.isArray(header) ? Object.keys(columns).find((name) => !header.includes(name)) : undefined
-  if (missing !== undefined) refuse(`readCsv wants column ${preview(missing)}, which its option header does not name.`)
+  if (missing !== undefined)
+    refuse('MR-1002', `readCsv wants column ${preview(missing)}, which its option header does not name.`)
 }
 
 /** Whether a value is a list of different names. */

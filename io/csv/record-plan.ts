@@ -37,6 +37,7 @@ export function namedPlan(names: readonly string[], { columns, codec, ragged }: 
   return (fields) => {
     if (fields.length !== count && ragged === 'error') {
       throw new BadRecord(
+        'MR-5101',
         `has ${fields.length} ${fields.length === 1 ? 'field' : 'fields'}, and there are ${count} columns`,
       )
     }
@@ -65,7 +66,11 @@ function put(record: Record<string, unknown>, name: string, value: unknown, isPl
 function inColumn(name: string, codec: Codec, text: string): unknown {
   const failed = (error: unknown): never => {
     if (!(error instanceof BadRecord)) throw error
-    throw new BadRecord(`in column ${preview(name)} ${error.reason}`, error.message.slice(error.reason.length + 2))
+    throw new BadRecord(
+      error.code,
+      `in column ${preview(name)} ${error.reason}`,
+      error.message.slice(error.reason.length + 2),
+    )
   }
   try {
     const value = decodeRecord(codec, text)
@@ -79,9 +84,13 @@ function refuseNames(names: readonly string[]): void {
   const seen = new Set<string>()
   for (const name of names) {
     if (name.length > NAME_LENGTH_MAX)
-      throw new BadRecord(`belongs to a header with a name longer than ${NAME_LENGTH_MAX} characters`)
+      throw new BadRecord('MR-5102', `belongs to a header with a name longer than ${NAME_LENGTH_MAX} characters`)
     if (seen.has(name))
-      throw new BadRecord('belongs to a header with two columns of one name', `${preview(name)} would be lost`)
+      throw new BadRecord(
+        'MR-5102',
+        'belongs to a header with two columns of one name',
+        `${preview(name)} would be lost`,
+      )
     seen.add(name)
   }
 }
@@ -90,6 +99,7 @@ function indexOf(names: readonly string[], name: string): number {
   const at = names.indexOf(name)
   if (at >= 0) return at
   throw new BadRecord(
+    'MR-5102',
     'belongs to a header that lacks a column',
     `there is no ${preview(name)} among ${preview(names)}. Name the columns with the option header if the file has no header`,
   )

@@ -8,7 +8,7 @@ import type { FileSystem } from '../../sdk/env.js'
 import type { OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
 import { BLOCK_BYTES, FileReader, type RecordSink, type Stop } from '../text/file-reader.js'
 import type { Frame } from '../text/frame.js'
-import { LineBuffer, LongLine, NOT_UTF8, type Piece, withoutReturn } from '../text/line-buffer.js'
+import { LineBuffer, LongLine, NOT_UTF8, type Piece, type Problem, withoutReturn } from '../text/line-buffer.js'
 import type { MatchedFile } from '../text/match-files.js'
 import type { ReadSettings } from '../text/read-options.js'
 import { type Dialect, isOpenAfter } from './dialect.js'
@@ -20,8 +20,13 @@ interface Row {
   readonly linesBefore: number
   /** Its lines; only the first one once it is bad. */
   readonly lines: string[]
-  bad: string | undefined
+  bad: Problem | undefined
   to: number
+}
+
+const UNCLOSED: Problem = {
+  code: 'MR-5101',
+  reason: 'has a quoted field that is never closed: the file ends inside of it.',
 }
 
 /** Characters of a bad row that its frame shows. */
@@ -120,7 +125,7 @@ export class RowReader extends FileReader {
       if (this.#isSkipping) continue
       if (this.#piece === undefined) {
         if (!this.isAtEnd || this.#row === undefined) return undefined
-        this.#row.bad ??= 'has a quoted field that is never closed: the file ends inside of it.'
+        this.#row.bad ??= UNCLOSED
         return this.#ended()
       }
       if (this.#takeLine(this.#piece)) return this.#ended()
@@ -164,7 +169,7 @@ export class RowReader extends FileReader {
   }
 
   /** Says what is wrong with a row, and lets go of all but its beginning. */
-  #spoil(row: Row, bad: string): void {
+  #spoil(row: Row, bad: Problem): void {
     row.bad ??= bad
     row.lines.length = 1
     row.lines[0] = (row.lines[0] as string).slice(0, START_LENGTH)
@@ -178,7 +183,8 @@ export class RowReader extends FileReader {
     return row
   }
 
-  #tooLong(): string {
-    return `is longer than maxRecordBytes (${this.#bytesMax} bytes). If rows that long are meant, raise maxRecordBytes; else a quote may never be closed, or the file is no CSV.`
+  #tooLong(): Problem {
+    const reason = `is longer than maxRecordBytes (${this.#bytesMax} bytes). If rows that long are meant, raise maxRecordBytes; else a quote may never be closed, or the file is no CSV.`
+    return { code: 'MR-5006', reason }
   }
 }

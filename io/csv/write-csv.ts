@@ -1,6 +1,7 @@
 /**
  * Writing CSV files.
  */
+import { coded, errorCode } from '../../sdk/error-codes.js'
 import * as t from 'io-ts'
 import { type Codec, isCodec, type TypeOf } from '../../sdk/codec.js'
 import { loneSurrogateAt } from '../../sdk/coders/utf8.js'
@@ -80,9 +81,10 @@ export function writeCsv<const Columns extends WrittenColumns>(
   const dialect = dialectOf('writeCsv', delimiter, quote)
   const fields = fieldsOf(columns)
   refuseNoBoolean('option header of writeCsv', header)
-  if ((quote as unknown) === false) refuse('option quote of writeCsv must be one character: some fields need it.')
+  if ((quote as unknown) === false)
+    refuse('MR-1002', 'option quote of writeCsv must be one character: some fields need it.')
   if (lineEnd !== '\n' && lineEnd !== '\r\n')
-    refuse(`option lineEnd of writeCsv must be "\\n" or "\\r\\n", but is ${preview(lineEnd)}.`)
+    refuse('MR-1002', `option lineEnd of writeCsv must be "\\n" or "\\r\\n", but is ${preview(lineEnd)}.`)
   const names = fields.map(({ name }) => name)
   const settings = writeSettings('writeCsv', path, options, writeOptions, {
     head: header ? formatRow(names, dialect) + lineEnd : '',
@@ -109,33 +111,37 @@ function fieldsOf(columns: unknown): readonly Field[] {
   const needed = 'writeCsv needs the columns to write, { columns: ["name", "age"] } or { columns: { age: csv.number } }'
   if (isNames(columns)) return columns.map((name) => checkedField({ name, codec: undefined }))
   if (typeof columns !== 'object' || columns === null || Array.isArray(columns) || Object.keys(columns).length === 0)
-    refuse(`${needed}, each once, but got ${preview(columns)}.`)
+    refuse('MR-1003', `${needed}, each once, but got ${preview(columns)}.`)
   return Object.entries(columns).map(([name, codec]: [string, unknown]) => {
     if (!isCodec(codec))
-      refuse(`column ${preview(name)} of writeCsv needs a type such as csv.number, but has ${preview(codec)}.`)
+      refuse(
+        'MR-1004',
+        `column ${preview(name)} of writeCsv needs a type such as csv.number, but has ${preview(codec)}.`,
+      )
     return checkedField({ name, codec })
   })
 }
 
 function checkedField(field: Field): Field {
   if (loneSurrogateAt(field.name) >= 0)
-    refuse(`column ${preview(field.name)} of writeCsv has a lone surrogate, which UTF-8 cannot hold.`)
+    refuse('MR-4007', `column ${preview(field.name)} of writeCsv has a lone surrogate, which UTF-8 cannot hold.`)
   return field
 }
 
 /** The row of an element. */
 function rowOf(record: unknown, fields: readonly Field[], dialect: Dialect): string {
   if (typeof record !== 'object' || record === null)
-    throw new TypeError(`${preview(record)} has no columns: writeCsv writes objects`)
+    throw coded('MR-5103', new TypeError(`${preview(record)} has no columns: writeCsv writes objects`))
   const texts = fields.map(({ name, codec }) => {
     // Every object inherits a "constructor".
     const value = Object.hasOwn(record, name) ? (record as Readonly<Record<string, unknown>>)[name] : undefined
     try {
       return fieldText(codec === undefined ? value : encodeRecord(codec, value))
     } catch (error) {
-      throw new TypeError(`column ${preview(name)} of ${preview(record)}: ${(error as Error).message}`, {
-        cause: error,
-      })
+      throw coded(
+        errorCode(error) ?? 'MR-5103',
+        new TypeError(`column ${preview(name)} of ${preview(record)}: ${(error as Error).message}`, { cause: error }),
+      )
     }
   })
   return formatRow(texts, dialect)
@@ -145,10 +151,13 @@ function fieldText(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':
       if (loneSurrogateAt(value) >= 0)
-        throw new TypeError('a text with a lone surrogate cannot be written, since UTF-8 cannot hold it')
+        throw coded(
+          'MR-4007',
+          new TypeError('a text with a lone surrogate cannot be written, since UTF-8 cannot hold it'),
+        )
       return value
     case 'number':
-      if (!Number.isFinite(value)) throw new TypeError(`${value} is no number that CSV can hold`)
+      if (!Number.isFinite(value)) throw coded('MR-5103', new TypeError(`${value} is no number that CSV can hold`))
       return Object.is(value, -0) ? '-0' : String(value)
     case 'boolean':
     case 'bigint':
@@ -158,7 +167,10 @@ function fieldText(value: unknown): string | undefined {
     default:
       if (value === null) return undefined
       if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString()
-      throw new TypeError(`${preview(value)} is not a text, a number, a boolean, a bigint, a valid Date or null`)
+      throw coded(
+        'MR-5103',
+        new TypeError(`${preview(value)} is not a text, a number, a boolean, a bigint, a valid Date or null`),
+      )
   }
 }
 

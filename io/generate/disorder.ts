@@ -40,12 +40,12 @@ export function delaysOf(disorder: Disorder | undefined, first: number): Delays 
   const byMillis = durationMillis(disorder.by, 'disorder.by')
   const lateByMillis = durationMillis(disorder.lateBy ?? Math.max(byMillis, 1), 'disorder.lateBy')
   if (!(late >= 0 && late <= 1)) {
-    throw new PipelineError(`disorder.late is a fraction from 0 to 1, but is ${String(late)}.`)
+    throw new PipelineError('MR-1002', `disorder.late is a fraction from 0 to 1, but is ${String(late)}.`)
   }
   if (!Number.isSafeInteger(seed)) {
-    throw new PipelineError(`disorder.seed must be a whole number, but is ${String(seed)}.`)
+    throw new PipelineError('MR-1002', `disorder.seed must be a whole number, but is ${String(seed)}.`)
   }
-  if (lateByMillis < 1) throw new PipelineError('disorder.lateBy must be at least 1 millisecond.')
+  if (lateByMillis < 1) throw new PipelineError('MR-2003', 'disorder.lateBy must be at least 1 millisecond.')
   const isLate = (position: number): boolean => position !== first && uniform(seed, 2 * position) < late
   return {
     byMillis,

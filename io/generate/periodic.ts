@@ -43,10 +43,11 @@ export function periodic(options: PeriodicOptions): (pipeline: Pipeline) => PCol
   } satisfies OptionNames<PeriodicOptions>)
   const { every, start, stop } = options
   const everyMillis = durationMillis(every, '`every` of periodic')
-  if (everyMillis < 1) throw new PipelineError('`every` of periodic must be at least 1 millisecond.')
+  if (everyMillis < 1) throw new PipelineError('MR-2003', '`every` of periodic must be at least 1 millisecond.')
   const last = stop === undefined ? undefined : toTimestamp(stop)
   if (start !== undefined && last !== undefined && last < toTimestamp(start)) {
     throw new PipelineError(
+      'MR-5015',
       `periodic stops at ${formatTimestamp(last)}, before it starts at ${formatTimestamp(toTimestamp(start))}.`,
     )
   }

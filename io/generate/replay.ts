@@ -64,6 +64,7 @@ export function replay<T>(values: Iterable<T>, options: ReplayOptions<T>): (pipe
   const { watermark: policy = 'perfect' } = options
   if (policy !== 'perfect' && policy.kind === 'manual') {
     throw new PipelineError(
+      'MR-5016',
       "a replay has no code that could set its watermark: give 'perfect', watermarks.outOfOrder(…) or another policy.",
     )
   }
@@ -106,6 +107,7 @@ function timestampsOf<T>(values: readonly T[], timestamp: (value: T) => Instant)
       return toTimestamp(timestamp(value))
     } catch (error) {
       throw new PipelineError(
+        'MR-5016',
         `replay cannot tell the timestamp of element ${i}, ${preview(value)}: ${messageOf(error)}`,
       )
     }

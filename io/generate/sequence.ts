@@ -93,11 +93,13 @@ const itself = (_element: unknown, position: number): number => position
 function bounded(options: SequenceOptions): (pipeline: Pipeline) => PCollection<number> {
   if (options.to === undefined) {
     throw new PipelineError(
+      'MR-5015',
       'generateSequence without `to` would never end: give `to`, or `rate: { elements, per }` for a stream.',
     )
   }
   if ('disorder' in options) {
     throw new PipelineError(
+      'MR-5015',
       'generateSequence has `disorder` only with a `rate`: without one nothing is a stream, and nothing late.',
     )
   }
@@ -127,6 +129,7 @@ function streamed(options: StreamedSequenceOptions): (pipeline: Pipeline) => PCo
   const perMillis = durationMillis(rate.per, 'rate.per of generateSequence')
   if (!(rate.elements > 0) || !Number.isFinite(rate.elements) || perMillis < 1) {
     throw new PipelineError(
+      'MR-1002',
       `rate of generateSequence must be more than 0 elements per at least 1 millisecond, but is ${preview(rate)}.`,
     )
   }
@@ -143,6 +146,7 @@ function streamed(options: StreamedSequenceOptions): (pipeline: Pipeline) => PCo
 function checkedRange(from = 0, to: number): OffsetRange {
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from > to) {
     throw new PipelineError(
+      'MR-1002',
       `generateSequence counts whole numbers from \`from\` up to \`to\`, but they are ${String(from)} and ${String(to)}.`,
     )
   }

@@ -145,7 +145,9 @@ export class Exchange {
 }
 
 /** An answer that leads where we do not go: asking again would not help. */
-class LedAstray extends Error {}
+class LedAstray extends Error {
+  readonly code = 'MR-5203' as const
+}
 
 interface Asked {
   readonly url: string

@@ -5,6 +5,7 @@
  */
 import { type Codec, decodeWith, isIoTs, typed, type TypeOf, type TypeOnly } from '../../sdk/codec.js'
 import type { Env, HttpClient } from '../../sdk/env.js'
+import { coded } from '../../sdk/error-codes.js'
 import { messageOf, PipelineError } from '../../sdk/errors.js'
 import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import type { PCollection } from '../../sdk/pcollection.js'
@@ -149,7 +150,8 @@ export function poll<T, C>(
       ...(onError === undefined ? {} : { onError }),
       process(polled, { emit }) {
         if (polled.kind === 'item') return emit(polled.value)
-        throw new Error(polled.kind === 'failure' ? polled.message : `an item cannot be used: ${polled.message}`)
+        if (polled.kind === 'failure') throw coded('MR-5203', new Error(polled.message))
+        throw coded('MR-5206', new Error(`an item cannot be used: ${polled.message}`))
       },
     })
 }
@@ -170,6 +172,7 @@ function tellCursor<C>(
 function clientOf({ http }: Env, step: string): HttpClient {
   if (http !== undefined) return http
   throw new PipelineError(
+    'MR-5202',
     `step "${step}" asks a server, and this platform has no HTTP: there is no fetch. Run in Node 20.19 or later.`,
     step,
   )
@@ -201,22 +204,23 @@ function checked<T, C>(
   const { maxBytes = 64 * 1024 * 1024 } = options
   if (typeof request === 'string') refuseUrl(request)
   else if (typeof request !== 'function')
-    refuse(`poll needs a URL, or a function that makes one of the cursor, but got ${preview(request)}.`)
+    refuse('MR-1004', `poll needs a URL, or a function that makes one of the cursor, but got ${preview(request)}.`)
   for (const [name, value] of Object.entries(headers)) {
     const problem = headerProblem(name, value)
-    if (problem !== undefined) refuse(`header ${preview(name)} of poll ${problem}.`)
+    if (problem !== undefined) refuse('MR-1002', `header ${preview(name)} of poll ${problem}.`)
   }
   if (more !== undefined && cursor === undefined)
     refuse(
+      'MR-1003',
       'option more of poll needs a cursor: without one the same page would be asked for again. Give cursor: (response, cursor) => ….',
     )
   if (options.deduplicate !== undefined && options.id === undefined)
-    refuse('option deduplicate of poll needs to know items again. Give id: (item) => ….')
+    refuse('MR-1003', 'option deduplicate of poll needs to know items again. Give id: (item) => ….')
   atLeastOne('attempts in option retry', attempts)
   atLeastOne('option maxBytes', maxBytes)
   if (rateLimit !== undefined) atLeastOne('requests in option rateLimit', rateLimit.requests)
   const intervalMillis = durationMillis(interval, 'option interval of poll')
-  if (intervalMillis < 1) refuse('option interval of poll must be at least 1 millisecond.')
+  if (intervalMillis < 1) refuse('MR-2003', 'option interval of poll must be at least 1 millisecond.')
   return {
     rules: {
       request: (at) => requestOf(typeof request === 'string' ? request : request(at)),
@@ -239,18 +243,21 @@ function checked<T, C>(
 
 function atLeastOne(what: string, value: unknown): void {
   if (Number.isSafeInteger(value) && (value as number) >= 1) return
-  refuse(`${what} of poll must be a whole number from 1, but is ${preview(value)}.`)
+  refuse('MR-1002', `${what} of poll must be a whole number from 1, but is ${preview(value)}.`)
 }
 
 /** @throws what the run fails with when a function has made no URL. */
 function requestOf(made: string | PollRequest): PollRequest {
   const request = typeof made === 'string' ? { url: made } : made
   if (isUrl(request.url)) return request
-  throw new TypeError(`the function of poll must make ${URL_WANTED}, but made ${preview(request.url)}`)
+  throw coded(
+    'MR-3004',
+    new TypeError(`the function of poll must make ${URL_WANTED}, but made ${preview(request.url)}`),
+  )
 }
 
 function refuseUrl(url: string): void {
-  if (!isUrl(url)) refuse(`poll needs ${URL_WANTED}, but got ${preview(url)}.`)
+  if (!isUrl(url)) refuse('MR-1002', `poll needs ${URL_WANTED}, but got ${preview(url)}.`)
 }
 
 const URL_WANTED = 'an absolute URL with http: or https:'

@@ -4,6 +4,7 @@
  * Law: what lies between two commas of the array is one element, with whatever is wrong inside; a byte is looked at once,
  * and only the bytes of the element at hand are kept, as many as are allowed.
  */
+import type { Problem } from '../text/line-buffer.js'
 
 /** An element, or what is there instead of one. */
 export interface Element {
@@ -15,7 +16,7 @@ export interface Element {
   /** Line ends before it. */
   readonly lines: number
   /** What is wrong with it, or with the array here. */
-  readonly bad: string | undefined
+  readonly bad: Problem | undefined
 }
 
 const NEWLINE = 10
@@ -96,8 +97,9 @@ export class ElementScanner {
     switch (this.#place) {
       case 'before': {
         const byte = this.#nextVisible()
-        if (byte === undefined) return isAtEnd ? this.#broken('is no JSON array: the file has no value.') : 'hungry'
-        if (byte !== OPEN) return this.#broken('is no JSON array: it does not begin with "[".')
+        if (byte === undefined)
+          return isAtEnd ? this.#broken(malformed('is no JSON array: the file has no value.')) : 'hungry'
+        if (byte !== OPEN) return this.#broken(malformed('is no JSON array: it does not begin with "[".'))
         this.#take()
         this.#place = 'first'
         return undefined
@@ -114,7 +116,7 @@ export class ElementScanner {
       case 'element':
         return this.#scanElement(isAtEnd)
       case 'after': {
-        if (this.#nextVisible() !== undefined) return this.#broken('follows the end of the JSON array.')
+        if (this.#nextVisible() !== undefined) return this.#broken(malformed('follows the end of the JSON array.'))
         return isAtEnd ? 'end' : 'hungry'
       }
       case 'broken':
@@ -211,10 +213,13 @@ export class ElementScanner {
       lines: this.#elementLines,
       bad:
         long !== undefined
-          ? `is longer than maxRecordBytes (${this.#elementBytesMax} bytes). If elements that long are meant, raise maxRecordBytes.`
+          ? {
+              code: 'MR-5006',
+              reason: `is longer than maxRecordBytes (${this.#elementBytesMax} bytes). If elements that long are meant, raise maxRecordBytes.`,
+            }
           : this.#hasContent
             ? undefined
-            : 'is missing: there is a comma without an element.',
+            : malformed('is missing: there is a comma without an element.'),
     }
     this.#start = at + 1
     if (hasNext) this.#beginElement()
@@ -233,7 +238,7 @@ export class ElementScanner {
   }
 
   /** The array is none from here on: what is left of the file is one bad record. */
-  #broken(bad: string): Element {
+  #broken(bad: Problem): Element {
     const from = this.#long?.from ?? this.#base + this.#start
     const start = this.#long?.bytes ?? this.#bytes.slice(this.#start, Math.min(this.#start + START_BYTES, this.#end))
     const lines = this.#place === 'element' ? this.#elementLines : this.#lines
@@ -243,7 +248,9 @@ export class ElementScanner {
   }
 }
 
-const TRUNCATED = 'is cut off: the file ends inside of its JSON array.'
+const malformed = (reason: string): Problem => ({ code: 'MR-5101', reason })
+
+const TRUNCATED = malformed('is cut off: the file ends inside of its JSON array.')
 
 /** Bytes of an element that is too long that are shown. */
 const START_BYTES = 512

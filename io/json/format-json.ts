@@ -4,6 +4,7 @@
  * Law: what is written is read again as an equal value (−0 as 0, a Date as its text, a field that is `undefined` as none); what
  * JSON cannot say is refused, with the path to it.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { Codec } from '../../sdk/codec.js'
 import { fieldSegment } from '../../sdk/coders/refusal.js'
 import { preview } from '../../sdk/preview.js'
@@ -23,7 +24,10 @@ export function formatJson(codec: Codec | undefined, value: unknown): string {
   if (problem !== undefined) {
     const where = problem.path === '' ? '' : ` at ${problem.path.replace(/^\./, '')}`
     const hint = codec === undefined ? ' Map it to what JSON has, or give a codec that does.' : ''
-    throw new TypeError(`${preview(value)} cannot be written as JSON: ${problem.what}${where}.${hint}`)
+    throw coded(
+      'MR-4016',
+      new TypeError(`${preview(value)} cannot be written as JSON: ${problem.what}${where}.${hint}`),
+    )
   }
   return JSON.stringify(plain)
 }

@@ -111,7 +111,7 @@ describe.each([
     expectTypeOf(coded).returns.toEqualTypeOf<PCollection<{ at: Date; word: string }>>()
     for (const way of ways) expect(await read(coded, way)).toEqual([{ at: new Date('2026-01-01'), word: 'cba' }])
     const path = fresh()
-    await write(writeValues(path, { codec }) as never, [{ at: new Date('2026-01-01'), word: 'cba' }])
+    await write(writeValues(path, { codec }), [{ at: new Date('2026-01-01'), word: 'cba' }])
     expect(JSON.parse(readFileSync(path, 'utf8').replace(/^\[|\]\s*$/g, ''))).toEqual({ at: '2026-01-01T00:00:00.000Z', word: 'abc' }) // prettier-ignore
   })
 
@@ -319,7 +319,7 @@ it('a record of 200 MiB is refused soon, in every format, without holding it', a
     ftruncateSync(descriptor, 200 * 2 ** 20)
     closeSync(descriptor)
     const before = process.memoryUsage().arrayBuffers
-    const reading = read<unknown>((reader as typeof readNdjson)(path, { codec: t.unknown }))
+    const reading = read<unknown>(reader(path, { codec: t.unknown }))
     await expect(reading).rejects.toThrow(/:2 \(byte \d\) is (longer than maxRecordBytes|cut off)/)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(80 * 2 ** 20)
   }

@@ -21,10 +21,10 @@ export function parseJson(text: string): unknown {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new BadRecord('is not valid JSON', problemOf(error))
+    throw new BadRecord('MR-5101', 'is not valid JSON', problemOf(error))
   }
   if (MAYBE_INFINITE.test(text) && !isFinite(value))
-    throw new BadRecord('has a number that is larger than any double', 'the largest is about 1.8e308')
+    throw new BadRecord('MR-5101', 'has a number that is larger than any double', 'the largest is about 1.8e308')
   return value
 }
 
@@ -52,7 +52,7 @@ function checkShape(text: string): void {
     switch (text.charCodeAt(i)) {
       case 91: // [
       case 123: // {
-        if (++depth > DEPTH_MAX) throw new BadRecord(`is nested deeper than ${DEPTH_MAX} arrays and objects`)
+        if (++depth > DEPTH_MAX) throw new BadRecord('MR-4005', `is nested deeper than ${DEPTH_MAX} arrays and objects`)
         break
       case 93: // ]
       case 125: // }
@@ -61,7 +61,7 @@ function checkShape(text: string): void {
       case QUOTE: {
         const end = stringEnd(text, i + 1)
         if (end - i > NAME_LENGTH_MAX && isColonAt(text, end + 1))
-          throw new BadRecord(`has a field whose name is longer than ${NAME_LENGTH_MAX} characters`)
+          throw new BadRecord('MR-5101', `has a field whose name is longer than ${NAME_LENGTH_MAX} characters`)
         i = end
       }
     }

@@ -5,6 +5,7 @@
  * Law: `read` puts at least one byte into the target, or returns 0 at the end; a packed file that ends too early is an
  * error, never an end, and so is one that goes on after its end.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { FileHandle } from '../../sdk/env.js'
 import { PACKED_BLOCK_BYTES, type Packing, unpacker } from './compression.js'
 
@@ -89,7 +90,7 @@ function checkRest(handle: FileHandle, end: number, packing: Packing): void {
     const count = handle.read(block, 0, block.length, at)
     if (count === 0) return
     if (packing !== 'gzip' || block.subarray(0, count).some((byte) => byte !== 0)) {
-      throw new Error(`the packed text ends at byte ${end}, and something else follows`)
+      throw coded('MR-5005', new Error(`the packed text ends at byte ${end}, and something else follows`))
     }
     at += count
   }

@@ -5,6 +5,7 @@
  * the step ends the same. (Several files are not one instant: a crash between two moves leaves the first without the
  * second, each of them whole.)
  */
+import { coded } from '../../sdk/error-codes.js'
 import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
@@ -98,27 +99,36 @@ export class ShardCommitter {
     const status = this.#attempt(path, () => this.#files.status(path))
     if (status === undefined) return
     if (status.kind === 'directory') {
-      throw new Error(`"${path}" is a folder. Give ${this.#options.of} the name of a file, such as "${path}/part.txt".`)
+      throw coded(
+        'MR-5010',
+        new Error(`"${path}" is a folder. Give ${this.#options.of} the name of a file, such as "${path}/part.txt".`),
+      )
     }
     // A device or a pipe would be replaced by a file, and be lost to everybody.
     if (status.kind === 'other') {
-      throw new Error(
-        `"${path}" is neither a file nor a folder, and is not replaced. Give ${this.#options.of} another path.`,
+      throw coded(
+        'MR-5010',
+        new Error(
+          `"${path}" is neither a file nor a folder, and is not replaced. Give ${this.#options.of} another path.`,
+        ),
       )
     }
     if (this.#options.overwrite) return
-    throw new Error(`file "${path}" exists. Remove it, or replace it with overwrite: true.`)
+    throw coded('MR-5008', new Error(`file "${path}" exists. Remove it, or replace it with overwrite: true.`))
   }
 
   #attempt<T>(path: string, call: () => T): T {
     try {
       return call()
     } catch (error) {
-      throw new Error(
-        `cannot write "${path}": ${messageOf(error)}. Give ${this.#options.of} a path that can be written to.`,
-        {
-          cause: error,
-        },
+      throw coded(
+        'MR-5009',
+        new Error(
+          `cannot write "${path}": ${messageOf(error)}. Give ${this.#options.of} a path that can be written to.`,
+          {
+            cause: error,
+          },
+        ),
       )
     }
   }

@@ -37,15 +37,15 @@ export type Packer = Transform
 export function unpacker(packing: Packing): Packer {
   const zlib = platformZlib()
   const options = { chunkSize: PACKED_BLOCK_BYTES }
-  return packing === 'gzip' ? zlib.createGunzip(options) : (zlib.createBrotliDecompress(options) as Packer)
+  return packing === 'gzip' ? zlib.createGunzip(options) : zlib.createBrotliDecompress(options)
 }
 
 /** Makes what packs, block by block. @throws {PipelineError} where the platform cannot. */
 export function packer(packing: Packing): Packer {
   const zlib = platformZlib()
   const options = { chunkSize: PACKED_BLOCK_BYTES }
-  if (packing === 'gzip') return zlib.createGzip(options) as unknown as Packer
-  return zlib.createBrotliCompress({ ...options, params: brotliParameters(zlib) }) as unknown as Packer
+  if (packing === 'gzip') return zlib.createGzip(options)
+  return zlib.createBrotliCompress({ ...options, params: brotliParameters(zlib) })
 }
 
 /** Packs a few bytes at once. */
@@ -66,6 +66,7 @@ function platformZlib(): Zlib {
   const zlib = process?.getBuiltinModule?.('node:zlib')
   if (zlib === undefined) {
     throw new PipelineError(
+      'MR-5014',
       'this platform can neither pack nor unpack files. Use plain files, or run in Node 20.19 or later.',
     )
   }

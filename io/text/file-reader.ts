@@ -5,6 +5,7 @@
  *
  * Law: nothing is emitted that was not claimed, and the end of the range is claimed only when nothing is left.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import type { OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
@@ -102,8 +103,11 @@ export abstract class FileReader {
   #checkSize(): void {
     const { path, size, compression } = this.file
     if (compression !== 'none' || this.received() >= size) return
-    throw new Error(
-      `file "${path}" had ${size} bytes and now ends at ${this.received()}: it was changed while it was read.`,
+    throw coded(
+      'MR-5003',
+      new Error(
+        `file "${path}" had ${size} bytes and now ends at ${this.received()}: it was changed while it was read.`,
+      ),
     )
   }
 
@@ -127,6 +131,9 @@ export abstract class FileReader {
       what === 'unpack'
         ? `. The ${compression} file is broken or incomplete; if it is no ${compression} file, say compression: 'none'.`
         : ''
-    return new Error(`cannot ${what} "${path}"${at}: ${messageOf(error)}${hint}`, { cause: error })
+    return coded(
+      what === 'unpack' ? 'MR-5005' : 'MR-5004',
+      new Error(`cannot ${what} "${path}"${at}: ${messageOf(error)}${hint}`, { cause: error }),
+    )
   }
 }

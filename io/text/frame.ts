@@ -3,6 +3,7 @@
  *
  * Law: each byte of a file that is part of a record is in exactly one frame, whatever is wrong with it.
  */
+import type { Problem } from './line-buffer.js'
 import { typed, type TypeOnly } from '../../sdk/codec.js'
 import type { FileSystem } from '../../sdk/env.js'
 import { NEWLINE_BLOCK_BYTES, newlinesUpTo } from './line-count.js'
@@ -20,7 +21,7 @@ export interface Frame {
   /** Line ends from there to the record. */
   readonly lines: number
   /** What is wrong with it, where that was seen before it was understood. */
-  readonly bad: string | undefined
+  readonly bad: Problem | undefined
 }
 
 /** Frames between two steps of the package's own. */

@@ -5,6 +5,7 @@
  * Law: whatever sizes the bytes come in, the lines are `text.split(/\r?\n/)` without the last one when it is empty; the
  * offset of a line is that of its first byte. Only `\n` ends a line; a `\r` before it goes with it, any other `\r` stays.
  */
+import type { ErrorCode } from '../../sdk/error-codes.js'
 
 /**
  * Bytes decoded at a time. Small, for two reasons: strings this short are freed by the cheap collections of the young
@@ -31,6 +32,7 @@ export function withoutReturn(line: string): string {
 
 /** Thrown for a line that is too long; `offset` is that of its first byte. */
 export class LongLine extends Error {
+  readonly code = 'MR-5006' as const
   readonly offset: number
 
   constructor(offset: number) {
@@ -39,9 +41,17 @@ export class LongLine extends Error {
   }
 }
 
+/** What is wrong with a record; goes on after its place. */
+export interface Problem {
+  readonly code: ErrorCode
+  readonly reason: string
+}
+
 /** What is wrong with a line that is no UTF-8. */
-export const NOT_UTF8 =
-  "is not valid UTF-8. Convert the file, or take such bytes as U+FFFD with invalidUtf8: 'replace'."
+export const NOT_UTF8: Problem = {
+  code: 'MR-5007',
+  reason: "is not valid UTF-8. Convert the file, or take such bytes as U+FFFD with invalidUtf8: 'replace'.",
+}
 
 /** How lines are taken. */
 export interface LineLimits {

@@ -3,7 +3,16 @@
  *
  * Law: what has no line end yet waits, until it is said that nothing follows.
  */
-import { LineBuffer, type LineLimits, LongLine, NOT_UTF8, type Piece, withoutReturn } from './line-buffer.js'
+import type { ErrorCode } from '../../sdk/error-codes.js'
+import {
+  LineBuffer,
+  type LineLimits,
+  LongLine,
+  NOT_UTF8,
+  type Piece,
+  type Problem,
+  withoutReturn,
+} from './line-buffer.js'
 
 /** A line that came out. */
 export interface FedLine {
@@ -14,10 +23,12 @@ export interface FedLine {
 
 /** Thrown for text that cannot be taken as lines; `offset` is that of the line's first byte. */
 export class BadLine extends Error {
+  readonly code: ErrorCode
   readonly offset: number
 
-  constructor(offset: number, message: string) {
-    super(message)
+  constructor(offset: number, { code, reason }: Problem) {
+    super(reason)
+    this.code = code
     this.offset = offset
   }
 }
@@ -108,10 +119,10 @@ export class LineFeed {
       return this.#buffer.next(isAtEnd)
     } catch (error) {
       if (!(error instanceof LongLine)) throw error
-      throw new BadLine(
-        error.offset,
-        `is longer than maxLineBytes (${this.#limits.maxLineBytes} bytes). If lines that long are meant, raise maxLineBytes; else this is no text, or has line ends other than \\n and \\r\\n.`,
-      )
+      throw new BadLine(error.offset, {
+        code: 'MR-5006',
+        reason: `is longer than maxLineBytes (${this.#limits.maxLineBytes} bytes). If lines that long are meant, raise maxLineBytes; else this is no text, or has line ends other than \\n and \\r\\n.`,
+      })
     }
   }
 }

@@ -20,7 +20,7 @@ export function lineLimits(
 ): LineLimits {
   oneOf(of, 'invalidUtf8', invalidUtf8, ['replace', 'error'])
   if (!Number.isSafeInteger(maxLineBytes) || maxLineBytes < 1) {
-    refuse(`option maxLineBytes of ${of} must be a whole number from 1, but is ${String(maxLineBytes)}.`)
+    refuse('MR-1002', `option maxLineBytes of ${of} must be a whole number from 1, but is ${String(maxLineBytes)}.`)
   }
   return { maxLineBytes, invalidUtf8 }
 }
@@ -28,5 +28,5 @@ export function lineLimits(
 /** Refuses what is not one of a few texts. */
 export function oneOf(of: string, option: string, value: string, allowed: readonly string[]): void {
   if (allowed.includes(value)) return
-  refuse(`option ${option} of ${of} is ${preview(value)}; it must be one of ${allowed.join(', ')}.`)
+  refuse('MR-1002', `option ${option} of ${of} is ${preview(value)}; it must be one of ${allowed.join(', ')}.`)
 }

@@ -4,12 +4,21 @@
  * Law: a line belongs to the range in which its first byte lies, so the ranges of a file, read in any order, give each
  * line once.
  */
+import { coded } from '../../sdk/error-codes.js'
 import * as t from 'io-ts'
 import type { FileSystem } from '../../sdk/env.js'
 import type { OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
 import { BLOCK_BYTES, FileReader, type RecordSink, type Stop } from './file-reader.js'
 import { type Frame, FramePlaces } from './frame.js'
-import { LineBuffer, type LineLimits, LongLine, NOT_UTF8, type Piece, withoutReturn } from './line-buffer.js'
+import {
+  LineBuffer,
+  type LineLimits,
+  LongLine,
+  NOT_UTF8,
+  type Piece,
+  type Problem,
+  withoutReturn,
+} from './line-buffer.js'
 import type { MatchedFile } from './match-files.js'
 
 /** A line with the place it stands at. */
@@ -154,7 +163,8 @@ export class LineReader extends FileReader {
   #emitLong(tracker: OffsetRangeTracker, { emit }: RecordSink): boolean {
     const { offset } = this.#buffer
     const { maxLineBytes, limitName } = this.#options
-    const problem = `is longer than ${limitName} (${maxLineBytes} bytes). If lines that long are meant, raise ${limitName}; else the file is no text, or has line ends other than \\n and \\r\\n.`
+    const reason = `is longer than ${limitName} (${maxLineBytes} bytes). If lines that long are meant, raise ${limitName}; else the file is no text, or has line ends other than \\n and \\r\\n.`
+    const problem: Problem = { code: 'MR-5006', reason }
     if (this.#options.as !== 'frame') this.#refuse(offset, problem)
     if (tracker.tryClaimBlock(offset, 1) === 0) return false
     // Whoever goes on from here looks for the end of this line, as for that of any other.
@@ -166,13 +176,14 @@ export class LineReader extends FileReader {
     return true
   }
 
-  #frame(text: string, offset: number, bad: string | undefined): Frame {
+  #frame(text: string, offset: number, bad: Problem | undefined): Frame {
     const lines = this.#buffer.linesSkipped + this.#lines++
     return { text, file: this.file.path, offset, countedFrom: this.#countedFrom, lines, bad }
   }
 
-  #refuse(offset: number, problem: string): never {
-    throw new Error(`line at ${new FramePlaces(this.#files).placeOf(this.#frame('', offset, problem))} ${problem}`)
+  #refuse(offset: number, problem: Problem): never {
+    const place = new FramePlaces(this.#files).placeOf(this.#frame('', offset, problem))
+    throw coded(problem.code, new Error(`line at ${place} ${problem.reason}`))
   }
 
   #nextPiece(): Piece | 'long' | undefined {

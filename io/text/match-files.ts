@@ -3,6 +3,7 @@
  *
  * Law: what cannot be read as a file (nothing there, a folder) is an error before anything is read, with the pattern.
  */
+import { coded } from '../../sdk/error-codes.js'
 import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf, PipelineError } from '../../sdk/errors.js'
@@ -41,8 +42,11 @@ export function matchFiles(files: FileSystem, pattern: string, options: MatchOpt
     files.status(pattern) === undefined ? files.glob(pattern) : [pattern],
   )
   if (paths.length === 0 && options.emptyMatch === 'error') {
-    throw new Error(
-      `${/[*?[\]{}()!]/.test(pattern) ? `no file matches "${pattern}"` : `there is no file "${pattern}"`}. Paths are relative to the folder the program was started in; with emptyMatch: 'allow' nothing is read then.`,
+    throw coded(
+      'MR-5001',
+      new Error(
+        `${/[*?[\]{}()!]/.test(pattern) ? `no file matches "${pattern}"` : `there is no file "${pattern}"`}. Paths are relative to the folder the program was started in; with emptyMatch: 'allow' nothing is read then.`,
+      ),
     )
   }
   return paths.map((path) => matched(files, path, options))
@@ -55,14 +59,15 @@ export function matched(
   { compression }: Pick<MatchOptions, 'compression'>,
 ): MatchedFile {
   const status = attempt('look at', path, () => files.status(path))
-  if (status === undefined) throw new Error(`file "${path}" has gone since it was found.`)
+  if (status === undefined) throw coded('MR-5003', new Error(`file "${path}" has gone since it was found.`))
   if (status.kind === 'directory') {
-    throw new Error(
-      `"${path}" is a folder. Give a pattern for the files in it, such as "${path.replace(/\/+$/, '')}/*".`,
+    throw coded(
+      'MR-5002',
+      new Error(`"${path}" is a folder. Give a pattern for the files in it, such as "${path.replace(/\/+$/, '')}/*".`),
     )
   }
   if (status.kind === 'other')
-    throw new Error(`"${path}" is neither a file nor a folder, and cannot be read in ranges.`)
+    throw coded('MR-5002', new Error(`"${path}" is neither a file nor a folder, and cannot be read in ranges.`))
   const named = compression === 'auto' ? packingOfName(path) : compression
   if (named !== 'none' || (compression === 'none' && status.size > 0)) {
     return { path, size: status.size, compression: named }
@@ -70,7 +75,10 @@ export function matched(
   const start = attempt('open', path, () => beginning(files, path))
   // Files that the system makes up as they are read, such as those of /proc, do not know their size.
   if (status.size === 0 && start.length > 0) {
-    throw new Error(`file "${path}" says that it is empty, but there is something in it. Copy it, and read the copy.`)
+    throw coded(
+      'MR-5002',
+      new Error(`file "${path}" says that it is empty, but there is something in it. Copy it, and read the copy.`),
+    )
   }
   return { path, size: status.size, compression: compression === 'auto' && isGzip(start) ? 'gzip' : 'none' }
 }
@@ -90,12 +98,16 @@ function attempt<T>(what: string, path: string, call: () => T): T {
   try {
     return call()
   } catch (error) {
-    throw new Error(`cannot ${what} "${path}": ${messageOf(error)}`, { cause: error })
+    throw coded('MR-5004', new Error(`cannot ${what} "${path}": ${messageOf(error)}`, { cause: error }))
   }
 }
 
 /** The files of a run's world. @throws {PipelineError} where there are none (a browser). */
 export function filesOf(env: Env, step: string): FileSystem {
   if (env.files !== undefined) return env.files
-  throw new PipelineError(`step "${step}" needs files, and this platform has none. Run the pipeline in Node.`, step)
+  throw new PipelineError(
+    'MR-5014',
+    `step "${step}" needs files, and this platform has none. Run the pipeline in Node.`,
+    step,
+  )
 }

@@ -111,6 +111,7 @@ export class FileNames {
     const { payload } = windowFn
     if (payload.kind === 'global') {
       refuse(
+        'MR-5013',
         `step "${step}" names its files by window, but its input is in the global window. Put windowInto(name, fixedWindows(…)) before it, or leave {window.${named}} out.`,
         step,
       )
@@ -118,6 +119,7 @@ export class FileNames {
     const problem = this.#problemWith(windowFn)
     if (problem === undefined) return
     refuse(
+      'MR-5011',
       `step "${step}" writes ${windowFn.description}, and ${problem}, so that windows would replace each other's files. Name them by {window.start}-{window.end}, or by a pattern such as {window.start|yyyy-MM-dd-HH-mm} that goes as far as the windows do.`,
       step,
     )
@@ -183,6 +185,7 @@ function fieldOf(place: string, path: string): Field {
   }
   if (pattern === undefined && (name === 'pane' || name === 'shard' || name === 'shards')) return { kind: name }
   return refuse(
+    'MR-5013',
     `the path ${preview(path)} has {${place}} in it, which stands for nothing. There are {window.start}, {window.end}, both also with a pattern: {window.start|yyyy-MM-dd-HH}; {pane}, {shard} and {shards}. A brace of its own is written twice: {{.`,
   )
 }
@@ -201,7 +204,7 @@ function patternOf(
     if (letter === undefined) return { text }
     const unit = UNITS.find((known) => known === text)
     if (unit !== undefined) return unit
-    return refuse(`"${text}" in {${place}} is no unit of time. There are ${UNITS.join(', ')}, all in UTC.`)
+    return refuse('MR-5013', `"${text}" in {${place}} is no unit of time. There are ${UNITS.join(', ')}, all in UTC.`)
   })
 }
 

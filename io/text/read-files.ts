@@ -5,6 +5,7 @@
  */
 import * as t from 'io-ts'
 import type { TypeOnly } from '../../sdk/codec.js'
+import { coded } from '../../sdk/error-codes.js'
 import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import { preview } from '../../sdk/preview.js'
@@ -53,7 +54,11 @@ export function readFiles<P extends boolean = false>(
         process(file, { resource, emit }) {
           if (matchedFileCodec.is(file)) emit(file)
           else if (isPath(file)) emit(matched(resource, file, { compression }))
-          else throw new Error(`${preview(file)} names no file. readFiles takes paths, or what watchFiles emits.`)
+          else
+            throw coded(
+              'MR-1004',
+              new Error(`${preview(file)} names no file. readFiles takes paths, or what watchFiles emits.`),
+            )
         },
       })
       .apply(

@@ -54,7 +54,7 @@ export function readLines<P extends boolean = false>(
   options: ReadLinesOptions<P> = {},
 ): (pipeline: Pipeline) => PCollection<P extends true ? LineAt : string> {
   const all = patternList('readLines', patterns)
-  const settings = readSettings('readLines', options as ReadLinesOptions<never>, readOptions, 'maxLineBytes', 'replace')
+  const settings = readSettings('readLines', options, readOptions, 'maxLineBytes', 'replace')
   const withPosition = options.withPosition === true
   type Line = P extends true ? LineAt : string
   // Which of the two is known to the caller's types.

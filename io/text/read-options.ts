@@ -95,20 +95,20 @@ export function readSettings(
   const maxLineBytes = options[limitName] ?? 16 * 1024 * 1024
   const oneOf = (option: string, value: unknown, allowed: readonly string[]): void => {
     if (allowed.includes(value as string)) return
-    refuse(`option ${option} of ${of} is ${preview(value)}; it must be one of ${allowed.join(', ')}.`)
+    refuse('MR-1002', `option ${option} of ${of} is ${preview(value)}; it must be one of ${allowed.join(', ')}.`)
   }
   oneOf('emptyMatch', emptyMatch, ['error', 'allow'])
   oneOf('compression', compression, COMPRESSIONS)
   oneOf('invalidUtf8', invalidUtf8, ['replace', 'error'])
   oneOf('preview', shown, ['start', 'masked', 'none'])
   if (!Number.isSafeInteger(maxLineBytes) || maxLineBytes < 1) {
-    refuse(`option ${limitName} of ${of} must be a whole number from 1, but is ${String(maxLineBytes)}.`)
+    refuse('MR-1002', `option ${limitName} of ${of} must be a whole number from 1, but is ${String(maxLineBytes)}.`)
   }
   if (onError !== undefined && onError.kind !== 'errorHandler') {
-    refuse(`option onError of ${of} is not a handler. Make one with pipeline.errors(name, build).`)
+    refuse('MR-1004', `option onError of ${of} is not a handler. Make one with pipeline.errors(name, build).`)
   }
   if (timestamp !== undefined && typeof timestamp !== 'function') {
-    refuse(`option timestamp of ${of} must be a function of the record, but is ${preview(timestamp)}.`)
+    refuse('MR-1004', `option timestamp of ${of} must be a function of the record, but is ${preview(timestamp)}.`)
   }
   return {
     of,
@@ -127,7 +127,8 @@ export type FilePatterns = string | readonly string[] | FileStream
 export function patternList(of: string, patterns: FilePatterns): readonly string[] | FileStream {
   if (isFileStream(patterns)) return patterns
   const all = [patterns].flat()
-  if (!all.every(isPath)) refuse(`${of} needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)
+  if (!all.every(isPath))
+    refuse('MR-1004', `${of} needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)
   return all
 }
 

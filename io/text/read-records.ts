@@ -5,6 +5,7 @@
  * Law: every frame becomes its record, or one dead letter, or the failure of the run; `skipped` says that it is no record (a
  * blank line, a header).
  */
+import { coded, errorCode, type ErrorCode } from '../../sdk/error-codes.js'
 import { type Codec, isIoTs, typed } from '../../sdk/codec.js'
 import type { FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
@@ -24,10 +25,12 @@ export const skipped: unique symbol = Symbol('skipped')
 
 /** What is wrong with a record. `detail` may quote from it, and is left out where nothing of it may be shown. */
 export class BadRecord extends Error {
+  readonly code: ErrorCode
   readonly reason: string
 
-  constructor(reason: string, detail?: string) {
+  constructor(code: ErrorCode, reason: string, detail?: string) {
     super(detail === undefined ? `${reason}.` : `${reason}: ${detail}`)
+    this.code = code
     this.reason = reason
   }
 }
@@ -71,11 +74,11 @@ export function readRecords(
         try {
           at = eventTime(timestamp(record as never))
         } catch (error) {
-          return failed(new BadRecord('has no valid timestamp', messageOf(error)))
+          return failed(new BadRecord('MR-2002', 'has no valid timestamp', messageOf(error)))
         }
         emit(record, at)
       }
-      if (frame.bad !== undefined) return failed(new BadRecord(frame.bad.replace(/\.$/, '')))
+      if (frame.bad !== undefined) return failed(new BadRecord(frame.bad.code, frame.bad.reason.replace(/\.$/, '')))
       let record: unknown
       try {
         record = decode(frame)
@@ -95,16 +98,20 @@ const EARLIEST = -377_673_580_800_000
 export function eventTime(instant: Instant): number {
   const millis = toTimestamp(instant)
   if (millis <= LATEST && millis >= EARLIEST) return millis
-  throw new RangeError(
-    `${preview(instant)} is not between the years -9999 and 9999. Milliseconds are meant; divide microseconds by 1000 and nanoseconds by 1,000,000`,
+  throw coded(
+    'MR-2002',
+    new RangeError(
+      `${preview(instant)} is not between the years -9999 and 9999. Milliseconds are meant; divide microseconds by 1000 and nanoseconds by 1,000,000`,
+    ),
   )
 }
 
 function recordError(frame: Frame, thrown: unknown, places: FramePlaces, shown: RecordPreview): RecordError {
   const place = places.placeOf(frame)
-  if (shown === 'start') return new RecordError(place, messageOf(thrown), preview(frame.text), thrown)
+  const code = errorCode(thrown) ?? 'MR-5101'
+  if (shown === 'start') return new RecordError(code, place, messageOf(thrown), preview(frame.text), thrown)
   const reason = thrown instanceof BadRecord ? `${thrown.reason}.` : 'cannot be decoded.'
-  return new RecordError(place, reason, shown === 'none' ? '(not shown)' : preview(masked(frame.text)))
+  return new RecordError(code, place, reason, shown === 'none' ? '(not shown)' : preview(masked(frame.text)))
 }
 
 /** As much of a text as a preview shows, without what it says. */

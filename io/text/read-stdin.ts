@@ -6,6 +6,7 @@
 import * as t from 'io-ts'
 import type { TypeOnly } from '../../sdk/codec.js'
 import type { ByteInput, Env } from '../../sdk/env.js'
+import { coded } from '../../sdk/error-codes.js'
 import { messageOf, PipelineError } from '../../sdk/errors.js'
 import type { GraphBuilder } from '../../sdk/graph/builder.js'
 import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
@@ -75,6 +76,7 @@ export function readStdin(options: ReadStdinOptions = {}): (pipeline: Pipeline) 
     const { builder } = pipeline
     if (readers.has(builder)) {
       refuse(
+        'MR-5205',
         'the pipeline reads standard input already, and each line would come to one reader only. Read it once, and use the collection twice.',
       )
     }
@@ -92,6 +94,7 @@ interface StdinWorld {
 function inputOf({ stdin }: Env, step: string): ByteInput {
   if (stdin !== undefined) return stdin
   throw new PipelineError(
+    'MR-5201',
     `step "${step}" reads standard input, and this platform has none. Run the pipeline in Node.`,
     step,
   )
@@ -128,7 +131,10 @@ class StdinReader {
       const arrived = this.#take()
       if (arrived === undefined) return 'idle'
       if ('error' in arrived)
-        throw new Error(`cannot read standard input: ${messageOf(arrived.error)}`, { cause: arrived.error })
+        throw coded(
+          'MR-5004',
+          new Error(`cannot read standard input: ${messageOf(arrived.error)}`, { cause: arrived.error }),
+        )
       if (arrived.block === undefined) this.#isOver = true
       else this.#feed.add(arrived.block)
       const line = this.#line()
@@ -169,7 +175,7 @@ class StdinReader {
       return this.#feed.next(this.#isOver)
     } catch (error) {
       if (!(error instanceof BadLine)) throw error
-      throw new Error(`line at byte ${error.offset} of standard input ${error.message}`)
+      throw coded(error.code, new Error(`line at byte ${error.offset} of standard input ${error.message}`))
     }
   }
 }

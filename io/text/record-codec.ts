@@ -4,6 +4,7 @@
  *
  * Law: with an io-ts codec, decoding what was encoded gives the value again.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { Codec } from '../../sdk/codec.js'
 import { codecName, decodeWith, isCodec, isIoTs } from '../../sdk/codec.js'
 import { messageOf } from '../../sdk/errors.js'
@@ -21,7 +22,7 @@ type Either = { readonly _tag: 'Left'; readonly left: unknown } | { readonly _ta
  */
 export function decodeRecord(codec: Codec, value: unknown): unknown {
   const misfit = (detail: string): never => {
-    throw new BadRecord(`does not fit the codec ${codecName(codec)}`, detail)
+    throw new BadRecord('MR-4001', `does not fit the codec ${codecName(codec)}`, detail)
   }
   if (isIoTs(codec)) {
     const result = codec.decode(value) as Either
@@ -38,12 +39,13 @@ export function decodeRecord(codec: Codec, value: unknown): unknown {
 /** The form in which a value is written. A Standard Schema has none of its own: the value is written as it is. */
 export function encodeRecord(codec: Codec | undefined, value: unknown): unknown {
   if (codec === undefined || !isIoTs(codec)) return value
-  if (!codec.is(value)) throw new TypeError(`${preview(value)} is not ${codec.name}, which the codec describes`)
+  if (!codec.is(value))
+    throw coded('MR-4001', new TypeError(`${preview(value)} is not ${codec.name}, which the codec describes`))
   return codec.encode(value as never)
 }
 
 /** Refuses what is no codec. */
 export function refuseNoCodec(of: string, codec: unknown): void {
   if (codec === undefined || isCodec(codec)) return
-  refuse(`option codec of ${of} must be an io-ts codec or a Standard Schema, but is ${preview(codec)}.`)
+  refuse('MR-1004', `option codec of ${of} must be an io-ts codec or a Standard Schema, but is ${preview(codec)}.`)
 }

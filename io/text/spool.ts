@@ -62,15 +62,15 @@ const SETTLE_MILLIS = 2000
  * ```
  */
 export function spool(folder: string, options: SpoolOptions = {}): FileStream {
-  if (!isPath(folder)) refuse(`spool needs the path of a folder, but got ${preview(folder)}.`)
+  if (!isPath(folder)) refuse('MR-1004', `spool needs the path of a folder, but got ${preview(folder)}.`)
   refuseUnknownOptions('spool', options, names)
   const { pattern = '*', interval = 1000, marker, after = 'keep' } = options
   if (!isPath(pattern) || /^[\\/]/.test(pattern))
-    refuse(`option pattern of spool is a pattern below the folder, but is ${preview(pattern)}.`)
+    refuse('MR-1002', `option pattern of spool is a pattern below the folder, but is ${preview(pattern)}.`)
   if (marker !== undefined && (!isPath(marker) || /[\\/]/.test(marker)))
-    refuse(`option marker of spool is the end of a file's name, such as ".done", but is ${preview(marker)}.`)
+    refuse('MR-1002', `option marker of spool is the end of a file's name, such as ".done", but is ${preview(marker)}.`)
   if (marker !== undefined && options.settle !== undefined)
-    refuse('spool has both marker and settle, and the marker decides. Leave settle out.')
+    refuse('MR-1016', 'spool has both marker and settle, and the marker decides. Leave settle out.')
   checkAfter(after)
   // Looked at before the pipeline is built.
   eventTimes('spool', options)
@@ -129,7 +129,7 @@ function checkAfter(after: unknown): void {
   if (after === 'keep' || after === 'delete') return
   const folder = (after as { readonly moveTo?: unknown } | null)?.moveTo
   if (typeof after !== 'object' || !isPath(folder))
-    refuse(`option after of spool is 'keep', 'delete' or { moveTo: folder }, but is ${preview(after)}.`)
+    refuse('MR-1002', `option after of spool is 'keep', 'delete' or { moveTo: folder }, but is ${preview(after)}.`)
 }
 
 const names: OptionNames<SpoolOptions> = {

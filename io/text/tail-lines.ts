@@ -72,12 +72,12 @@ export function tailLines<P extends boolean = false>(
   path: string,
   options: TailLinesOptions<P> = {},
 ): (pipeline: Pipeline) => PCollection<P extends true ? LineAt : string> {
-  if (!isPath(path)) refuse(`tailLines needs the path of a file, but got ${preview(path)}.`)
+  if (!isPath(path)) refuse('MR-1004', `tailLines needs the path of a file, but got ${preview(path)}.`)
   refuseUnknownOptions('tailLines', options, names)
   const { startAt = 'beginning', whenDeleted = 'wait', pollEvery = 250, withPosition, onPosition } = options
   if (typeof startAt === 'string') oneOf('tailLines', 'startAt', startAt, ['beginning', 'end'])
   else if (!tailPositionCodec.is(startAt)) {
-    refuse(`option startAt of tailLines is 'beginning', 'end' or a position, but is ${preview(startAt)}.`)
+    refuse('MR-1002', `option startAt of tailLines is 'beginning', 'end' or a position, but is ${preview(startAt)}.`)
   }
   oneOf('tailLines', 'whenDeleted', whenDeleted, ['wait', 'end'])
   const limits = lineLimits('tailLines', options)

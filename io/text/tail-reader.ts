@@ -6,6 +6,7 @@
  */
 import * as t from 'io-ts'
 import type { FileHandle, FileStatus, FileSystem } from '../../sdk/env.js'
+import { coded } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
 import type { LineLimits } from './line-buffer.js'
 import { BadLine, type FedLine, LineFeed } from './line-feed.js'
@@ -109,8 +110,11 @@ export class TailReader {
     const status = handle.status()
     if (status.kind !== 'file') {
       handle.close()
-      throw new Error(
-        `"${path}" is ${status.kind === 'directory' ? 'a folder' : 'no file'}, and cannot be followed. Give tailLines the path of a file; watchFiles and readSpool follow folders.`,
+      throw coded(
+        'MR-5002',
+        new Error(
+          `"${path}" is ${status.kind === 'directory' ? 'a folder' : 'no file'}, and cannot be followed. Give tailLines the path of a file; watchFiles and readSpool follow folders.`,
+        ),
       )
     }
     this.#start = 'beginning'
@@ -206,7 +210,7 @@ export class TailReader {
       return this.#current?.feed.next(isAtEnd)
     } catch (error) {
       if (!(error instanceof BadLine)) throw error
-      throw new Error(`line at byte ${error.offset} of "${this.#options.path}" ${error.message}`)
+      throw coded(error.code, new Error(`line at byte ${error.offset} of "${this.#options.path}" ${error.message}`))
     }
   }
 
@@ -214,7 +218,7 @@ export class TailReader {
     try {
       return call()
     } catch (error) {
-      throw new Error(`cannot ${what} "${this.#options.path}": ${messageOf(error)}`, { cause: error })
+      throw coded('MR-5004', new Error(`cannot ${what} "${this.#options.path}": ${messageOf(error)}`, { cause: error }))
     }
   }
 }

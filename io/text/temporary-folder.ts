@@ -4,6 +4,7 @@
  *
  * Law: after `remove`, nothing the owner has made is left but what was moved away.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { Env, FileHandle, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import { folderOf, splitPath } from './shard-names.js'
@@ -78,9 +79,12 @@ export class TemporaryFolder {
   }
 
   #failure(error: unknown): Error {
-    return new Error(
-      `cannot write "${this.#target}": ${messageOf(error)}. Its lines are gathered in a hidden folder beside it first, so "${folderOf(this.#target)}" must be a folder that can be written to and has room for them.`,
-      { cause: error },
+    return coded(
+      'MR-5009',
+      new Error(
+        `cannot write "${this.#target}": ${messageOf(error)}. Its lines are gathered in a hidden folder beside it first, so "${folderOf(this.#target)}" must be a folder that can be written to and has room for them.`,
+        { cause: error },
+      ),
     )
   }
 

@@ -55,7 +55,7 @@ export function watchFiles(
   pattern: string,
   options: WatchFilesOptions = {},
 ): (pipeline: Pipeline) => PCollection<MatchedFile> {
-  if (!isPath(pattern)) refuse(`watchFiles needs a path or a pattern, but got ${preview(pattern)}.`)
+  if (!isPath(pattern)) refuse('MR-1004', `watchFiles needs a path or a pattern, but got ${preview(pattern)}.`)
   refuseUnknownOptions('watchFiles', options, names)
   const { interval = 1000, settle = 0, changed = 'ignore', compression = 'auto' } = options
   oneOf('watchFiles', 'changed', changed, ['ignore', 'again'])
@@ -78,7 +78,7 @@ export function watching(
 ): (pipeline: Pipeline) => PCollection<MatchedFile> {
   const { watermark, timeOf } = eventTimes(of, times)
   const pollMillis = durationMillis(interval, `option interval of ${of}`)
-  if (pollMillis < 1) refuse(`option interval of ${of} must be at least 1 millisecond.`)
+  if (pollMillis < 1) refuse('MR-2003', `option interval of ${of} must be at least 1 millisecond.`)
   return readFrom<TypeOnly<MatchedFile>, SeenFiles, FileSystem>({
     output: matchedFileCodec as unknown as TypeOnly<MatchedFile>,
     bounded: false,

@@ -74,9 +74,10 @@ const writeOptions: OptionNames<WriteLinesOptions> = { ...writeFilesOptionNames,
 
 function lineOption(name: string, value: unknown): string {
   if (value === undefined) return ''
-  if (typeof value !== 'string') refuse(`option ${name} of writeLines must be text, but is ${preview(value)}.`)
+  if (typeof value !== 'string')
+    refuse('MR-1004', `option ${name} of writeLines must be text, but is ${preview(value)}.`)
   if (loneSurrogateAt(value) >= 0) {
-    refuse(`option ${name} of writeLines has a lone surrogate, which UTF-8 cannot hold: ${preview(value)}.`)
+    refuse('MR-4007', `option ${name} of writeLines has a lone surrogate, which UTF-8 cannot hold: ${preview(value)}.`)
   }
   return `${value}\n`
 }

@@ -51,20 +51,24 @@ export function writeSettings(
 ): CommitOptions {
   refuseUnknownOptions(of, options, names)
   const { shards = 1, shardBy, suffix, overwrite = true, compression = 'auto' } = options
-  if (!isPath(path) || /[\\/]$/.test(path)) refuse(`${of} needs the path of a file, but got ${preview(path)}.`)
+  if (!isPath(path) || /[\\/]$/.test(path))
+    refuse('MR-5013', `${of} needs the path of a file, but got ${preview(path)}.`)
   if (!Number.isInteger(shards) || shards < 1) {
-    refuse(`option shards of ${of} must be a whole number from 1, but is ${String(shards)}.`)
+    refuse('MR-1002', `option shards of ${of} must be a whole number from 1, but is ${String(shards)}.`)
   }
   if (shardBy !== undefined && typeof shardBy !== 'function')
-    refuse(`option shardBy of ${of} is a function of the element, but is ${preview(shardBy)}.`)
+    refuse('MR-1004', `option shardBy of ${of} is a function of the element, but is ${preview(shardBy)}.`)
   if (suffix !== undefined && typeof suffix !== 'string') {
-    refuse(`option suffix of ${of} must be text, but is ${preview(suffix)}.`)
+    refuse('MR-1004', `option suffix of ${of} must be text, but is ${preview(suffix)}.`)
   }
   if (suffix !== undefined && (/[\\/]/.test(suffix) || !isPath(`out${suffix}`))) {
-    refuse(`option suffix of ${of} is the end of a file's name, but is ${preview(suffix)}.`)
+    refuse('MR-5013', `option suffix of ${of} is the end of a file's name, but is ${preview(suffix)}.`)
   }
   if (!COMPRESSIONS.includes(compression)) {
-    refuse(`option compression of ${of} is ${preview(compression)}; it must be one of ${COMPRESSIONS.join(', ')}.`)
+    refuse(
+      'MR-1002',
+      `option compression of ${of} is ${preview(compression)}; it must be one of ${COMPRESSIONS.join(', ')}.`,
+    )
   }
   const fileNames = new FileNames(path, shards, suffix)
   const named = packingOfName(fileNames.ending)
@@ -72,6 +76,7 @@ export function writeSettings(
   if (named !== 'none' && packing !== named) {
     const name = preview(fileNames.ending)
     refuse(
+      'MR-5013',
       `${name} is the name of a ${named} file, and ${of} writes it with compression: '${compression}'. Change one.`,
     )
   }

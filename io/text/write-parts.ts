@@ -4,6 +4,7 @@
  *
  * Law: memory is bounded by the bytes of a part, however many lines a bundle has; each line is in exactly one part.
  */
+import { coded } from '../../sdk/error-codes.js'
 import * as t from 'io-ts'
 import { loneSurrogateAt } from '../../sdk/coders/utf8.js'
 import type { Env, FileSystem } from '../../sdk/env.js'
@@ -140,7 +141,10 @@ function shardOf(key: string, shards: number): number {
 
 /** Two different lines would become the same bytes, were it written with a replacement. */
 function refuseLine(of: string, line: string): never {
-  throw new Error(
-    `the line ${preview(line)} has a lone surrogate at index ${loneSurrogateAt(line)}, which UTF-8 cannot hold. Repair it before ${of}; text.toWellFormed() puts U+FFFD there.`,
+  throw coded(
+    'MR-4007',
+    new Error(
+      `the line ${preview(line)} has a lone surrogate at index ${loneSurrogateAt(line)}, which UTF-8 cannot hold. Repair it before ${of}; text.toWellFormed() puts U+FFFD there.`,
+    ),
   )
 }

@@ -121,11 +121,13 @@ function withMarker(finished: PCollection<ShardOrMarker>): PCollection<ShardOrMa
 function refuseWindows(strategy: WindowingStrategy, step: string): void {
   if (strategy.windowFn.data !== undefined)
     refuse(
+      'MR-5011',
       `step "${step}" writes ${strategy.windowFn.description}, which carry data: windows of the same time would have files of the same name. Put windowInto(name, …) with other windows before it, the data in the lines.`,
       step,
     )
   if (strategy.mergeStatus !== 'needsMerge') return
   refuse(
+    'MR-5011',
     `step "${step}" writes ${strategy.windowFn.description} that no grouping has united yet, so nobody knows which lines belong together. Group before writing, or put windowInto(name, fixedWindows(…)) before it.`,
     step,
   )
@@ -145,6 +147,7 @@ function refuseTwice(builder: GraphBuilder, { names }: CommitOptions, { windowFn
   own.set(called, other ?? step)
   if (other === undefined) return
   refuse(
+    'MR-5012',
     `step "${step}" writes to ${preview(names.path)}, and so does step "${other}": one would replace the files of the other. Give each a path of its own, or write flatten(name, […]) of both.`,
     step,
   )

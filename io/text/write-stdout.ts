@@ -42,6 +42,7 @@ export function writeStdout(): (input: PCollection<unknown>) => void {
 function outputOf({ stdout }: Env, step: string): ByteOutput {
   if (stdout !== undefined) return stdout
   throw new PipelineError(
+    'MR-5201',
     `step "${step}" writes to standard output, and this platform has none. Run the pipeline in Node.`,
     step,
   )

@@ -20,8 +20,8 @@ export interface Placed {
 const META = 'millrace-meta'
 const SEEN = Symbol('resolved by the bundler itself')
 
-/** The plugin; fills `placed`. */
-export function authorModules(placed: Placed[]): Plugin {
+/** The plugin; fills `placed`, and `read` with the author's files. */
+export function authorModules(placed: Placed[], read: Set<string>): Plugin {
   return {
     name: 'millrace',
     setup(build) {
@@ -30,7 +30,10 @@ export function authorModules(placed: Placed[]): Plugin {
         namespace: META,
       }))
       build.onLoad({ filter: /.*/, namespace: META }, ({ path }) => metaModule(path, placed))
-      build.onLoad({ filter: /\.[cm]?[jt]sx?$/, namespace: 'file' }, ({ path }) => authorFile(path))
+      build.onLoad({ filter: /\.[cm]?[jt]sx?$/, namespace: 'file' }, ({ path }) => {
+        read.add(path)
+        return authorFile(path)
+      })
       // Names of packages; a relative or absolute path is a file of the author.
       build.onResolve({ filter: /^[^./]/ }, (args) => resolvePackage(build, args, placed))
     },

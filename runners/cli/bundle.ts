@@ -10,6 +10,7 @@ import { createRequire } from 'node:module'
 import { basename, dirname, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { BuildFailure, Message, OutputFile } from 'esbuild'
+import type { ErrorCode } from '../../sdk/error-codes.js'
 import { authorModules, type Placed } from './author-modules.js'
 import { packageVersion } from './package-root.js'
 import type { ModuleText } from './protocol.js'
@@ -17,6 +18,15 @@ import type { ModuleText } from './protocol.js'
 /** The module cannot be made: what is wrong, and where. */
 export class BundleError extends Error {
   override readonly name = 'BundleError'
+  readonly code: ErrorCode
+  /** The author's files that were read before it went wrong. */
+  readonly files: readonly string[]
+
+  constructor(code: ErrorCode, message: string, files: readonly string[]) {
+    super(message)
+    this.code = code
+    this.files = files
+  }
 }
 
 /** The author's module, by its absolute path, as one text. @throws {BundleError} naming file, line and column. */
@@ -25,13 +35,15 @@ export async function bundle(entry: string): Promise<ModuleText> {
   const esbuild = createRequire(import.meta.url)('esbuild') as typeof import('esbuild')
   const folder = dirname(entry)
   const placed: Placed[] = []
+  const read = new Set([entry])
   try {
-    const { outputFiles } = await esbuild.build({
+    const { outputFiles, metafile } = await esbuild.build({
       entryPoints: [entry],
       absWorkingDir: folder,
       outfile: resolve(folder, 'millrace-bundle.mjs'),
       bundle: true,
       write: false,
+      metafile: true,
       format: 'esm',
       platform: 'node',
       target: 'node20',
@@ -44,18 +56,24 @@ export async function bundle(entry: string): Promise<ModuleText> {
       legalComments: 'none',
       charset: 'utf8',
       logLevel: 'silent',
-      plugins: [authorModules(placed)],
+      plugins: [authorModules(placed, read)],
     })
-    return moduleText(entry, outputFiles, placed)
+    // A path with a colon is one of the bundler's own modules.
+    for (const path of Object.keys(metafile.inputs)) if (!path.includes(':')) read.add(resolve(folder, path))
+    return { ...moduleText(entry, outputFiles, placed), files: [...read] }
   } catch (error) {
-    throw failureOf(error, folder)
+    throw failureOf(error, folder, [...read])
   } finally {
     // The bundler is a child process; it has nothing more to do.
     await esbuild.stop()
   }
 }
 
-function moduleText(entry: string, outputs: readonly OutputFile[], placed: readonly Placed[]): ModuleText {
+function moduleText(
+  entry: string,
+  outputs: readonly OutputFile[],
+  placed: readonly Placed[],
+): Omit<ModuleText, 'files'> {
   const textOf = (isMap: boolean): string => outputs.find(({ path }) => path.endsWith('.map') === isMap)?.text ?? ''
   const code = withRequire(textOf(false), entry)
   return {
@@ -89,16 +107,19 @@ function moduleHash(code: string, entry: string, placed: readonly Placed[]): str
   return createHash('sha256').update(packageVersion()).update('\0').update(portable).digest('hex')
 }
 
-function failureOf(error: unknown, folder: string): unknown {
+function failureOf(error: unknown, folder: string, files: readonly string[]): BundleError {
   if (typeof error !== 'object' || error === null || !Array.isArray((error as Partial<BuildFailure>).errors)) {
     return new BundleError(
+      'MR-7010',
       `the bundler could not be started: ${messageOf(error)}\n  Install millrace's dependencies again, optional ones included: esbuild comes as a package for each platform.`,
+      files,
     )
   }
   const { errors } = error as BuildFailure
   const shown = errors.slice(0, 5).map((message) => problem(message, folder))
   const more = errors.length - shown.length
-  return new BundleError(more > 0 ? `${shown.join('\n')}\n… and ${more} more` : shown.join('\n'))
+  const text = more > 0 ? `${shown.join('\n')}\n… and ${more} more` : shown.join('\n')
+  return new BundleError('MR-7009', text, files)
 }
 
 /** `file:line:column: text`, the line itself, and a mark below the place. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { errorKind } from 'millrace'
 import { type Invocation, parseCommandLine, UsageError } from './command-line.js'
-import { runnerSettings } from './runner-settings.js'
+import { runnerSettings, type SettingSources, settingsFrom } from './runner-settings.js'
 
 function command(...args: string[]): Extract<Invocation, { kind: 'command' }> {
   const invocation = parseCommandLine(args)
@@ -9,7 +9,11 @@ function command(...args: string[]): Extract<Invocation, { kind: 'command' }> {
   return invocation
 }
 
-const settings = (...args: string[]) => runnerSettings(command('run', 'file.ts', ...args).options)
+const settings = (...args: string[]) => settingsWith({}, ...args)
+const settingsWith = (sources: Partial<SettingSources>, ...args: string[]) => {
+  const { options } = command('run', 'file.ts', ...args)
+  return runnerSettings(settingsFrom({ flags: options, environment: {}, file: undefined, ...sources }))
+}
 
 describe('the command line', () => {
   it('separates the options of the command from the arguments of the pipeline, which keep their order and form', () => {
@@ -45,10 +49,30 @@ describe('the command line', () => {
     [['-h'], 'help'],
     [['run', '--help'], 'help'],
     [['--version'], 'version'],
-    [['conformance'], 'conformance'],
-    [['conformance', '--only', 'TRG-15', '--json=matrix.json'], 'conformance'],
+    [['conformance'], 'command'],
+    [['conformance', '--only', 'TRG-15', '--json=matrix.json'], 'command'],
+    [['init', '-h'], 'help'],
+    [['config', 'print', '--help'], 'help'],
+    [['completion', 'bash'], 'command'],
     [['conformance', '-h'], 'help'],
   ])('%j asks for %s', (args, kind) => expect(parseCommandLine(args).kind).toBe(kind))
+
+  it('takes the file of a pipeline behind other words, and its options after it', () => {
+    expect(command('config', 'print', '--seed', '7', 'file.ts', '--min-cents', '5')).toMatchObject({
+      operands: ['print', 'file.ts'],
+      file: 'file.ts',
+      rest: ['--min-cents', '5'],
+    })
+    expect(command('config', 'print').file).toBeUndefined()
+  })
+
+  it('takes settings that are flags back', () => {
+    expect([...command('run', 'file.ts', '--strict', '--no-strict', '--no-check', '--no-verbose').options]).toEqual([
+      ['strict', false],
+      ['check', false],
+    ])
+    expect(command('run', 'file.ts', '--no-verbose').rest).toEqual(['--no-verbose'])
+  })
 
   it('asks for the help of a file', () => {
     expect(command('run', 'file.ts', '--min-cents', '5', '-h')).toMatchObject({ wantsHelp: true, file: 'file.ts' })
@@ -66,6 +90,15 @@ describe('the command line', () => {
     [['conformance', '--only'], '--only needs ids.', undefined],
     [['run', 'file.ts', '--seed', '--json'], '--seed needs a number.', undefined],
     [['run', 'file.ts', '--runner='], '--runner needs a name.', undefined],
+    [['run', 'file.ts', '--stage-compiler'], '--stage-compiler needs a kind: auto, generated, closures.', undefined],
+    [['run', 'file.ts', '--no-strict=yes'], '--no-strict takes no value.', undefined],
+    [['config'], 'millrace config needs print: millrace config print', undefined],
+    [['config', 'pirnt'], 'there is no "millrace config pirnt".', 'pirnt'],
+    [['config', '--input', 'x'], 'millrace config has no option --input. Options of the pipeline come', '--input'],
+    [['completion'], 'millrace completion needs bash, zsh, fish', undefined],
+    [['completion', 'tcsh'], 'there is no "millrace completion tcsh".', 'tcsh'],
+    [['init', 'a', 'b'], 'millrace init was given "b" too many: millrace init [DIR]', undefined],
+    [['doctor', '--jsn'], 'millrace doctor has no option --jsn.', '--jsn'],
   ])('%j is refused', (args, message, given) => {
     const error = thrownBy(() => parseCommandLine(args))
     expect(error).toBeInstanceOf(UsageError)
@@ -76,11 +109,9 @@ describe('the command line', () => {
   it.each<[string[], string]>([
     [['why', 'x'], 'millrace why, which explains what holds a watermark, is not part of this version.'],
     [['worker-pool'], 'millrace worker-pool, which serves workers to an engine, is not part of this version.'],
-    [['help', 'doctor'], 'millrace doctor, which checks the installation, is not part of this version.'],
+    [['help', 'fsck'], 'millrace fsck, which checks a checkpoint store, is not part of this version.'],
     [['run', 'file.ts', '--workers', '2'], 'the direct runner runs in one thread; --workers is not supported yet.'],
-    [['run', '--watch', 'file.ts'], '--watch, which runs again when a file changes, is not part of this version.'],
     [['run', 'file.ts', '--checkpointDir=x'], '--checkpoint-dir belongs to the micro-batch runner'],
-    [['graph', 'file.ts', '--physical'], '--physical, the graph of stages, tasks and partitions, is not part of this'],
   ])('%j is refused by name', (args, message) => {
     const error = thrownBy(() => parseCommandLine(args))
     expect(errorKind(error)).toBe('UnsupportedFeature')
@@ -142,6 +173,60 @@ describe('settings of the runner', () => {
     expect(errorKind(error)).toBe('UnsupportedFeature')
     expect((error as Error).message).toContain(`the ${runner} runner is not part of this version.`)
   })
+})
+
+describe('settings', () => {
+  const file = (config: object) => ({ path: '/p/millrace.config.ts', config })
+
+  it('come from flags before the environment, from that before the file, and from there before what is usual', () => {
+    const environment = { MILLRACE_BUNDLE_SIZE: '2', MILLRACE_STRICT: '1', MILLRACE_CALL_TIMEOUT: '' }
+    const config = file({ bundleSize: 3, callTimeout: '5s', requireCodecs: true, guarantee: 'gap' })
+    expect(settingsWith({ environment, file: config }, '--bundle-size', '1', '--no-require-codecs')).toEqual({
+      strict: true,
+      bundleSize: 1,
+      callTimeoutMillis: 5000,
+      requireCodecs: false,
+      guarantee: 'gap',
+      stageCompiler: 'auto',
+    })
+    expect(settingsWith({ environment, file: config })).toMatchObject({ bundleSize: 2, requireCodecs: true })
+  })
+
+  it('know their origins', () => {
+    const found = settingsFrom({
+      flags: new Map([['strict', false]]),
+      environment: { MILLRACE_SEED: '7' },
+      file: file({ callTimeout: '5s' }),
+    })
+    expect(['strict', 'seed', 'call-timeout', 'runner'].map((name) => found.get(name))).toEqual([
+      { value: false, origin: { kind: 'flag', name: '--no-strict' } },
+      { value: '7', origin: { kind: 'environment', name: 'MILLRACE_SEED' } },
+      { value: '5s', origin: { kind: 'file', name: 'callTimeout', path: '/p/millrace.config.ts' } },
+      { value: 'direct', origin: { kind: 'default' } },
+    ])
+  })
+
+  it('of strict mode are off with it where something stronger has switched it off', () => {
+    const config = file({ strict: true, seed: 7, reexecute: true })
+    expect(settingsWith({ file: config })).toMatchObject({ strict: true, seed: 7, reexecute: true })
+    const off = settingsWith({ file: config }, '--no-strict')
+    expect([off.strict, off.seed, off.reexecute]).toEqual([false, undefined, undefined])
+    expect(() => settingsWith({ file: config, environment: { MILLRACE_SEED: '8' } }, '--no-strict')).not.toThrow()
+    expect(() => settingsWith({ file: config }, '--no-strict', '--seed', '8')).toThrow('--seed is the seed of strict')
+  })
+
+  it.each<[Partial<SettingSources>, string]>([
+    [
+      { environment: { MILLRACE_STRICT: 'maybe' } },
+      'MILLRACE_STRICT is true or false, as --strict and --no-strict are',
+    ],
+    [{ environment: { MILLRACE_BUNDLE_SIZE: '0' } }, 'MILLRACE_BUNDLE_SIZE needs a whole number from 1, not "0".'],
+    [{ environment: { MILLRACE_RUNNER: 'direkt' } }, 'there is no runner "direkt".'],
+    [{ file: file({ callTimeout: '5' }) }, 'callTimeout of /p/millrace.config.ts needs a duration with its unit'],
+    [{ file: file({ seed: 7 }) }, 'seed of /p/millrace.config.ts is the seed of strict mode'],
+  ])('%j are refused by where they come from', (sources, message) =>
+    expect(() => settingsWith(sources)).toThrow(message),
+  )
 })
 
 function thrownBy(run: () => unknown): unknown {

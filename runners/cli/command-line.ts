@@ -5,48 +5,55 @@
  * Law: nothing is guessed and nothing ignored: what is neither known nor the pipeline's is an error with the nearest name.
  */
 import { parseArgs } from 'node:util'
+import type { ErrorCode } from '../../sdk/error-codes.js'
 import { UnsupportedFeature } from '../runner.js'
 import {
   type CommandRow,
   commands,
-  type FileCommandRow,
   globalOptions,
   laterCommands,
   laterOptions,
+  moduleAt,
   type OptionRow,
-  takesFile,
 } from './commands.js'
 
 /** The command line is wrong. Whoever shows it adds the nearest of the `known` names. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
+  readonly code: ErrorCode
   readonly given: string | undefined
   readonly known: readonly string[]
 
-  constructor(message: string, given?: string, known: readonly string[] = []) {
+  constructor(code: ErrorCode, message: string, given?: string, known: readonly string[] = []) {
     super(message)
+    this.code = code
     this.given = given
     this.known = known
   }
 }
 
+/** Options of a command, in kebab case: text, `true` for a flag, `false` for one that was taken back with `--no-`. */
+export type Options = ReadonlyMap<string, string | boolean>
+
 /** What was asked for. */
 export type Invocation =
   | { readonly kind: 'help'; readonly command: CommandRow | undefined }
   | { readonly kind: 'version' }
-  | {
-      readonly kind: 'command'
-      readonly command: FileCommandRow
-      readonly file: string
-      /** Options of the command, in kebab case; flags are `true`. */
-      readonly options: ReadonlyMap<string, string | true>
-      /** Arguments for the pipeline, as they were given. */
-      readonly rest: readonly string[]
-      /** Help for the file rather than what the command does. */
-      readonly wantsHelp: boolean
-    }
-  /** The conformance suite, which needs no file. */
-  | { readonly kind: 'conformance'; readonly options: ReadonlyMap<string, string | true> }
+  | ({ readonly kind: 'command' } & CommandInvocation)
+
+/** A command, with what was given to it. */
+export interface CommandInvocation {
+  readonly command: CommandRow
+  /** What stands without dashes, the file included. */
+  readonly operands: readonly string[]
+  /** The file of a pipeline, for commands that take one. */
+  readonly file: string | undefined
+  readonly options: Options
+  /** Arguments for the pipeline, as they were given. */
+  readonly rest: readonly string[]
+  /** Help for the file rather than what the command does. */
+  readonly wantsHelp: boolean
+}
 
 /** Reads arguments, without `node` and the script. @throws {UsageError} or {@link UnsupportedFeature}. */
 export function parseCommandLine(args: readonly string[]): Invocation {
@@ -59,7 +66,7 @@ export function parseCommandLine(args: readonly string[]): Invocation {
   if (first === '--version' || first === '-v') return { kind: 'version' }
   if (first.startsWith('-')) {
     const known = globalOptions.map(({ name }) => `--${name}`)
-    throw new UsageError(`there is no option ${first} before a command.`, first, known)
+    throw new UsageError('MR-7002', `there is no option ${first} before a command.`, first, known)
   }
   return parseCommand(commandNamed(first), others)
 }
@@ -68,14 +75,15 @@ function commandNamed(name: string): CommandRow {
   const command = commands.find((each) => each.name === name)
   if (command !== undefined) return command
   const later = laterCommands.get(name)
-  const has = commands.map((each) => `millrace ${each.name}`).join(' and ')
+  const has = commands.map((each) => `millrace ${each.name}`).join(', ')
   if (later !== undefined)
     throw new UnsupportedFeature(
+      'MR-7006',
       `command.${name}`,
       `millrace ${name}, which ${later}, is not part of this version. It has ${has}.`,
     )
   const known = [...commands.map((each) => each.name), ...laterCommands.keys()]
-  throw new UsageError(`there is no command "${name}".`, name, known)
+  throw new UsageError('MR-7001', `there is no command "${name}".`, name, known)
 }
 
 function parseCommand(command: CommandRow, given: readonly string[]): Invocation {
@@ -88,15 +96,18 @@ function parseCommand(command: CommandRow, given: readonly string[]): Invocation
     allowPositionals: true,
     tokens: true,
   })
-  const options = new Map<string, string | true>()
+  const options = new Map<string, string | boolean>()
   const rest: string[] = []
-  let file: string | undefined
+  const operands: string[] = []
+  const fileAt = moduleAt(command)
+  const hasFile = (): boolean => fileAt >= 0 && operands.length > fileAt
   let last = -1
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue
     if (token.kind === 'positional') {
-      if (file === undefined) file = token.value
-      else rest.push(token.value)
+      if (operands.length < command.operands.length) operands.push(token.value)
+      else if (hasFile()) rest.push(token.value)
+      else throw new UsageError('MR-7004', tooMany(command, token.value))
       continue
     }
     const row = command.options.find(({ name }) => name === token.name)
@@ -104,35 +115,67 @@ function parseCommand(command: CommandRow, given: readonly string[]): Invocation
       setOption(options, row, token.value)
       continue
     }
+    const takenBack = flagTakenBack(command, token.name)
+    if (takenBack !== undefined) {
+      if (token.value !== undefined) throw new UsageError('MR-7003', `--${token.name} takes no value.`)
+      options.set(takenBack, false)
+      continue
+    }
     const refusal = later.get(token.name)
-    if (refusal !== undefined) throw new UnsupportedFeature(`option.${token.name}`, refusal)
-    if (file === undefined) throw unknownOption(command, token.rawName)
+    if (refusal !== undefined) throw new UnsupportedFeature('MR-7006', `option.${token.name}`, refusal)
+    if (!hasFile()) throw unknownOption(command, token.rawName)
     // A group of short options is several tokens of one argument.
     if (token.index !== last) rest.push(args[token.index] as string)
     last = token.index
   }
-  const wantsHelp = options.has('help')
-  if (!takesFile(command)) {
-    if (wantsHelp) return { kind: 'help', command }
-    if (file === undefined) return { kind: 'conformance', options }
-    throw new UsageError(`millrace ${command.name} takes no file, and was given "${file}".`)
-  }
-  if (file === undefined) {
-    if (wantsHelp) return { kind: 'help', command }
-    throw new UsageError(`millrace ${command.name} needs a file: ${command.usage}`)
-  }
-  return { kind: 'command', command, file, options, rest, wantsHelp }
+  const wantsHelp = options.get('help') === true
+  if (wantsHelp && !hasFile()) return { kind: 'help', command }
+  checkOperands(command, operands)
+  return { kind: 'command', command, operands, file: operands[fileAt], options, rest, wantsHelp }
 }
 
-function setOption(options: Map<string, string | true>, { name, value }: OptionRow, given: string | undefined): void {
+/** The setting that `--no-NAME` switches off. */
+function flagTakenBack({ options }: CommandRow, given: string): string | undefined {
+  if (!given.startsWith('no-')) return undefined
+  const name = given.slice(3)
+  return options.find((row) => row.name === name && row.value === undefined && row.setting !== undefined)?.name
+}
+
+function checkOperands(command: CommandRow, given: readonly string[]): void {
+  command.operands.forEach(({ name, kind, isRequired, values }, at) => {
+    const operand = given[at]
+    if (operand === undefined) {
+      if (!isRequired) return
+      const what = kind === 'module' ? 'a file' : (values ?? [name]).join(', ')
+      throw new UsageError('MR-7004', `millrace ${command.name} needs ${what}: ${command.usage}`)
+    }
+    if (values !== undefined && !values.includes(operand))
+      throw new UsageError('MR-7004', `there is no "millrace ${command.name} ${operand}".`, operand, values)
+  })
+}
+
+function tooMany({ name, operands, usage }: CommandRow, given: string): string {
+  if (operands.length === 0) return `millrace ${name} takes no file, and was given "${given}".`
+  return `millrace ${name} was given "${given}" too many: ${usage}`
+}
+
+function setOption(
+  options: Map<string, string | boolean>,
+  { name, value, values }: OptionRow,
+  given: string | undefined,
+): void {
   if (value === undefined) {
-    if (given !== undefined) throw new UsageError(`--${name} is a flag and takes no value.`)
+    if (given !== undefined) throw new UsageError('MR-7003', `--${name} is a flag and takes no value.`)
     options.set(name, true)
     return
   }
   if (given === undefined || given === '' || /^-\D/.test(given))
-    throw new UsageError(`--${name} needs ${value.endsWith('s') ? '' : 'a '}${value}.`)
+    throw new UsageError('MR-7003', `--${name} needs ${value.endsWith('s') ? '' : 'a '}${value}${choices(values)}.`)
   options.set(name, given)
+}
+
+function choices(values: readonly string[] | undefined): string {
+  return values === undefined || values.length < 2 ? '' : `: ${values.join(', ')}`
 }
 
 function parserOptions({ options }: CommandRow): Record<string, { type: 'string' | 'boolean'; short?: string }> {
@@ -159,6 +202,6 @@ export function kebab(name: string): string {
 
 function unknownOption(command: CommandRow, given: string): UsageError {
   const known = command.options.map(({ name }) => `--${name}`)
-  const hint = takesFile(command) ? ' Options of the pipeline come after FILE.' : ''
-  return new UsageError(`millrace ${command.name} has no option ${given}.${hint}`, given, known)
+  const hint = moduleAt(command) >= 0 ? ' Options of the pipeline come after FILE.' : ''
+  return new UsageError('MR-7002', `millrace ${command.name} has no option ${given}.${hint}`, given, known)
 }

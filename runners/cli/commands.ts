@@ -1,6 +1,7 @@
 /**
- * The commands and options there are, as a table: the parser, the help and the suggestions read the same rows. What
- * later versions will have and this one does not stands here too, so that it is refused by name.
+ * The commands and options there are, as a table: the parser, the help, the completion of shells, the settings and the
+ * suggestions read the same rows. What later versions will have and this one does not stands here too, so that it is
+ * refused by name.
  */
 
 /** An option of the command, as opposed to one of the pipeline. */
@@ -11,86 +12,305 @@ export interface OptionRow {
   readonly value: string | undefined
   readonly help: string
   readonly short?: string
+  /** What it may be, where that is a list. */
+  readonly values?: readonly string[]
+  /** Whether the value is a path. */
+  readonly isPath?: boolean
+  /** Whether it may also come from the environment or a configuration file, and what it is when nobody says. */
+  readonly setting?: { readonly default: string | number | boolean | undefined }
 }
+
+/** What stands after a command without dashes. */
+export interface OperandRow {
+  readonly name: string
+  /** `module`: a file that exports a pipeline, whose options may follow. */
+  readonly kind: 'module' | 'folder' | 'word'
+  readonly isRequired: boolean
+  /** Words there are to choose from. */
+  readonly values?: readonly string[]
+}
+
+/** Names of commands. */
+export type CommandName = 'run' | 'graph' | 'init' | 'config' | 'doctor' | 'explain' | 'completion' | 'conformance'
 
 /** A command. */
 export interface CommandRow {
-  readonly name: 'run' | 'graph' | 'conformance'
+  readonly name: CommandName
   readonly usage: string
   readonly summary: string
+  readonly operands: readonly OperandRow[]
   readonly options: readonly OptionRow[]
+  /** What help says besides. */
+  readonly notes: readonly string[]
 }
 
-const help: OptionRow = {
+const fileHelp: OptionRow = {
   name: 'help',
   value: undefined,
   help: 'show help; after FILE also the options of its pipeline',
   short: 'h',
 }
+const pageHelp: OptionRow = { name: 'help', value: undefined, help: 'show this page', short: 'h' }
+const json = (help: string): OptionRow => ({ name: 'json', value: undefined, help })
+const pipelineFile: OperandRow = { name: 'FILE', kind: 'module', isRequired: true }
+
+/** Settings of a run: flags, `MILLRACE_…` in the environment, keys of `millrace.config.ts`. */
+export const settingRows: readonly OptionRow[] = [
+  {
+    name: 'runner',
+    value: 'name',
+    help: 'who runs it; this version has direct',
+    values: ['direct'],
+    setting: { default: 'direct' },
+  },
+  {
+    name: 'call-timeout',
+    value: 'duration',
+    help: 'fail when one call of user code takes longer, such as 30s',
+    setting: { default: undefined },
+  },
+  {
+    name: 'check',
+    value: undefined,
+    help: "type-check first, with the project's own typescript; with errors nothing runs",
+    setting: { default: false },
+  },
+  {
+    name: 'strict',
+    value: undefined,
+    help: 'check coders, changed inputs and bundle sizes while running',
+    setting: { default: false },
+  },
+  {
+    name: 'seed',
+    value: 'number',
+    help: 'seed of strict mode; printed when a strict run fails',
+    setting: { default: undefined },
+  },
+  {
+    name: 'reexecute',
+    value: undefined,
+    help: 'in strict mode: attempt every bundle twice, and keep the second',
+    setting: { default: false },
+  },
+  {
+    name: 'bundle-size',
+    value: 'number',
+    help: 'elements per bundle of a source',
+    setting: { default: undefined },
+  },
+  {
+    name: 'require-codecs',
+    value: undefined,
+    help: 'refuse groupings of elements that no codec describes',
+    setting: { default: false },
+  },
+  {
+    name: 'stage-compiler',
+    value: 'kind',
+    help: 'auto, generated or closures',
+    values: ['auto', 'generated', 'closures'],
+    setting: { default: 'auto' },
+  },
+  {
+    name: 'guarantee',
+    value: 'kind',
+    help: 'what is promised when something fails; the direct runner: gap, or at-least-once from sources that acknowledge',
+    values: ['gap', 'at-least-once'],
+    setting: { default: undefined },
+  },
+  {
+    name: 'console',
+    value: 'kind',
+    help: 'what the pipeline writes to the console: limited, all or off',
+    values: ['limited', 'all', 'off'],
+    setting: { default: 'limited' },
+  },
+]
 
 const run: CommandRow = {
   name: 'run',
   usage: 'millrace run FILE [options] [--option-of-the-pipeline value …]',
   summary: 'run the pipeline that a TypeScript or JavaScript file exports',
+  operands: [pipelineFile],
   options: [
-    { name: 'runner', value: 'name', help: 'who runs it; this version has direct' },
-    { name: 'call-timeout', value: 'duration', help: 'fail when one call of user code takes longer, such as 30s' },
-    { name: 'strict', value: undefined, help: 'check coders, changed inputs and bundle sizes while running' },
-    { name: 'seed', value: 'number', help: 'seed of strict mode; printed when a strict run fails' },
-    { name: 'reexecute', value: undefined, help: 'in strict mode: attempt every bundle twice, and keep the second' },
-    { name: 'bundle-size', value: 'number', help: 'elements per bundle of a source' },
-    { name: 'require-codecs', value: undefined, help: 'refuse groupings of elements that no codec describes' },
-    { name: 'stage-compiler', value: 'kind', help: 'auto, generated or closures' },
+    ...settingRows,
     {
-      name: 'guarantee',
-      value: 'kind',
-      help: 'what is promised when something fails; the direct runner: gap, or at-least-once from sources that acknowledge',
+      name: 'watch',
+      value: undefined,
+      help: 'run again whenever a file of yours that the pipeline is made of changes',
     },
-    { name: 'json', value: undefined, help: 'progress, logs and errors as one JSON object a line, on stderr' },
+    json('progress, logs and errors as one JSON object a line, on stderr'),
     { name: 'quiet', value: undefined, help: 'no progress and no summary; errors are still shown' },
-    help,
+    fileHelp,
+  ],
+  notes: [
+    'FILE has the pipeline as its default export: export default definePipeline({ name, options, build }).',
+    'Options of the pipeline come after FILE: --min-cents 5, --minCents=5, --verbose, --no-verbose. What is not',
+    'given there is looked for in the environment, as MILLRACE_MIN_CENTS, and then in millrace.config.ts. So are',
+    'the settings of the run, and --no-strict takes one back. Results of .print(name) go to stdout, everything',
+    'else to stderr. Ctrl-C stops reading and finishes what was read; a second one stops at once.',
   ],
 }
 
+/** Formats of graphs. */
+export const graphFormats: readonly GraphFormat[] = ['mermaid', 'dot', 'svg', 'json']
+/** A format of graphs. */
+export type GraphFormat = 'mermaid' | 'dot' | 'svg' | 'json'
+
 const graph: CommandRow = {
   name: 'graph',
-  usage: 'millrace graph FILE [--option-of-the-pipeline value …]',
-  summary: 'print the graph of a pipeline as text for mermaid',
-  options: [{ name: 'format', value: 'name', help: 'mermaid' }, help],
+  usage: 'millrace graph FILE [options] [--option-of-the-pipeline value …]',
+  summary: 'show the graph of a pipeline as a picture or as data',
+  operands: [pipelineFile],
+  options: [
+    {
+      name: 'format',
+      value: 'name',
+      help: 'mermaid (default), dot, svg or json',
+      values: graphFormats,
+    },
+    {
+      name: 'physical',
+      value: undefined,
+      help: 'the stages a runner makes of it: what is fused, grouped and kept',
+    },
+    { name: 'depth', value: 'number', help: 'composites deeper than this are one box; 0 folds all of them' },
+    { name: 'out', value: 'file', help: 'write it to a file', isPath: true },
+    {
+      name: 'runner',
+      value: 'name',
+      help: 'whose stages --physical shows; this version has direct',
+      values: ['direct'],
+    },
+    json('the graph as JSON, and errors as JSON, too'),
+    fileHelp,
+  ],
+  notes: ['The options of a pipeline may decide its graph, so they are given here too, after FILE.'],
+}
+
+/** Templates of `millrace init`. */
+export const templates: readonly TemplateName[] = ['wordcount', 'clicks', 'test']
+/** A template of `millrace init`. */
+export type TemplateName = 'wordcount' | 'clicks' | 'test'
+
+const init: CommandRow = {
+  name: 'init',
+  usage: 'millrace init [DIR] [--template name]',
+  summary: 'make a new project, small and complete',
+  operands: [{ name: 'DIR', kind: 'folder', isRequired: false }],
+  options: [
+    {
+      name: 'template',
+      value: 'name',
+      help: 'wordcount: files in, files out · clicks: a stream that never ends · test: a pipeline and its tests',
+      values: templates,
+    },
+    json('what was made, as JSON on stdout'),
+    pageHelp,
+  ],
+  notes: [
+    'Writes package.json, tsconfig.json, a pipeline and a README into DIR, or into this folder. No file that is',
+    'there is overwritten: if one is in the way nothing is written. On a terminal the template is asked for.',
+  ],
+}
+
+const config: CommandRow = {
+  name: 'config',
+  usage: 'millrace config print [FILE] [options] [--option-of-the-pipeline value …]',
+  summary: 'show each setting, and where it comes from',
+  operands: [
+    { name: 'print', kind: 'word', isRequired: true, values: ['print'] },
+    { name: 'FILE', kind: 'module', isRequired: false },
+  ],
+  options: [...settingRows, json('as JSON'), fileHelp],
+  notes: [
+    'Flags come before the environment (MILLRACE_…), that before millrace.config.ts (or .mjs, .js, .json), which is',
+    'looked for from this folder up to the next package.json. With FILE the options of its pipeline are shown too;',
+    'secrets are ***.',
+  ],
+}
+
+const doctor: CommandRow = {
+  name: 'doctor',
+  usage: 'millrace doctor [--json]',
+  summary: 'look whether everything that is needed is here, and works',
+  operands: [],
+  options: [json('as JSON on stdout'), pageHelp],
+  notes: [
+    'Looks at Node.js, the bundler, TypeScript, the optional packages of connectors, the package.json of this',
+    'folder, the terminal and the folder for temporary files. Exits with 1 when something needed is broken; what',
+    'is optional and missing is only named, with the line that installs it.',
+  ],
+}
+
+/** Shells that can be helped. */
+export const shells: readonly Shell[] = ['bash', 'zsh', 'fish']
+/** A shell. */
+export type Shell = 'bash' | 'zsh' | 'fish'
+
+const completion: CommandRow = {
+  name: 'completion',
+  usage: 'millrace completion bash|zsh|fish',
+  summary: 'print a script that completes commands, options and files in a shell',
+  operands: [{ name: 'SHELL', kind: 'word', isRequired: true, values: shells }],
+  options: [json('the script inside of JSON'), pageHelp],
+  notes: [
+    "bash: echo 'source <(millrace completion bash)' >> ~/.bashrc",
+    'zsh:  millrace completion zsh > a file _millrace in a folder of $fpath',
+    'fish: millrace completion fish > ~/.config/fish/completions/millrace.fish',
+  ],
+}
+
+const explain: CommandRow = {
+  name: 'explain',
+  usage: 'millrace explain [MR-1005] [--json]',
+  summary: 'tell what an error means and what to do; without a code, list all of them',
+  operands: [{ name: 'CODE', kind: 'word', isRequired: false }],
+  options: [json('the text inside of JSON'), pageHelp],
+  notes: ['Errors say their codes. MR-1005, mr1005 and 1005 are the same.'],
 }
 
 const conformance: CommandRow = {
   name: 'conformance',
   usage: 'millrace conformance [options]',
   summary: 'run the conformance cases on runners, or answer recorded questions',
+  operands: [],
   options: [
     { name: 'runners', value: 'names', help: 'runners, separated by commas; this version has direct' },
     { name: 'only', value: 'ids', help: 'cases whose ids are or begin so, separated by commas: TRG-15,PDO' },
     { name: 'modes', value: 'names', help: 'one, all (default), or names of modes separated by semicolons' },
     { name: 'seed', value: 'number', help: 'seed of the modes that are random; default 1' },
-    { name: 'json', value: 'file', help: 'write the matrix as JSON' },
-    { name: 'html', value: 'file', help: 'write the matrix as a page' },
-    { name: 'scenarios', value: 'file', help: 'print each line of JSON with our panes' },
-    { name: 'constructions', value: 'file', help: 'print each line of JSON with whether we accept it' },
-    { name: 'coders', value: 'file', help: 'print each line of JSON with our bytes' },
-    { name: 'help', value: undefined, help: 'show this page', short: 'h' },
+    { name: 'json', value: 'file', help: 'write the matrix as JSON', isPath: true },
+    { name: 'html', value: 'file', help: 'write the matrix as a page', isPath: true },
+    { name: 'scenarios', value: 'file', help: 'print each line of JSON with our panes', isPath: true },
+    {
+      name: 'constructions',
+      value: 'file',
+      help: 'print each line of JSON with whether we accept it',
+      isPath: true,
+    },
+    { name: 'coders', value: 'file', help: 'print each line of JSON with our bytes', isPath: true },
+    pageHelp,
+  ],
+  notes: [
+    'Prints areas by runners, and why of each case that has not passed. A case that needs what a runner lacks must be',
+    'refused by it. With --scenarios, --constructions or --coders, a file of JSON lines is answered on stdout, line by',
+    'line, instead. Exits with 1 when a case fails or a line has no answer.',
   ],
 }
 
 /** What can be asked for. */
-export const commands: readonly CommandRow[] = [run, graph, conformance]
+export const commands: readonly CommandRow[] = [run, graph, init, config, doctor, explain, completion, conformance]
 
-/** Whether a command is about a file that exports a pipeline. */
-export function takesFile(command: CommandRow): command is FileCommandRow {
-  return command.name !== 'conformance'
+/** Where the file of a pipeline stands among a command's operands; -1 for a command that takes none. */
+export function moduleAt({ operands }: CommandRow): number {
+  return operands.findIndex(({ kind }) => kind === 'module')
 }
-
-/** A command that is about a file. */
-export type FileCommandRow = CommandRow & { readonly name: 'run' | 'graph' }
 
 /** Options without a command. */
 export const globalOptions: readonly OptionRow[] = [
-  { name: 'help', value: undefined, help: 'show this page', short: 'h' },
+  pageHelp,
   { name: 'version', value: undefined, help: 'show the version', short: 'v' },
 ]
 
@@ -103,8 +323,6 @@ export const laterCommands: ReadonlyMap<string, string> = new Map([
   ['savepoint', 'takes and lists savepoints'],
   ['query', 'reads running queries'],
   ['worker-pool', 'serves workers to an engine'],
-  ['doctor', 'checks the installation'],
-  ['init', 'makes a new project'],
 ])
 
 /** Options of later versions, by the command they will belong to. Most take a value; without one they are refused too. */
@@ -113,24 +331,15 @@ export const laterOptions: ReadonlyMap<string, ReadonlyMap<string, string>> = ne
     'run',
     new Map([
       ['workers', 'the direct runner runs in one thread; --workers is not supported yet. Leave it out.'],
-      ['watch', '--watch, which runs again when a file changes, is not part of this version.'],
-      ['check', '--check, which type-checks before running, is not part of this version. Run tsc --noEmit.'],
       ['ui', '--ui is not part of this version.'],
       ['checkpoint-dir', '--checkpoint-dir belongs to the micro-batch runner, which is not part of this version.'],
       ['isolation', '--isolation is not part of this version.'],
-      ['options', '--options, a file of options, is not part of this version. Give each option as a flag.'],
-    ]),
-  ],
-  [
-    'graph',
-    new Map([
-      ['physical', '--physical, the graph of stages, tasks and partitions, is not part of this version.'],
-      ['runner', '--runner means something only for the physical graph, which is not part of this version.'],
+      ['options', '--options, a file of options, is not part of this version. Say them in millrace.config.ts.'],
     ]),
   ],
 ])
 
 /** Formats of graphs that others have and this version has not. */
-export const laterFormats: readonly string[] = ['dot', 'json', 'svg', 'png', 'html', 'proto']
+export const laterFormats: readonly string[] = ['png', 'html', 'proto']
 /** Runners of later versions. */
 export const laterRunners: readonly string[] = ['micro-batch', 'flink', 'prism']

@@ -3,6 +3,7 @@
  * By name, because the suite imports the runners and not the other way round.
  */
 import { errorKind } from '../../sdk/errors.js'
+import type { Options } from './command-line.js'
 import { EXIT } from './exit-codes.js'
 
 /** What the suite's module offers the command. */
@@ -17,10 +18,10 @@ interface Suite {
 const SUITE: string = 'millrace/conformance'
 
 /** Does the command. @returns the exit code. */
-export async function conformanceCommand(options: ReadonlyMap<string, string | true>): Promise<number> {
+export async function conformanceCommand(options: Options): Promise<number> {
   const { conformanceCommand: run } = (await import(SUITE)) as Suite
   const given: Record<string, string> = {}
-  for (const [name, value] of options) if (value !== true) given[name] = value
+  for (const [name, value] of options) if (typeof value === 'string') given[name] = value
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
     // Nobody reads any more what is still to come.

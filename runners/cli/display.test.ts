@@ -47,6 +47,7 @@ const finished: Finished = {
     { step: 'per hour', name: 'droppedDueToLateness', value: 3 },
     { step: 'parse', name: 'retries', value: 2 },
   ],
+  deadLetters: [],
   files: ['a', 'b', 'c', 'd', 'e', 'f', 'g'],
 }
 const progressOf = (count: number): Progress => ({

@@ -4,7 +4,7 @@
  * of `key=value` in a log, JSON for programs.
  */
 import type { Progress } from '../runner.js'
-import type { ErrorReport, Finished, Started } from './protocol.js'
+import type { DeadLetterReport, ErrorReport, Finished, Started } from './protocol.js'
 
 /** Where text goes, and what is known about the place. */
 export interface Output {
@@ -21,12 +21,13 @@ export interface Display {
   progress(progress: Progress, elapsedMillis: number): void
   /** Lines of the pipeline's results. */
   results(lines: readonly string[]): void
-  /** Text of the author's console. */
-  log(text: string, stream: 'out' | 'err'): void
+  /** Text of the author's console; `step` is who wrote it, where that is known exactly. */
+  log(text: string, stream: 'out' | 'err', step?: string): void
   /** A remark of the supervisor or the runner. */
   note(text: string): void
   /** A call that does not return. */
   stuck(text: string): void
   finished(run: Finished): void
-  failed(error: ErrorReport): void
+  /** The run failed; before it did, there were these dead letters. */
+  failed(error: ErrorReport, deadLetters?: readonly DeadLetterReport[]): void
 }

@@ -3,6 +3,16 @@
  */
 import { type CommandRow, commands, globalOptions, type OptionRow } from './commands.js'
 
+/** What the command's exit codes mean. */
+export const exitCodes: readonly (readonly [code: string, meaning: string])[] = [
+  ['0', 'done, or drained after Ctrl-C'],
+  ['1', 'the run, or a conformance case, failed; the doctor found something broken'],
+  ['2', 'nothing ran: the command line, the module, its types, the configuration or the pipeline is wrong'],
+  ['130', 'stopped by a second Ctrl-C'],
+  ['141', 'the reader of the output has gone'],
+  ['143', 'stopped by SIGTERM, after draining for 10 seconds'],
+]
+
 /** The first page. */
 export function mainHelp(version: string): string {
   return [
@@ -18,42 +28,19 @@ export function mainHelp(version: string): string {
     ...table(globalOptions.map(row)),
     '',
     'Exit codes',
-    ...table([
-      ['0', 'done, or drained after Ctrl-C'],
-      ['1', 'the run, or a conformance case, failed'],
-      ['2', 'nothing ran: the command line, the module or the pipeline is wrong'],
-      ['130', 'stopped by a second Ctrl-C'],
-      ['141', 'the reader of the output has gone'],
-      ['143', 'stopped by SIGTERM, after draining for 10 seconds'],
-    ]),
+    ...table(exitCodes),
     '',
     'millrace COMMAND --help tells more; millrace run FILE --help shows the options of the pipeline in FILE.',
   ].join('\n')
 }
 
 /** The page of a command. */
-export function commandHelp({ name, usage, summary, options }: CommandRow): string {
-  const notes: readonly string[] =
-    name === 'run'
-      ? [
-          '',
-          'FILE has the pipeline as its default export: export default definePipeline({ name, options, build }).',
-          'Options of the pipeline come after FILE: --min-cents 5, --minCents=5, --verbose, --no-verbose. What is not',
-          'given there is looked for in the environment, as MILLRACE_MIN_CENTS. Results of .print(name) go to stdout,',
-          'everything else to stderr. Ctrl-C stops reading and finishes what was read; a second one stops at once.',
-        ]
-      : name === 'graph'
-        ? ['', 'The options of a pipeline may decide its graph, so they are given here too, after FILE.']
-        : [
-            '',
-            'Prints areas by runners, and why of each case that has not passed. A case that needs what a runner lacks must be',
-            'refused by it. With --scenarios, --constructions or --coders, a file of JSON lines is answered on stdout, line by',
-            'line, instead. Exits with 1 when a case fails or a line has no answer.',
-          ]
+export function commandHelp({ usage, summary, notes, options }: CommandRow): string {
   return [
     `Usage: ${usage}`,
     '',
     `${summary[0]?.toUpperCase()}${summary.slice(1)}.`,
+    '',
     ...notes,
     '',
     'Options',

@@ -5,7 +5,7 @@
  */
 import type { Progress } from '../runner.js'
 import type { Display, Output } from './display.js'
-import type { ErrorReport, Finished, Started } from './protocol.js'
+import type { DeadLetterReport, ErrorReport, Finished, Started } from './protocol.js'
 
 /** Writes JSON. */
 export class JsonDisplay implements Display {
@@ -31,8 +31,8 @@ export class JsonDisplay implements Display {
     this.#out.write(`${lines.join('\n')}\n`)
   }
 
-  log(text: string, stream: 'out' | 'err'): void {
-    const line = lineOf('log', { stream, text })
+  log(text: string, stream: 'out' | 'err', step?: string): void {
+    const line = lineOf('log', { stream, text, step })
     if (this.#held === undefined) this.#err.write(line)
     else this.#held.push(line)
   }
@@ -45,12 +45,12 @@ export class JsonDisplay implements Display {
     this.#line('stuck', { text })
   }
 
-  finished({ state, millis, elements, elementsRead, counters, files }: Finished): void {
-    this.#line('finished', { state, millis: Math.round(millis), elements, elementsRead, counters, files })
+  finished({ millis, kind: _, ...run }: Finished): void {
+    this.#line('finished', { ...run, millis: Math.round(millis) })
   }
 
-  failed(error: ErrorReport): void {
-    this.#line('failed', { error })
+  failed(error: ErrorReport, deadLetters: readonly DeadLetterReport[] = []): void {
+    this.#line('failed', { error, ...(deadLetters.length === 0 ? {} : { deadLetters }) })
   }
 
   #line(type: string, fields: Readonly<Record<string, unknown>>): void {

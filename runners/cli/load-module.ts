@@ -57,12 +57,14 @@ function definitionIn(exports: Readonly<Record<string, unknown>>, file: string):
   if (exported === undefined) {
     const named = Object.entries(exports).find(([, value]) => isPipelineDefinition(value) || value instanceof Pipeline)
     throw new PipelineError(
+      'MR-7007',
       named === undefined
         ? `${shown} has no default export, so there is nothing to run. Write: ${example}.`
         : `${shown} exports the pipeline as "${named[0]}", but not as its default. Write: export default ${named[0]}.`,
     )
   }
   throw new PipelineError(
+    'MR-7007',
     `the default export of ${shown} is ${kindOf(exported)}, and not a pipeline. Write: ${example}.`,
   )
 }

@@ -4,7 +4,7 @@
  * help must not wait for a bundler.
  */
 import { errorKind } from '../../sdk/errors.js'
-import { parseCommandLine, UsageError } from './command-line.js'
+import { type CommandInvocation, parseCommandLine, UsageError } from './command-line.js'
 import { EXIT } from './exit-codes.js'
 
 /** Does what the arguments say. @returns the exit code. */
@@ -24,34 +24,40 @@ async function main(args: readonly string[]): Promise<number> {
         process.stdout.write(`${command === undefined ? mainHelp(packageVersion()) : commandHelp(command)}\n`)
         return EXIT.done
       }
-      case 'command': {
-        const { pipelineCommand } = await import('./pipeline-command.js')
-        return await pipelineCommand(invocation)
-      }
-      case 'conformance': {
-        const { conformanceCommand } = await import('./conformance-command.js')
-        return await conformanceCommand(invocation.options)
-      }
+      case 'command':
+        return await commandOf(invocation)
     }
   } catch (error) {
     if (!(error instanceof UsageError) && errorKind(error) !== 'UnsupportedFeature') throw error
-    await refuse(error as Error, args.includes('--json'))
+    const { showRefusal } = await import('./refusal.js')
+    showRefusal(error as Error, args.includes('--json'))
     return EXIT.refused
   }
 }
 
-async function refuse(error: Error, asJson: boolean): Promise<void> {
-  const nearest = error instanceof UsageError ? await nearestOf(error) : ''
-  const message = `${error.message}${nearest}`
-  const report = { type: 'failed', error: { name: error.name, message, frames: [] } }
-  process.stderr.write(asJson ? `${JSON.stringify(report)}\n` : `error: ${message}\n`)
-}
-
-async function nearestOf({ given, known }: UsageError): Promise<string> {
-  if (given === undefined) return ' See millrace --help.'
-  if (known.length === 0) return ''
-  const { suggestion } = await import('../../sdk/suggestion.js')
-  return suggestion(given, known)
+async function commandOf(invocation: CommandInvocation): Promise<number> {
+  switch (invocation.command.name) {
+    case 'run':
+    case 'graph':
+      return (await import('./pipeline-command.js')).pipelineCommand(invocation)
+    case 'config':
+      return (await import('./config-command.js')).configCommand(invocation)
+    case 'init':
+      return (await import('./init-command.js')).initCommand(invocation)
+    case 'doctor':
+      return (await import('./doctor-command.js')).doctorCommand(invocation)
+    case 'completion':
+      return (await import('./completion-command.js')).completionCommand(invocation)
+    case 'explain': {
+      const { explain } = await import('./explain.js')
+      const [code] = invocation.operands
+      const text = explain(code)
+      process.stdout.write(invocation.options.get('json') === true ? `${JSON.stringify({ code, text })}\n` : text)
+      return EXIT.done
+    }
+    case 'conformance':
+      return (await import('./conformance-command.js')).conformanceCommand(invocation.options)
+  }
 }
 
 void main(process.argv.slice(2)).then((code) => {

@@ -3,11 +3,13 @@ import { describe, expect, it } from 'vitest'
 import type { Secret } from 'millrace'
 import { definePipeline, secret } from 'millrace'
 import { z } from 'zod'
-import { optionRows, pipelineOptions } from './pipeline-options.js'
+import { optionRows } from './option-info.js'
+import { pipelineOptions, sourcedOptions } from './pipeline-options.js'
 
 /** Options of a pipeline with this codec, for these arguments. */
 function read(codec: t.Mixed | z.ZodType, args: readonly string[], environment: Record<string, string> = {}): unknown {
-  return pipelineOptions(definePipeline({ name: 'p', options: codec, build: () => undefined }), args, environment)
+  const sources = { args, environment, configured: undefined }
+  return pipelineOptions(definePipeline({ name: 'p', options: codec, build: () => undefined }), sources)
 }
 
 /** Accepts text only, as codecs of dates and numbers in JSON do. */
@@ -67,10 +69,10 @@ describe('an option of a pipeline', () => {
 
   it('is refused where there are none', () => {
     const plain = definePipeline({ name: 'plain', build: () => undefined })
-    expect(pipelineOptions(plain, [], { MILLRACE_X: '1' })).toEqual({})
-    expect(() => pipelineOptions(plain, ['--wild-card', '1'], {})).toThrow(
-      'pipeline "plain" has no option --wild-card. It takes no options.',
-    )
+    expect(pipelineOptions(plain, { args: [], environment: { MILLRACE_X: '1' }, configured: undefined })).toEqual({})
+    expect(() =>
+      pipelineOptions(plain, { args: ['--wild-card', '1'], environment: {}, configured: undefined }),
+    ).toThrow('pipeline "plain" has no option --wild-card. It takes no options.')
   })
 
   it('shows no secret', () => {

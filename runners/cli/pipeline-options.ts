@@ -1,64 +1,108 @@
 /**
- * The options of a pipeline, from the command line and the environment. The pipeline's codec decides what a text means:
- * it is offered as it is, then as a number, a truth value or JSON, and the first form the codec takes is used.
+ * The options of a pipeline, from the command line, the environment and the configuration file. The pipeline's codec
+ * decides what a text means: it is offered as it is, then as a number, a truth value or JSON, and the first form the
+ * codec takes is used. A configuration file holds values already, and they are offered as they are.
  *
- * Law: flags come before the environment; nothing given is ignored; the text of a secret appears in no message.
+ * Law: flags come before the environment, that before the file; nothing given is ignored; the text of a secret appears in
+ * no message.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type Codec, isIoTs } from '../../sdk/codec.js'
 import { type OptionField, optionFields, type PipelineDefinition } from '../../sdk/define-pipeline.js'
 import { PipelineError } from '../../sdk/errors.js'
+import { preview } from '../../sdk/preview.js'
 import { suggestion } from '../../sdk/suggestion.js'
 import { kebab } from './command-line.js'
 import { commands } from './commands.js'
+import { accepts, isFlag, optionInfos } from './option-info.js'
+import type { ConfiguredOptions } from './protocol.js'
+import { type Origin, type Sourced, variableOf } from './runner-settings.js'
 
 /** Text given for an option, or that it was named as a flag. */
 type Given = string | boolean
 
+/** Where options are looked for. */
+export interface OptionSources {
+  /** Arguments after the file, as given. */
+  readonly args: readonly string[]
+  /** `MILLRACE_…` variables. */
+  readonly environment: Readonly<Record<string, string>>
+  readonly configured: ConfiguredOptions | undefined
+}
+
 /** The options for a definition. @throws {PipelineError} naming what is unknown, missing or refused. */
-export function pipelineOptions(
+export function pipelineOptions(definition: PipelineDefinition, sources: OptionSources): Record<string, unknown> {
+  return Object.fromEntries([...sourcedOptions(definition, sources)].map(([name, { value }]) => [name, value]))
+}
+
+/** The same, with the origin of each. */
+export function sourcedOptions(
   definition: PipelineDefinition,
-  args: readonly string[],
-  environment: Readonly<Record<string, string>>,
-): Record<string, unknown> {
+  { args, environment, configured }: OptionSources,
+): ReadonlyMap<string, Sourced<unknown>> {
   const { name, optionsCodec } = definition
   const fields = optionFields(optionsCodec)
-  if (fields === undefined && optionsCodec !== undefined) return schemaOptions(name, optionsCodec, args)
+  const inFile = configured?.pipelines.get(name) ?? {}
+  if (fields === undefined && optionsCodec !== undefined)
+    return schemaOptions(name, optionsCodec, { args, environment, configured })
   const known = fields ?? []
-  const given = flagsOf(name, args, known)
-  for (const { name: option } of known) {
-    const value = environment[variableOf(option)]
-    if (value !== undefined && !given.has(option)) given.set(option, [value])
+  const flags = flagsOf(name, args, known)
+  for (const option of Object.keys(inFile)) {
+    if (!known.some((field) => field.name === option)) refuseUnknownInFile(name, option, known, configured)
   }
-  const missing = known.filter(({ name: option, required }) => required && !given.has(option))
-  if (missing.length > 0) throw new PipelineError(missingText(name, missing))
-  return Object.fromEntries(
-    known.flatMap((field): [string, unknown][] => {
-      const values = given.get(field.name)
-      return values === undefined ? [] : [[field.name, valueOf(name, field, values)]]
-    }),
-  )
-}
-
-/** Rows for the help of a file: option, type, whether it must be given. */
-export function optionRows({ optionsCodec }: PipelineDefinition): readonly (readonly [string, string])[] | undefined {
-  return optionFields(optionsCodec)?.map((field) => {
-    const remarks = [field.required ? 'required' : 'optional', `or ${variableOf(field.name)}`]
-    const type = isFlag(field) ? '' : ` <${field.codec.name}>`
-    return [`--${kebab(field.name)}${type}`, remarks.join(', ')] as const
-  })
-}
-
-/** The variable that gives an option. */
-function variableOf(option: string): string {
-  return `MILLRACE_${kebab(option).replaceAll('-', '_').toUpperCase()}`
+  const missing: OptionField[] = []
+  const found = new Map<string, Sourced<unknown>>()
+  for (const field of known) {
+    const flag = flags.get(field.name)
+    const variable = variableOf(kebab(field.name))
+    const text = environment[variable]
+    const said = inFile[field.name]
+    if (flag !== undefined) {
+      const origin: Origin = { kind: 'flag', name: `--${kebab(field.name)}` }
+      found.set(field.name, { value: valueOf(name, field, flag), origin })
+    } else if (text !== undefined) {
+      found.set(field.name, { value: valueOf(name, field, [text]), origin: { kind: 'environment', name: variable } })
+    } else if (said !== undefined && configured !== undefined) {
+      const origin: Origin = { kind: 'file', name: field.name, path: configured.path }
+      found.set(field.name, { value: valueInFile(name, field, said, configured.path), origin })
+    } else if (field.required) {
+      missing.push(field)
+    }
+  }
+  if (missing.length > 0) throw new PipelineError('MR-7011', missingText(name, missing))
+  return found
 }
 
 function missingText(pipeline: string, missing: readonly OptionField[]): string {
   const list = missing.map((field) => `--${kebab(field.name)} (${field.codec.name})`).join(', ')
   const secret = missing.find(({ isSecret }) => isSecret)
-  const hint = secret === undefined ? '' : ` A secret is best given as ${variableOf(secret.name)} in the environment.`
+  const hint =
+    secret === undefined ? '' : ` A secret is best given as ${variableOf(kebab(secret.name))} in the environment.`
   return `pipeline "${pipeline}" needs ${list}.${hint}`
+}
+
+// ---- the configuration file ----------------------------------------------------------------------------------------
+
+function refuseUnknownInFile(
+  pipeline: string,
+  option: string,
+  fields: readonly OptionField[],
+  configured: ConfiguredOptions | undefined,
+): never {
+  const known = fields.map(({ name }) => name)
+  throw new PipelineError(
+    'MR-7012',
+    `${configured?.path ?? 'the configuration'} gives pipeline "${pipeline}" an option "${option}", which it has not.${suggestion(option, known)}`,
+  )
+}
+
+function valueInFile(pipeline: string, field: OptionField, value: unknown, path: string): unknown {
+  if (accepts(field, value)) return value
+  const shown = field.isSecret ? '***' : preview(value)
+  throw new PipelineError(
+    'MR-7013',
+    `option "${field.name}" of pipeline "${pipeline}" in ${path} must be ${field.codec.name}, but is ${shown}.`,
+  )
 }
 
 // ---- flags ---------------------------------------------------------------------------------------------------------
@@ -70,6 +114,7 @@ function flagsOf(pipeline: string, args: readonly string[], fields: readonly Opt
     const match = /^--([^=]+)(?:=(.*))?$/s.exec(arg)
     if (match === null)
       throw new PipelineError(
+        'MR-7012',
         `there is an argument "${arg}" that belongs to no option. Options are given as --name value.`,
       )
     const [, flag = '', inline] = match
@@ -77,7 +122,7 @@ function flagsOf(pipeline: string, args: readonly string[], fields: readonly Opt
     const next = args[i + 1]
     let value: Given
     if (isNegated) {
-      if (inline !== undefined) throw new PipelineError(`--${flag} takes no value.`)
+      if (inline !== undefined) throw new PipelineError('MR-7013', `--${flag} takes no value.`)
       value = false
     } else if (inline !== undefined) {
       value = inline
@@ -110,7 +155,7 @@ function fieldOf(
   if (field !== undefined) return { field, isNegated: false }
   const negated = flag.startsWith('no-') ? named(flag.slice(3)) : undefined
   if (negated !== undefined && accepts(negated, false)) return { field: negated, isNegated: true }
-  throw new PipelineError(`pipeline "${pipeline}" has no option --${flag}.${nearest(flag, fields)}`)
+  throw new PipelineError('MR-7012', `pipeline "${pipeline}" has no option --${flag}.${nearest(flag, fields)}`)
 }
 
 /** The nearest name; it may also have been meant for the command. */
@@ -120,15 +165,6 @@ function nearest(flag: string, fields: readonly OptionField[]): string {
   const near = suggestion(`--${flag}`, [...own, ...all])
   if (near.startsWith(' Did')) return near.replaceAll('"', '')
   return own.length === 0 ? ' It takes no options.' : ` It has: ${own.join(', ')}.`
-}
-
-/** Whether an option needs no value: it takes `true` and not just any text. */
-function isFlag(field: OptionField): boolean {
-  return accepts(field, true) && !accepts(field, 'any text at all')
-}
-
-function accepts({ codec }: OptionField, value: unknown): boolean {
-  return codec.decode(value)._tag === 'Right'
 }
 
 // ---- values --------------------------------------------------------------------------------------------------------
@@ -144,9 +180,12 @@ function valueOf(pipeline: string, field: OptionField, values: readonly Given[])
   if (found !== undefined) return found
   const flag = `--${kebab(field.name)}`
   if (last === true)
-    throw new PipelineError(`option ${flag} of pipeline "${pipeline}" needs a value (${field.codec.name}).`)
+    throw new PipelineError('MR-7013', `option ${flag} of pipeline "${pipeline}" needs a value (${field.codec.name}).`)
   const shown = field.isSecret ? '***' : `"${String(last)}"`
-  throw new PipelineError(`option ${flag} of pipeline "${pipeline}" must be ${field.codec.name}, but is ${shown}.`)
+  throw new PipelineError(
+    'MR-7013',
+    `option ${flag} of pipeline "${pipeline}" must be ${field.codec.name}, but is ${shown}.`,
+  )
 }
 
 /** What a text can mean, likeliest first. */
@@ -177,18 +216,48 @@ function listsOf(values: readonly Given[]): readonly (readonly unknown[])[] {
  * A Standard Schema says only what is wrong. Every option begins as text; where the schema complains, the next form is
  * tried, until it is content or there is none left.
  */
-function schemaOptions(pipeline: string, codec: Codec, args: readonly string[]): Record<string, unknown> {
+function schemaOptions(
+  pipeline: string,
+  codec: Codec,
+  { args, environment, configured }: OptionSources,
+): ReadonlyMap<string, Sourced<unknown>> {
   if (isIoTs(codec))
     throw new PipelineError(
+      'MR-7014',
       `the options codec of pipeline "${pipeline}" does not tell its fields. Use t.type, t.partial or an intersection of them.`,
     )
-  const given = schemaFlags(args)
-  const forms = new Map(
-    [...given].map(([name, values]) => [
+  const forms = new Map<string, unknown[]>()
+  const origins = new Map<string, Origin>()
+  const add = (name: string, candidates: readonly unknown[], origin: Origin): void => {
+    if (forms.has(name)) return
+    forms.set(name, [...candidates])
+    origins.set(name, origin)
+  }
+  for (const [name, values] of schemaFlags(args)) {
+    const candidates = values.length === 1 ? formsOf(values[0] as Given) : listsOf(values)
+    add(name, candidates, { kind: 'flag', name: `--${kebab(name)}` })
+  }
+  for (const { name } of optionInfos(codec) ?? []) {
+    const variable = variableOf(kebab(name))
+    const text = environment[variable]
+    if (text !== undefined) add(name, formsOf(text), { kind: 'environment', name: variable })
+  }
+  for (const [name, value] of Object.entries(configured?.pipelines.get(pipeline) ?? {}))
+    add(name, [value], { kind: 'file', name, path: configured?.path ?? '' })
+  const options = fittingForms(pipeline, codec, forms)
+  return new Map(
+    Object.entries(options).map(([name, value]) => [
       name,
-      values.length === 1 ? [...formsOf(values[0] as Given)] : [...listsOf(values)],
+      { value, origin: origins.get(name) ?? { kind: 'default' as const } },
     ]),
   )
+}
+
+function fittingForms(
+  pipeline: string,
+  codec: StandardSchemaV1,
+  forms: ReadonlyMap<string, unknown[]>,
+): Readonly<Record<string, unknown>> {
   for (;;) {
     const options = Object.fromEntries([...forms].map(([name, candidates]) => [name, candidates[0]]))
     const outcome = codec['~standard'].validate(options)
@@ -211,7 +280,7 @@ function schemaFlags(args: readonly string[]): Map<string, Given[]> {
   for (let i = 0; i < args.length; i++) {
     const match = /^--([^=]+)(?:=(.*))?$/s.exec(args[i] as string)
     if (match === null)
-      throw new PipelineError(`there is an argument "${args[i] as string}" that belongs to no option.`)
+      throw new PipelineError('MR-7012', `there is an argument "${args[i] as string}" that belongs to no option.`)
     const [, flag = '', inline] = match
     const next = args[i + 1]
     const value = inline ?? (next !== undefined && !isOption(next) ? ((i += 1), next) : true)
@@ -230,5 +299,6 @@ function issueOption({ path }: StandardSchemaV1.Issue): string | undefined {
 function refuseIgnored(pipeline: string, options: object, checked: unknown): void {
   if (typeof checked !== 'object' || checked === null) return
   const ignored = Object.keys(options).find((name) => !(name in checked))
-  if (ignored !== undefined) throw new PipelineError(`pipeline "${pipeline}" has no option --${kebab(ignored)}.`)
+  if (ignored !== undefined)
+    throw new PipelineError('MR-7012', `pipeline "${pipeline}" has no option --${kebab(ignored)}.`)
 }

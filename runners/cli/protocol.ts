@@ -2,7 +2,11 @@
  * What the supervising thread and the pipeline's thread say to each other. Only data that can be cloned: an error, for
  * example, travels as the text that people will read, because its class and its stack would not survive the way.
  */
-import type { EndState, Progress } from '../runner.js'
+import type { ErrorCode } from '../../sdk/error-codes.js'
+import type { DeadLetterGroup, EndState, Progress } from '../runner.js'
+import type { GraphFormat } from './commands.js'
+import type { ConsoleMode } from './console-limit.js'
+import type { Excerpt } from './excerpt.js'
 import type { RunnerSettings } from './runner-settings.js'
 
 /** An author's module, ready to be loaded. */
@@ -16,25 +20,49 @@ export interface ModuleText {
   readonly folder: string
   /** The file the author named. */
   readonly file: string
+  /** The author's files that it is made of. */
+  readonly files: readonly string[]
   /** sha-256 of the code, free of where it lies, and of the version of millrace. */
   readonly hash: string
 }
 
-/** What to do with the module. */
-export type Action = 'run' | 'graph' | 'describe'
+/** What is asked of a module that does not run. */
+export type Question =
+  /** The options of its pipeline, for help. */
+  | { readonly kind: 'describe' }
+  /** Its graph, or with `isPhysical` the stages that a runner makes of it. */
+  | {
+      readonly kind: 'graph'
+      readonly format: GraphFormat
+      readonly isPhysical: boolean
+      readonly depth: number | undefined
+    }
+  /** The options of its pipeline as they would be, and where each comes from; JSON. */
+  | { readonly kind: 'config' }
+
+/** Options of pipelines in a configuration file, by the pipeline's name. */
+export interface ConfiguredOptions {
+  readonly path: string
+  readonly pipelines: ReadonlyMap<string, Readonly<Record<string, unknown>>>
+}
 
 /** The first message to the thread. */
 export interface StartMessage {
   readonly kind: 'start'
-  readonly action: Action
   readonly module: ModuleText
   /** Arguments for the pipeline, as given. */
   readonly args: readonly string[]
+  /** What is asked, unless it runs. */
+  readonly question: Question | undefined
   /** `MILLRACE_…` variables. */
   readonly environment: Readonly<Record<string, string>>
+  /** Options that a configuration file gives. */
+  readonly configured: ConfiguredOptions | undefined
   readonly runner: RunnerSettings
   /** Milliseconds between signs of life. */
   readonly beatMillis: number
+  /** How much of the author's console is shown. */
+  readonly console: ConsoleMode
 }
 
 /** To the pipeline's thread. */
@@ -48,6 +76,21 @@ export interface ErrorReport {
   /** Frames of the author's code and of packages, innermost first: `at parse (orders.ts:12:5)`. */
   readonly frames: readonly string[]
   readonly cause?: ErrorReport
+  /** Which mistake it is; absent for what is not millrace's. */
+  readonly code?: ErrorCode
+  readonly step?: string
+  /** Preview of the element. */
+  readonly element?: string
+  readonly window?: string
+  /** ISO 8601. */
+  readonly timestamp?: string
+  /** The author's line. */
+  readonly excerpt?: Excerpt
+}
+
+/** Dead letters of one kind, with the author's line. */
+export interface DeadLetterReport extends DeadLetterGroup {
+  readonly excerpt?: Excerpt
 }
 
 /** What is known when a run begins. */
@@ -71,6 +114,7 @@ export interface Finished {
   /** Engine counters that are not zero, by step: what was dropped, repeated or became a dead letter. */
   readonly counters: readonly { readonly step: string; readonly name: string; readonly value: number }[]
   readonly files: readonly string[]
+  readonly deadLetters: readonly DeadLetterReport[]
 }
 
 /** From the pipeline's thread. */
@@ -82,12 +126,17 @@ export type FromWorker =
   /** A remark of the runner. */
   | { readonly kind: 'note'; readonly text: string }
   /** Whatever the author's code wrote to the console. */
-  | { readonly kind: 'log'; readonly text: string; readonly stream: 'out' | 'err' }
+  | { readonly kind: 'log'; readonly text: string; readonly stream: 'out' | 'err'; readonly step?: string }
   /** Nobody reads what a step writes to standard output. */
   | { readonly kind: 'outputClosed' }
   /** A sign of life. */
   | { readonly kind: 'beat'; readonly progress: Progress | undefined }
-  /** The answer to `graph` and `describe`. */
+  /** The answer to a question. */
   | { readonly kind: 'answer'; readonly text: string }
   /** Nothing more will come. `phase` tells whether anything had run. */
-  | { readonly kind: 'failed'; readonly phase: 'load' | 'run'; readonly error: ErrorReport }
+  | {
+      readonly kind: 'failed'
+      readonly phase: 'load' | 'run'
+      readonly error: ErrorReport
+      readonly deadLetters?: readonly DeadLetterReport[]
+    }

@@ -65,7 +65,7 @@ describe.concurrent('a run', { timeout: 30_000 }, () => {
   it('captures what the author writes, line by line', async () => {
     const run = await millrace(['run', fixture('trouble.ts'), '--how', 'logs'])
     expect(run.stderr).toContain(
-      '[trouble] seen 1\n[trouble] { n: 1 }\n[trouble] no end of line seen 2\n[trouble] { n: 2 }\n[trouble] no end of line \n',
+      'say | seen 1\nsay | { n: 1 }\nsay | no end of line seen 2\nsay | { n: 2 }\nsay | no end of line \n',
     )
     expect(run.stdout).toBe('show: 1\nshow: 2\n')
   })
@@ -121,7 +121,14 @@ describe.concurrent('what is wrong with the command line', { timeout: 30_000 }, 
     [['why', 'x'], 'error: millrace why, which explains what holds a watermark, is not part of this version.'],
     [['run', words, '--runner', 'flink'], 'error: the flink runner is not part of this version.'],
     [['run', words, '--guarantee', 'exactly-once'], 'cannot promise exactly-once'],
-    [['graph', words, '--format=dot'], 'error: --format dot is not part of this version. It has mermaid.\n'],
+    [
+      ['graph', words, '--format=png'],
+      'error: --format png is not part of this version. It has mermaid, dot, svg, json.\n',
+    ],
+    [['graph', words, '--runner', 'direct'], 'error: --runner says whose stages --physical shows. Add --physical'],
+    [['graph', words, '--physical', '--depth', '1'], 'error: --depth folds composites, and stages have none.'],
+    [['graph', words, '--depth', 'x'], 'error: --depth needs a whole number from 0, not "x".'],
+    [['graph', words, '--out', 'missing/graph.svg'], 'error: --out missing/graph.svg cannot be written: ENOENT'],
   ])('%j', async (args, message) => {
     const run = await millrace(args)
     expect(run.stderr).toContain(message)
@@ -131,7 +138,10 @@ describe.concurrent('what is wrong with the command line', { timeout: 30_000 }, 
   it('is reported as JSON where that was asked for', async () => {
     const run = await millrace(['run', words, '--json', '--seed', 'x'])
     expect(jsonLines(run)).toEqual([
-      { type: 'failed', error: { name: 'UsageError', message: expect.stringContaining('--seed'), frames: [] } },
+      {
+        type: 'failed',
+        error: { name: 'UsageError', message: expect.stringContaining('--seed'), frames: [], code: 'MR-7003' },
+      },
     ])
   })
 })

@@ -1,10 +1,15 @@
 /**
- * The command's options as what a runner takes. Checked before anything is loaded, so that a typing error costs nothing.
+ * The settings of a run: flags before the environment, that before the configuration file, that before what is usual.
+ * Checked before anything is loaded, so that a typing error costs nothing.
+ *
+ * Law: each value knows where it comes from, and every complaint says so.
  */
 import { textMillis } from '../../sdk/duration-text.js'
+import type { MillraceConfig } from '../config.js'
 import { type Guarantee, type RunnerOptions, UnsupportedFeature } from '../runner.js'
-import { UsageError } from './command-line.js'
-import { laterRunners } from './commands.js'
+import { type Options, UsageError } from './command-line.js'
+import { laterRunners, type OptionRow, settingRows } from './commands.js'
+import { CONSOLE_MODES, type ConsoleMode } from './console-limit.js'
 
 /** Options for the runner that can be sent to a thread. */
 export type RunnerSettings = Pick<
@@ -12,65 +17,167 @@ export type RunnerSettings = Pick<
   'strict' | 'seed' | 'reexecute' | 'bundleSize' | 'guarantee' | 'callTimeoutMillis' | 'requireCodecs' | 'stageCompiler'
 >
 
+/** Where a value comes from, strongest first. */
+export type Origin =
+  | { readonly kind: 'flag'; readonly name: string }
+  | { readonly kind: 'environment'; readonly name: string }
+  | { readonly kind: 'file'; readonly name: string; readonly path: string }
+  | { readonly kind: 'default' }
+
+/** A value and where it comes from. */
+export interface Sourced<T> {
+  readonly value: T
+  readonly origin: Origin
+}
+
+/** Values of settings by their names in kebab case. Text of a flag is still text. */
+export type Settings = ReadonlyMap<string, Sourced<string | number | boolean | undefined>>
+
+/** Where settings are looked for. */
+export interface SettingSources {
+  readonly flags: Options
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly file: { readonly path: string; readonly config: MillraceConfig } | undefined
+}
+
+const STRENGTH = { flag: 3, environment: 2, file: 1, default: 0 } as const
 const compilers = ['auto', 'generated', 'closures'] as const
 const guarantees: readonly Guarantee[] = ['gap', 'at-most-once', 'at-least-once', 'exactly-once']
 
-/** Reads the options of `millrace run`. @throws {UsageError} or {@link UnsupportedFeature}. */
-export function runnerSettings(options: ReadonlyMap<string, string | true>): RunnerSettings {
-  const text = (name: string): string | undefined => options.get(name) as string | undefined
-  checkRunner(text('runner') ?? 'direct')
-  const timeout = text('call-timeout')
-  const seed = text('seed')
-  const bundleSize = text('bundle-size')
-  return {
-    strict: options.has('strict'),
-    requireCodecs: options.has('require-codecs'),
-    stageCompiler: oneOf('stage-compiler', text('stage-compiler') ?? 'auto', compilers),
-    ...(seed === undefined ? {} : { seed: seedOf(seed, options.has('strict')) }),
-    ...(options.has('reexecute') ? { reexecute: needsStrict(options) } : {}),
-    ...(bundleSize === undefined ? {} : { bundleSize: wholeNumber('bundle-size', bundleSize, 1) }),
-    ...(timeout === undefined ? {} : { callTimeoutMillis: millisOf('call-timeout', timeout) }),
-    ...(options.has('guarantee') ? { guarantee: oneOf('guarantee', text('guarantee') ?? '', guarantees) } : {}),
-  }
+/** The name of a setting, or of an option, in the environment. */
+export function variableOf(kebabName: string): string {
+  return `MILLRACE_${kebabName.replaceAll('-', '_').toUpperCase()}`
 }
 
-function checkRunner(name: string): void {
-  if (name === 'direct') return
-  if (laterRunners.includes(name))
-    throw new UnsupportedFeature(
-      `runner.${name}`,
-      `the ${name} runner is not part of this version. Use --runner direct, or leave --runner out.`,
-    )
-  throw new UsageError(`there is no runner "${name}".`, name, ['direct', ...laterRunners])
-}
-
-function oneOf<T extends string>(option: string, given: string, known: readonly T[]): T {
-  if ((known as readonly string[]).includes(given)) return given as T
-  throw new UsageError(`--${option} is one of ${known.join(', ')}, not "${given}".`, given, known)
-}
-
-function seedOf(given: string, isStrict: boolean): number {
-  const seed = wholeNumber('seed', given, Number.MIN_SAFE_INTEGER)
-  if (isStrict) return seed
-  throw new UsageError(
-    '--seed is the seed of strict mode, so without --strict it changes nothing. Add --strict, or leave --seed out.',
+/** The value of each setting, and its origin. @throws {UsageError} when a variable is no truth value and should be. */
+export function settingsFrom({ flags, environment, file }: SettingSources): Settings {
+  return new Map(
+    settingRows.map((row): [string, Sourced<string | number | boolean | undefined>] => {
+      const flag = flags.get(row.name)
+      if (flag !== undefined) {
+        const name = flag === false ? `--no-${row.name}` : `--${row.name}`
+        return [row.name, { value: flag, origin: { kind: 'flag', name } }]
+      }
+      const variable = variableOf(row.name)
+      const text = environment[variable]
+      if (text !== undefined && text !== '')
+        return [row.name, { value: ofText(row, variable, text), origin: { kind: 'environment', name: variable } }]
+      const key = camel(row.name) as Exclude<keyof MillraceConfig, 'pipelines'>
+      const said = file?.config[key]
+      if (file !== undefined && said !== undefined)
+        return [row.name, { value: said, origin: { kind: 'file', name: key, path: file.path } }]
+      return [row.name, { value: row.setting?.default, origin: { kind: 'default' } }]
+    }),
   )
 }
 
-function needsStrict(options: ReadonlyMap<string, string | true>): true {
-  if (options.has('strict')) return true
-  throw new UsageError('--reexecute is a part of strict mode. Add --strict, or leave --reexecute out.')
+/** Settings as what a runner takes. @throws {UsageError} or {@link UnsupportedFeature}. */
+export function runnerSettings(settings: Settings): RunnerSettings {
+  const given = (name: string): Given => new Given(settings, name)
+  checkRunner(given('runner'))
+  const strict = given('strict')
+  const seed = given('seed')
+  const reexecute = given('reexecute')
+  const bundleSize = given('bundle-size')
+  const timeout = given('call-timeout')
+  const guarantee = given('guarantee')
+  const isStrict = strict.value === true
+  // Checked also where it is switched off: a typing error stays one.
+  const seedNumber = seed.isSaid ? wholeNumber(seed, Number.MIN_SAFE_INTEGER) : 0
+  if (seed.isSaid && !isStrict) refuseWithoutStrict(seed, strict, 'is the seed of strict mode')
+  if (reexecute.value === true && !isStrict) refuseWithoutStrict(reexecute, strict, 'is a part of strict mode')
+  return {
+    strict: isStrict,
+    requireCodecs: given('require-codecs').value === true,
+    stageCompiler: oneOf(given('stage-compiler'), compilers),
+    ...(seed.isSaid && isStrict ? { seed: seedNumber } : {}),
+    ...(reexecute.value === true && isStrict ? { reexecute: true } : {}),
+    ...(bundleSize.isSaid ? { bundleSize: wholeNumber(bundleSize, 1) } : {}),
+    ...(timeout.isSaid ? { callTimeoutMillis: millisOf(timeout) } : {}),
+    ...(guarantee.isSaid ? { guarantee: oneOf(guarantee, guarantees) } : {}),
+  }
 }
 
-function wholeNumber(option: string, given: string, least: number): number {
-  const number = Number(given)
-  if (given.trim() !== '' && Number.isSafeInteger(number) && number >= least) return number
-  throw new UsageError(`--${option} needs a whole number${least === 1 ? ' from 1' : ''}, not "${given}".`)
+/** How much of the author's console is shown. */
+export function consoleMode(settings: Settings): ConsoleMode {
+  return oneOf(new Given(settings, 'console'), CONSOLE_MODES)
+}
+
+/** A setting, and what to call it in a complaint. */
+class Given {
+  readonly value: string | number | boolean | undefined
+  readonly origin: Origin
+
+  constructor(settings: Settings, name: string) {
+    const found = settings.get(name)
+    this.value = found?.value
+    this.origin = found?.origin ?? { kind: 'default' }
+  }
+
+  get isSaid(): boolean {
+    return this.value !== undefined && this.value !== false
+  }
+
+  /** `--seed`, `MILLRACE_SEED`, `seed of …/millrace.config.ts`. */
+  get named(): string {
+    const { origin } = this
+    if (origin.kind === 'default') return 'the default'
+    return origin.kind === 'file' ? `${origin.name} of ${origin.path}` : origin.name
+  }
+}
+
+function ofText({ name, value }: OptionRow, variable: string, text: string): string | boolean {
+  if (value !== undefined) return text
+  if (text === 'true' || text === '1') return true
+  if (text === 'false' || text === '0') return false
+  throw new UsageError('MR-7003', `${variable} is true or false, as --${name} and --no-${name} are, not "${text}".`, '')
+}
+
+function camel(name: string): string {
+  return name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function checkRunner(given: Given): void {
+  const name = String(given.value)
+  if (name === 'direct') return
+  if (laterRunners.includes(name))
+    throw new UnsupportedFeature(
+      'MR-6002',
+      `runner.${name}`,
+      `the ${name} runner is not part of this version. Use --runner direct, or leave --runner out.`,
+    )
+  throw new UsageError('MR-6003', `there is no runner "${name}".`, name, ['direct', ...laterRunners])
+}
+
+function oneOf<T extends string>(given: Given, known: readonly T[]): T {
+  const text = String(given.value)
+  if ((known as readonly string[]).includes(text)) return text as T
+  throw new UsageError('MR-7003', `${given.named} is one of ${known.join(', ')}, not "${text}".`, text, known)
+}
+
+/** What a stronger source has switched off with strict mode is off, too; else it was meant and would do nothing. */
+function refuseWithoutStrict(given: Given, strict: Given, what: string): void {
+  if (STRENGTH[strict.origin.kind] > STRENGTH[given.origin.kind]) return
+  throw new UsageError(
+    'MR-1016',
+    `${given.named} ${what}, so without --strict it changes nothing. Add --strict, or leave ${given.named} out.`,
+  )
+}
+
+function wholeNumber(given: Given, least: number): number {
+  const text = String(given.value)
+  const number = Number(text)
+  if (text.trim() !== '' && Number.isSafeInteger(number) && number >= least) return number
+  throw new UsageError('MR-7003', `${given.named} needs a whole number${least === 1 ? ' from 1' : ''}, not "${text}".`)
 }
 
 /** Milliseconds of a duration, in the texts that the API takes. A number alone could mean anything and is refused. */
-function millisOf(option: string, given: string): number {
-  const millis = Math.round(textMillis(given) ?? 0)
+function millisOf(given: Given): number {
+  const text = String(given.value)
+  const millis = Math.round(textMillis(text) ?? 0)
   if (millis > 0 && Number.isFinite(millis)) return millis
-  throw new UsageError(`--${option} needs a duration with its unit, such as 500ms, 30s or 2m, not "${given}".`)
+  throw new UsageError(
+    'MR-7003',
+    `${given.named} needs a duration with its unit, such as 500ms, 30s or 2m, not "${text}".`,
+  )
 }

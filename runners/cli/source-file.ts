@@ -13,12 +13,14 @@ const NAMES_MAX = 12
 export function sourceFile(given: string): string {
   const file = resolve(given)
   const stats = statSync(file, { throwIfNoEntry: false })
-  if (stats === undefined) throw new UsageError(`there is no file ${given}.`, basename(file), neighbours(dirname(file)))
+  if (stats === undefined)
+    throw new UsageError('MR-7005', `there is no file ${given}.`, basename(file), neighbours(dirname(file)))
   if (!stats.isFile()) {
-    throw new UsageError(`${given} is not a file. Name the module that exports the pipeline.`, '', [])
+    throw new UsageError('MR-7005', `${given} is not a file. Name the module that exports the pipeline.`, '', [])
   }
   if (MODULE.test(file)) return file
   throw new UsageError(
+    'MR-7005',
     `${given} is not a TypeScript or JavaScript file. A pipeline is a module: .ts, .mts, .js or .mjs.`,
     '',
     [],

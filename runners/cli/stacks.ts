@@ -7,6 +7,7 @@
 import { SourceMap, type SourceMapPayload } from 'node:module'
 import { resolve } from 'node:path'
 import type { ModuleText } from './protocol.js'
+import type { Frame } from './step-of-call.js'
 
 /** A place in a file of the author; line and column count from 1. */
 export interface AuthorPosition {
@@ -62,6 +63,33 @@ export function mapStacks(map: AuthorMap): void {
     const lines = frames.map((frame) => `\n    at ${frameText(frame, map)}`)
     return `${headline(error)}${lines.join('')}`
   }
+}
+
+/** How deep a call may stand below the engine's frames and still be seen. */
+const FRAMES_DEEP = 40
+
+/** The stack of whoever calls, innermost first, as places of the bundle. `ownFolder` is that of millrace's modules. */
+export function framesOfCall(map: AuthorMap, ownFolder: string): readonly Frame[] {
+  const { prepareStackTrace, stackTraceLimit } = Error
+  let frames: readonly NodeJS.CallSite[] = []
+  Error.stackTraceLimit = FRAMES_DEEP
+  Error.prepareStackTrace = (_, sites) => {
+    frames = sites
+    return ''
+  }
+  void new Error().stack
+  Error.prepareStackTrace = prepareStackTrace
+  Error.stackTraceLimit = stackTraceLimit
+  return frames.map((frame) => {
+    const script = frame.getScriptNameOrSourceURL()
+    const isAuthors = map.isOf(script)
+    return {
+      isAuthors,
+      isEngines: !isAuthors && (frame.isEval() || (script ?? '').includes(`${ownFolder}/`)),
+      line: frame.getLineNumber() ?? 0,
+      column: frame.getColumnNumber() ?? 0,
+    }
+  })
 }
 
 function frameText(frame: NodeJS.CallSite, map: AuthorMap): string {

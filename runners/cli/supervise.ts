@@ -19,6 +19,8 @@ export interface Task extends Omit<SupervisionServices, 'post' | 'look' | 'now'>
   /** The thread, started already: it loads millrace while the module is bundled. */
   readonly worker: Worker
   readonly module: Promise<ModuleText>
+  /** Aborted when the author's files have changed: the run is to make room for another. */
+  readonly changed?: AbortSignal
 }
 
 /** A thread in native code cannot be stopped from inside the process. */
@@ -45,6 +47,8 @@ const supervised = Effect.fnUntraced(function* (task: Task) {
   // Nearly all output comes as messages; what bypasses them is not lost.
   yield* listening(worker.stdout, 'data', (chunk: Buffer) => tell({ kind: 'log', text: chunk.toString() }))
   yield* listening(worker.stderr, 'data', (chunk: Buffer) => tell({ kind: 'log', text: chunk.toString() }))
+  const { changed } = task
+  if (changed !== undefined) yield* aborted(changed, () => tell({ kind: 'changed' }))
   const tickMillis = Math.min(250, (watchdog?.lookEveryMillis ?? 500) / 2)
   yield* ticking(tickMillis, () => tell({ kind: 'tick' }))
   task.module.then(
@@ -80,6 +84,17 @@ function listening<A>(
   return Effect.acquireRelease(
     Effect.sync(() => emitter.on(event, listener)),
     () => Effect.sync(() => emitter.off(event, listener)),
+  )
+}
+
+/** Listens to a signal, which may have been aborted already. */
+function aborted(signal: AbortSignal, listener: () => void): Effect.Effect<unknown, never, Scope> {
+  return Effect.acquireRelease(
+    Effect.sync(() => {
+      if (signal.aborted) listener()
+      else signal.addEventListener('abort', listener)
+    }),
+    () => Effect.sync(() => signal.removeEventListener('abort', listener)),
   )
 }
 

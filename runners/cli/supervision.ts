@@ -4,6 +4,7 @@
  *
  * Law: after a verdict no event is looked at any more.
  */
+import { type ErrorCode, errorCode } from '../../sdk/error-codes.js'
 import type { Progress } from '../runner.js'
 import type { Display } from './display.js'
 import { EXIT } from './exit-codes.js'
@@ -24,6 +25,8 @@ export type SupervisorEvent =
   | { readonly kind: 'tick' }
   | { readonly kind: 'sight'; readonly sight: Sight | undefined; readonly lookedAt: number }
   | { readonly kind: 'outputClosed' }
+  /** The author's files have changed, and are to run again. */
+  | { readonly kind: 'changed' }
 
 /** What a supervision needs. */
 export interface SupervisionServices {
@@ -46,6 +49,8 @@ const PROGRESS_MILLIS = 1000
 /** Without any change for this long, it is said what is waited for. */
 const IDLE_MILLIS = 5000
 const BEAT_MILLIS = 1000
+/** So long a run may be drained for whose files have changed. */
+const CHANGE_GRACE_MILLIS = 3000
 
 /** The state of a supervised run. */
 export class Supervision {
@@ -54,7 +59,7 @@ export class Supervision {
   /** When the run began. */
   #startedAt: number | undefined
   #shownAt = 0
-  #drainedBy: 'SIGINT' | 'SIGTERM' | undefined
+  #drainedBy: 'SIGINT' | 'SIGTERM' | 'change' | undefined
   #stopAt = Number.POSITIVE_INFINITY
   #isLooking = false
   #elements = -1
@@ -81,6 +86,7 @@ export class Supervision {
         return this.#died(event.error)
       case 'threadExit':
         return this.#failed(
+          'MR-6007',
           `the pipeline's thread ended by itself, with code ${event.code}: something called process.exit(). Let the run end, or throw an error.`,
         )
       case 'signal':
@@ -91,7 +97,18 @@ export class Supervision {
         return this.#sight(event.sight, event.lookedAt)
       case 'outputClosed':
         return EXIT.outputClosed
+      case 'changed':
+        return this.#changed()
     }
+  }
+
+  /** Makes room for the next run: what was read is finished, if that does not take long. */
+  #changed(): number | undefined {
+    if (this.#startedAt === undefined || this.#drainedBy !== undefined) return EXIT.done
+    this.#drainedBy = 'change'
+    this.#stopAt = this.#services.now() + CHANGE_GRACE_MILLIS
+    this.#services.post({ kind: 'drain' })
+    return undefined
   }
 
   #begin(module: ModuleText): undefined {
@@ -111,7 +128,7 @@ export class Supervision {
         display.note(message.text)
         return undefined
       case 'log':
-        display.log(message.text, message.stream)
+        display.log(message.text, message.stream, message.step)
         return undefined
       case 'started':
         this.#startedAt = this.#changedAt = this.#services.now()
@@ -129,7 +146,7 @@ export class Supervision {
       case 'outputClosed':
         return EXIT.outputClosed
       case 'failed':
-        display.failed(message.error)
+        display.failed(message.error, message.deadLetters)
         return message.phase === 'load' ? EXIT.refused : EXIT.failed
     }
   }
@@ -195,6 +212,7 @@ export class Supervision {
     const { display, look, now, watchdog } = this.#services
     const at = now()
     if (at >= this.#stopAt) {
+      if (this.#drainedBy === 'change') return EXIT.done
       display.note('SIGTERM: the time for draining is over; stopped. What was under way is lost.')
       return EXIT.terminated
     }
@@ -209,7 +227,7 @@ export class Supervision {
     this.#isLooking = false
     const verdict = this.#services.watchdog?.seen(sight, lookedAt, this.#startedAt === undefined)
     if (verdict === undefined) return undefined
-    if (verdict.kind === 'end') return this.#failed(verdict.text)
+    if (verdict.kind === 'end') return this.#failed('MR-3020', verdict.text)
     this.#services.display.stuck(verdict.text)
     return undefined
   }
@@ -221,19 +239,21 @@ export class Supervision {
 
   #died(error: unknown): number {
     const isMemory = (error as { readonly code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY'
-    if (!isMemory) return this.#failed(`the pipeline's thread died: ${errorText(error).message}`)
+    if (!isMemory) return this.#failed('MR-6007', `the pipeline's thread died: ${errorText(error).message}`)
     return this.#failed(
+      'MR-6008',
       'the pipeline ran out of memory. Give it more, with NODE_OPTIONS=--max-old-space-size=8192 (MiB), or keep less: smaller windows, a combine instead of a groupByKey.',
     )
   }
 
-  #failed(message: string): number {
-    this.#services.display.failed({ name: 'Error', message, frames: [] })
+  #failed(code: ErrorCode, message: string): number {
+    this.#services.display.failed({ name: 'Error', message, frames: [], code })
     return EXIT.failed
   }
 }
 
 function errorText(error: unknown): ErrorReport {
   const message = error instanceof Error ? error.message : String(error)
-  return { name: 'Error', message, frames: [] }
+  const code = errorCode(error)
+  return { name: 'Error', message, frames: [], ...(code === undefined ? {} : { code }) }
 }

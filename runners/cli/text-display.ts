@@ -7,8 +7,8 @@ import { styleText } from 'node:util'
 import { formatTimestamp } from '../../sdk/time.js'
 import type { Progress, StepProgress } from '../runner.js'
 import type { Display, Output } from './display.js'
-import { reportLines } from './error-report.js'
-import type { ErrorReport, Finished, Started } from './protocol.js'
+import { deadLetterLines, reportLines } from './error-report.js'
+import type { DeadLetterReport, ErrorReport, Finished, Started } from './protocol.js'
 
 /** How progress is shown: redrawn in place, as lines, or not at all. */
 export type ProgressForm = 'block' | 'lines' | 'none'
@@ -19,8 +19,8 @@ export class TextDisplay implements Display {
   readonly #err: Output
   readonly #form: ProgressForm
   #name = ''
-  /** The author's output that has no end of line yet. */
-  #pending = ''
+  /** The author's output that has no end of line yet, by who wrote it. */
+  readonly #pending = new Map<string | undefined, string>()
   #block: readonly string[] = []
   #before: { readonly progress: Progress; readonly millis: number } | undefined
 
@@ -56,10 +56,10 @@ export class TextDisplay implements Display {
     this.#above(this.#out, lines.join('\n'))
   }
 
-  log(text: string): void {
-    const lines = (this.#pending + text).split('\n')
-    this.#pending = lines.pop() ?? ''
-    for (const line of lines) this.#logLine(line)
+  log(text: string, _stream: 'out' | 'err', step?: string): void {
+    const lines = ((this.#pending.get(step) ?? '') + text).split('\n')
+    this.#pending.set(step, lines.pop() ?? '')
+    for (const line of lines) this.#logLine(line, step)
   }
 
   note(text: string): void {
@@ -76,20 +76,23 @@ export class TextDisplay implements Display {
     for (const line of summaryLines(this.#name, run)) this.#err.write(`${line}\n`)
   }
 
-  failed(error: ErrorReport): void {
+  failed(error: ErrorReport, deadLetters: readonly DeadLetterReport[] = []): void {
     this.#close()
+    if (deadLetters.length > 0) this.#err.write(`dead letters before the failure\n`)
+    for (const line of deadLetterLines(deadLetters)) this.#err.write(`${line}\n`)
     const [first = '', ...rest] = reportLines(error)
     this.#err.write(`${this.#paint('red', 'error:')} ${first}\n${rest.map((line) => `${line}\n`).join('')}`)
   }
 
-  /** Which step is at work when the author's code writes is not known without looking into the stack; the pipeline is. */
-  #logLine(line: string): void {
-    this.#above(this.#err, `${this.#paint('dim', `[${this.#name === '' ? 'module' : this.#name}]`)} ${line}`)
+  /** Where the step that writes is not known exactly, the pipeline is. */
+  #logLine(line: string, step: string | undefined): void {
+    const who = step === undefined ? `[${this.#name === '' ? 'module' : this.#name}]` : `${step} |`
+    this.#above(this.#err, `${this.#paint('dim', who)} ${line}`)
   }
 
   #close(): void {
-    if (this.#pending !== '') this.#logLine(this.#pending)
-    this.#pending = ''
+    for (const [step, line] of this.#pending) if (line !== '') this.#logLine(line, step)
+    this.#pending.clear()
     this.#draw([])
   }
 
@@ -172,13 +175,17 @@ function blockLines(
 
 const FILES_MAX = 5
 
-function summaryLines(name: string, { state, millis, elementsRead, counters, files }: Finished): readonly string[] {
+function summaryLines(
+  name: string,
+  { state, millis, elementsRead, counters, files, deadLetters }: Finished,
+): readonly string[] {
   const how = state === 'DONE' ? 'done' : state === 'DRAINED' ? 'drained' : 'cancelled'
   const lines = [
     `${name}: ${how} in ${(millis / 1000).toFixed(2)} s, ${grouped(elementsRead)} ${elementsRead === 1 ? 'element' : 'elements'} read`,
   ]
   for (const { step, name: counter, value } of counters)
     lines.push(`  ${counterText(counter, value)} in step "${step}"`)
+  lines.push(...deadLetterLines(deadLetters))
   for (const file of files.slice(0, FILES_MAX)) lines.push(`  wrote ${file}`)
   if (files.length > FILES_MAX) lines.push(`  … and ${files.length - FILES_MAX} more files`)
   return lines

@@ -7,21 +7,22 @@
 import { parentPort } from 'node:worker_threads'
 import { errorKind } from '../../sdk/errors.js'
 import { graphFingerprint } from '../../sdk/graph/fingerprint.js'
-import { mermaid } from '../../sdk/graph/mermaid.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { platformEnv } from '../platform/node.js'
 import { start } from '../run.js'
 import type { RunningPipeline } from '../runner.js'
 import { captureOutput } from './capture-output.js'
+import { ConsoleLimit } from './console-limit.js'
 import { elementsRead } from './elements-read.js'
-import { reportOf, withStepSource } from './error-report.js'
+import { deadLetterReports, reportOf, withStepSource } from './error-report.js'
 import { loadPipeline } from './load-module.js'
-import { optionRows, pipelineOptions } from './pipeline-options.js'
+import { pipelineOptions } from './pipeline-options.js'
 import { installProbe } from './probe-target.js'
-import type { Finished, FromWorker, StartMessage, ToWorker } from './protocol.js'
+import type { DeadLetterReport, ErrorReport, Finished, FromWorker, StartMessage, ToWorker } from './protocol.js'
 import { runEnv } from './run-env.js'
-import { AuthorMap, mapStacks } from './stacks.js'
-import { table } from './help.js'
+import { type Redact, redacting } from './redact.js'
+import { AuthorMap, framesOfCall, mapStacks } from './stacks.js'
+import { StepOfCall } from './step-of-call.js'
 
 const port = parentPort
 if (port === null) throw new Error('this module is the inside of the millrace command. Run: millrace run FILE')
@@ -38,6 +39,19 @@ let built: BuiltPipeline | undefined
 let phase: 'load' | 'run' = 'load'
 let isDraining = false
 let isOver = false
+/** Keeps the options that are secret out of what is shown. */
+let redact: Redact = (shown) => shown
+/** Who writes to the console; known once the pipeline is built. */
+let writer: () => string | undefined = () => undefined
+
+const consoleTarget = {
+  log: (text: string, stream: 'out' | 'err', step: string | undefined): void =>
+    post({ kind: 'log', text: redact(text), stream, ...(step === undefined ? {} : { step }) }),
+  note: (text: string): void => post({ kind: 'note', text }),
+}
+const newLimit = (mode: StartMessage['console']): ConsoleLimit =>
+  new ConsoleLimit(mode, consoleTarget, () => performance.now())
+let limit = newLimit('limited')
 
 /** A bundle's results leave together, before any other code runs. */
 const results = {
@@ -57,6 +71,7 @@ function end(message: FromWorker): void {
   if (isOver) return
   isOver = true
   results.flush()
+  limit.remark(true)
   post(message)
 }
 
@@ -74,15 +89,22 @@ function fail(error: unknown): void {
   end({
     kind: 'failed',
     phase: isRefusal ? 'load' : phase,
-    error: reportOf(withStepSource(error, built), ownFolder),
+    error: redact(reportOf(withStepSource(error, built), ownFolder)),
+    deadLetters: deadLetters(),
   })
+}
+
+function deadLetters(): readonly DeadLetterReport[] {
+  return redact(deadLetterReports(running?.metrics().deadLetters ?? []))
 }
 
 function strayFailure(what: string): (error: unknown) => void {
   return (error) => {
     if (errorKind(error) !== undefined) return fail(error)
-    const report = reportOf(error, ownFolder)
-    end({ kind: 'failed', phase, error: { name: 'Error', message: what, frames: [], cause: report } })
+    const { excerpt, ...cause } = reportOf(error, ownFolder)
+    const shown = excerpt === undefined ? {} : { excerpt }
+    const report: ErrorReport = { name: 'Error', message: what, frames: [], cause, code: 'MR-3027', ...shown }
+    end({ kind: 'failed', phase, error: redact(report), deadLetters: deadLetters() })
   }
 }
 
@@ -116,9 +138,14 @@ async function leftUnderWay(ours: readonly string[]): Promise<void> {
   }
 }
 
-async function begin({ action, module, args, environment, runner, beatMillis }: StartMessage): Promise<void> {
+async function begin(message: StartMessage): Promise<void> {
+  const { question, module, args, environment, configured, runner, beatMillis, console: mode } = message
   // Before the module loads: its top level may be what never ends.
-  setInterval(() => post({ kind: 'beat', progress: running?.progress() }), beatMillis)
+  limit = newLimit(mode)
+  setInterval(() => {
+    limit.remark()
+    post({ kind: 'beat', progress: running?.progress() })
+  }, beatMillis)
   post({ kind: 'beat', progress: undefined })
   const ours = activeResources()
   const map = new AuthorMap(module)
@@ -126,23 +153,18 @@ async function begin({ action, module, args, environment, runner, beatMillis }: 
   const definition = await loadPipeline(module, map)
   await strayRejections()
   if (isOver) return
-  if (action === 'describe') {
-    const rows = optionRows(definition)
-    const lines =
-      rows === undefined
-        ? ['  its options are described by a schema that does not list them']
-        : rows.length === 0
-          ? ['  none']
-          : table(rows)
-    end({ kind: 'answer', text: [`Options of pipeline "${definition.name}"`, ...lines].join('\n') })
+  if (question !== undefined) {
+    const { answerTo } = await import('./pipeline-answers.js')
+    const given = { args, environment, configured }
+    const text = await answerTo(question, definition, given, (made) => (built = made))
+    end({ kind: 'answer', text })
     return
   }
-  built = definition.build(pipelineOptions(definition, args, environment))
+  built = definition.build(pipelineOptions(definition, { args, environment, configured }))
   const ready = built
-  if (action === 'graph') {
-    end({ kind: 'answer', text: mermaid(ready.graph).trimEnd() })
-    return
-  }
+  redact = redacting(ready.options)
+  let steps: StepOfCall | undefined
+  writer = () => (steps ??= new StepOfCall(ready.functions.all(), module.code)).step(framesOfCall(map, ownFolder))
   post({
     kind: 'started',
     pipeline: ready.name,
@@ -151,7 +173,7 @@ async function begin({ action, module, args, environment, runner, beatMillis }: 
   })
   const { env, files } = runEnv(platformEnv(), (line, stream) => {
     if (stream === 'out') results.add(line)
-    else post({ kind: 'note', text: line })
+    else post({ kind: 'note', text: redact(line) })
   })
   const startedAt = performance.now()
   running = start({ ...definition, build: () => ready }, { ...runner, env })
@@ -168,6 +190,7 @@ async function begin({ action, module, args, environment, runner, beatMillis }: 
     elementsRead: elementsRead(ready.graph, metrics.elements),
     counters: metrics.system,
     files: files(),
+    deadLetters: deadLetters(),
   }
   end(finished)
 }
@@ -177,7 +200,9 @@ process.on(
   'unhandledRejection',
   strayFailure('a promise was rejected and nobody waited for it. Await it inside the call that makes it'),
 )
-captureOutput((text, stream) => post({ kind: 'log', text, stream }))
+captureOutput((text, stream) => {
+  if (!limit.isOff) limit.write(text, stream, writer())
+})
 installProbe(() => running?.progress().oldestCall)
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'start') {

@@ -97,6 +97,7 @@ class OriginCheck {
 
   #refuse(step: string, why: string): never {
     throw new UnsupportedFeature(
+      'MR-6005',
       'guarantee.atLeastOnce',
       `the ${this.#runner} runner cannot promise at-least-once for pipeline "${this.#built.name}": step "${authorPath(step)}" ${why}. The micro-batch runner keeps such a promise by checkpoints; it is not part of this version.`,
       authorPath(step),

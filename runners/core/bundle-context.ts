@@ -1,6 +1,7 @@
 /**
  * What `startBundle` and `finishBundle` of a DoFn get: no element, no key, so no state and no timers.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { type Instant, toTimestamp } from '../../sdk/time.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import { preview } from '../../sdk/preview.js'
@@ -24,8 +25,11 @@ export function bundleContext(host: ContextHost, emit: unknown): object {
   for (const what of ['sides', 'state', 'timers']) {
     Object.defineProperty(context, what, {
       get: () => {
-        throw new TypeError(
-          `startBundle and finishBundle have no ${what}: no element is at hand whose ${what === 'sides' ? 'window' : 'key'} would say which are meant. Use them in process.`,
+        throw coded(
+          'MR-3013',
+          new TypeError(
+            `startBundle and finishBundle have no ${what}: no element is at hand whose ${what === 'sides' ? 'window' : 'key'} would say which are meant. Use them in process.`,
+          ),
         )
       },
     })
@@ -48,8 +52,11 @@ export function emitsInWindow(
   return outputs.map((push) => (value: unknown, at?: Instant, window?: BoundedWindow): void => {
     if (!open.current) refuseLate()
     if (at === undefined || window === undefined) {
-      throw new TypeError(
-        'emit in finishBundle needs a timestamp and a window: emit(value, timestamp, window). There is no input element to take them from.',
+      throw coded(
+        'MR-2022',
+        new TypeError(
+          'emit in finishBundle needs a timestamp and a window: emit(value, timestamp, window). There is no input element to take them from.',
+        ),
       )
     }
     checkWindow(window, windowFn)
@@ -62,8 +69,11 @@ function checkWindow(window: BoundedWindow, windowFn: WindowFn): void {
   const given: unknown = window
   const isWindow = given instanceof GlobalWindow || given instanceof IntervalWindow
   if (!isWindow || !mayHave(windowFn, given)) {
-    throw new TypeError(
-      `emit in finishBundle got ${isWindow ? given.toString() : preview(given)} for a window, and elements of this step are in ${windowFn.description}. Keep the window of an element from process, or make one with new IntervalWindow(start, end) or globalWindow.`,
+    throw coded(
+      'MR-2022',
+      new TypeError(
+        `emit in finishBundle got ${isWindow ? given.toString() : preview(given)} for a window, and elements of this step are in ${windowFn.description}. Keep the window of an element from process, or make one with new IntervalWindow(start, end) or globalWindow.`,
+      ),
     )
   }
 }

@@ -4,6 +4,7 @@
  * Law: a callback runs after the commit of its bundle, once, in the order given, or not at all: when the bundle fails, or
  * when its time is over. What it throws is reported and changes nothing else.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { Env } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import { durationMillis } from '../../sdk/time.js'
@@ -38,8 +39,8 @@ export class BundleFinalizers {
 
   /** Keeps a callback of a step that has declared that it will. */
   register(step: StepInfo, isDeclared: boolean, ...[callback, options = {}]: Parameters<AfterCommit>): void {
-    if (!isDeclared) throw new Error('afterCommit needs bundleFinalizer: true in the declaration')
-    if (typeof callback !== 'function') throw new TypeError('afterCommit needs a function to call')
+    if (!isDeclared) throw coded('MR-3014', new Error('afterCommit needs bundleFinalizer: true in the declaration'))
+    if (typeof callback !== 'function') throw coded('MR-1004', new TypeError('afterCommit needs a function to call'))
     const within =
       options.within === undefined
         ? Infinity

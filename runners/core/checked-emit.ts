@@ -2,6 +2,7 @@
  * `emit` of an output that a codec describes: what does not fit is refused where it is emitted, in the call that can say
  * why, and not where it is read.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { type Codec, codecName, decodeWith, isTypeOnly } from '../../sdk/codec.js'
 import type { Instant } from '../../sdk/time.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
@@ -18,8 +19,11 @@ export function checkedEmit(emit: Emit, codec: Codec | undefined, step: string):
     if (isThenable(checked)) {
       // Nobody will wait for it.
       void Promise.resolve(checked).catch(() => undefined)
-      throw new TypeError(
-        `the ${codecName(codec)} of an output of step "${step}" checks asynchronously, and emit cannot wait. Check with a map that has the codec.`,
+      throw coded(
+        'MR-4006',
+        new TypeError(
+          `the ${codecName(codec)} of an output of step "${step}" checks asynchronously, and emit cannot wait. Check with a map that has the codec.`,
+        ),
       )
     }
     emit(checked, at, window)

@@ -5,6 +5,7 @@
  * Law: every element given to `push` either has its outputs handed on completely, in input order unless the author gave
  * that up, or becomes one dead letter, or fails the bundle. Calls for one key never overlap.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { UserCodeError } from '../../sdk/errors.js'
 import type { TimerSpec } from '../../sdk/state/timer-spec.js'
 import { invariant } from '../../sdk/invariant.js'
@@ -216,8 +217,11 @@ export class DoFnRuntime implements ContextHost {
     const timestamp = toTimestamp(at)
     const { allowedSkewMillis } = this.#fn
     if (timestamp < context.timestamp - allowedSkewMillis && context.timestamp !== TIMESTAMP_MIN) {
-      throw new RangeError(
-        `output timestamp ${formatTimestamp(timestamp)} is before the input's ${formatTimestamp(context.timestamp)} by more than allowedSkew (${formatMillis(allowedSkewMillis)}). Set allowedSkew, knowing that such output may be late.`,
+      throw coded(
+        'MR-2020',
+        new RangeError(
+          `output timestamp ${formatTimestamp(timestamp)} is before the input's ${formatTimestamp(context.timestamp)} by more than allowedSkew (${formatMillis(allowedSkewMillis)}). Set allowedSkew, knowing that such output may be late.`,
+        ),
       )
     }
     return timestamp
@@ -480,8 +484,11 @@ export class DoFnRuntime implements ContextHost {
       step: this.info.path,
       call: what,
       source: this.info.source,
-      cause: new Error(
-        `${what} was used after its call had ended. Await everything inside process, so that the bundle knows of it.`,
+      cause: coded(
+        'MR-3002',
+        new Error(
+          `${what} was used after its call had ended. Await everything inside process, so that the bundle knows of it.`,
+        ),
       ),
     })
     // The author's floating promise may swallow what is thrown here; the run must not.

@@ -114,6 +114,7 @@ export function checkFeatures(built: BuiltPipeline, runner: string, features: Re
   if (first === undefined) return
   const list = missing.map(([feature, step]) => `${feature} (step "${step}")`).join(', ')
   throw new UnsupportedFeature(
+    'MR-6001',
     first[0],
     `the ${runner} runner cannot run pipeline "${built.name}": it does not support ${list}.`,
     first[1],

@@ -2,6 +2,7 @@
  * HTTP by the platform's `fetch`, which Node and pages both have.
  */
 import type { HttpClient, HttpRequest, HttpResponse } from '../../sdk/env.js'
+import { coded } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
 
 /** What asks servers; `undefined` where the platform has no `fetch`. @param redirect what happens to answers that lead elsewhere. */
@@ -19,7 +20,7 @@ async function ask(request: HttpRequest, redirect: 'manual' | 'follow'): Promise
   } catch (error) {
     // What fetch throws says only that it failed; why is in its cause.
     const { cause } = error as { readonly cause?: unknown }
-    throw cause === undefined ? error : new Error(causeText(cause), { cause: error })
+    throw cause === undefined ? error : coded('MR-5203', new Error(causeText(cause), { cause: error }))
   }
 }
 
@@ -40,7 +41,7 @@ async function readAll(body: ReadableStream<Uint8Array>, maxBytes: number): Prom
     length += value.length
     if (length > maxBytes) {
       await reader.cancel()
-      throw new Error(`the answer has more than ${maxBytes} bytes`)
+      throw coded('MR-5203', new Error(`the answer has more than ${maxBytes} bytes`))
     }
     chunks.push(value)
   }

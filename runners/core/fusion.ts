@@ -154,7 +154,11 @@ class Fusion {
         this.#fuseInto(node, () => ({ kind: 'print', info, name: spec.payload.name, limit: spec.payload.limit }))
         return
       default:
-        throw new PipelineError(`step "${info.path}" has the unknown transform ${String(spec.urn)}`, info.path)
+        throw new PipelineError(
+          'MR-1017',
+          `step "${info.path}" has the unknown transform ${String(spec.urn)}`,
+          info.path,
+        )
     }
   }
 

@@ -4,6 +4,7 @@
  *
  * Law: counting changes nothing else; counters only grow, but for what user code decrements.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type {
   Counter,
   Distribution,
@@ -13,6 +14,7 @@ import type {
   MetricSpec,
   StringSet,
 } from '../../sdk/metrics.js'
+import { DeadLetterGroups } from './dead-letter-groups.js'
 
 /** Names of counters that the engine keeps itself. */
 export type SystemCounter =
@@ -57,7 +59,7 @@ class CounterCell implements Cell, Counter {
 
   inc(by = 1): void {
     if (!Number.isSafeInteger(by))
-      throw new RangeError(`counter "${this.name}" counts whole numbers, not ${String(by)}`)
+      throw coded('MR-3018', new RangeError(`counter "${this.name}" counts whole numbers, not ${String(by)}`))
     const next = this.#small + by
     if (Number.isSafeInteger(next)) {
       this.#small = next
@@ -102,7 +104,7 @@ class DistributionCell implements Cell, Distribution {
 
   update(value: number): void {
     if (!Number.isFinite(value))
-      throw new RangeError(`distribution "${this.name}" takes finite numbers, not ${String(value)}`)
+      throw coded('MR-3018', new RangeError(`distribution "${this.name}" takes finite numbers, not ${String(value)}`))
     this.#count++
     this.#sum += value
     if (value < this.#min) this.#min = value
@@ -144,7 +146,7 @@ class GaugeCell implements Cell, Gauge {
 
   set(value: number): void {
     if (typeof value !== 'number' || Number.isNaN(value))
-      throw new RangeError(`gauge "${this.name}" takes numbers, not ${String(value)}`)
+      throw coded('MR-3018', new RangeError(`gauge "${this.name}" takes numbers, not ${String(value)}`))
     this.#value = value
   }
 
@@ -172,7 +174,8 @@ class StringSetCell implements Cell, StringSet {
   }
 
   add(value: string): void {
-    if (typeof value !== 'string') throw new RangeError(`set "${this.name}" takes strings, not ${String(value)}`)
+    if (typeof value !== 'string')
+      throw coded('MR-3018', new RangeError(`set "${this.name}" takes strings, not ${String(value)}`))
     this.#values.add(value)
   }
 
@@ -201,6 +204,8 @@ export class Metrics {
   readonly elements: Float64Array
   /** Elements that a one-to-one step kept from going on, by step index; their outputs are not counted one by one. */
   readonly lost: Float64Array
+  /** Dead letters by what they have in common. */
+  readonly deadLetters: DeadLetterGroups = new DeadLetterGroups()
   readonly #cells = new Map<string, Cell>()
   readonly #system = new Map<string, Map<SystemCounter, number>>()
 
@@ -227,10 +232,12 @@ export class Metrics {
     const lost = this.lost.slice()
     const cells = [...this.#cells.values()].map((cell) => cell.save())
     const system = [...this.#system].map(([step, counters]) => [step, new Map(counters)] as const)
+    const deadLetters = this.deadLetters.save()
     return () => {
       this.elements.set(elements)
       this.lost.set(lost)
       for (const restore of cells) restore()
+      deadLetters()
       this.#system.clear()
       for (const [step, counters] of system) this.#system.set(step, counters)
     }

@@ -3,6 +3,7 @@
  * strict mode, the round trip through the coder and the watch for changed inputs already around it. A plain function
  * stays itself, so options cost nothing to those who do not use them.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { type Coder, decodeFromBytes, encodeToBytes } from '../../sdk/coders/index.js'
 import { type Codec, decodeWith, isTypeOnly } from '../../sdk/codec.js'
 import type { Env } from '../../sdk/env.js'
@@ -139,7 +140,10 @@ export class InputGuard {
     const copy = decodeFromBytes(this.#coder, bytes)
     const verify = (): void => {
       if (sameBytes(encodeToBytes(this.#coder, copy), bytes)) return
-      throw new Error('the step changed its input. Other steps may hold the same element: make a changed copy instead.')
+      throw coded(
+        'MR-3003',
+        new Error('the step changed its input. Other steps may hold the same element: make a changed copy instead.'),
+      )
     }
     return { copy, verify }
   }

@@ -2,6 +2,7 @@
  * What `process` returns besides nothing: the elements of a generator are emitted; in strict mode the input is watched
  * until the call has ended.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { andThen, type InputGuard, isAsyncIterable, isIterator } from './prepare-step.js'
 import { BUFFERING, type StepContext } from './step-context.js'
 
@@ -13,7 +14,10 @@ export function drain(result: object, context: StepContext): Promise<void> | und
   const { emit } = context
   const give = typeof emit === 'function' ? (emit as (value: unknown) => void) : undefined
   if (give === undefined)
-    throw new TypeError('a process that yields needs a single output; with outputs, call emit.tag(value)')
+    throw coded(
+      'MR-3005',
+      new TypeError('a process that yields needs a single output; with outputs, call emit.tag(value)'),
+    )
   if (isAsyncIterable(result)) {
     context.mode = BUFFERING
     return (async () => {

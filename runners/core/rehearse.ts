@@ -33,6 +33,7 @@ export function rehearsingState(built: BuiltPipeline): BuiltPipeline {
   return {
     ...built,
     functions: {
+      ...functions,
       resolve(reference) {
         const fn = functions.resolve(reference)
         if (reference.role !== 'process' || !hasState(fn)) return fn

@@ -32,7 +32,12 @@ export function requireCodecs(built: BuiltPipeline): void {
   }
   const refuse = ({ uniqueName, source }: TransformNode, what: string): never => {
     const step = authorPath(uniqueName)
-    throw new PipelineError(withSource(`step "${step}" ${what}, and requireCodecs is on.`, source), step, source)
+    throw new PipelineError(
+      'MR-4008',
+      withSource(`step "${step}" ${what}, and requireCodecs is on.`, source),
+      step,
+      source,
+    )
   }
   const assertions = assertionScopes(leaves)
   for (const node of leaves) {

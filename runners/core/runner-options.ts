@@ -45,21 +45,26 @@ const optionsOfRun: readonly string[] = ['runner', 'options']
 /** @throws {PipelineError} naming the first option that is unknown, has a wrong form or would have no effect. */
 export function checkRunnerOptions(options: RunnerOptions): void {
   if (typeof options !== 'object' || options === null)
-    throw new PipelineError(`options of a run must be an object such as { strict: true }, but are ${preview(options)}.`)
+    throw new PipelineError(
+      'MR-1004',
+      `options of a run must be an object such as { strict: true }, but are ${preview(options)}.`,
+    )
   for (const [name, value] of Object.entries(options)) {
     if (!isOption(name)) {
       const known = [...Object.keys(rules), ...optionsOfRun].filter((each) => each !== name)
-      throw new PipelineError(`there is no option "${name}" of a run.${suggestion(name, known)}`)
+      throw new PipelineError('MR-1001', `there is no option "${name}" of a run.${suggestion(name, known)}`)
     }
     if (value === undefined || rules[name].holds(value)) continue
-    throw new PipelineError(`${name} must be ${rules[name].allowed}, but is ${preview(value)}.`)
+    throw new PipelineError('MR-1002', `${name} must be ${rules[name].allowed}, but is ${preview(value)}.`)
   }
   if (options.seed !== undefined && options.strict !== true)
     throw new PipelineError(
+      'MR-1016',
       'seed is the seed of strict mode, which is off, so it would change nothing. Add strict: true, or leave seed out.',
     )
   if (options.reexecute === true && options.strict !== true)
     throw new PipelineError(
+      'MR-1016',
       'reexecute is a part of strict mode, which is off. Add strict: true, or leave reexecute out.',
     )
 }

@@ -5,6 +5,7 @@
  * earlier, when it has answered; what is read does not change while it is read. Of a single value, alone or of a key, the
  * newest pane counts; many values are those of the newest pane where panes accumulate, else those of all panes.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { canonicalKey, type Coder } from '../../sdk/coders/index.js'
 import { UserCodeError } from '../../sdk/errors.js'
 import { formatTimestamp } from '../../sdk/time.js'
@@ -125,7 +126,7 @@ export class SideInputStore {
     try {
       const window = windowMapping(mainWindow)
       if (Number.isSafeInteger(window?.maxTimestamp)) return window
-      throw new TypeError(`it must give a window, but gave ${preview(window)}`)
+      throw coded('MR-2012', new TypeError(`it must give a window, but gave ${preview(window)}`))
     } catch (cause) {
       throw new UserCodeError({
         step: name,
@@ -166,10 +167,13 @@ export class SideInputStore {
     if (values.length === 1) return values[0]
     if (values.length === 0 && viewFn.hasDefault) return viewFn.defaultValue
     const where = `in ${window.toString()} (up to ${formatTimestamp(window.maxTimestamp)})`
-    throw new Error(
-      values.length === 0
-        ? `singleton view "${viewFn.name}" is empty ${where}. Give it a default: asSingleton(name, { default: … }).`
-        : `singleton view "${viewFn.name}" has ${values.length} elements ${where}, such as ${preview(values[0])} and ${preview(values[1])}. Combine them to one, or view them as a list.`,
+    throw coded(
+      'MR-3016',
+      new Error(
+        values.length === 0
+          ? `singleton view "${viewFn.name}" is empty ${where}. Give it a default: asSingleton(name, { default: … }).`
+          : `singleton view "${viewFn.name}" has ${values.length} elements ${where}, such as ${preview(values[0])} and ${preview(values[1])}. Combine them to one, or view them as a list.`,
+      ),
     )
   }
 
@@ -183,8 +187,11 @@ export class SideInputStore {
       if (entry === undefined) byKey.set(key, { key: representative(key, this.#keyCoder), values: [value] })
       else if (isMulti) entry.values.push(value)
       else
-        throw new Error(
-          `map view "${viewFn.name}" has key ${preview(key)} twice in ${window.toString()}. Combine the values per key, or view them with asMultimap.`,
+        throw coded(
+          'MR-3017',
+          new Error(
+            `map view "${viewFn.name}" has key ${preview(key)} twice in ${window.toString()}. Combine the values per key, or view them with asMultimap.`,
+          ),
         )
     }
     const view = new KeyedView<unknown, unknown>(this.#keyCoder)

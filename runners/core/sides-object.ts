@@ -5,6 +5,7 @@
  * The getters belong to no run: V8 keeps accessors with an object's hidden class, and what they capture would stay in
  * memory until the next full collection.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 
 /** Reads side input `side` as an element in a window sees it. */
@@ -30,12 +31,15 @@ const nobody: object = new Proxy(Object.freeze({}), {
     if (typeof name === 'symbol' || name in Object.prototype) return Reflect.get(Object.prototype, name) as unknown
     if (name === 'then' || name === 'toJSON') return undefined
     const declared = Object.keys(reader)
-    throw new TypeError(
-      `side input "${name}" is not declared by this step. ${
-        declared.length === 0
-          ? 'It declares none: give it sides: { … }.'
-          : `Declared: ${declared.map((each) => `"${each}"`).join(', ')}.`
-      }`,
+    throw coded(
+      'MR-3015',
+      new TypeError(
+        `side input "${name}" is not declared by this step. ${
+          declared.length === 0
+            ? 'It declares none: give it sides: { … }.'
+            : `Declared: ${declared.map((each) => `"${each}"`).join(', ')}.`
+        }`,
+      ),
     )
   },
 })

@@ -5,6 +5,7 @@
  * Law: a failure is attributed to the step whose code threw, once, however many steps it passes through on its way out;
  * user code that catches it cannot make the bundle succeed.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { Env } from '../../sdk/env.js'
 import { messageOf, UserCodeError } from '../../sdk/errors.js'
 import { authorElement } from '../../sdk/graph/names.js'
@@ -217,6 +218,7 @@ export class StageRuntime implements AsyncHost {
       timestamp,
       source: record === undefined ? step.source?.text : record.place,
     }
+    this.metrics.deadLetters.add(letter, thrown)
     if (++budget.used > budget.max) {
       this.#fail(
         new UserCodeError({
@@ -226,8 +228,11 @@ export class StageRuntime implements AsyncHost {
           window: letter.window,
           timestamp,
           source: step.source,
-          cause: new Error(
-            `dead letter ${budget.used} is more than maxDeadLetters allows (${budget.max}); the last one failed with: ${letter.error.message}`,
+          cause: coded(
+            'MR-3019',
+            new Error(
+              `dead letter ${budget.used} is more than maxDeadLetters allows (${budget.max}); the last one failed with: ${letter.error.message}`,
+            ),
           ),
         }),
       )

@@ -5,6 +5,7 @@
  * the element that set the timer, less the allowed skew. Without one, an event-time timer emits at its own time, and a
  * processing-time timer at the timestamp at hand.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { expiryOf } from '../../sdk/windowing/expiry.js'
 import { type Alignment, alignmentOf, nextAligned } from '../../sdk/state/alignment.js'
 import type { TimerSpec } from '../../sdk/state/timer-spec.js'
@@ -137,7 +138,10 @@ class TimerControl {
   /** A tag, if it is one. */
   tag(tag: unknown): string {
     if (typeof tag === 'string') return tag
-    throw new TypeError(`timer family "${this.#id}" needs a tag first, a text that says which of its timers is meant`)
+    throw coded(
+      'MR-3009',
+      new TypeError(`timer family "${this.#id}" needs a tag first, a text that says which of its timers is meant`),
+    )
   }
 
   alignment(period: Duration, offset: Duration): Alignment {
@@ -168,7 +172,7 @@ class TimerControl {
     const record = this.#recordOf()
     const [timers, timer] = [this.#timers, this.#timer]
     if (!this.#context.canSetTimers)
-      throw new Error('a timer cannot be set in onWindowExpiration: the window has no time left')
+      throw coded('MR-3010', new Error('a timer cannot be set in onWindowExpiration: the window has no time left'))
     const before = record.timerAt(timer, tag)
     if (before !== undefined) timers.clear(record, timer, before)
     record.setTimer(timer, tag, setting)
@@ -185,8 +189,11 @@ class TimerControl {
   /** The clock of processing time is the runner's: nobody else knows what it will show at some instant. */
   #refuseAbsolute(what: string): void {
     if (this.#isEventTime) return
-    throw new Error(
-      `timer "${this.#id}" is a processing-time timer and has no ${what}: an absolute processing time means nothing when a run is repeated. Use setRelative(delay).`,
+    throw coded(
+      'MR-3011',
+      new Error(
+        `timer "${this.#id}" is a processing-time timer and has no ${what}: an absolute processing time means nothing when a run is repeated. Use setRelative(delay).`,
+      ),
     )
   }
 
@@ -195,8 +202,11 @@ class TimerControl {
     const id = this.#id
     const expiry = this.#expiry
     const refuseAfterExpiry = (what: string, at: number): never => {
-      throw new RangeError(
-        `timer "${id}" ${what} ${formatTimestamp(at)}, after the expiration of ${window.toString()} at ${formatTimestamp(expiry)}. Set it no later than window.maxTimestamp plus the allowed lateness.`,
+      throw coded(
+        'MR-3012',
+        new RangeError(
+          `timer "${id}" ${what} ${formatTimestamp(at)}, after the expiration of ${window.toString()} at ${formatTimestamp(expiry)}. Set it no later than window.maxTimestamp plus the allowed lateness.`,
+        ),
       )
     }
     if (this.#isEventTime && fireTimestamp > expiry) refuseAfterExpiry('is set to', fireTimestamp)
@@ -204,15 +214,21 @@ class TimerControl {
     const isNamed = output !== undefined
     const outputTimestamp = isNamed ? toTimestamp(output) : this.#isEventTime ? fireTimestamp : timestamp
     if (this.#isEventTime && outputTimestamp > fireTimestamp) {
-      throw new RangeError(
-        `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, after its own time ${formatTimestamp(fireTimestamp)}`,
+      throw coded(
+        'MR-3012',
+        new RangeError(
+          `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, after its own time ${formatTimestamp(fireTimestamp)}`,
+        ),
       )
     }
     if (isNamed && outputTimestamp > expiry) refuseAfterExpiry('has output timestamp', outputTimestamp)
     const { allowedSkewMillis } = this.#limits
     if (isNamed && outputTimestamp < timestamp - allowedSkewMillis) {
-      throw new RangeError(
-        `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, before the element's ${formatTimestamp(timestamp)} by more than allowedSkew (${formatMillis(allowedSkewMillis)})`,
+      throw coded(
+        'MR-3012',
+        new RangeError(
+          `timer "${id}" has output timestamp ${formatTimestamp(outputTimestamp)}, before the element's ${formatTimestamp(timestamp)} by more than allowedSkew (${formatMillis(allowedSkewMillis)})`,
+        ),
       )
     }
     return { fireTimestamp, outputTimestamp, tag, holds }

@@ -5,6 +5,7 @@
  * Rounds: in each, every stage has a turn, producers before consumers; when a round changes nothing the run waits for a
  * source, plays the next scripted event, or is over. The scheduler knows stages and watermarks, no transform.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { type Env, seededRandom } from '../../sdk/env.js'
 import { UserCodeError } from '../../sdk/errors.js'
 import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
@@ -146,12 +147,14 @@ function refuseUnbuilt(options: RunnerOptions): void {
   const { workers = 0, guarantee = 'gap' } = options
   if (workers !== 0) {
     throw new UnsupportedFeature(
+      'MR-6006',
       'workers',
       `the direct runner runs in one thread; workers: ${workers} is not supported yet. Leave workers out.`,
     )
   }
   if (guarantee !== 'gap' && guarantee !== 'at-least-once') {
     throw new UnsupportedFeature(
+      'MR-6004',
       guarantee === 'exactly-once' ? 'guarantee.exactlyOnce' : 'guarantee.atMostOnce',
       `the direct runner loses its state when it crashes (guarantee: gap) and cannot promise ${guarantee}. The micro-batch runner is for that; it is not part of this version.`,
     )
@@ -205,8 +208,9 @@ async function raceWithStuckCalls(
             call: stuck.call,
             ...(stuck.element === undefined ? {} : { element: preview(stuck.element) }),
             source: stuck.step.source,
-            cause: new Error(
-              `the call has not ended after ${Math.round(millis)} ms (call timeout ${timeoutMillis} ms)`,
+            cause: coded(
+              'MR-3020',
+              new Error(`the call has not ended after ${Math.round(millis)} ms (call timeout ${timeoutMillis} ms)`),
             ),
           }),
         )

@@ -96,6 +96,7 @@ export class DirectResult implements PipelineResult {
     if (collected !== undefined) return collected.elements as readonly WindowedElement<T>[]
     const known = [...this.#collected.keys()]
     throw new PipelineError(
+      'MR-6010',
       known.length === 0
         ? `nothing was collected under "${name}": the pipeline has no collect step. Add .collect('${name}') to a collection.`
         : `nothing was collected under "${name}". Collected were: ${known.map((each) => `"${each}"`).join(', ')}.`,
@@ -117,12 +118,14 @@ export class DirectMetrics implements MetricsResult {
   readonly user: MetricsResult['user']
   readonly system: MetricsResult['system']
   readonly elements: ReadonlyMap<string, number>
+  readonly deadLetters: MetricsResult['deadLetters']
   readonly sources: readonly SourceReading[]
 
   constructor(staged: StagedPipeline, metrics: Metrics, sources: readonly SourceReading[]) {
     this.sources = sources
     this.user = metrics.results()
     this.system = metrics.systemCounters()
+    this.deadLetters = metrics.deadLetters.list()
     this.elements = new Map([...staged.outputs.keys()].map((id) => [id, elementCount(staged, metrics, id)]))
   }
 

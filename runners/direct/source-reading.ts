@@ -4,6 +4,7 @@
  *
  * Law: what is emitted belongs to a claim that was granted; primary and residuals of a call are its whole restriction.
  */
+import { coded } from '../../sdk/error-codes.js'
 import type { Env } from '../../sdk/env.js'
 import { UserCodeError } from '../../sdk/errors.js'
 import { preview } from '../../sdk/preview.js'
@@ -148,15 +149,18 @@ export class Reading {
 }
 
 function refuseUnclaimed(value: unknown): never {
-  throw new Error(
-    `emit(${preview(value)}) after a claim was refused: what stands there is read by someone else. Return as soon as tryClaim returns false.`,
+  throw coded(
+    'MR-3024',
+    new Error(
+      `emit(${preview(value)}) after a claim was refused: what stands there is read by someone else. Return as soon as tryClaim returns false.`,
+    ),
   )
 }
 
 /** What a tracker says of itself, or a size, is a number from 0. */
 export function checkAmount(what: string, amount: unknown): number {
   if (typeof amount === 'number' && amount >= 0) return amount
-  throw new RangeError(`${what} must be a number from 0, but is ${preview(amount)}`)
+  throw coded('MR-1002', new RangeError(`${what} must be a number from 0, but is ${preview(amount)}`))
 }
 
 /** @throws when progress is none. */
@@ -210,12 +214,13 @@ export class ReadingContext {
     this.watermark = {
       set: (instant) => {
         if (!services.hasManualWatermark)
-          throw new Error('watermark.set needs watermark: watermarks.manual() in the declaration')
+          throw coded('MR-3014', new Error('watermark.set needs watermark: watermarks.manual() in the declaration'))
         work.report(instant)
       },
     }
     this.acknowledge = (callback) => {
-      if (!services.acknowledges) throw new Error('acknowledge needs acknowledges: true in the declaration')
+      if (!services.acknowledges)
+        throw coded('MR-3014', new Error('acknowledge needs acknowledges: true in the declaration'))
       reading.acknowledgements.push(callback)
     }
   }
@@ -223,8 +228,11 @@ export class ReadingContext {
   get window(): BoundedWindow {
     const windows = listOf(this.#work.of.windows)
     if (windows.length === 1) return windows[0] as BoundedWindow
-    throw new Error(
-      `the element that names the work is in ${windows.length} windows, and its work is done once for all of them. Declare perWindow: true to do it in each.`,
+    throw coded(
+      'MR-3026',
+      new Error(
+        `the element that names the work is in ${windows.length} windows, and its work is done once for all of them. Declare perWindow: true to do it in each.`,
+      ),
     )
   }
 

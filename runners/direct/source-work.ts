@@ -3,6 +3,7 @@
  *
  * Law: the watermark of work never falls, and work that is split off begins with the watermark of what it is split from.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { addMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
 import type { WatermarkPolicy } from '../../sdk/source/watermark-policy.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
@@ -52,8 +53,11 @@ export class Work {
   report(instant: Instant): void {
     const watermark = toTimestamp(instant)
     if (watermark < this.watermark) {
-      throw new RangeError(
-        `watermark.set(${formatTimestamp(watermark)}) goes back: ${formatTimestamp(this.watermark)} was reported before, and windows may be closed by it. Report growing watermarks.`,
+      throw coded(
+        'MR-2021',
+        new RangeError(
+          `watermark.set(${formatTimestamp(watermark)}) goes back: ${formatTimestamp(this.watermark)} was reported before, and windows may be closed by it. Report growing watermarks.`,
+        ),
       )
     }
     this.watermark = watermark

@@ -92,6 +92,7 @@ export async function recordSources(
     if (stream?.spec?.urn === urns.TEST_STREAM) scripted.set(collectionId, stream.spec.payload.events)
     else if (built.graph.components.collections.get(collectionId)?.isBounded === false)
       throw new PipelineError(
+        'MR-8009',
         `simulate cannot record source "${transform}", which has no end. Give it an end for the test, or replace it by a script (testStream).`,
         transform,
       )

@@ -136,9 +136,9 @@ export async function simulate<Options>(
 ): Promise<SimulationReport> {
   refuseUnknownOptions('simulate', options, optionNames)
   const { repeat, perturb = ALL, print = true } = options
-  if (perturb.length === 0) throw new PipelineError(`perturb of simulate is empty, so that nothing would be tried. Leave it out to try everything, or name some of ${ALL.join(', ')}.`) // prettier-ignore
+  if (perturb.length === 0) throw new PipelineError('MR-8010', `perturb of simulate is empty, so that nothing would be tried. Leave it out to try everything, or name some of ${ALL.join(', ')}.`) // prettier-ignore
   for (const each of perturb)
-    if (!ALL.includes(each)) throw new PipelineError(`simulate knows no perturbation ${preview(each)}; it has ${ALL.join(', ')}.`) // prettier-ignore
+    if (!ALL.includes(each)) throw new PipelineError('MR-8010', `simulate knows no perturbation ${preview(each)}; it has ${ALL.join(', ')}.`) // prettier-ignore
   const seeds = seedsOf(options.seeds)
   const simulation = await Simulation.of(() => buildOf(pipeline, options.options), options)
   const report =
@@ -152,7 +152,7 @@ export async function simulate<Options>(
 function seedsOf(seeds: number | readonly number[] = 10): readonly number[] {
   if (typeof seeds !== 'number' && seeds.length > 0) return seeds
   if (typeof seeds !== 'number' || !Number.isSafeInteger(seeds) || seeds < 1)
-    throw new PipelineError(`seeds of simulate must be a whole number from 1, or a list of seeds, but is ${preview(seeds)}.`) // prettier-ignore
+    throw new PipelineError('MR-8010', `seeds of simulate must be a whole number from 1, or a list of seeds, but is ${preview(seeds)}.`) // prettier-ignore
   return Array.from({ length: seeds }, (_, i) => i + 1)
 }
 
@@ -202,14 +202,14 @@ class Simulation {
       runner.start(built, { ...options.run, ...run, env }).result
     const sources = await recordSources(given, (built) => start(built, {}))
     if (sourcesOf(given).length === 0)
-      throw new PipelineError('simulate found no source in the pipeline: nothing that begins with create, a source or a script.') // prettier-ignore
+      throw new PipelineError('MR-8010', 'simulate found no source in the pipeline: nothing that begins with create, a source or a script.') // prettier-ignore
     // The collections inside of sources are gone with them.
     const built = withScripts(given, new Map(sources.map(({ collectionId, events }) => [collectionId, events])))
     const shape = graphFingerprint(given.graph).hash
     const again = (): BuiltPipeline => {
       const next = build()
       if (graphFingerprint(next.graph).hash !== shape)
-        throw new PipelineError('simulate builds the pipeline anew for each run, and it came out with other steps than before. Build the same steps each time.') // prettier-ignore
+        throw new PipelineError('MR-8011', 'simulate builds the pipeline anew for each run, and it came out with other steps than before. Build the same steps each time.') // prettier-ignore
       return next
     }
     const simulation = new Simulation(again, built, sources, start)

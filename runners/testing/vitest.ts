@@ -4,6 +4,7 @@
  *
  * @module millrace/testing/vitest
  */
+import { coded } from '../../sdk/error-codes.js'
 import { afterEach, expect } from 'vitest'
 import type { Pipeline } from '../../sdk/pipeline.js'
 import { preview } from '../../sdk/preview.js'
@@ -56,7 +57,10 @@ function compared(what: string, expected: readonly unknown[], actual: readonly u
 function resultOf(received: unknown, matcher: string): PipelineResult {
   if (typeof (received as Partial<PipelineResult> | undefined)?.collectWindowed === 'function')
     return received as PipelineResult
-  throw new TypeError(`${matcher} is for the result of a run: expect(await run(pipeline)).${matcher}(…)`)
+  throw coded(
+    'MR-8012',
+    new TypeError(`${matcher} is for the result of a run: expect(await run(pipeline)).${matcher}(…)`),
+  )
 }
 
 /** Whether a pane is as a test expects it. */
@@ -102,7 +106,10 @@ expect.extend({
     options: RunOptions = {},
   ): Promise<Verdict> {
     if (Object.keys(collected).length === 0)
-      throw new TypeError('toRunTo({}) claims nothing: name at least one collection, such as toRunTo({ out: [1, 2] })')
+      throw coded(
+        'MR-8012',
+        new TypeError('toRunTo({}) claims nothing: name at least one collection, such as toRunTo({ out: [1, 2] })'),
+      )
     const result = await run(received as Pipeline | Runnable, options)
     const parts = Object.entries(collected).map(([name, elements]) =>
       compared(`elements of "${name}"`, elements, result.collect(name)),
@@ -115,5 +122,5 @@ expect.extend({
 
 afterEach(() => {
   const forgotten = unrunAssertions()
-  if (forgotten.length > 0) throw new Error(forgotten.join('\n'))
+  if (forgotten.length > 0) throw coded('MR-8002', new Error(forgotten.join('\n')))
 })

@@ -43,7 +43,7 @@ export class ByteReader {
 
   /** An error about the bytes at `position`. */
   error(problem: string, position: number = this.position): DecodeError {
-    return new DecodeError(`${problem}, at byte ${position} of ${this.limit}`)
+    return new DecodeError('MR-4003', `${problem}, at byte ${position} of ${this.limit}`)
   }
 
   /** The next byte, 0 to 255. */

@@ -29,7 +29,10 @@ class ChangeCoder implements Coder<ChangeLike> {
   encode(change: ChangeLike, out: ByteWriter, nested: boolean): void {
     const kind = kinds.indexOf(change?.kind)
     if (kind < 0)
-      throw new DecodeError(`expected a change, { kind: 'insert' or 'retract', value }, got ${preview(change)}`)
+      throw new DecodeError(
+        'MR-4002',
+        `expected a change, { kind: 'insert' or 'retract', value }, got ${preview(change)}`,
+      )
     out.varint(kind)
     try {
       this.components[0].encode(change.value, out, nested)

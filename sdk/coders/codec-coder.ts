@@ -45,13 +45,17 @@ class CodecCoder<A> implements Coder<A> {
     } catch (error) {
       // Encoding runs the codec's conversions on what may be any value: say so rather than "x.toISOString is no function".
       if (this.codec.is(value)) throw error
-      throw new DecodeError(mismatchText(this.name, value, undefined), undefined, error)
+      throw new DecodeError('MR-4001', mismatchText(this.name, value, undefined), undefined, error)
     }
     try {
       dynamicCoder.encode(plain, out, true)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      throw new Refusal(error.path, `${error.problem} (this is what codec ${this.name} encoded the value to)`)
+      throw new Refusal(
+        error.code,
+        error.path,
+        `${error.problem} (this is what codec ${this.name} encoded the value to)`,
+      )
     }
   }
 
@@ -59,7 +63,7 @@ class CodecCoder<A> implements Coder<A> {
     const plain = dynamicCoder.decode(input, true)
     const result = this.codec.decode(plain)
     if (result._tag === 'Right') return result.right
-    throw new DecodeError(mismatchText(this.name, plain, result.left))
+    throw new DecodeError('MR-4001', mismatchText(this.name, plain, result.left))
   }
 }
 

@@ -54,11 +54,12 @@ class KvCoder<K, V> implements Coder<KV<K, V>> {
 
 function assertKv(value: object | null | undefined): void {
   if (typeof value !== 'object' || value === null || !('key' in value) || !('value' in value)) {
-    throw new DecodeError(`expected { key, value }, got ${preview(value)}`)
+    throw new DecodeError('MR-4002', `expected { key, value }, got ${preview(value)}`)
   }
   for (const name in value) {
     if (name !== 'key' && name !== 'value') {
       throw new DecodeError(
+        'MR-4002',
         `expected { key, value } and no other field, but there is ${JSON.stringify(name)} in ${preview(value)}`,
       )
     }
@@ -76,9 +77,10 @@ class IterableCoder<T> implements Coder<readonly T[]> {
   }
 
   encode(value: readonly T[], out: ByteWriter): void {
-    if (!Array.isArray(value)) throw new DecodeError(`expected an array, got ${preview(value)}`)
+    if (!Array.isArray(value)) throw new DecodeError('MR-4002', `expected an array, got ${preview(value)}`)
     const count = value.length
-    if (count > COUNT_MAX) throw new DecodeError(`array of ${count} elements; an iterable has at most 2^31 − 1`)
+    if (count > COUNT_MAX)
+      throw new DecodeError('MR-4002', `array of ${count} elements; an iterable has at most 2^31 − 1`)
     out.uint32(count)
     const start = out.length
     const element = this.components[0]
@@ -122,7 +124,10 @@ class IterableCoder<T> implements Coder<readonly T[]> {
 }
 
 function tooManyEmpty(count: number): DecodeError {
-  return new DecodeError(`iterable of ${count} elements that take no bytes; at most ${EMPTY_ELEMENTS_MAX} are accepted`)
+  return new DecodeError(
+    'MR-4003',
+    `iterable of ${count} elements that take no bytes; at most ${EMPTY_ELEMENTS_MAX} are accepted`,
+  )
 }
 
 class LengthPrefixCoder<T> implements Coder<T> {

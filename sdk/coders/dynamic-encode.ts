@@ -31,7 +31,7 @@ export function encodeDynamic(value: unknown, out: ByteWriter, depth: number): v
       encodeBigint(value, out)
       return
     default:
-      throw new DecodeError(`a ${typeof value} has no dynamic encoding`)
+      throw new DecodeError('MR-4004', `a ${typeof value} has no dynamic encoding`)
   }
 }
 
@@ -92,12 +92,12 @@ function encodeObject(value: object, out: ByteWriter, depth: number): void {
     case 'set':
       return encodeSet(value as ReadonlySet<unknown>, out, deeper(depth))
     case 'other':
-      throw new DecodeError('not plain data')
+      throw new DecodeError('MR-4004', 'not plain data')
   }
 }
 
 function deeper(depth: number): number {
-  if (depth === format.DEPTH_MAX) throw new DecodeError('nested too deep')
+  if (depth === format.DEPTH_MAX) throw new DecodeError('MR-4005', 'nested too deep')
   return depth + 1
 }
 
@@ -125,7 +125,7 @@ function encodeArray(value: readonly unknown[], out: ByteWriter, depth: number):
   out.varint(length)
   for (let i = 0; i < length; i++) {
     const element = value[i]
-    if (element === undefined && !(i in value)) throw new DecodeError('hole in an array')
+    if (element === undefined && !(i in value)) throw new DecodeError('MR-4004', 'hole in an array')
     encodeDynamic(element, out, depth)
   }
 }
@@ -133,7 +133,7 @@ function encodeArray(value: readonly unknown[], out: ByteWriter, depth: number):
 function encodeBinary(value: ArrayBufferView & ArrayLike<number | bigint>, out: ByteWriter): void {
   const name = format.binaryName(value)
   const kind = format.BINARY_KINDS.find((candidate) => candidate.name === name)
-  if (kind === undefined) throw new DecodeError('not plain data')
+  if (kind === undefined) throw new DecodeError('MR-4004', 'not plain data')
   out.byte(format.BINARY)
   out.byte(kind.code)
   out.varint(value.byteLength)

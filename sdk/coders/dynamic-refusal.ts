@@ -2,6 +2,7 @@
  * Why the dynamic coder does not accept a value, and where in it: the slow second look that the encoder takes only after
  * it has failed. Law: it names the first offending part in the order in which the encoder meets the parts of objects.
  */
+import type { ErrorCode } from '../error-codes.js'
 import { DEPTH_MAX, isContainer, kindOf } from './dynamic-format.js'
 import { fieldSegment, Refusal } from './refusal.js'
 import { loneSurrogateAt } from './utf8.js'
@@ -15,19 +16,22 @@ export function explainRefusal(value: unknown): Refusal | undefined {
 
 function firstProblem(value: unknown, path: string, ancestors: Map<object, string>): Refusal | undefined {
   const problem = problemOf(value)
-  if (problem !== undefined) return new Refusal(path, problem)
+  if (problem !== undefined) return new Refusal(problem.code, path, problem.text)
   if (typeof value !== 'object' || value === null) return undefined
   const seenAt = ancestors.get(value)
-  if (seenAt !== undefined) return new Refusal(path, `cyclic: this is $${seenAt} again. Refer to it by an id instead`)
+  if (seenAt !== undefined)
+    return new Refusal('MR-4005', path, `cyclic: this is $${seenAt} again. Refer to it by an id instead`)
   if (ancestors.size === DEPTH_MAX && isContainer(kindOf(value))) {
     return new Refusal(
+      'MR-4005',
       `${path.slice(0, 30)}…`,
       `nested more than ${DEPTH_MAX} levels deep. Emit it as a flat list of parts`,
     )
   }
   ancestors.set(value, path)
   for (const [segment, part] of partsOf(value)) {
-    const found = part === hole ? new Refusal(path + segment, HOLE) : firstProblem(part, path + segment, ancestors)
+    const found =
+      part === hole ? new Refusal('MR-4004', path + segment, HOLE) : firstProblem(part, path + segment, ancestors)
     if (found !== undefined) return found
   }
   ancestors.delete(value)
@@ -65,15 +69,22 @@ function* partsOf(value: object): Iterable<readonly [segment: string, part: unkn
   }
 }
 
+interface Problem {
+  readonly code: ErrorCode
+  readonly text: string
+}
+
+const noData = (text: string): Problem => ({ code: 'MR-4004', text })
+
 /** What is wrong with the value itself, whatever its parts are. */
-function problemOf(value: unknown): string | undefined {
+function problemOf(value: unknown): Problem | undefined {
   switch (typeof value) {
     case 'string':
       return surrogateProblem(value)
     case 'function':
-      return `a function${value.name === '' ? '' : ` (${value.name})`} is not data: ${REMEDY}`
+      return noData(`a function${value.name === '' ? '' : ` (${value.name})`} is not data: ${REMEDY}`)
     case 'symbol':
-      return `${String(value)} is not data: ${REMEDY}`
+      return noData(`${String(value)} is not data: ${REMEDY}`)
     case 'object':
       return value === null ? undefined : objectProblem(value)
     default:
@@ -81,24 +92,27 @@ function problemOf(value: unknown): string | undefined {
   }
 }
 
-function surrogateProblem(text: string): string | undefined {
+function surrogateProblem(text: string): Problem | undefined {
   const index = loneSurrogateAt(text)
-  return index < 0 ? undefined : `lone surrogate at index ${index}: the string has no UTF-8 form`
+  return index < 0
+    ? undefined
+    : { code: 'MR-4007', text: `lone surrogate at index ${index}: the string has no UTF-8 form` }
 }
 
-function objectProblem(value: object): string | undefined {
+function objectProblem(value: object): Problem | undefined {
   const kind = kindOf(value)
   if (kind === 'plain') {
     for (const name of Object.keys(value)) {
       const problem = surrogateProblem(name)
-      if (problem !== undefined) return `field name ${JSON.stringify(name)}: ${problem}`
+      if (problem !== undefined) return { ...problem, text: `field name ${JSON.stringify(name)}: ${problem.text}` }
     }
     return undefined
   }
   if (kind !== 'other') return undefined
   const name = constructorName(value)
-  if (typeof (value as { readonly then?: unknown }).then === 'function') return `a ${name} is not data: await it first`
-  return `an instance of ${name} has no default encoding: ${REMEDY}`
+  if (typeof (value as { readonly then?: unknown }).then === 'function')
+    return noData(`a ${name} is not data: await it first`)
+  return noData(`an instance of ${name} has no default encoding: ${REMEDY}`)
 }
 
 function constructorName(value: object): string {

@@ -36,7 +36,7 @@ class PaneInfoCoder implements Coder<PaneInfoLike> {
     const timing = TIMINGS.indexOf(value.timing)
     const { index, nonSpeculativeIndex } = value
     if (timing < 0 || !Number.isSafeInteger(index) || !Number.isSafeInteger(nonSpeculativeIndex)) {
-      throw new DecodeError(`expected a pane, got ${preview(value)}`)
+      throw new DecodeError('MR-4002', `expected a pane, got ${preview(value)}`)
     }
     const flags = (value.isFirst ? FIRST : 0) | (value.isLast ? LAST : 0) | (timing << 2)
     if (nonSpeculativeIndex !== impliedIndex(timing, index)) {

@@ -13,7 +13,7 @@ const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
 
 function refuse(expected: string, value: unknown): DecodeError {
-  return new DecodeError(`expected ${expected}, got ${preview(value)}`)
+  return new DecodeError('MR-4002', `expected ${expected}, got ${preview(value)}`)
 }
 
 class BytesCoder implements Coder<Uint8Array> {

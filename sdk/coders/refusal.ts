@@ -4,6 +4,7 @@
  * Law: each coder of a composite adds the segment of the part it was encoding, so the message of what reaches the
  * caller starts with the whole path from the value (`$`) to the offending part: `$.value.user.name: lone surrogate …`.
  */
+import type { ErrorCode } from '../error-codes.js'
 import { DecodeError } from '../errors.js'
 
 /** A {@link DecodeError} whose message starts with a path. */
@@ -12,8 +13,8 @@ export class Refusal extends DecodeError {
   readonly path: string
   readonly problem: string
 
-  constructor(path: string, problem: string, cause?: unknown) {
-    super(`$${path}: ${problem}`, undefined, cause)
+  constructor(code: ErrorCode, path: string, problem: string, cause?: unknown) {
+    super(code, `$${path}: ${problem}`, undefined, cause)
     this.path = path
     this.problem = problem
   }
@@ -21,8 +22,8 @@ export class Refusal extends DecodeError {
 
 /** The same error, seen from one level further out. Errors of user code (a getter that throws) stay as they are. */
 export function within(segment: string, error: unknown): unknown {
-  if (error instanceof Refusal) return new Refusal(segment + error.path, error.problem, error.cause)
-  if (error instanceof DecodeError) return new Refusal(segment, error.message, error.cause)
+  if (error instanceof Refusal) return new Refusal(error.code, segment + error.path, error.problem, error.cause)
+  if (error instanceof DecodeError) return new Refusal(error.code, segment, error.message, error.cause)
   return error
 }
 

@@ -26,7 +26,7 @@ function leafCoder<T>(
 function integer(value: unknown, bits: number): number {
   const limit = 2 ** (bits - 1)
   if (typeof value !== 'number' || !Number.isInteger(value) || value < -limit || value >= limit)
-    throw new DecodeError(`expected an integer of ${bits} bits, got ${preview(value)}`)
+    throw new DecodeError('MR-4002', `expected an integer of ${bits} bits, got ${preview(value)}`)
   return value
 }
 
@@ -61,7 +61,7 @@ export const int32Coder: Coder<number> = leafCoder(
 )
 
 function numeric(value: unknown): number {
-  if (typeof value !== 'number') throw new DecodeError(`expected a number, got ${preview(value)}`)
+  if (typeof value !== 'number') throw new DecodeError('MR-4002', `expected a number, got ${preview(value)}`)
   return value
 }
 
@@ -96,7 +96,7 @@ export const millisCoder: Coder<number | bigint> = leafCoder(
   (value, out) => {
     const isWhole = typeof value === 'bigint' || Number.isSafeInteger(value)
     if (!isWhole || BigInt.asIntN(64, BigInt(value)) !== BigInt(value))
-      throw new DecodeError(`expected milliseconds since 1970, got ${preview(value)}`)
+      throw new DecodeError('MR-4002', `expected milliseconds since 1970, got ${preview(value)}`)
     out.int64(BigInt(value) ^ (1n << 63n))
   },
   (input) => {
@@ -111,7 +111,7 @@ export const dateCoder: Coder<Date> = leafCoder(
   true,
   (value, out) => {
     if (!(value instanceof Date) || Number.isNaN(value.getTime()))
-      throw new DecodeError(`expected a valid Date, got ${preview(value)}`)
+      throw new DecodeError('MR-4002', `expected a valid Date, got ${preview(value)}`)
     millisCoder.encode(value.getTime(), out, true)
   },
   (input) => {
@@ -137,7 +137,8 @@ export const decimalCoder: Coder<string> = leafCoder(
   true,
   (value, out) => {
     const [, sign, whole, fraction = '', exponent = '0'] = (typeof value === 'string' && DECIMAL.exec(value)) || []
-    if (whole === undefined) throw new DecodeError(`expected the text of a decimal number, got ${preview(value)}`)
+    if (whole === undefined)
+      throw new DecodeError('MR-4002', `expected the text of a decimal number, got ${preview(value)}`)
     const unscaled = BigInt(`${whole}${fraction}`)
     int32Coder.encode(fraction.length - Number(exponent), out, true)
     writeBigInt(sign === '-' ? -unscaled : unscaled, out)
@@ -153,7 +154,7 @@ export const bigintCoder: Coder<bigint> = leafCoder(
   'bigint',
   true,
   (value, out) => {
-    if (typeof value !== 'bigint') throw new DecodeError(`expected a bigint, got ${preview(value)}`)
+    if (typeof value !== 'bigint') throw new DecodeError('MR-4002', `expected a bigint, got ${preview(value)}`)
     out.byte(0)
     writeBigInt(value, out)
   },
@@ -206,7 +207,7 @@ class MapCoder<K, V> implements Coder<ReadonlyMap<K, V>> {
   }
 
   encode(value: ReadonlyMap<K, V>, out: ByteWriter): void {
-    if (!(value instanceof Map)) throw new DecodeError(`expected a Map, got ${preview(value)}`)
+    if (!(value instanceof Map)) throw new DecodeError('MR-4002', `expected a Map, got ${preview(value)}`)
     writeEntries([...value], this.components, this.#sorted, out)
   }
 
@@ -226,7 +227,8 @@ class RecordCoder<V> implements Coder<Readonly<Record<string, V>>> {
   }
 
   encode(value: Readonly<Record<string, V>>, out: ByteWriter): void {
-    if (typeof value !== 'object' || value === null) throw new DecodeError(`expected an object, got ${preview(value)}`)
+    if (typeof value !== 'object' || value === null)
+      throw new DecodeError('MR-4002', `expected an object, got ${preview(value)}`)
     writeEntries(Object.entries(value), this.components, true, out)
   }
 
@@ -242,7 +244,7 @@ function writeEntries<K, V>(
   out: ByteWriter,
 ): void {
   if (entries.length > COUNT_MAX)
-    throw new DecodeError(`map of ${entries.length} entries; at most 2^31 − 1 are possible`)
+    throw new DecodeError('MR-4002', `map of ${entries.length} entries; at most 2^31 − 1 are possible`)
   out.uint32(entries.length)
   for (const [key, value] of sorted ? byKeyBytes(entries, keyCoder) : entries) {
     keyCoder.encode(key, out, true)

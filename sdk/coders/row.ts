@@ -52,7 +52,7 @@ class RowCoder implements Coder<RowValue> {
   encode(row: RowValue, out: ByteWriter): void {
     // An instance of a class would come back without its class.
     if (typeof row !== 'object' || row === null || kindOf(row) !== 'plain')
-      throw new DecodeError(`expected a plain object, got ${preview(row)}`)
+      throw new DecodeError('MR-4002', `expected a plain object, got ${preview(row)}`)
     const fields = this.#fields
     out.varint(fields.length)
     const bitmap = this.#nulls(row)
@@ -63,7 +63,10 @@ class RowCoder implements Coder<RowValue> {
       const value = Object.hasOwn(row, name) ? row[name] : undefined
       if (value === null || value === undefined) {
         if (empty !== undefined) continue
-        throw new DecodeError(`field "${name}" must not be ${value === null ? 'null' : 'missing'}, in ${preview(row)}`)
+        throw new DecodeError(
+          'MR-4002',
+          `field "${name}" must not be ${value === null ? 'null' : 'missing'}, in ${preview(row)}`,
+        )
       }
       try {
         coder.encode(value, out, true)

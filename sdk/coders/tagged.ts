@@ -27,7 +27,10 @@ class TaggedCoder implements Coder<Tagged> {
   encode(tagged: Tagged, out: ByteWriter, nested: boolean): void {
     const coder = this.components[tagged.input]
     if (coder === undefined)
-      throw new DecodeError(`expected a value of one of ${this.components.length} inputs, got ${preview(tagged)}`)
+      throw new DecodeError(
+        'MR-4002',
+        `expected a value of one of ${this.components.length} inputs, got ${preview(tagged)}`,
+      )
     out.varint(tagged.input)
     try {
       coder.encode(tagged.value, out, nested)

@@ -87,7 +87,7 @@ export function loneSurrogateAt(text: string): number {
 }
 
 function loneSurrogate(index: number): DecodeError {
-  return new DecodeError(`lone surrogate at index ${index}: the string has no UTF-8 form`)
+  return new DecodeError('MR-4007', `lone surrogate at index ${index}: the string has no UTF-8 form`)
 }
 
 /** The string in `bytes[from, to)`. @throws {DecodeError} when the bytes are not UTF-8. */
@@ -99,7 +99,7 @@ export function readUtf8(bytes: Uint8Array, from: number, to: number): string {
   try {
     return decoder.decode(bytes.subarray(from, to))
   } catch {
-    throw new DecodeError(`${to - from} bytes at byte ${from} are not UTF-8`)
+    throw new DecodeError('MR-4003', `${to - from} bytes at byte ${from} are not UTF-8`)
   }
 }
 

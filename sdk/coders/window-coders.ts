@@ -33,7 +33,7 @@ class GlobalWindowCoder<W extends GlobalWindowLike> implements Coder<W> {
   }
 
   encode(value: W): void {
-    if (value.kind !== 'global') throw new DecodeError(`expected the global window, got ${preview(value)}`)
+    if (value.kind !== 'global') throw new DecodeError('MR-4002', `expected the global window, got ${preview(value)}`)
   }
 
   decode(): W {
@@ -53,7 +53,7 @@ class IntervalWindowCoder<W extends IntervalWindowLike> implements Coder<W> {
 
   encode(value: W, out: ByteWriter): void {
     const { start, end } = value
-    if (!(start <= end)) throw new DecodeError(`window [${start}, ${end}) ends before it starts`)
+    if (!(start <= end)) throw new DecodeError('MR-4002', `window [${start}, ${end}) ends before it starts`)
     const span = end - start
     if (isSameOnWire(start) && isSameOnWire(end) && Number.isSafeInteger(span)) {
       writeTimestamp(end, out)

@@ -41,6 +41,7 @@ export function isSameOnWire(timestamp: number): boolean {
 export function toWireMillis(timestamp: number): bigint {
   if (!Number.isSafeInteger(timestamp)) {
     throw new DecodeError(
+      'MR-2002',
       `${timestamp} is not a timestamp: it must be a whole number of milliseconds within ±(2^53 − 1)`,
     )
   }

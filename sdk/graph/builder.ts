@@ -177,7 +177,7 @@ export class GraphBuilder {
   /** Adds an input to a step that was opened without it (the union of dead letters). */
   connect(step: string, collectionId: string): void {
     const node = this.#transforms.get(step)
-    if (node === undefined) throw new PipelineError(`there is no step "${step}" to connect to`)
+    if (node === undefined) throw new PipelineError('MR-1017', `there is no step "${step}" to connect to`)
     node.inputs.set(`in${node.inputs.size}`, collectionId)
     if (!this.collection(collectionId).isBounded)
       for (const output of node.outputs.values()) this.#markUnbounded(output)
@@ -226,6 +226,7 @@ export class GraphBuilder {
       const source = callSite()
       const { codecName: described = 'its codec' } = this.coders.byId.get(node.coderId) ?? {}
       throw new PipelineError(
+        'MR-1009',
         withSource(
           `"${producerPath(ref.id)}" is used as a keyed collection, but its elements are ${described}, without { key, value }. Put keyBy(name, fn) before it.`,
           source,
@@ -274,6 +275,7 @@ export class GraphBuilder {
     if (existing !== undefined) {
       const first = existing.source === undefined ? '' : ` (first at ${existing.source.text})`
       throw new PipelineError(
+        'MR-1005',
         withSource(
           `there are two steps named "${path}"${first}. Names identify state and metrics; give this one another name.`,
           source,
@@ -304,6 +306,7 @@ export class GraphBuilder {
   #own(ref: CollectionRef, step: StepName): string {
     if (ref.builder === this) return ref.id
     refuse(
+      'MR-1007',
       `step "${this.pathOf(step)}" uses collection "${ref.id}" of another pipeline. Build both in one pipeline.`,
       this.pathOf(step),
     )
@@ -312,7 +315,7 @@ export class GraphBuilder {
   #known(id: string, step: string): CollectionNode {
     const node = this.#collections.get(id)
     if (node !== undefined) return node
-    refuse(`step "${step}" uses collection "${id}", which this pipeline does not have`, step)
+    refuse('MR-1007', `step "${step}" uses collection "${id}", which this pipeline does not have`, step)
   }
 
   /**
@@ -355,9 +358,13 @@ function functionTable(functions: ReadonlyMap<string, unknown>): FunctionTable {
       const fn = functions.get(functionKey(reference))
       if (fn !== undefined) return fn
       throw new PipelineError(
+        'MR-1017',
         `the graph refers to function ${reference.role} ${reference.index} of step "${reference.step}", which this build of the pipeline does not have. Build graph and worker from the same module.`,
         reference.step,
       )
+    },
+    *all() {
+      for (const [key, fn] of functions) yield [(JSON.parse(key) as readonly [string])[0], fn]
     },
   }
 }
@@ -384,6 +391,6 @@ function checkedName(name: StepName, source: SourcePosition | undefined): string
           : name.startsWith(reservedPrefix)
             ? `step name "${name}" begins with "${reservedPrefix}", which is reserved for steps the SDK adds`
             : undefined
-  if (fault !== undefined) throw new PipelineError(withSource(fault, source), nameText(name), source)
+  if (fault !== undefined) throw new PipelineError('MR-1006', withSource(fault, source), nameText(name), source)
   return name as string
 }

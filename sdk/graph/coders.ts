@@ -22,7 +22,7 @@ import * as urns from './urns.js'
 /** The coder behind an id of a graph. */
 export function coderOf(built: BuiltPipeline, coderId: string): Coder<unknown> {
   const node = built.graph.components.coders.get(coderId)
-  if (node === undefined) throw new PipelineError(`the graph has no coder "${coderId}"`)
+  if (node === undefined) throw new PipelineError('MR-1017', `the graph has no coder "${coderId}"`)
   const part = (i: number): Coder<unknown> => coderOf(built, node.componentCoderIds[i] as string)
   switch (node.urn) {
     case urns.DYNAMIC_CODER:
@@ -43,7 +43,7 @@ export function coderOf(built: BuiltPipeline, coderId: string): Coder<unknown> {
     case urns.STRING_CODER:
       return stringUtf8Coder
     default:
-      throw new PipelineError(`the graph has a coder of unknown kind ${node.urn}`)
+      throw new PipelineError('MR-1017', `the graph has a coder of unknown kind ${node.urn}`)
   }
 }
 

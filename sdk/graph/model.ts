@@ -169,6 +169,8 @@ export interface PipelineGraph {
 export interface FunctionTable {
   /** @throws {PipelineError} when the graph names a function that this build of the pipeline does not have. */
   resolve(reference: Reference): unknown
+  /** Every function, with the step that it was given to. */
+  all(): Iterable<readonly [step: string, fn: unknown]>
 }
 
 /** A pipeline ready to run: the graph, and the functions it refers to. */

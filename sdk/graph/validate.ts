@@ -9,7 +9,7 @@ import { type CoderNode, leafTransforms, type PipelineGraph } from './model.js'
 export function validateGraph(graph: PipelineGraph): void {
   const { transforms, collections, windowingStrategies, coders } = graph.components
   const fail = (message: string): never => {
-    throw new PipelineError(`the graph is damaged: ${message}`)
+    throw new PipelineError('MR-1017', `the graph is damaged: ${message}`)
   }
   for (const [id, node] of transforms) {
     for (const part of node.subtransforms)

@@ -46,7 +46,10 @@ export function cast<const C extends Readonly<Record<string, NumberType>>>(
   const wanted = new Map<string, NumberType>(Object.entries(types))
   for (const [name, type] of wanted)
     if (!NUMBER_TYPES.has(type))
-      refuse(`field "${name}" cannot be cast to ${preview(type)}. Types of numbers: ${[...NUMBER_TYPES].join(', ')}.`)
+      refuse(
+        'MR-1002',
+        `field "${name}" cannot be cast to ${preview(type)}. Types of numbers: ${[...NUMBER_TYPES].join(', ')}.`,
+      )
   return (input) =>
     mapRows(
       input,
@@ -72,7 +75,7 @@ export function cast<const C extends Readonly<Record<string, NumberType>>>(
 
 function checkNumeric(name: string, type: FieldType): void {
   const isNumeric = type.kind === 'atomic' ? NUMBER_TYPES.has(type.atomic) : isDecimal(type)
-  if (!isNumeric) refuse(`field "${name}" is ${fieldTypeText(type)}, and only numbers are cast.`)
+  if (!isNumeric) refuse('MR-4011', `field "${name}" is ${fieldTypeText(type)}, and only numbers are cast.`)
 }
 
 function isDecimal(type: FieldType): boolean {
@@ -82,11 +85,11 @@ function isDecimal(type: FieldType): boolean {
 function castValue(name: string, value: unknown, type: NumberType): unknown {
   if (value === null || value === undefined) return value
   if (typeof value !== 'number' && typeof value !== 'bigint')
-    throw new DecodeError(`field "${name}" is no number, but ${preview(value)}`)
+    throw new DecodeError('MR-4011', `field "${name}" is no number, but ${preview(value)}`)
   const bits = INTEGER_BITS.get(type)
   const result = bits === undefined ? asFraction(value, type) : asInteger(value, bits)
   if (result !== undefined) return result
-  throw new DecodeError(`field "${name}" is ${preview(value)}, which does not fit ${type}`)
+  throw new DecodeError('MR-4001', `field "${name}" is ${preview(value)}, which does not fit ${type}`)
 }
 
 /** The integer, or nothing where the bits do not hold it. */

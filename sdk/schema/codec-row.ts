@@ -86,7 +86,10 @@ class CheckedCoder implements Coder<RowValue> {
     const row = this.#row.decode(...args)
     if (this.#codec.is(row)) return row
     const result = this.#codec.decode(row)
-    throw new DecodeError(mismatchText(this.#codec.name, row, result._tag === 'Left' ? result.left : undefined))
+    throw new DecodeError(
+      'MR-4001',
+      mismatchText(this.#codec.name, row, result._tag === 'Left' ? result.left : undefined),
+    )
   }
 }
 
@@ -324,6 +327,7 @@ export function schemaOf(codec: Codec): Schema {
   const row = rowOfCodec(codec)
   if (row !== undefined) return row.schema
   throw new DecodeError(
+    'MR-4009',
     `${codecName(codec)} is no row: give a t.type, t.partial or t.intersection whose fields are strings, numbers, booleans, bigints, Dates, arrays, records of these, or rows, and empty in one way only; or name the schema with withSchema(codec, schema).`,
   )
 }

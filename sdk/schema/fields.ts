@@ -70,7 +70,10 @@ export function coderOfSchema(input: PCollection<unknown>, name: string, schema:
 export function fieldOf(schema: Schema, name: string): Field {
   const field = schema.fields.find((candidate) => candidate.name === name)
   if (field !== undefined) return field
-  return refuse(`there is no field "${name}"; the rows have ${schema.fields.map((f) => `"${f.name}"`).join(', ')}.`)
+  return refuse(
+    'MR-4010',
+    `there is no field "${name}"; the rows have ${schema.fields.map((f) => `"${f.name}"`).join(', ')}.`,
+  )
 }
 
 function fieldAtPath(schema: Schema, path: string): FieldType {
@@ -79,7 +82,8 @@ function fieldAtPath(schema: Schema, path: string): FieldType {
   const point = path.indexOf('.')
   if (direct !== undefined || point < 0) return (direct ?? fieldOf(schema, path)).type
   const { type } = fieldOf(schema, path.slice(0, point))
-  if (type.kind !== 'row') return refuse(`field "${path.slice(0, point)}" is ${fieldTypeText(type)}, without fields.`)
+  if (type.kind !== 'row')
+    return refuse('MR-4011', `field "${path.slice(0, point)}" is ${fieldTypeText(type)}, without fields.`)
   const inner = fieldAtPath(type.schema, path.slice(point + 1))
   return { ...inner, nullable: inner.nullable || type.nullable }
 }
@@ -117,7 +121,10 @@ export function select<const P extends string>(
   ])
   const twice = named.find(([name], i) => named.findIndex(([other]) => other === name) < i)
   if (twice !== undefined)
-    refuse(`two of the selected fields are called "${twice[0]}". Rename one before: rename({ … }) or unnest(…).`)
+    refuse(
+      'MR-4012',
+      `two of the selected fields are called "${twice[0]}". Rename one before: rename({ … }) or unnest(…).`,
+    )
   return (input) =>
     mapRows(
       input,
@@ -207,14 +214,15 @@ export function rename<const R extends Readonly<Record<string, string>>>(
   const renamed = new Map(Object.entries(names))
   const targets = [...renamed.values()]
   const twice = targets.find((name, i) => targets.indexOf(name) < i)
-  if (twice !== undefined) refuse(`two fields would be called "${twice}". Give each a name of its own.`)
+  if (twice !== undefined) refuse('MR-4012', `two fields would be called "${twice}". Give each a name of its own.`)
   const nameOf = (name: string): string => renamed.get(name) ?? name
   return (input) => {
     const schema = schemaOfCollection(input)
     if (schema !== undefined) {
       for (const name of renamed.keys()) fieldOf(schema, name)
       const taken = schema.fields.find(({ name }) => !renamed.has(name) && targets.includes(name))
-      if (taken !== undefined) refuse(`two fields would be called "${taken.name}". Give each a name of its own.`)
+      if (taken !== undefined)
+        refuse('MR-4012', `two fields would be called "${taken.name}". Give each a name of its own.`)
     }
     return mapRows(
       input,
@@ -289,7 +297,8 @@ export function unnest<const N extends string>(
       },
       (schema) => {
         const { type } = fieldOf(schema, name)
-        if (type.kind !== 'row') return refuse(`field "${name}" is ${fieldTypeText(type)}, without fields to unnest.`)
+        if (type.kind !== 'row')
+          return refuse('MR-4011', `field "${name}" is ${fieldTypeText(type)}, without fields to unnest.`)
         const others = schema.fields.filter((field) => field.name !== name).map((field) => anew(field.name, field.type))
         return withoutAbsence({
           fields: [...others, ...type.schema.fields.map((field) => anew(`${name}_${field.name}`, field.type))],
@@ -322,7 +331,7 @@ export function explode<const N extends string>(
     if (schema !== undefined) {
       const { type } = fieldOf(schema, name)
       if (type.kind !== 'array' && type.kind !== 'iterable')
-        refuse(`field "${name}" is ${fieldTypeText(type)}, which has no elements to explode.`)
+        refuse('MR-4011', `field "${name}" is ${fieldTypeText(type)}, which has no elements to explode.`)
     }
     return input.derive(
       addFlatMap(input, reservedName('explode'), (row: Values) =>

@@ -63,6 +63,7 @@ function asked(step: string): ReadField {
   return (row, name) => {
     if (Object.hasOwn(row, name) || (name in row && !(name in Object.prototype))) return row[name]
     throw new DecodeError(
+      'MR-4010',
       `step "${step}" reads field "${name}", which this row does not have: ${preview(row)}. Name a field of all rows, and give null where one is empty.`,
     )
   }
@@ -111,7 +112,8 @@ export function groupByFields<const P extends string, const A extends Aggregates
   input: PCollection<T> & Allows<P | AggregatedFields<A>, keyof T & string> & AggregatesFit<T, A>,
 ) => PCollection<GroupedRow<T, P & keyof T, A>> {
   const taken = names.find((name) => Object.hasOwn(aggregates, name))
-  if (taken !== undefined) refuse(`aggregate "${taken}" has the name of a field grouped by. Give it another one.`)
+  if (taken !== undefined)
+    refuse('MR-4012', `aggregate "${taken}" has the name of a field grouped by. Give it another one.`)
   for (const [name, aggregate] of Object.entries<Aggregate>(aggregates))
     refuseUnknownOptions(`aggregate "${name}" of groupByFields`, aggregate, { field: true, combiner: true })
   const combinerOf = (read: ReadField): AnyCombiner =>
@@ -192,14 +194,15 @@ export function joinByFields<R extends AnyRow, const P extends string, const K e
   refuseUnknownOptions('joinByFields', options, { on: true, kind: true })
   const { on, kind = 'inner' } = options
   if (!['inner', 'left', 'right', 'full'].includes(kind))
-    refuse(`kind of a join must be 'inner', 'left', 'right' or 'full', but is ${String(kind)}.`)
-  if (on.length === 0) refuse('a join needs at least one field to be equal: on: [name].')
+    refuse('MR-1002', `kind of a join must be 'inner', 'left', 'right' or 'full', but is ${String(kind)}.`)
+  if (on.length === 0) refuse('MR-1003', 'a join needs at least one field to be equal: on: [name].')
   return (left) => {
     const [leftSchema, rightSchema] = [schemaOfCollection(left), schemaOfCollection(right)]
     checkTypes(on, leftSchema, rightSchema)
     const needed = (schema: Schema | undefined, isNeeded: boolean, side: string): readonly string[] => {
       if (schema !== undefined || !isNeeded) return (schema?.fields ?? []).map(({ name }) => name)
       return refuse(
+        'MR-4014',
         `a ${kind} join fills the fields of the ${side} side with null, but no codec says what they are. Give the step that makes it a codec.`,
       )
     }
@@ -240,6 +243,9 @@ function checkTypes(on: readonly string[], left: Schema | undefined, right: Sche
   for (const name of on) {
     const [l, r] = [fieldTypeText(fieldOf(left, name).type), fieldTypeText(fieldOf(right, name).type)]
     if (l !== r)
-      refuse(`the join is on "${name}", which is ${l} on the left and ${r} on the right. Make them one type.`)
+      refuse(
+        'MR-4013',
+        `the join is on "${name}", which is ${l} on the left and ${r} on the right. Make them one type.`,
+      )
   }
 }

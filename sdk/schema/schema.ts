@@ -95,13 +95,17 @@ export function fieldsInEncodingOrder(schema: Schema): readonly Field[] {
   const names = new Set(fields.map(({ name }) => name))
   if (names.size < fields.length) {
     const twice = fields.find(({ name }, i) => fields.findIndex((other) => other.name === name) < i)
-    throw new PipelineError(`a schema has two fields "${twice?.name ?? ''}". Give each field a name of its own.`)
+    throw new PipelineError(
+      'MR-4012',
+      `a schema has two fields "${twice?.name ?? ''}". Give each field a name of its own.`,
+    )
   }
   const ordered: Field[] = []
   fields.forEach((field, i) => {
     const position = field.encodingPosition ?? i
     if (!Number.isInteger(position) || position < 0 || position >= fields.length || ordered[position] !== undefined) {
       throw new PipelineError(
+        'MR-4015',
         `field "${field.name}" has encoding position ${position}, which is taken or outside 0 to ${fields.length - 1}. Number the fields 0, 1, 2 … in the order of their encoding.`,
       )
     }

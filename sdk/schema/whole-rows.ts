@@ -36,14 +36,17 @@ export function convertTo<C extends Codec>(codec: C): (input: PCollection<unknow
   return (input) => {
     const from = schemaOfCollection(input)
     if (from === undefined)
-      return refuse('rows can be converted when a codec says what they are. Give the step that makes them a codec.')
+      return refuse(
+        'MR-4014',
+        'rows can be converted when a codec says what they are. Give the step that makes them a codec.',
+      )
     for (const { name, type } of to.fields) {
       const [was, is] = [fieldTypeText(fieldOf(from, name).type), fieldTypeText(type)]
-      if (was !== is) refuse(`field "${name}" is ${was}, and would have to be ${is}.`)
+      if (was !== is) refuse('MR-4013', `field "${name}" is ${was}, and would have to be ${is}.`)
     }
     const extra = from.fields.find(({ name }) => !names.includes(name))
     if (extra !== undefined)
-      refuse(`field "${extra.name}" has no place in the new rows. Drop it before: drop("${extra.name}").`)
+      refuse('MR-4013', `field "${extra.name}" has no place in the new rows. Drop it before: drop("${extra.name}").`)
     return input.derive(addMap(input, reservedName('convert'), present(names), { codec }))
   }
 }
@@ -68,7 +71,7 @@ export function toJson(options: StepOptions = {}): (input: PCollection<unknown>)
 
 function jsonOf(row: unknown): string {
   const text = JSON.stringify(row, refusingLoss)
-  if (text === undefined) throw new DecodeError(`${preview(row)} has no JSON`)
+  if (text === undefined) throw new DecodeError('MR-4016', `${preview(row)} has no JSON`)
   return text
 }
 

@@ -4,6 +4,7 @@
  *
  * Law: the rest of a restriction begins with the mark after the last record that was claimed.
  */
+import { coded } from '../error-codes.js'
 import type { RestrictionProgress, RestrictionTracker } from './restriction-tracker.js'
 
 /** A part of a source that is still to be read. */
@@ -43,8 +44,9 @@ export class MarkTracker<Mark> implements RestrictionTracker<MarkedPart<Mark>, n
 
   tryClaim(record: number): boolean {
     if (record !== this.#claimed) {
-      throw new RangeError(
-        `record ${record} is claimed, but ${this.#claimed} is next. Claim records one after another.`,
+      throw coded(
+        'MR-3023',
+        new RangeError(`record ${record} is claimed, but ${this.#claimed} is next. Claim records one after another.`),
       )
     }
     if (this.#isOver || record >= (this.#part.limit ?? Infinity)) {
@@ -77,7 +79,8 @@ export class MarkTracker<Mark> implements RestrictionTracker<MarkedPart<Mark>, n
   }
 
   checkDone(): void {
-    if (!this.#isOver) throw new RangeError('reading stopped before the end, and is not to be resumed')
+    if (!this.#isOver)
+      throw coded('MR-3025', new RangeError('reading stopped before the end, and is not to be resumed'))
   }
 
   progress(): RestrictionProgress {

@@ -4,6 +4,7 @@
  *
  * Law: as for every tracker, claimed positions only grow, and what a split gives away is never claimed here.
  */
+import { coded } from '../error-codes.js'
 import { PipelineError } from '../errors.js'
 import { preview } from '../preview.js'
 import {
@@ -53,7 +54,10 @@ export class GrowableRangeTracker extends OffsetRangeTracker {
     const { completed } = super.progress()
     const end = this.#estimate()
     if (typeof end !== 'number' || Number.isNaN(end)) {
-      throw new RangeError(`the estimated end of a growing range must be a position, but is ${preview(end)}`)
+      throw coded(
+        'MR-1002',
+        new RangeError(`the estimated end of a growing range must be a position, but is ${preview(end)}`),
+      )
     }
     return { completed, remaining: Math.max(0, Math.min(end, UNKNOWN_END) - from - completed) }
   }
@@ -88,7 +92,7 @@ export class OneShotTracker<R> implements RestrictionTracker<R, void> {
 
   constructor(restriction: R) {
     if (restriction === undefined) {
-      throw new PipelineError('OneShotTracker needs a restriction; undefined says that nothing is left.')
+      throw new PipelineError('MR-1003', 'OneShotTracker needs a restriction; undefined says that nothing is left.')
     }
     this.#restriction = restriction
   }
@@ -112,7 +116,10 @@ export class OneShotTracker<R> implements RestrictionTracker<R, void> {
 
   checkDone(): void {
     if (this.#isClaimed || this.#isGivenAway) return
-    throw new RangeError('reading stopped before the work was claimed: it would be lost. Call tryClaim() first.')
+    throw coded(
+      'MR-3025',
+      new RangeError('reading stopped before the work was claimed: it would be lost. Call tryClaim() first.'),
+    )
   }
 
   progress(): RestrictionProgress {

@@ -5,6 +5,7 @@
  *
  * Law: claimed positions only grow; primary and residual of a split are disjoint and together the whole.
  */
+import { coded } from '../error-codes.js'
 import * as t from 'io-ts'
 import { PipelineError } from '../errors.js'
 
@@ -52,7 +53,7 @@ export class OffsetRangeTracker implements RestrictionTracker<OffsetRange, numbe
 
   constructor(range: OffsetRange) {
     if (!(range.from <= range.to)) {
-      throw new PipelineError(`offset range [${range.from}, ${range.to}) is upside down`)
+      throw new PipelineError('MR-1002', `offset range [${range.from}, ${range.to}) is upside down`)
     }
     this.from = range.from
     this.to = range.to
@@ -62,12 +63,18 @@ export class OffsetRangeTracker implements RestrictionTracker<OffsetRange, numbe
 
   tryClaim(position: number): boolean {
     if (position <= this.lastAttempted) {
-      throw new RangeError(
-        `claim of position ${position} goes backwards: ${this.lastAttempted} was claimed before. Claim growing positions.`,
+      throw coded(
+        'MR-3023',
+        new RangeError(
+          `claim of position ${position} goes backwards: ${this.lastAttempted} was claimed before. Claim growing positions.`,
+        ),
       )
     }
     if (position < this.from) {
-      throw new RangeError(`claim of position ${position} lies before the range [${this.from}, ${this.to})`)
+      throw coded(
+        'MR-3023',
+        new RangeError(`claim of position ${position} lies before the range [${this.from}, ${this.to})`),
+      )
     }
     this.lastAttempted = position
     if (position >= this.to) return false
@@ -82,8 +89,11 @@ export class OffsetRangeTracker implements RestrictionTracker<OffsetRange, numbe
    */
   tryClaimBlock(from: number, count: number): number {
     if (from <= this.lastAttempted) {
-      throw new RangeError(
-        `claim of position ${from} goes backwards: ${this.lastAttempted} was claimed before. Claim growing positions.`,
+      throw coded(
+        'MR-3023',
+        new RangeError(
+          `claim of position ${from} goes backwards: ${this.lastAttempted} was claimed before. Claim growing positions.`,
+        ),
       )
     }
     const granted = Math.max(0, Math.min(count, this.to - from))
@@ -112,8 +122,11 @@ export class OffsetRangeTracker implements RestrictionTracker<OffsetRange, numbe
 
   checkDone(): void {
     if (this.lastAttempted < this.to - 1) {
-      throw new RangeError(
-        `reading stopped at ${this.lastClaimed + 1} of [${this.from}, ${this.to}): the rest would be lost. Claim until tryClaim returns false, or return resume().`,
+      throw coded(
+        'MR-3025',
+        new RangeError(
+          `reading stopped at ${this.lastClaimed + 1} of [${this.from}, ${this.to}): the rest would be lost. Claim until tryClaim returns false, or return resume().`,
+        ),
       )
     }
   }

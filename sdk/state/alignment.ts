@@ -1,6 +1,7 @@
 /**
  * Aligned times: the multiples of a period since 1970 UTC, moved by an offset.
  */
+import { coded } from '../error-codes.js'
 import { addMillis, type Duration, durationMillis } from '../time.js'
 
 /** Times to which the end of a delay is rounded up. */
@@ -17,7 +18,8 @@ export interface Alignment {
  */
 export function alignmentOf(id: string, period: Duration, offset: Duration = 0): Alignment {
   const periodMillis = durationMillis(period, `period of timer "${id}"`)
-  if (periodMillis === 0) throw new RangeError(`the period that timer "${id}" is aligned to must be longer than 0`)
+  if (periodMillis === 0)
+    throw coded('MR-2003', new RangeError(`the period that timer "${id}" is aligned to must be longer than 0`))
   return { periodMillis, offsetMillis: durationMillis(offset, `offset of timer "${id}"`) }
 }
 

@@ -151,7 +151,9 @@ export interface StateBuilders {
 }
 
 function checked(codec: Codec, call: string): Codec {
-  return isCodec(codec) ? codec : refuse(`state.${call.split('(')[0] ?? ''} needs a codec, for example state.${call}.`)
+  return isCodec(codec)
+    ? codec
+    : refuse('MR-3008', `state.${call.split('(')[0] ?? ''} needs a codec, for example state.${call}.`)
 }
 
 function value(codec: Codec, options?: { readonly initial: unknown }): ValueStateSpec<never, never> {
@@ -172,6 +174,7 @@ function combining(combiner: object, options?: CombiningOptions): CombiningState
   const codec = options?.codec ?? own?.codec ?? own?.accumulator
   if (codec === undefined) {
     refuse(
+      'MR-3008',
       'state.combining needs a codec for what it keeps. Give the combiner one (codec, or accumulator of a CombineFn), or write state.combining(combiner, { codec: t.number }).',
     )
   }

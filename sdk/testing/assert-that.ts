@@ -4,6 +4,7 @@
  * Law: an assertion is judged exactly once, also when its collection is empty; `run` rejects when one does not hold or
  * was never judged. A pipeline with an assertion that claims nothing is not built.
  */
+import { coded } from '../error-codes.js'
 import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import { type CollectionRef, reservedName } from '../graph/builder.js'
 import { messageOf } from '../errors.js'
@@ -128,8 +129,11 @@ export class Assertion<T> {
       const values = elements.map(({ value }) => value)
       const { missing, extra } = difference(wanted, values, tolerance)
       if (missing.length === 0 && extra.length === 0) return
-      throw new Error(
-        `${describe('missing', missing)}${describe('unexpected', extra)}expected ${preview(wanted, 400)}, got ${preview(values, 400)}`,
+      throw coded(
+        'MR-8001',
+        new Error(
+          `${describe('missing', missing)}${describe('unexpected', extra)}expected ${preview(wanted, 400)}, got ${preview(values, 400)}`,
+        ),
       )
     })
   }
@@ -142,18 +146,18 @@ export class Assertion<T> {
   /** At least one element. */
   isNotEmpty(): void {
     this.#judge((elements) => {
-      if (elements.length === 0) throw new Error('expected elements, got none')
+      if (elements.length === 0) throw coded('MR-8001', new Error('expected elements, got none'))
     })
   }
 
   /** So many elements. */
   hasSize(size: number): void {
     if (!Number.isSafeInteger(size) || size < 0)
-      refuse(`hasSize of "${this.#name}" takes a number of elements, from 0, but got ${preview(size)}.`)
+      refuse('MR-8004', `hasSize of "${this.#name}" takes a number of elements, from 0, but got ${preview(size)}.`)
     this.#judge((elements) => {
       if (elements.length === size) return
       const values = elements.map(({ value }) => value)
-      throw new Error(`expected ${size} elements, got ${values.length}: ${preview(values, 400)}`)
+      throw coded('MR-8001', new Error(`expected ${size} elements, got ${values.length}: ${preview(values, 400)}`))
     })
   }
 
@@ -163,7 +167,7 @@ export class Assertion<T> {
     this.#judge((elements) => {
       const values = elements.map(({ value }) => value)
       if (values.length === 1 && sameValue(expected, values[0], tolerance)) return
-      throw new Error(`expected one element, ${preview(expected, 400)}, got ${preview(values, 400)}`)
+      throw coded('MR-8001', new Error(`expected one element, ${preview(expected, 400)}, got ${preview(values, 400)}`))
     })
   }
 
@@ -279,7 +283,8 @@ function describe(what: string, values: readonly unknown[]): string {
 export function assertThat<T>(name: string, input: PCollection<T>, options: AssertionOptions = {}): Assertion<T> {
   refuseUnknownOptions(`assertion "${name}"`, options, { tolerance: true } satisfies OptionNames<AssertionOptions>)
   const { tolerance = 0 } = options
-  if (!(tolerance >= 0)) refuse(`tolerance of assertion "${name}" must be 0 or more, but is ${preview(tolerance)}.`)
+  if (!(tolerance >= 0))
+    refuse('MR-8004', `tolerance of assertion "${name}" must be 0 or more, but is ${preview(tolerance)}.`)
   const named = `assert ${name}`
   return new Assertion(named, input, tolerance, opened(input.builder, named))
 }

@@ -31,7 +31,7 @@ export function checkCoder(
   options: LawOptions = {},
 ): LawReport {
   const { trials, seed } = trialsOf(options)
-  if (!Array.isArray(values) || values.length === 0) refuse('checkCoder needs values to encode.')
+  if (!Array.isArray(values) || values.length === 0) refuse('MR-8008', 'checkCoder needs values to encode.')
   const coder = coderFrom(given)
   const random = seededRandom(seed)
   const laws = new Laws()

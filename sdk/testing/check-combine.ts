@@ -60,7 +60,7 @@ export function checkCombineFn<In, Acc, Out>(
   const coder = described === undefined ? dynamicCoder : coderOfCodec(described)
   const random = seededRandom(seed)
   const draw = typeof inputs === 'function' ? () => inputs(random) : () => inputs[below(random, inputs.length)] as In
-  if (typeof inputs !== 'function' && inputs.length === 0) refuse('checkCombineFn needs inputs to combine.')
+  if (typeof inputs !== 'function' && inputs.length === 0) refuse('MR-8008', 'checkCombineFn needs inputs to combine.')
   const laws = new Laws()
   for (let trial = 0; trial < trials; trial++) {
     const least = steps.create === undefined ? 1 : 0

@@ -44,7 +44,7 @@ export function checkTracker<R, P>(
 ): LawReport {
   const { restriction, positions } = options
   const all = positions(restriction)
-  if (all.length < 2) refuse('checkTracker needs a restriction with at least two positions.')
+  if (all.length < 2) refuse('MR-8008', 'checkTracker needs a restriction with at least two positions.')
   const laws = new Laws()
   const about = (): string => `restriction ${preview(restriction)}`
 
@@ -156,7 +156,7 @@ export async function checkSource<E, R, T extends AnyTracker<R>, C extends Codec
 ): Promise<LawReport> {
   const { trials, seed } = trialsOf({ trials: 20, ...options })
   const { env, maxElements = 10_000 } = options
-  if (!source.bounded) refuse('checkSource reads a source to its end, and this one says that it has none.')
+  if (!source.bounded) refuse('MR-8009', 'checkSource reads a source to its end, and this one says that it has none.')
   const random = seededRandom(seed)
   const resource = (await source.setup?.({ step: 'checkSource', env: env as Env })) as Resource
   const now = (): number => env?.now() ?? 0
@@ -217,7 +217,10 @@ async function readAll<E, R, T extends AnyTracker<R>, C extends Codec, Resource>
       emit: (value: TypeOf<C>, at) => {
         all.push(identityOf([at === undefined ? TIMESTAMP_MIN : toTimestamp(at), value]))
         if (all.length > maxElements)
-          refuse(`checkSource has read ${maxElements} elements and the source goes on. Give it less to read.`)
+          refuse(
+            'MR-8009',
+            `checkSource has read ${maxElements} elements and the source goes on. Give it less to read.`,
+          )
         if (++count === room) split()
       },
       watermark: { set: () => undefined },

@@ -121,6 +121,7 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
     const watermark = toTimestamp(instant)
     if (watermark < this.#watermark)
       refuse(
+        'MR-8005',
         `the watermark of a tester cannot move back from ${formatTimestamp(this.#watermark)} to ${formatTimestamp(watermark)}.`,
       )
     this.#watermark = watermark
@@ -249,7 +250,7 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
     const { name, tag, outputTimestamp: timestamp, fireTimestamp } = timer
     const handler = this.#doFn.onTimer?.[name]
     record.timers.delete(timerId(name, tag))
-    if (handler === undefined) throw refuse(`the DoFn has no handler for timer "${name}".`)
+    if (handler === undefined) throw refuse('MR-8007', `the DoFn has no handler for timer "${name}".`)
     const { key, window } = record
     const call = `onTimer.${name}`
     await this.#run(call, { key, timer: call }, 1, {
@@ -308,7 +309,7 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
 
 function keyOf(element: unknown): unknown {
   if (typeof element === 'object' && element !== null && 'key' in element) return element.key
-  throw refuse(`a DoFn with state or timers takes elements { key, value }, but got ${preview(element)}.`)
+  throw refuse('MR-1009', `a DoFn with state or timers takes elements { key, value }, but got ${preview(element)}.`)
 }
 
 /**
@@ -388,6 +389,6 @@ export function doFnTester(
   options: DoFnTesterOptions = {},
 ): DoFnTester<never, None, Readonly<Record<string, StateSpec>>, None> {
   if (typeof doFn !== 'object' || doFn === null || typeof (doFn as AnyDoFn).process !== 'function')
-    refuse('doFnTester needs a DoFn: an object with a process function, as parDo takes it.')
+    refuse('MR-1012', 'doFnTester needs a DoFn: an object with a process function, as parDo takes it.')
   return new DoFnTester(doFn as AnyDoFn, options)
 }

@@ -6,6 +6,7 @@
 import { type Coder, decodeFromBytes, dynamicCoder, encodeToBytes } from '../coders/index.js'
 import { isCodec, type Codec } from '../codec.js'
 import { coderOfCodec } from '../graph/coders.js'
+import type { ErrorCode } from '../error-codes.js'
 import { messageOf } from '../errors.js'
 import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
@@ -26,6 +27,7 @@ export interface LawOptions {
 /** Thrown by a checker: names the law that does not hold, with an example. */
 export class LawBroken extends Error {
   override readonly name = 'LawBroken'
+  readonly code: ErrorCode = 'MR-8003'
   /** The law, in words. */
   readonly law: string
 
@@ -59,8 +61,9 @@ export class Laws {
 /** Trials and seed that a checker was given. */
 export function trialsOf({ trials = 100, seed = 1 }: LawOptions): { readonly trials: number; readonly seed: number } {
   if (!Number.isSafeInteger(trials) || trials < 1)
-    refuse(`trials of a checker must be a whole number from 1, but is ${preview(trials)}.`)
-  if (!Number.isSafeInteger(seed)) refuse(`seed of a checker must be a whole number, but is ${preview(seed)}.`)
+    refuse('MR-1002', `trials of a checker must be a whole number from 1, but is ${preview(trials)}.`)
+  if (!Number.isSafeInteger(seed))
+    refuse('MR-1002', `seed of a checker must be a whole number, but is ${preview(seed)}.`)
   return { trials, seed }
 }
 

@@ -5,6 +5,7 @@
  * Law: a record is delivered until it is acknowledged, and not after that. A reader that connects gets everything that was
  * delivered to an earlier one and not acknowledged.
  */
+import { coded } from '../error-codes.js'
 import { typed, type TypeOnly } from '../codec.js'
 import { PipelineError } from '../errors.js'
 import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
@@ -110,7 +111,7 @@ export class RedeliveringSource<T> {
   #next(now: number): number | Exclude<ReadResult<T>, object> {
     if (this.#backlog > 0 && this.#untilFailure-- <= 0) {
       this.#untilFailure = Infinity
-      throw new Error('the connection to the redelivering source broke')
+      throw coded('MR-8013', new Error('the connection to the redelivering source broke'))
     }
     const millis = this.#redeliverMillis
     if (millis !== undefined) this.#requeue((deliveredAt) => now >= deliveredAt + millis)
@@ -136,7 +137,7 @@ export class RedeliveringSource<T> {
   #acknowledge(records: readonly number[]): void {
     if (this.#untilAcknowledgementFails-- <= 0) {
       this.#untilAcknowledgementFails = Infinity
-      throw new Error('the connection to the redelivering source broke')
+      throw coded('MR-8013', new Error('the connection to the redelivering source broke'))
     }
     for (const record of records) {
       // A record is under way, or acknowledged, or in the queue.
@@ -187,5 +188,8 @@ export function redeliveringSource<T>(records: Iterable<T>, options: Redeliverin
 
 function checkedCount(count: number): number {
   if (Number.isSafeInteger(count) && count >= 0) return count
-  throw new PipelineError(`failures of a redelivering source come after a whole number from 0, not ${String(count)}.`)
+  throw new PipelineError(
+    'MR-1002',
+    `failures of a redelivering source come after a whole number from 0, not ${String(count)}.`,
+  )
 }

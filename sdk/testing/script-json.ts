@@ -52,7 +52,7 @@ export function scriptJson(events: readonly TestStreamEvent[], codec: Codec | un
 export function eventsOf(given: unknown, codec: Codec | undefined): readonly TestStreamEvent[] {
   const coder = coderFor(codec)
   if (!json.is(given))
-    refuse(`a script as JSON is { events: […] }, as toJSON() of a script gives, but got ${preview(given)}.`)
+    refuse('MR-8006', `a script as JSON is { events: […] }, as toJSON() of a script gives, but got ${preview(given)}.`)
   return given.events.map((event): TestStreamEvent => {
     if ('watermark' in event) return { kind: 'watermark', timestamp: event.watermark }
     if ('advanceMillis' in event) return { kind: 'processingTime', advanceMillis: event.advanceMillis }
@@ -75,6 +75,7 @@ function hexOf(bytes: Uint8Array): string {
 }
 
 function bytesOf(hex: string): Uint8Array {
-  if (!/^([0-9a-f]{2})*$/.test(hex)) refuse(`the bytes of an element of a script are hex, but are ${preview(hex)}.`)
+  if (!/^([0-9a-f]{2})*$/.test(hex))
+    refuse('MR-8006', `the bytes of an element of a script are hex, but are ${preview(hex)}.`)
   return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
 }

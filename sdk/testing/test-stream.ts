@@ -39,7 +39,7 @@ export function instantOf(call: string, instant: Instant): number {
   try {
     return toTimestamp(instant)
   } catch (error) {
-    return refuse(`${call} takes an instant: ${messageOf(error)}.`)
+    return refuse('MR-2002', `${call} takes an instant: ${messageOf(error)}.`)
   }
 }
 
@@ -60,9 +60,10 @@ export function at<T>(timestamp: Instant, value: T): TimestampedValue<T> {
 /** @throws {PipelineError} for what is no element with a timestamp inside the global window. */
 export function checkElement(element: TimestampedValue<unknown>): void {
   if (typeof element !== 'object' || element === null || typeof element.timestamp !== 'number')
-    refuse(`a script takes elements made by at(timestamp, value), but got ${preview(element)}.`)
+    refuse('MR-8006', `a script takes elements made by at(timestamp, value), but got ${preview(element)}.`)
   if (element.timestamp > END_OF_GLOBAL_WINDOW)
     refuse(
+      'MR-8006',
       `a script has an element at ${formatTimestamp(element.timestamp)}, after the end of the global window, where no element can be.`,
     )
 }
@@ -70,9 +71,12 @@ export function checkElement(element: TimestampedValue<unknown>): void {
 /** @throws {PipelineError} when a script cannot move its watermark so. */
 export function checkWatermark(before: number, timestamp: number): void {
   if (timestamp < before)
-    refuse(`a script cannot move its watermark back from ${formatTimestamp(before)} to ${formatTimestamp(timestamp)}.`)
+    refuse(
+      'MR-8005',
+      `a script cannot move its watermark back from ${formatTimestamp(before)} to ${formatTimestamp(timestamp)}.`,
+    )
   if (timestamp >= TIMESTAMP_MAX)
-    refuse('a script moves its watermark to the end of time by end() or advanceWatermarkToInfinity().')
+    refuse('MR-8005', 'a script moves its watermark to the end of time by end() or advanceWatermarkToInfinity().')
 }
 
 /** A script under construction; every method gives a new one. */

@@ -86,6 +86,7 @@ export class TestStreams<O extends Outputs> {
   #known(output: string): void {
     if (Object.hasOwn(this.#outputs, output)) return
     refuse(
+      'MR-8006',
       `the script has no output ${preview(output)}; testStreams declared ${Object.keys(this.#outputs).join(', ')}.`,
     )
   }
@@ -119,6 +120,6 @@ export class TestStreams<O extends Outputs> {
  */
 export function testStreams<O extends Outputs>(outputs: O): TestStreams<O> {
   if (typeof outputs !== 'object' || outputs === null || Object.keys(outputs).length === 0)
-    refuse('testStreams needs the codec of at least one output, such as { clicks: typed<Click>() }.')
+    refuse('MR-1003', 'testStreams needs the codec of at least one output, such as { clicks: typed<Click>() }.')
   return new TestStreams(outputs)
 }

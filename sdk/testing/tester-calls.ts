@@ -3,6 +3,7 @@
  *
  * Law: what a call emits counts only when the call has succeeded; what is used after its call has ended fails.
  */
+import { coded } from '../error-codes.js'
 import { type Codec, decodeWith, isTypeOnly } from '../codec.js'
 import type { Env } from '../env.js'
 import { PipelineError } from '../errors.js'
@@ -82,6 +83,7 @@ export class TesterCalls {
     if (tag === undefined && this.#doFn.outputs === undefined) return 'out'
     if (tag !== undefined && this.#tags.has(tag)) return tag
     return refuse(
+      'MR-8007',
       `the DoFn has no output ${tag ?? 'without a tag'}; its outputs are ${[...this.#tags.keys()].join(', ')}.`,
     )
   }
@@ -98,7 +100,7 @@ export class TesterCalls {
     })
     const recordNow = (what: string) => (): TesterRecord => {
       this.#alive(open, what)
-      return record ?? refuse(`the DoFn uses ${what}, which it has not declared.`)
+      return record ?? refuse('MR-8007', `the DoFn uses ${what}, which it has not declared.`)
     }
     const context = {
       ...this.#shared(resource),
@@ -147,7 +149,10 @@ export class TesterCalls {
     const emit = this.#emitOf((tag) => (value, at, window) => {
       this.#alive(open, 'emit')
       if (at === undefined || window === undefined)
-        throw new TypeError('emit in finishBundle needs a timestamp and a window: emit(value, timestamp, window).')
+        throw coded(
+          'MR-2022',
+          new TypeError('emit in finishBundle needs a timestamp and a window: emit(value, timestamp, window).'),
+        )
       emitted.push({ tag, value, timestamp: toTimestamp(at), window })
     })
     try {
@@ -194,7 +199,7 @@ export class TesterCalls {
       files: undefined,
       crashpoint: () => undefined,
       buggify: () => false,
-      setTimer: () => refuse('the world of doFnTester has no timers. Give it an env that has.'),
+      setTimer: () => refuse('MR-8007', 'the world of doFnTester has no timers. Give it an env that has.'),
       ...given,
       now: () => clock.now,
       monotonic: () => clock.now,
@@ -214,7 +219,10 @@ export class TesterCalls {
         enumerable: true,
         get: () => {
           if (Object.hasOwn(values, name)) return values[name]
-          throw new PipelineError(`side input "${name}" has no value. Give doFnTester { sides: { ${name}: … } }.`)
+          throw new PipelineError(
+            'MR-8007',
+            `side input "${name}" has no value. Give doFnTester { sides: { ${name}: … } }.`,
+          )
         },
       })
     return sides
@@ -228,7 +236,7 @@ export class TesterCalls {
       if (codec === undefined || isTypeOnly(codec)) return emit
       return (value, at, window) => {
         const decoded = decodeWith(codec, value)
-        if (decoded instanceof Promise) throw new TypeError(`the codec of output "${tag}" checks asynchronously, and emit cannot wait`) // prettier-ignore
+        if (decoded instanceof Promise) throw coded('MR-4006', new TypeError(`the codec of output "${tag}" checks asynchronously, and emit cannot wait`)) // prettier-ignore
         emit(decoded, at, window)
       }
     }
@@ -239,15 +247,18 @@ export class TesterCalls {
   #outputTime(at: Instant, input: number): number {
     const timestamp = toTimestamp(at)
     if (timestamp < input - this.#skewMillis && input !== TIMESTAMP_MIN)
-      throw new RangeError(
-        `output timestamp ${formatTimestamp(timestamp)} is before the input's ${formatTimestamp(input)} by more than allowedSkew (${this.#skewMillis} ms). Set allowedSkew, knowing that such output may be late.`,
+      throw coded(
+        'MR-2020',
+        new RangeError(
+          `output timestamp ${formatTimestamp(timestamp)} is before the input's ${formatTimestamp(input)} by more than allowedSkew (${this.#skewMillis} ms). Set allowedSkew, knowing that such output may be late.`,
+        ),
       )
     return timestamp
   }
 
   #alive(open: { readonly current: boolean }, what: string): void {
     if (!open.current)
-      throw new Error(`${what} was used after its call had ended. Await everything inside process, so that the bundle knows of it.`) // prettier-ignore
+      throw coded('MR-3002', new Error(`${what} was used after its call had ended. Await everything inside process, so that the bundle knows of it.`)) // prettier-ignore
   }
 }
 

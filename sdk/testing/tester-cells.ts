@@ -4,6 +4,7 @@
  *
  * Law: each kind does what its interface in `sdk/state/state-cell.ts` says; values are copied on their way in and out.
  */
+import { coded } from '../error-codes.js'
 import { type Codec, codecName, decodeWith, isTypeOnly } from '../codec.js'
 import { coderOfCodec } from '../graph/coders.js'
 import type {
@@ -77,8 +78,11 @@ function checked(codec: Codec, value: unknown): unknown {
   if (!(decoded instanceof Promise)) return decoded
   // Nobody will wait for it.
   void decoded.catch(() => undefined)
-  throw new TypeError(
-    `the ${codecName(codec)} of a state cell checks asynchronously, and a write cannot wait. Give the cell a codec that answers at once.`,
+  throw coded(
+    'MR-4006',
+    new TypeError(
+      `the ${codecName(codec)} of a state cell checks asynchronously, and a write cannot wait. Give the cell a codec that answers at once.`,
+    ),
   )
 }
 

@@ -4,6 +4,7 @@
  * Law: an event-time timer fires no later than its window expires; an output timestamp that an author names is not before
  * the element that set the timer, less the allowed skew.
  */
+import { coded } from '../error-codes.js'
 import { expiryOf } from '../windowing/expiry.js'
 import { alignmentOf, nextAligned } from '../state/alignment.js'
 import type { TimerOptions, TimerSpec } from '../state/timer-spec.js'
@@ -57,7 +58,10 @@ function family(name: string, spec: TimerSpec, world: TimerWorld): object {
   const control = controlOf(name, spec, world)
   const checked = (tag: unknown): string => {
     if (typeof tag === 'string') return tag
-    throw new TypeError(`timer family "${name}" needs a tag first, a text that says which of its timers is meant`)
+    throw coded(
+      'MR-3009',
+      new TypeError(`timer family "${name}" needs a tag first, a text that says which of its timers is meant`),
+    )
   }
   return {
     get currentRelativeTime() {
@@ -91,14 +95,18 @@ function controlOf(name: string, { timeDomain }: TimerSpec, world: TimerWorld): 
   const isEventTime = timeDomain === 'eventTime'
   const onlyEventTime = (what: string): void => {
     if (!isEventTime)
-      throw new Error(
-        `timer "${name}" is a processing-time timer and has no ${what}: an absolute processing time means nothing when a run is repeated. Use setRelative(delay).`,
+      throw coded(
+        'MR-3011',
+        new Error(
+          `timer "${name}" is a processing-time timer and has no ${what}: an absolute processing time means nothing when a run is repeated. Use setRelative(delay).`,
+        ),
       )
   }
   const expiry = (): number => expiryOf(world.record().window, world.latenessMillis)
   const put = (tag: string | undefined, setting: TimerSetting | undefined): void => {
     const { timers } = world.record()
-    if (!world.canSet) throw new Error('a timer cannot be set in onWindowExpiration: the window has no time left')
+    if (!world.canSet)
+      throw coded('MR-3010', new Error('a timer cannot be set in onWindowExpiration: the window has no time left'))
     if (setting === undefined) timers.delete(timerId(name, tag))
     else timers.set(timerId(name, tag), setting)
   }
@@ -111,13 +119,19 @@ function controlOf(name: string, { timeDomain }: TimerSpec, world: TimerWorld): 
     const outputTimestamp = isNamed ? toTimestamp(output) : isEventTime ? fireTimestamp : world.timestamp
     const late = isEventTime && fireTimestamp > expiry() ? fireTimestamp : isNamed && outputTimestamp > expiry() ? outputTimestamp : undefined // prettier-ignore
     if (late !== undefined)
-      throw new RangeError(
-        `timer "${name}" is set to ${formatTimestamp(late)}, after the expiration of ${world.record().window.toString()} at ${formatTimestamp(expiry())}. Set it no later than window.maxTimestamp plus the allowed lateness.`,
+      throw coded(
+        'MR-3012',
+        new RangeError(
+          `timer "${name}" is set to ${formatTimestamp(late)}, after the expiration of ${world.record().window.toString()} at ${formatTimestamp(expiry())}. Set it no later than window.maxTimestamp plus the allowed lateness.`,
+        ),
       )
     const isEarly = isNamed && outputTimestamp < world.timestamp - world.skewMillis
     if (isEarly || (isEventTime && outputTimestamp > fireTimestamp))
-      throw new RangeError(
-        `timer "${name}" has output timestamp ${formatTimestamp(outputTimestamp)}, which must lie between the element's ${formatTimestamp(world.timestamp)}, less allowedSkew, and its own time ${formatTimestamp(fireTimestamp)}`,
+      throw coded(
+        'MR-3012',
+        new RangeError(
+          `timer "${name}" has output timestamp ${formatTimestamp(outputTimestamp)}, which must lie between the element's ${formatTimestamp(world.timestamp)}, less allowedSkew, and its own time ${formatTimestamp(fireTimestamp)}`,
+        ),
       )
     return { name, tag, timeDomain, fireTimestamp, outputTimestamp }
   }

@@ -34,7 +34,7 @@ export function opened(builder: GraphBuilder, name: string): () => void {
   const text = `assertion "${name}" claims nothing. Say what must hold, such as .containsInAnyOrder(…), .isEmpty() or .satisfies(…).`
   const unfinished = (): never => {
     waiting.delete(unfinished)
-    throw new PipelineError(withSource(text, source), name, source)
+    throw new PipelineError('MR-8004', withSource(text, source), name, source)
   }
   waiting.set(unfinished, { text, source })
   const finished = builder.begin(unfinished)

@@ -29,6 +29,7 @@ export function addView(
   const { windowMapping } = options
   if (windowMapping !== undefined && typeof windowMapping !== 'function')
     refuse(
+      'MR-1004',
       `windowMapping of view "${path}" must be a function from the window of a main element to one of the view.`,
       path,
     )

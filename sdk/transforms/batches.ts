@@ -5,6 +5,7 @@
  * Law: every value of a key and window is in exactly one batch of it, in the order in which values came. No batch is empty, has
  * more than `size` values, or, unless it is a single value, more than `bytes` bytes.
  */
+import type { ErrorCode } from '../error-codes.js'
 import { type Coder, encodeToBytes } from '../coders/index.js'
 import { typed } from '../codec.js'
 import { type CollectionRef, reservedName } from '../graph/builder.js'
@@ -156,21 +157,21 @@ function doFnOf({ size, bytes, bufferingMillis }: Limits, coder: Coder<unknown> 
 }
 
 function limitsOf(options: GroupIntoBatchesOptions): Limits {
-  const fail = (message: string): never => refuse(`groupIntoBatches ${message}`)
-  if (typeof options !== 'object' || options === null) fail('needs options, for example { size: 100 }.')
+  const fail = (code: ErrorCode, message: string): never => refuse(code, `groupIntoBatches ${message}`)
+  if (typeof options !== 'object' || options === null) fail('MR-1003', 'needs options, for example { size: 100 }.')
   refuseUnknownOptions('groupIntoBatches', options, OPTIONS)
   const { size, bytes, maxBuffering } = options
   if (size === undefined && bytes === undefined && maxBuffering === undefined)
-    fail('needs size, bytes or maxBuffering, for example { size: 100 }.')
+    fail('MR-1003', 'needs size, bytes or maxBuffering, for example { size: 100 }.')
   for (const [name, limit] of [
     ['size', size],
     ['bytes', bytes],
   ] as const) {
     if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1))
-      fail(`needs ${name} to be a whole number from 1, but got ${preview(limit)}.`)
+      fail('MR-1002', `needs ${name} to be a whole number from 1, but got ${preview(limit)}.`)
   }
   const bufferingMillis =
     maxBuffering === undefined ? undefined : durationMillis(maxBuffering, 'maxBuffering of groupIntoBatches')
-  if (bufferingMillis === 0) fail('needs maxBuffering to be above 0, because nothing waits for no time.')
+  if (bufferingMillis === 0) fail('MR-1002', 'needs maxBuffering to be above 0, because nothing waits for no time.')
   return { size: size ?? Infinity, bytes: bytes ?? Infinity, bufferingMillis }
 }

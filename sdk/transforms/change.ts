@@ -70,7 +70,7 @@ export function isChange(value: unknown): value is Change<unknown> {
  */
 export function changeCodec<C extends IoTsCodec>(codec: C): IoTsCodec<Change<TypeOf<C>>> {
   if (typeof (codec as Partial<IoTsCodec> | undefined)?.decode !== 'function')
-    refuse('changeCodec needs an io-ts codec of the values, for example changeCodec(t.number).')
+    refuse('MR-1004', 'changeCodec needs an io-ts codec of the values, for example changeCodec(t.number).')
   return new t.Type<Change<TypeOf<C>>, Change<unknown>>(
     `Change<${codec.name}>`,
     (u): u is Change<TypeOf<C>> => isChange(u) && codec.is(u.value),

@@ -50,7 +50,7 @@ export type CoGroup<I extends CoGroupInputs> = KV<
  */
 export function coGroupByKey<I extends CoGroupInputs>(name: string, inputs: I & SameKeys<I>): PCollection<CoGroup<I>> {
   if (Object.keys(inputs).length === 0)
-    throw new PipelineError(`coGroupByKey "${name}" needs at least one collection`, name)
+    throw new PipelineError('MR-1003', `coGroupByKey "${name}" needs at least one collection`, name)
   return addCoGroup(name, inputs)
 }
 

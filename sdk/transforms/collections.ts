@@ -58,7 +58,8 @@ export function top(
 ): CombineFn<number, readonly number[], readonly number[]>
 export function top<T>(n: number, options: TopOptions<T>): CombineFn<T, readonly T[], readonly T[]>
 export function top<T>(n: number, options: Partial<TopOptions<T>> = {}): CombineFn<T, readonly T[], readonly T[]> {
-  if (!Number.isSafeInteger(n) || n < 1) refuse(`top keeps a whole number of values from 1, but n is ${String(n)}.`)
+  if (!Number.isSafeInteger(n) || n < 1)
+    refuse('MR-1002', `top keeps a whole number of values from 1, but n is ${String(n)}.`)
   refuseUnknownOptions('top', options, { by: true, keep: true })
   const { by = (a: T, b: T) => Number(a) - Number(b), keep = 'largest' } = options
   refuseUnknownValue('keep of top', keep, ['largest', 'smallest'])
@@ -178,6 +179,7 @@ export function toMap<K, V>(
     ((a: V, b: V, key?: K): V => {
       if (compareEncodings(a, b) === 0) return a
       throw new DecodeError(
+        'MR-4017',
         `toMap has two values for key ${preview(key)}: ${preview(a)} and ${preview(b)}. Give toMap({ merge }) to make one of them.`,
       )
     })

@@ -50,9 +50,13 @@ export interface CombineChangesOptions<T, A> {
  */
 export function combineChanges<T, A>(options: CombineChangesOptions<T, A>): MonoidCombine<Change<T>, A> & TakesChanges {
   const { of, group, codec } = options ?? {}
-  if (typeof of !== 'function') refuse('combineChanges needs of, a function from value to the part that is combined.')
+  if (typeof of !== 'function')
+    refuse('MR-1003', 'combineChanges needs of, a function from value to the part that is combined.')
   if (typeof group?.concat !== 'function' || typeof group.inverse !== 'function')
-    refuse('combineChanges needs a group, { empty, concat, inverse }: inverse takes back what a change retracts.')
+    refuse(
+      'MR-1003',
+      'combineChanges needs a group, { empty, concat, inverse }: inverse takes back what a change retracts.',
+    )
   return {
     takesChanges: true,
     of: ({ kind, value }) => (kind === 'insert' ? of(value) : group.inverse(of(value))),

@@ -45,7 +45,7 @@ export function combineFields<P extends CombinerFields>(
 ): CombineFn<FieldsInput<P>, readonly unknown[], FieldsOutput<P>> {
   refuseMoreArguments('combineFields', more)
   const names = Object.keys(fields)
-  if (names.length === 0) refuse('combineFields needs at least one combiner.')
+  if (names.length === 0) refuse('MR-1003', 'combineFields needs at least one combiner.')
   const parts = names.map((name) => operationsOf(toCombine(fields[name], `combineFields: ${name}`)))
   const codec = outputCodec(fields)
   return {

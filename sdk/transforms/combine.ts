@@ -90,6 +90,7 @@ export function toCombine(combiner: unknown, step: string): AnyCombine {
   if (typeof combiner === 'object' && combiner !== null) {
     if ('sides' in combiner)
       refuse(
+        'MR-1014',
         `step "${step}" combines with side inputs, which a combiner cannot read: parts are reduced where the window's view may not be there yet. Read the view in a step before it and put what it says into the values.`,
         step,
       )
@@ -117,6 +118,7 @@ export function toCombine(combiner: unknown, step: string): AnyCombine {
     }
   }
   return refuse(
+    'MR-1013',
     `step "${step}" combines with something that is no combiner. Give { of, monoid }, { of, semigroup }, or a CombineFn with createAccumulator, addInput, mergeAccumulators and extractOutput.`,
     step,
   )
@@ -217,11 +219,13 @@ export function addCombineGlobally(
   const isKnown = whenEmpty === undefined || whenEmpty === 'nothing'
   if (!isKnown && (typeof whenEmpty !== 'object' || whenEmpty === null || !('emit' in whenEmpty)))
     refuse(
+      'MR-1002',
       `whenEmpty of combineGlobally "${path}" must be 'nothing' or { emit: value }, but is ${preview(whenEmpty)}.`,
       path,
     )
   if (typeof whenEmpty === 'object' && !isGlobal) {
     refuse(
+      'MR-2018',
       `combineGlobally "${path}" is to emit a value for empty windows, but ${strategy.windowFn.description} have no list of windows to be empty. Leave whenEmpty out, or read the result as a view with a default.`,
       path,
     )

@@ -6,6 +6,7 @@
  * them. In arrival order these are the values as they come; in event-time order as their timestamps say, those of equal time as
  * they came, and a value that comes after the watermark has passed it follows those that have been put out.
  */
+import type { ErrorCode } from '../error-codes.js'
 import { typed } from '../codec.js'
 import { type CollectionRef, reservedName } from '../graph/builder.js'
 import type { StateSpecNode } from '../graph/model.js'
@@ -238,21 +239,21 @@ function popHeap(heap: Waiting[]): void {
 }
 
 function checkedOptions(options: CountWindowsOptions): Required<CountWindowsOptions> {
-  const fail = (message: string): never => refuse(`countWindows ${message}`)
-  if (typeof options !== 'object' || options === null) fail('needs options, for example { size: 100 }.')
+  const fail = (code: ErrorCode, message: string): never => refuse(code, `countWindows ${message}`)
+  if (typeof options !== 'object' || options === null) fail('MR-1003', 'needs options, for example { size: 100 }.')
   const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name))
-  if (unknown !== undefined) fail(`has no option "${unknown}".${suggestion(unknown, OPTIONS)}`)
+  if (unknown !== undefined) fail('MR-1001', `has no option "${unknown}".${suggestion(unknown, OPTIONS)}`)
   const { size, every = size, order = 'arrival', partial = 'emit' } = options
   for (const [name, count] of [
     ['size', size],
     ['every', every],
   ] as const) {
     if (!Number.isSafeInteger(count) || count < 1)
-      fail(`needs ${name} to be a whole number from 1, but got ${preview(count)}.`)
+      fail('MR-1002', `needs ${name} to be a whole number from 1, but got ${preview(count)}.`)
   }
   if (order !== 'arrival' && order !== 'eventTime')
-    fail(`needs order to be 'arrival' or 'eventTime', but got ${preview(order)}.`)
+    fail('MR-1002', `needs order to be 'arrival' or 'eventTime', but got ${preview(order)}.`)
   if (partial !== 'emit' && partial !== 'drop')
-    fail(`needs partial to be 'emit' or 'drop', but got ${preview(partial)}.`)
+    fail('MR-1002', `needs partial to be 'emit' or 'drop', but got ${preview(partial)}.`)
   return { size, every, order, partial }
 }

@@ -43,6 +43,7 @@ export function addCreate(
 ): CollectionRef {
   if (typeof values !== 'object' || values === null || typeof values[Symbol.iterator] !== 'function') {
     throw new PipelineError(
+      'MR-1004',
       `create "${nameText(name)}" needs an array or another iterable of values, but got ${typeof values}.`,
       nameText(name),
     )
@@ -75,12 +76,16 @@ function described(value: unknown, index: number, codec: Codec, name: string): u
   try {
     checked = decodeWith(codec, value)
   } catch (error) {
-    return refuse(`${where}: ${messageOf(error)}`, name)
+    return refuse('MR-4001', `${where}: ${messageOf(error)}`, name)
   }
   if (!(checked instanceof Promise)) return checked
   // Nobody will wait for it.
   checked.catch(() => undefined)
-  return refuse(`${where}: the ${codecName(codec)} checks asynchronously. Check with a map that has the codec.`, name)
+  return refuse(
+    'MR-4006',
+    `${where}: the ${codecName(codec)} checks asynchronously. Check with a map that has the codec.`,
+    name,
+  )
 }
 
 function timestampOf(value: unknown, index: number, timestamp: (value: never) => Instant, name: string): number {
@@ -88,7 +93,11 @@ function timestampOf(value: unknown, index: number, timestamp: (value: never) =>
   try {
     return toTimestamp(instant)
   } catch (error) {
-    return refuse(`create "${name}" cannot place value ${index}, ${preview(value)}, in time: ${messageOf(error)}`, name)
+    return refuse(
+      'MR-2002',
+      `create "${name}" cannot place value ${index}, ${preview(value)}, in time: ${messageOf(error)}`,
+      name,
+    )
   }
 }
 

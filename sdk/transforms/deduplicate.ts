@@ -6,6 +6,7 @@
  * is between timestamps, before and after; what came out is forgotten when the watermark has passed its timestamp by `within` and
  * the allowed lateness, so an element that is later than that comes out. In processing time it is by the runner's clock.
  */
+import type { ErrorCode } from '../error-codes.js'
 import { typed } from '../codec.js'
 import { type CollectionRef, reservedName } from '../graph/builder.js'
 import { authorPath } from '../graph/names.js'
@@ -158,16 +159,16 @@ function inProcessingTime(within: number): AnyDoFn {
 }
 
 function checkedOptions<T>(options: DeduplicateOptions<T>): Omit<DeduplicateOptions<T>, 'within'> & { within: number } {
-  const fail = (message: string): never => refuse(`deduplicate ${message}`)
+  const fail = (code: ErrorCode, message: string): never => refuse(code, `deduplicate ${message}`)
   if (typeof options !== 'object' || options === null)
-    fail("needs options, for example { within: '10 minutes', timeDomain: 'eventTime' }.")
+    fail('MR-1003', "needs options, for example { within: '10 minutes', timeDomain: 'eventTime' }.")
   refuseUnknownOptions('deduplicate', options, OPTIONS)
   const { by, within, timeDomain } = options
   if (by !== undefined && typeof by !== 'function')
-    fail(`needs by to be a function from an element to its id, but got ${preview(by)}.`)
+    fail('MR-1004', `needs by to be a function from an element to its id, but got ${preview(by)}.`)
   if (timeDomain !== 'eventTime' && timeDomain !== 'processingTime')
-    fail(`needs timeDomain to be 'eventTime' or 'processingTime', but got ${preview(timeDomain)}.`)
+    fail('MR-1002', `needs timeDomain to be 'eventTime' or 'processingTime', but got ${preview(timeDomain)}.`)
   const millis = durationMillis(within, 'within of deduplicate')
-  if (millis === 0) fail('needs within to be above 0, because nothing comes again within no time.')
+  if (millis === 0) fail('MR-1002', 'needs within to be above 0, because nothing comes again within no time.')
   return { ...(by === undefined ? {} : { by }), within: millis, timeDomain }
 }

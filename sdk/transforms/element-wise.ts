@@ -31,6 +31,7 @@ function checkFunction(fn: unknown, what: string, name: StepName): void {
   if (typeof fn === 'function') return
   const text = nameText(name)
   throw new PipelineError(
+    'MR-1004',
     `${what} of step "${text}" must be a function, but is ${typeof fn}. The name comes first, then the function.`,
     text,
   )
@@ -173,6 +174,7 @@ export function addPartition(
 ): readonly CollectionRef[] {
   if (!Number.isInteger(count) || count < 1) {
     throw new PipelineError(
+      'MR-1002',
       `partition count of step "${nameText(name)}" must be a whole number from 1, but is ${String(count)}.`,
       nameText(name),
     )

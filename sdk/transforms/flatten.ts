@@ -25,6 +25,7 @@ export function commonStrategy(inputs: readonly CollectionRef[], path: string): 
   for (const input of rest) {
     if (input.builder !== first.builder)
       throw new PipelineError(
+        'MR-1007',
         `step "${path}" joins collections of different pipelines. Build them in one pipeline.`,
         path,
       )
@@ -37,7 +38,11 @@ export function commonStrategy(inputs: readonly CollectionRef[], path: string): 
           ? `triggers in "${producerPath(first.id)}" and "${producerPath(input.id)}"`
           : undefined
     if (differs === undefined) continue
-    refuse(`step "${path}" takes collections with different ${differs}. Give them the same with windowInto.`, path)
+    refuse(
+      'MR-2017',
+      `step "${path}" takes collections with different ${differs}. Give them the same with windowInto.`,
+      path,
+    )
   }
   return { ...strategy, allowedLatenessMillis: lateness }
 }
@@ -95,7 +100,7 @@ export function flatten(
   if (first === undefined) {
     const source = callSite()
     const message = `flatten "${name}" needs at least one collection; use empty(codec) for none.`
-    throw new PipelineError(withSource(message, source), name, source)
+    throw new PipelineError('MR-1003', withSource(message, source), name, source)
   }
   refuseUnknownOptions(`flatten "${name}"`, options, { codec: true }, name)
   return first.derive(addFlatten(first.builder, name, inputs, options.codec))

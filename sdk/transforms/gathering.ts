@@ -32,6 +32,7 @@ export function addGathering(
   const connect = (collectionId: string, step: string): void => {
     if (inside.current || step.startsWith(`${handlerPath}/`)) {
       throw new PipelineError(
+        'MR-1008',
         `step "${step}" belongs to the handler "${handlerPath}" and cannot send its own ${what.text} there. Declare another handler for it.`,
         step,
       )

@@ -19,13 +19,14 @@ export function checkGroupable(input: CollectionRef, path: string): void {
   const { windowFn, trigger, allowedLatenessMillis } = strategy
   if (windowFn.payload.kind === 'global' && trigger.kind === 'default' && !builder.collection(input.id).isBounded) {
     refuse(
+      'MR-2004',
       `step "${path}" groups an unbounded collection in the global window, which is complete only at the end of time, so it would never answer. Put windowInto(name, fixedWindows(…)) or another window before it, or give the global window a trigger: windowInto(name, { trigger: repeatedly(afterCount(100)) }).`,
       path,
     )
   }
   if (isSafeTrigger(trigger, allowedLatenessMillis)) return
   const loss = `the trigger ${triggerText(trigger)} may finish before a window expires, and elements that come later would be lost`
-  if (!strategy.allowsUnsafeTrigger) refuse(`step "${path}": ${loss}. ${remedy(strategy)}`, path)
+  if (!strategy.allowsUnsafeTrigger) refuse('MR-2005', `step "${path}": ${loss}. ${remedy(strategy)}`, path)
   builder.warn(`step "${path}": ${loss}, which allowUnsafeTrigger lets happen.`)
 }
 
@@ -76,6 +77,7 @@ export function takesChanges(combiner: unknown): boolean {
 export function refuseChanges({ builder, id }: CollectionRef, path: string, does = 'groups'): void {
   if (!builder.coders.hasChange(builder.collection(id).coderId)) return
   refuse(
+    'MR-1015',
     `step "${path}" ${does} changes, and would take a retraction for one more value. Combine them with combineChanges({ of, group }) or groupChanges(), which take back what is retracted.`,
     path,
   )
@@ -85,6 +87,7 @@ export function refuseChanges({ builder, id }: CollectionRef, path: string, does
 export function refuseMerging({ builder, id }: CollectionRef, path: string, what: string): void {
   if (builder.strategyOf({ builder, id }).mergeStatus !== 'needsMerge') return
   refuse(
+    'MR-2016',
     `step "${path}": ${what} by window, and the input's windows merge (sessions); what belongs to one could not follow it into another. Put windowInto(name, …) with other windows before it.`,
     path,
   )

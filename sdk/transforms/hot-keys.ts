@@ -50,7 +50,7 @@ export function withHotKeyFanout<C extends AnyCombiner>(combiner: C, fanout: Fan
 
 function partsOf(fanout: unknown): number {
   if (Number.isSafeInteger(fanout) && (fanout as number) >= 0) return Math.max(1, fanout as number)
-  return refuse(`a fanout is the number of parts of a key, a whole number from 0, but is ${String(fanout)}.`)
+  return refuse('MR-1002', `a fanout is the number of parts of a key, a whole number from 0, but is ${String(fanout)}.`)
 }
 
 /** Expands a combine that has a fanout. */

@@ -1,6 +1,7 @@
 /**
  * Small transforms over keyed collections, and toStrings: functions for `apply`, so that chaining stays short.
  */
+import { coded } from '../error-codes.js'
 import * as t from 'io-ts'
 import type { Codec } from '../codec.js'
 import { reservedName } from '../graph/builder.js'
@@ -63,8 +64,9 @@ export function toStrings(input: PCollection<unknown>): PCollection<string> {
 
 /** Refuses what JSON would silently write as something else. */
 export function refusingLoss(_key: string, value: unknown): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError('JSON has finite numbers only')
-  if (value instanceof Map || value instanceof Set) throw new TypeError('JSON has no maps and sets')
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw coded('MR-4016', new RangeError('JSON has finite numbers only'))
+  if (value instanceof Map || value instanceof Set) throw coded('MR-4016', new TypeError('JSON has no maps and sets'))
   return value
 }
 

@@ -50,6 +50,7 @@ export function registerLateData(builder: GraphBuilder, handler: LateDataHandler
 export function checkLateData(builder: GraphBuilder, handler: LateDataHandler | undefined, step: string): void {
   if (handler === undefined || (handler !== null && handlers.get(builder)?.get(handler.path) === handler)) return
   refuse(
+    'MR-1008',
     `option lateData of windowInto "${step}" is not a handler of this pipeline. Make one with pipeline.lateData(name, build).`,
     step,
   )

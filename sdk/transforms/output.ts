@@ -17,6 +17,7 @@ export function addPrint(input: CollectionRef, name: StepName, options: PrintOpt
   const { limit = 20 } = options
   if (!(limit >= 0))
     throw new PipelineError(
+      'MR-1002',
       `print "${nameText(name)}" has limit ${String(limit)}; it must be 0 or more.`,
       nameText(name),
     )

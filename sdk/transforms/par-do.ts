@@ -1,6 +1,7 @@
 /**
  * ParDo: the step that can do everything a DoFn declares. See `do-fn.ts` for what that is.
  */
+import type { ErrorCode } from '../error-codes.js'
 import { refuse } from '../refuse.js'
 import type { Codec } from '../codec.js'
 import { type CollectionRef, type StepName } from '../graph/builder.js'
@@ -78,41 +79,47 @@ const declarations: OptionNames<AnyDoFn> = {
 
 /** Rules that the types already state, for programs that reach us without them. */
 function check(input: CollectionRef, path: string, doFn: AnyDoFn): void {
-  const fail = (message: string): never => {
-    refuse(`step "${path}" ${message}`, path)
+  const fail = (code: ErrorCode, message: string): never => {
+    refuse(code, `step "${path}" ${message}`, path)
   }
   if (typeof doFn !== 'object' || doFn === null || typeof doFn.process !== 'function')
-    fail('needs a DoFn with a process function.')
+    fail('MR-1012', 'needs a DoFn with a process function.')
   // An instance of a class may have fields of its own.
   if (Object.getPrototypeOf(doFn) === Object.prototype)
     refuseUnknownOptions(`the DoFn of step "${path}"`, doFn, declarations, path)
   if (doFn.output !== undefined && doFn.outputs !== undefined)
-    fail('declares both output and outputs; declare one of them.')
+    fail('MR-1011', 'declares both output and outputs; declare one of them.')
   if (doFn.outputs !== undefined && Object.keys(doFn.outputs).length === 0)
-    fail('declares outputs without any tag. Leave outputs out for a step that emits nothing.')
+    fail('MR-1011', 'declares outputs without any tag. Leave outputs out for a step that emits nothing.')
   for (const tag of Object.keys(doFn.outputs ?? {})) {
-    if (tag.startsWith('$') || tag === '') fail(`declares output "${tag}"; tags must not be empty nor begin with "$".`)
+    if (tag.startsWith('$') || tag === '')
+      fail('MR-1011', `declares output "${tag}"; tags must not be empty nor begin with "$".`)
   }
   if (Object.hasOwn(doFn.metrics ?? {}, ''))
-    fail('declares a metric without a name. Give it one: metrics: { seen: … }.')
+    fail('MR-1003', 'declares a metric without a name. Give it one: metrics: { seen: … }.')
   const timers = Object.keys(doFn.timers ?? {})
   const handlers = Object.keys(doFn.onTimer ?? {})
-  for (const id of timers) if (!handlers.includes(id)) fail(`declares timer "${id}" without a handler onTimer.${id}.`)
+  for (const id of timers)
+    if (!handlers.includes(id)) fail('MR-3006', `declares timer "${id}" without a handler onTimer.${id}.`)
   for (const id of handlers)
-    if (!timers.includes(id)) fail(`handles timer "${id}", which it does not declare in timers.`)
+    if (!timers.includes(id)) fail('MR-3006', `handles timer "${id}", which it does not declare in timers.`)
   const states = Object.keys(doFn.state ?? {})
   const isStateful = states.length > 0 || timers.length > 0
   if (doFn.onWindowExpiration !== undefined && states.length === 0)
-    fail('has onWindowExpiration but declares no state; without state no key is remembered.')
+    fail('MR-3007', 'has onWindowExpiration but declares no state; without state no key is remembered.')
   if (doFn.requiresTimeSortedInput === true && !isStateful)
-    fail('has requiresTimeSortedInput but no state or timers; without them no call knows of an earlier one.')
+    fail('MR-3007', 'has requiresTimeSortedInput but no state or timers; without them no call knows of an earlier one.')
   if (!isStateful) return
   const { builder } = input
   if (builder.coders.keyed(builder.collection(input.id).coderId) === undefined) {
-    fail('has state or timers, which are kept per key, but its input is not keyed. Put keyBy(name, fn) before it.')
+    fail(
+      'MR-1009',
+      'has state or timers, which are kept per key, but its input is not keyed. Put keyBy(name, fn) before it.',
+    )
   }
   if (builder.strategyOf(input).mergeStatus === 'needsMerge') {
     fail(
+      'MR-2016',
       'has state or timers on merging windows (sessions); a state cannot follow windows that unite. Group first, or use windows that do not merge.',
     )
   }

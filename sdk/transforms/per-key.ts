@@ -48,7 +48,7 @@ function keepFirst(n: number, rankedCoder: string, valueCoder: string): CombineF
 function checkSize(what: string, n: unknown, more: readonly unknown[]): void {
   refuseMoreArguments(what, more)
   if (!Number.isSafeInteger(n) || (n as number) < 1)
-    refuse(`a sample has a whole number of values from 1, but n is ${String(n)}.`)
+    refuse('MR-1002', `a sample has a whole number of values from 1, but n is ${String(n)}.`)
 }
 
 function rankCoder(input: CollectionRef): string {
@@ -201,7 +201,10 @@ export function combineValues<V, Acc, Out>(
   return (input) => {
     const combine = toCombine(combiner, input.builder.pathOf(reservedName('combine')))
     if ('setup' in combiner || 'teardown' in combiner)
-      refuse('combineValues has no way to set a combiner up. Make what it needs before, or use combinePerKey.')
+      refuse(
+        'MR-1014',
+        'combineValues has no way to set a combiner up. Make what it needs before, or use combinePerKey.',
+      )
     const { create, add, extract } = operationsOf(combine)
     return input.derive(
       addFlatMap(input, reservedName('combine'), ({ key, value }: KV<unknown, Iterable<V>>) => {

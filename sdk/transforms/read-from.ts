@@ -295,8 +295,8 @@ function limitsOf<C extends Codec, Mark, Resource>(declared: SourceDeclaration<C
   if (Object.getPrototypeOf(declared) === Object.prototype) refuseUnknownOptions('readFrom', declared, declarations)
   const { maxRecords, maxReadTime, pollEvery = 100, deduplicate } = declared
   if (maxRecords !== undefined && (!Number.isSafeInteger(maxRecords) || maxRecords < 0))
-    refuse(`option maxRecords of readFrom must be a whole number from 0, but is ${preview(maxRecords)}.`)
-  if (typeof declared.open !== 'function') refuse('readFrom needs a function `open` that makes a reader.')
+    refuse('MR-1002', `option maxRecords of readFrom must be a whole number from 0, but is ${preview(maxRecords)}.`)
+  if (typeof declared.open !== 'function') refuse('MR-1003', 'readFrom needs a function `open` that makes a reader.')
   return {
     records: maxRecords,
     readMillis: maxReadTime === undefined ? Infinity : durationMillis(maxReadTime, 'option maxReadTime of readFrom'),

@@ -84,6 +84,7 @@ function addRetracting(
   const isMerging = strategy.mergeStatus === 'needsMerge'
   if (isMerging && !isSafeTrigger(strategy.trigger, strategy.allowedLatenessMillis))
     refuse(
+      'MR-2019',
       `step "${path}" retracts what merging windows said, and the trigger ${triggerText(strategy.trigger)} may close one before it expires: what comes later is in a window of its own, of which nobody could tell whether it is part of the closed one. Let the trigger begin anew, repeatedly(${triggerText(strategy.trigger)}), or give it late firings.`,
       path,
     )

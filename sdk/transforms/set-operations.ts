@@ -21,7 +21,7 @@ function keptOf(options: MultiplicityOptions): 'distinct' | 'all' {
   refuseUnknownOptions('a set operation', options, { keep: true } satisfies OptionNames<MultiplicityOptions>)
   const { keep = 'distinct' } = options
   if (keep === 'distinct' || keep === 'all') return keep
-  return refuse(`keep must be 'distinct' or 'all', but is ${String(keep)}.`)
+  return refuse('MR-1002', `keep must be 'distinct' or 'all', but is ${String(keep)}.`)
 }
 
 type Binary = <T>(input: PCollection<T>) => PCollection<T>

@@ -22,7 +22,7 @@ function checkedError(what: string, options: SketchOptions, usual: number): numb
   refuseUnknownOptions(what, options, { error: true } satisfies OptionNames<SketchOptions>)
   const { error = usual } = options
   if (error > 0 && error < 1) return error
-  return refuse(`the error of ${what} must lie between 0 and 1, but is ${String(error)}.`)
+  return refuse('MR-1002', `the error of ${what} must lie between 0 and 1, but is ${String(error)}.`)
 }
 
 // ---- quantiles -----------------------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ export function quantiles(
   options: SketchOptions = {},
 ): CombineFn<number, QuantileSketch, readonly number[]> {
   if (!Number.isSafeInteger(n) || n < 2)
-    refuse(`quantiles gives a whole number of values from 2, but n is ${String(n)}.`)
+    refuse('MR-1002', `quantiles gives a whole number of values from 2, but n is ${String(n)}.`)
   const error = checkedError('quantiles', options, 0.01)
   const gamma = (1 + error) / (1 - error)
   const logGamma = Math.log(gamma)
@@ -85,7 +85,8 @@ export function quantiles(
       greatest: -Infinity,
     }),
     addInput: (sketch, value) => {
-      if (!Number.isFinite(value)) throw new DecodeError(`quantiles takes finite numbers, got ${preview(value)}`)
+      if (!Number.isFinite(value))
+        throw new DecodeError('MR-4002', `quantiles takes finite numbers, got ${preview(value)}`)
       if (value > 0) increase(sketch.positive, bucketOf(value), 1)
       else if (value < 0) increase(sketch.negative, bucketOf(-value), 1)
       else sketch.zeros++

@@ -1,6 +1,7 @@
 /**
  * Adds a splittable step: a ParDo whose restriction a runner may cut. Mirrors Beam's ParDoPayload with a restriction coder.
  */
+import type { ErrorCode } from '../error-codes.js'
 import type { Codec, TypeOf } from '../codec.js'
 import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
 import type { OutputCollections, PCollection } from '../pcollection.js'
@@ -79,32 +80,40 @@ const declarations: OptionNames<
 
 /** Rules that the types already state, and those that they cannot. */
 function check(path: string, doFn: AnySplittableDoFn<never>): void {
-  const fail = (message: string): never => refuse(`step "${path}" ${message}`, path)
+  const fail = (code: ErrorCode, message: string): never => refuse(code, `step "${path}" ${message}`, path)
   const needed = ['restriction', 'tracker', 'process'] as const
-  if (typeof doFn !== 'object' || doFn === null) fail('needs a splittable DoFn.')
+  if (typeof doFn !== 'object' || doFn === null) fail('MR-1012', 'needs a splittable DoFn.')
   for (const name of needed)
-    if (typeof doFn[name] !== 'function') fail(`needs a splittable DoFn with a function ${name}.`)
+    if (typeof doFn[name] !== 'function') fail('MR-1012', `needs a splittable DoFn with a function ${name}.`)
   if (typeof doFn.bounded !== 'boolean')
-    fail('does not say whether its work ends by itself. Declare bounded: true or bounded: false.')
+    fail('MR-3021', 'does not say whether its work ends by itself. Declare bounded: true or bounded: false.')
   if (doFn.watermark?.kind === undefined)
-    fail('does not say how the progress of event time is known. Declare watermark: watermarks.none(), or another one.')
+    fail(
+      'MR-3021',
+      'does not say how the progress of event time is known. Declare watermark: watermarks.none(), or another one.',
+    )
   const tags = Object.keys(doFn.outputs ?? {})
   if (doFn.output !== undefined && doFn.outputs !== undefined)
-    fail('declares both output and outputs; declare one of them.')
-  if (doFn.outputs !== undefined && tags.length === 0) fail('declares outputs without any tag.')
+    fail('MR-1011', 'declares both output and outputs; declare one of them.')
+  if (doFn.outputs !== undefined && tags.length === 0) fail('MR-1011', 'declares outputs without any tag.')
   for (const tag of tags) {
-    if (tag.startsWith('$') || tag === '') fail(`declares output "${tag}"; tags must not be empty nor begin with "$".`)
+    if (tag.startsWith('$') || tag === '')
+      fail('MR-1011', `declares output "${tag}"; tags must not be empty nor begin with "$".`)
   }
   const hasSides = Object.keys(doFn.sides ?? {}).length > 0
   if (doFn.perWindow === false && hasSides)
-    fail('reads side inputs, which depend on the window, and declares perWindow: false. Leave perWindow out.')
+    fail(
+      'MR-3022',
+      'reads side inputs, which depend on the window, and declares perWindow: false. Leave perWindow out.',
+    )
   if (doFn.elementAt === undefined) return
   if (doFn.outputs !== undefined || hasSides)
     fail(
+      'MR-3022',
       'has elementAt, which knows neither side inputs nor several outputs. Leave elementAt out; process does it all.',
     )
   if (doFn.acknowledges === true || doFn.bundleFinalizer === true)
-    fail('has elementAt, which calls nothing back after a bundle. Leave elementAt out; process does it all.')
+    fail('MR-3022', 'has elementAt, which calls nothing back after a bundle. Leave elementAt out; process does it all.')
 }
 
 /** What an author gets: the collection, or one for each tag. */
@@ -122,6 +131,7 @@ function refuseState(doFn: object, step: string): void {
   const own = ['state', 'timers', 'onTimer', 'onWindowExpiration'].find((part) => part in doFn)
   if (own !== undefined)
     refuse(
+      'MR-3022',
       `step "${step}" is splittable and declares ${own}: a splittable step has no state and no timers. Put keyBy and a parDo with ${own} after it.`,
       step,
     )

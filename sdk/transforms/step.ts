@@ -113,11 +113,13 @@ function checkViews(
   for (const [name, view] of views) {
     if (view?.builder !== builder)
       refuse(
+        'MR-1010',
         `side input "${name}" of step "${path}" is not a view of this pipeline. Make one with asSingleton, asIterable, asList, asMap or asMultimap.`,
         path,
       )
     if (isGlobal(id) && !isGlobal(view.collectionId) && view.viewFn.windowMapping === undefined)
       refuse(
+        'MR-2015',
         `step "${path}" is in the global window and reads side input "${name}", which is in ${builder.strategyOf({ builder, id: view.collectionId }).windowFn.description}: nothing says which of them. Put windowInto(name, …) before the step, view the collection in the global window, or give the view a windowMapping.`,
         path,
       )
@@ -129,6 +131,7 @@ function checkOptions(path: string, options: StepOptions): void {
   if (retry !== undefined) {
     if (!Number.isInteger(retry.attempts) || retry.attempts < 1) {
       throw new PipelineError(
+        'MR-1002',
         `retry.attempts of step "${path}" must be a whole number from 1 (the first call included), but is ${String(retry.attempts)}.`,
         path,
       )
@@ -138,12 +141,14 @@ function checkOptions(path: string, options: StepOptions): void {
   }
   if (concurrency !== undefined && (!Number.isInteger(concurrency) || concurrency < 1)) {
     throw new PipelineError(
+      'MR-1002',
       `concurrency of step "${path}" must be a whole number from 1, but is ${String(concurrency)}.`,
       path,
     )
   }
   if (onError !== undefined && onError.kind !== 'errorHandler') {
     throw new PipelineError(
+      'MR-1008',
       `onError of step "${path}" is not a handler. Make one with pipeline.errors(name, build).`,
       path,
     )

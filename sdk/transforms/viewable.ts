@@ -20,12 +20,14 @@ export function checkViewable(input: CollectionRef, path: string, isMapped: bool
         ? ['merging windows', ', or give sideInputWindow to customWindows']
         : ['session windows', '']
     refuse(
+      'MR-2013',
       `view "${path}" has ${what}, and no ${what === 'session windows' ? 'session' : 'merging window'} belongs to a main element's window. Put the collection into other windows before viewing it${fix}.`,
       path,
     )
   }
   if (windowFn.payload.kind === 'global' && trigger.kind === 'default' && !builder.collection(id).isBounded) {
     refuse(
+      'MR-2014',
       `view "${path}" shows an unbounded collection in the global window, which is complete only at the end of time, so a step that reads it would wait for ever. Put windowInto(name, fixedWindows(…)) or another window before it.`,
       path,
     )

@@ -37,14 +37,14 @@ interface PassContext {
  * ```
  */
 export function waitOn(...signals: readonly PCollection<unknown>[]): <T>(input: PCollection<T>) => PCollection<T> {
-  if (signals.length === 0) refuse('waitOn needs at least one collection to wait for.')
+  if (signals.length === 0) refuse('MR-1003', 'waitOn needs at least one collection to wait for.')
   return (input) => {
     const { builder } = input
     const path = authorPath(builder.pathOf(reservedName('pass')))
     const sides = Object.fromEntries(
       signals.map((signal, i): [string, PCollectionView<unknown>] => {
         if (signal?.builder !== builder)
-          refuse(`step "${path}" waits for something that is not a collection of this pipeline.`, path)
+          refuse('MR-1007', `step "${path}" waits for something that is not a collection of this pipeline.`, path)
         const none = addFilter(signal, reservedName(`nothing of ${i}`), () => false)
         const complete = addWindowInto(none, reservedName(`complete ${i}`), { trigger: defaultTrigger })
         return [`signal ${i}`, addView(complete, reservedName(`signal ${i}`), 'iterable')]

@@ -40,6 +40,7 @@ function isWindowFn(windows: WindowFn | WindowingOptions): windows is WindowFn {
 function onlyOptions(options: WindowingOptions, path: string): WindowingOptions {
   if (typeof options === 'object' && options !== null && Object.keys(options).length > 0) return options
   refuse(
+    'MR-2007',
     `windowInto "${path}" needs a WindowFn, for example fixedWindows('1 hour'), or options to change, such as { trigger }, but has ${preview(options)}.`,
     path,
   )

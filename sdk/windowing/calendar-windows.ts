@@ -154,10 +154,11 @@ function periodsOf({ unit, count, startingAt }: WindowFnPayload & { kind: 'calen
  * ```
  */
 export function calendarWindows(options: CalendarOptions): WindowFn {
-  const fail = (message: string): never => refuse(`calendarWindows ${message}`)
+  const fail = (message: string): never => refuse('MR-2008', `calendarWindows ${message}`)
   if (typeof options !== 'object' || options === null) fail("needs options, for example { unit: 'day' }.")
   const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name))
-  if (unknown !== undefined) fail(`has no option "${unknown}".${suggestion(unknown, OPTIONS)}`)
+  if (unknown !== undefined)
+    refuse('MR-1001', `calendarWindows has no option "${unknown}".${suggestion(unknown, OPTIONS)}`)
   const { unit, count = 1, zone: zoneName = 'UTC', firstDay, dayOfMonth } = options
   if (!UNITS.includes(unit)) fail(`needs a unit, one of ${UNITS.join(', ')}, but got ${preview(unit)}.`)
   if (!Number.isSafeInteger(count) || count < 1 || count > 1_000_000)

@@ -5,6 +5,7 @@
  * Law: as of every WindowFn: `assign` depends on its arguments only, merging is associative and commutative. Windows are equal
  * when their ends and the bytes of their data are.
  */
+import { coded, type ErrorCode } from '../error-codes.js'
 import { type Codec, codecName, isCodec, type TypeOf } from '../codec.js'
 import { canonicalKey, type Coder } from '../coders/index.js'
 import { coderOfCodec } from '../graph/coders.js'
@@ -140,8 +141,11 @@ class CustomWindows implements CustomWindowFn<unknown, unknown> {
         timestamp,
         window: new IntervalWindow(timestamp, timestamp + 1),
         get element(): never {
-          throw new RangeError(
-            `${description} look at the element, and a side input's window is asked for without one. Give sideInputWindow to customWindows.`,
+          throw coded(
+            'MR-2012',
+            new RangeError(
+              `${description} look at the element, and a side input's window is asked for without one. Give sideInputWindow to customWindows.`,
+            ),
           )
         },
       }),
@@ -166,14 +170,20 @@ class CustomWindows implements CustomWindowFn<unknown, unknown> {
     if (!Array.isArray(windows)) return windows as BoundedWindow
     const [first] = windows as readonly BoundedWindow[]
     if (first !== undefined) return first
-    throw new RangeError(
-      `${this.description} have no window at the end of ${mainWindow.toString()}, so a side input cannot be read there. Give sideInputWindow to customWindows.`,
+    throw coded(
+      'MR-2012',
+      new RangeError(
+        `${this.description} have no window at the end of ${mainWindow.toString()}, so a side input cannot be read there. Give sideInputWindow to customWindows.`,
+      ),
     )
   }
 
   dataOf(window: BoundedWindow): unknown {
     if (window instanceof DataWindow) return window.data
-    throw new RangeError(`${window.toString()} is no window of ${this.description} and carries no data`)
+    throw coded(
+      'MR-2010',
+      new RangeError(`${window.toString()} is no window of ${this.description} and carries no data`),
+    )
   }
 
   #windowsOf(assigned: AnyShape | readonly AnyShape[]): Windows {
@@ -182,8 +192,11 @@ class CustomWindows implements CustomWindowFn<unknown, unknown> {
     if (!this.assignsToOneWindow) return windows
     const [only] = windows
     if (only !== undefined && windows.length === 1) return only
-    throw new RangeError(
-      `${this.description} gave ${windows.length} windows, but say that they assign to one. Leave assignsToOneWindow out.`,
+    throw coded(
+      'MR-2010',
+      new RangeError(
+        `${this.description} gave ${windows.length} windows, but say that they assign to one. Leave assignsToOneWindow out.`,
+      ),
     )
   }
 
@@ -211,8 +224,11 @@ class CustomWindows implements CustomWindowFn<unknown, unknown> {
   }
 
   #noWindow(shape: unknown): RangeError {
-    return new RangeError(
-      `${this.description} gave ${preview(shape)}, which is no window: that is { start, end } in whole milliseconds, start before end, within ${formatTimestamp(TIMESTAMP_MIN)} and ${formatTimestamp(END_OF_GLOBAL_WINDOW)}`,
+    return coded(
+      'MR-2010',
+      new RangeError(
+        `${this.description} gave ${preview(shape)}, which is no window: that is { start, end } in whole milliseconds, start before end, within ${formatTimestamp(TIMESTAMP_MIN)} and ${formatTimestamp(END_OF_GLOBAL_WINDOW)}`,
+      ),
     )
   }
 
@@ -222,8 +238,11 @@ class CustomWindows implements CustomWindowFn<unknown, unknown> {
       for (const part of parts) {
         const given = [...free].find((window) => sameWindow(window, part))
         if (given === undefined)
-          throw new RangeError(
-            `${this.description} merge ${part.toString()}, which is not among the windows of the key or is part of another union`,
+          throw coded(
+            'MR-2011',
+            new RangeError(
+              `${this.description} merge ${part.toString()}, which is not among the windows of the key or is part of another union`,
+            ),
           )
         free.delete(given)
       }
@@ -231,8 +250,11 @@ class CustomWindows implements CustomWindowFn<unknown, unknown> {
     for (const { merged } of merges) {
       const inTheWay = [...free].find((window) => sameWindow(window, merged))
       if (inTheWay !== undefined)
-        throw new RangeError(
-          `${this.description} merge windows to ${merged.toString()}, which is there already: it must be one of the parts`,
+        throw coded(
+          'MR-2011',
+          new RangeError(
+            `${this.description} merge windows to ${merged.toString()}, which is there already: it must be one of the parts`,
+          ),
         )
     }
   }
@@ -240,8 +262,11 @@ class CustomWindows implements CustomWindowFn<unknown, unknown> {
   #checkedTime(time: number, timestamp: number, window: BoundedWindow): number {
     // An element may lie behind its window's end, where the window is not one of its time.
     if (Number.isSafeInteger(time) && time >= timestamp && time <= Math.max(window.maxTimestamp, timestamp)) return time
-    throw new RangeError(
-      `${this.description} give ${preview(time)} as output time of ${formatTimestamp(timestamp)} in ${window.toString()}; it must lie between the timestamp and the end of the window`,
+    throw coded(
+      'MR-2010',
+      new RangeError(
+        `${this.description} give ${preview(time)} as output time of ${formatTimestamp(timestamp)} in ${window.toString()}; it must lie between the timestamp and the end of the window`,
+      ),
     )
   }
 }
@@ -279,18 +304,20 @@ class CustomWindows implements CustomWindowFn<unknown, unknown> {
 export function customWindows<T, C extends Codec | undefined = undefined>(
   options: CustomWindowsOptions<T, C>,
 ): CustomWindowFn<T, DataOf<C>> {
-  const fail = (message: string): never => refuse(`customWindows ${message}`)
+  const fail = (code: ErrorCode, message: string): never => refuse(code, `customWindows ${message}`)
   if (typeof options !== 'object' || options === null || typeof options.name !== 'string' || options.name === '')
-    fail('needs a name, as text.')
+    fail('MR-2009', 'needs a name, as text.')
   const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name))
   const { name, data } = options
-  if (unknown !== undefined) fail(`"${name}" has no option "${unknown}".${suggestion(unknown, OPTIONS)}`)
-  if (typeof options.assign !== 'function') fail(`"${name}" needs assign, a function from element to window.`)
+  if (unknown !== undefined) fail('MR-1001', `"${name}" has no option "${unknown}".${suggestion(unknown, OPTIONS)}`)
+  if (typeof options.assign !== 'function')
+    fail('MR-2009', `"${name}" needs assign, a function from element to window.`)
   for (const option of ['merge', 'sideInputWindow', 'outputTime'] as const) {
     const given: unknown = options[option]
     if (given !== undefined && typeof given !== 'function')
-      fail(`"${name}" needs ${option} to be a function, but got ${preview(given)}.`)
+      fail('MR-2009', `"${name}" needs ${option} to be a function, but got ${preview(given)}.`)
   }
-  if (data !== undefined && !isCodec(data)) fail(`"${name}" needs data to be a codec, but got ${preview(data)}.`)
+  if (data !== undefined && !isCodec(data))
+    fail('MR-2009', `"${name}" needs data to be a codec, but got ${preview(data)}.`)
   return new CustomWindows(options as unknown as Options, undefined) as CustomWindowFn<T, DataOf<C>>
 }

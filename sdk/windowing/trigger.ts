@@ -132,7 +132,7 @@ export function never(): NeverTrigger {
  */
 export function afterCount(count: number): ElementCountTrigger {
   if (!Number.isSafeInteger(count) || count < 1)
-    refuse(`the count of afterCount must be a whole number from 1, but is ${preview(count)}.`)
+    refuse('MR-2006', `the count of afterCount must be a whole number from 1, but is ${preview(count)}.`)
   return Object.freeze({ kind: 'elementCount', elementCount: count })
 }
 
@@ -169,7 +169,8 @@ export function afterProcessingTime(
   const { alignTo } = options
   if (alignTo !== undefined) {
     const periodMillis = durationMillis(alignTo.period, 'period of alignTo')
-    if (periodMillis < 1) refuse(`period of alignTo must be at least 1 millisecond, but is ${preview(alignTo.period)}.`)
+    if (periodMillis < 1)
+      refuse('MR-2003', `period of alignTo must be at least 1 millisecond, but is ${preview(alignTo.period)}.`)
     const offsetMillis = durationMillis(alignTo.offset ?? 0, 'offset of alignTo')
     transforms.push(Object.freeze({ kind: 'alignTo', periodMillis, offsetMillis }))
   }
@@ -307,10 +308,10 @@ export function isTrigger(value: unknown): value is Trigger {
 
 function checked(trigger: Trigger, what: string): Trigger {
   if (isTrigger(trigger)) return trigger
-  refuse(`${what} must be a trigger, for example afterCount(1), but is ${preview(trigger)}.`)
+  refuse('MR-2006', `${what} must be a trigger, for example afterCount(1), but is ${preview(trigger)}.`)
 }
 
 function several(triggers: readonly Trigger[], what: string): readonly Trigger[] {
-  if (triggers.length < 2) refuse(`${what} needs at least two triggers, but has ${triggers.length}.`)
+  if (triggers.length < 2) refuse('MR-2006', `${what} needs at least two triggers, but has ${triggers.length}.`)
   return Object.freeze(triggers.map((trigger, i) => checked(trigger, `trigger ${i + 1} of ${what}`)))
 }

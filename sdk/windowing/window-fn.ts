@@ -5,6 +5,7 @@
  * Law: `assign` depends on its arguments only. A merging WindowFn first assigns every element a window of its own and
  * then unites windows that belong together; merging is associative and commutative.
  */
+import { coded } from '../error-codes.js'
 import type { Codec } from '../codec.js'
 import type { Reference } from '../graph/model.js'
 import { refuseUnknownOptions } from '../known-options.js'
@@ -207,8 +208,11 @@ class SlidingWindows implements WindowFn {
   sideInputWindow(mainWindow: BoundedWindow): BoundedWindow {
     const first = this.assign(mainWindow.maxTimestamp)[0]
     if (first !== undefined) return first
-    throw new RangeError(
-      `no ${this.description} contains the end of ${mainWindow.toString()}, so a side input cannot be read there`,
+    throw coded(
+      'MR-2012',
+      new RangeError(
+        `no ${this.description} contains the end of ${mainWindow.toString()}, so a side input cannot be read there`,
+      ),
     )
   }
 }
@@ -236,7 +240,10 @@ class SessionWindows implements WindowFn {
   }
 
   sideInputWindow(): BoundedWindow {
-    throw new RangeError('session windows cannot be read as a side input: no session belongs to a main window')
+    throw coded(
+      'MR-2013',
+      new RangeError('session windows cannot be read as a side input: no session belongs to a main window'),
+    )
   }
 }
 
@@ -269,7 +276,7 @@ export function mergeOverlapping(windows: readonly BoundedWindow[]): readonly Wi
 function positiveSize(duration: Duration, what: string): number {
   const millis = durationMillis(duration, what)
   if (millis >= 1) return millis
-  refuse(`${what} must be at least 1 millisecond, but is ${preview(duration)}.`)
+  refuse('MR-2003', `${what} must be at least 1 millisecond, but is ${preview(duration)}.`)
 }
 
 const theGlobalWindows: WindowFn = new GlobalWindows()

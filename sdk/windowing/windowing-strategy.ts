@@ -112,17 +112,23 @@ export function rewindow(
   refuseUnknownOptions(where, options, optionNames, step)
   if ((options.accumulation as string | undefined) === 'retracting')
     refuse(
+      'MR-2019',
       `${where} cannot make groupings retract, because what they give is then of another type. Say it where the grouping stands: .apply(name, retracting.combinePerKey(…)), or another of retracting's.`,
       step,
     )
   for (const [option, values] of known) {
     const value = options[option]
     if (value !== undefined && !values.includes(value))
-      refuse(`option ${option} of ${where} is ${preview(value)}; it must be one of ${values.join(', ')}.`, step)
+      refuse(
+        'MR-1002',
+        `option ${option} of ${where} is ${preview(value)}; it must be one of ${values.join(', ')}.`,
+        step,
+      )
   }
   const { trigger } = options
   if (trigger !== undefined && !isTrigger(trigger)) {
     refuse(
+      'MR-2006',
       `option trigger of ${where} is ${preview(trigger)}; it must be a trigger, for example afterWatermark({ late: afterCount(1) }).`,
       step,
     )

@@ -3,6 +3,7 @@
  *
  * Law: what goes in has been checked by its codec; where values are copied, nothing inside is shared with user code.
  */
+import { coded } from '../../../sdk/error-codes.js'
 import { type Codec, codecName, decodeWith, isTypeOnly } from '../../../sdk/codec.js'
 import { type Coder, decodeFromBytes, encodeToBytes } from '../../../sdk/coders/index.js'
 import type { StateSpecNode } from '../../../sdk/graph/model.js'
@@ -58,8 +59,11 @@ export class CellValues {
     if (!isThenable(checked)) return checked
     // Nobody will wait for it.
     void Promise.resolve(checked).catch(() => undefined)
-    throw new TypeError(
-      `the ${codecName(this.#codec)} of a state cell checks asynchronously, and a write cannot wait. Give the cell a codec that answers at once.`,
+    throw coded(
+      'MR-4006',
+      new TypeError(
+        `the ${codecName(this.#codec)} of a state cell checks asynchronously, and a write cannot wait. Give the cell a codec that answers at once.`,
+      ),
     )
   }
 
@@ -118,8 +122,11 @@ export class CellPlace {
   iterable<T>(record: StateRecord, iterate: () => Iterator<T>): Iterable<T> {
     return new CellIterable(iterate, () => {
       if (this.recordOf() !== record)
-        throw new Error(
-          'what a state cell gave to iterate over was used after its call had ended. To keep it, copy it: [...cell.read()].',
+        throw coded(
+          'MR-3002',
+          new Error(
+            'what a state cell gave to iterate over was used after its call had ended. To keep it, copy it: [...cell.read()].',
+          ),
         )
     })
   }

@@ -3,6 +3,7 @@
  * be generated, and wherever something unusual happens: pending calls, dead letters, generators. It is the reference
  * that the generated functions must equal.
  */
+import { coded } from '../../../sdk/error-codes.js'
 import type { Coder } from '../../../sdk/coders/index.js'
 import { InvariantViolation } from '../../../sdk/invariant.js'
 import { formatMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../../sdk/time.js'
@@ -220,7 +221,10 @@ class ClosureCompiler {
             typeof result !== 'string' &&
             (typeof result !== 'object' || result === null || !(Symbol.iterator in result))
           ) {
-            throw new TypeError('a flatMap function must return something that can be iterated, such as an array')
+            throw coded(
+              'MR-3004',
+              new TypeError('a flatMap function must return something that can be iterated, such as an array'),
+            )
           }
           for (const item of result as Iterable<unknown>) next(item, timestamp, windows, pane)
         }
@@ -233,8 +237,11 @@ class ClosureCompiler {
         return (part, value, timestamp, windows, pane) => {
           const chosen = nexts[part as number]
           if (chosen === undefined)
-            throw new RangeError(
-              `partition function returned ${String(part)}; it must return a whole number from 0 to ${fn.count - 1}`,
+            throw coded(
+              'MR-3004',
+              new RangeError(
+                `partition function returned ${String(part)}; it must return a whole number from 0 to ${fn.count - 1}`,
+              ),
             )
           chosen(value, timestamp, windows, pane)
         }
@@ -358,8 +365,11 @@ export function oneOrMany(windows: Windows): Windows | undefined {
 export function newTimestamp(at: Instant, before: number, allowedSkewMillis: number): number {
   const timestamp = toTimestamp(at)
   if (timestamp < before - allowedSkewMillis && before !== TIMESTAMP_MIN) {
-    throw new RangeError(
-      `new timestamp ${formatTimestamp(timestamp)} is before the old one ${formatTimestamp(before)} by more than allowedSkew (${formatMillis(allowedSkewMillis)}). Set allowedSkew, knowing that such elements may be late.`,
+    throw coded(
+      'MR-2020',
+      new RangeError(
+        `new timestamp ${formatTimestamp(timestamp)} is before the old one ${formatTimestamp(before)} by more than allowedSkew (${formatMillis(allowedSkewMillis)}). Set allowedSkew, knowing that such elements may be late.`,
+      ),
     )
   }
   return timestamp

@@ -232,7 +232,7 @@ function ${name}(${columns}, from, to) {
     }
     const [make, here] = this.#made(before)
     const step = this.#closures.elementSteps.get(operator)
-    if (step === undefined) throw new Error('an element-wise step has been prepared')
+    if (step === undefined) throw new InvariantViolation('an element-wise step has been prepared')
     const call = this.#user(step.call)
     const resume = this.#constant(step.resume)
     const site = this.#site(
@@ -269,7 +269,7 @@ function ${name}(${columns}, from, to) {
       case 'partition':
         return `${called} ${odd};`
       default:
-        throw new Error('a DoFn is no element-wise step')
+        throw new InvariantViolation('a DoFn is no element-wise step')
     }
   }
 
@@ -329,7 +329,7 @@ function ${name}(${columns}, from, to) {
 
   #doFn(operator: ParDoOperator, before: Here, body: Body): string {
     const doFn = this.#closures.doFnOf.get(operator)
-    if (doFn === undefined) throw new Error('a DoFn has been prepared')
+    if (doFn === undefined) throw new InvariantViolation('a DoFn has been prepared')
     if (doFn.isBuffered) return this.#viaClosure(this.#closures.entry(operator), before)
     const [make, here] = this.#made(before)
     const { value, timestamp, windows } = here

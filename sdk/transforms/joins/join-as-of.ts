@@ -101,7 +101,7 @@ export function joinAsOf<K, S, V, const Kind extends 'inner' | 'left' = 'inner'>
   refuseUnknownOptions(`joinAsOf "${path}"`, options, { kind: true, keep: true }, path)
   const { kind = 'inner', keep } = options as JoinAsOfOptions<'inner' | 'left'>
   if (kind !== 'inner' && kind !== 'left')
-    refuse(`joinAsOf "${path}" needs kind to be 'inner' or 'left', but got ${preview(kind)}.`, path)
+    refuse('MR-1002', `joinAsOf "${path}" needs kind to be 'inner' or 'left', but got ${preview(kind)}.`, path)
   const keepMillis = keep === undefined ? undefined : durationMillis(keep, 'keep', path)
   return stream.derive(
     addTwoInputs(name, 'joinAsOf', [stream, table], (coders, lateness) =>

@@ -116,7 +116,7 @@ type Reaches = readonly [left: readonly [number, number], right: readonly [numbe
 
 function reachOf(within: Duration | JoinReach | undefined, path: string): Reaches {
   if (within === undefined || within === null)
-    refuse(`joinWithin "${path}" needs within, for example { within: '10 minutes' }.`, path)
+    refuse('MR-1003', `joinWithin "${path}" needs within, for example { within: '10 minutes' }.`, path)
   if (typeof within === 'object' && 'before' in within)
     refuseUnknownOptions(`within of joinWithin "${path}"`, within, { before: true, after: true }, path)
   const { before, after } =

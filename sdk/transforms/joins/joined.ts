@@ -33,6 +33,7 @@ const KEEPS: Readonly<Record<JoinKind, Keeps>> = {
 export function keepsOf(kind: JoinKind, what: string, path: string): Keeps {
   if (Object.hasOwn(KEEPS, kind)) return KEEPS[kind]
   return refuse(
+    'MR-1002',
     `${what} "${path}" needs kind to be 'inner', 'left', 'right' or 'full', but got ${preview(kind)}.`,
     path,
   )

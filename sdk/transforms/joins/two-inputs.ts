@@ -47,6 +47,7 @@ export function addTwoInputs(
   const strategy = commonStrategy(inputs, path)
   if (strategy.mergeStatus === 'needsMerge')
     refuse(
+      'MR-2016',
       `${what} "${path}" joins in windows that merge (sessions); a state cannot follow windows that unite. Put windowInto(name, …) with other windows before it.`,
       path,
     )

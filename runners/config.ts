@@ -1,0 +1,71 @@
+/**
+ * The configuration file of a project, `millrace.config.ts` (or `.mjs`, `.js`, `.json`): settings of `millrace run` that are
+ * said once instead of each time.
+ *
+ * @module millrace/config
+ */
+import type { OptionNames } from '../sdk/known-options.js'
+import type { Guarantee } from './runner.js'
+
+/** What a configuration file may say. Flags and `MILLRACE_…` variables come before it. */
+export interface MillraceConfig {
+  /** Who runs pipelines. Default `'direct'`. */
+  readonly runner?: 'direct'
+  /** How long one call of user code may take before the run fails: `'30s'`, `'2 minutes'`. Default: no limit. */
+  readonly callTimeout?: string
+  /** Type-check before running, with the project's own `typescript`. Default false. */
+  readonly check?: boolean
+  /** Check coders, changed inputs and bundle sizes while running. Default false. */
+  readonly strict?: boolean
+  /** Seed of strict mode, a whole number. Default: a random one. */
+  readonly seed?: number
+  /** In strict mode: attempt every bundle twice. Default false. */
+  readonly reexecute?: boolean
+  /** Elements per bundle of a source, from 1. Default: as many as a slice of time allows. */
+  readonly bundleSize?: number
+  /** Refuse groupings of elements that no codec describes. Default false. */
+  readonly requireCodecs?: boolean
+  /** How stages are compiled. Default `'auto'`. */
+  readonly stageCompiler?: 'auto' | 'generated' | 'closures'
+  /** What is promised when something fails. Default: the runner's. */
+  readonly guarantee?: Guarantee
+  /** How much is shown of what pipelines write to the console. Default `'limited'`. */
+  readonly console?: 'limited' | 'all' | 'off'
+  /** Options of pipelines, by the name of the pipeline and the name that the option has in its codec. */
+  readonly pipelines?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
+const keys: OptionNames<MillraceConfig> = {
+  runner: true,
+  callTimeout: true,
+  check: true,
+  strict: true,
+  seed: true,
+  reexecute: true,
+  bundleSize: true,
+  requireCodecs: true,
+  stageCompiler: true,
+  guarantee: true,
+  console: true,
+  pipelines: true,
+}
+
+/** Names of all keys. */
+export const CONFIG_KEYS: readonly string[] = Object.keys(keys)
+
+/**
+ * A configuration, with its type: the default export of `millrace.config.ts`. It is checked when a command reads it, as
+ * one in JSON is: an unknown key is an error with the nearest name. `millrace config print` shows what is made of it.
+ *
+ * @example
+ * ```ts
+ * import { defineConfig } from 'millrace/config'
+ * export default defineConfig({
+ *   callTimeout: '30s',
+ *   pipelines: { 'word-count': { input: 'data/*.txt', top: 5 } },
+ * })
+ * ```
+ */
+export function defineConfig(config: MillraceConfig): MillraceConfig {
+  return config
+}

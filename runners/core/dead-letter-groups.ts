@@ -1,0 +1,64 @@
+/**
+ * Which dead letters have one cause. A run may have a million of them, and nobody reads a million stacks: it is told how
+ * many came from one place of the author's code, with the first as an example.
+ *
+ * Law: every dead letter is in exactly one group, and memory is bounded: what exceeds the groups is counted by step.
+ */
+import { errorCode } from '../../sdk/error-codes.js'
+import { preview } from '../../sdk/preview.js'
+import { positionInStack } from '../../sdk/source-position.js'
+import type { DeadLetter } from '../../sdk/transforms/errors.js'
+import type { DeadLetterGroup } from '../runner.js'
+
+/** Groups that are kept apart. */
+const GROUPS_MAX = 100
+
+/** Groups of a run. */
+export class DeadLetterGroups {
+  readonly #groups = new Map<string, { group: DeadLetterGroup; count: number }>()
+
+  /** Counts a letter; `thrown` is what user code threw. */
+  add(letter: DeadLetter, thrown: unknown): void {
+    const { name, stack } = letter.error
+    const place = stack === undefined ? undefined : positionInStack(stack)?.text
+    let key = JSON.stringify([letter.step, name, place])
+    let error = name
+    if (!this.#groups.has(key) && this.#groups.size >= GROUPS_MAX) {
+      key = letter.step
+      error = 'other errors'
+    }
+    const known = this.#groups.get(key)
+    if (known !== undefined) {
+      known.count++
+      return
+    }
+    const group: DeadLetterGroup = {
+      step: letter.step,
+      error,
+      place: key === letter.step ? undefined : place,
+      count: 1,
+      example: {
+        code: errorCode(thrown),
+        message: letter.error.message,
+        element: preview(letter.element),
+        window: letter.window,
+        timestamp: letter.timestamp,
+        source: letter.source,
+      },
+    }
+    this.#groups.set(key, { group, count: 1 })
+  }
+
+  list(): readonly DeadLetterGroup[] {
+    return [...this.#groups.values()].map(({ group, count }) => ({ ...group, count }))
+  }
+
+  /** Remembers the groups; the result brings them back. */
+  save(): () => void {
+    const counts = [...this.#groups].map(([key, { group, count }]) => [key, group, count] as const)
+    return () => {
+      this.#groups.clear()
+      for (const [key, group, count] of counts) this.#groups.set(key, { group, count })
+    }
+  }
+}
