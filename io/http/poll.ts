@@ -73,7 +73,7 @@ export interface PollOptions<T, C> extends EventTimeOptions<T> {
  * @param request the URL, or what makes it of the cursor.
  * @throws {PipelineError} when an option is wrong, or the platform has no `fetch`.
  * @example
- * ```ts
+ * ```ts no-run
  * import * as t from 'io-ts'
  * import { pipeline } from 'millrace'
  * import { poll } from 'millrace/io/http'

@@ -38,7 +38,7 @@ const readers = new WeakMap<GraphBuilder, true>()
  *
  * @throws {PipelineError} when an option is wrong, a pipeline reads standard input twice, or the platform has none (a browser).
  * @example
- * ```ts
+ * ```ts no-run
  * import { pipeline } from 'millrace'
  * import { readStdin, writeStdout } from 'millrace/io/text'
  * const p = pipeline()

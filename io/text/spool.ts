@@ -54,7 +54,7 @@ const SETTLE_MILLIS = 2000
  *
  * @throws {PipelineError} when an option is wrong.
  * @example
- * ```ts
+ * ```ts no-run
  * import { pipeline } from 'millrace'
  * import { readLines, spool } from 'millrace/io/text'
  * const p = pipeline()

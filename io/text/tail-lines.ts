@@ -55,7 +55,7 @@ export interface TailLinesOptions<P extends boolean = false> extends EventTimeOp
  *
  * @throws {PipelineError} when an option is wrong. What is wrong with the file fails the run, with its path.
  * @example
- * ```ts
+ * ```ts no-run
  * import { pipeline, watermarks } from 'millrace'
  * import { tailLines } from 'millrace/io/text'
  * const p = pipeline()

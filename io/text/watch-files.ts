@@ -42,7 +42,7 @@ export interface WatchFilesOptions extends EventTimeOptions<MatchedFile> {
  * @param pattern a path or a glob, relative to the folder the program was started in. Hidden files do not fit.
  * @throws {PipelineError} when an option is wrong.
  * @example
- * ```ts
+ * ```ts no-run
  * import { pipeline } from 'millrace'
  * import { readFiles, watchFiles } from 'millrace/io/text'
  * const p = pipeline()
