@@ -27,6 +27,7 @@ export type {
   WindowedElement,
 } from './runner.js'
 export { UnsupportedFeature } from './runner.js'
+export { type Explanation, why } from './run-status-why.js'
 export type {
   Awaited,
   AwaitedPane,

@@ -33,7 +33,7 @@ export interface RunStatus {
   readonly sources: readonly SourceReading[]
   /** The author's steps, producers before consumers. */
   readonly steps: readonly StepStatus[]
-  /** The panes that fired last, oldest first; empty unless somebody has them recorded: {@link RunningPipeline.recordPanes}. */
+  /** The panes that fired last, oldest first; empty unless somebody has them recorded. */
   readonly panes: readonly PaneStatus[]
   /** The oldest asynchronous call of user code that has not ended. */
   readonly oldestCall: StuckCallReport | undefined
@@ -74,7 +74,7 @@ export interface StepStatus {
   readonly deadLetters: number
   /** Calls that were tried again. */
   readonly retries: number
-  /** Parts of a source's work, those with the smallest watermark first, at most {@link PARTITIONS_MAX}; else empty. */
+  /** Parts of a source's work, those with the smallest watermark first, at most 20; else empty. */
   readonly partitions: readonly PartitionStatus[]
   /** How many there are. */
   readonly partitionCount: number
@@ -122,7 +122,7 @@ export interface WindowStatus {
  * - `sideInput`: elements wait until the view's window is complete; ask the step that makes the view.
  * - `elements`: elements wait for the step's turn.
  * - `sorting`: elements wait until they can be sorted by time.
- * - `call`: an asynchronous call of user code has not ended.
+ * - `call`: an asynchronous call of user code has been under way for a second or longer.
  * - `timer`: a timer holds it at the timestamp of its output, until it fires.
  * - `expiry`: what `onWindowExpiration` emits at the end of a window must not be late.
  * - `pane`: elements are kept whose pane has not been put out.
@@ -147,6 +147,8 @@ export type Hold =
   | {
       readonly kind: 'call'
       readonly at: number
+      /** The step whose call it is: this one, or one after it that shares its bundles. */
+      readonly step: string
       readonly call: string
       readonly element: string
       readonly millis: number
@@ -181,7 +183,7 @@ export type Awaited =
 /** A pane that has not fired. */
 export interface AwaitedPane {
   readonly window: WindowStatus
-  /** Keys with something in the window. */
+  /** Keys in the window; once it has passed its end, those with something that no pane has had. */
   readonly keys: number
   /** The key that holds, as a short text, where it is one key. */
   readonly key: string | undefined

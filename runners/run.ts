@@ -26,6 +26,21 @@ export interface RunOptions<Options = unknown> extends RunnerOptions {
   readonly runner?: RunnerName | Runner
   /** Options of the pipeline, checked against its codec. */
   readonly options?: Options
+  /**
+   * Called once with the handle of the run that has begun, for those who look at it from outside: exporters of metrics,
+   * health checks, a display. `running.status()` is the run at that moment, `running.result` its end.
+   *
+   * @example
+   * ```ts
+   * import { run } from 'millrace'
+   * let read = 0
+   * await run((p) => p.create('numbers', [1, 2, 3]).collect('all'), {
+   *   observe: ({ status, result }) => void result.then(() => (read = status().steps[0]?.elementsOut ?? 0)),
+   * })
+   * read // => 3
+   * ```
+   */
+  readonly observe?: (running: RunningPipeline) => void
 }
 
 /** What can be run: a pipeline built in place, a function that builds one, or what `definePipeline` made. */
@@ -77,10 +92,18 @@ export function start<Options>(pipeline: Runnable<Options>, options: RunOptions<
       'MR-1004',
       `options of run must be an object such as { strict: true }, but are ${preview(options)}.`,
     )
-  const { runner: chosen = 'direct', options: pipelineOptions, ...runnerOptions } = options
+  const { runner: chosen = 'direct', options: pipelineOptions, observe, ...runnerOptions } = options
+  if (observe !== undefined && typeof observe !== 'function') {
+    throw new PipelineError(
+      'MR-1004',
+      `observe must be a function that takes the running pipeline, but is ${preview(observe)}.`,
+    )
+  }
   const runner = typeof chosen === 'string' ? runnerNamed(chosen) : chosen
   const built = buildOf(pipeline, pipelineOptions)
-  return runner.start(built, { ...runnerOptions, env: runnerOptions.env ?? platformEnv() })
+  const running = runner.start(built, { ...runnerOptions, env: runnerOptions.env ?? platformEnv() })
+  observe?.(running)
+  return running
 }
 
 /** The built form of anything that can be run. */

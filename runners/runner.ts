@@ -9,6 +9,7 @@ import type { BuiltPipeline } from '../sdk/graph/model.js'
 import type { DistributionResult, MetricKind } from '../sdk/metrics.js'
 import type { PaneInfo } from '../sdk/windowing/pane-info.js'
 import type { BoundedWindow } from '../sdk/windowing/window.js'
+import type { RunStatus } from './run-status.js'
 
 /** Something a pipeline may need of a runner. */
 export type Feature =
@@ -236,6 +237,39 @@ export interface RunningPipeline {
   readonly progress: () => Progress
   /** Metrics as they stand: what has been attempted so far, also by bundles that are not finished. */
   readonly metrics: () => MetricsResult
+  /**
+   * Everything about the run as it stands: per step what it has done, its watermarks and what holds them, what it keeps. Made
+   * when it is asked for; a look may cost a few milliseconds where much is kept, so look about once a second.
+   *
+   * @example
+   * ```ts
+   * import { pipeline, start } from 'millrace'
+   * const p = pipeline()
+   * p.create('numbers', [1, 2, 3]).map('double', (n) => 2 * n).collect('all')
+   * const running = start(p)
+   * await running.result
+   * running.status().steps.find(({ step }) => step === 'double')?.elementsOut // => 3
+   * ```
+   */
+  readonly status: () => RunStatus
+  /**
+   * From now on keeps the last `count` panes that groupings put out, for {@link RunStatus.panes}. Several observers may ask:
+   * as many are kept as the one that wants most. Costs a few stores per pane while somebody wants them, nothing else.
+   *
+   * @param count a whole number from 1.
+   * @returns ends it, for this observer.
+   */
+  readonly recordPanes: (count: number) => () => void
+  /**
+   * Stops reading until {@link RunningPipeline.resume}; what has been read goes on. While a run is paused no partition counts as
+   * idle, so nothing becomes late because of it.
+   *
+   * @returns whether the run is paused now: not when it has ended or is being drained.
+   * @throws {UnsupportedFeature} when the runner cannot pause.
+   */
+  readonly pause: () => boolean
+  /** Reads on. */
+  readonly resume: () => void
 }
 
 /** Makes pipelines happen. */

@@ -1,8 +1,10 @@
 /**
- * `npm run docs:quote`: brings every quote of the pages up to date with the code it quotes.
+ * `npm run docs:quote`: brings every quote of the pages up to date with the code it quotes, and the list of error codes with
+ * their catalogue.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ERROR_PAGES, indexText } from './error-pages.js'
 import { pagesIn } from './pages.js'
 import { withQuotes } from './quotes.js'
 
@@ -16,3 +18,5 @@ for (const page of pagesIn(root)) {
   writeFileSync(join(root, page.path), text)
   process.stdout.write(`${page.path}: quotes brought up to date\n`)
 }
+
+writeFileSync(join(root, ERROR_PAGES, 'README.md'), indexText())

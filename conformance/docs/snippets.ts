@@ -5,7 +5,9 @@
  * included, and is run; words after the language say otherwise:
  *
  * - ` ```ts continued `: goes on where the last block of the page stopped;
- * - ` ```ts no-run `: is only compiled, because it needs a server, a file of the reader's, or never ends.
+ * - ` ```ts no-run `: is only compiled, because it needs a server, a file of the reader's, or never ends;
+ * - ` ```ts fails `: is run by the test of the error pages, and gives the error that its page is about;
+ * - ` ```ts file=NAME `: is the file of that name, for the commands that follow it on an error page.
  *
  * A line that ends in `// => value` says what its expression gives, and is held to it. A comment in a module imports by
  * the package's names, or, where the module is no part of the package's face, by paths relative to the module.
@@ -31,7 +33,8 @@ export interface Snippet {
   readonly run: boolean
 }
 
-const WORDS = new Set(['continued', 'no-run'])
+const WORDS = new Set(['continued', 'no-run', 'fails'])
+const FILE = /^file=[\w-]+\.[cm]?ts$/
 
 /** The snippets of a page; quoted blocks are left out, since the code they quote is checked where it lives. */
 export function snippetsOf({ path, text }: Page): readonly Snippet[] {
@@ -39,7 +42,7 @@ export function snippetsOf({ path, text }: Page): readonly Snippet[] {
   for (const fence of fencesIn(path, text)) {
     if (fence.language !== 'ts' && fence.language !== 'typescript') continue
     if (fence.quotes !== undefined) continue
-    const unknown = fence.words.find((word) => !WORDS.has(word))
+    const unknown = fence.words.find((word) => !WORDS.has(word) && !FILE.test(word))
     if (unknown !== undefined) {
       throw new SyntaxError(
         `${path}:${fence.line} says "${unknown}" after the language. Known: ${[...WORDS].join(', ')}.`,
@@ -56,7 +59,7 @@ export function snippetsOf({ path, text }: Page): readonly Snippet[] {
       line: fence.line,
       code: continued && before !== undefined ? `${before.code}\n${fence.code}` : fence.code,
       lines: continued && before !== undefined ? [...before.lines, ...own] : own,
-      run: !fence.words.includes('no-run'),
+      run: !fence.words.some((word) => word === 'no-run' || word === 'fails' || FILE.test(word)),
     })
   }
   return snippets

@@ -73,6 +73,16 @@ const table: readonly Row[] = [
     modules: [/^sdk\//, /^runners\/(core|direct)\/(?!node)/, /^runners\/[^/]+\.ts$/],
     packages: [/^#platform$/, EFFECT],
   },
+  {
+    of: /^io\/parquet\//,
+    modules: [/^sdk\//, /^io\//],
+    packages: [IO_TS, /^node:zlib$/, /^hyparquet(-compressors|-writer)?$/],
+  },
+  {
+    of: /^io\/avro\/compression\.ts$/,
+    modules: [/^sdk\//, /^io\//],
+    packages: [/^node:zlib$/, /^hyparquet-compressors$/],
+  },
   { of: /^io\//, modules: [/^sdk\//, /^io\//], packages: [IO_TS, /^node:zlib$/] },
   { of: /^conformance\/cases\//, modules: [/^sdk\//, /^conformance\/cases\//], packages: [PUBLIC, FP_TS, IO_TS] },
   { of: /^conformance\//, modules: [/^(sdk|runners|io|examples|conformance)\//], packages: [ANY_PACKAGE] },

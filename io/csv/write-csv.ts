@@ -13,8 +13,7 @@ import type { ErrorHandler } from '../../sdk/transforms/errors.js'
 import type { WrittenFile } from '../text/commit-shards.js'
 import { refuseNoBoolean } from '../text/read-options.js'
 import { encodeRecord } from '../text/record-codec.js'
-import { type WriteFilesOptions, writeFilesOptionNames, writeSettings } from '../text/write-options.js'
-import { writeShards } from '../text/write-shards.js'
+import { type WriteFilesOptions, writeFilesOptionNames, writeSettings, writeTexts } from '../text/write-options.js'
 import { type Dialect, dialectOf, formatRow } from './dialect.js'
 import { type CsvColumns, isNames } from './read-csv.js'
 
@@ -97,7 +96,7 @@ export function writeCsv<const Columns extends WrittenColumns>(
       codec: t.string,
       ...(onError === undefined ? {} : { onError }),
     })
-    return writeShards(rows, settings)
+    return writeTexts(settings)(rows)
   }
 }
 

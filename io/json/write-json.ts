@@ -9,10 +9,9 @@ import type { OptionNames } from '../../sdk/known-options.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { ErrorHandler } from '../../sdk/transforms/errors.js'
 import type { WrittenFile } from '../text/commit-shards.js'
-import type { FileFrame } from '../text/finish-shards.js'
+import type { FileFrame } from '../text/line-format.js'
 import { refuseNoCodec } from '../text/record-codec.js'
-import { type WriteFilesOptions, writeFilesOptionNames, writeSettings } from '../text/write-options.js'
-import { writeShards } from '../text/write-shards.js'
+import { type WriteFilesOptions, writeFilesOptionNames, writeSettings, writeTexts } from '../text/write-options.js'
 import { formatJson } from './format-json.js'
 import type { RecordOf } from './json-options.js'
 
@@ -98,7 +97,7 @@ function writeJson<C extends Codec | undefined>(
       codec: t.string,
       ...(onError === undefined ? {} : { onError }),
     })
-    return writeShards(texts, settings)
+    return writeTexts(settings)(texts)
   }
 }
 

@@ -10,7 +10,7 @@ import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
-import { type FileOptions, type FinishedShard, ShardFinisher } from './finish-shards.js'
+import { type FileFormat, type FinishedShard, ShardFinisher } from './finish-shards.js'
 import { type FileNames, foldersOf } from './name-template.js'
 import { folderOf } from './shard-names.js'
 
@@ -25,12 +25,15 @@ export interface WrittenFile {
 export const writtenFileCodec: t.Type<WrittenFile> = t.type({ path: t.string, lines: t.number })
 
 /** Where files go. */
-export interface CommitOptions extends FileOptions {
+export interface CommitOptions {
+  readonly path: string
   readonly names: FileNames
   readonly shards: number
   /** Which elements share a shard. */
   readonly shardBy: ((value: unknown) => unknown) | undefined
   readonly overwrite: boolean
+  /** What the author calls the write, for messages: `writeLines`. */
+  readonly writer: string
 }
 
 /** Moves files into place. */
@@ -41,11 +44,11 @@ export class ShardCommitter {
   /** Makes the files of shards without a line. */
   readonly #empties: ShardFinisher
 
-  constructor(files: FileSystem, env: Env, options: CommitOptions) {
+  constructor(files: FileSystem, env: Env, options: CommitOptions, format: FileFormat) {
     this.#files = files
     this.#env = env
     this.#options = options
-    this.#empties = new ShardFinisher(files, env, options)
+    this.#empties = new ShardFinisher(files, env, options.path, format)
   }
 
   /** Looks at the names of the global window before any work is done. @throws when one cannot be written. */
@@ -59,7 +62,7 @@ export class ShardCommitter {
   commit(finished: readonly FinishedShard[], window: BoundedWindow, pane: number): readonly WrittenFile[] {
     const byShard = new Map(finished.map((file) => [file.shard, file]))
     for (let shard = 0; pane === 0 && shard < this.#options.shards; shard++) {
-      if (!byShard.has(shard)) byShard.set(shard, this.#empties.finishEmpty(shard))
+      if (!byShard.has(shard)) byShard.set(shard, this.#empties.finishNow(shard, []))
     }
     const moves = [...byShard.values()]
       .sort((a, b) => a.shard - b.shard)
@@ -101,7 +104,9 @@ export class ShardCommitter {
     if (status.kind === 'directory') {
       throw coded(
         'MR-5010',
-        new Error(`"${path}" is a folder. Give ${this.#options.of} the name of a file, such as "${path}/part.txt".`),
+        new Error(
+          `"${path}" is a folder. Give ${this.#options.writer} the name of a file, such as "${path}/part.txt".`,
+        ),
       )
     }
     // A device or a pipe would be replaced by a file, and be lost to everybody.
@@ -109,7 +114,7 @@ export class ShardCommitter {
       throw coded(
         'MR-5010',
         new Error(
-          `"${path}" is neither a file nor a folder, and is not replaced. Give ${this.#options.of} another path.`,
+          `"${path}" is neither a file nor a folder, and is not replaced. Give ${this.#options.writer} another path.`,
         ),
       )
     }
@@ -124,7 +129,7 @@ export class ShardCommitter {
       throw coded(
         'MR-5009',
         new Error(
-          `cannot write "${path}": ${messageOf(error)}. Give ${this.#options.of} a path that can be written to.`,
+          `cannot write "${path}": ${messageOf(error)}. Give ${this.#options.writer} a path that can be written to.`,
           {
             cause: error,
           },

@@ -5,7 +5,6 @@
  */
 import * as t from 'io-ts'
 import type { Env, FileHandle, FileSystem } from '../../sdk/env.js'
-import { packed, type Packer, packer, type Packing } from './compression.js'
 import { TemporaryFolder } from './temporary-folder.js'
 import type { Part } from './write-parts.js'
 
@@ -26,136 +25,76 @@ export const finishedShardCodec: t.Type<FinishedShard> = t.type({
   parts: t.readonlyArray(t.string),
 })
 
-/** Text around the records of every file. */
-export interface FileFrame {
-  /** Before the first record; not empty, it is a whole line. */
-  readonly head: string
-  /** Before each record but the first. */
-  readonly between: string
-  /** After each record. */
-  readonly end: string
-  /** After the last. */
-  readonly tail: string
+/** What a file of parts has in it. */
+export interface FileFormat {
+  /** Writes all of it. Each part is taken once, in order. */
+  write(handle: FileHandle, parts: Iterable<Part>, files: FileSystem): void
+  /** Writes all of it in the background, where that is how it is done; else `write` does it. */
+  writeInBackground?(handle: FileHandle, parts: Iterable<Part>, files: FileSystem): Promise<void>
 }
-
-/** What files are made like. */
-export interface FileOptions {
-  /** The function that writes them, for messages. */
-  readonly of: string
-  readonly path: string
-  readonly frame: FileFrame
-  readonly packing: Packing
-}
-
-/** Bytes copied at a time. */
-const COPY_BYTES = 1024 * 1024
 
 /** Makes files of parts. */
 export class ShardFinisher {
   readonly #files: FileSystem
   readonly #env: Env
   readonly #folder: TemporaryFolder
-  readonly #options: FileOptions
-  readonly #encoder = new TextEncoder()
+  readonly #format: FileFormat
 
-  constructor(files: FileSystem, env: Env, options: FileOptions) {
+  constructor(files: FileSystem, env: Env, target: string, format: FileFormat) {
     this.#files = files
     this.#env = env
-    this.#folder = new TemporaryFolder(files, env, options.path)
-    this.#options = options
+    this.#folder = new TemporaryFolder(files, env, target)
+    this.#format = format
   }
 
-  /** The file of a shard; a promise where it is packed, which happens in the background. */
+  /** The file of a shard; a promise where the format writes in the background. */
   finish(shard: number, parts: Iterable<Part>): FinishedShard | Promise<FinishedShard> {
-    const { packing } = this.#options
-    const all = [...parts]
-    const finished = (path: string): FinishedShard => {
-      this.#env.crashpoint('text.write.shard')
-      const lines = all.reduce((sum, part) => sum + part.lines, 0)
-      return { shard, path, lines, parts: all.map((part) => part.path) }
-    }
-    if (packing !== 'none') {
-      return this.#folder.writeInBackground('shard', (handle) => this.#writePacked(handle, packing, all)).then(finished)
-    }
-    const path = this.#folder.write('shard', (handle) => {
-      for (const block of this.#blocks(all)) handle.write(block)
+    const format = this.#format
+    if (format.writeInBackground === undefined) return this.finishNow(shard, parts)
+    const taken = new TakenParts(parts)
+    const fill = async (handle: FileHandle): Promise<void> => {
+      await format.writeInBackground?.(handle, taken, this.#files)
       handle.sync()
-    })
-    return finished(path)
+    }
+    return this.#folder.writeInBackground('shard', fill).then((path) => this.#finished(shard, path, taken))
   }
 
-  /** The file of a shard without a record. */
-  finishEmpty(shard: number): FinishedShard {
-    const { frame, packing } = this.#options
+  /** The same at once. Without parts the file has what every file has. */
+  finishNow(shard: number, parts: Iterable<Part>): FinishedShard {
+    const taken = new TakenParts(parts)
     const path = this.#folder.write('shard', (handle) => {
-      handle.write(packed(packing, this.#encoder.encode(frame.head + frame.tail)))
+      this.#format.write(handle, taken, this.#files)
       handle.sync()
     })
+    return this.#finished(shard, path, taken)
+  }
+
+  #finished(shard: number, path: string, { paths, lines }: TakenParts): FinishedShard {
     this.#env.crashpoint('text.write.shard')
-    return { shard, path, lines: 0, parts: [] }
+    return { shard, path, lines, parts: paths }
   }
 
   /** Removes files that nobody has moved into place. */
   remove(): void {
     this.#folder.remove()
   }
-
-  async #writePacked(handle: FileHandle, packing: Packing, parts: readonly Part[]): Promise<void> {
-    const packs = packer(packing)
-    const blocks = this.#blocks(parts)
-    const feeding = feed(packs, blocks)
-    // Whatever fails first, the other side hears of it, and the failure is the one that is thrown.
-    feeding.catch((error: unknown) => packs.destroy(error as Error))
-    try {
-      for await (const block of packs as AsyncIterable<Uint8Array>) handle.write(block)
-      await feeding
-    } finally {
-      packs.destroy()
-      blocks.return()
-    }
-    handle.sync()
-  }
-
-  /** The bytes of a file, from its parts. A block is good until the next one is asked for. */
-  *#blocks(parts: readonly Part[]): Generator<Uint8Array, void, void> {
-    const { head, between, tail } = this.#options.frame
-    if (head !== '') yield this.#encoder.encode(head)
-    // Nothing stands between nothing and the first record.
-    let from = this.#encoder.encode(between).length
-    for (const { path } of parts) {
-      yield* this.#bytesOf(path, from)
-      from = 0
-    }
-    if (tail !== '') yield this.#encoder.encode(tail)
-  }
-
-  *#bytesOf(path: string, from: number): Generator<Uint8Array, void, void> {
-    const handle = this.#files.openForReading(path)
-    try {
-      for (let at = from; ;) {
-        // Of its own: what packs in the background may still be at the last one.
-        const buffer = new Uint8Array(COPY_BYTES)
-        const count = handle.read(buffer, 0, buffer.length, at)
-        if (count === 0) return
-        yield buffer.subarray(0, count)
-        at += count
-      }
-    } finally {
-      handle.close()
-    }
-  }
 }
 
-/** Gives blocks as fast as they are taken. */
-async function feed(packs: Packer, blocks: Iterable<Uint8Array>): Promise<void> {
-  for (const block of blocks) {
-    if (!packs.write(block)) {
-      await new Promise<void>((resolve) => {
-        packs.once('drain', resolve)
-        packs.once('close', resolve)
-      })
-    }
-    if (packs.destroyed) return
+/** Parts, and what is known of them when they have been taken. */
+class TakenParts implements Iterable<Part> {
+  readonly paths: string[] = []
+  lines = 0
+  readonly #parts: Iterable<Part>
+
+  constructor(parts: Iterable<Part>) {
+    this.#parts = parts
   }
-  packs.end()
+
+  *[Symbol.iterator](): Iterator<Part> {
+    for (const part of this.#parts) {
+      yield part
+      this.paths.push(part.path)
+      this.lines += part.lines
+    }
+  }
 }

@@ -82,7 +82,7 @@ export class TemporaryFolder {
     return coded(
       'MR-5009',
       new Error(
-        `cannot write "${this.#target}": ${messageOf(error)}. Its lines are gathered in a hidden folder beside it first, so "${folderOf(this.#target)}" must be a folder that can be written to and has room for them.`,
+        `cannot write "${this.#target}": ${messageOf(error)}. What goes into it is gathered in a hidden folder beside it first, so "${folderOf(this.#target)}" must be a folder that can be written to and has room for them.`,
         { cause: error },
       ),
     )

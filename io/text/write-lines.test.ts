@@ -25,6 +25,7 @@ import { nodeEnv, nodeFiles } from '../../runners/direct/node.js'
 import { globalWindow } from '../../sdk/windowing/window.js'
 import { ShardCommitter } from './commit-shards.js'
 import { ShardFinisher } from './finish-shards.js'
+import { lineFile } from './line-format.js'
 import { FileNames } from './name-template.js'
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-write-'))
@@ -346,21 +347,17 @@ it('a run that fails before its end leaves nothing, not even the folder it made'
 it('a commit that is repeated after a crash between two moves ends the same', () => {
   const at = folder()
   const path = join(at, 'out.txt')
-  const frame = { head: 'h\n', between: '', end: '\n', tail: '' }
-  const files = { of: 'writeLines', path, frame, packing: 'none' } as const
+  const format = lineFile({ head: 'h\n', between: '', end: '\n', tail: '' }, 'none')
   const names = new FileNames(path, 2)
+  const options = { path, names, shards: 2, shardBy: undefined, writer: 'writeLines' }
   let crashes = 1
   const env = watching((call, name) => {
     if (call === 'crashpoint' && name === 'text.write.rename' && crashes-- === 1) throw new Error('crash')
   })
-  const finisher = new ShardFinisher(nodeFiles, env, files)
-  const finished = [0, 1].map((shard) => finisher.finishEmpty(shard))
+  const finisher = new ShardFinisher(nodeFiles, env, path, format)
+  const finished = [0, 1].map((shard) => finisher.finishNow(shard, []))
   const commit = (overwrite: boolean): readonly WrittenFile[] =>
-    new ShardCommitter(nodeFiles, env, { ...files, names, shards: 2, shardBy: undefined, overwrite }).commit(
-      finished,
-      globalWindow,
-      0,
-    )
+    new ShardCommitter(nodeFiles, env, { ...options, overwrite }, format).commit(finished, globalWindow, 0)
   expect(() => commit(false)).toThrow('crash')
   expect(Object.keys(tree(at)).filter((name) => !name.startsWith('.'))).toEqual(['out-00000-of-00002.txt'])
   expect(commit(false).map((file) => file.path)).toEqual([0, 1].map((n) => join(at, `out-0000${n}-of-00002.txt`)))

@@ -7,8 +7,7 @@ import type { PCollection } from '../../sdk/pcollection.js'
 import { preview } from '../../sdk/preview.js'
 import { refuse } from '../../sdk/refuse.js'
 import type { WrittenFile } from './commit-shards.js'
-import { type WriteFilesOptions, writeFilesOptionNames, writeSettings } from './write-options.js'
-import { writeShards } from './write-shards.js'
+import { type WriteFilesOptions, writeFilesOptionNames, writeSettings, writeTexts } from './write-options.js'
 
 /** Options of {@link writeLines}. */
 export interface WriteLinesOptions extends WriteFilesOptions {
@@ -67,7 +66,7 @@ export function writeLines(
     end: '\n',
     tail: lineOption('footer', footer),
   })
-  return (input) => writeShards(input, settings)
+  return writeTexts(settings)
 }
 
 const writeOptions: OptionNames<WriteLinesOptions> = { ...writeFilesOptionNames, header: true, footer: true }

@@ -1,39 +1,30 @@
 /**
- * Options that all writers of text-like files have, and how they are checked.
+ * Writers of files of text: the options that they all have, and the way from texts to files.
  */
 import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
+import type { PCollection } from '../../sdk/pcollection.js'
 import { preview } from '../../sdk/preview.js'
 import { refuse } from '../../sdk/refuse.js'
-import type { CommitOptions } from './commit-shards.js'
-import { type Compression, COMPRESSIONS, packingOfName } from './compression.js'
-import type { FileFrame } from './finish-shards.js'
-import { isPath } from './paths.js'
-import { FileNames } from './name-template.js'
+import { commonOptionNames, type CommonWriteOptions, commonWriteOptions } from '../records/write-options.js'
+import { type CommitOptions, type WrittenFile, writtenFileCodec } from './commit-shards.js'
+import { type Compression, COMPRESSIONS, type Packing, packingOfName } from './compression.js'
+import { type FileFrame, lineFile, linePart } from './line-format.js'
+import { writeShards } from './write-shards.js'
 
 /** Options about files. */
-export interface WriteFilesOptions {
-  /** Number of files. Default 1. */
-  readonly shards?: number
-  /**
-   * Elements for which this gives the same are in the same shard of their window: all lines of a customer in one file. A text
-   * or another value with a JSON form. Default: elements are dealt out evenly.
-   */
-  readonly shardBy?: (value: never) => unknown
-  /** What every file name ends in. Default: what follows the last dot of the path's name, with the dot; `.csv.gz` stays whole. */
-  readonly suffix?: string
-  /** Whether existing files are replaced; else they are an error. Default `true`. */
-  readonly overwrite?: boolean
+export interface WriteFilesOptions extends CommonWriteOptions {
   /** How the files are packed. `'auto'`: as their names say, `.gz` or `.br`. Default `'auto'`. */
   readonly compression?: Compression
 }
 
 /** Names of {@link WriteFilesOptions}. */
-export const writeFilesOptionNames: OptionNames<WriteFilesOptions> = {
-  shards: true,
-  shardBy: true,
-  suffix: true,
-  overwrite: true,
-  compression: true,
+export const writeFilesOptionNames: OptionNames<WriteFilesOptions> = { ...commonOptionNames, compression: true }
+
+/** What is written where, and how. */
+export interface WriteSettings {
+  readonly commit: CommitOptions
+  readonly frame: FileFrame
+  readonly packing: Packing
 }
 
 /**
@@ -48,46 +39,38 @@ export function writeSettings(
   options: WriteFilesOptions,
   names: object,
   frame: FileFrame,
-): CommitOptions {
+): WriteSettings {
   refuseUnknownOptions(of, options, names)
-  const { shards = 1, shardBy, suffix, overwrite = true, compression = 'auto' } = options
-  if (!isPath(path) || /[\\/]$/.test(path))
-    refuse('MR-5013', `${of} needs the path of a file, but got ${preview(path)}.`)
-  if (!Number.isInteger(shards) || shards < 1) {
-    refuse('MR-1002', `option shards of ${of} must be a whole number from 1, but is ${String(shards)}.`)
-  }
-  if (shardBy !== undefined && typeof shardBy !== 'function')
-    refuse('MR-1004', `option shardBy of ${of} is a function of the element, but is ${preview(shardBy)}.`)
-  if (suffix !== undefined && typeof suffix !== 'string') {
-    refuse('MR-1004', `option suffix of ${of} must be text, but is ${preview(suffix)}.`)
-  }
-  if (suffix !== undefined && (/[\\/]/.test(suffix) || !isPath(`out${suffix}`))) {
-    refuse('MR-5013', `option suffix of ${of} is the end of a file's name, but is ${preview(suffix)}.`)
-  }
+  const commit = commonWriteOptions(of, path, options)
+  const { compression = 'auto' } = options
   if (!COMPRESSIONS.includes(compression)) {
     refuse(
       'MR-1002',
       `option compression of ${of} is ${preview(compression)}; it must be one of ${COMPRESSIONS.join(', ')}.`,
     )
   }
-  const fileNames = new FileNames(path, shards, suffix)
-  const named = packingOfName(fileNames.ending)
+  const name = commit.names.ending
+  const named = packingOfName(name)
   const packing = compression === 'auto' ? named : compression
   if (named !== 'none' && packing !== named) {
-    const name = preview(fileNames.ending)
     refuse(
       'MR-5013',
-      `${name} is the name of a ${named} file, and ${of} writes it with compression: '${compression}'. Change one.`,
+      `${preview(name)} is the name of a ${named} file, and ${of} writes it with compression: '${compression}'. Change one.`,
     )
   }
-  return {
-    of,
-    path: fileNames.target,
-    names: fileNames,
-    shards,
-    shardBy: shardBy as ((value: unknown) => unknown) | undefined,
-    overwrite,
-    frame,
-    packing,
-  }
+  return { commit, frame, packing }
+}
+
+/** Writes texts, one record each. */
+export function writeTexts({
+  commit,
+  frame,
+  packing,
+}: WriteSettings): (input: PCollection<unknown>) => PCollection<WrittenFile> {
+  return writeShards(commit, {
+    part: () => linePart(commit.writer, frame),
+    file: () => lineFile(frame, packing),
+    output: writtenFileCodec,
+    written: (file) => file,
+  })
 }

@@ -1,16 +1,13 @@
 /**
- * First step of a write: the lines of each bundle become part files, one per window and shard. Only descriptions of
- * them travel on.
+ * First step of a write: the lines (or records) of each bundle become part files, one per window and shard. Only
+ * descriptions of them travel on.
  *
  * Law: memory is bounded by the bytes of a part, however many lines a bundle has; each line is in exactly one part.
  */
-import { coded } from '../../sdk/error-codes.js'
 import * as t from 'io-ts'
-import { loneSurrogateAt } from '../../sdk/coders/utf8.js'
 import type { Env, FileSystem } from '../../sdk/env.js'
-import { preview } from '../../sdk/preview.js'
-import { textOf } from '../../sdk/transforms/keyed.js'
 import { type BoundedWindow, sameWindow } from '../../sdk/windowing/window.js'
+import { textOf } from '../../sdk/transforms/keyed.js'
 import type { CommitOptions } from './commit-shards.js'
 import { TemporaryFolder } from './temporary-folder.js'
 
@@ -30,34 +27,44 @@ export interface PlacedPart {
   readonly part: Part
 }
 
+/** How elements are kept until they are written to a part, and how they are written there. */
+export interface PartFormat<Line> {
+  /** What is kept of an element. @throws when it cannot be written. */
+  lineOf(value: unknown): Line
+  /** How much room it takes, about: characters or bytes. */
+  sizeOf(line: Line): number
+  bytesOf(lines: readonly Line[]): Uint8Array
+}
+
 /** Characters that are kept in memory before they are written, although the bundle goes on. */
 const KEPT_MAX = 8 * 1024 * 1024
 
 /** Lines of a window, by shard. */
-interface OpenWindow {
+interface OpenWindow<Line> {
   readonly window: BoundedWindow
-  readonly shards: string[][]
+  readonly shards: Line[][]
   /** The shard of the next line. */
   next: number
 }
 
 /** Collects the lines of a bundle. */
-export class PartWriter {
+export class PartWriter<Line> {
   readonly #env: Env
   readonly #folder: TemporaryFolder
   readonly #shards: number
-  readonly #options: CommitOptions
-  readonly #encoder = new TextEncoder()
-  readonly #open = new Map<string, OpenWindow>()
-  #last: OpenWindow | undefined
+  readonly #shardBy: ((value: unknown) => unknown) | undefined
+  readonly #format: PartFormat<Line>
+  readonly #open = new Map<string, OpenWindow<Line>>()
+  #last: OpenWindow<Line> | undefined
   #kept = 0
   #written: PlacedPart[] = []
 
-  constructor(files: FileSystem, env: Env, options: CommitOptions) {
+  constructor(files: FileSystem, env: Env, { path, shards, shardBy }: CommitOptions, format: PartFormat<Line>) {
     this.#env = env
-    this.#folder = new TemporaryFolder(files, env, options.path)
-    this.#options = options
-    this.#shards = options.shards
+    this.#folder = new TemporaryFolder(files, env, path)
+    this.#shards = shards
+    this.#shardBy = shardBy
+    this.#format = format
   }
 
   /** Forgets what a bundle that failed has left. */
@@ -70,18 +77,17 @@ export class PartWriter {
 
   /** Takes a line. */
   add(value: unknown, window: BoundedWindow): void {
-    const line = textOf(value)
+    const line = this.#format.lineOf(value)
     const open =
       this.#last !== undefined && sameWindow(this.#last.window, window) ? this.#last : this.#openWindow(window)
-    const { shardBy } = this.#options
-    if (shardBy === undefined) {
+    if (this.#shardBy === undefined) {
       const { next } = open
-      ;(open.shards[next] as string[]).push(line)
+      ;(open.shards[next] as Line[]).push(line)
       open.next = next + 1 === this.#shards ? 0 : next + 1
     } else {
-      ;(open.shards[shardOf(textOf(shardBy(value)), this.#shards)] as string[]).push(line)
+      ;(open.shards[shardOf(textOf(this.#shardBy(value)), this.#shards)] as Line[]).push(line)
     }
-    this.#kept += line.length + 1
+    this.#kept += this.#format.sizeOf(line)
     if (this.#kept > KEPT_MAX) this.#flush()
   }
 
@@ -98,7 +104,7 @@ export class PartWriter {
     this.#folder.remove()
   }
 
-  #openWindow(window: BoundedWindow): OpenWindow {
+  #openWindow(window: BoundedWindow): OpenWindow<Line> {
     const key = `${window.start} ${window.end}`
     let open = this.#open.get(key)
     if (open === undefined) {
@@ -121,12 +127,9 @@ export class PartWriter {
     this.#kept = 0
   }
 
-  #write(lines: readonly string[]): Part {
-    const { of, frame } = this.#options
-    const text = frame.between + lines.join(frame.end + frame.between) + frame.end
-    // Once for all of them: to look at each line by itself costs as much as writing it.
-    if (loneSurrogateAt(text) >= 0) refuseLine(of, lines.find((line) => loneSurrogateAt(line) >= 0) as string)
-    const path = this.#folder.write('part', (handle) => handle.write(this.#encoder.encode(text)))
+  #write(lines: readonly Line[]): Part {
+    const bytes = this.#format.bytesOf(lines)
+    const path = this.#folder.write('part', (handle) => handle.write(bytes))
     this.#env.crashpoint('text.write.part')
     return { path, lines: lines.length }
   }
@@ -137,14 +140,4 @@ function shardOf(key: string, shards: number): number {
   let hash = 0x811c9dc5
   for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193)
   return (hash >>> 0) % shards
-}
-
-/** Two different lines would become the same bytes, were it written with a replacement. */
-function refuseLine(of: string, line: string): never {
-  throw coded(
-    'MR-4007',
-    new Error(
-      `the line ${preview(line)} has a lone surrogate at index ${loneSurrogateAt(line)}, which UTF-8 cannot hold. Repair it before ${of}; text.toWellFormed() puts U+FFFD there.`,
-    ),
-  )
 }

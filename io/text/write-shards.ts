@@ -7,6 +7,7 @@
  */
 import * as t from 'io-ts'
 import type { Codec, TypeOnly } from '../../sdk/codec.js'
+import type { Env } from '../../sdk/env.js'
 import type { CollectionRef, GraphBuilder } from '../../sdk/graph/builder.js'
 import { type KV, kv } from '../../sdk/kv.js'
 import type { PCollection } from '../../sdk/pcollection.js'
@@ -17,50 +18,64 @@ import type { AnyDoFn, DoFnFunctions } from '../../sdk/transforms/do-fn.js'
 import { flatten } from '../../sdk/transforms/flatten.js'
 import { addStep } from '../../sdk/transforms/step.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
-import { type CommitOptions, ShardCommitter, type WrittenFile, writtenFileCodec } from './commit-shards.js'
-import { type FinishedShard, finishedShardCodec, ShardFinisher } from './finish-shards.js'
+import { type CommitOptions, ShardCommitter, type WrittenFile } from './commit-shards.js'
+import { type FileFormat, type FinishedShard, finishedShardCodec, ShardFinisher } from './finish-shards.js'
 import { filesOf } from './match-files.js'
-import { type Part, partCodec, PartWriter } from './write-parts.js'
+import { type Part, partCodec, type PartFormat, PartWriter } from './write-parts.js'
 
-/** Writes one record per element: strings as they are, other values as JSON. */
-export function writeShards(input: PCollection<unknown>, settings: CommitOptions): PCollection<WrittenFile> {
-  const { builder } = input
-  const given = builder.strategyOf(input)
-  refuseWindows(given, builder.pathOf('parts'))
-  const options = { ...settings, names: settings.names.forWindows(given.windowFn, builder.pathOf('parts')) }
-  refuseTwice(builder, options, given)
-  // Each element is written once, whatever the input's panes repeat, and nothing to write is no file.
-  const strategy: WindowingStrategy = {
-    ...given,
-    accumulationMode: 'discarding',
-    onTimeBehavior: 'ifNonEmpty',
-    closingBehavior: 'ifNonEmpty',
-  }
-  const finished = addDoFn(input, 'parts', strategy, partOfShard, partsStep(options))
-    .groupByKey('by shard')
-    .parDo('shards', {
-      output: shardOrMarker,
-      setup: ({ env, step }) => new ShardFinisher(filesOf(env, step), env, options),
+/** What a format adds to a write in shards: `Line` is what is kept of an element, `Written` what is said of a file. */
+export interface ShardFormat<Line, Written> {
+  readonly part: () => PartFormat<Line> | Promise<PartFormat<Line>>
+  readonly file: (env: Env) => FileFormat | Promise<FileFormat>
+  readonly output: t.Type<Written>
+  readonly written: (file: WrittenFile) => Written
+}
+
+/** Writes files in shards, whatever is in them; see `writeLines` for their names and what holds of them. */
+export function writeShards<Line, Written>(
+  settings: CommitOptions,
+  format: ShardFormat<Line, Written>,
+): (input: PCollection<unknown>) => PCollection<Written> {
+  return (input) => {
+    const { builder } = input
+    const given = builder.strategyOf(input)
+    refuseWindows(given, builder.pathOf('parts'))
+    const commit = { ...settings, names: settings.names.forWindows(given.windowFn, builder.pathOf('parts')) }
+    const { path } = commit
+    refuseTwice(builder, commit, given)
+    // Each element is written once, whatever the input's panes repeat, and nothing to write is no file.
+    const strategy: WindowingStrategy = {
+      ...given,
+      accumulationMode: 'discarding',
+      onTimeBehavior: 'ifNonEmpty',
+      closingBehavior: 'ifNonEmpty',
+    }
+    const finished = addDoFn(input, 'parts', strategy, partOfShard, partsStep(commit, format.part))
+      .groupByKey('by shard')
+      .parDo('shards', {
+        output: shardOrMarker,
+        setup: async ({ env, step }) => new ShardFinisher(filesOf(env, step), env, path, await format.file(env)),
+        teardown: ({ resource }) => resource?.remove(),
+        process({ key, value }, { resource, emit }) {
+          const shard = resource.finish(key, value)
+          return shard instanceof Promise ? shard.then((done) => emit(kv(null, done))) : emit(kv(null, shard))
+        },
+      })
+    const isOneFile = builder.collection(input.id).isBounded && given.windowFn.payload.kind === 'global'
+    return (isOneFile ? withMarker(finished) : finished).groupByKey('by window').parDo('commit', {
+      output: format.output,
+      setup: async ({ env, step }) => {
+        const committer = new ShardCommitter(filesOf(env, step), env, commit, await format.file(env))
+        if (isOneFile) committer.checkTargets()
+        return committer
+      },
       teardown: ({ resource }) => resource?.remove(),
-      process({ key, value }, { resource, emit }) {
-        const shard = resource.finish(key, value)
-        return shard instanceof Promise ? shard.then((done) => emit(kv(null, done))) : emit(kv(null, shard))
+      process({ value }, { resource, window, pane, emit }) {
+        const files = [...value].filter((file) => file !== undefined)
+        for (const file of resource.commit(files, window, pane.index)) emit(format.written(file))
       },
     })
-  const isOneFile = builder.collection(input.id).isBounded && given.windowFn.payload.kind === 'global'
-  return (isOneFile ? withMarker(finished) : finished).groupByKey('by window').parDo('commit', {
-    output: writtenFileCodec,
-    setup: ({ env, step }) => {
-      const committer = new ShardCommitter(filesOf(env, step), env, options)
-      if (isOneFile) committer.checkTargets()
-      return committer
-    },
-    teardown: ({ resource }) => resource?.remove(),
-    process({ value }, { resource, window, pane, emit }) {
-      const files = [...value].filter((file) => file !== undefined)
-      for (const written of resource.commit(files, window, pane.index)) emit(written)
-    },
-  })
+  }
 }
 
 const partOfShard = t.type({ key: t.number, value: partCodec })
@@ -72,11 +87,14 @@ type ShardOrMarker = t.TypeOf<typeof shardOrMarker>
 type None = Record<never, never>
 type PlainDoFn<T, Out, R> = DoFnFunctions<T, TypeOnly<Out>, never, None, None, None, R, None>
 
-function partsStep(options: CommitOptions): PlainDoFn<unknown, KV<number, Part>, PartWriter> {
+function partsStep<Line>(
+  commit: CommitOptions,
+  format: ShardFormat<Line, unknown>['part'],
+): PlainDoFn<unknown, KV<number, Part>, PartWriter<Line>> {
   return {
-    setup: ({ env, step }) => new PartWriter(filesOf(env, step), env, options),
+    setup: async ({ env, step }) => new PartWriter(filesOf(env, step), env, commit, await format()),
     // A setup that failed has left no resource.
-    teardown: ({ resource }) => (resource as PartWriter | undefined)?.remove(),
+    teardown: ({ resource }) => (resource as PartWriter<Line> | undefined)?.remove(),
     startBundle: ({ resource }) => resource.begin(),
     process: (value, { resource, window }) => resource.add(value, window),
     finishBundle({ resource, emit }) {

@@ -31,7 +31,8 @@ export interface OperandRow {
 }
 
 /** Names of commands. */
-export type CommandName = 'run' | 'graph' | 'init' | 'config' | 'doctor' | 'explain' | 'completion' | 'conformance'
+export type CommandName =
+  'run' | 'why' | 'graph' | 'init' | 'config' | 'doctor' | 'explain' | 'completion' | 'conformance'
 
 /** A command. */
 export interface CommandRow {
@@ -271,6 +272,24 @@ const explain: CommandRow = {
   notes: ['Errors say their codes. MR-1005, mr1005 and 1005 are the same.'],
 }
 
+const why: CommandRow = {
+  name: 'why',
+  usage: 'millrace why FILE [options] [--option-of-the-pipeline value …]',
+  summary: 'run a pipeline for a while, and say why results have not come',
+  operands: [pipelineFile],
+  options: [
+    { name: 'for', value: 'duration', help: 'how long it runs before; default 5s. Ctrl-C asks at once' },
+    { name: 'step', value: 'name', help: 'explain this step only' },
+    json('the explanations and the whole status as one line of JSON'),
+    fileHelp,
+  ],
+  notes: [
+    'The pipeline runs, with whatever it writes; its results are not shown. Then it is given up. The answer, on stdout,',
+    'names for each step that waits its window, trigger, timer or side input, and follows its input to where the cause',
+    'lies: a partition that is quiet, a call that has not ended. Times are UTC.',
+  ],
+}
+
 const conformance: CommandRow = {
   name: 'conformance',
   usage: 'millrace conformance [options]',
@@ -301,7 +320,7 @@ const conformance: CommandRow = {
 }
 
 /** What can be asked for. */
-export const commands: readonly CommandRow[] = [run, graph, init, config, doctor, explain, completion, conformance]
+export const commands: readonly CommandRow[] = [run, why, graph, init, config, doctor, explain, completion, conformance]
 
 /** Where the file of a pipeline stands among a command's operands; -1 for a command that takes none. */
 export function moduleAt({ operands }: CommandRow): number {
@@ -316,7 +335,6 @@ export const globalOptions: readonly OptionRow[] = [
 
 /** Commands of later versions. */
 export const laterCommands: ReadonlyMap<string, string> = new Map([
-  ['why', 'explains what holds a watermark'],
   ['verify', 'compares what went in with what came out'],
   ['fsck', 'checks a checkpoint store'],
   ['state', 'shows the state of keys'],

@@ -2,7 +2,9 @@
  * `millrace conformance`: the suite is a subpath of the package of its own, which the command loads when it is asked for.
  * By name, because the suite imports the runners and not the other way round.
  */
+import { errorCode } from '../../sdk/error-codes.js'
 import { errorKind } from '../../sdk/errors.js'
+import { codeLine } from './code-line.js'
 import type { Options } from './command-line.js'
 import { EXIT } from './exit-codes.js'
 
@@ -31,7 +33,8 @@ export async function conformanceCommand(options: Options): Promise<number> {
     return (await run(given, (text) => void process.stdout.write(text))) ? EXIT.done : EXIT.failed
   } catch (error) {
     if (errorKind(error) !== 'PipelineError') throw error
-    process.stderr.write(`error: ${(error as Error).message}\n`)
+    const code = errorCode(error)
+    process.stderr.write(`error: ${(error as Error).message}\n${code === undefined ? '' : `${codeLine(code)}\n`}`)
     return EXIT.refused
   }
 }

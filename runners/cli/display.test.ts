@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Progress } from 'millrace'
+import type { RunStatus, StepStatus } from 'millrace'
 import type { Output } from './display.js'
 import { displayOn } from './output.js'
 import type { Finished, Started } from './protocol.js'
@@ -50,15 +50,47 @@ const finished: Finished = {
   deadLetters: [],
   files: ['a', 'b', 'c', 'd', 'e', 'f', 'g'],
 }
-const progressOf = (count: number): Progress => ({
-  elements: count * 2,
-  oldestCall: undefined,
-  sources: [],
-  steps: [
-    { step: 'read', elementsIn: 0, elementsOut: count, watermark: 1000 },
-    { step: 'count words', elementsIn: count, elementsOut: 0, watermark: 0 },
-  ],
+const stepOf = (step: string, fields: Partial<StepStatus>): StepStatus => ({
+  step,
+  inputs: [],
+  elementsIn: 0,
+  elementsOut: 0,
+  inputWatermark: 1000,
+  outputWatermark: 0,
+  lagMillis: 1000,
+  stateKeys: 0,
+  windows: 0,
+  timers: 0,
+  pushedBack: 0,
+  buffered: 0,
+  droppedLate: 0,
+  deadLetters: 0,
+  retries: 0,
+  partitions: [],
+  partitionCount: 0,
+  hold: { kind: 'elements', at: 0, elements: 0 },
+  awaits: undefined,
+  ...fields,
 })
+const statusOf = (elements: number, wallMillis: number, steps: readonly StepStatus[]): RunStatus => ({
+  pipeline: 'words',
+  runner: 'direct',
+  state: 'running',
+  startedAt: 0,
+  takenAt: 1000,
+  wallMillis,
+  elements,
+  watermark: 0,
+  sources: [],
+  steps,
+  panes: [],
+  oldestCall: undefined,
+})
+const progressOf = (count: number, wallMillis = 1000): RunStatus =>
+  statusOf(count * 2, wallMillis, [
+    stepOf('read', { elementsOut: count, outputWatermark: 1000, lagMillis: 0 }),
+    stepOf('count words', { inputs: ['read'], elementsIn: count, stateKeys: 12, droppedLate: 3 }),
+  ])
 
 describe('on a terminal', () => {
   it('the block stays below everything else and is gone at the end', () => {
@@ -68,16 +100,17 @@ describe('on a terminal', () => {
     display.progress(progressOf(1000), 1000)
     display.results(['words: whale 1'])
     display.log('half a ', 'out')
-    display.progress(progressOf(4000), 2000)
+    display.progress(progressOf(4000, 2000), 2000)
     display.log('line\n', 'out')
     display.note('a remark')
     expect(page.lines).toEqual([
       'words: whale 1',
       '[words] half a line',
       'a remark',
-      'words · 2.0 s     in    out  out/s                 watermark'.slice(0, 59),
-      '  read             –  4,000  3,000  1970-01-01T00:00:01.000Z'.slice(0, 59),
-      '  count words  4,000      0      0  1970-01-01T00:00:00.000Z'.slice(0, 59),
+      ' words · direct · running · 2.0 s · 8,000 elements, 6,000/s',
+      ' step          in/s  out/s  watermark  keys  late  errors',
+      ' read             –  3,000   00:00:01     –     –       –',
+      ' count words  3,000      –   00:00:00    12     3       –',
       '',
     ])
     display.finished(finished)
@@ -98,10 +131,10 @@ describe('on a terminal', () => {
   it('the block is never higher than the screen', () => {
     const page = new Page(true, 8)
     const display = displayOn(page, page, { json: false, quiet: false })
-    const steps = Array.from({ length: 20 }, (_, i) => ({ step: `s${i}`, elementsIn: 1, elementsOut: 1, watermark: 0 }))
-    display.progress({ elements: 1, oldestCall: undefined, sources: [], steps }, 1000)
+    const steps = Array.from({ length: 20 }, (_, i) => stepOf(`s${i}`, {}))
+    display.progress(statusOf(1, 1000, steps), 1000)
     expect(page.lines.length).toBeLessThanOrEqual(8)
-    expect(page.lines.at(-2)).toBe('  … and 16 more steps')
+    expect(page.lines.at(-2)).toBe(' … and 16 more steps')
   })
 })
 
@@ -111,11 +144,11 @@ describe('in a log', () => {
     const display = displayOn(out, err, { json: false, quiet: false })
     display.started(started, 'hash')
     display.progress(progressOf(1000), 1000)
-    display.progress(progressOf(1500), 2000)
+    display.progress(progressOf(1500, 2000), 2000)
     display.results(['words: whale 1'])
     expect(err.written).toBe(
-      'elapsed=1.0s elements=2000 rate=2000/s watermark=1970-01-01T00:00:00.000Z at="count words"\n' +
-        'elapsed=2.0s elements=3000 rate=1000/s watermark=1970-01-01T00:00:00.000Z at="count words"\n',
+      'elapsed=1.0s elements=2000 rate=2000/s watermark=1970-01-01T00:00:00.000Z at="count words" lag=1s keys=12 late=3 errors=0\n' +
+        'elapsed=2.0s elements=3000 rate=1000/s watermark=1970-01-01T00:00:00.000Z at="count words" lag=1s keys=12 late=3 errors=0\n',
     )
     expect(out.written).toBe('words: whale 1\n')
   })

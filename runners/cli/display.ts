@@ -3,7 +3,7 @@
  * output and errors go to stderr, in the form that whoever reads it needs: a block that is redrawn on a terminal, lines
  * of `key=value` in a log, JSON for programs.
  */
-import type { Progress } from '../runner.js'
+import type { RunStatus } from '../run-status.js'
 import type { DeadLetterReport, ErrorReport, Finished, Started } from './protocol.js'
 
 /** Where text goes, and what is known about the place. */
@@ -18,7 +18,7 @@ export interface Output {
 /** How a run is shown. */
 export interface Display {
   started(run: Started, moduleHash: string): void
-  progress(progress: Progress, elapsedMillis: number): void
+  progress(status: RunStatus, elapsedMillis: number): void
   /** Lines of the pipeline's results. */
   results(lines: readonly string[]): void
   /** Text of the author's console; `step` is who wrote it, where that is known exactly. */
@@ -30,4 +30,10 @@ export interface Display {
   finished(run: Finished): void
   /** The run failed; before it did, there were these dead letters. */
   failed(error: ErrorReport, deadLetters?: readonly DeadLetterReport[]): void
+  /** Shows more or less, where there is a screen. */
+  toggle?(what: 'details' | 'help'): void
+  /** The screen has another size. */
+  resized?(): void
+  /** Keys are listened to. */
+  keysWork?(): void
 }

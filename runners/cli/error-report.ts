@@ -3,12 +3,13 @@
  * code, which tells more. Frames of millrace and of Node say nothing to an author and are left out.
  */
 import { relative } from 'node:path'
-import { errorCode, errorCodes } from '../../sdk/error-codes.js'
+import { errorCode } from '../../sdk/error-codes.js'
 import { errorKind, messageOf, type PipelineError, UserCodeError } from '../../sdk/errors.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { positionInStack, type SourcePosition } from '../../sdk/source-position.js'
 import { formatTimestamp } from '../../sdk/timestamp.js'
 import type { DeadLetterGroup } from '../runner.js'
+import { codeLine } from './code-line.js'
 import { type Excerpt, excerptLines, excerptOf } from './excerpt.js'
 import type { DeadLetterReport, ErrorReport } from './protocol.js'
 
@@ -139,7 +140,7 @@ export function reportLines(report: ErrorReport): readonly string[] {
   return [
     ...textLines(report),
     ...(excerpt === undefined ? [] : excerptLines(excerpt)),
-    ...(code === undefined ? [] : [`  ${code}: ${errorCodes[code]}. More: millrace explain ${code}`]),
+    ...(code === undefined ? [] : [codeLine(code)]),
   ]
 }
 

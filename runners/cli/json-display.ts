@@ -3,7 +3,7 @@
  *
  * Law: the first line says what runs (`started`), or why nothing does (`failed`).
  */
-import type { Progress } from '../runner.js'
+import type { RunStatus } from '../run-status.js'
 import type { Display, Output } from './display.js'
 import type { DeadLetterReport, ErrorReport, Finished, Started } from './protocol.js'
 
@@ -23,8 +23,8 @@ export class JsonDisplay implements Display {
     this.#line('started', { pipeline, moduleHash, graphFingerprint, options: JSON.parse(options) as unknown })
   }
 
-  progress({ steps, elements, oldestCall }: Progress, elapsedMillis: number): void {
-    this.#line('progress', { elapsedMillis: Math.round(elapsedMillis), elements, steps, oldestCall })
+  progress(status: RunStatus, elapsedMillis: number): void {
+    this.#line('progress', { elapsedMillis: Math.round(elapsedMillis), ...status })
   }
 
   results(lines: readonly string[]): void {

@@ -38,6 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
 async function commandOf(invocation: CommandInvocation): Promise<number> {
   switch (invocation.command.name) {
     case 'run':
+    case 'why':
     case 'graph':
       return (await import('./pipeline-command.js')).pipelineCommand(invocation)
     case 'config':

@@ -9,7 +9,8 @@ import { TextDisplay } from './text-display.js'
 /** The output behind a standard stream. */
 export function outputOn(stream: NodeJS.WriteStream): Output {
   const { env } = process
-  const isTerminal = stream.isTTY && env['TERM'] !== 'dumb'
+  // What runs in CI may have a terminal, but nobody sits at it.
+  const isTerminal = stream.isTTY && env['TERM'] !== 'dumb' && (env['CI'] ?? '') === ''
   return {
     isTerminal,
     // https://no-color.org: any value but the empty one.

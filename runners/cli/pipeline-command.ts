@@ -15,11 +15,14 @@ import { findConfig } from './find-config.js'
 import { commandHelp } from './help.js'
 import { otherCopy } from './package-root.js'
 import type { Question } from './protocol.js'
-import { codeLine, isRefusal, showRefusal } from './refusal.js'
-import { consoleMode, runnerSettings, type Settings, settingsFrom } from './runner-settings.js'
+import { codeLine } from './code-line.js'
+import { isRefusal, showRefusal } from './refusal.js'
+import { consoleMode, runnerSettings, type Settings, settingsFrom, whySettings } from './runner-settings.js'
 import { sourceFile } from './source-file.js'
 import type { WatchedRun } from './watch-runs.js'
 
+/** Panes that are kept for those who look. */
+const PANES = 10
 /** Draining after SIGTERM may take as long as process managers usually wait. */
 const GRACE_MILLIS = 10_000
 
@@ -35,6 +38,7 @@ export async function pipelineCommand(
   const question = questionOf(invocation)
   const isWatched = command.name === 'run' && options.get('watch') === true && !wantsHelp
   // Before anything is loaded: a typing error costs nothing.
+  if (command.name === 'why' && !wantsHelp) whySettings(options)
   if (findConfig(process.cwd()) === undefined)
     runnerSettings(settingsFrom({ flags: flagsOf(invocation), environment: process.env, file: undefined }))
   const other = otherCopy(sourceFile(file))
@@ -125,10 +129,10 @@ async function once(
     import('./output.js'),
   ])
   const out = outputOn(process.stdout)
-  const display = displayOn(out, outputOn(process.stderr), {
-    json: options.get('json') === true,
-    quiet: options.get('quiet') === true || question !== undefined,
-  })
+  const err = outputOn(process.stderr)
+  const why = command.name === 'why' && !wantsHelp ? whySettings(options) : undefined
+  const isShown = question === undefined && why === undefined && options.get('quiet') !== true
+  const display = displayOn(out, err, { json: options.get('json') === true, quiet: !isShown })
   if (wantsHelp) out.write(`${commandHelp(command)}\n\n`)
   const path = command.name === 'graph' && !wantsHelp ? options.get('out') : undefined
   let kept: string | undefined
@@ -150,7 +154,10 @@ async function once(
       },
       runner,
       console,
+      why,
+      panes: isShown ? PANES : 0,
     },
+    listens: isShown && err.isTerminal && options.get('json') !== true,
     // A halted debugger looks like an endless call.
     watchdog: debuggerUrl() === undefined ? new Watchdog(runner.callTimeoutMillis, testMillis('REPORT')) : undefined,
     graceMillis: testMillis('GRACE') ?? GRACE_MILLIS,

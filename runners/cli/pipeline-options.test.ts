@@ -104,7 +104,70 @@ describe('options of a schema that does not list them', () => {
 
   it('are refused when the schema would ignore them', () => {
     expect(() => read(schema, ['--input', '5', '--min-cents', '5', '--tgas', 'a'])).toThrow(
-      'pipeline "p" has no option --tgas.',
+      'pipeline "p" has no option --tgas. Did you mean --tags?',
     )
+  })
+})
+
+describe('options know where they come from', () => {
+  const configured = (options: Record<string, unknown>) => ({
+    path: '/p/millrace.config.ts',
+    pipelines: new Map([
+      ['p', options],
+      ['other', { a: 'wrong' }],
+    ]),
+  })
+  const definitions = [
+    ['io-ts', t.partial({ a: t.number, b: t.number, c: t.number, d: t.number })],
+    ['zod', z.object({ a: z.number(), b: z.number(), c: z.number(), d: z.number().optional() })],
+  ] as const
+
+  it.each(definitions)('flags come first, then the environment, then the file: %s', (_, codec) => {
+    const found = sourcedOptions(definePipeline({ name: 'p', options: codec, build: () => undefined }), {
+      args: ['--a', '1'],
+      environment: { MILLRACE_A: '2', MILLRACE_B: '2' },
+      configured: configured({ a: 3, b: 3, c: 3 }),
+    })
+    expect(Object.fromEntries(found)).toEqual({
+      a: { value: 1, origin: { kind: 'flag', name: '--a' } },
+      b: { value: 2, origin: { kind: 'environment', name: 'MILLRACE_B' } },
+      c: { value: 3, origin: { kind: 'file', name: 'c', path: '/p/millrace.config.ts' } },
+    })
+  })
+})
+
+describe('the help of a file', () => {
+  it('tells types, defaults, what is required, and descriptions, as far as the codec does', () => {
+    const level = Object.assign(
+      new t.Type<number, number>(
+        'Level',
+        t.number.is,
+        (value, context) => (value === undefined ? t.success(3) : t.number.validate(value, context)),
+        Number,
+      ),
+      { description: 'how deep' },
+    )
+    const ioTs = definePipeline({
+      name: 'p',
+      options: t.type({ level, input: t.string, verbose: t.union([t.boolean, t.undefined]) }),
+      build: () => undefined,
+    })
+    expect(optionRows(ioTs)).toEqual([
+      ['--level <Level>', 'how deep, default 3, or MILLRACE_LEVEL'],
+      ['--input <string>', 'required, or MILLRACE_INPUT'],
+      ['--verbose', 'optional, or MILLRACE_VERBOSE'],
+    ])
+    const options = z.object({
+      top: z.number().default(10).describe('how many are shown'),
+      mode: z.enum(['fast', 'slow']).optional(),
+      tags: z.array(z.string()),
+      dry: z.boolean().optional(),
+    })
+    expect(optionRows(definePipeline({ name: 'p', options, build: () => undefined }))).toEqual([
+      ['--top <number>', 'how many are shown, default 10, or MILLRACE_TOP'],
+      ['--mode <"fast" | "slow">', 'optional, or MILLRACE_MODE'],
+      ['--tags <Array<string>>', 'required, or MILLRACE_TAGS'],
+      ['--dry', 'optional, or MILLRACE_DRY'],
+    ])
   })
 })

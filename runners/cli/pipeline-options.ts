@@ -263,7 +263,7 @@ function fittingForms(
     const outcome = codec['~standard'].validate(options)
     if (outcome instanceof Promise) return options
     if (outcome.issues === undefined) {
-      refuseIgnored(pipeline, options, outcome.value)
+      refuseIgnored(pipeline, codec, options, outcome.value)
       return options
     }
     const wrong = outcome.issues
@@ -296,9 +296,11 @@ function issueOption({ path }: StandardSchemaV1.Issue): string | undefined {
 }
 
 /** Most schemas drop what they do not know; a mistyped option would go unnoticed. */
-function refuseIgnored(pipeline: string, options: object, checked: unknown): void {
+function refuseIgnored(pipeline: string, codec: Codec, options: object, checked: unknown): void {
   if (typeof checked !== 'object' || checked === null) return
   const ignored = Object.keys(options).find((name) => !(name in checked))
-  if (ignored !== undefined)
-    throw new PipelineError('MR-7012', `pipeline "${pipeline}" has no option --${kebab(ignored)}.`)
+  if (ignored === undefined) return
+  const known = optionInfos(codec)?.map(({ name }) => `--${kebab(name)}`) ?? []
+  const near = suggestion(`--${kebab(ignored)}`, known).replaceAll('"', '')
+  throw new PipelineError('MR-7012', `pipeline "${pipeline}" has no option --${kebab(ignored)}.${near}`)
 }

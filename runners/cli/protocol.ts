@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '../../sdk/error-codes.js'
 import type { DeadLetterGroup, EndState, Progress } from '../runner.js'
+import type { RunStatus } from '../run-status.js'
 import type { GraphFormat } from './commands.js'
 import type { ConsoleMode } from './console-limit.js'
 import type { Excerpt } from './excerpt.js'
@@ -46,6 +47,15 @@ export interface ConfiguredOptions {
   readonly pipelines: ReadonlyMap<string, Readonly<Record<string, unknown>>>
 }
 
+/** How `why` answers. */
+export interface WhySettings {
+  /** How long the pipeline runs before. */
+  readonly forMillis: number
+  readonly json: boolean
+  /** The one step to explain. */
+  readonly step: string | undefined
+}
+
 /** The first message to the thread. */
 export interface StartMessage {
   readonly kind: 'start'
@@ -59,6 +69,10 @@ export interface StartMessage {
   /** Options that a configuration file gives. */
   readonly configured: ConfiguredOptions | undefined
   readonly runner: RunnerSettings
+  /** Set where the action is `why`. */
+  readonly why: WhySettings | undefined
+  /** The last panes to be kept for display; 0 where nobody looks at them. */
+  readonly panes: number
   /** Milliseconds between signs of life. */
   readonly beatMillis: number
   /** How much of the author's console is shown. */
@@ -66,7 +80,13 @@ export interface StartMessage {
 }
 
 /** To the pipeline's thread. */
-export type ToWorker = StartMessage | { readonly kind: 'drain' }
+export type ToWorker =
+  | StartMessage
+  | { readonly kind: 'drain' }
+  /** Pauses the sources, or reads on. */
+  | { readonly kind: 'pause' }
+  /** Time to say why. */
+  | { readonly kind: 'explain' }
 
 /** An error as text. */
 export interface ErrorReport {
@@ -130,7 +150,7 @@ export type FromWorker =
   /** Nobody reads what a step writes to standard output. */
   | { readonly kind: 'outputClosed' }
   /** A sign of life. */
-  | { readonly kind: 'beat'; readonly progress: Progress | undefined }
+  | { readonly kind: 'beat'; readonly progress: Progress | undefined; readonly status: RunStatus | undefined }
   /** The answer to a question. */
   | { readonly kind: 'answer'; readonly text: string }
   /** Nothing more will come. `phase` tells whether anything had run. */

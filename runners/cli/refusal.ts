@@ -1,9 +1,10 @@
 /**
  * How a command says that it did nothing, because what it was asked for is wrong or not there.
  */
-import { type ErrorCode, errorCode, errorCodes } from '../../sdk/error-codes.js'
+import { errorCode } from '../../sdk/error-codes.js'
 import { errorKind } from '../../sdk/errors.js'
 import { suggestion } from '../../sdk/suggestion.js'
+import { codeLine } from './code-line.js'
 import { UsageError } from './command-line.js'
 
 /** Whether an error is about what was asked for, and no fault of the program. */
@@ -20,12 +21,9 @@ export function showRefusal(error: Error, asJson: boolean): void {
     type: 'failed',
     error: { name: error.name, message, frames: [], ...(code === undefined ? {} : { code }) },
   }
-  process.stderr.write(asJson ? `${JSON.stringify(report)}\n` : `error: ${message}\n${codeLine(code)}`)
-}
-
-/** What a code means, and where more is said. */
-export function codeLine(code: ErrorCode | undefined): string {
-  return code === undefined ? '' : `  ${code}: ${errorCodes[code]}. More: millrace explain ${code}\n`
+  process.stderr.write(
+    asJson ? `${JSON.stringify(report)}\n` : `error: ${message}\n${code === undefined ? '' : `${codeLine(code)}\n`}`,
+  )
 }
 
 function nearestOf({ given, known }: UsageError): string {

@@ -10,12 +10,16 @@ import { type Guarantee, type RunnerOptions, UnsupportedFeature } from '../runne
 import { type Options, UsageError } from './command-line.js'
 import { laterRunners, type OptionRow, settingRows } from './commands.js'
 import { CONSOLE_MODES, type ConsoleMode } from './console-limit.js'
+import type { WhySettings } from './protocol.js'
 
 /** Options for the runner that can be sent to a thread. */
 export type RunnerSettings = Pick<
   RunnerOptions,
   'strict' | 'seed' | 'reexecute' | 'bundleSize' | 'guarantee' | 'callTimeoutMillis' | 'requireCodecs' | 'stageCompiler'
 >
+
+/** So long a pipeline runs before `millrace why` answers. */
+const WHY_MILLIS = 5000
 
 /** Where a value comes from, strongest first. */
 export type Origin =
@@ -169,6 +173,18 @@ function wholeNumber(given: Given, least: number): number {
   const number = Number(text)
   if (text.trim() !== '' && Number.isSafeInteger(number) && number >= least) return number
   throw new UsageError('MR-7003', `${given.named} needs a whole number${least === 1 ? ' from 1' : ''}, not "${text}".`)
+}
+
+/** How `millrace why` answers. */
+export function whySettings(flags: Options): WhySettings {
+  const given = flags.get('for')
+  const step = flags.get('step')
+  const said = new Given(new Map([['for', { value: given, origin: { kind: 'flag', name: '--for' } }]]), 'for')
+  return {
+    forMillis: given === undefined ? WHY_MILLIS : millisOf(said),
+    json: flags.get('json') === true,
+    step: typeof step === 'string' ? step : undefined,
+  }
 }
 
 /** Milliseconds of a duration, in the texts that the API takes. A number alone could mean anything and is refused. */

@@ -84,13 +84,19 @@ describe.concurrent('a run that is told to stop', { timeout: 30_000 }, () => {
     await run.said('elapsed=2')
     run.signal('SIGINT')
     const { stderr } = await run.ended
-    expect(stderr).toMatch(/^elapsed=1\.\ds elements=\d+ rate=\d+\/s watermark=\S+ at=\S+$/m)
+    expect(stderr).toMatch(
+      /^elapsed=1\.\ds elements=\d+ rate=\d+\/s watermark=\S+ at=\S+( lag=\S+)? keys=\d+ late=0 errors=0$/m,
+    )
   })
 
   it('says what it waits for when nothing comes', async () => {
     const run = start(['run', endless, '--every-millis', '1000000'])
-    await run.said('nothing has come for 5 s. Step "ticks" holds the watermark: it has nothing to read now.')
+    await run.said('no output for 5 s; 2 elements so far.')
+    await run.said('its input "ticks" is at 1970-01-01 00:00:00 because it has given nothing for ')
     run.signal('SIGINT')
-    expect((await run.ended).code).toBe(0)
+    const { code, stderr } = await run.ended
+    expect(code).toBe(0)
+    // Once for each silence.
+    expect(stderr.split('no output for')).toHaveLength(2)
   })
 })

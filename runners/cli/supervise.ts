@@ -9,6 +9,7 @@ import type { Worker } from 'node:worker_threads'
 import * as Effect from 'effect/Effect'
 import * as Queue from 'effect/Queue'
 import type { Scope } from 'effect/Scope'
+import { canListen, listenToKeys } from './live-keys.js'
 import { look, type Sight } from './probe.js'
 import type { FromWorker, ModuleText } from './protocol.js'
 import { AuthorMap } from './stacks.js'
@@ -19,6 +20,8 @@ export interface Task extends Omit<SupervisionServices, 'post' | 'look' | 'now'>
   /** The thread, started already: it loads millrace while the module is bundled. */
   readonly worker: Worker
   readonly module: Promise<ModuleText>
+  /** Whether the terminal's keys are for the run. */
+  readonly listens: boolean
   /** Aborted when the author's files have changed: the run is to make room for another. */
   readonly changed?: AbortSignal
 }
@@ -32,7 +35,7 @@ export function supervise(task: Task): Promise<number> {
 }
 
 const supervised = Effect.fnUntraced(function* (task: Task) {
-  const { worker, watchdog, display } = task
+  const { worker, watchdog, display, listens } = task
   const events = yield* Queue.unbounded<SupervisorEvent>()
   const tell = (event: SupervisorEvent): void => void Queue.offerUnsafe(events, event)
   // Released in reverse order: signals are heard until the thread has stopped.
@@ -41,6 +44,15 @@ const supervised = Effect.fnUntraced(function* (task: Task) {
   yield* listening(process.stdout, 'error', () => tell({ kind: 'outputClosed' }))
   yield* listening(process.stderr, 'error', () => undefined)
   yield* Effect.acquireRelease(Effect.succeed(worker), stop)
+  yield* listening(process.stderr, 'resize', () => tell({ kind: 'resized' }))
+  const input = process.stdin
+  if (listens && canListen(input)) {
+    yield* Effect.acquireRelease(
+      Effect.sync(() => listenToKeys(input, (key) => tell({ kind: 'key', key }))),
+      (stopListening) => Effect.sync(stopListening),
+    )
+    display.keysWork?.()
+  }
   yield* listening(worker, 'message', (message: FromWorker) => tell({ kind: 'message', message }))
   yield* listening(worker, 'error', (error: unknown) => tell({ kind: 'threadError', error }))
   yield* listening(worker, 'exit', (code: number) => tell({ kind: 'threadExit', code }))

@@ -5,12 +5,15 @@
  * Law: after a verdict no event is looked at any more.
  */
 import { type ErrorCode, errorCode } from '../../sdk/error-codes.js'
+import { countText } from '../run-status-text.js'
+import { why } from '../run-status-why.js'
+import type { RunStatus } from '../run-status.js'
 import type { Progress } from '../runner.js'
 import type { Display } from './display.js'
 import { EXIT } from './exit-codes.js'
 import type { Sight } from './probe.js'
 import type { ErrorReport, FromWorker, ModuleText, StartMessage, ToWorker } from './protocol.js'
-import { slowestStep } from './text-display.js'
+import type { LiveKey } from './live-keys.js'
 import type { Watchdog } from './watchdog.js'
 
 /** What can happen. */
@@ -24,6 +27,8 @@ export type SupervisorEvent =
   | { readonly kind: 'signal'; readonly name: 'SIGINT' | 'SIGTERM' }
   | { readonly kind: 'tick' }
   | { readonly kind: 'sight'; readonly sight: Sight | undefined; readonly lookedAt: number }
+  | { readonly kind: 'key'; readonly key: LiveKey }
+  | { readonly kind: 'resized' }
   | { readonly kind: 'outputClosed' }
   /** The author's files have changed, and are to run again. */
   | { readonly kind: 'changed' }
@@ -44,9 +49,7 @@ export interface SupervisionServices {
   readonly look: (module: ModuleText) => void
 }
 
-/** Milliseconds between two reports of progress. */
-const PROGRESS_MILLIS = 1000
-/** Without any change for this long, it is said what is waited for. */
+/** Without any output for this long, it is said what is waited for. */
 const IDLE_MILLIS = 5000
 const BEAT_MILLIS = 1000
 /** So long a run may be drained for whose files have changed. */
@@ -58,13 +61,13 @@ export class Supervision {
   #module: ModuleText | undefined
   /** When the run began. */
   #startedAt: number | undefined
-  #shownAt = 0
-  #drainedBy: 'SIGINT' | 'SIGTERM' | 'change' | undefined
+  #drainedBy: 'SIGINT' | 'SIGTERM' | 'q' | 'change' | undefined
   #stopAt = Number.POSITIVE_INFINITY
   #isLooking = false
-  #elements = -1
+  /** What has come out so far, and when something last did. */
+  #output = -1
   #changedAt = 0
-  #idleNoted = false
+  #isSilenceNoted = false
 
   constructor(services: SupervisionServices) {
     this.#services = services
@@ -95,6 +98,11 @@ export class Supervision {
         return this.#tick()
       case 'sight':
         return this.#sight(event.sight, event.lookedAt)
+      case 'key':
+        return this.#key(event.key)
+      case 'resized':
+        this.#services.display.resized?.()
+        return undefined
       case 'outputClosed':
         return EXIT.outputClosed
       case 'changed':
@@ -122,7 +130,9 @@ export class Supervision {
     switch (message.kind) {
       case 'results':
         this.#changedAt = this.#services.now()
-        display.results(message.lines)
+        this.#isSilenceNoted = false
+        // What `why` runs is not run for its results.
+        if (this.#services.start.why === undefined) display.results(message.lines)
         return undefined
       case 'note':
         display.note(message.text)
@@ -135,7 +145,7 @@ export class Supervision {
         display.started(message, this.#module?.hash ?? '')
         return undefined
       case 'beat':
-        this.#beat(message.progress)
+        this.#beat(message.progress, message.status)
         return undefined
       case 'answer':
         answer(message.text)
@@ -151,41 +161,50 @@ export class Supervision {
     }
   }
 
-  #beat(progress: Progress | undefined): void {
+  #beat(progress: Progress | undefined, status: RunStatus | undefined): void {
     const { display, now, watchdog } = this.#services
     const at = now()
     watchdog?.sign(at)
-    if (progress === undefined || this.#startedAt === undefined) return
-    // Beats come more often than anyone wants to read when calls are watched closely.
-    if (at - Math.max(this.#shownAt, this.#startedAt) >= PROGRESS_MILLIS * 0.9) {
-      this.#shownAt = at
-      display.progress(progress, at - this.#startedAt)
-    }
-    this.#noteIdle(progress, at)
+    if (progress === undefined || status === undefined || this.#startedAt === undefined) return
+    display.progress(status, at - this.#startedAt)
+    this.#noteSilence(status, at)
   }
 
-  /** Never silent for long: says which step holds the watermark, and why. */
-  #noteIdle(progress: Progress, at: number): void {
-    const { elements, oldestCall } = progress
-    if (elements !== this.#elements) {
-      this.#elements = elements
+  /** Never silent for long: says, once for each silence, what waits and why. */
+  #noteSilence(status: RunStatus, at: number): void {
+    const output = outputOf(status)
+    if (output !== this.#output) {
+      this.#output = output
       this.#changedAt = at
     }
     if (at - this.#changedAt < IDLE_MILLIS) {
-      this.#idleNoted = false
+      this.#isSilenceNoted = false
       return
     }
-    if (this.#idleNoted) return
-    this.#idleNoted = true
-    const holder = slowestStep(progress)
-    const why =
-      oldestCall === undefined
-        ? 'it has nothing to read now'
-        : `step "${oldestCall.step}" waits for its ${oldestCall.call === 'process' ? `call on ${oldestCall.element}` : oldestCall.call}`
-    if (holder !== undefined)
-      this.#services.display.note(
-        `nothing has come for ${IDLE_MILLIS / 1000} s. Step "${holder.step}" holds the watermark: ${why}.`,
-      )
+    if (this.#isSilenceNoted || this.#services.start.why !== undefined) return
+    this.#isSilenceNoted = true
+    const lines = silenceLines(status)
+    if (lines.length > 0) this.#services.display.note(lines.join('\n'))
+  }
+
+  #key(key: LiveKey): number | undefined {
+    const { display, post } = this.#services
+    switch (key) {
+      case 'interrupt':
+        return this.#signal('SIGINT')
+      case 'drain':
+        if (this.#startedAt === undefined) return undefined
+        if (this.#drainedBy === undefined) this.#drain('q')
+        else display.note('q: the run is being drained already. Press Ctrl-C to stop at once.')
+        return undefined
+      case 'pause':
+        post({ kind: 'pause' })
+        return undefined
+      case 'details':
+      case 'help':
+        display.toggle?.(key)
+        return undefined
+    }
   }
 
   #signal(name: 'SIGINT' | 'SIGTERM'): number | undefined {
@@ -196,16 +215,27 @@ export class Supervision {
       display.note(`${name}: stopped. What was under way is lost.`)
       return stopped
     }
-    this.#drainedBy = name
-    const reading = 'endless sources stop, and what has been read is finished'
-    if (name === 'SIGINT') {
-      display.note(`SIGINT: draining: ${reading}. Press Ctrl-C again to stop at once.`)
-    } else {
-      this.#stopAt = now() + graceMillis
-      display.note(`SIGTERM: draining: ${reading}, within ${Math.round(graceMillis / 100) / 10} s.`)
+    if (this.#services.start.why !== undefined) {
+      // What was asked for is the explanation; the run is given up with it.
+      this.#drainedBy = name
+      post({ kind: 'explain' })
+      return undefined
     }
-    post({ kind: 'drain' })
+    if (name === 'SIGTERM') this.#stopAt = now() + graceMillis
+    this.#drain(name)
     return undefined
+  }
+
+  #drain(by: 'SIGINT' | 'SIGTERM' | 'q'): void {
+    const { display, graceMillis, post } = this.#services
+    this.#drainedBy = by
+    const reading = 'endless sources stop, and what has been read is finished'
+    display.note(
+      by === 'SIGTERM'
+        ? `SIGTERM: draining: ${reading}, within ${Math.round(graceMillis / 100) / 10} s.`
+        : `${by}: draining: ${reading}. Press Ctrl-C ${by === 'q' ? '' : 'again '}to stop at once.`,
+    )
+    post({ kind: 'drain' })
   }
 
   #tick(): number | undefined {
@@ -250,6 +280,28 @@ export class Supervision {
     this.#services.display.failed({ name: 'Error', message, frames: [], code })
     return EXIT.failed
   }
+}
+
+/** What a run has put out: what has come to steps that nobody reads. */
+function outputOf({ steps }: RunStatus): number {
+  const read = new Set(steps.flatMap(({ inputs }) => inputs))
+  return steps.reduce((sum, { step, elementsIn }) => (read.has(step) ? sum : sum + elementsIn), 0)
+}
+
+/** Explanations in one remark. */
+const REASONS_MAX = 3
+
+function silenceLines(status: RunStatus): readonly string[] {
+  const reasons = why(status)
+  if (reasons.length === 0) return []
+  const [first] = reasons
+  const more = reasons.length - REASONS_MAX
+  return [
+    `no output for ${IDLE_MILLIS / 1000} s; ${countText(status.elements)} elements so far.`,
+    ...reasons.slice(0, REASONS_MAX).map(({ text }) => `  ${text}`),
+    ...(more > 0 ? [`  … and ${more} more ${more === 1 ? 'step waits' : 'steps wait'}.`] : []),
+    ...(first?.hint === undefined ? [] : [`  ${first.hint}`]),
+  ]
 }
 
 function errorText(error: unknown): ErrorReport {

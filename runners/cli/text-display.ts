@@ -4,14 +4,20 @@
  * Law: a line, once written, is never touched again, also while the block below it is redrawn.
  */
 import { styleText } from 'node:util'
+import stringWidth from 'string-width'
 import { formatTimestamp } from '../../sdk/time.js'
-import type { Progress, StepProgress } from '../runner.js'
+import { countText as grouped } from '../run-status-text.js'
+import type { RunStatus, StepStatus } from '../run-status.js'
 import type { Display, Output } from './display.js'
 import { deadLetterLines, reportLines } from './error-report.js'
+import { type Segment, type Style, viewLines, type ViewLine } from './live-view.js'
 import type { DeadLetterReport, ErrorReport, Finished, Started } from './protocol.js'
 
 /** How progress is shown: redrawn in place, as lines, or not at all. */
 export type ProgressForm = 'block' | 'lines' | 'none'
+
+/** Rates are of at least this long. */
+const RATE_MILLIS_MIN = 500
 
 /** Writes text. */
 export class TextDisplay implements Display {
@@ -21,8 +27,12 @@ export class TextDisplay implements Display {
   #name = ''
   /** The author's output that has no end of line yet, by who wrote it. */
   readonly #pending = new Map<string | undefined, string>()
-  #block: readonly string[] = []
-  #before: { readonly progress: Progress; readonly millis: number } | undefined
+  #block: readonly ViewLine[] = []
+  #last: RunStatus | undefined
+  /** The status before the last: rates are the difference of both. */
+  #before: RunStatus | undefined
+  #elapsedMillis = 0
+  readonly #shown = { details: false, help: false, keys: false }
 
   constructor(out: Output, err: Output, form: ProgressForm) {
     this.#out = out
@@ -34,22 +44,36 @@ export class TextDisplay implements Display {
     this.#name = pipeline
   }
 
-  progress(progress: Progress, elapsedMillis: number): void {
-    const before = this.#before
-    this.#before = { progress, millis: elapsedMillis }
-    const millis = elapsedMillis - (before?.millis ?? 0)
+  progress(status: RunStatus, elapsedMillis: number): void {
+    const millis = elapsedMillis - this.#elapsedMillis
     if (this.#form === 'none' || millis <= 0) return
-    const rate = (now: number, then = 0): number => Math.round(Math.max(0, ((now - then) * 1000) / millis))
-    if (this.#form === 'lines') {
-      this.#err.write(`${progressLine(progress, elapsedMillis, rate(progress.elements, before?.progress.elements))}\n`)
-      return
+    this.#elapsedMillis = elapsedMillis
+    // A status that came early, because of a key, is too near to the last for a rate.
+    if (millis >= RATE_MILLIS_MIN || this.#last === undefined) this.#before = this.#last
+    this.#last = status
+    if (this.#form === 'block') this.#show()
+    else {
+      const rate = Math.round(((status.elements - (this.#before?.elements ?? 0)) * 1000) / millis)
+      this.#err.write(`${progressLine(status, elapsedMillis, Math.max(0, rate))}\n`)
     }
-    const earlier = new Map(before?.progress.steps.map((step) => [step.step, step]))
-    const rated = progress.steps.map((step) => ({
-      ...step,
-      rate: rate(step.elementsOut, earlier.get(step.step)?.elementsOut),
-    }))
-    this.#draw(blockLines(this.#name, rated, elapsedMillis, this.#err.size()))
+  }
+
+  toggle(what: 'details' | 'help'): void {
+    this.#shown[what] = !this.#shown[what]
+    this.#show()
+  }
+
+  resized(): void {
+    this.#show()
+  }
+
+  keysWork(): void {
+    this.#shown.keys = true
+  }
+
+  #show(): void {
+    if (this.#form !== 'block' || this.#last === undefined) return
+    this.#draw(viewLines(this.#last, this.#before, { ...this.#err.size(), ...this.#shown }))
   }
 
   results(lines: readonly string[]): void {
@@ -104,71 +128,54 @@ export class TextDisplay implements Display {
     this.#draw(block)
   }
 
-  #draw(lines: readonly string[]): void {
-    const height = this.#block.length
+  #draw(lines: readonly ViewLine[]): void {
+    // On a screen that has become narrower a line may take several rows.
+    const { columns } = this.#err.size()
+    const height = this.#block.reduce((rows, line) => rows + Math.max(1, Math.ceil(widthOf(line) / columns)), 0)
     this.#block = lines
     const clear = height === 0 ? '' : `\u001b[${height}A\u001b[0J`
     if (clear === '' && lines.length === 0) return
-    this.#err.write(`${clear}${lines.map((line) => `${this.#paint('dim', line)}\n`).join('')}`)
+    this.#err.write(`${clear}${lines.map((line) => `${line.map((part) => this.#segment(part)).join('')}\n`).join('')}`)
   }
 
-  #paint(style: 'dim' | 'red' | 'yellow', text: string): string {
+  #segment([text, style]: Segment): string {
+    return style === undefined ? text : this.#paint(style, text)
+  }
+
+  #paint(style: Style, text: string): string {
     return this.#err.hasColour ? styleText(style, text, { validateStream: false }) : text
   }
 }
 
-// ---- progress ------------------------------------------------------------------------------------------------------
-
-interface RatedStep extends StepProgress {
-  readonly rate: number
+function widthOf(line: ViewLine): number {
+  return line.reduce((width, [text]) => width + stringWidth(text), 0)
 }
 
-function progressLine(progress: Progress, elapsedMillis: number, rate: number): string {
-  const slowest = slowestStep(progress)
+// ---- progress ------------------------------------------------------------------------------------------------------
+
+function progressLine(status: RunStatus, elapsedMillis: number, rate: number): string {
+  const { steps, elements, state } = status
+  const slowest = slowestStep(steps)
+  const sum = (of: (step: StepStatus) => number): number => steps.reduce((all, step) => all + of(step), 0)
   return keyValues({
     elapsed: `${(elapsedMillis / 1000).toFixed(1)}s`,
-    elements: progress.elements,
+    ...(state === 'running' ? {} : { state }),
+    elements,
     rate: `${rate}/s`,
-    ...(slowest === undefined ? {} : { watermark: formatTimestamp(slowest.watermark), at: slowest.step }),
+    ...(slowest === undefined ? {} : { watermark: formatTimestamp(slowest.outputWatermark), at: slowest.step }),
+    ...(slowest?.lagMillis === undefined ? {} : { lag: `${Math.round(slowest.lagMillis / 100) / 10 || 0}s` }),
+    keys: sum(({ stateKeys }) => stateKeys),
+    late: sum(({ droppedLate }) => droppedLate),
+    errors: sum(({ deadLetters }) => deadLetters),
   })
 }
 
-/** The step that holds the watermark. */
-export function slowestStep({ steps }: Progress): StepProgress | undefined {
-  return steps.reduce<StepProgress | undefined>(
-    (least, step) => (least === undefined || step.watermark < least.watermark ? step : least),
+/** The step that is furthest behind. */
+function slowestStep(steps: readonly StepStatus[]): StepStatus | undefined {
+  return steps.reduce<StepStatus | undefined>(
+    (least, step) => (least === undefined || step.outputWatermark < least.outputWatermark ? step : least),
     undefined,
   )
-}
-
-function blockLines(
-  name: string,
-  steps: readonly RatedStep[],
-  millis: number,
-  { columns, rows }: { readonly columns: number; readonly rows: number },
-): readonly string[] {
-  // What has left the screen at its top could not be redrawn.
-  const shown = steps.slice(0, Math.max(1, rows - 4))
-  const cells = [
-    [`${name} · ${(millis / 1000).toFixed(1)} s`, 'in', 'out', 'out/s', 'watermark'],
-    ...shown.map(({ step, elementsIn, elementsOut, rate, watermark }) => [
-      `  ${step}`,
-      elementsIn === 0 ? '–' : grouped(elementsIn),
-      grouped(elementsOut),
-      grouped(rate),
-      formatTimestamp(watermark),
-    ]),
-  ]
-  const width = (column: number): number => Math.max(...cells.map((row) => row[column]?.length ?? 0))
-  const widths = [0, 1, 2, 3, 4].map(width)
-  const lines = cells.map((row) =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join('  '),
-  )
-  if (shown.length < steps.length) lines.push(`  … and ${steps.length - shown.length} more steps`)
-  // A line that wraps would be two lines for the terminal and one for us.
-  return lines.map((line) => line.slice(0, Math.max(20, columns - 1)))
 }
 
 // ---- summary -------------------------------------------------------------------------------------------------------
@@ -204,11 +211,6 @@ function counterText(counter: string, value: number): string {
     default:
       return `${count} ${counter}`
   }
-}
-
-/** `1234567` as `1,234,567`. */
-function grouped(value: number): string {
-  return String(value).replaceAll(/\B(?=(\d{3})+$)/g, ',')
 }
 
 function keyValues(fields: Readonly<Record<string, string | number>>): string {

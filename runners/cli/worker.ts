@@ -18,11 +18,20 @@ import { deadLetterReports, reportOf, withStepSource } from './error-report.js'
 import { loadPipeline } from './load-module.js'
 import { pipelineOptions } from './pipeline-options.js'
 import { installProbe } from './probe-target.js'
-import type { DeadLetterReport, ErrorReport, Finished, FromWorker, StartMessage, ToWorker } from './protocol.js'
+import type {
+  DeadLetterReport,
+  ErrorReport,
+  Finished,
+  FromWorker,
+  StartMessage,
+  ToWorker,
+  WhySettings,
+} from './protocol.js'
 import { runEnv } from './run-env.js'
 import { type Redact, redacting } from './redact.js'
 import { AuthorMap, framesOfCall, mapStacks } from './stacks.js'
 import { StepOfCall } from './step-of-call.js'
+import { whyText } from './why-text.js'
 
 const port = parentPort
 if (port === null) throw new Error('this module is the inside of the millrace command. Run: millrace run FILE')
@@ -38,6 +47,9 @@ let running: RunningPipeline | undefined
 let built: BuiltPipeline | undefined
 let phase: 'load' | 'run' = 'load'
 let isDraining = false
+/** Ends the wait of `why`. */
+let explainNow: (() => void) | undefined
+let isExplaining = false
 let isOver = false
 /** Keeps the options that are secret out of what is shown. */
 let redact: Redact = (shown) => shown
@@ -138,15 +150,32 @@ async function leftUnderWay(ours: readonly string[]): Promise<void> {
   }
 }
 
+/** A status costs more than a sign of life, and is shown once a second. */
+const STATUS_MILLIS = 900
+let statusAt = 0
+
+function beat(isAsked = false): void {
+  limit.remark()
+  const at = performance.now()
+  const isDue = running !== undefined && (isAsked || at - statusAt >= STATUS_MILLIS)
+  if (isDue) statusAt = at
+  post({ kind: 'beat', progress: running?.progress(), status: isDue ? running?.status() : undefined })
+}
+
+/** Pauses the run, or reads on; what cannot be paused says so. */
+function pauseOrResume(): void {
+  if (running === undefined) return post({ kind: 'note', text: 'there is nothing to pause yet.' })
+  if (running.status().state === 'paused') running.resume()
+  else if (!running.pause()) post({ kind: 'note', text: 'a run that is being drained, or is over, cannot be paused.' })
+  beat(true)
+}
+
 async function begin(message: StartMessage): Promise<void> {
   const { question, module, args, environment, configured, runner, beatMillis, console: mode } = message
   // Before the module loads: its top level may be what never ends.
   limit = newLimit(mode)
-  setInterval(() => {
-    limit.remark()
-    post({ kind: 'beat', progress: running?.progress() })
-  }, beatMillis)
-  post({ kind: 'beat', progress: undefined })
+  setInterval(beat, beatMillis)
+  beat()
   const ours = activeResources()
   const map = new AuthorMap(module)
   mapStacks(map)
@@ -178,6 +207,9 @@ async function begin(message: StartMessage): Promise<void> {
   const startedAt = performance.now()
   running = start({ ...definition, build: () => ready }, { ...runner, env })
   phase = 'run'
+  statusAt = performance.now()
+  if (message.panes > 0) running.recordPanes(message.panes)
+  if (message.why !== undefined) return explain(running, message.why)
   if (isDraining) running.drain()
   const { state, metrics } = await running.result
   const millis = performance.now() - startedAt
@@ -195,6 +227,22 @@ async function begin(message: StartMessage): Promise<void> {
   end(finished)
 }
 
+/** Lets the run go on for a while, and says why results have not come. What is under way then is given up. */
+async function explain(run: RunningPipeline, settings: WhySettings): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const asked = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, settings.forMillis)
+    explainNow = resolve
+    if (isExplaining) resolve()
+  })
+  await Promise.race([asked, run.result])
+  clearTimeout(timer)
+  const text = whyText(run.status(), settings)
+  run.cancel()
+  await run.result
+  end({ kind: 'answer', text })
+}
+
 process.on('uncaughtException', strayFailure('an error was thrown outside of every step'))
 process.on(
   'unhandledRejection',
@@ -209,6 +257,15 @@ port.on('message', (message: ToWorker) => {
     begin(message).catch(fail)
     return
   }
-  isDraining = true
-  running?.drain()
+  switch (message.kind) {
+    case 'drain':
+      isDraining = true
+      running?.drain()
+      return
+    case 'pause':
+      return pauseOrResume()
+    case 'explain':
+      isExplaining = true
+      explainNow?.()
+  }
 })

@@ -25,6 +25,10 @@ export class ActiveWindowSet<V> {
     return this.#active.size
   }
 
+  values(): IterableIterator<V> {
+    return this.#active.values()
+  }
+
   get(window: BoundedWindow): V | undefined {
     return this.#active.get(window)
   }

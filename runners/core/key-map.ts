@@ -52,6 +52,12 @@ export class KeyMap<V> {
     yield* this.#encoded.values()
   }
 
+  /** What tells the keys apart, each once. */
+  *ids(): IterableIterator<unknown> {
+    yield* this.primitives.keys()
+    yield* this.#encoded.keys()
+  }
+
   #isPrimitive(key: unknown): boolean {
     return this.#primitivesAreIds && (typeof key !== 'object' || key === null)
   }

@@ -35,7 +35,21 @@ interface ElementPayload {
   readonly pane: PaneInfo
 }
 
-type Payload = TimerPayload | ElementPayload | { readonly kind: 'expiry'; readonly window: BoundedWindow }
+/** What waits for its time. */
+export type StatePayload = TimerPayload | ElementPayload | { readonly kind: 'expiry'; readonly window: BoundedWindow }
+
+/** What is kept, as those who look at a run see it. */
+export interface KeptState {
+  /** Event-time timers, elements and ends of windows, in no particular order; those that are void are not among them. */
+  readonly entries: readonly TimerEntry<StatePayload>[]
+  /** Processing-time timers. */
+  readonly clocked: readonly TimerEntry<StatePayload>[]
+  readonly timers: number
+  readonly sorting: number
+  readonly holdsForExpiration: boolean
+  /** Where it holds the watermark. */
+  readonly hold: number
+}
 
 /** At the same time elements come before timers, and timers before the window ends. */
 const ELEMENT_RANK = -1
@@ -55,13 +69,17 @@ export class KeyedState implements TimerInternals {
   readonly #clock: () => number
   readonly #latenessMillis: number
   readonly #isProcessingTime: readonly boolean[]
-  readonly #queue = new TimerQueue<Payload>()
+  readonly #queue = new TimerQueue<StatePayload>()
   /** Processing-time timers. */
   readonly #clocked = new TimerQueue<TimerPayload>()
   readonly #holds = new WatermarkHold()
   readonly #holdsForExpiration: boolean
   /** Entries in the queues whose timer was set again or cleared. */
   #voidCount = 0
+  /** Timers that are set. */
+  #timerCount = 0
+  /** Elements that wait to be sorted. */
+  #elementCount = 0
   /** The time of the event-time timer or sorted element at hand. */
   #firingTime: number | undefined
   /** How far the clock has been moved on when the input had ended. */
@@ -110,6 +128,19 @@ export class KeyedState implements TimerInternals {
     }
   }
 
+  /** What is kept, for those who look at the run. */
+  kept(): KeptState {
+    const isWaiting = ({ payload }: TimerEntry<StatePayload>): boolean => payload.kind !== 'timer' || isSet(payload)
+    return {
+      entries: this.#queue.entries().filter(isWaiting),
+      clocked: this.#clocked.entries().filter(isWaiting),
+      timers: this.#timerCount,
+      sorting: this.#elementCount,
+      holdsForExpiration: this.#holdsForExpiration,
+      hold: this.hold,
+    }
+  }
+
   get eventTime(): number {
     return this.#firingTime ?? this.inputWatermark
   }
@@ -123,9 +154,11 @@ export class KeyedState implements TimerInternals {
     if (this.#isProcessingTime[timer] === true) this.#clocked.add(setting.fireTimestamp, payload)
     else this.#queue.add(setting.fireTimestamp, payload)
     if (setting.holds) this.#holds.add(setting.outputTimestamp)
+    this.#timerCount++
   }
 
   clear(_record: StateRecord, _timer: number, setting: TimerSetting): void {
+    this.#timerCount--
     if (setting.holds) this.#holds.remove(setting.outputTimestamp)
     // A timer that is set again and again, such as a timeout, must not leave an entry each time.
     if (++this.#voidCount <= SPARE + this.waiting / 2) return
@@ -142,6 +175,7 @@ export class KeyedState implements TimerInternals {
   keep(value: unknown, timestamp: number, window: BoundedWindow, pane: PaneInfo): boolean {
     const due = Math.min(addMillis(timestamp, this.#latenessMillis), expiryOf(window, this.#latenessMillis))
     if (due < this.inputWatermark) return false
+    this.#elementCount++
     this.#queue.add(due, { kind: 'element', value, timestamp, window, pane }, ELEMENT_RANK)
     this.#holds.add(timestamp)
     return true
@@ -162,6 +196,7 @@ export class KeyedState implements TimerInternals {
         const { payload } = entry
         if (payload.kind === 'element') {
           this.#firingTime = entry.timestamp
+          this.#elementCount--
           this.#holds.remove(payload.timestamp)
           doFn.pushInWindow(payload.value, payload.timestamp, payload.window, payload.pane, true)
           if (doFn.calls.isFull) await doFn.settled()
@@ -179,7 +214,7 @@ export class KeyedState implements TimerInternals {
   }
 
   /** Processing-time timers come first: a window that ends in the same turn would drop them. */
-  #takeDue(now: number): TimerEntry<Payload> | undefined {
+  #takeDue(now: number): TimerEntry<StatePayload> | undefined {
     const next = this.nextProcessingTime
     if (next <= now) return this.#clocked.takeDue(Number.POSITIVE_INFINITY)
     const head = this.#queue.peek()
@@ -210,6 +245,7 @@ export class KeyedState implements TimerInternals {
   }
 
   #forget({ record, timer, setting }: Omit<TimerPayload, 'kind'>): void {
+    this.#timerCount--
     record.setTimer(timer, setting.tag, undefined)
     record.mayBeEmpty = true
     if (setting.holds) this.#holds.remove(setting.outputTimestamp)

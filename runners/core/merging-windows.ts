@@ -71,6 +71,11 @@ export class MergingWindows {
     return this.#arrived.size > 0
   }
 
+  /** All cells, in no particular order; for those who look at a run. */
+  *cells(): IterableIterator<MergingCell> {
+    for (const { active } of this.#byKey.values()) yield* active.values()
+  }
+
   /** Whether a cell is where its window is. */
   has(cell: ReduceCell): boolean {
     return cell.details !== undefined && this.#byKey.get(cell.key)?.active.get(cell.details.window) === cell

@@ -21,6 +21,7 @@ import type { Push } from './element-buffer.js'
 import { KeyMap, representative } from './key-map.js'
 import { inKeyOrder } from './key-order.js'
 import { LATE_COUNTERS } from './late-data.js'
+import type { KeptCells } from './grouping-status.js'
 import type { Metrics } from './metrics.js'
 import { MergingWindows } from './merging-windows.js'
 import { nextPane } from './pane-info-tracker.js'
@@ -142,6 +143,11 @@ export class ReduceFnRunner {
   /** Number of (key, window) pairs with state. */
   get size(): number {
     return this.#keyCount
+  }
+
+  /** What it keeps, for those who look at the run. */
+  kept(): KeptCells {
+    return { cells: this.#keyCount, tables: this.#tables, merging: this.#merging, slices: this.#slices, hold: this.#holds.min } // prettier-ignore
   }
 
   /** Where the output watermark is held: by what is kept, at the timestamp that it will have, and by timers that wait. */

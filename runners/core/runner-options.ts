@@ -40,7 +40,7 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
 }
 
 /** Options of `run` itself, which no runner sees; a slip of the pen may have meant them. */
-const optionsOfRun: readonly string[] = ['runner', 'options']
+const optionsOfRun: readonly string[] = ['runner', 'options', 'observe']
 
 /** @throws {PipelineError} naming the first option that is unknown, has a wrong form or would have no effect. */
 export function checkRunnerOptions(options: RunnerOptions): void {

@@ -96,7 +96,7 @@ export class SideInputStore {
 
   /** Whether the window that a main element reads may be read. */
   isReady(mainWindow: BoundedWindow): boolean {
-    const window = this.#windowFor(mainWindow)
+    const window = this.windowFor(mainWindow)
     return (
       window.maxTimestamp < this.watermark || (this.#firesEarly && this.#contents.get(window)?.hasAnswered === true)
     )
@@ -104,7 +104,7 @@ export class SideInputStore {
 
   /** What the view shows to an element in `mainWindow`. */
   read(mainWindow: BoundedWindow): unknown {
-    const content = this.#content(this.#windowFor(mainWindow))
+    const content = this.#content(this.windowFor(mainWindow))
     if (!content.isMade) {
       content.view = this.#make(content)
       content.isMade = true
@@ -119,7 +119,8 @@ export class SideInputStore {
     }
   }
 
-  #windowFor(mainWindow: BoundedWindow): BoundedWindow {
+  /** The window that is read by an element in `mainWindow`. */
+  windowFor(mainWindow: BoundedWindow): BoundedWindow {
     const { viewFn, strategy } = this.side
     const { windowMapping, name } = viewFn
     if (windowMapping === undefined) return strategy.windowFn.sideInputWindow(mainWindow)

@@ -209,6 +209,11 @@ export class StateInternals {
     return [...(this.#tables.get(window)?.records.values() ?? [])]
   }
 
+  /** Number of windows with state. */
+  get windowCount(): number {
+    return this.#tables.size
+  }
+
   /** Number of keys with state, over all windows. */
   get size(): number {
     let size = 0

@@ -37,6 +37,11 @@ export class TimerQueue<P> {
     heap[at] = entry
   }
 
+  /** All entries, in no particular order; for those who look at a run. */
+  entries(): readonly TimerEntry<P>[] {
+    return this.#heap
+  }
+
   /** The earliest entry. */
   peek(): TimerEntry<P> | undefined {
     return this.#heap[0]

@@ -93,6 +93,13 @@ export class WindowSlices {
     return [slice]
   }
 
+  /** The slices that windows share, those of one window only where one is given; for those who look at a run. */
+  *tables(of?: BoundedWindow): IterableIterator<ReduceTable> {
+    for (const [start, table] of this.#byStart) {
+      if (of === undefined || (start >= of.start && start < of.end)) yield table
+    }
+  }
+
   /** Adds what the slices of a window have collected to its table. */
   takeIn(table: ReduceTable): void {
     const { start, end } = table.window

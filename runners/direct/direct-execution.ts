@@ -10,18 +10,23 @@ import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
 import { CombinerLives } from '../core/combiner-lives.js'
 import { fuse } from '../core/fusion.js'
 import { Metrics } from '../core/metrics.js'
+import type { PaneRecorder } from '../core/pane-recorder.js'
 import { ProcessingClock } from '../core/processing-clock.js'
 import { mainInputs, type StagedPipeline } from '../core/stage.js'
 import type { StuckCall } from '../core/stage-runtime.js'
 import { TimeSlice } from '../core/time-slice.js'
 import type { EndState, MetricsResult, PipelineResult, Progress, SourceReading, StepProgress } from '../runner.js'
 import type { Acknowledgements } from './acknowledgements.js'
+import type { RunState, RunStatus } from '../run-status.js'
 import type { ExecutionOptions } from './execution-options.js'
+import { ExecutionStatus } from './execution-status.js'
 import { DirectResult, elementCount, DirectMetrics } from './result.js'
 import { type ScriptedClock, TestStreamExecutor } from './root-executors.js'
 import { SourceExecutor } from './source-executor.js'
 import type { StageExecutor } from './stage-executor.js'
 import { StageWiring } from './stage-wiring.js'
+
+const END_STATES = { DONE: 'done', DRAINED: 'drained', CANCELLED: 'cancelled' } as const
 
 /** What ends the turn of a stage when the run is cancelled. */
 const CANCELLED = new Error('the run was cancelled')
@@ -52,8 +57,15 @@ export class DirectExecution {
   readonly #sleepers: readonly StageExecutor[]
   readonly #acknowledgements: Acknowledgements
   readonly #combiners: CombinerLives
+  readonly #panes: PaneRecorder
+  readonly #look: ExecutionStatus
+  readonly #startedAt: number
+  readonly #startedMonotonic: number
+  /** How it ended, and how long it had lasted then. */
+  #ended: { readonly state: RunState; readonly wallMillis: number } | undefined
   #isDraining = false
   #isCancelled = false
+  #isPaused = false
   #wake: (() => void) | undefined
 
   constructor(built: BuiltPipeline, options: ExecutionOptions) {
@@ -68,10 +80,33 @@ export class DirectExecution {
     this.#sleepers = this.#executors.filter((executor) => executor.waitsForClock).reverse()
     this.#acknowledgements = options.acknowledgements
     this.#combiners = new CombinerLives(built)
+    this.#panes = options.panes
+    this.#look = new ExecutionStatus(this.#staged, this.#metrics, this.#executors)
+    this.#startedAt = this.#env.now()
+    this.#startedMonotonic = this.#env.monotonic()
   }
 
   /** Runs until nothing is left to do, or the run is drained or cancelled. */
   async run(): Promise<PipelineResult> {
+    try {
+      const result = await this.#run()
+      this.#end(END_STATES[result.state])
+      return result
+    } catch (error) {
+      this.#end('failed')
+      throw error
+    }
+  }
+
+  #end(state: RunState): void {
+    this.#ended = { state, wallMillis: this.#wallMillis() }
+  }
+
+  #wallMillis(): number {
+    return this.#env.monotonic() - this.#startedMonotonic
+  }
+
+  async #run(): Promise<PipelineResult> {
     let state: EndState = 'DONE'
     try {
       await this.#setup()
@@ -103,6 +138,7 @@ export class DirectExecution {
   }
 
   drain(): void {
+    this.resume()
     this.#isDraining = true
     for (const executor of this.#executors) if (executor instanceof SourceExecutor) executor.drain()
     this.#wake?.()
@@ -113,6 +149,46 @@ export class DirectExecution {
     // Calls that never end are not waited for.
     for (const { processor } of this.#executors) processor.runtime.broken(CANCELLED)
     this.#wake?.()
+  }
+
+  /** Reads nothing until {@link resume}. @returns whether the run is paused now. */
+  pause(): boolean {
+    if (this.#isDraining || this.#isCancelled || this.#ended !== undefined) return false
+    this.#isPaused = true
+    for (const executor of this.#executors) {
+      if (executor instanceof SourceExecutor) executor.pause()
+      if (executor instanceof TestStreamExecutor) executor.isPaused = true
+    }
+    return true
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    for (const executor of this.#executors) {
+      if (executor instanceof SourceExecutor) executor.resume()
+      if (executor instanceof TestStreamExecutor) executor.isPaused = false
+    }
+    this.#wake?.()
+  }
+
+  /** The run as those who look at it see it. */
+  status(pipeline: string): RunStatus {
+    const { steps: _, ...progress } = this.progress()
+    const takenAt = this.#env.now()
+    const steps = this.#look.steps(takenAt, this.#env.monotonic())
+    return {
+      pipeline,
+      runner: 'direct',
+      state: this.#ended?.state ?? (this.#isDraining ? 'draining' : this.#isPaused ? 'paused' : 'running'),
+      startedAt: this.#startedAt,
+      takenAt,
+      wallMillis: this.#ended?.wallMillis ?? this.#wallMillis(),
+      watermark: Math.min(TIMESTAMP_MAX, ...steps.map(({ outputWatermark }) => outputWatermark)),
+      ...progress,
+      steps,
+      panes: this.#panes.panes(),
+    }
   }
 
   /** The asynchronous call that has been under way longest. */
@@ -183,7 +259,7 @@ export class DirectExecution {
       await this.#acknowledgements.endOfRound(this.#executors)
       if (changed) continue
       if (this.#executors.every((executor) => executor.isDone)) return
-      if (this.#releaseScripted()) continue
+      if (!this.#isPaused && this.#releaseScripted()) continue
       await this.#waitForTime()
     }
   }
@@ -213,22 +289,23 @@ export class DirectExecution {
     const forSources = this.#executors.flatMap((executor) =>
       executor instanceof SourceExecutor ? (executor.waitMillis ?? []) : [],
     )
-    if (this.#scripted !== undefined && forSources.length === 0 && forClock.length > 0) {
+    if (this.#scripted !== undefined && !this.#isPaused && forSources.length === 0 && forClock.length > 0) {
       // The script is over: nobody else moves its clock, and nobody watches.
       this.#scripted.advance(Math.min(...forClock))
       return
     }
-    const waits = [...forSources, ...forClock]
-    invariant(waits.length > 0, 'a run that is not over waits for a source or for time', {
+    // A scripted clock stands still while nothing is played.
+    const waits = this.#isPaused && this.#scripted !== undefined ? [] : [...forSources, ...forClock]
+    invariant(this.#isPaused || waits.length > 0, 'a run that is not over waits for a source or for time', {
       open: this.#executors
         .filter((executor) => !executor.isDone)
         .map(({ stage }) => stage.name)
         .join(', '),
     })
     await new Promise<void>((resolve) => {
-      const timer = this.#env.setTimer(Math.min(...waits), resolve)
+      const timer = waits.length === 0 ? undefined : this.#env.setTimer(Math.min(...waits), resolve)
       this.#wake = () => {
-        timer.cancel()
+        timer?.cancel()
         resolve()
       }
     })

@@ -7,7 +7,7 @@
  */
 import { coded } from '../../sdk/error-codes.js'
 import { type Env, seededRandom } from '../../sdk/env.js'
-import { UserCodeError } from '../../sdk/errors.js'
+import { PipelineError, UserCodeError } from '../../sdk/errors.js'
 import { type BuiltPipeline, leafTransforms } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
 import { validateGraph } from '../../sdk/graph/validate.js'
@@ -17,6 +17,7 @@ import { verifyAssertions } from '../core/assertions.js'
 import { checkAcknowledged } from '../core/at-least-once.js'
 import { checkFeatures } from '../core/features.js'
 import { liftCombines } from '../core/lift-combines.js'
+import { PaneRecorder } from '../core/pane-recorder.js'
 import { rehearsingState } from '../core/rehearse.js'
 import { requireCodecs } from '../core/require-codecs.js'
 import { checkRunnerOptions } from '../core/runner-options.js'
@@ -31,6 +32,7 @@ import {
   type RunningPipeline,
   UnsupportedFeature,
 } from '../runner.js'
+import type { RunStatus } from '../run-status.js'
 import { Acknowledgements } from './acknowledgements.js'
 import { DirectExecution } from './direct-execution.js'
 import type { ScriptedClock } from './root-executors.js'
@@ -113,6 +115,7 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   const seed = options.seed ?? Math.floor(real.random() * 0x7fff_ffff)
   const { env, clock } = worldOf(built, real, isStrict, seed)
   const attempted = options.reexecute === true ? rehearsingState(built) : built
+  const panes = new PaneRecorder(env)
   const execution = new DirectExecution(isStrict ? liftedBySeed(attempted, seed) : built, {
     env,
     clock,
@@ -122,6 +125,7 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
     bundleSize: options.bundleSize,
     stageCompiler: options.stageCompiler ?? 'auto',
     acknowledgements: new Acknowledgements(options.guarantee === 'at-least-once'),
+    panes,
   })
   const { signal } = options
   const cancel = (): void => execution.cancel()
@@ -139,7 +143,19 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   const drain = (): void => execution.drain()
   const progress = (): Progress => execution.progress()
   const metrics = (): MetricsResult => execution.metrics()
-  return { result, drain, cancel, progress, metrics }
+  const status = (): RunStatus => execution.status(built.name)
+  const pause = (): boolean => execution.pause()
+  const resume = (): void => execution.resume()
+  const recordPanes = (count: number): (() => void) => panes.record(checkedCount(count))
+  return { result, drain, cancel, progress, metrics, status, recordPanes, pause, resume }
+}
+
+function checkedCount(count: number): number {
+  if (Number.isSafeInteger(count) && count >= 1) return count
+  throw new PipelineError(
+    'MR-1002',
+    `recordPanes needs a whole number of panes from 1, but was given ${preview(count)}.`,
+  )
 }
 
 /** Options that name what this runner will have one day, or what only another runner has. */

@@ -11,11 +11,13 @@ import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import type { BundleProcessor } from '../core/bundle-processor.js'
 import { ElementBuffer } from '../core/element-buffer.js'
 import type { KeyedState } from '../core/keyed-state.js'
+import { keyedStatus } from '../core/keyed-state-status.js'
 import { listOf } from '../core/side-inputs.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { Inbox, Waiting } from './inbox.js'
 import { SideGate, type SideSource } from './side-gate.js'
 import { type Committable, StageExecutor, TIMER_BUDGET } from './stage-executor.js'
+import { NOTHING_KEPT, sideHold, type StageStatus } from './stage-status.js'
 
 /** What stands behind a stage's first step. */
 export interface ElementParts {
@@ -54,6 +56,26 @@ export class ElementExecutor extends StageExecutor {
   /** The round that the oldest element waiting for a side input may come from. */
   get heldSince(): number {
     return this.#gate.oldest
+  }
+
+  override status(): StageStatus {
+    const { root } = this.stage
+    const { length: waiting } = this.#inbox
+    const kept =
+      this.#keyed === undefined || root.kind !== 'parDo' ? undefined : keyedStatus(this.#keyed, root.operator)
+    return {
+      ...NOTHING_KEPT,
+      ...(kept === undefined
+        ? {}
+        : { stateKeys: kept.stateKeys, windows: kept.windows, timers: kept.timers, awaits: kept.awaits }),
+      pushedBack: this.#gate.length,
+      buffered: waiting + (kept?.sorting ?? 0),
+      holds: [
+        ...sideHold(this.#gate),
+        ...(kept?.hold === undefined ? [] : [kept.hold]),
+        ...(waiting === 0 ? [] : [{ kind: 'elements', at: this.#inbox.hold, elements: waiting } as const]),
+      ],
+    }
   }
 
   override get nextProcessingTime(): number {

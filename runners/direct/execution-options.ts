@@ -4,6 +4,7 @@
  * Law: nothing below reads the options of `run`; what is not here has been decided.
  */
 import type { Env } from '../../sdk/env.js'
+import type { PaneRecorder } from '../core/pane-recorder.js'
 import type { RunnerOptions } from '../runner.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { ScriptedClock } from './root-executors.js'
@@ -20,4 +21,6 @@ export interface ExecutionOptions {
   /** Set when scripted events move the clock. */
   readonly clock: ScriptedClock | undefined
   readonly acknowledgements: Acknowledgements
+  /** Where the last panes are kept while somebody looks. */
+  readonly panes: PaneRecorder
 }

@@ -6,13 +6,16 @@
  */
 import { invariant } from '../../sdk/invariant.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
-import type { Windows } from '../../sdk/windowing/window.js'
+import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import type { BundleProcessor } from '../core/bundle-processor.js'
 import { ElementBuffer } from '../core/element-buffer.js'
 import { keyOf } from '../core/key-of.js'
+import { groupingStatus } from '../core/grouping-status.js'
+import type { PaneRecorder } from '../core/pane-recorder.js'
 import type { ReduceFnRunner } from '../core/reduce-fn-runner.js'
 import type { Inbox } from './inbox.js'
 import { type Committable, StageExecutor, TIMER_BUDGET } from './stage-executor.js'
+import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
 
 /** What stands behind a grouping. */
 export interface GroupingParts {
@@ -24,6 +27,7 @@ export interface GroupingParts {
   readonly late: ElementBuffer
   /** Set where panes are accumulators, which the step that comes next may change: encodes and decodes one. */
   readonly copyOf: ((value: unknown) => unknown) | undefined
+  readonly panes: PaneRecorder
 }
 
 /** Runs a grouping. */
@@ -37,6 +41,7 @@ export class GroupingExecutor extends StageExecutor {
   /** Elements that were dropped, by stages before this one too, and that someone wants to have. */
   readonly #late: ElementBuffer
   readonly #copyOf: (value: unknown) => unknown
+  readonly #panes: PaneRecorder
   /** Whether timers are to be fired, once consumers have seen how far nothing is held. */
   #isArmed = false
 
@@ -46,11 +51,14 @@ export class GroupingExecutor extends StageExecutor {
     this.#runner = parts.reduce
     this.#marked = parts.marked
     this.#late = parts.late
+    this.#panes = parts.panes
     this.#copyOf = parts.copyOf ?? ((value) => value)
   }
 
   /** A pane of the runner's. */
   emit(value: unknown, timestamp: number, windows: Windows, pane: PaneInfo): void {
+    if (this.#panes.isOn)
+      this.#panes.add(this.root('grouping').info.path, value, timestamp, windows as BoundedWindow, pane)
     if (this.#held === undefined) this.#push(value, timestamp, windows, pane)
     else this.#held.add(value, timestamp, windows, pane)
   }
@@ -65,6 +73,22 @@ export class GroupingExecutor extends StageExecutor {
       // What one attempt has changed, the other does not see.
       panes.forEach((value, timestamp, windows, pane) => this.#push(this.#copyOf(value), timestamp, windows, pane)),
     )
+  }
+
+  override status(): StageStatus {
+    const kept = groupingStatus(this.#runner.kept(), this.root('grouping').strategy, this.inputWatermark)
+    const { length: buffered } = this.#inbox
+    return {
+      ...NOTHING_KEPT,
+      stateKeys: kept.stateKeys,
+      windows: kept.windows,
+      buffered,
+      holds: [
+        ...(kept.hold === undefined ? [] : [kept.hold]),
+        ...(buffered === 0 ? [] : [{ kind: 'elements', at: this.#inbox.hold, elements: buffered } as const]),
+      ],
+      awaits: kept.awaits,
+    }
   }
 
   override get isArmed(): boolean {

@@ -57,6 +57,11 @@ export class Inbox implements Receiver {
     this.#ends = this.#ends.filter((end) => end <= this.#visible)
   }
 
+  /** Number of elements that are visible. */
+  get length(): number {
+    return this.#visible
+  }
+
   /** Where what is visible holds the watermark; the end of time when nothing is. */
   get hold(): number {
     return this.#elements.hold(this.#visible)

@@ -6,6 +6,7 @@ import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import { globalWindow } from '../../sdk/windowing/window.js'
 import type { BundleProcessor } from '../core/bundle-processor.js'
 import { type Committable, StageExecutor } from './stage-executor.js'
+import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
 
 /** Emits one empty element, then is done. */
 export class ImpulseExecutor extends StageExecutor {
@@ -25,6 +26,8 @@ export interface ScriptedClock {
 export class TestStreamExecutor extends StageExecutor {
   #next = 0
   #isReleased = false
+  /** Whether the run is paused, so that nothing is played. */
+  isPaused = false
   readonly #clock: ScriptedClock | undefined
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, clock: ScriptedClock | undefined) {
@@ -35,6 +38,13 @@ export class TestStreamExecutor extends StageExecutor {
   /** Number of events played; scripts of one pipeline take turns by it. */
   get played(): number {
     return this.#next
+  }
+
+  override status(): StageStatus {
+    const script = { played: this.#next, events: this.root('testStream').payload.events.length }
+    const because = this.isPaused ? 'paused' : 'script'
+    const hold = { kind: 'source', at: this.outputWatermark, because, partition: undefined, script } as const
+    return { ...NOTHING_KEPT, holds: [hold] }
   }
 
   /** Lets the next event happen, in the coming round; the end of the script is one, too. */

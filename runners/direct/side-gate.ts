@@ -15,6 +15,8 @@ import type { StageExecutor } from './stage-executor.js'
 export interface SideSource {
   readonly store: SideInputStore
   readonly inbox: Inbox
+  /** Path of the step that makes what is viewed. */
+  readonly step: string
   producer: StageExecutor | undefined
 }
 
@@ -84,6 +86,18 @@ export class SideGate {
   /** Where those that wait hold the watermark; the end of time when none does. */
   get hold(): number {
     return this.#waiting.hold()
+  }
+
+  /** Number of elements that wait. */
+  get length(): number {
+    return this.#waiting.length
+  }
+
+  /** Which side input the first of those that wait is waiting for, and the window of it. */
+  firstWaiting(): { readonly side: SideSource; readonly window: BoundedWindow } | undefined {
+    const window = this.#waiting.windows[0] as BoundedWindow | undefined
+    const side = window === undefined ? undefined : this.#sides.find(({ store }) => !store.isReady(window))
+    return window === undefined || side === undefined ? undefined : { side, window: side.store.windowFor(window) }
   }
 
   /** When the oldest of those that wait has come. */

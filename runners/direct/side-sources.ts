@@ -13,9 +13,10 @@ import type { SideInput } from '../core/stage.js'
 import { Inbox } from './inbox.js'
 import type { SideSource } from './side-gate.js'
 
-/** The side input, with nothing in it. */
-export function sideSource(built: BuiltPipeline, side: SideInput): SideSource {
+/** The side input, with nothing in it. `step` is the path of the step that makes what is viewed. */
+export function sideSource(built: BuiltPipeline, side: SideInput, step: string): SideSource {
   return {
+    step,
     store: new SideInputStore(side, keyCoderOf(built, side), TIMESTAMP_MIN),
     inbox: new Inbox(undefined),
     producer: undefined,

@@ -1,7 +1,6 @@
 /**
  * Executor of splittable stages, and so of every source: reads restrictions a bundle at a time. A bundle ends when the
- * runner takes the rest of the restriction away; the reader notices at its next claim. In strict mode restrictions are also
- * cut where the run's seed says, before they are read and while they are, and parts of bounded work are read in any order.
+ * runner takes the rest of the restriction away; the reader notices at its next claim. Strict mode adds disorder.
  *
  * Law: what a bundle leaves of a restriction is read by later bundles, once; the output watermark is the smallest
  * estimate of all that is still to be read.
@@ -21,20 +20,23 @@ import type { SourceReading } from '../runner.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { Inbox } from './inbox.js'
 import { SideGate, type SideSource } from './side-gate.js'
+import { ReadingDisorder } from './reading-disorder.js'
 import { positionsLeft, timestampsOf } from './source-positions.js'
 import {
   checkAmount,
   checkProgress,
-  failureOf,
   Reading,
   ReadingContext,
   type ReadingServices,
   SourceBatch,
   type SplitPlan,
 } from './source-reading.js'
+import { SourceCalls } from './source-calls.js'
 import { SourceReport } from './source-report.js'
+import { partitionsOf, sourceHold } from './source-status.js'
 import { Work, type WorkElement } from './source-work.js'
 import { type Committable, StageExecutor } from './stage-executor.js'
+import { NOTHING_KEPT, sideHold, type StageStatus } from './stage-status.js'
 
 /** How bundles of sources are cut. */
 export interface BundleLimits {
@@ -57,9 +59,6 @@ export interface SourceParts {
 
 type SplittableRoot = Extract<StageRoot, { kind: 'splittable' }>
 
-/** Parts that strict mode cuts a restriction into at most before it is read, and lets there be before it splits no more. */
-const STRICT_PARTS = 4
-
 /** Runs a splittable stage. */
 export class SourceExecutor extends StageExecutor {
   readonly #root: SplittableRoot
@@ -70,10 +69,15 @@ export class SourceExecutor extends StageExecutor {
   readonly #batch = new SourceBatch()
   readonly #told = new SourceReport()
   readonly #isPerWindow: boolean
+  readonly #disorder: ReadingDisorder | undefined
+  readonly #calls: SourceCalls
   #services: ReadingServices | undefined
   #resource: unknown = undefined
   #isSetUp = false
   #isDraining = false
+  /** Since when nothing is read, by the delay clock. */
+  #pausedAt: number | undefined
+  #begun = 0
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: SourceParts) {
     super(processor, targets)
@@ -81,15 +85,19 @@ export class SourceExecutor extends StageExecutor {
     this.#doFn = this.#root.fn.doFn as AnySplittableDoFn<unknown>
     this.#parts = parts
     this.#gate = new SideGate(parts.sides)
+    this.#calls = new SourceCalls(this.#root.info, processor)
     this.#isPerWindow = this.#doFn.perWindow ?? parts.sides.length > 0
+    const { random } = parts.limits
+    this.#disorder = random === undefined ? undefined : new ReadingDisorder(random)
   }
 
   async setup(): Promise<void> {
     const { setup } = this.#doFn
     this.#isSetUp = true
     if (setup === undefined) return
-    const made = this.#guarded('setup', undefined, () => setup({ step: this.#root.info.path, env: this.#parts.env }))
-    this.#resource = isThenable(made) ? await this.#awaited('setup', undefined, made) : made
+    const context = { step: this.#root.info.path, env: this.#parts.env }
+    const made = this.#calls.guarded('setup', undefined, () => setup(context))
+    this.#resource = isThenable(made) ? await this.#calls.awaited('setup', undefined, made) : made
   }
 
   async teardown(): Promise<void> {
@@ -103,14 +111,37 @@ export class SourceExecutor extends StageExecutor {
     this.#isDraining = true
   }
 
+  /** Reads nothing, and lets nothing count as idle, until {@link resume}. */
+  pause(): void {
+    this.#pausedAt ??= this.#clock()
+  }
+
+  resume(): void {
+    if (this.#pausedAt === undefined) return
+    for (const work of this.#work) work.wasPausedFor(this.#clock() - Math.max(this.#pausedAt, work.activeAt))
+    this.#pausedAt = undefined
+  }
+
+  override status(): StageStatus {
+    const work = this.#work
+    const read = { work, policy: this.#doFn.watermark, at: this.#clock(), isPaused: this.#pausedAt !== undefined }
+    const partitions = partitionsOf(read)
+    const holds = [...sideHold(this.#gate), ...sourceHold(read, partitions, this.outputWatermark)]
+    const { length: buffered } = this.#parts.inbox
+    return { ...NOTHING_KEPT, pushedBack: this.#gate.length, buffered, partitions, partitionCount: work.length, holds }
+  }
+
+  get #isWaiting(): boolean {
+    return this.#work.length > 0 && this.#pausedAt === undefined
+  }
+
   /** Milliseconds of real time until something can be done; `undefined` when nothing is waiting for real time to pass. */
   get waitMillis(): number | undefined {
-    if (this.#work.length === 0 || this.#parts.isScripted) return undefined
-    return Math.max(0, this.#nextDue() - this.#clock())
+    return !this.#isWaiting || this.#parts.isScripted ? undefined : Math.max(0, this.#nextDue() - this.#clock())
   }
 
   override get nextProcessingTime(): number {
-    return this.#work.length === 0 || !this.#parts.isScripted ? TIMESTAMP_MAX : Math.ceil(this.#nextDue())
+    return this.#isWaiting && this.#parts.isScripted ? Math.ceil(this.#nextDue()) : TIMESTAMP_MAX
   }
 
   /** The round that the oldest work may come from. */
@@ -140,7 +171,7 @@ export class SourceExecutor extends StageExecutor {
       changed = true
     }
     if (this.#isDraining) this.#truncate()
-    for (const work of this.#due()) {
+    for (const work of this.#pausedAt === undefined ? this.#due() : []) {
       await this.#read(work)
       changed = true
     }
@@ -167,14 +198,15 @@ export class SourceExecutor extends StageExecutor {
 
   #takeIn(elements: ElementBuffer, since: number): void {
     elements.forEach((element, timestamp, windows, pane) => {
-      const each = this.#isPerWindow ? listOf(windows) : [windows]
-      for (const within of each) this.#begin({ element, timestamp, windows: within, pane, since })
+      const windowsEach = this.#isPerWindow ? listOf(windows) : [windows]
+      for (const each of windowsEach)
+        this.#begin({ element, timestamp, windows: each, pane, since, number: this.#begun++ })
     })
   }
 
   #begin(of: WorkElement): void {
     const { element } = of
-    const whole = this.#guarded('restriction', element, () => this.#doFn.restriction(element, this.#context()))
+    const whole = this.#calls.guarded('restriction', element, () => this.#doFn.restriction(element, this.#context()))
     for (const restriction of this.#initialParts(element, whole)) {
       if (this.#doFn.size !== undefined) this.#sizeOf(element, restriction)
       this.#work.push(new Work(of, restriction, this.#clock()))
@@ -184,10 +216,9 @@ export class SourceExecutor extends StageExecutor {
   /** In strict mode a restriction is cut before it is read, as a runner with several readers would cut it. */
   #initialParts(element: unknown, restriction: unknown): readonly unknown[] {
     const { split } = this.#doFn
-    const { random } = this.#parts.limits
-    if (split === undefined || random === undefined) return [restriction]
-    const parts = 1 + Math.floor(random() * STRICT_PARTS)
-    return this.#guarded('split', element, () => split(element, restriction, parts))
+    if (split === undefined || this.#disorder === undefined) return [restriction]
+    const parts = this.#disorder.initialParts()
+    return this.#calls.guarded('split', element, () => split(element, restriction, parts))
   }
 
   /** What of each work is still to be done when the run is drained. */
@@ -198,7 +229,7 @@ export class SourceExecutor extends StageExecutor {
       if (!work.isTruncated) {
         const { element } = work.of
         const before = this.#sizeOf(element, work.restriction)
-        work.restriction = this.#guarded('truncate', element, () => truncate?.(element, work.restriction, this.#context())) // prettier-ignore
+        work.restriction = this.#calls.guarded('truncate', element, () => truncate?.(element, work.restriction, this.#context())) // prettier-ignore
         work.isTruncated = true
         this.#told.truncated(before, work.restriction === undefined ? 0 : this.#sizeOf(element, work.restriction))
       }
@@ -211,24 +242,16 @@ export class SourceExecutor extends StageExecutor {
     const at = this.#clock()
     const isDue = (work: Work): boolean => work.notBefore <= at
     if (!this.#doFn.bounded) return this.#work.filter(isDue)
-    this.#shuffleNow()
+    this.#disorder?.shuffle(this.#work)
     const next = this.#work.find(isDue)
     return next === undefined ? [] : [next]
-  }
-
-  /** In strict mode another part of bounded work comes next now and then; always would mean to open each part anew. */
-  #shuffleNow(): void {
-    const { random } = this.#parts.limits
-    if (random === undefined || this.#work.length < 2 || random() < 0.75) return
-    const [chosen] = this.#work.splice(Math.floor(random() * this.#work.length), 1)
-    this.#work.unshift(chosen as Work)
   }
 
   #sizeOf(element: unknown, restriction: unknown): number {
     const { size, tracker } = this.#doFn
     return size === undefined
-      ? this.#guarded('tracker.progress', element, () => checkProgress(tracker(restriction).progress()).remaining)
-      : this.#guarded('size', element, () => checkAmount('the size', size(element, restriction, this.#context())))
+      ? this.#calls.guarded('tracker.progress', element, () => checkProgress(tracker(restriction).progress()).remaining)
+      : this.#calls.guarded('size', element, () => checkAmount('the size', size(element, restriction, this.#context())))
   }
 
   /** The smallest watermark of all work. */
@@ -238,7 +261,7 @@ export class SourceExecutor extends StageExecutor {
     let watermark = TIMESTAMP_MAX
     const at = this.#clock()
     for (const work of this.#work) {
-      if (work.isIdle(policy, at)) work.followClock(policy, this.#parts.env.now())
+      if (this.#pausedAt === undefined && work.isIdle(policy, at)) work.followClock(policy, this.#parts.env.now())
       watermark = Math.min(watermark, work.watermark)
     }
     return watermark
@@ -263,7 +286,7 @@ export class SourceExecutor extends StageExecutor {
     }
     const { element, timestamp, windows, pane } = work.of
     const batch = this.#batch
-    const tracker = this.#guarded('tracker', element, () => this.#doFn.tracker(work.restriction))
+    const tracker = this.#calls.guarded('tracker', element, () => this.#doFn.tracker(work.restriction))
     batch.begin(timestamp)
     const limit = this.#parts.limits.next(this.#doFn.bounded)
     const splits: Work[] = []
@@ -271,8 +294,8 @@ export class SourceExecutor extends StageExecutor {
     const giveAway = (rest: unknown): void => void splits.push(work.part(rest, this.#clock()))
     const reading = new Reading(tracker, batch, limit, this.#splitPlan(limit), giveAway)
     const context = new ReadingContext(work, reading, (this.#services ??= this.#makeServices()))
-    const result = this.#guarded('process', element, () => this.#doFn.process(element, tracker, context))
-    const resumed = isThenable(result) ? await this.#awaited('process', element, result) : result
+    const result = this.#calls.guarded('process', element, () => this.#doFn.process(element, tracker, context))
+    const resumed = isThenable(result) ? await this.#calls.awaited('process', element, result) : result
     const left = [...this.#settle(work, reading, resumed), ...splits]
     await this.bundle(() =>
       batch.isStamped
@@ -296,7 +319,7 @@ export class SourceExecutor extends StageExecutor {
     if (this.#batch.length > 0) work.observe(maxTimestamp, at)
     work.estimate(this.#doFn.watermark, now)
     this.#told.observe(minTimestamp, maxTimestamp, now)
-    this.#guarded('tracker.checkDone', element, () => {
+    this.#calls.guarded('tracker.checkDone', element, () => {
       if (resumed !== undefined && reading.residual === undefined) reading.checkpoint()
       tracker.checkDone()
     })
@@ -319,11 +342,9 @@ export class SourceExecutor extends StageExecutor {
 
   /** In strict mode, where a restriction is split while it is read: one that may be read in parts. */
   #splitPlan(limit: number): SplitPlan | undefined {
-    const { random } = this.#parts.limits
     const { bounded, split } = this.#doFn
-    if (random === undefined || (!bounded && split === undefined)) return undefined
-    if (this.#work.length >= STRICT_PARTS || random() < 0.5) return undefined
-    return { after: Math.floor(random() * limit), fraction: random() }
+    if (!bounded && split === undefined) return undefined
+    return this.#disorder?.splitPlan(limit, this.#work.length)
   }
 
   /** Reads a bundle of a source that knows its elements by position. */
@@ -341,10 +362,12 @@ export class SourceExecutor extends StageExecutor {
           error === this.processor.runtime.failure ||
           error instanceof MillraceError ||
           error instanceof InvariantViolation
-        throw isReported ? error : this.#failure('elementAt', element, error)
+        throw isReported ? error : this.#calls.failure('elementAt', element, error)
       }
     })
-    const [min, max] = this.#guarded('timestampAt', element, () => timestampsOf(this.#doFn, work.of, { from, to: end }))
+    const [min, max] = this.#calls.guarded('timestampAt', element, () =>
+      timestampsOf(this.#doFn, work.of, { from, to: end }),
+    )
     work.observe(max, this.#clock())
     work.estimate(this.#doFn.watermark, env.now())
     this.#told.observe(min, max, env.now())
@@ -352,8 +375,6 @@ export class SourceExecutor extends StageExecutor {
     const partOf = (range: OffsetRange): Work => work.part(range, work.activeAt)
     this.#replace(work, left.map(partOf))
   }
-
-  // ---- user code -------------------------------------------------------------------------------------------------
 
   #context(): RestrictionContext<unknown> {
     return { resource: this.#resource, now: () => this.#parts.env.now() }
@@ -375,26 +396,5 @@ export class SourceExecutor extends StageExecutor {
       readSide: (side, window) => (this.#parts.sides[side] as SideSource).store.read(window),
       afterCommit: (...registration) => runtime.finalizers.register(info, bundleFinalizer === true, ...registration),
     }
-  }
-
-  async #awaited<T>(call: string, element: unknown, promise: PromiseLike<T>): Promise<T> {
-    const { runtime } = this.processor
-    try {
-      return await runtime.interruptible(runtime.watched(this.#root.info, call, promise, element))
-    } catch (error) {
-      throw this.#failure(call, element, error)
-    }
-  }
-
-  #guarded<T>(call: string, element: unknown, run: () => T): T {
-    try {
-      return run()
-    } catch (error) {
-      throw this.#failure(call, element, error)
-    }
-  }
-
-  #failure(call: string, element: unknown, cause: unknown): unknown {
-    return failureOf(this.#root.info, call, element, cause)
   }
 }

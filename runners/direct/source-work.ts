@@ -17,6 +17,8 @@ export interface WorkElement {
   readonly pane: PaneInfo
   /** The round it may come from, as acknowledgement counts. */
   readonly since: number
+  /** Counts what the source was given, from 0. */
+  readonly number: number
 }
 
 /** A restriction that is still to be read. */
@@ -74,6 +76,11 @@ export class Work {
     if (policy.kind === 'wallClock') this.#raise(addMillis(Math.trunc(now), -policy.delayMillis))
     if (policy.kind === 'observed' && this.#maxTimestamp !== TIMESTAMP_MIN)
       this.#raise(addMillis(this.#maxTimestamp, -policy.outOfOrdernessMillis))
+  }
+
+  /** Time that passed while nothing was read, because nobody wanted to: nobody can say that the work was idle in it. */
+  wasPausedFor(millis: number): void {
+    this.activeAt += millis
   }
 
   /** Whether the work has given nothing for so long that its watermark follows the clock. */

@@ -9,6 +9,7 @@ import { invariant } from '../../sdk/invariant.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
 import type { BundleProcessor } from '../core/bundle-processor.js'
 import type { Stage } from '../core/stage.js'
+import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
 
 /** What becomes visible when a bundle has succeeded: inboxes of later stages, collected and printed elements. */
 export interface Committable {
@@ -57,6 +58,11 @@ export abstract class StageExecutor {
   /** Whether the stage has nothing left to do, for ever. */
   get isDone(): boolean {
     return this.#outputWatermark === TIMESTAMP_MAX
+  }
+
+  /** What the stage says of itself to those who look at the run. */
+  status(): StageStatus {
+    return NOTHING_KEPT
   }
 
   /** Whether something is due by a watermark that consumers are to see first, so that it is done in the next turn. */

@@ -111,7 +111,9 @@ export class StageWiring {
     const late = new ElementBuffer()
     return {
       inbox: new Inbox(this.#isScripted(stage) ? undefined : this.#disorder),
-      sides: sideInputs(stage).map((side) => sideSource(this.#staged.built, side)),
+      sides: sideInputs(stage).map((side) =>
+        sideSource(this.#staged.built, side, this.#staged.outputs.get(side.collectionId)?.producer.path ?? ''),
+      ),
       keyed:
         operator?.isStateful === true
           ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId), () => this.clock.now())
@@ -162,6 +164,7 @@ export class StageWiring {
       case 'grouping':
         return new GroupingExecutor(processor, parts.targets, {
           ...parts,
+          panes: this.#options.panes,
           reduce: parts.reduce as ReduceFnRunner,
           copyOf: root.mergesAccumulators ? this.#copying(root.output.coderId) : undefined,
         })

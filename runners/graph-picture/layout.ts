@@ -47,7 +47,7 @@ const FRAME_PADDING = 14
 
 /** The layout of a picture. */
 export async function layoutOf({ items, arrows }: Picture, measures: Measures): Promise<Layout> {
-  const { Graph, layout } = await import('@dagrejs/dagre')
+  const { Graph, layout } = (await import('@dagrejs/dagre')) as unknown as Dagre
   const graph = new Graph({ compound: true, multigraph: true })
   graph.setGraph({ rankdir: 'TB', nodesep: 36, ranksep: 44, edgesep: 18, marginx: MARGIN, marginy: MARGIN })
   graph.setDefaultEdgeLabel(() => ({}))
@@ -71,6 +71,20 @@ export async function layoutOf({ items, arrows }: Picture, measures: Measures): 
   })
   layout(graph)
   return grown(placesOf(graph, boxes, frames, arrows), measures)
+}
+
+/** What is used of the layouter; its own types import each other in a way that ES modules do not know. */
+interface Dagre {
+  readonly Graph: new (options: { readonly compound: boolean; readonly multigraph: boolean }) => LaidOut
+  readonly layout: (graph: LaidOut) => void
+}
+
+interface LaidOut extends Laid {
+  setGraph(options: Readonly<Record<string, string | number>>): void
+  setDefaultEdgeLabel(label: () => object): void
+  setNode(id: string, size: object): void
+  setParent(id: string, parent: string): void
+  setEdge(from: string, to: string, label: object, name: string): void
 }
 
 interface Laid {

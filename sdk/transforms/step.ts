@@ -111,7 +111,8 @@ function checkViews(
   const isGlobal = (collectionId: string): boolean =>
     builder.strategyOf({ builder, id: collectionId }).windowFn.payload.kind === 'global'
   for (const [name, view] of views) {
-    if (view?.builder !== builder)
+    // A collection of this pipeline is none either: nothing says in which form its elements would be read.
+    if (view?.builder !== builder || (view.viewFn as unknown) === undefined)
       refuse(
         'MR-1010',
         `side input "${name}" of step "${path}" is not a view of this pipeline. Make one with asSingleton, asIterable, asList, asMap or asMultimap.`,

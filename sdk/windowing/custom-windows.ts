@@ -101,7 +101,7 @@ class CustomWindows implements CustomWindowFn<unknown, unknown> {
   readonly #options: Options
   readonly #dataCoder: Coder<unknown> | undefined
   /** Most elements get the window that the one before them got. */
-  #last: BoundedWindow = new IntervalWindow(0, 0)
+  #last: BoundedWindow = new IntervalWindow(0, 1)
 
   constructor(options: Options, reference: Reference | undefined) {
     const { name, data, merge, outputTime, assignsToOneWindow = false } = options

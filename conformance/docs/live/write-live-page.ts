@@ -2,7 +2,7 @@
  * Writes the page of live examples: markup, a style, and one script with the whole package in it. It also works from a file,
  * and its policy allows neither other addresses nor code made from text.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { PALETTE, PICTURE_STYLE } from '../pictures/svg.js'
@@ -30,6 +30,7 @@ export async function writeLivePage(root: string, out: string, name: string): Pr
     tsconfigRaw: '{}',
   })
   writeFileSync(join(out, 'assets', 'live.css'), styleOf(readFileSync(join(root, 'docs', 'live.css'), 'utf8')))
+  copyFileSync(join(root, 'docs', 'favicon.svg'), join(out, 'assets', 'favicon.svg'))
   writeFileSync(join(out, name), PAGE)
 }
 
@@ -54,7 +55,7 @@ const PAGE = `<!doctype html>
 <meta http-equiv="content-security-policy" content="${LIVE_POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Live examples | millrace</title>
-<link rel="icon" href="data:,">
+<link rel="icon" href="assets/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="assets/live.css">
 </head>
 <body>

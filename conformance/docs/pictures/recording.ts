@@ -7,7 +7,6 @@
  */
 import {
   type BoundedWindow,
-  type Change,
   isChange,
   type LateDataHandler,
   type PaneTiming,
@@ -73,7 +72,6 @@ export async function record<T>({ moments, build, text = String }: Scene<T>): Pr
   const dropped: RecordedElement[] = []
   const panes: RecordedPane[] = []
   const watermarks: { readonly now: number; readonly watermark: number }[] = []
-  let running: RunningPipeline | undefined
   let isOver = false
 
   const script = scriptOf(moments)
@@ -85,7 +83,7 @@ export async function record<T>({ moments, build, text = String }: Scene<T>): Pr
   p.apply('looks', looks.end()).parDo('look', {
     process(n, { now }) {
       isOver = n === script.events.length - 1
-      const source = running?.progress().steps.find(({ step }) => step === 'events')
+      const source = running.progress().steps.find(({ step }) => step === 'events')
       if (source !== undefined) watermarks.push({ now, watermark: source.watermark })
     },
   })
@@ -109,8 +107,8 @@ export async function record<T>({ moments, build, text = String }: Scene<T>): Pr
       panes.push({ text: resultText(result), key, ...endsOf(window), timing, index, now })
     },
   })
-  // Closures run where a page forbids to make code from text.
-  running = directRunner().start(p.build(), { stageCompiler: 'closures' })
+  // Closures run where a page forbids to make code from text. Nothing is processed before this has returned.
+  const running: RunningPipeline = directRunner().start(p.build(), { stageCompiler: 'closures' })
   await running.result
   return { elements, dropped, panes, watermarks }
 }
@@ -137,7 +135,7 @@ function unkeyed(element: unknown): unknown {
 /** Changes with their sign: what is taken back has a minus. */
 function resultText(result: unknown): string {
   if (!isChange(result)) return String(result)
-  const { kind, value } = result as Change<unknown>
+  const { kind, value } = result
   return `${kind === 'insert' ? '+' : '−'}${String(value)}`
 }
 

@@ -6,9 +6,7 @@ import {
   afterCount,
   afterProcessingTime,
   afterWatermark,
-  type Change,
   fixedWindows,
-  type PCollection,
   repeatedly,
   retracting,
   sum,
@@ -93,7 +91,7 @@ const RETRACTING = (windowFn: WindowFn, options: WindowingOptions): Scene<number
     points
       .windowInto('windows', windowFn, { ...options, lateData: late })
       .keyBy('one', () => '')
-      .apply('sum', retracting.combinePerKey(sum())) as PCollection<{ key: string; value: Change<number> }>
+      .apply('sum', retracting.combinePerKey(sum()))
 }
 
 const frame = (title: string, description: string): TimeTimeOptions => ({

@@ -1,0 +1,36 @@
+/**
+ * How strict mode reads: restrictions are cut where the run's seed says, before they are read and while they are, and parts
+ * of bounded work come in any order, as a runner with several readers would have it.
+ */
+import type { SplitPlan } from './source-reading.js'
+
+/** Parts that a restriction is cut into at most before it is read, and lets there be before it splits no more. */
+const PARTS_MAX = 4
+
+/** Decides by a seed about splits and order. */
+export class ReadingDisorder {
+  readonly #random: () => number
+
+  /** @param random - uniform in [0, 1), seeded. */
+  constructor(random: () => number) {
+    this.#random = random
+  }
+
+  /** Into how many parts a restriction is cut before it is read. */
+  initialParts(): number {
+    return 1 + Math.floor(this.#random() * PARTS_MAX)
+  }
+
+  /** Another part of bounded work comes next now and then; always would mean to open each part anew. */
+  shuffle(work: unknown[]): void {
+    if (work.length < 2 || this.#random() < 0.75) return
+    const [chosen] = work.splice(Math.floor(this.#random() * work.length), 1)
+    work.unshift(chosen)
+  }
+
+  /** Where a restriction is split while up to `limit` elements of it are read. */
+  splitPlan(limit: number, workCount: number): SplitPlan | undefined {
+    if (workCount >= PARTS_MAX || this.#random() < 0.5) return undefined
+    return { after: Math.floor(this.#random() * limit), fraction: this.#random() }
+  }
+}
