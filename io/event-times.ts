@@ -58,9 +58,9 @@ function checkedTime<T>(timestamp: (value: T) => Instant, value: T, source: stri
   try {
     return toTimestamp(timestamp(value))
   } catch (error) {
-    const failure = new Error(`option timestamp of ${source} fails for ${preview(value)}: ${messageOf(error)}`, {
-      cause: error,
-    })
-    throw coded(errorCode(error) ?? 'MR-3001', failure)
+    throw coded(
+      errorCode(error) ?? 'MR-3001',
+      new Error(`option timestamp of ${source} fails for ${preview(value)}: ${messageOf(error)}`, { cause: error }),
+    )
   }
 }
