@@ -28,6 +28,7 @@ export type {
 } from './runner.js'
 export { UnsupportedFeature } from './runner.js'
 export { type Explanation, why } from './run-status-why.js'
+export type { RunTelemetry, Telemetry } from './telemetry.js'
 export type {
   Awaited,
   AwaitedPane,

@@ -7,7 +7,31 @@
  * `wallMillis`. Timestamps are milliseconds since 1970 UTC; a watermark that stands at the beginning or the end of time is
  * `TIMESTAMP_MIN` or `TIMESTAMP_MAX`.
  */
-import type { SourceReading, StuckCallReport } from './runner.js'
+/** What a source, or another splittable step, says of itself. */
+export interface SourceReading {
+  readonly step: string
+  /**
+   * How much work is left, in units of the source: the sizes of what is still to be read, added up. At the end of a run, what
+   * was not read; what a drain gave up is part of it. `undefined` when there is no end to it.
+   */
+  readonly backlog: number | undefined
+  /**
+   * Skew: the time of arrival less event time, in milliseconds, of the newest element of the bundle read last; `undefined`
+   * before there is one with an event time of its own.
+   */
+  readonly skewMillis: number | undefined
+  /** The largest skew of any element, where positions are read without asking each for its time: of the first or last of a bundle. */
+  readonly skewMillisMax: number | undefined
+}
+
+/** A call of user code that has been under way for a while. */
+export interface StuckCallReport {
+  readonly step: string
+  /** `process`, `setup`, `finishBundle` … */
+  readonly call: string
+  readonly element: string
+  readonly millis: number
+}
 
 /** What a run does now, or how it has ended. */
 export type RunState = 'running' | 'paused' | 'draining' | 'done' | 'drained' | 'cancelled' | 'failed'

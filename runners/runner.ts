@@ -6,10 +6,14 @@ import type { Env } from '../sdk/env.js'
 import type { ErrorCode } from '../sdk/error-codes.js'
 import { MillraceError } from '../sdk/errors.js'
 import type { BuiltPipeline } from '../sdk/graph/model.js'
+import type { Logger } from '../sdk/logger.js'
 import type { DistributionResult, MetricKind } from '../sdk/metrics.js'
 import type { PaneInfo } from '../sdk/windowing/pane-info.js'
 import type { BoundedWindow } from '../sdk/windowing/window.js'
-import type { RunStatus } from './run-status.js'
+import type { RunStatus, SourceReading, StuckCallReport } from './run-status.js'
+import type { Telemetry } from './telemetry.js'
+
+export type { SourceReading, StuckCallReport } from './run-status.js'
 
 /** Something a pipeline may need of a runner. */
 export type Feature =
@@ -92,6 +96,13 @@ export interface RunnerOptions {
   readonly requireCodecs?: boolean
   /** How stages are compiled: `'auto'` (the default) generates code once a stage has seen some elements. */
   readonly stageCompiler?: 'auto' | 'generated' | 'closures'
+  /**
+   * Takes log lines: those of user code (`context.log`), and the runner's about the run, dead letters and further attempts.
+   * Default: lines of user code are printed on stderr, from `info` on.
+   */
+  readonly logger?: Logger
+  /** Traces the run and exports its metrics: `await openTelemetry()` of `millrace/opentelemetry`. */
+  readonly telemetry?: Telemetry
   /** The world the run lives in. Default: the real one. */
   readonly env?: Env
 }
@@ -148,23 +159,6 @@ export interface DeadLetterGroup {
   }
 }
 
-/** What a source, or another splittable step, says of itself. */
-export interface SourceReading {
-  readonly step: string
-  /**
-   * How much work is left, in units of the source: the sizes of what is still to be read, added up. At the end of a run, what
-   * was not read; what a drain gave up is part of it. `undefined` when there is no end to it.
-   */
-  readonly backlog: number | undefined
-  /**
-   * Skew: the time of arrival less event time, in milliseconds, of the newest element of the bundle read last; `undefined`
-   * before there is one with an event time of its own.
-   */
-  readonly skewMillis: number | undefined
-  /** The largest skew of any element, where positions are read without asking each for its time: of the first or last of a bundle. */
-  readonly skewMillisMax: number | undefined
-}
-
 /** Metrics of a run. */
 export interface MetricsResult {
   /** What DoFns declared. */
@@ -204,15 +198,6 @@ export interface StepProgress {
   readonly elementsIn: number
   readonly elementsOut: number
   readonly watermark: number
-}
-
-/** A call of user code that has been under way for a while. */
-export interface StuckCallReport {
-  readonly step: string
-  /** `process`, `setup`, `finishBundle` … */
-  readonly call: string
-  readonly element: string
-  readonly millis: number
 }
 
 /** A run under way, as seen from outside. */

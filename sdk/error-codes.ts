@@ -152,6 +152,7 @@ export const errorCodes = {
   'MR-6008': 'the pipeline ran out of memory',
   'MR-6009': 'a rule of the engine does not hold',
   'MR-6010': 'nothing was collected under this name',
+  'MR-6011': 'the metrics cannot be served',
   // ---- 7: the command line and configuration -----------------------------------------------------------------------
   'MR-7001': 'there is no such command',
   'MR-7002': 'the command has no such option',

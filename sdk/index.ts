@@ -31,6 +31,7 @@ export {
 export type { CollectionRef, GraphBuilder } from './graph/builder.js'
 export type { BuiltPipeline, PipelineGraph } from './graph/model.js'
 export { type KV, kv } from './kv.js'
+export type { LogFunction, Logger, LogLevel, LogRecord, StepLog } from './logger.js'
 export {
   type Counter,
   type Distribution,

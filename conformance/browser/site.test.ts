@@ -37,7 +37,7 @@ describe.skipIf(isSkipped)('the site', () => {
     address: string,
     path: string,
     act: (page: Page) => Promise<void>,
-    { width = 1200, colorScheme = 'light' as 'light' | 'dark' } = {},
+    { width = 1200, colorScheme = 'light' } = {},
   ): Promise<readonly string[]> {
     const page = await (browser as Browser).newPage({ viewport: { width, height: 800 }, colorScheme })
     const complaints: string[] = []
@@ -64,6 +64,7 @@ describe.skipIf(isSkipped)('the site', () => {
       for (const [words, wanted] of [
         ['sessionWindows', 'millrace.sessionWindows.html'],
         ['lateness', 'docs/concepts/lateness.html'],
+        ['watermark', 'docs/concepts/event-time.html'],
       ] as const) {
         await page.fill('#tsd-search-input', words)
         const links = page.locator('#tsd-search-results a')

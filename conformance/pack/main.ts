@@ -2,11 +2,14 @@
  * `npm run pack:check`: packs the package, looks at what is in it, and uses it as its readers will: installed in empty
  * projects, by `import` and `require`, by two versions of TypeScript, and from the command line.
  *
+ * `--only TEXT` uses it only in the projects, or templates, whose names hold the text.
+ *
  * Ends with `N passed, N failed`. Needs the registry (for what the package depends on), so it is no part of `npm test`.
  */
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import type { Manifest } from '../repo/package-rules.js'
 import { Checks, execute } from './checks.js'
 import { type Project, projects } from './projects.js'
@@ -14,6 +17,8 @@ import { faultsOfTarball, type Packed } from './tarball.js'
 import { checkTemplates } from './templates.js'
 
 const root = process.cwd()
+const { only } = parseArgs({ options: { only: { type: 'string' } } }).values
+const isWanted = (name: string): boolean => only === undefined || name.includes(only)
 const bin = join(root, 'node_modules', '.bin')
 const workplace = mkdtempSync(join(tmpdir(), 'millrace-pack-'))
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
@@ -54,21 +59,26 @@ async function checkAll(): Promise<void> {
     )
     if (faults.length > 0) throw new Error(faults.join('\n  '))
   })
-  await checks.check('publint', async () => {
-    await execute(join(bin, 'publint'), ['run', tarball, '--strict'], root)
-  })
-  await checks.check('attw --profile esm-only', async () => {
-    await execute(join(bin, 'attw'), [tarball, '--profile', 'esm-only', '--format', 'ascii', '--no-emoji'], root)
-  })
+  if (only === undefined) await checkForm(tarball)
   // Two at a time: an installation waits for the network and a compiler for the processor.
-  const waiting = [...projects]
+  const waiting = projects.filter(({ name }) => isWanted(name))
   const work = async (): Promise<void> => {
     for (let project = waiting.shift(); project !== undefined; project = waiting.shift()) {
       await checkProject(project, tarball)
     }
   }
   await Promise.all([work(), work()])
-  await checkTemplates(checks, tarball, workplace, runNpm)
+  await checkTemplates(checks, { tarball, workplace, runNpm, isWanted: (template) => isWanted(`template ${template}`) })
+}
+
+/** Whether tools that know packages find fault with this one. */
+async function checkForm(tarball: string): Promise<void> {
+  await checks.check('publint', async () => {
+    await execute(join(bin, 'publint'), ['run', tarball, '--strict'], root)
+  })
+  await checks.check('attw --profile esm-only', async () => {
+    await execute(join(bin, 'attw'), [tarball, '--profile', 'esm-only', '--format', 'ascii', '--no-emoji'], root)
+  })
 }
 
 async function checkProject(project: Project, tarball: string): Promise<void> {

@@ -26,7 +26,8 @@ const NEVER: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['conformance beyond the suite', /^(dist\/)?conformance\/(?!(cases|harness|oracle)\/.*\.(js|ts|map)$)/],
   ['an example', /^(dist\/)?examples\//],
   ['a configuration', /(^|\/)(tsconfig[^/]*\.json|typedoc\.json|\.[^/]+)$/],
-  ['documentation beyond the README', /^docs\//],
+  // `millrace explain` shows the pages of errors.
+  ['documentation beyond the README and the pages of errors', /^docs\/(?!errors\/(MR-\d{4}|README)\.md$)/],
 ]
 
 /** Files that `millrace init` copies. */
@@ -52,6 +53,8 @@ export function faultsOfTarball(
     'package.json',
     'README.md',
     'LICENSE',
+    'docs/errors/README.md',
+    'docs/errors/MR-1005.md',
     ...TEMPLATES,
     'runners/cli/templates/test/tests/orders.test.ts',
     ...Object.values(manifest.bin),

@@ -40,20 +40,30 @@ const templateChecks: readonly TemplateCheck[] = [
   },
 ]
 
-/** Makes, installs and uses a project of each template, in `workplace`. */
+/** Where and with what templates are checked. */
+export interface TemplatePlace {
+  readonly tarball: string
+  /** A folder for the projects. */
+  readonly workplace: string
+  readonly runNpm: (args: readonly string[], folder: string) => Promise<Printed>
+  /** Which templates to check. */
+  readonly isWanted: (template: string) => boolean
+}
+
+/** Makes, installs and uses a project of each template. */
 export async function checkTemplates(
   checks: Checks,
-  tarball: string,
-  workplace: string,
-  runNpm: (args: readonly string[], folder: string) => Promise<Printed>,
+  { tarball, workplace, runNpm, isWanted }: TemplatePlace,
 ): Promise<void> {
+  const wanted = templateChecks.filter(({ template }) => isWanted(template))
+  if (wanted.length === 0) return
   // The command as it is found before there is a project: by npx, or installed globally.
   const tool = mkdtempSync(join(workplace, 'tool-'))
   writeFileSync(join(tool, 'package.json'), '{ "private": true }')
   const install = ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball]
   if (!(await checks.check('templates: the command installs alone', async () => void (await runNpm(install, tool)))))
     return
-  for (const { template, runs, scripts } of templateChecks) {
+  for (const { template, runs, scripts } of wanted) {
     const folder = join(workplace, `made-of-${template}`)
     mkdirSync(folder)
     const millrace = (at: string, args: readonly string[]): Promise<Printed> =>

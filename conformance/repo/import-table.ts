@@ -37,7 +37,11 @@ const table: readonly Row[] = [
     packages: [FP_TS, IO_TS, /^@noble\/hashes(\/|$)/],
     typesOf: [/^@standard-schema\/spec$/],
   },
-  { of: /^runners\/(runner|run-status)\.ts$/, modules: [/^sdk\//, /^runners\/(runner|run-status)\.ts$/], packages: [] },
+  {
+    of: /^runners\/(runner|run-status|telemetry)\.ts$/,
+    modules: [/^sdk\//, /^runners\/(runner|run-status|telemetry)\.ts$/],
+    packages: [],
+  },
   {
     of: /^runners\/core\//,
     modules: [/^sdk\//, /^runners\/core\//, /^runners\/(runner|run-status)\.ts$/],
@@ -50,7 +54,12 @@ const table: readonly Row[] = [
   },
   {
     of: /^runners\/direct\//,
-    modules: [/^sdk\//, /^runners\/core\//, /^runners\/direct\/(?!node)/, /^runners\/(runner|run-status)\.ts$/],
+    modules: [
+      /^sdk\//,
+      /^runners\/core\//,
+      /^runners\/direct\/(?!node)/,
+      /^runners\/(runner|run-status|telemetry)\.ts$/,
+    ],
     packages: [],
   },
   { of: /^runners\/platform\/node\.ts$/, modules: [/^sdk\//, /^runners\/(core|direct)\//], packages: [NODE] },
@@ -59,6 +68,16 @@ const table: readonly Row[] = [
     of: /^runners\/testing\//,
     modules: [/^sdk\//, /^runners\/(core|direct|testing)\/(?!node)/, /^runners\/(run|runner)\.ts$/],
     packages: [/^#platform$/, /^vitest$/],
+  },
+  {
+    of: /^runners\/metrics\//,
+    modules: [/^sdk\//, /^runners\/metrics\//, /^runners\/(runner|run-status)\.ts$/],
+    packages: [/^node:(http|net|perf_hooks)$/],
+  },
+  {
+    of: /^runners\/opentelemetry\//,
+    modules: [/^sdk\//, /^runners\/opentelemetry\//, /^runners\/(runner|run-status|telemetry)\.ts$/],
+    packages: [/^@opentelemetry\/api$/],
   },
   {
     of: /^runners\/graph-picture\//,

@@ -9,7 +9,8 @@ import { readUtf8 } from '../../sdk/coders/utf8.js'
 import type { ErrorCode } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
 import { preview } from '../../sdk/preview.js'
-import { fromDefault } from './defaults.js'
+import { setField } from '../records/set-field.js'
+import { defaultBytes } from './defaults.js'
 import { decimalText, instantOf, type TimestampMode } from './logical.js'
 import {
   AvroSchemaError,
@@ -302,7 +303,10 @@ function missing(
         throw new AvroSchemaError(
           `field ${field.name} of ${reader.fullName} was not written and has no default. Give it one, or an alias that names the field it was`,
         )
-      return [field.name, fromDefault(field, options)] as const
+      const read = reading(field.type, field.type, options)
+      const bytes = defaultBytes(field)
+      // Each record gets a value of its own.
+      return [field.name, () => readWhole(read, bytes)] as const
     })
 }
 
@@ -328,13 +332,6 @@ function recordOf(
     input.depth--
     return value
   }
-}
-
-/** Sets a field, whatever it is called: an assignment to `__proto__` would be lost. */
-export function setField(record: Record<string, unknown>, name: string, value: unknown): void {
-  if (name === '__proto__')
-    Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true })
-  else record[name] = value
 }
 
 function enumeration(writer: AvroTypeOf<'enum'>, reader: AvroTypeOf<'enum'>): Read {

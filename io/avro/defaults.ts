@@ -2,20 +2,18 @@
  * Defaults of fields: the JSON of a schema as a value. Bytes are texts whose characters are bytes, and the default of a
  * union is one of its branches'.
  *
- * Law: a default that does not fit its type is refused when the schema is, not when the field is missing. Each record gets
- * a value of its own.
+ * Law: a default that does not fit its type is refused when the schema is, not when the field is missing.
  */
 import { coded } from '../../sdk/error-codes.js'
 import { ByteWriter } from '../../sdk/coders/bytes.js'
 import { messageOf } from '../../sdk/errors.js'
 import { preview } from '../../sdk/preview.js'
-import { type ReadOptions, reading, readWhole, setField } from './decode.js'
+import { setField } from '../records/set-field.js'
 import { writing } from './encode.js'
 import { AvroSchemaError, type AvroType, DEPTH_MAX, type Field } from './schema.js'
 
-/** What a field has that was not written. */
-export function fromDefault({ name, type, default: given }: Field, options: ReadOptions): () => unknown {
-  const read = reading(type, type, options)
+/** What a field has that was not written, in bytes. */
+export function defaultBytes({ name, type, default: given }: Field): Uint8Array {
   const out = new ByteWriter()
   try {
     writing(type, { fromJson: true })(out, valueOf(type, given))
@@ -24,8 +22,7 @@ export function fromDefault({ name, type, default: given }: Field, options: Read
       `field ${name} has the default ${preview(given)}, which does not fit: ${messageOf(error)}`,
     )
   }
-  const bytes = out.take()
-  return () => readWhole(read, bytes)
+  return out.take()
 }
 
 /** The value that a default stands for, for the encoder. */

@@ -15,9 +15,9 @@ import { preview } from '../../sdk/preview.js'
 import { refuse } from '../../sdk/refuse.js'
 import { type OffsetRange, offsetRangeCodec, OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
 import { watermarks } from '../../sdk/source/watermark-policy.js'
+import { splittableParDo } from '../../sdk/transforms/splittable.js'
 import { splitRange } from '../../sdk/transforms/create.js'
 import type { ErrorHandler } from '../../sdk/transforms/errors.js'
-import { splittableParDo } from '../../sdk/transforms/splittable.js'
 import { lettersOf, unreadPartCodec, unreadError } from '../records/bad-part.js'
 import { checkedBy } from '../records/codec-values.js'
 import { OpenReaders } from '../records/open-readers.js'
@@ -69,7 +69,7 @@ export type AvroElement<C, S> = [C] extends [never] ? ([S] extends [never] ? Avr
  * import { pipeline, run } from 'millrace'
  * import { readAvro, writeAvro } from 'millrace/io/avro'
  * const path = join(tmpdir(), 'millrace-example', 'ages.avro')
- * const Person = t.type({ name: t.string, age: t.Int })
+ * const Person = t.type({ name: t.string, age: t.number })
  * const write = pipeline()
  * write.create('people', [{ name: 'ann', age: 41 }]).apply('write', writeAvro(path, { codec: Person }))
  * await run(write)

@@ -38,8 +38,7 @@ const atomics: Readonly<Record<AtomicType, AvroSchema>> = {
  * ```ts
  * import { avroSchemaOf } from 'millrace/io/avro'
  * import * as t from 'io-ts'
- * avroSchemaOf(t.type({ user: t.string, cents: t.Int }), 'Order')
- * // => { type: 'record', name: 'Order', fields: [{ name: 'user', type: 'string' }, { name: 'cents', type: 'long' }] }
+ * avroSchemaOf(t.type({ cents: t.Int }), 'Order') // => { type: 'record', name: 'Order', fields: [{ name: 'cents', type: 'long' }] }
  * ```
  */
 export function avroSchemaOf(codec: Codec, name = 'Row'): AvroSchema {

@@ -7,10 +7,12 @@
 import { coded } from '../../sdk/error-codes.js'
 import type { AsyncBuffer, FileMetaData } from 'hyparquet'
 import type { FileHandle } from '../../sdk/env.js'
+import { messageOf } from '../../sdk/errors.js'
 import { preview } from '../../sdk/preview.js'
 import type { TimestampMode } from '../avro/logical.js'
 import { type Column, columnsOf, keptWhole, timeParsers } from './file-schema.js'
 import { loadReader } from './packages.js'
+import { checkPages } from './page-headers.js'
 
 type Reader = Awaited<ReturnType<typeof loadReader>>
 
@@ -97,9 +99,13 @@ export class ParquetFile {
   async read(group: number): Promise<RowGroupValues> {
     const [from, to] = [this.starts[group] as number, this.starts[group + 1] as number]
     this.#check(group)
+    const file: AsyncBuffer = {
+      byteLength: this.#buffer.byteLength,
+      slice: async (start, end) => this.#checked(group, start, await this.#buffer.slice(start, end)),
+    }
     const chunks = new Map<string, ArrayLike<unknown>[]>(this.columns.map(({ name }) => [name, []]))
     await this.#packages.parquetRead({
-      file: this.#buffer,
+      file,
       metadata: this.#metadata,
       compressors: this.#compressors,
       columns: [...chunks.keys()],
@@ -126,6 +132,22 @@ export class ParquetFile {
     this.#handle.close()
   }
 
+  /** The bytes, once the pages of the columns in them have been looked at. */
+  #checked(group: number, start: number, bytes: ArrayBuffer): ArrayBuffer {
+    for (const { meta_data: chunk } of this.#metadata.row_groups[group]?.columns ?? []) {
+      if (chunk === undefined) continue
+      const from = startOf(chunk) - start
+      const to = from + Number(chunk.total_compressed_size)
+      if (from < 0 || to > bytes.byteLength) continue
+      try {
+        checkPages(new Uint8Array(bytes, from, to - from), this.#options.maxRowGroupBytes / 8)
+      } catch (error) {
+        throw coded('MR-4107', new Error(`column ${preview(chunk.path_in_schema.join('.'))}: ${messageOf(error)}`))
+      }
+    }
+    return bytes
+  }
+
   #check(group: number): void {
     const { columns } = this.#metadata.row_groups[group] as FileMetaData['row_groups'][number]
     const wanted = new Set(this.columns.map(({ name }) => name))
@@ -134,7 +156,7 @@ export class ParquetFile {
       if (chunk === undefined || !wanted.has(chunk.path_in_schema[0] as string)) continue
       const name = chunk.path_in_schema.join('.')
       bytes += Number(chunk.total_uncompressed_size)
-      const start = Number(chunk.dictionary_page_offset ?? chunk.data_page_offset)
+      const start = startOf(chunk)
       const end = start + Number(chunk.total_compressed_size)
       if (!(start >= 0 && end >= start && end <= this.#buffer.byteLength))
         throw coded(
@@ -154,6 +176,11 @@ export class ParquetFile {
         ),
       )
   }
+}
+
+/** Where the pages of a column begin. Some writers leave 0 where there is no dictionary. */
+function startOf(chunk: NonNullable<FileMetaData['row_groups'][number]['columns'][number]['meta_data']>): number {
+  return Number(chunk.dictionary_page_offset || chunk.data_page_offset)
 }
 
 async function metadataOf(packages: Reader, buffer: AsyncBuffer): Promise<FileMetaData> {

@@ -25,6 +25,7 @@ import {
   type WriteParquetOptions,
 } from 'millrace/io/parquet'
 import { nodeEnv, nodeFiles } from '../../runners/direct/node.js'
+import { checkPages } from './page-headers.js'
 import { RowReader } from './row-reader.js'
 import { type RowRange, RowTracker, splitRows } from './row-ranges.js'
 
@@ -78,7 +79,7 @@ const byId = (found: readonly unknown[]): readonly Row[] => [...(found as readon
 
 it.each(ways)('what is written is read again, in shards and row groups, however packed: %j', async (way) => {
   const at = folder()
-  const some = way.bundleSize === 1 ? rows.slice(0, 200) : rows
+  const some = rows.slice(0, way.bundleSize === 1 ? 100 : 600)
   for (const compression of ['none', 'snappy', 'gzip'] as const) {
     const written = await write(
       join(at, `${compression}.parquet`),
@@ -433,6 +434,26 @@ it('refuses options that are none, when the pipeline is built', () => {
   )
   expect(() => writeParquet('x', { codec: Row, rowGroupRows: 0 })).toThrow('option rowGroupRows of writeParquet')
   expect(() => writeParquet('x', { codec: Row, shards: 0 })).toThrow('option shards of writeParquet')
+})
+
+it('pages that claim more values than memory has are refused before any is made', async () => {
+  // A header of a page without bytes: type 0, sizes 0, and a kind with 2^31 - 1 values.
+  const header = [0x15, 0x00, 0x15, 0x00, 0x15, 0x00, 0x2c, 0x15, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0x00, 0x00]
+  expect(() => checkPages(Uint8Array.from(header), 1e6)).toThrow('said to have 2147483647 values, more than 1000000')
+  expect(() => checkPages(Uint8Array.from([...header, ...header]), 2 ** 31)).toThrow('4294967294 values')
+  checkPages(Uint8Array.from(header), 2 ** 31)
+  checkPages(Uint8Array.of(0xff, 0xff, 0xff), 1)
+  const path = join(folder(), 'nulls.parquet')
+  const codec = t.type({ a: t.union([t.string, t.null]) })
+  await write(
+    path,
+    Array.from({ length: 5_000 }, () => ({ a: null })),
+    { codec: codec as never },
+  )
+  await expect(read(path, { maxRowGroupBytes: 2_000 })).rejects.toThrow(
+    /column "a": its pages are said to have 5000 values/,
+  )
+  expect(await read(path)).toHaveLength(5_000)
 })
 
 it('a column that is not there is named, with those that are', async () => {

@@ -77,7 +77,7 @@ const foundFileCodec: t.Type<FoundFile> = t.type({ path: t.string, size: t.numbe
  * import { pipeline, run } from 'millrace'
  * import { readParquet, writeParquet } from 'millrace/io/parquet'
  * const path = join(tmpdir(), 'millrace-example', 'ages.parquet')
- * const Person = t.type({ name: t.string, age: t.Int })
+ * const Person = t.type({ name: t.string, age: t.number })
  * const write = pipeline()
  * write.create('people', [{ name: 'ann', age: 41 }]).apply('write', writeParquet(path, { codec: Person }))
  * await run(write)

@@ -6,9 +6,9 @@
 import type { FileSystem } from '../../sdk/env.js'
 import { errorCode } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
-import { setField } from '../avro/decode.js'
 import type { UnreadPart } from '../records/bad-part.js'
 import type { PlacedReader } from '../records/open-readers.js'
+import { setField } from '../records/set-field.js'
 import { ParquetFile, type ParquetFileOptions, type RowGroupValues } from './parquet-file.js'
 import type { RowTracker } from './row-ranges.js'
 

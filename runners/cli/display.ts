@@ -21,6 +21,8 @@ export interface Display {
   progress(status: RunStatus, elapsedMillis: number): void
   /** Lines of the pipeline's results. */
   results(lines: readonly string[]): void
+  /** A log line of the run, in the form that was asked for: with `--json`, an object. */
+  record(line: string): void
   /** Text of the author's console; `step` is who wrote it, where that is known exactly. */
   log(text: string, stream: 'out' | 'err', step?: string): void
   /** A remark of the supervisor or the runner. */

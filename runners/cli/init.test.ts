@@ -15,11 +15,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { templates } from './commands.js'
 import { compiled, leftOvers, millrace, root } from './fixtures/command.js'
+import { closeTerminals, noTerminal, onTerminal } from './fixtures/terminal.js'
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'millrace-init-')))
 beforeAll(compiled, 120_000)
 afterAll(() => {
   leftOvers()
+  closeTerminals()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -82,6 +84,15 @@ describe('a new project', { timeout: 60_000 }, () => {
     expect(run.stderr).toContain('error: there is no template "click". Did you mean "clicks"?\n')
     expect([run.code, existsSync(join(folder, 'x'))]).toEqual([2, false])
   })
+})
+
+it.skipIf(noTerminal() !== undefined)('a terminal is asked for the template', { timeout: 30_000 }, async () => {
+  const asked = join(folder, 'asked')
+  const run = onTerminal(['init', asked])
+  await run.shows('Which template: wordcount, clicks, test? [wordcount]')
+  run.press('clicks\r')
+  expect(await run.ended).toEqual({ code: 0, isSane: true })
+  expect(existsSync(join(asked, 'pipelines', 'clicks.ts'))).toBe(true)
 })
 
 it('templates are type-checked under their own options', { timeout: 120_000 }, () => {

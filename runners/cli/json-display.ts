@@ -37,6 +37,11 @@ export class JsonDisplay implements Display {
     else this.#held.push(line)
   }
 
+  record(line: string): void {
+    // A field of the author's may be called "type" too.
+    this.#line('log', { ...(JSON.parse(line) as Readonly<Record<string, unknown>>), type: 'log' })
+  }
+
   note(text: string): void {
     this.#line('note', { text })
   }

@@ -69,7 +69,8 @@ export function listenToKeys(input: ReadStream, onKey: (key: LiveKey) => void): 
     process.off('exit', onExit)
   }
   raw(true)
-  input.on('data', onData)
+  // A stream that was paused, by the run before this one, does not begin to flow by itself.
+  input.on('data', onData).resume()
   process.on('SIGCONT', onContinue)
   process.on('SIGHUP', onHangUp)
   process.on('exit', onExit)

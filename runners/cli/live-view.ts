@@ -79,7 +79,7 @@ interface Column {
   readonly keep: number
 }
 
-function columnsOf(status: RunStatus, before: RunStatus | undefined): readonly Column[] {
+function columnsOf(status: RunStatus, before: RunStatus | undefined, width: number): readonly Column[] {
   const earlier = new Map(before?.steps.map((step) => [step.step, step]))
   const rate = (step: StepStatus, of: (step: StepStatus) => number): Segment => {
     const then = earlier.get(step.step)
@@ -90,7 +90,11 @@ function columnsOf(status: RunStatus, before: RunStatus | undefined): readonly C
   return [
     { title: 'in/s', keep: 3, cell: (step) => (step.inputs.length === 0 ? ['–', 'dim'] : rate(step, ({ elementsIn }) => elementsIn)) }, // prettier-ignore
     { title: 'out/s', keep: 6, cell: (step) => (isSink(step, status) ? ['–', 'dim'] : rate(step, ({ elementsOut }) => elementsOut)) }, // prettier-ignore
-    { title: 'watermark', keep: 7, cell: ({ outputWatermark }) => [watermarkText(outputWatermark, status.takenAt)] },
+    {
+      title: 'watermark',
+      keep: 7,
+      cell: ({ outputWatermark }) => [watermarkText(outputWatermark, status.takenAt, width)],
+    },
     { title: 'lag', keep: 2, cell: ({ lagMillis }) => (lagMillis === undefined ? ['–', 'dim'] : [spanText(lagMillis)]) }, // prettier-ignore
     { title: 'keys', keep: 5, cell: ({ stateKeys }) => orDash(stateKeys) },
     { title: 'timers', keep: 0, cell: ({ timers }) => orDash(timers) },
@@ -111,7 +115,7 @@ function stepTable(
   const steps = all.length <= room ? all : chosen(all, status, room - 1)
   const names = steps.map((each) => each.step)
   const longest = Math.max(4, ...names.map((name) => stringWidth(name)))
-  let columns = columnsOf(status, before).map((column) => {
+  let columns = columnsOf(status, before, width).map((column) => {
     const cells = steps.map(column.cell)
     return { ...column, cells, width: Math.max(column.title.length, ...cells.map(([text]) => stringWidth(text))) }
   })
@@ -171,8 +175,10 @@ function rateOf(now: number, then: number | undefined, status: RunStatus, before
   return countText(Math.round(Math.max(0, ((now - (then ?? 0)) * 1000) / millis)))
 }
 
-function watermarkText(watermark: number, near: number): string {
-  const text = timeText(watermark, near)
+function watermarkText(watermark: number, near: number, width: number): string {
+  const exact = timeText(watermark, near)
+  // Where there is little room, seconds are enough.
+  const text = width < 60 ? exact.replace(/(:\d\d)\.\d+$/, '$1') : exact
   return text === 'the beginning of time' ? '-∞' : text === 'the end of time' ? 'ended' : text
 }
 
@@ -201,7 +207,7 @@ function paneLines({ panes, takenAt }: RunStatus, room: number): readonly ViewLi
 
 function reasonLines(status: RunStatus, columns: number): readonly ViewLine[] {
   return why(status).flatMap(({ text }) =>
-    wrapped(text, Math.max(20, columns - 6)).map((line, i): ViewLine => [
+    wrapped(text, Math.max(20, columns - 8)).map((line, i): ViewLine => [
       [i === 0 ? ' why  ' : '      ', 'cyan'],
       [line],
     ]),

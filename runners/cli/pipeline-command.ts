@@ -13,6 +13,7 @@ import type { ConfigFile } from './config-file.js'
 import { EXIT } from './exit-codes.js'
 import { findConfig } from './find-config.js'
 import { commandHelp } from './help.js'
+import { logSettings, metricsPlace } from './observation-settings.js'
 import { otherCopy } from './package-root.js'
 import type { Question } from './protocol.js'
 import { codeLine } from './code-line.js'
@@ -38,6 +39,8 @@ export async function pipelineCommand(
   const question = questionOf(invocation)
   const isWatched = command.name === 'run' && options.get('watch') === true && !wantsHelp
   // Before anything is loaded: a typing error costs nothing.
+  metricsPlace(options)
+  logSettings(options)
   if (command.name === 'why' && !wantsHelp) whySettings(options)
   if (findConfig(process.cwd()) === undefined)
     runnerSettings(settingsFrom({ flags: flagsOf(invocation), environment: process.env, file: undefined }))
@@ -108,10 +111,14 @@ async function once(
   const settings = settingsFrom({ flags: flagsOf(invocation), environment: process.env, file: config })
   const runner = runnerSettings(settings)
   const console = consoleMode(settings)
+  const place = metricsPlace(options)
+  const log = logSettings(options)
   if (question === undefined && !(await isWellTyped(source, settings, options.get('json') === true))) {
     watched?.madeOf([source, ...(config?.files ?? [])], false)
     return EXIT.refused
   }
+  const service = place === undefined || wantsHelp ? undefined : await import('./metrics-service.js')
+  const metrics = place === undefined ? undefined : await service?.metricsService(place, testMillis('STALE'))
   const worker = new Worker(new URL('./worker.js', import.meta.url), { stdout: true, stderr: true, name: 'pipeline' })
   // Whatever goes wrong before the supervision listens, it will be told by the thread's end.
   worker.on('error', () => undefined)
@@ -130,13 +137,15 @@ async function once(
   ])
   const out = outputOn(process.stdout)
   const err = outputOn(process.stderr)
+  const isJson = options.get('json') === true || log?.format === 'json'
   const why = command.name === 'why' && !wantsHelp ? whySettings(options) : undefined
   const isShown = question === undefined && why === undefined && options.get('quiet') !== true
-  const display = displayOn(out, err, { json: options.get('json') === true, quiet: !isShown })
+  const display = displayOn(out, err, { json: isJson, quiet: !isShown })
   if (wantsHelp) out.write(`${commandHelp(command)}\n\n`)
   const path = command.name === 'graph' && !wantsHelp ? options.get('out') : undefined
   let kept: string | undefined
   const code = await supervise({
+    metrics,
     worker,
     module,
     display,
@@ -153,16 +162,18 @@ async function once(
         pipelines: new Map(Object.entries(config.config.pipelines ?? {})),
       },
       runner,
+      observation: { snapshotMillis: service?.SNAPSHOT_MILLIS, log },
       console,
       why,
       panes: isShown ? PANES : 0,
     },
-    listens: isShown && err.isTerminal && options.get('json') !== true,
+    listens: isShown && err.isTerminal && !isJson,
     // A halted debugger looks like an endless call.
     watchdog: debuggerUrl() === undefined ? new Watchdog(runner.callTimeoutMillis, testMillis('REPORT')) : undefined,
     graceMillis: testMillis('GRACE') ?? GRACE_MILLIS,
     ...(watched === undefined ? {} : { changed: watched.changed }),
   })
+  await metrics?.close()
   if (kept !== undefined) write(String(path), `${kept}\n`)
   return code
 }
@@ -191,7 +202,7 @@ async function isWellTyped(file: string, settings: Settings, asJson: boolean): P
   err.write(
     asJson
       ? `${JSON.stringify({ type: 'failed', error: { name: 'TypeCheckError', message, frames: [], code: 'MR-7022' }, faults })}\n`
-      : `${text}\nerror: ${message}\n${codeLine('MR-7022')}`,
+      : `${text}\nerror: ${message}\n${codeLine('MR-7022')}\n`,
   )
   return false
 }
@@ -230,8 +241,8 @@ function optionVariables(): Record<string, string> {
   )
 }
 
-/** Tests of what takes ten seconds set `MILLRACE_TEST_REPORT_MILLIS` and `MILLRACE_TEST_GRACE_MILLIS`; nobody else should. */
-function testMillis(name: 'REPORT' | 'GRACE'): number | undefined {
+/** Tests of what takes ten seconds set `MILLRACE_TEST_REPORT_MILLIS`, `…_GRACE_…` and `…_STALE_…`; nobody else should. */
+function testMillis(name: 'REPORT' | 'GRACE' | 'STALE'): number | undefined {
   const value = Number(process.env[`MILLRACE_TEST_${name}_MILLIS`])
   return value > 0 ? value : undefined
 }

@@ -3,12 +3,14 @@
  * example, travels as the text that people will read, because its class and its stack would not survive the way.
  */
 import type { ErrorCode } from '../../sdk/error-codes.js'
+import type { RunSnapshot } from '../metrics/snapshot.js'
 import type { DeadLetterGroup, EndState, Progress } from '../runner.js'
 import type { RunStatus } from '../run-status.js'
 import type { GraphFormat } from './commands.js'
 import type { ConsoleMode } from './console-limit.js'
 import type { Excerpt } from './excerpt.js'
 import type { RunnerSettings } from './runner-settings.js'
+import type { Observation } from './worker-observation.js'
 
 /** An author's module, ready to be loaded. */
 export interface ModuleText {
@@ -69,6 +71,7 @@ export interface StartMessage {
   /** Options that a configuration file gives. */
   readonly configured: ConfiguredOptions | undefined
   readonly runner: RunnerSettings
+  readonly observation: Observation
   /** Set where the action is `why`. */
   readonly why: WhySettings | undefined
   /** The last panes to be kept for display; 0 where nobody looks at them. */
@@ -149,6 +152,10 @@ export type FromWorker =
   | { readonly kind: 'log'; readonly text: string; readonly stream: 'out' | 'err'; readonly step?: string }
   /** Nobody reads what a step writes to standard output. */
   | { readonly kind: 'outputClosed' }
+  /** A log line of the run. */
+  | { readonly kind: 'record'; readonly line: string }
+  /** The run at this moment, for whoever exports metrics. */
+  | { readonly kind: 'snapshot'; readonly snapshot: RunSnapshot }
   /** A sign of life. */
   | { readonly kind: 'beat'; readonly progress: Progress | undefined; readonly status: RunStatus | undefined }
   /** The answer to a question. */

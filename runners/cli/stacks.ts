@@ -65,11 +65,11 @@ export function mapStacks(map: AuthorMap): void {
   }
 }
 
-/** How deep a call may stand below the engine's frames and still be seen. */
-const FRAMES_DEEP = 40
+/** How deep the author's functions may call one another, those of the console included, and still be seen. */
+const FRAMES_DEEP = 24
 
 /** The stack of whoever calls, innermost first, as places of the bundle. `ownFolder` is that of millrace's modules. */
-export function framesOfCall(map: AuthorMap, ownFolder: string): readonly Frame[] {
+export function framesOfCall(map: AuthorMap, ownFolder: string): Iterable<Frame> {
   const { prepareStackTrace, stackTraceLimit } = Error
   let frames: readonly NodeJS.CallSite[] = []
   Error.stackTraceLimit = FRAMES_DEEP
@@ -80,17 +80,20 @@ export function framesOfCall(map: AuthorMap, ownFolder: string): readonly Frame[
   void new Error().stack
   Error.prepareStackTrace = prepareStackTrace
   Error.stackTraceLimit = stackTraceLimit
-  return frames.map((frame) => {
-    const script = frame.getScriptNameOrSourceURL()
-    const isAuthors = map.isOf(script)
-    return {
-      isAuthors,
-      isEngines: !isAuthors && (frame.isEval() || (script ?? '').includes(`${ownFolder}/`)),
-      line: frame.getLineNumber() ?? 0,
-      column: frame.getColumnNumber() ?? 0,
-    }
-  })
+  return framesOf(frames, map, ownFolder)
 }
+
+/** One after another: few are looked at, and to find the line of one costs more than to take the stack. */
+function* framesOf(sites: readonly NodeJS.CallSite[], map: AuthorMap, ownFolder: string): Iterable<Frame> {
+  for (const site of sites) {
+    const script = site.getScriptNameOrSourceURL()
+    if (map.isOf(script))
+      yield { isAuthors: true, isEngines: false, line: site.getLineNumber() ?? 0, column: site.getColumnNumber() ?? 0 }
+    else if (site.isEval() || (script ?? '').includes(`${ownFolder}/`)) yield ENGINES
+  }
+}
+
+const ENGINES: Frame = { isAuthors: false, isEngines: true, line: 0, column: 0 }
 
 function frameText(frame: NodeJS.CallSite, map: AuthorMap): string {
   // The engine's own words, which the type does not promise.

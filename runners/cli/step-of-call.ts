@@ -55,7 +55,7 @@ export class StepOfCall {
   }
 
   /** The step whose call is innermost on a stack, innermost frame first; `undefined` when that is not known exactly. */
-  step(frames: readonly Frame[]): string | undefined {
+  step(frames: Iterable<Frame>): string | undefined {
     let found: string | undefined
     for (const frame of frames) {
       // What the step's function has called may be another step's function, called by hand: the outermost is the step's.

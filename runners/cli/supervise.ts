@@ -48,7 +48,13 @@ const supervised = Effect.fnUntraced(function* (task: Task) {
   const input = process.stdin
   if (listens && canListen(input)) {
     yield* Effect.acquireRelease(
-      Effect.sync(() => listenToKeys(input, (key) => tell({ kind: 'key', key }))),
+      Effect.sync(() =>
+        listenToKeys(input, (key) => {
+          // Whoever else waits for the signal, such as a watch over the files, must hear of it too.
+          if (key === 'interrupt') process.emit('SIGINT', 'SIGINT')
+          else tell({ kind: 'key', key })
+        }),
+      ),
       (stopListening) => Effect.sync(stopListening),
     )
     display.keysWork?.()

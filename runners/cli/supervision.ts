@@ -11,6 +11,7 @@ import type { RunStatus } from '../run-status.js'
 import type { Progress } from '../runner.js'
 import type { Display } from './display.js'
 import { EXIT } from './exit-codes.js'
+import type { MetricsService } from './metrics-service.js'
 import type { Sight } from './probe.js'
 import type { ErrorReport, FromWorker, ModuleText, StartMessage, ToWorker } from './protocol.js'
 import type { LiveKey } from './live-keys.js'
@@ -39,6 +40,8 @@ export interface SupervisionServices {
   /** Shows what was asked for: a graph, a page of help. */
   readonly answer: (text: string) => void
   readonly watchdog: Watchdog | undefined
+  /** Serves metrics, where it was asked for. */
+  readonly metrics?: MetricsService | undefined
   readonly start: Omit<StartMessage, 'kind' | 'module' | 'beatMillis'>
   /** How long draining after SIGTERM may take. */
   readonly graceMillis: number
@@ -143,6 +146,13 @@ export class Supervision {
       case 'started':
         this.#startedAt = this.#changedAt = this.#services.now()
         display.started(message, this.#module?.hash ?? '')
+        for (const note of this.#services.metrics?.notes ?? []) display.note(note)
+        return undefined
+      case 'record':
+        display.record(message.line)
+        return undefined
+      case 'snapshot':
+        this.#services.metrics?.take(message.snapshot)
         return undefined
       case 'beat':
         this.#beat(message.progress, message.status)

@@ -86,6 +86,10 @@ export class TextDisplay implements Display {
     for (const line of lines) this.#logLine(line, step)
   }
 
+  record(line: string): void {
+    this.#above(this.#err, line)
+  }
+
   note(text: string): void {
     this.#above(this.#err, this.#paint('dim', text))
   }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compiled, leftOvers, millrace, root, start } from './fixtures/command.js'
+import { closeTerminals, noTerminal, onTerminal } from './fixtures/terminal.js'
 
 const folders: string[] = []
 /** A project with these files; millrace and typescript are found in it, as if they were installed. */
@@ -21,6 +22,7 @@ function project(files: Readonly<Record<string, string>>, packages: readonly str
 beforeAll(compiled, 120_000)
 afterAll(() => {
   leftOvers()
+  closeTerminals()
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 const nothing = { processes: [], files: [] }
@@ -110,6 +112,19 @@ describe.concurrent('a run under watch', { timeout: 60_000 }, () => {
     const { code, stderr } = await run.ended
     expect(code).toBe(0)
     for (const line of stderr.trimEnd().split('\n')) expect(JSON.parse(line)).toHaveProperty('type')
+  })
+})
+
+describe.skipIf(noTerminal() !== undefined)('a run under watch, on a terminal', { timeout: 60_000 }, () => {
+  it('clears the screen before the next run, and is ended by Ctrl-C in that one too', async () => {
+    const cwd = project({ 'stream.ts': endless('10 milliseconds', 'one') })
+    const run = onTerminal(['run', join(cwd, 'stream.ts'), '--watch'])
+    await run.shows('q drain')
+    writeFileSync(join(cwd, 'stream.ts'), endless('10 milliseconds', 'two'))
+    await run.shows(/show: two[^]*q drain/)
+    expect(run.written()).toContain('\u001b[2J\u001b[3J\u001b[H')
+    run.press('\u0003')
+    expect(await run.ended).toEqual({ code: 0, isSane: true })
   })
 })
 

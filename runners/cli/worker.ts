@@ -32,6 +32,7 @@ import { type Redact, redacting } from './redact.js'
 import { AuthorMap, framesOfCall, mapStacks } from './stacks.js'
 import { StepOfCall } from './step-of-call.js'
 import { whyText } from './why-text.js'
+import { commandLogger, sendSnapshots } from './worker-observation.js'
 
 const port = parentPort
 if (port === null) throw new Error('this module is the inside of the millrace command. Run: millrace run FILE')
@@ -51,6 +52,7 @@ let isDraining = false
 let explainNow: (() => void) | undefined
 let isExplaining = false
 let isOver = false
+let sendSnapshot = (): void => undefined
 /** Keeps the options that are secret out of what is shown. */
 let redact: Redact = (shown) => shown
 /** Who writes to the console; known once the pipeline is built. */
@@ -83,6 +85,7 @@ function end(message: FromWorker): void {
   if (isOver) return
   isOver = true
   results.flush()
+  sendSnapshot()
   limit.remark(true)
   post(message)
 }
@@ -171,11 +174,12 @@ function pauseOrResume(): void {
 }
 
 async function begin(message: StartMessage): Promise<void> {
-  const { question, module, args, environment, configured, runner, beatMillis, console: mode } = message
+  const { question, module, args, environment, configured, runner, observation, beatMillis, console: mode } = message
   // Before the module loads: its top level may be what never ends.
   limit = newLimit(mode)
   setInterval(beat, beatMillis)
   beat()
+  sendSnapshot = sendSnapshots(observation, () => running, post)
   const ours = activeResources()
   const map = new AuthorMap(module)
   mapStacks(map)
@@ -205,9 +209,14 @@ async function begin(message: StartMessage): Promise<void> {
     else post({ kind: 'note', text: redact(line) })
   })
   const startedAt = performance.now()
-  running = start({ ...definition, build: () => ready }, { ...runner, env })
+  running = start(
+    { ...definition, build: () => ready },
+    { ...runner, ...commandLogger(observation, (line) => post({ kind: 'record', line: redact(line) })), env },
+  )
   phase = 'run'
   statusAt = performance.now()
+  // A call may block this thread before the first second is over.
+  sendSnapshot()
   if (message.panes > 0) running.recordPanes(message.panes)
   if (message.why !== undefined) return explain(running, message.why)
   if (isDraining) running.drain()

@@ -18,6 +18,9 @@ export function bundleContext(host: ContextHost, emit: unknown): object {
     metrics: host.metricCells,
     random: host.random,
     emit,
+    get log() {
+      return host.logFor()
+    },
     get now() {
       return host.now()
     },

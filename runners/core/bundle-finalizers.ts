@@ -10,6 +10,7 @@ import { messageOf } from '../../sdk/errors.js'
 import { durationMillis } from '../../sdk/time.js'
 import type { AfterCommit } from '../../sdk/transforms/do-fn.js'
 import type { Metrics } from './metrics.js'
+import type { RunLog } from './run-log.js'
 import { isThenable } from './prepare-step.js'
 import type { StepInfo } from './stage.js'
 
@@ -17,6 +18,7 @@ import type { StepInfo } from './stage.js'
 export interface FinalizerHost {
   readonly env: Env
   readonly metrics: Metrics
+  readonly log: RunLog
   watched<T>(step: StepInfo, call: string, promise: PromiseLike<T>): Promise<T>
   interruptible<T>(promise: PromiseLike<T>): Promise<T>
 }
@@ -85,6 +87,7 @@ export async function callBack(
     if (isThenable(result)) await host.interruptible(host.watched(step, call, result))
   } catch (error) {
     host.metrics.count(step.path, 'finalizerFailures')
-    host.env.print(`step "${step.path}" failed in ${call}, and the run goes on: ${messageOf(error)}`, 'err')
+    const text = `step "${step.path}" failed in ${call}, and the run goes on: ${messageOf(error)}`
+    host.log.note(text, { step: step.path, call })
   }
 }

@@ -14,6 +14,7 @@ import type { DoFnRuntime } from './do-fn-runtime.js'
 import type { DoFnServices } from './do-fn-services.js'
 import type { ElementBuffer, Push } from './element-buffer.js'
 import type { Metrics } from './metrics.js'
+import type { RunLog } from './run-log.js'
 import type { Operator, Output, ParDoOperator, Stage, StagedPipeline, StageRoot } from './stage.js'
 import type { ClosureStage } from './stage-compiler/closure-stage.js'
 import { type ClosureServices, compileClosures } from './stage-compiler/closures.js'
@@ -29,6 +30,7 @@ export type StageCompiler = 'auto' | 'generated' | 'closures'
 export interface ProcessorServices {
   readonly env: Env
   readonly metrics: Metrics
+  readonly log: RunLog
   readonly slice: TimeSlice
   readonly compiler: StageCompiler
   readonly isStrict: boolean
@@ -102,7 +104,7 @@ export class BundleProcessor {
   constructor(staged: StagedPipeline, stage: Stage, services: ProcessorServices) {
     this.stage = stage
     this.#slice = services.slice
-    this.runtime = new StageRuntime(services.env, services.metrics)
+    this.runtime = new StageRuntime(services.env, services.metrics, services.log)
     const parts = new ProcessorParts(staged, stage, services, this.runtime)
     this.#closures = compileClosures(parts)
     this.#compiled = this.#closures

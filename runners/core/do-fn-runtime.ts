@@ -9,6 +9,7 @@ import { coded } from '../../sdk/error-codes.js'
 import { UserCodeError } from '../../sdk/errors.js'
 import type { TimerSpec } from '../../sdk/state/timer-spec.js'
 import { invariant } from '../../sdk/invariant.js'
+import type { StepLog } from '../../sdk/logger.js'
 import { formatMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
 import type { AfterCommit, AnyDoFn, StepFunction, TimerSpecs } from '../../sdk/transforms/do-fn.js'
 import { expiryOf } from '../../sdk/windowing/expiry.js'
@@ -86,13 +87,17 @@ export class DoFnRuntime implements ContextHost {
     return timers === undefined ? env.now() : timers.processingTime
   }
 
+  logFor(window?: () => BoundedWindow): StepLog {
+    return this.#runtime.log.step(this.info.path, window)
+  }
+
   // ---- lifecycle -------------------------------------------------------------------------------------------------
 
   setup(): unknown {
     const { setup } = this.#doFn
     if (setup === undefined) return undefined
     return this.#guardedCall('setup', () =>
-      andThen(setup({ step: this.info.path, env: this.#services.env }), (resource) => {
+      andThen(setup({ step: this.info.path, env: this.#services.env, log: this.logFor() }), (resource) => {
         this.resource = resource
       }),
     )
@@ -329,7 +334,7 @@ export class DoFnRuntime implements ContextHost {
       context.buffer = []
       if (error === REHEARSED) return attempt(made + 1)
       if (backoff === undefined || made >= backoff.attempts) throw error
-      this.#runtime.metrics.count(this.info.path, 'retries')
+      this.#runtime.retried(this.info, error)
       const millis = backoff.waitAfter(made)
       return millis === 0 ? attempt(made + 1) : wait(this.#services.env, millis).then(() => attempt(made + 1))
     }

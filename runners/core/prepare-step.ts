@@ -93,12 +93,17 @@ export function wait(env: Env, millis: number): Promise<void> {
 }
 
 /** Repeats a failing call. Waits make it asynchronous; without them it stays synchronous. */
-export function retrying(call: Call, retry: RetryOptions | undefined, env: Env, onRetry: () => void): Call {
+export function retrying(
+  call: Call,
+  retry: RetryOptions | undefined,
+  env: Env,
+  onRetry: (error: unknown) => void,
+): Call {
   if (retry === undefined || retry.attempts <= 1) return call
   const backoff = backoffOf(retry)
   const again = (value: unknown, error: unknown, made: number): unknown => {
     if (made >= backoff.attempts) throw error
-    onRetry()
+    onRetry(error)
     const millis = backoff.waitAfter(made)
     return millis === 0 ? attempt(value, made + 1) : wait(env, millis).then(() => attempt(value, made + 1))
   }

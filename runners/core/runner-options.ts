@@ -6,6 +6,7 @@
  * it can do.
  */
 import { PipelineError } from '../../sdk/errors.js'
+import { LOG_LEVELS } from '../../sdk/logger.js'
 import { preview } from '../../sdk/preview.js'
 import { suggestion } from '../../sdk/suggestion.js'
 import type { Guarantee, RunnerOptions } from '../runner.js'
@@ -36,6 +37,11 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   },
   requireCodecs: flag,
   stageCompiler: oneOf(compilers),
+  logger: {
+    allowed: 'a logger with functions trace, debug, info, warn and error, such as pino()',
+    holds: (value) => LOG_LEVELS.every((level) => hasMethod(level)(value)),
+  },
+  telemetry: { allowed: 'what openTelemetry() of millrace/opentelemetry gives', holds: hasMethod('begin') },
   env: { allowed: 'an Env, such as systemEnv() gives', holds: hasMethod('monotonic') },
 }
 

@@ -19,6 +19,7 @@ import type { AsyncHost, PendingCall } from './async-calls.js'
 import { BundleFinalizers } from './bundle-finalizers.js'
 import type { Push } from './element-buffer.js'
 import type { Metrics } from './metrics.js'
+import type { RunLog } from './run-log.js'
 import type { StepInfo } from './stage.js'
 
 /** Where the dead letters of a step go, and how many are too many. */
@@ -44,6 +45,7 @@ export interface StuckCall extends PendingCall {
 export class StageRuntime implements AsyncHost {
   readonly env: Env
   readonly metrics: Metrics
+  readonly log: RunLog
   /** Set when something happened that the generated loop does not handle: a pending call or a failure. */
   exit = false
   /** The failure that ends the bundle. */
@@ -60,9 +62,10 @@ export class StageRuntime implements AsyncHost {
   #interrupt: ((reason: unknown) => void) | undefined
   #interrupted: Promise<never> | undefined
 
-  constructor(env: Env, metrics: Metrics) {
+  constructor(env: Env, metrics: Metrics, log: RunLog) {
     this.env = env
     this.metrics = metrics
+    this.log = log
     this.finalizers = new BundleFinalizers(this)
   }
 
@@ -137,6 +140,12 @@ export class StageRuntime implements AsyncHost {
   /** Throws the failure, if there is one, also if user code has caught it before. */
   throwIfFailed(): void {
     if (this.failure !== undefined) throw this.failure
+  }
+
+  /** A call failed and is tried again. */
+  retried(step: StepInfo, thrown: unknown): void {
+    this.metrics.count(step.path, 'retries')
+    this.log.failure('debug', 'call failed, and is tried again', step.path, thrown)
   }
 
   /** An element lies in a gap between windows and goes no further. */
@@ -237,6 +246,7 @@ export class StageRuntime implements AsyncHost {
         }),
       )
     }
+    this.log.failure('warn', 'dead letter', step.path, thrown, letter.window)
     push(letter, timestamp, globalWindow, NO_FIRING)
   }
 

@@ -3,6 +3,7 @@
  * the object it has, and the step takes a fresh one. What is taken out of it (`emit`, a state cell, a timer) stays bound
  * to the object, so it survives destructuring and refuses to work once its call or bundle has ended.
  */
+import type { StepLog } from '../../sdk/logger.js'
 import type { AfterCommit } from '../../sdk/transforms/do-fn.js'
 import type { TimeDomain } from '../../sdk/state/timer-spec.js'
 import { NO_FIRING, type PaneInfo } from '../../sdk/windowing/pane-info.js'
@@ -29,6 +30,8 @@ export interface ContextHost {
   readonly metricCells: object
   readonly random: () => number
   now(): number
+  /** `window` tells in which window the call is at work. */
+  logFor(window?: () => BoundedWindow): StepLog
   finalize(context: StepContext, ...registration: Parameters<AfterCommit>): void
   sidesFor(context: StepContext): object
   stateFor(context: StepContext): object
@@ -61,6 +64,7 @@ export class StepContext {
   /** State of the key and window at hand. @internal */ record: StateRecord | undefined = undefined
   /** False in onWindowExpiration: the window has no time left to wait for. @internal */ canSetTimers = true
   readonly #host: ContextHost
+  #log: StepLog | undefined
   #sides: object | undefined
   #state: object | undefined
   #timers: object | undefined
@@ -74,6 +78,10 @@ export class StepContext {
 
   get now(): number {
     return this.#host.now()
+  }
+
+  get log(): StepLog {
+    return (this.#log ??= this.#host.logFor(() => this.window))
   }
 
   get afterCommit(): AfterCommit {

@@ -18,6 +18,7 @@ import { checkAcknowledged } from '../core/at-least-once.js'
 import { checkFeatures } from '../core/features.js'
 import { liftCombines } from '../core/lift-combines.js'
 import { PaneRecorder } from '../core/pane-recorder.js'
+import { failureFields, RunLog } from '../core/run-log.js'
 import { rehearsingState } from '../core/rehearse.js'
 import { requireCodecs } from '../core/require-codecs.js'
 import { checkRunnerOptions } from '../core/runner-options.js'
@@ -110,12 +111,14 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   if (options.requireCodecs === true) requireCodecs(built)
   if (options.guarantee === 'at-least-once') checkAcknowledged(built, 'direct')
   const real = options.env ?? systemEnv()
-  for (const warning of built.warnings) real.print(`warning: ${warning}`, 'err')
+  const log = new RunLog(real, built.name, options.logger)
+  for (const warning of built.warnings) log.note(`warning: ${warning}`)
   const isStrict = options.strict === true
   const seed = options.seed ?? Math.floor(real.random() * 0x7fff_ffff)
   const { env, clock } = worldOf(built, real, isStrict, seed)
   const attempted = options.reexecute === true ? rehearsingState(built) : built
   const panes = new PaneRecorder(env)
+  const telemetry = options.telemetry?.begin({ pipeline: built.name, runner: 'direct' })
   const execution = new DirectExecution(isStrict ? liftedBySeed(attempted, seed) : built, {
     env,
     clock,
@@ -126,18 +129,36 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
     stageCompiler: options.stageCompiler ?? 'auto',
     acknowledgements: new Acknowledgements(options.guarantee === 'at-least-once'),
     panes,
+    log,
+    traceBundle: telemetry?.bundle,
   })
   const { signal } = options
   const cancel = (): void => execution.cancel()
   if (signal?.aborted === true) cancel()
   signal?.addEventListener('abort', cancel)
-  const result = raceWithStuckCalls(execution, real, options.callTimeoutMillis)
+  const began = real.monotonic()
+  log.event('info', 'run started', { runner: 'direct' })
+  const run = (): Promise<PipelineResult> => raceWithStuckCalls(execution, real, log, options.callTimeoutMillis)
+  const result = (telemetry === undefined ? run() : telemetry.within(run))
     .then((finished) => verifyAssertions(built, finished))
     .catch((error: unknown) => {
       if (isStrict && error instanceof Error)
         error.message += `\n  strict mode used seed ${seed}; run again with { strict: true, seed: ${seed} }`
       throw error
     })
+    .then(
+      (finished) => {
+        const { state } = finished
+        log.event('info', 'run ended', { state, millis: Math.round(real.monotonic() - began) })
+        telemetry?.ended({ state })
+        return finished
+      },
+      (error: unknown) => {
+        log.event('error', 'run failed', failureOf(error))
+        telemetry?.ended({ error })
+        throw error
+      },
+    )
     .finally(() => signal?.removeEventListener('abort', cancel))
   // Named before they are put into the object: V8 makes functions written inside it long-lived, and the run with them.
   const drain = (): void => execution.drain()
@@ -147,7 +168,17 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   const pause = (): boolean => execution.pause()
   const resume = (): void => execution.resume()
   const recordPanes = (count: number): (() => void) => panes.record(checkedCount(count))
-  return { result, drain, cancel, progress, metrics, status, recordPanes, pause, resume }
+  const running = { result, drain, cancel, progress, metrics, status, recordPanes, pause, resume }
+  telemetry?.running(running)
+  return running
+}
+
+/** What the log says of a run that failed. */
+function failureOf(error: unknown): Readonly<Record<string, unknown>> {
+  // The message of such an error shows the element.
+  if (!(error instanceof UserCodeError)) return failureFields(error)
+  const { step, call, window, cause } = error.details
+  return { step, call, ...(window === undefined ? {} : { window }), code: error.code, ...failureFields(cause) }
 }
 
 function checkedCount(count: number): number {
@@ -207,6 +238,7 @@ function liftedBySeed(built: BuiltPipeline, seed: number): BuiltPipeline {
 async function raceWithStuckCalls(
   execution: DirectExecution,
   env: Env,
+  log: RunLog,
   timeoutMillis: number | undefined,
 ): Promise<PipelineResult> {
   const run = execution.run()
@@ -233,9 +265,9 @@ async function raceWithStuckCalls(
         return
       }
       if (stuck !== undefined && millis >= reported) {
-        env.print(
+        log.note(
           `step "${stuck.step.path}" has waited ${Math.round(millis / 1000)} s for its ${stuck.call === 'process' ? `call on ${preview(stuck.element)}` : stuck.call}`,
-          'err',
+          { step: stuck.step.path, call: stuck.call },
         )
         reported += REPORT_AFTER_MILLIS
       } else if (millis < REPORT_AFTER_MILLIS) {

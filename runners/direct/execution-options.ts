@@ -5,7 +5,9 @@
  */
 import type { Env } from '../../sdk/env.js'
 import type { PaneRecorder } from '../core/pane-recorder.js'
+import type { RunLog } from '../core/run-log.js'
 import type { RunnerOptions } from '../runner.js'
+import type { RunTelemetry } from '../telemetry.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { ScriptedClock } from './root-executors.js'
 
@@ -21,6 +23,9 @@ export interface ExecutionOptions {
   /** Set when scripted events move the clock. */
   readonly clock: ScriptedClock | undefined
   readonly acknowledgements: Acknowledgements
+  readonly log: RunLog
+  /** Set when bundles are traced. */
+  readonly traceBundle: RunTelemetry['bundle']
   /** Where the last panes are kept while somebody looks. */
   readonly panes: PaneRecorder
 }

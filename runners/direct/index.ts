@@ -23,3 +23,4 @@ export type {
   WindowedElement,
 } from '../runner.js'
 export { UnsupportedFeature } from '../runner.js'
+export type { RunTelemetry, Telemetry } from '../telemetry.js'

@@ -1,6 +1,8 @@
 /**
  * Calls of a source's own functions: what they throw names the step, the call and the element.
  */
+import type { Env } from '../../sdk/env.js'
+import type { SetupContext } from '../../sdk/transforms/do-fn.js'
 import type { BundleProcessor } from '../core/bundle-processor.js'
 import type { StepInfo } from '../core/stage.js'
 import { failureOf } from './source-reading.js'
@@ -13,6 +15,11 @@ export class SourceCalls {
   constructor(info: StepInfo, { runtime }: BundleProcessor) {
     this.#info = info
     this.#runtime = runtime
+  }
+
+  /** What `setup` gets. */
+  setupContext(env: Env): SetupContext {
+    return { step: this.#info.path, env, log: this.#runtime.log.step(this.#info.path) }
   }
 
   /** A call that has returned a promise. */

@@ -95,8 +95,7 @@ export class SourceExecutor extends StageExecutor {
     const { setup } = this.#doFn
     this.#isSetUp = true
     if (setup === undefined) return
-    const context = { step: this.#root.info.path, env: this.#parts.env }
-    const made = this.#calls.guarded('setup', undefined, () => setup(context))
+    const made = this.#calls.guarded('setup', undefined, () => setup(this.#calls.setupContext(this.#parts.env)))
     this.#resource = isThenable(made) ? await this.#calls.awaited('setup', undefined, made) : made
   }
 
@@ -392,6 +391,7 @@ export class SourceExecutor extends StageExecutor {
       hasManualWatermark: watermark.kind === 'manual',
       acknowledges: acknowledges === true,
       metricCells: runtime.metrics.cells(info.path, metrics),
+      log: runtime.log.step(info.path),
       sideNames: sides.map(({ name }) => name),
       readSide: (side, window) => (this.#parts.sides[side] as SideSource).store.read(window),
       afterCommit: (...registration) => runtime.finalizers.register(info, bundleFinalizer === true, ...registration),

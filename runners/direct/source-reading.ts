@@ -7,6 +7,7 @@
 import { coded } from '../../sdk/error-codes.js'
 import type { Env } from '../../sdk/env.js'
 import { UserCodeError } from '../../sdk/errors.js'
+import type { StepLog } from '../../sdk/logger.js'
 import { preview } from '../../sdk/preview.js'
 import type { RestrictionProgress, RestrictionTracker } from '../../sdk/source/restriction-tracker.js'
 import { type Instant, TIMESTAMP_MAX, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
@@ -181,6 +182,7 @@ export interface ReadingServices {
   readonly hasManualWatermark: boolean
   readonly acknowledges: boolean
   readonly metricCells: Readonly<Record<keyof MetricSpecs, unknown>>
+  readonly log: StepLog
   readonly sideNames: readonly string[]
   readSide(side: number, window: BoundedWindow): unknown
   readonly afterCommit: AfterCommit
@@ -192,6 +194,7 @@ export class ReadingContext {
   readonly watermark: { readonly set: (instant: Instant) => void }
   readonly resource: unknown
   readonly metrics: object
+  readonly log: StepLog
   readonly timestamp: number
   readonly room: () => number
   readonly now: () => number
@@ -207,6 +210,7 @@ export class ReadingContext {
     this.emit = emitOf(services, reading.emit)
     this.resource = services.resource
     this.metrics = services.metricCells
+    this.log = services.log
     this.timestamp = work.of.timestamp
     this.room = () => reading.room
     this.now = () => services.env.now()

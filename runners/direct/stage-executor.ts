@@ -35,6 +35,8 @@ export abstract class StageExecutor {
   upstream: readonly StageExecutor[] = []
   /** Where every bundle is attempted twice: what goes back with the first attempt. */
   savepoint: Savepoint | undefined
+  /** Where bundles are traced: does one. */
+  trace: ((run: () => Promise<void>) => Promise<void>) | undefined
   #outputWatermark = TIMESTAMP_MIN
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>) {
@@ -105,7 +107,12 @@ export abstract class StageExecutor {
    *
    * @param canRepeat - whether `run` may be called twice with the same effect.
    */
-  protected async bundle(run: () => void | Promise<void>, canRepeat = true): Promise<void> {
+  protected bundle(run: () => void | Promise<void>, canRepeat = true): Promise<void> {
+    const { trace } = this
+    return trace === undefined ? this.#bundle(run, canRepeat) : trace(() => this.#bundle(run, canRepeat))
+  }
+
+  async #bundle(run: () => void | Promise<void>, canRepeat: boolean): Promise<void> {
     if (this.savepoint !== undefined && canRepeat) await this.#throwAway(run, this.savepoint)
     await this.processor.begin()
     await run()

@@ -139,6 +139,7 @@ export class StageWiring {
     const processor = new BundleProcessor(this.#staged, stage, {
       env: this.#env,
       metrics: this.#metrics,
+      log: this.#options.log,
       slice: this.#slice,
       compiler: this.#options.stageCompiler,
       isStrict: this.#options.isStrict,
@@ -187,6 +188,8 @@ export class StageWiring {
     this.#staged.stages.forEach((stage, i) => {
       const executor = this.executors[i] as StageExecutor
       if (this.#options.reexecutes) executor.savepoint = () => this.#savepoint()
+      const { traceBundle } = this.#options
+      if (traceBundle !== undefined) executor.trace = (run) => traceBundle(stage.root.info.path, run)
       executor.producers = [...new Set(mainInputs(stage).map(producerOf))]
       executor.upstream = [...new Set(executor.producers.flatMap((producer) => [producer, ...producer.upstream]))]
       for (const side of this.#parts[i]?.sides ?? []) side.producer = producerOf(side.store.side.collectionId)

@@ -5,6 +5,7 @@
  * Law: whatever bundles a runner cuts, and wherever it splits, the union of what is emitted is the same.
  */
 import type { Codec, TypeOf } from '../codec.js'
+import type { StepLog } from '../logger.js'
 import type { MetricCells } from '../metrics.js'
 import { type Duration, durationMillis, type Instant } from '../time.js'
 import type {
@@ -68,6 +69,8 @@ export interface SplittableContext<Out, Resource, Outs = never, SI = None, M = N
   /** Side inputs, in the window of the element that names the work. */
   readonly sides: SideValues<SI>
   readonly metrics: MetricCells<M>
+  /** Writes log lines that say which pipeline and step they are from. */
+  readonly log: StepLog
   /** Timestamp of the element that names the work. */
   readonly timestamp: number
   /**

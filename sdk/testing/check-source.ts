@@ -5,6 +5,7 @@
 import { globalWindow } from '../windowing/window.js'
 import type { Codec, TypeOf } from '../codec.js'
 import { type Env, seededRandom } from '../env.js'
+import { UNHEARD } from '../logger.js'
 import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
 import type { RestrictionTracker } from '../source/restriction-tracker.js'
@@ -158,7 +159,7 @@ export async function checkSource<E, R, T extends AnyTracker<R>, C extends Codec
   const { env, maxElements = 10_000 } = options
   if (!source.bounded) refuse('MR-8009', 'checkSource reads a source to its end, and this one says that it has none.')
   const random = seededRandom(seed)
-  const resource = (await source.setup?.({ step: 'checkSource', env: env as Env })) as Resource
+  const resource = (await source.setup?.({ step: 'checkSource', env: env as Env, log: UNHEARD })) as Resource
   const now = (): number => env?.now() ?? 0
   const laws = new Laws()
   const whole = source.restriction(element, { resource, now })
@@ -226,6 +227,7 @@ async function readAll<E, R, T extends AnyTracker<R>, C extends Codec, Resource>
       watermark: { set: () => undefined },
       sides: {},
       metrics: {},
+      log: UNHEARD,
       timestamp: TIMESTAMP_MIN,
       window: globalWindow,
       afterCommit: () => undefined,

@@ -9,6 +9,7 @@
 import type { Codec, TypeOf } from '../codec.js'
 import { seededRandom } from '../env.js'
 import { UserCodeError } from '../errors.js'
+import type { LogRecord } from '../logger.js'
 import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
 import type { StateSpec } from '../state/state-spec.js'
@@ -195,6 +196,11 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
   /** Elements that came when their window had expired. */
   get droppedDueToLateness(): number {
     return this.#dropped
+  }
+
+  /** What the DoFn has logged, in order, also in attempts that failed. */
+  get logs(): readonly LogRecord[] {
+    return [...this.#calls.logged]
   }
 
   /** What a declared metric stands at: a number, or for a distribution or a set everything given to it. */

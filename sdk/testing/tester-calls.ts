@@ -7,9 +7,10 @@ import { coded } from '../error-codes.js'
 import { type Codec, decodeWith, isTypeOnly } from '../codec.js'
 import type { Env } from '../env.js'
 import { PipelineError } from '../errors.js'
+import { type LogRecord, type StepLog, stepLog } from '../logger.js'
 import { refuse } from '../refuse.js'
 import { durationMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../time.js'
-import type { AnyDoFn } from '../transforms/do-fn.js'
+import type { AnyDoFn, StepContext } from '../transforms/do-fn.js'
 import type { PaneInfo } from '../windowing/pane-info.js'
 import type { BoundedWindow } from '../windowing/window.js'
 import { TesterMetrics } from './tester-metrics.js'
@@ -56,6 +57,9 @@ type Emit = (value: unknown, at?: Instant, window?: BoundedWindow) => void
 /** Makes calls. */
 export class TesterCalls {
   readonly metrics: TesterMetrics
+  /** What the DoFn has logged. */
+  readonly logged: LogRecord[] = []
+  readonly log: StepLog = stepLog((record) => void this.logged.push(record))
   readonly clock: { now: number; advance(millis: number): void }
   readonly #doFn: AnyDoFn
   readonly #world: CallWorld
@@ -186,7 +190,7 @@ export class TesterCalls {
   #setup(): Promise<unknown> {
     const { resource } = this.#world
     if (resource !== undefined) return Promise.resolve(resource.value)
-    this.#resource ??= Promise.resolve(this.#doFn.setup?.({ step: 'doFnTester', env: this.#env() }))
+    this.#resource ??= Promise.resolve(this.#doFn.setup?.({ step: 'doFnTester', env: this.#env(), log: this.log }))
     return this.#resource
   }
 
@@ -207,8 +211,9 @@ export class TesterCalls {
     }
   }
 
-  #shared(resource: unknown): { readonly resource: unknown; readonly metrics: object; readonly random: () => number } {
-    return { resource, metrics: this.metrics.cells, random: this.#world.random }
+  #shared(resource: unknown): Pick<StepContext<unknown, unknown>, 'resource' | 'metrics' | 'random' | 'log'> {
+    const { log } = this
+    return { resource, metrics: this.metrics.cells, log, random: this.#world.random }
   }
 
   #sidesOf(given: Readonly<Record<string, unknown>> | undefined): object {

@@ -5,13 +5,12 @@ import { refuse } from '../refuse.js'
 import { type Codec, codecName, decodeWith, isTypeOnly, typed } from '../codec.js'
 import { messageOf, PipelineError } from '../errors.js'
 import { type CollectionRef, type GraphBuilder, nameText, reservedName, type StepName } from '../graph/builder.js'
-import * as urns from '../graph/urns.js'
 import { refuseUnknownOptions } from '../known-options.js'
 import { preview } from '../preview.js'
 import { type OffsetRange, offsetRangeCodec, OffsetRangeTracker } from '../source/restriction-tracker.js'
 import type { SplittableContext, SplittableDoFn } from '../source/splittable.js'
 import { TIMESTAMP_MIN, toTimestamp, type Instant } from '../time.js'
-import { globalStrategy } from '../windowing/windowing-strategy.js'
+import { addImpulse } from './impulse.js'
 import { addSplittable } from './splittable.js'
 
 /** Options of `create`. */
@@ -20,18 +19,6 @@ export interface CreateOptions<T, C extends Codec = Codec> {
   readonly codec?: C
   /** Event time of a value. Default: the beginning of time. */
   readonly timestamp?: (value: T) => Instant
-}
-
-/** One empty element at the beginning of time, in the global window. */
-export function addImpulse(builder: GraphBuilder, name: StepName): CollectionRef {
-  return builder.leaf({
-    name,
-    spec: { urn: urns.IMPULSE },
-    inputs: new Map(),
-    outputs: [
-      { tag: 'out', coderId: builder.coders.standard(urns.BYTES_CODER), strategy: globalStrategy, isBounded: true },
-    ],
-  })[0] as CollectionRef
 }
 
 /** A range of an array is read like a range of a file: position by position, so that a runner may cut it anywhere. */

@@ -8,6 +8,7 @@
 import type { Codec, TypeOf } from '../codec.js'
 import type { Env } from '../env.js'
 import type { KV } from '../kv.js'
+import type { StepLog } from '../logger.js'
 import type { MetricCells, MetricSpec } from '../metrics.js'
 import type { StateCells, StateSpec } from '../state/state-spec.js'
 import type { TimeDomain, TimerCells, TimerSpec } from '../state/timer-spec.js'
@@ -50,6 +51,8 @@ export interface StepContext<R, M> {
   /** What `setup` returned. */
   readonly resource: R
   readonly metrics: MetricCells<M>
+  /** Writes log lines that say which pipeline, step and window they are from: to the run's `logger`, else to stderr. */
+  readonly log: StepLog
   /** Processing time in milliseconds: the runner's clock, or the batch's instant. */
   readonly now: number
   /** Uniform in [0, 1); seeded where the runner promises determinism. */
@@ -114,6 +117,8 @@ export interface FinishContext<O, Outs, R, M> extends StepContext<R, M> {
 export interface SetupContext {
   /** Path of the step. */
   readonly step: string
+  /** Writes log lines that say which pipeline and step they are from. */
+  readonly log: StepLog
   /** The world of the run: clock, timers, files. Connectors use nothing else. */
   readonly env: Env
 }

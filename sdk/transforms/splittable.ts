@@ -15,7 +15,7 @@ import type {
   SplittableDoFn,
   TaggedSplittableDoFn,
 } from '../source/splittable.js'
-import { addImpulse } from './create.js'
+import { addImpulse } from './impulse.js'
 import type { MetricSpecs, OutputSpecs, SideInputs } from './do-fn.js'
 import { addStep } from './step.js'
 

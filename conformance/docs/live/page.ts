@@ -105,7 +105,7 @@ function choose(chosen: Example): void {
     tab.setAttribute('aria-selected', String(tab.dataset['id'] === chosen.id))
   find('about').textContent = chosen.about
   code.value = chosen.code
-  code.rows = Math.min(32, chosen.code.split('\n').length + 1)
+  code.rows = Math.min(32, chosen.code.split('\n').length + 2)
   picture.replaceChildren()
   panes.replaceChildren()
   output.textContent = ''

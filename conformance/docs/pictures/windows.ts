@@ -69,7 +69,7 @@ const PICTURES: Readonly<Record<string, WindowsPicture>> = {
     windowFn: calendarWindows({ unit: 'day', zone: 'Europe/Berlin' }),
     span: [DAYS_FROM, DAYS_FROM + 84 * HOUR],
     gridMillis: 12 * HOUR,
-    label: (at) => `${new Date(at).toISOString().slice(8, 10)}. ${clockText(at)}`,
+    label: (at) => (at % (24 * HOUR) === 0 ? `${new Date(at).getUTCDate()} March 0:00` : clockText(at)),
     events: { ann: hours(2, 9, 20, 30, 33, 44, 55, 60), bob: hours(7, 26, 28, 40, 51.5, 70) },
   },
 }

@@ -4,7 +4,7 @@
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, posix, relative, sep } from 'node:path'
-import { Application, KindRouter, LogLevel, type Reflection } from 'typedoc'
+import { Application, type Context, Converter, KindRouter, LogLevel, type Reflection } from 'typedoc'
 import { writeLivePage } from '../live/write-live-page.js'
 import { sitePagesIn } from '../pages.js'
 import { faultsOf, type SiteFiles } from './check-site.js'
@@ -67,13 +67,18 @@ async function runTypedoc(
     ...pages,
   })
   app.renderer.defineRouter('pages', routerFor(staging))
+  // A module is called what it is imported by.
+  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }: Context) => {
+    for (const module of project.children ?? []) module.name = module.name.replace(/^io\//, 'millrace/io/')
+  })
   const project = await app.convert()
   if (project !== undefined && !app.logger.hasErrors()) {
     app.validate(project)
     if (!app.logger.hasErrors() && !app.logger.hasWarnings()) await app.generateOutputs(project)
   }
   const { errorCount, warningCount, validationWarningCount } = app.logger
-  const count = errorCount + warningCount + validationWarningCount
+  // A warning of validation is counted as either.
+  const count = errorCount + Math.max(warningCount, validationWarningCount)
   return count === 0 && project !== undefined ? [] : [`typedoc has ${count} complaints, which stand above.`]
 }
 

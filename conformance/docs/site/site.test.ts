@@ -7,7 +7,7 @@ import { faultsOf } from './check-site.js'
 import { stagePages, titleOf } from './stage-pages.js'
 
 const pages = [
-  { path: 'README.md', text: '# millrace\n\n[sdk](sdk) [docs](docs) [errors](docs/errors)' },
+  { path: 'README.md', text: '# millrace\n\n[sdk](sdk) [docs](docs) [errors](docs/errors) [notes](docs/notes)' },
   {
     path: 'docs/z.md',
     text: '# Zebras\n\n[example](../examples/x.ts) ![a picture](pictures/p.svg) [`code`](how-to/b.md#part)',
@@ -17,6 +17,8 @@ const pages = [
   { path: 'docs/how-to/a.md', text: '# A' },
   { path: 'docs/how-to/b.md', text: '# B: `x`' },
   { path: 'docs/errors/MR-0001.md', text: '# MR-0001' },
+  { path: 'docs/notes/README.md', text: '# Notes\n\n[Two](two.md)' },
+  { path: 'docs/notes/two.md', text: '# Two' },
 ]
 const repository = {
   isFile: (path: string) => ['examples/x.ts', 'docs/pictures/p.svg'].includes(path),
@@ -28,11 +30,18 @@ describe('staging', () => {
   const { texts, copies, top } = stagePages(pages, repository)
 
   it('orders the pages at the top, folders by their index, and leaves nobody out', () => {
-    expect(top).toEqual(['docs/tutorial.md', 'docs/how-to/index.md', 'docs/errors/index.md', 'docs/z.md'])
+    expect(top).toEqual([
+      'docs/tutorial.md',
+      'docs/how-to/index.md',
+      'docs/errors/index.md',
+      'docs/notes/README.md',
+      'docs/z.md',
+    ])
   })
 
   it('orders the pages of a folder as its index links to them, and makes an index where there is none', () => {
     expect(texts.get('docs/how-to/index.md')).toContain('children:\n  - ./b.md\n  - ./a.md\n')
+    expect(texts.get('docs/notes/README.md')).toContain('children:\n  - ./two.md\n')
     expect(texts.get('docs/errors/index.md')).toContain('- [MR-0001](./MR-0001.md)')
   })
 
@@ -42,7 +51,9 @@ describe('staging', () => {
   })
 
   it('leads links to folders to their index, or leaves their words; files of code become texts, others are copied', () => {
-    expect(texts.get('README.md')).toContain('sdk docs [errors](./docs/errors/index.md)')
+    expect(texts.get('README.md')).toContain(
+      'sdk docs [errors](./docs/errors/index.md) [notes](./docs/notes/README.md)',
+    )
     expect(texts.get('docs/z.md')).toContain('[example](../examples/x.ts.txt) ![a picture](./pictures/p.svg)')
     expect(texts.get('docs/z.md')).toContain('[`code`](./how-to/b.md#part)')
     expect(texts.get('examples/x.ts.txt')).toBe('text of examples/x.ts')

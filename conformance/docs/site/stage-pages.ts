@@ -2,7 +2,7 @@
  * Makes ready what typedoc turns into the site: the hand-written pages, each with its title, in the order in which a reader
  * meets them, and beside them the files that they link to.
  *
- * Law: a page says where it stands by who links to it. A folder's `index.md` orders the pages of its folder, and what nobody
+ * Law: a page says where it stands by who links to it. A folder's `index.md` or `README.md` orders the pages of its folder, and what nobody
  * has ordered comes at the end; no page is left out.
  */
 import { posix } from 'node:path'
@@ -36,9 +36,10 @@ const ORDER = [
   'docs/guarantees.md',
   'docs/comparison.md',
   'docs/command-line.md',
+  'docs/observability.md',
   'docs/testing.md',
   'docs/retracting.md',
-  'docs/errors/index.md',
+  'docs/errors/README.md',
   'docs/glossary.md',
   'docs/performance.md',
   'docs/architecture.md',
@@ -50,8 +51,7 @@ const ORDER = [
 export function stagePages(given: readonly Page[], repository: Repository): Staged {
   const pages = new Map(given.map(({ path, text }) => [path, text]))
   for (const folder of foldersOf(pages.keys())) {
-    const index = `${folder}/index.md`
-    if (!pages.has(index)) pages.set(index, indexOf(folder, pages))
+    if (indexPath(folder, pages) === undefined) pages.set(`${folder}/index.md`, indexOf(folder, pages))
   }
   const texts = new Map<string, string>()
   const copies = new Set<string>()
@@ -76,7 +76,8 @@ export function stagePages(given: readonly Page[], repository: Repository): Stag
     const head = path === FIRST_PAGE ? [] : frontMatter(path, text, pages)
     texts.set(path, [...head, withLinks(text, (target) => insertLink(path, target))].join('\n'))
   }
-  const isTop = (path: string): boolean => path !== FIRST_PAGE && (isIndex(path) || !pages.has(ownIndex(path)))
+  const isTop = (path: string): boolean =>
+    path !== FIRST_PAGE && (isIndex(path) || indexPath(posix.dirname(path), pages) === undefined)
   const known = ORDER.filter((path) => pages.has(path))
   const others = [...pages.keys()].filter((path) => isTop(path) && !known.includes(path)).sort()
   return { texts, copies: [...copies].sort(), top: [...known, ...others] }
@@ -89,8 +90,12 @@ export function titleOf(path: string, text: string): string {
   return heading.replaceAll('`', '').trim()
 }
 
-const isIndex = (path: string): boolean => /^docs\/[^/]+\/index\.md$/.test(path)
-const ownIndex = (path: string): string => posix.join(posix.dirname(path), 'index.md')
+const isIndex = (path: string): boolean => /^docs\/[^/]+\/(index|README)\.md$/.test(path)
+
+/** The page that a folder of pages begins with. */
+function indexPath(folder: string, pages: ReadonlyMap<string, string>): string | undefined {
+  return [`${folder}/index.md`, `${folder}/README.md`].find((path) => isIndex(path) && pages.has(path))
+}
 
 function foldersOf(paths: Iterable<string>): ReadonlySet<string> {
   return new Set([...paths].flatMap((path) => /^(docs\/[^/]+)\/[^/]+\.md$/.exec(path)?.[1] ?? []))

@@ -193,16 +193,16 @@ class ClosureCompiler {
   }
 
   #prepared(operator: ParDoOperator, fn: ElementFunction): Call {
-    const { path } = operator.info
+    const { info } = operator
     let call = fn.fn as Call
     if (this.#services.isStrict) call = new InputGuard(this.#services.coder(operator.inputCoderId)).around(call)
-    if (fn.kind === 'map') call = checkingOutput(call, fn.codec, path)
+    if (fn.kind === 'map') call = checkingOutput(call, fn.codec, info.path)
     if (fn.kind === 'flatMap') {
-      call = checkingItems(call, fn.codec, path)
+      call = checkingItems(call, fn.codec, info.path)
       const { onError, retry } = fn.options
       if (onError !== undefined || retry !== undefined) call = gatheringItems(call)
     }
-    return retrying(call, fn.options.retry, this.#runtime.env, () => this.#runtime.metrics.count(path, 'retries'))
+    return retrying(call, fn.options.retry, this.#runtime.env, (error) => this.#runtime.retried(info, error))
   }
 
   #completion(operator: ParDoOperator, fn: ElementFunction): Completion {
