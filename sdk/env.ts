@@ -19,6 +19,8 @@ export interface FileHandle {
   write(bytes: Uint8Array): void
   /** Makes what was written survive power loss. */
   sync(): void
+  /** Of the open file itself, wherever its name has gone. */
+  status(): FileStatus
   /** Gives the handle back; no call may follow. */
   close(): void
 }
@@ -27,6 +29,10 @@ export interface FileHandle {
 export interface FileStatus {
   readonly kind: 'file' | 'directory' | 'other'
   readonly size: number
+  /** Which file it is, whatever its name: two files that are there at the same time have different ones. */
+  readonly id: string
+  /** When its content changed last, milliseconds since 1970 UTC, with fractions. */
+  readonly modified: number
 }
 
 /**
@@ -38,6 +44,8 @@ export interface FileSystem {
   status(path: string): FileStatus | undefined
   /** Files matching a glob, sorted by path; a path without wildcards matches itself. */
   glob(pattern: string): readonly string[]
+  /** Names of what is in a folder, sorted; nothing where there is no folder. */
+  list(folder: string): readonly string[]
   /** Opens an existing file; fails when there is none. */
   openForReading(path: string): FileHandle
   /** Creates a new file for writing, with its folders; fails when it exists. */
@@ -46,10 +54,59 @@ export interface FileSystem {
   rename(from: string, to: string): void
   /** Removes a file; nothing happens when there is none. */
   remove(path: string): void
+  /** Makes a folder and those above it; nothing happens when it is there. */
+  makeFolder(path: string): void
   /** Removes a folder that is empty; nothing happens when it is not, or when there is none. */
   removeFolder(path: string): void
   /** Makes the folder's entries (renames, creations) survive power loss. */
   syncFolder(path: string): void
+}
+
+/** Bytes that come in by themselves: a pipe, a terminal. */
+export interface ByteInput {
+  /** What has come, at least one byte, once there is something; `undefined` at the end. No second call before the first has answered. */
+  read(): Promise<Uint8Array | undefined>
+  /** Lets the process end although more may come. */
+  release(): void
+}
+
+/** Where bytes go out: a pipe, a terminal. */
+export interface ByteOutput {
+  /** Resolves once the other side has taken all the bytes, or there is room for them on the way. @throws {OutputClosed} */
+  write(bytes: Uint8Array): Promise<void>
+}
+
+/** Thrown where nobody reads any more what goes out, as `head` does after some lines. */
+export class OutputClosed extends Error {
+  override readonly name = 'OutputClosed'
+  readonly code = 'MR-5204' as const
+}
+
+/** What is asked of a server. */
+export interface HttpRequest {
+  readonly url: string
+  readonly method: string
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | undefined
+  /** More bytes than these in the answer are an error. */
+  readonly maxBytes: number
+  /** Ends the request. */
+  readonly signal: AbortSignal
+}
+
+/** What a server answers. */
+export interface HttpResponse {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>
+  readonly body: Uint8Array
+}
+
+/** Asks servers. */
+export interface HttpClient {
+  /** One request; an answer that leads elsewhere is given as it is, where the platform shows it. Rejects when there is no answer. */
+  request(request: HttpRequest): Promise<HttpResponse>
 }
 
 /** The world as seen by runners and connectors. */
@@ -68,6 +125,12 @@ export interface Env {
   print(line: string, stream: 'out' | 'err'): void
   /** Files, where the platform has them. */
   readonly files: FileSystem | undefined
+  /** Standard input of the process, where there is one. */
+  readonly stdin?: ByteInput | undefined
+  /** Standard output of the process, where there is one. */
+  readonly stdout?: ByteOutput | undefined
+  /** HTTP, where the platform has it. */
+  readonly http?: HttpClient | undefined
   /**
    * Marks an edge at which a crash must lose nothing that was promised. Simulations and kill tests stop here;
    * otherwise it does nothing.

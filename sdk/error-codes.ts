@@ -135,6 +135,12 @@ export const errorCodes = {
   'MR-5101': 'a record of a file is malformed',
   'MR-5102': 'the header of a file is not what was asked for',
   'MR-5103': 'a value has no CSV field',
+  'MR-5201': 'this platform has no standard streams',
+  'MR-5202': 'this platform has no HTTP',
+  'MR-5203': 'a server does not give what it is asked for',
+  'MR-5204': 'nobody reads standard output any more',
+  'MR-5205': 'standard input has one reader',
+  'MR-5206': 'what a server gave cannot be used',
   // ---- 6: runners --------------------------------------------------------------------------------------------------
   'MR-6001': 'the runner does not support what the pipeline needs',
   'MR-6002': 'this runner is not part of this version',

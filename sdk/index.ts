@@ -5,8 +5,19 @@
  */
 export { type Codec, type IoTsCodec, type TypeOf, type TypeOnly, typed } from './codec.js'
 export { definePipeline, type PipelineDefinition } from './define-pipeline.js'
-export type { Env, FileHandle, FileStatus, FileSystem, TimerHandle } from './env.js'
-export { seededRandom } from './env.js'
+export type {
+  ByteInput,
+  ByteOutput,
+  Env,
+  FileHandle,
+  FileStatus,
+  FileSystem,
+  HttpClient,
+  HttpRequest,
+  HttpResponse,
+  TimerHandle,
+} from './env.js'
+export { OutputClosed, seededRandom } from './env.js'
 export { type ErrorCode, errorCode, errorCodes } from './error-codes.js'
 export {
   DecodeError,

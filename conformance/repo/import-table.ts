@@ -48,7 +48,7 @@ const table: readonly Row[] = [
     packages: [],
   },
   {
-    of: /^runners\/direct\/node\.ts$/,
+    of: /^runners\/direct\/node(-stdio)?\.ts$/,
     modules: [/^sdk\//, /^runners\/(core|direct)\//],
     packages: [NODE, /^tinyglobby$/],
   },
@@ -57,16 +57,16 @@ const table: readonly Row[] = [
     modules: [
       /^sdk\//,
       /^runners\/core\//,
-      /^runners\/direct\/(?!node\.ts)/,
+      /^runners\/direct\/(?!node)/,
       /^runners\/(runner|run-status|telemetry)\.ts$/,
     ],
     packages: [],
   },
   { of: /^runners\/platform\/node\.ts$/, modules: [/^sdk\//, /^runners\/(core|direct)\//], packages: [NODE] },
-  { of: /^runners\/platform\//, modules: [/^sdk\//, /^runners\/(core|direct)\/(?!node\.ts)/], packages: [] },
+  { of: /^runners\/platform\//, modules: [/^sdk\//, /^runners\/(core|direct)\/(?!node)/], packages: [] },
   {
     of: /^runners\/testing\//,
-    modules: [/^sdk\//, /^runners\/(core|direct|testing)\/(?!node\.ts)/, /^runners\/(run|runner)\.ts$/],
+    modules: [/^sdk\//, /^runners\/(core|direct|testing)\/(?!node)/, /^runners\/(run|runner)\.ts$/],
     packages: [/^#platform$/, /^vitest$/],
   },
   {
@@ -89,7 +89,7 @@ const table: readonly Row[] = [
   { of: /^runners\/cli\//, modules: [/^sdk\//, /^runners\//], packages: [ANY_PACKAGE] },
   {
     of: /^runners\/[^/]+\.ts$/,
-    modules: [/^sdk\//, /^runners\/(core|direct)\/(?!node\.ts)/, /^runners\/[^/]+\.ts$/],
+    modules: [/^sdk\//, /^runners\/(core|direct)\/(?!node)/, /^runners\/[^/]+\.ts$/],
     packages: [/^#platform$/, EFFECT],
   },
   {

@@ -13,6 +13,7 @@ import { type Frame, frameCodec } from '../text/frame.js'
 import type { Framing } from '../text/read-frames.js'
 import { linesFraming } from '../text/read-lines.js'
 import {
+  type FilePatterns,
   patternList,
   type ReadRecordsOptions,
   readRecordsOptionNames,
@@ -121,25 +122,22 @@ export interface CsvListOptions extends CsvOptions<readonly string[]> {
  * ```
  */
 export function readCsv<const Columns extends CsvColumns>(
-  patterns: string | readonly string[],
+  patterns: FilePatterns,
   options: CsvColumnsOptions<Columns>,
 ): (pipeline: Pipeline) => PCollection<CsvRecord<Columns>>
 export function readCsv<C extends Codec>(
-  patterns: string | readonly string[],
+  patterns: FilePatterns,
   options: CsvCodecOptions<C>,
 ): (pipeline: Pipeline) => PCollection<TypeOf<C>>
 export function readCsv(
-  patterns: string | readonly string[],
+  patterns: FilePatterns,
   options: CsvListOptions,
 ): (pipeline: Pipeline) => PCollection<readonly string[]>
 export function readCsv(
-  patterns: string | readonly string[],
+  patterns: FilePatterns,
   options?: CsvTextOptions,
 ): (pipeline: Pipeline) => PCollection<Readonly<Record<string, string>>>
-export function readCsv(
-  patterns: string | readonly string[],
-  given: object = {},
-): (pipeline: Pipeline) => PCollection<never> {
+export function readCsv(patterns: FilePatterns, given: object = {}): (pipeline: Pipeline) => PCollection<never> {
   const options = given as AnyOptions
   const all = patternList('readCsv', patterns)
   const settings = readSettings('readCsv', options, readOptions, 'maxRecordBytes', 'error')

@@ -5,7 +5,7 @@ import type { Codec } from '../../sdk/codec.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
 import { frameCodec } from '../text/frame.js'
-import { patternList, readSettings } from '../text/read-options.js'
+import { type FilePatterns, patternList, readSettings } from '../text/read-options.js'
 import { readRecords } from '../text/read-records.js'
 import { refuseNoCodec } from '../text/record-codec.js'
 import { ArrayReader } from './array-reader.js'
@@ -34,7 +34,7 @@ import { jsonDecoder, type ReadJsonOptions, readJsonOptionNames, type RecordOf }
  * ```
  */
 export function readJsonArray<C extends Codec | undefined = undefined>(
-  patterns: string | readonly string[],
+  patterns: FilePatterns,
   options: ReadJsonOptions<C> = {},
 ): (pipeline: Pipeline) => PCollection<RecordOf<C>> {
   const all = patternList('readJsonArray', patterns)

@@ -6,7 +6,7 @@ import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
 import { frameCodec } from '../text/frame.js'
 import { linesFraming } from '../text/read-lines.js'
-import { patternList, readSettings } from '../text/read-options.js'
+import { type FilePatterns, patternList, readSettings } from '../text/read-options.js'
 import { readRecords } from '../text/read-records.js'
 import { refuseNoCodec } from '../text/record-codec.js'
 import { jsonDecoder, type ReadJsonOptions, readJsonOptionNames, type RecordOf } from './json-options.js'
@@ -35,7 +35,7 @@ import { jsonDecoder, type ReadJsonOptions, readJsonOptionNames, type RecordOf }
  * ```
  */
 export function readNdjson<C extends Codec | undefined = undefined>(
-  patterns: string | readonly string[],
+  patterns: FilePatterns,
   options: ReadJsonOptions<C> = {},
 ): (pipeline: Pipeline) => PCollection<RecordOf<C>> {
   const all = patternList('readNdjson', patterns)

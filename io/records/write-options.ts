@@ -8,12 +8,17 @@ import { preview } from '../../sdk/preview.js'
 import { refuse } from '../../sdk/refuse.js'
 import type { CommitOptions } from '../text/commit-shards.js'
 import { isPath } from '../text/paths.js'
-import { splitPath } from '../text/shard-names.js'
+import { FileNames } from '../text/name-template.js'
 
 /** Options that every write in shards has. */
 export interface CommonWriteOptions {
   /** Number of files. Default 1. */
   readonly shards?: number
+  /**
+   * Elements for which this gives the same are in the same shard of their window: all of a customer in one file. A text or
+   * another value with a JSON form. Default: elements are dealt out evenly.
+   */
+  readonly shardBy?: (value: never) => unknown
   /** What every file name ends in. Default: what follows the last dot of the path's name, with the dot. */
   readonly suffix?: string
   /** Whether existing files are replaced; else they are an error. Default `true`. */
@@ -21,7 +26,12 @@ export interface CommonWriteOptions {
 }
 
 /** Their names. */
-export const commonOptionNames: OptionNames<CommonWriteOptions> = { shards: true, suffix: true, overwrite: true }
+export const commonOptionNames: OptionNames<CommonWriteOptions> = {
+  shards: true,
+  shardBy: true,
+  suffix: true,
+  overwrite: true,
+}
 
 /** A file of records that was written. */
 export interface WrittenRecords {
@@ -36,12 +46,14 @@ export const writtenRecordsCodec: t.Type<WrittenRecords> = t.type({ path: t.stri
 export function commonWriteOptions(
   writer: string,
   path: string,
-  { shards = 1, suffix, overwrite = true }: CommonWriteOptions,
+  { shards = 1, shardBy, suffix, overwrite = true }: CommonWriteOptions,
 ): CommitOptions {
   if (!isPath(path) || /[\\/]$/.test(path))
     refuse('MR-5013', `${writer} needs the path of a file, but got ${preview(path)}.`)
   if (!Number.isInteger(shards) || shards < 1)
     refuse('MR-1002', `option shards of ${writer} must be a whole number from 1, but is ${preview(shards)}.`)
+  if (shardBy !== undefined && typeof shardBy !== 'function')
+    refuse('MR-1004', `option shardBy of ${writer} is a function of the element, but is ${preview(shardBy)}.`)
   if (typeof overwrite !== 'boolean')
     refuse('MR-1002', `option overwrite of ${writer} must be true or false, but is ${preview(overwrite)}.`)
   if (
@@ -49,5 +61,13 @@ export function commonWriteOptions(
     (typeof suffix !== 'string' || loneSurrogateAt(suffix) >= 0 || /[\\/]/.test(suffix) || !isPath(`out${suffix}`))
   )
     refuse('MR-5013', `option suffix of ${writer} is the end of a file's name, but is ${preview(suffix)}.`)
-  return { path, parts: splitPath(path, suffix), shards, overwrite, writer }
+  const names = new FileNames(path, shards, suffix)
+  return {
+    path: names.target,
+    names,
+    shards,
+    shardBy: shardBy as ((value: unknown) => unknown) | undefined,
+    overwrite,
+    writer,
+  }
 }

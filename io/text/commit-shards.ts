@@ -11,7 +11,8 @@ import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
 import { type FileFormat, type FinishedShard, ShardFinisher } from './finish-shards.js'
-import { folderOf, type PathParts, shardPath } from './shard-names.js'
+import { type FileNames, foldersOf } from './name-template.js'
+import { folderOf } from './shard-names.js'
 
 /** A file that was written. */
 export interface WrittenFile {
@@ -26,8 +27,10 @@ export const writtenFileCodec: t.Type<WrittenFile> = t.type({ path: t.string, li
 /** Where files go. */
 export interface CommitOptions {
   readonly path: string
-  readonly parts: PathParts
+  readonly names: FileNames
   readonly shards: number
+  /** Which elements share a shard. */
+  readonly shardBy: ((value: unknown) => unknown) | undefined
   readonly overwrite: boolean
   /** What the author calls the write, for messages: `writeLines`. */
   readonly writer: string
@@ -67,12 +70,14 @@ export class ShardCommitter {
       // What is gone from here and there already was moved before a failure.
       .filter(({ file, to }) => !(this.#isThere(to) && !this.#isThere(file.path)))
     for (const { to } of moves) this.#checkTarget(to)
+    const folders = foldersOf(moves.map(({ to }) => to))
+    for (const folder of folders) this.#attempt(folder, () => this.#files.makeFolder(folder))
     this.#env.crashpoint('text.write.commit')
     for (const { file, to } of moves) {
       this.#attempt(to, () => this.#files.rename(file.path, to))
       this.#env.crashpoint('text.write.rename')
     }
-    this.#files.syncFolder(folderOf(this.#options.path))
+    for (const folder of folders) this.#files.syncFolder(folder)
     this.#env.crashpoint('text.write.committed')
     this.#tidyUp([...byShard.values()])
     return [...byShard.values()]
@@ -86,7 +91,7 @@ export class ShardCommitter {
   }
 
   #pathOf(shard: number, window: BoundedWindow, pane: number): string {
-    return shardPath(this.#options.parts, this.#options.shards, { shard, window, pane })
+    return this.#options.names.pathOf({ shard, window, pane })
   }
 
   #isThere(path: string): boolean {

@@ -1,7 +1,15 @@
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { type FileHandle, type FileSystem, OffsetRangeTracker, pipeline, run, type RunOptions } from 'millrace'
+import {
+  type FileHandle,
+  type FileStatus,
+  type FileSystem,
+  OffsetRangeTracker,
+  pipeline,
+  run,
+  type RunOptions,
+} from 'millrace'
 import { readLines, type ReadLinesOptions } from 'millrace/io/text'
 import { nodeEnv } from '../../runners/direct/node.js'
 import { type LineAt, LineReader } from './line-reader.js'
@@ -13,12 +21,19 @@ function memoryFiles(contents: Readonly<Record<string, Uint8Array>>, shortRead =
     if (bytes === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`)
     return bytes
   }
+  const statusOf = (path: string): FileStatus => ({
+    kind: 'file',
+    size: bytesOf(path).length,
+    id: path,
+    modified: 0,
+  })
   const refuse = (): never => {
     throw new Error('these files are only read')
   }
   return {
-    status: (path) => (contents[path] === undefined ? undefined : { kind: 'file', size: bytesOf(path).length }),
+    status: (path) => (contents[path] === undefined ? undefined : statusOf(path)),
     glob: (pattern) => (contents[pattern] === undefined ? [] : [pattern]),
+    list: refuse,
     openForReading: (path): FileHandle => ({
       read(target, offset, length, position) {
         const count = Math.max(0, Math.min(length, shortRead(), bytesOf(path).length - position))
@@ -27,11 +42,13 @@ function memoryFiles(contents: Readonly<Record<string, Uint8Array>>, shortRead =
       },
       write: refuse,
       sync: refuse,
+      status: () => statusOf(path),
       close: () => undefined,
     }),
     create: refuse,
     rename: refuse,
     remove: refuse,
+    makeFolder: refuse,
     removeFolder: refuse,
     syncFolder: refuse,
   }

@@ -15,14 +15,19 @@ export interface MatchedFile {
   /** Bytes when it was found. */
   readonly size: number
   readonly compression: Packing
+  /** Tells it from other files that had or will have its name; known of files that were waited for. */
+  readonly version?: string | undefined
 }
 
 /** Describes files that have been found. */
-export const matchedFileCodec: t.Type<MatchedFile> = t.type({
-  path: t.string,
-  size: t.number,
-  compression: t.union([t.literal('none'), t.literal('gzip'), t.literal('brotli')]),
-})
+export const matchedFileCodec: t.Type<MatchedFile> = t.intersection([
+  t.type({
+    path: t.string,
+    size: t.number,
+    compression: t.union([t.literal('none'), t.literal('gzip'), t.literal('brotli')]),
+  }),
+  t.partial({ version: t.union([t.string, t.undefined]) }),
+])
 
 /** How files are found. */
 export interface MatchOptions {
@@ -47,7 +52,12 @@ export function matchFiles(files: FileSystem, pattern: string, options: MatchOpt
   return paths.map((path) => matched(files, path, options))
 }
 
-function matched(files: FileSystem, path: string, { compression }: MatchOptions): MatchedFile {
+/** A file as it is now. @throws when there is none that can be read. */
+export function matched(
+  files: FileSystem,
+  path: string,
+  { compression }: Pick<MatchOptions, 'compression'>,
+): MatchedFile {
   const status = attempt('look at', path, () => files.status(path))
   if (status === undefined) throw coded('MR-5003', new Error(`file "${path}" has gone since it was found.`))
   if (status.kind === 'directory') {

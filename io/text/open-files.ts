@@ -20,12 +20,20 @@ export class OpenFiles {
     this.#open = open
   }
 
-  read(file: MatchedFile, tracker: OffsetRangeTracker, sink: RecordSink): void | Promise<void> {
+  /** @param whenRead called when nothing of the file is left. */
+  read(
+    file: MatchedFile,
+    tracker: OffsetRangeTracker,
+    sink: RecordSink,
+    whenRead?: (file: MatchedFile) => void,
+  ): void | Promise<void> {
     const { from, to } = tracker.currentRestriction()
     const reader = this.#readerAt(file, from)
     const finished = (isAtEnd: boolean): void => {
       // With the rest of the range put off, someone will still ask here whether anything is left.
-      if (isAtEnd && tracker.currentRestriction().to === to) this.#forget(file.path)
+      if (!isAtEnd || tracker.currentRestriction().to !== to) return
+      this.#forget(file.path)
+      whenRead?.(file)
     }
     const failed = (error: unknown): never => {
       this.#forget(file.path)

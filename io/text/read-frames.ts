@@ -15,6 +15,7 @@ import { watermarks } from '../../sdk/source/watermark-policy.js'
 import { splittableParDo } from '../../sdk/transforms/splittable.js'
 import { splitRange } from '../../sdk/transforms/create.js'
 import type { FileReader } from './file-reader.js'
+import { type FileStream, type ReadFile, readFileOf } from './file-stream.js'
 import { filesOf, type MatchedFile, matchedFileCodec, matchFiles, type MatchOptions } from './match-files.js'
 import { OpenFiles } from './open-files.js'
 
@@ -30,13 +31,17 @@ export interface Framing<T> {
   readonly open: (files: FileSystem, file: MatchedFile, from: number) => FileReader
 }
 
-/** Reads the records of all files that fit. */
+/** Reads the records of all files that fit, or of those that come. */
 export function readFrames<T>(
   pipeline: Pipeline,
-  patterns: readonly string[],
+  patterns: readonly string[] | FileStream,
   match: MatchOptions,
   framing: Framing<T>,
 ): PCollection<T> {
+  if ('kind' in patterns) {
+    const files = pipeline.apply('files', patterns.files(match))
+    return files.apply(framing.step, readRanges(framing, patterns.whenRead))
+  }
   return pipeline
     .create('patterns', patterns, { codec: t.string })
     .parDo('files', {
@@ -49,18 +54,26 @@ export function readFrames<T>(
     .apply(framing.step, readRanges(framing))
 }
 
-function readRanges<T>({ output, splittable, open }: Framing<T>): (files: PCollection<MatchedFile>) => PCollection<T> {
+/** Reads the records of files. @param whenRead what happens to a file once everything that became of it is written; else nothing does. */
+export function readRanges<T>(
+  { output, splittable: isSplittable, open }: Framing<T>,
+  whenRead?: ReadFile,
+): (files: PCollection<MatchedFile>) => PCollection<T> {
+  // Only the one reader of a whole file knows when all of it has been read.
+  const splittable = isSplittable && whenRead === undefined
   const isOneRange = (file: MatchedFile): boolean => !splittable || file.compression !== 'none'
   return splittableParDo({
     output,
     bounded: true,
     replayable: true,
+    acknowledges: whenRead !== undefined,
     watermark: watermarks.none(),
     setup({ env, step }) {
       const files = filesOf(env, step)
-      return new OpenFiles((file, from) => open(files, file, from))
+      const readers = new OpenFiles((file, from) => open(files, file, from))
+      return { readers, acknowledged: whenRead === undefined ? undefined : readFileOf(whenRead, files) }
     },
-    teardown: ({ resource }) => resource?.close(),
+    teardown: ({ resource }) => resource?.readers.close(),
     // How much a packed file holds is known at its end only. What one reader reads has a position more than bytes: for what
     // is wrong at its end.
     restriction: ({ compression, size }: MatchedFile) => ({
@@ -74,6 +87,10 @@ function readRanges<T>({ output, splittable, open }: Framing<T>): (files: PColle
       !splittable || range.to === Number.MAX_SAFE_INTEGER
         ? new UnsplittableRangeTracker(range)
         : new OffsetRangeTracker(range),
-    process: (file, tracker, { resource, room, emit }) => resource.read(file, tracker, { room, emit }),
+    process(file, tracker, { resource: { readers, acknowledged }, room, emit, acknowledge }) {
+      const sink = { room, emit }
+      if (acknowledged === undefined) return readers.read(file, tracker, sink)
+      return readers.read(file, tracker, sink, () => acknowledge(() => acknowledged(file)))
+    },
   })
 }

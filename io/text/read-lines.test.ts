@@ -153,7 +153,7 @@ it.each(['auto', 'none'] as const)(
   async (compression) => {
     const at = folder({ 'a.txt': 'a\n', 'empty.txt': '' })
     const status: typeof nodeFiles.status = (path) =>
-      path.endsWith('a.txt') ? { kind: 'file', size: 0 } : nodeFiles.status(path)
+      path.endsWith('a.txt') ? { kind: 'file', size: 0, id: '0', modified: 0 } : nodeFiles.status(path)
     const env: Env = { ...nodeEnv(), files: { ...nodeFiles, status } }
     await expect(read(join(at, 'a.txt'), { compression }, { env })).rejects.toThrow(
       /step "read\/files" failed in process: file ".*a\.txt" says that it is empty, but there is something in it\. Copy it/,

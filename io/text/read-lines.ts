@@ -12,7 +12,13 @@ import type { Pipeline } from '../../sdk/pipeline.js'
 import { type Frame, frameCodec } from './frame.js'
 import { type LineAt, lineAtCodec, LineReader, type LineReaderOptions } from './line-reader.js'
 import { type Framing, readFrames } from './read-frames.js'
-import { patternList, type ReadFilesOptions, type ReadSettings, readSettings } from './read-options.js'
+import {
+  type FilePatterns,
+  patternList,
+  type ReadFilesOptions,
+  type ReadSettings,
+  readSettings,
+} from './read-options.js'
 import { readRecords } from './read-records.js'
 
 /** Options of {@link readLines}; `P` is whether elements come with their position. */
@@ -29,7 +35,7 @@ export interface ReadLinesOptions<P extends boolean = false> extends ReadFilesOp
  * Reads files line by line. The text is UTF-8 (a byte order mark is dropped); lines end in `\n` or `\r\n`, the last one
  * may do without. Folders are not searched: give a pattern such as `logs/**\/*.ndjson`.
  *
- * @param patterns paths or globs, relative to the folder the program was started in.
+ * @param patterns paths or globs, relative to the folder the program was started in; or files that come: `spool('incoming')`.
  * @throws {PipelineError} when an option is wrong. What is wrong with a line goes to `onError`, or else fails the run, with
  *   file and offset; what is wrong with a file fails the run.
  * @example
@@ -44,7 +50,7 @@ export interface ReadLinesOptions<P extends boolean = false> extends ReadFilesOp
  * ```
  */
 export function readLines<P extends boolean = false>(
-  patterns: string | readonly string[],
+  patterns: FilePatterns,
   options: ReadLinesOptions<P> = {},
 ): (pipeline: Pipeline) => PCollection<P extends true ? LineAt : string> {
   const all = patternList('readLines', patterns)

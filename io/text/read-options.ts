@@ -6,6 +6,7 @@ import { preview } from '../../sdk/preview.js'
 import { refuse } from '../../sdk/refuse.js'
 import type { Instant } from '../../sdk/time.js'
 import type { ErrorHandler } from '../../sdk/transforms/errors.js'
+import { type FileStream, isFileStream } from './file-stream.js'
 import { type Compression, COMPRESSIONS } from './compression.js'
 import type { MatchOptions } from './match-files.js'
 import { isPath } from './paths.js'
@@ -119,8 +120,12 @@ export function readSettings(
   }
 }
 
-/** Paths and globs as a list. @throws {PipelineError} when they are none. */
-export function patternList(of: string, patterns: string | readonly string[]): readonly string[] {
+/** What files are read: a path, a pattern, a list of them, or files that come by and by, as {@link spool} has them. */
+export type FilePatterns = string | readonly string[] | FileStream
+
+/** Paths and globs as a list, or the files that come. @throws {PipelineError} when they are none. */
+export function patternList(of: string, patterns: FilePatterns): readonly string[] | FileStream {
+  if (isFileStream(patterns)) return patterns
   const all = [patterns].flat()
   if (!all.every(isPath))
     refuse('MR-1004', `${of} needs a path, a pattern or a list of them, but got ${preview(patterns)}.`)

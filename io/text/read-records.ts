@@ -15,6 +15,7 @@ import { preview } from '../../sdk/preview.js'
 import { RecordError } from '../../sdk/record-error.js'
 import { type Instant, toTimestamp } from '../../sdk/time.js'
 import { type Frame, FramePlaces } from './frame.js'
+import type { FileStream } from './file-stream.js'
 import { filesOf, type MatchedFile } from './match-files.js'
 import { type Framing, readFrames } from './read-frames.js'
 import type { ReadSettings, RecordPreview } from './read-options.js'
@@ -49,7 +50,7 @@ export interface RecordFormat {
 /** Reads the records of all files that fit. */
 export function readRecords(
   pipeline: Pipeline,
-  patterns: readonly string[],
+  patterns: readonly string[] | FileStream,
   settings: ReadSettings,
   { framing, decoder, codec }: RecordFormat,
 ): PCollection<unknown> {

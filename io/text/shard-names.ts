@@ -46,19 +46,28 @@ export interface ShardId {
 
 /**
  * Path of a shard: `base-START-END-pane-N-00000-of-00003.ext`. The window is left out where it is the global one, the
- * pane where it is the first, the shard where there is only one.
+ * pane where it is the first, the shard where there is only one, and whatever the path itself says already.
  */
-export function shardPath(parts: PathParts, shards: number, { shard, window, pane }: ShardId): string {
-  const inWindow = window === globalWindow ? '' : `-${instantText(window.start)}-${instantText(window.end)}`
-  const inPane = pane === 0 ? '' : `-pane-${pane}`
-  const ofShards = shards === 1 ? '' : `-${fiveDigits(shard)}-of-${fiveDigits(shards)}`
+export function shardPath(
+  parts: PathParts,
+  shards: number,
+  { shard, window, pane }: ShardId,
+  said: { readonly window: boolean; readonly pane: boolean; readonly shard: boolean },
+): string {
+  const inWindow =
+    said.window || window === globalWindow ? '' : `-${instantText(window.start)}-${instantText(window.end)}`
+  const inPane = said.pane || pane === 0 ? '' : `-pane-${pane}`
+  const ofShards = said.shard || shards === 1 ? '' : `-${fiveDigits(shard)}-of-${fiveDigits(shards)}`
   return `${parts.folder}${parts.base}${inWindow}${inPane}${ofShards}${parts.extension}`
 }
 
-const fiveDigits = (n: number): string => String(n).padStart(5, '0')
+/** `00003`. */
+export function fiveDigits(n: number): string {
+  return String(n).padStart(5, '0')
+}
 
 /** `20010131T093000Z`, or `20010131T093000_250Z`: sorts by time, and has no character that a file system refuses. */
-function instantText(timestamp: number): string {
+export function instantText(timestamp: number): string {
   if (Math.abs(timestamp) > 8.64e15) return `${timestamp}ms`
   return new Date(timestamp)
     .toISOString()

@@ -26,6 +26,7 @@ import { globalWindow } from '../../sdk/windowing/window.js'
 import { ShardCommitter } from './commit-shards.js'
 import { ShardFinisher } from './finish-shards.js'
 import { lineFile } from './line-format.js'
+import { FileNames } from './name-template.js'
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-write-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -347,7 +348,8 @@ it('a commit that is repeated after a crash between two moves ends the same', ()
   const at = folder()
   const path = join(at, 'out.txt')
   const format = lineFile({ head: 'h\n', between: '', end: '\n', tail: '' }, 'none')
-  const parts = { folder: `${at}/`, base: 'out', extension: '.txt' }
+  const names = new FileNames(path, 2)
+  const options = { path, names, shards: 2, shardBy: undefined, writer: 'writeLines' }
   let crashes = 1
   const env = watching((call, name) => {
     if (call === 'crashpoint' && name === 'text.write.rename' && crashes-- === 1) throw new Error('crash')
@@ -355,11 +357,7 @@ it('a commit that is repeated after a crash between two moves ends the same', ()
   const finisher = new ShardFinisher(nodeFiles, env, path, format)
   const finished = [0, 1].map((shard) => finisher.finishNow(shard, []))
   const commit = (overwrite: boolean): readonly WrittenFile[] =>
-    new ShardCommitter(nodeFiles, env, { path, parts, shards: 2, overwrite, writer: 'writeLines' }, format).commit(
-      finished,
-      globalWindow,
-      0,
-    )
+    new ShardCommitter(nodeFiles, env, { ...options, overwrite }, format).commit(finished, globalWindow, 0)
   expect(() => commit(false)).toThrow('crash')
   expect(Object.keys(tree(at)).filter((name) => !name.startsWith('.'))).toEqual(['out-00000-of-00002.txt'])
   expect(commit(false).map((file) => file.path)).toEqual([0, 1].map((n) => join(at, `out-0000${n}-of-00002.txt`)))
@@ -501,7 +499,7 @@ it.each(ways)('a lone surrogate is refused, not replaced, and nothing is left: %
 it('a device or a pipe is not replaced by a file', async () => {
   const at = folder()
   const status: typeof nodeFiles.status = (path) =>
-    path.endsWith('null') ? { kind: 'other', size: 0 } : nodeFiles.status(path)
+    path.endsWith('null') ? { kind: 'other', size: 0, id: '0', modified: 0 } : nodeFiles.status(path)
   const env: Env = { ...nodeEnv(), files: { ...nodeFiles, status } }
   await expect(write(['x'], join(at, 'null'), {}, { env })).rejects.toThrow(
     /step "write\/commit" failed in setup: ".*null" is neither a file nor a folder, and is not replaced/,

@@ -28,6 +28,12 @@ export interface WriteLinesOptions extends WriteFilesOptions {
  * that has line ends in it takes several lines. A path that ends in `.gz` or `.br` is a packed file: `spend.csv.gz` in three
  * shards is `spend-00000-of-00003.csv.gz` and so on.
  *
+ * The path may say where these go: `{window.start}` and `{window.end}`, also with a pattern
+ * (`out/{window.start|yyyy}/{window.start|MM-dd}.csv`; in UTC, and for calendar windows in their zone), `{pane}` (0 for the first
+ * one), `{shard}` and `{shards}`. What it does not say is put at the end of the name as above, and names that windows would share
+ * are refused. Names depend on nothing else, so a run that does the same again replaces its own files. A brace of its own is
+ * written twice.
+ *
  * Files that a write does not write itself are left alone: after a write with 5 shards, one with 3 leaves the five there.
  * Remove them before, or give each run a folder of its own.
  *

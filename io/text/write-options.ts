@@ -49,7 +49,7 @@ export function writeSettings(
       `option compression of ${of} is ${preview(compression)}; it must be one of ${COMPRESSIONS.join(', ')}.`,
     )
   }
-  const name = commit.parts.base + commit.parts.extension
+  const name = commit.names.ending
   const named = packingOfName(name)
   const packing = compression === 'auto' ? named : compression
   if (named !== 'none' && packing !== named) {

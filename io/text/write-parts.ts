@@ -7,6 +7,8 @@
 import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { type BoundedWindow, sameWindow } from '../../sdk/windowing/window.js'
+import { textOf } from '../../sdk/transforms/keyed.js'
+import type { CommitOptions } from './commit-shards.js'
 import { TemporaryFolder } from './temporary-folder.js'
 
 /** A part file: some lines of a shard. */
@@ -50,16 +52,18 @@ export class PartWriter<Line> {
   readonly #env: Env
   readonly #folder: TemporaryFolder
   readonly #shards: number
+  readonly #shardBy: ((value: unknown) => unknown) | undefined
   readonly #format: PartFormat<Line>
   readonly #open = new Map<string, OpenWindow<Line>>()
   #last: OpenWindow<Line> | undefined
   #kept = 0
   #written: PlacedPart[] = []
 
-  constructor(files: FileSystem, env: Env, target: string, shards: number, format: PartFormat<Line>) {
+  constructor(files: FileSystem, env: Env, { path, shards, shardBy }: CommitOptions, format: PartFormat<Line>) {
     this.#env = env
-    this.#folder = new TemporaryFolder(files, env, target)
+    this.#folder = new TemporaryFolder(files, env, path)
     this.#shards = shards
+    this.#shardBy = shardBy
     this.#format = format
   }
 
@@ -76,9 +80,13 @@ export class PartWriter<Line> {
     const line = this.#format.lineOf(value)
     const open =
       this.#last !== undefined && sameWindow(this.#last.window, window) ? this.#last : this.#openWindow(window)
-    const { next } = open
-    ;(open.shards[next] as Line[]).push(line)
-    open.next = next + 1 === this.#shards ? 0 : next + 1
+    if (this.#shardBy === undefined) {
+      const { next } = open
+      ;(open.shards[next] as Line[]).push(line)
+      open.next = next + 1 === this.#shards ? 0 : next + 1
+    } else {
+      ;(open.shards[shardOf(textOf(this.#shardBy(value)), this.#shards)] as Line[]).push(line)
+    }
     this.#kept += this.#format.sizeOf(line)
     if (this.#kept > KEPT_MAX) this.#flush()
   }
@@ -125,4 +133,11 @@ export class PartWriter<Line> {
     this.#env.crashpoint('text.write.part')
     return { path, lines: lines.length }
   }
+}
+
+/** The shard of a key, the same in every run (FNV-1a of its UTF-16). */
+function shardOf(key: string, shards: number): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193)
+  return (hash >>> 0) % shards
 }

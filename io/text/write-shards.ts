@@ -17,12 +17,10 @@ import { addImpulse } from '../../sdk/transforms/impulse.js'
 import type { AnyDoFn, DoFnFunctions } from '../../sdk/transforms/do-fn.js'
 import { flatten } from '../../sdk/transforms/flatten.js'
 import { addStep } from '../../sdk/transforms/step.js'
-import { globalWindow } from '../../sdk/windowing/window.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { type CommitOptions, ShardCommitter, type WrittenFile } from './commit-shards.js'
 import { type FileFormat, type FinishedShard, finishedShardCodec, ShardFinisher } from './finish-shards.js'
 import { filesOf } from './match-files.js'
-import { shardPath } from './shard-names.js'
 import { type Part, partCodec, type PartFormat, PartWriter } from './write-parts.js'
 
 /** What a format adds to a write in shards: `Line` is what is kept of an element, `Written` what is said of a file. */
@@ -35,14 +33,15 @@ export interface ShardFormat<Line, Written> {
 
 /** Writes files in shards, whatever is in them; see `writeLines` for their names and what holds of them. */
 export function writeShards<Line, Written>(
-  commit: CommitOptions,
+  settings: CommitOptions,
   format: ShardFormat<Line, Written>,
 ): (input: PCollection<unknown>) => PCollection<Written> {
-  const { path, shards } = commit
   return (input) => {
     const { builder } = input
     const given = builder.strategyOf(input)
     refuseWindows(given, builder.pathOf('parts'))
+    const commit = { ...settings, names: settings.names.forWindows(given.windowFn, builder.pathOf('parts')) }
+    const { path } = commit
     refuseTwice(builder, commit, given)
     // Each element is written once, whatever the input's panes repeat, and nothing to write is no file.
     const strategy: WindowingStrategy = {
@@ -51,7 +50,7 @@ export function writeShards<Line, Written>(
       onTimeBehavior: 'ifNonEmpty',
       closingBehavior: 'ifNonEmpty',
     }
-    const finished = addDoFn(input, 'parts', strategy, partOfShard, partsStep(path, shards, format.part))
+    const finished = addDoFn(input, 'parts', strategy, partOfShard, partsStep(commit, format.part))
       .groupByKey('by shard')
       .parDo('shards', {
         output: shardOrMarker,
@@ -89,12 +88,11 @@ type None = Record<never, never>
 type PlainDoFn<T, Out, R> = DoFnFunctions<T, TypeOnly<Out>, never, None, None, None, R, None>
 
 function partsStep<Line>(
-  path: string,
-  shards: number,
+  commit: CommitOptions,
   format: ShardFormat<Line, unknown>['part'],
 ): PlainDoFn<unknown, KV<number, Part>, PartWriter<Line>> {
   return {
-    setup: async ({ env, step }) => new PartWriter(filesOf(env, step), env, path, shards, await format()),
+    setup: async ({ env, step }) => new PartWriter(filesOf(env, step), env, commit, await format()),
     // A setup that failed has left no resource.
     teardown: ({ resource }) => (resource as PartWriter<Line> | undefined)?.remove(),
     startBundle: ({ resource }) => resource.begin(),
@@ -157,22 +155,18 @@ function refuseWindows(strategy: WindowingStrategy, step: string): void {
 const writes = new WeakMap<GraphBuilder, Map<string, string>>()
 
 /** Two writes of one pipeline would replace each other's files, in whichever order they finish. */
-function refuseTwice(
-  builder: GraphBuilder,
-  { path, parts, shards }: CommitOptions,
-  { windowFn }: WindowingStrategy,
-): void {
+function refuseTwice(builder: GraphBuilder, { names }: CommitOptions, { windowFn }: WindowingStrategy): void {
   const own = writes.get(builder) ?? new Map<string, string>()
   writes.set(builder, own)
   const isGlobal = windowFn.payload.kind === 'global'
-  const names = `${shardPath(parts, shards, { shard: 0, window: globalWindow, pane: 0 })} ${String(isGlobal)}`
+  const called = `${names.template} ${String(isGlobal)}`
   const step = builder.pathOf('parts').replace(/\/parts$/, '')
-  const other = own.get(names)
-  own.set(names, other ?? step)
+  const other = own.get(called)
+  own.set(called, other ?? step)
   if (other === undefined) return
   refuse(
     'MR-5012',
-    `step "${step}" writes to ${preview(path)}, and so does step "${other}": one would replace the files of the other. Give each a path of its own, or write flatten(name, […]) of both.`,
+    `step "${step}" writes to ${preview(names.path)}, and so does step "${other}": one would replace the files of the other. Give each a path of its own, or write flatten(name, […]) of both.`,
     step,
   )
 }

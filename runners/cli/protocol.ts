@@ -150,6 +150,8 @@ export type FromWorker =
   | { readonly kind: 'note'; readonly text: string }
   /** Whatever the author's code wrote to the console. */
   | { readonly kind: 'log'; readonly text: string; readonly stream: 'out' | 'err'; readonly step?: string }
+  /** Nobody reads what a step writes to standard output. */
+  | { readonly kind: 'outputClosed' }
   /** A log line of the run. */
   | { readonly kind: 'record'; readonly line: string }
   /** The run at this moment, for whoever exports metrics. */

@@ -163,6 +163,8 @@ export class Supervision {
       case 'finished':
         display.finished(message)
         return EXIT.done
+      case 'outputClosed':
+        return EXIT.outputClosed
       case 'failed':
         display.failed(message.error, message.deadLetters)
         return message.phase === 'load' ? EXIT.refused : EXIT.failed

@@ -2,7 +2,7 @@
  * The pipeline's thread: loads the author's module, builds the graph, runs it, and says what happens. It is supervised:
  * signals, limits of time and the terminal are the other thread's business (`supervise.ts`).
  *
- * Law: the last message is `finished`, `answer` or `failed`, and exactly one of them is sent.
+ * Law: the last message is `finished`, `answer`, `failed` or `outputClosed`, and exactly one of them is sent.
  */
 import { parentPort } from 'node:worker_threads'
 import { errorKind } from '../../sdk/errors.js'
@@ -90,7 +90,14 @@ function end(message: FromWorker): void {
   post(message)
 }
 
+/** Whether a step failed because nobody reads standard output any more, as behind `| head`. */
+function isOutputClosed(error: unknown): boolean {
+  for (let each = error; each instanceof Error; each = each.cause) if (each.name === 'OutputClosed') return true
+  return false
+}
+
 function fail(error: unknown): void {
+  if (isOutputClosed(error)) return end({ kind: 'outputClosed' })
   const kind = errorKind(error)
   // What the runner refuses, it refuses before anything runs.
   const isRefusal = kind === 'PipelineError' || kind === 'UnsupportedFeature'

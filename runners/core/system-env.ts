@@ -2,12 +2,19 @@
  * The real world as an Env, made of what every JavaScript platform has: the only module of the engine that touches
  * clocks, randomness and timers. Node adds files in `runners/direct/node.ts`.
  */
-import type { Env, FileSystem, TimerHandle } from '../../sdk/env.js'
+import type { ByteInput, ByteOutput, Env, FileSystem, TimerHandle } from '../../sdk/env.js'
+import { fetchHttp } from './fetch-http.js'
 
 /** What a platform adds to the common world. */
 export interface SystemCapabilities {
   /** Default: there are no files. */
   readonly files?: FileSystem
+  /** Default: there is none. */
+  readonly stdin?: ByteInput
+  /** Default: there is none. */
+  readonly stdout?: ByteOutput
+  /** Whether answers that lead elsewhere can be seen; else the platform follows them. */
+  readonly showsRedirects?: boolean
   /** Default: the console. */
   readonly print?: (line: string, stream: 'out' | 'err') => void
 }
@@ -29,6 +36,9 @@ export function systemEnv(capabilities: SystemCapabilities = {}): Env {
         else console.error(line)
       }),
     files: capabilities.files,
+    stdin: capabilities.stdin,
+    stdout: capabilities.stdout,
+    http: fetchHttp(capabilities.showsRedirects === true ? 'manual' : 'follow'),
     crashpoint: () => undefined,
     buggify: () => false,
   }

@@ -1,15 +1,18 @@
 /**
- * What Node adds to the world of a run: files. The only module that touches `node:fs`.
+ * What Node adds to the world of a run: files, and the standard streams of `node-stdio.ts`.
  */
 import {
   closeSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
   rmdirSync,
   rmSync,
+  type Stats,
   statSync,
   writeSync,
 } from 'node:fs'
@@ -17,6 +20,7 @@ import { createRequire } from 'node:module'
 import { dirname, isAbsolute } from 'node:path'
 import type { Env, FileHandle, FileStatus, FileSystem } from '../../sdk/env.js'
 import { systemEnv } from '../core/system-env.js'
+import { nodeStdin, nodeStdout } from './node-stdio.js'
 
 /** Without any of these a pattern is a plain path. */
 const WILDCARDS = /[*?[\]{}()!\\]/
@@ -35,8 +39,15 @@ const NO_FOLDER_SYNC: ReadonlySet<string | undefined> = new Set(['EPERM', 'EISDI
 export const nodeFiles: FileSystem = {
   status(path): FileStatus | undefined {
     const stats = statSync(path, { throwIfNoEntry: false })
-    if (stats === undefined) return undefined
-    return { kind: stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other', size: stats.size }
+    return stats === undefined ? undefined : statusOf(stats)
+  },
+  list(folder) {
+    try {
+      return readdirSync(folder).sort()
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return []
+      throw error
+    }
   },
   glob(pattern) {
     if (!WILDCARDS.test(pattern) || !tinyglobby().isDynamicPattern(pattern))
@@ -54,6 +65,7 @@ export const nodeFiles: FileSystem = {
   },
   rename: (from, to) => renameSync(from, to),
   remove: (path) => rmSync(path, { force: true }),
+  makeFolder,
   removeFolder(path) {
     try {
       rmdirSync(path)
@@ -99,6 +111,11 @@ function codeOf(error: unknown): string | undefined {
   return (error as { readonly code?: string }).code
 }
 
+function statusOf(stats: Stats): FileStatus {
+  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other'
+  return { kind, size: stats.size, id: `${stats.dev}:${stats.ino}`, modified: stats.mtimeMs }
+}
+
 function handle(descriptor: number): FileHandle {
   return {
     read: (target, offset, length, position) => readSync(descriptor, target, offset, length, position),
@@ -106,6 +123,7 @@ function handle(descriptor: number): FileHandle {
       for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at)
     },
     sync: () => fsyncSync(descriptor),
+    status: () => statusOf(fstatSync(descriptor)),
     close: () => closeSync(descriptor),
   }
 }
@@ -114,6 +132,9 @@ function handle(descriptor: number): FileHandle {
 export function nodeEnv(): Env {
   return systemEnv({
     files: nodeFiles,
+    stdin: nodeStdin,
+    stdout: nodeStdout,
+    showsRedirects: true,
     print: (line, stream) => void (stream === 'out' ? process.stdout : process.stderr).write(`${printable(line)}\n`),
   })
 }

@@ -1,0 +1,143 @@
+/**
+ * A folder into which files are dropped: each is read once, and then kept, moved away or deleted.
+ *
+ * Law: a file is moved or deleted only after everything that became of it was written, and only if it is still what was read;
+ * whatever fails before that, the file is there to be read again.
+ */
+import type { FileSystem } from '../../sdk/env.js'
+import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
+import { preview } from '../../sdk/preview.js'
+import { refuse } from '../../sdk/refuse.js'
+import { type Duration, durationMillis } from '../../sdk/time.js'
+import { type EventTimeOptions, eventTimes } from '../event-times.js'
+import type { FileStream } from './file-stream.js'
+import { versionOf, type WatchRules } from './folder-watch.js'
+import type { MatchedFile } from './match-files.js'
+import { isPath } from './paths.js'
+import { splitPath } from './shard-names.js'
+import { watching } from './watch-files.js'
+
+/** Options of {@link spool}. */
+export interface SpoolOptions extends EventTimeOptions<MatchedFile> {
+  /** Which files of the folder: a pattern below it. Default `'*'`. Hidden files never fit. */
+  readonly pattern?: string
+  /** How often it is looked. Default 1 s. */
+  readonly interval?: Duration
+  /** So long a file must have stayed as it is to be complete. Default 2 s; 0 where files are moved into the folder whole. */
+  readonly settle?: Duration
+  /**
+   * A file is complete when there is one beside it whose name has this at its end, such as `.done`; `settle` then says nothing.
+   * The marker is removed when its file is moved or deleted.
+   */
+  readonly marker?: string
+  /**
+   * What happens to a file that was read: it stays (and is read again by the next run), it is deleted, or moved to a folder of
+   * the same file system, where it replaces nothing. Default `'keep'`.
+   */
+  readonly after?: 'keep' | 'delete' | { readonly moveTo: string }
+}
+
+/** How complete files are told when nothing is said. */
+const SETTLE_MILLIS = 2000
+
+/**
+ * A folder into which files are dropped, for `readLines` and the other readers of files in the place of paths. Each file is
+ * read once when it is complete, until the run is drained. One that has changed, or was replaced, is another file and read whole.
+ *
+ * With `guarantee: 'at-least-once'`, a file is moved or deleted when everything that became of it has left the pipeline; a run
+ * that fails before leaves it, and the next run reads all of it again. With the default guarantee it is moved or deleted when
+ * all of it has been read: what windows still hold is then lost with the process.
+ *
+ * Records have the event time of their file; see {@link EventTimeOptions}. Where each record has a time of its own, give
+ * `timestamp: () => TIMESTAMP_MIN` and `watermark: watermarks.wallClock({ delay: '1 hour' })`: how much older than their
+ * arrival records are at most. A file is read by one reader.
+ *
+ * @throws {PipelineError} when an option is wrong.
+ * @example
+ * ```ts no-run
+ * import { pipeline } from 'millrace'
+ * import { readLines, spool } from 'millrace/io/text'
+ * const p = pipeline()
+ * p.apply('read', readLines(spool('incoming', { marker: '.done', after: { moveTo: 'processed' } }))).print('lines')
+ * ```
+ */
+export function spool(folder: string, options: SpoolOptions = {}): FileStream {
+  if (!isPath(folder)) refuse('MR-1004', `spool needs the path of a folder, but got ${preview(folder)}.`)
+  refuseUnknownOptions('spool', options, names)
+  const { pattern = '*', interval = 1000, marker, after = 'keep' } = options
+  if (!isPath(pattern) || /^[\\/]/.test(pattern))
+    refuse('MR-1002', `option pattern of spool is a pattern below the folder, but is ${preview(pattern)}.`)
+  if (marker !== undefined && (!isPath(marker) || /[\\/]/.test(marker)))
+    refuse('MR-1002', `option marker of spool is the end of a file's name, such as ".done", but is ${preview(marker)}.`)
+  if (marker !== undefined && options.settle !== undefined)
+    refuse('MR-1016', 'spool has both marker and settle, and the marker decides. Leave settle out.')
+  checkAfter(after)
+  // Looked at before the pipeline is built.
+  eventTimes('spool', options)
+  const settleMillis =
+    marker === undefined ? durationMillis(options.settle ?? SETTLE_MILLIS, 'option settle of spool') : 0
+  const rules: WatchRules = {
+    paths: completeFiles(`${folder.replace(/[\\/]+$/, '')}/${pattern}`, marker),
+    changedIsNew: true,
+    settleMillis,
+  }
+  return {
+    kind: 'fileStream',
+    files: ({ compression }) => watching('spool', rules, interval, { compression }, options),
+    whenRead: (files, file) => putAway(files, file, after, marker),
+  }
+}
+
+function completeFiles(pattern: string, marker: string | undefined): WatchRules['paths'] {
+  return (files) => {
+    const all = files.glob(pattern)
+    if (marker === undefined) return all
+    return all.filter((path) => !path.endsWith(marker) && files.status(`${path}${marker}`) !== undefined)
+  }
+}
+
+/** Does what is to be done with a file that was read. */
+function putAway(
+  files: FileSystem,
+  { path, version }: MatchedFile,
+  after: NonNullable<SpoolOptions['after']>,
+  marker: string | undefined,
+): void {
+  if (after === 'keep') return
+  const status = files.status(path)
+  // Something was written to it since: that is a new file, and will be read.
+  if (status === undefined || versionOf(status) !== version) return
+  // Before its file: without a marker nothing is read, and one that is left would make a half-written file complete.
+  if (marker !== undefined) files.remove(`${path}${marker}`)
+  if (after === 'delete') files.remove(path)
+  else {
+    files.makeFolder(after.moveTo)
+    files.rename(path, freePath(files, after.moveTo, path))
+  }
+}
+
+/** A name in a folder that nothing has. */
+function freePath(files: FileSystem, folder: string, path: string): string {
+  const { base, extension } = splitPath(path)
+  for (let copy = 0; ; copy++) {
+    const free = `${folder.replace(/[\\/]+$/, '')}/${base}${copy === 0 ? '' : `-${copy}`}${extension}`
+    if (files.status(free) === undefined) return free
+  }
+}
+
+function checkAfter(after: unknown): void {
+  if (after === 'keep' || after === 'delete') return
+  const folder = (after as { readonly moveTo?: unknown } | null)?.moveTo
+  if (typeof after !== 'object' || !isPath(folder))
+    refuse('MR-1002', `option after of spool is 'keep', 'delete' or { moveTo: folder }, but is ${preview(after)}.`)
+}
+
+const names: OptionNames<SpoolOptions> = {
+  pattern: true,
+  interval: true,
+  settle: true,
+  marker: true,
+  after: true,
+  timestamp: true,
+  watermark: true,
+}

@@ -1,0 +1,246 @@
+/**
+ * Follows a file that grows, and the files that take its name after it.
+ *
+ * Law: the lines of a file come in order, each once, and all of them before the first line of the file that takes its name;
+ * a position names a file by its identity, so it stays true when the file is renamed.
+ */
+import * as t from 'io-ts'
+import type { FileHandle, FileStatus, FileSystem } from '../../sdk/env.js'
+import { coded } from '../../sdk/error-codes.js'
+import { messageOf } from '../../sdk/errors.js'
+import type { LineLimits } from './line-buffer.js'
+import { BadLine, type FedLine, LineFeed } from './line-feed.js'
+import { folderOf } from './shard-names.js'
+
+/** A place in a file that is followed. Plain data: it can be stored, and given to a later run. */
+export interface TailPosition {
+  /** Which file, whatever its name. */
+  readonly file: string
+  /** Bytes of it that were read. */
+  readonly offset: number
+  /** Tells whether what lies before the offset is still what was read. */
+  readonly check: number
+}
+
+/** Describes positions. */
+export const tailPositionCodec: t.Type<TailPosition> = t.type({ file: t.string, offset: t.number, check: t.number })
+
+/** How a file is followed. */
+export interface TailReaderOptions extends LineLimits {
+  readonly path: string
+  readonly whenDeleted: 'wait' | 'end'
+  /** Whether lines say where they lie. */
+  readonly withOffsets: boolean
+}
+
+/** Bytes read at a time. */
+const BLOCK_BYTES = 256 * 1024
+/** Bytes before an offset that tell whether a file is still the same. */
+const CHECK_BYTES = 64
+
+/** The file that is read now. */
+interface Current {
+  readonly handle: FileHandle
+  readonly id: string
+  readonly feed: LineFeed
+  /** What the bytes before the end read so far were, when the reader last had to wait. */
+  seen: { readonly offset: number; readonly check: number } | undefined
+  /** Whether the name was another file's already when the reader last looked. */
+  isReplaced: boolean
+}
+
+/** Reads a file that grows. */
+export class TailReader {
+  readonly #files: FileSystem
+  readonly #options: TailReaderOptions
+  #start: 'beginning' | 'end' | TailPosition
+  #current: Current | undefined
+  /** A line of a file that has ended, without an end of its own. */
+  #last: FedLine | undefined
+  /** The end of the file before. */
+  #behind: TailPosition | undefined
+  #isOver = false
+
+  constructor(files: FileSystem, start: 'beginning' | 'end' | TailPosition, options: TailReaderOptions) {
+    this.#files = files
+    this.#start = start
+    this.#options = options
+  }
+
+  /** The next line, or why there is none: nothing now, or nothing ever again. */
+  next(): FedLine | 'idle' | 'end' {
+    for (;;) {
+      const line = this.#last ?? this.#attemptLine(false)
+      this.#last = undefined
+      if (line !== undefined) return line
+      if (this.#isOver) return 'end'
+      const state = this.#current === undefined ? this.#open() : this.#readOn(this.#current)
+      if (state !== 'more') return state
+    }
+  }
+
+  /** Where the next line begins; `undefined` while no file has been there. */
+  position(): TailPosition | undefined {
+    const current = this.#current
+    if (current === undefined) return this.#behind ?? (typeof this.#start === 'object' ? this.#start : undefined)
+    const { offset } = current.feed
+    return { file: current.id, offset, check: checkBefore(current.handle, offset) }
+  }
+
+  /** Bytes that are there and have not become lines. */
+  backlog(): number {
+    if (this.#current === undefined) return this.#files.status(this.#options.path)?.size ?? 0
+    const { handle, feed } = this.#current
+    return Math.max(0, handle.status().size - feed.offset)
+  }
+
+  close(): void {
+    this.#current?.handle.close()
+    this.#current = undefined
+  }
+
+  // ---- which file ------------------------------------------------------------------------------------------------
+
+  #open(): 'more' | 'idle' {
+    const { path } = this.#options
+    const start = this.#start
+    const from = typeof start === 'object' ? this.#pathOf(start) : path
+    if (this.#files.status(from) === undefined) return 'idle'
+    const handle = this.#attempt('open', () => this.#files.openForReading(from))
+    const status = handle.status()
+    if (status.kind !== 'file') {
+      handle.close()
+      throw coded(
+        'MR-5002',
+        new Error(
+          `"${path}" is ${status.kind === 'directory' ? 'a folder' : 'no file'}, and cannot be followed. Give tailLines the path of a file; watchFiles and readSpool follow folders.`,
+        ),
+      )
+    }
+    this.#start = 'beginning'
+    this.#current = this.#begin(handle, status, offsetIn(handle, status, start))
+    return 'more'
+  }
+
+  #begin(handle: FileHandle, { id }: FileStatus, from: number): Current {
+    const first = Math.max(0, from - 1)
+    const feed = new LineFeed(from, first, BLOCK_BYTES, this.#options, this.#options.withOffsets)
+    return { handle, id, feed, seen: undefined, isReplaced: false }
+  }
+
+  /** Where the file of a position is now: it may have been renamed since. */
+  #pathOf(position: TailPosition): string {
+    const { path } = this.#options
+    if (this.#files.status(path)?.id === position.file) return path
+    const folder = folderOf(path)
+    const inFolder = path.startsWith(folder) ? `${folder.replace(/[\\/]$/, '')}/` : ''
+    const renamed = this.#files
+      .list(folder)
+      .map((name) => `${inFolder}${name}`)
+      .find((other) => this.#files.status(other)?.id === position.file && this.#holds(other, position))
+    return renamed ?? path
+  }
+
+  /** Whether a file is that of a position: the number of a file that is gone may be given to another. */
+  #holds(path: string, { offset, check }: TailPosition): boolean {
+    const handle = this.#files.openForReading(path)
+    try {
+      return handle.status().size >= offset && checkBefore(handle, offset) === check
+    } finally {
+      handle.close()
+    }
+  }
+
+  // ---- reading ---------------------------------------------------------------------------------------------------
+
+  #readOn(current: Current): 'more' | 'idle' {
+    const { handle, feed } = current
+    if (current.seen !== undefined && isOther(handle, current.seen)) return this.#restart(current)
+    current.seen = undefined
+    const count = this.#attempt('read', () => {
+      const space = feed.space()
+      return handle.read(space, 0, space.length, feed.received)
+    })
+    if (count > 0) {
+      feed.filled(count)
+      current.isReplaced = false
+      return 'more'
+    }
+    return this.#atEnd(current)
+  }
+
+  #atEnd(current: Current): 'more' | 'idle' {
+    const { path, whenDeleted } = this.#options
+    const named = this.#files.status(path)
+    const { received } = current.feed
+    if (named?.id === current.id) {
+      if (named.size < received) return this.#restart(current)
+      current.isReplaced = false
+      current.seen = { offset: received, check: checkBefore(current.handle, received) }
+      return 'idle'
+    }
+    // Who has the old file open may still write to it: it is looked at once more, a poll later.
+    if (!current.isReplaced) {
+      current.isReplaced = true
+      return 'idle'
+    }
+    if (named === undefined && whenDeleted === 'wait') return 'idle'
+    this.#finish(current)
+    this.#isOver = named === undefined
+    return 'more'
+  }
+
+  /** The file was cut, and is filled anew from its beginning. */
+  #restart(current: Current): 'more' {
+    this.#last = this.#attemptLine(true)
+    this.#current = this.#begin(current.handle, current.handle.status(), 0)
+    return 'more'
+  }
+
+  /** Nothing more comes of this file: its last line may have no end. */
+  #finish({ handle, id, feed }: Current): void {
+    this.#last = this.#attemptLine(true)
+    this.#behind = { file: id, offset: feed.received, check: checkBefore(handle, feed.received) }
+    handle.close()
+    this.#current = undefined
+  }
+
+  #attemptLine(isAtEnd: boolean): FedLine | undefined {
+    try {
+      return this.#current?.feed.next(isAtEnd)
+    } catch (error) {
+      if (!(error instanceof BadLine)) throw error
+      throw coded(error.code, new Error(`line at byte ${error.offset} of "${this.#options.path}" ${error.message}`))
+    }
+  }
+
+  #attempt<T>(what: string, call: () => T): T {
+    try {
+      return call()
+    } catch (error) {
+      throw coded('MR-5004', new Error(`cannot ${what} "${this.#options.path}": ${messageOf(error)}`, { cause: error }))
+    }
+  }
+}
+
+/** Where in a file reading begins. */
+function offsetIn(handle: FileHandle, { id, size }: FileStatus, start: 'beginning' | 'end' | TailPosition): number {
+  if (start === 'beginning') return 0
+  if (start === 'end') return size
+  const { file, offset, check } = start
+  return file === id && size >= offset && checkBefore(handle, offset) === check ? offset : 0
+}
+
+/** Whether a file is no longer what was read: it was cut, or cut and filled again. */
+function isOther(handle: FileHandle, { offset, check }: { readonly offset: number; readonly check: number }): boolean {
+  return handle.status().size < offset || checkBefore(handle, offset) !== check
+}
+
+/** A hash of the bytes before an offset (FNV-1a, 32 bits). */
+function checkBefore(handle: FileHandle, offset: number): number {
+  const bytes = new Uint8Array(Math.min(CHECK_BYTES, offset))
+  const count = handle.read(bytes, 0, bytes.length, offset - bytes.length)
+  let hash = 0x811c9dc5
+  for (let at = 0; at < count; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193)
+  return hash >>> 0
+}
