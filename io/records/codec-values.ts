@@ -78,8 +78,8 @@ function partOf(type: FieldType, value: unknown): unknown {
       return value instanceof Map ? new Map([...value].map(([key, item]) => [key, partOf(type.value, item)])) : value
     case 'logical':
       if (type.urn === logicalTypes.millisInstant && value instanceof Date) return value.getTime()
-      if (type.urn === logicalTypes.decimal && typeof value !== 'string')
-        return typeof value === 'object' ? value : String(value)
+      if (type.urn === logicalTypes.decimal && (typeof value === 'number' || typeof value === 'bigint'))
+        return String(value)
       return value
     case 'atomic':
       return value
