@@ -23,7 +23,7 @@ export default definePipeline({
       // The file has microseconds.
       .withTimestamps('departure', ({ date }) => Number(date) / 1000)
       .windowInto('by day', fixedWindows('1 day'))
-      .keyBy('by airport', ({ origin }) => String(origin))
+      .keyBy('by airport', ({ origin }) => origin as string)
       .combinePerKey('add up', {
         of: ({ delay }) => ({ flights: 1, minutes: delay === null ? 0 : Number(delay) }),
         monoid: monoid.struct({ flights: number.MonoidSum, minutes: number.MonoidSum }),
