@@ -8,8 +8,12 @@ export function suggestion(given: string, known: readonly string[]): string {
     .map((name) => ({ name, distance: editDistance(given, name) }))
     .sort((a, b) => a.distance - b.distance)[0]
   if (best === undefined) return ''
-  if (best.distance <= Math.max(2, Math.floor(given.length / 3))) return ` Did you mean "${best.name}"?`
-  return ` It has: ${known.join(', ')}.`
+  return isLike(given, best.name) ? ` Did you mean "${best.name}"?` : ` It has: ${known.join(', ')}.`
+}
+
+/** Whether one name may have been meant by the other. */
+export function isLike(given: string, name: string): boolean {
+  return editDistance(given, name) <= Math.max(2, Math.floor(given.length / 3))
 }
 
 /** Levenshtein distance, case ignored. */

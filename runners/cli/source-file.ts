@@ -3,6 +3,7 @@
  */
 import { readdirSync, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
+import { isLike } from '../../sdk/suggestion.js'
 import { UsageError } from './command-line.js'
 
 const MODULE = /\.[cm]?[jt]sx?$/
@@ -14,7 +15,7 @@ export function sourceFile(given: string): string {
   const file = resolve(given)
   const stats = statSync(file, { throwIfNoEntry: false })
   if (stats === undefined)
-    throw new UsageError('MR-7005', `there is no file ${given}.`, basename(file), neighbours(dirname(file)))
+    throw new UsageError('MR-7005', `there is no file ${given}.`, basename(file), neighbours(file))
   if (!stats.isFile()) {
     throw new UsageError('MR-7005', `${given} is not a file. Name the module that exports the pipeline.`, '', [])
   }
@@ -27,10 +28,11 @@ export function sourceFile(given: string): string {
   )
 }
 
-function neighbours(folder: string): readonly string[] {
+/** Modules beside a file that is not there; of very many, those whose names are like its name. */
+function neighbours(file: string): readonly string[] {
   try {
-    const names = readdirSync(folder).filter((name) => MODULE.test(name))
-    return names.length > NAMES_MAX ? [] : names
+    const names = readdirSync(dirname(file)).filter((name) => MODULE.test(name))
+    return names.length > NAMES_MAX ? names.filter((name) => isLike(basename(file), name)) : names
   } catch {
     return []
   }

@@ -105,7 +105,7 @@ export const sources: readonly Mutant[] = [
     name: 'drain-ignores-truncate',
     breaks: 'when the run is drained, unbounded work ends unless truncate leaves some of it',
     file: 'runners/direct/source-executor.ts',
-    from: "this.#guarded('truncate', element, () => truncate?.(element, work.restriction, this.#context()))",
+    from: "this.#calls.guarded('truncate', element, () => truncate?.(element, work.restriction, this.#context()))",
     to: 'undefined',
     caughtBy: ['SDF-30/unbounded', 'SDF-31'],
   },
