@@ -77,7 +77,7 @@ export interface StepStatus {
   readonly inputWatermark: number
   /** No element with an earlier timestamp will go out. */
   readonly outputWatermark: number
-  /** {@link RunStatus.takenAt} less the output watermark, in milliseconds; `undefined` at both ends of time. May be negative. */
+  /** {@link RunStatus.takenAt} less the output watermark, in milliseconds; `undefined` at both ends of time and from the end of the global window on. May be negative. */
   readonly lagMillis: number | undefined
   /**
    * Pairs of key and window of which something is kept, in state or in a grouping. In sliding windows that have not ended,

@@ -196,7 +196,12 @@ const graph: CommandRow = {
       help: 'the stages a runner makes of it: what is fused, grouped and kept',
     },
     { name: 'depth', value: 'number', help: 'composites deeper than this are one box; 0 folds all of them' },
-    { name: 'out', value: 'file', help: 'write it to a file', isPath: true },
+    {
+      name: 'out',
+      value: 'file',
+      help: 'write it to a file; the end of its name says the format, where --format does not',
+      isPath: true,
+    },
     {
       name: 'runner',
       value: 'name',

@@ -49,6 +49,7 @@ const finished: Finished = {
   ],
   deadLetters: [],
   files: ['a', 'b', 'c', 'd', 'e', 'f', 'g'],
+  unseen: [],
 }
 const stepOf = (step: string, fields: Partial<StepStatus>): StepStatus => ({
   step,
@@ -107,7 +108,7 @@ describe('on a terminal', () => {
       'words: whale 1',
       '[words] half a line',
       'a remark',
-      ' words · direct · running · 2.0 s · 8,000 elements, 6,000/s',
+      ' words · direct · running · 2.0 s · 4,000 read, 3,000/s',
       ' step          in/s  out/s  watermark  keys  late  errors',
       ' read             –  3,000   00:00:01     –     –       –',
       ' count words  3,000      –   00:00:00    12     3       –',
@@ -147,8 +148,8 @@ describe('in a log', () => {
     display.progress(progressOf(1500, 2000), 2000)
     display.results(['words: whale 1'])
     expect(err.written).toBe(
-      'elapsed=1.0s elements=2000 rate=2000/s watermark=1970-01-01T00:00:00.000Z at="count words" lag=1s keys=12 late=3 errors=0\n' +
-        'elapsed=2.0s elements=3000 rate=1000/s watermark=1970-01-01T00:00:00.000Z at="count words" lag=1s keys=12 late=3 errors=0\n',
+      'elapsed=1.0s read=1000 rate=1000/s watermark=1970-01-01T00:00:00.000Z at="count words" lag=1s keys=12 late=3 errors=0\n' +
+        'elapsed=2.0s read=1500 rate=500/s watermark=1970-01-01T00:00:00.000Z at="count words" lag=1s keys=12 late=3 errors=0\n',
     )
     expect(out.written).toBe('words: whale 1\n')
   })

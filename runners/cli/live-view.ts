@@ -9,6 +9,7 @@ import stringWidth from 'string-width'
 import { countText, spanText, timeText, windowText } from '../run-status-text.js'
 import { why } from '../run-status-why.js'
 import type { PaneStatus, RunStatus, StepStatus } from '../run-status.js'
+import { elementsReadBy, namesWork } from './reading-steps.js'
 
 /** How a piece of text looks. */
 export type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan'
@@ -59,14 +60,15 @@ function tableRoom(
 }
 
 function titleLine(status: RunStatus, before: RunStatus | undefined): ViewLine {
-  const rate = rateOf(status.elements, before?.elements, status, before)
+  const read = elementsReadBy(status)
+  const rate = rateOf(read, before === undefined ? undefined : elementsReadBy(before), status, before)
   const state: Segment =
     status.state === 'running' ? ['running', 'green'] : [status.state, status.state === 'failed' ? 'red' : 'yellow']
   return [
     [` ${status.pipeline}`, 'bold'],
     [` · ${status.runner} · `],
     state,
-    [` · ${spanText(status.wallMillis)} · ${countText(status.elements)} elements, ${rate}/s`],
+    [` · ${spanText(status.wallMillis)} · ${countText(read)} read, ${rate}/s`],
   ]
 }
 
@@ -157,12 +159,6 @@ function chosen(steps: readonly StepStatus[], status: RunStatus, room: number): 
           : 3
   const best = [...steps].sort((a, b) => rank(a) - rank(b)).slice(0, Math.max(1, room))
   return steps.filter((step) => best.includes(step))
-}
-
-/** Whether a step only says what a source reads: its patterns, its shards, when it begins. */
-function namesWork({ step }: StepStatus, { sources, steps }: Pick<RunStatus, 'sources' | 'steps'>): boolean {
-  const readers = steps.filter(({ inputs }) => inputs.includes(step))
-  return readers.length > 0 && readers.every((reader) => sources.some((source) => source.step === reader.step) || namesWork(reader, { sources, steps })) // prettier-ignore
 }
 
 function isSink({ step }: StepStatus, status: RunStatus): boolean {

@@ -15,7 +15,7 @@ describe.skipIf(missing !== undefined)('a run on a terminal', () => {
   it('shows steps, pauses and reads on, shows details and help, and drains; the terminal is as it was', async () => {
     const terminal = onTerminal(['run', endless, '--every-millis', '5'])
     const first = await terminal.shows('q drain · p pause · d details · ? help')
-    expect(first).toMatch(/ endless · direct · running · \d+\.\d s · [\d,]+ elements, [\d,]+\/s/)
+    expect(first).toMatch(/ endless · direct · running · \d+\.\d s · [\d,]+ read, [\d,]+\/s/)
     expect(first).toMatch(/ step +in\/s +out\/s +watermark +lag +keys +timers +waiting +late +errors/)
     expect(first).toMatch(/ ticks +– +[1-9]\d* +1970-01-01 00:00:0/)
     expect(first).toMatch(/ count +[1-9]\d* +0 +1970-01-01 00:00:0\S+ +\d+ y +1 /)
@@ -97,7 +97,7 @@ describe.skipIf(missing !== undefined)('a run on a terminal', () => {
 
   it('in CI nobody sits at the terminal: lines, and no keys', async () => {
     const terminal = onTerminal(['run', endless], { env: { CI: 'true' } })
-    await terminal.shows(/elapsed=\d\.\ds elements=\d+/)
+    await terminal.shows(/elapsed=\d\.\ds read=\d+/)
     terminal.signal('SIGINT')
     expect(await terminal.ended).toEqual({ code: 0, isSane: true })
     expect(terminal.written()).not.toContain('q drain')

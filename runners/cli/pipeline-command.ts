@@ -87,7 +87,9 @@ function questionOf({ command, options, wantsHelp }: CommandInvocation): Questio
     )
   return {
     kind: 'graph',
-    format: formatOf(options.get('format') ?? (options.get('json') === true ? 'json' : 'mermaid')),
+    format: formatOf(
+      options.get('format') ?? (options.get('json') === true ? 'json' : formatOfName(options.get('out'))),
+    ),
     isPhysical,
     depth: depthOf(options.get('depth'), isPhysical),
   }
@@ -205,6 +207,12 @@ async function isWellTyped(file: string, settings: Settings, asJson: boolean): P
       : `${text}\nerror: ${message}\n${codeLine('MR-7022')}\n`,
   )
   return false
+}
+
+/** What a file's name says that it holds: `flights.svg`. */
+function formatOfName(out: string | boolean | undefined): GraphFormat {
+  const extension = typeof out === 'string' ? /\.(\w+)$/.exec(out)?.[1] : undefined
+  return graphFormats.find((format) => format === extension) ?? 'mermaid'
 }
 
 function formatOf(given: string | boolean): GraphFormat {

@@ -137,6 +137,8 @@ export interface Finished {
   /** Engine counters that are not zero, by step: what was dropped, repeated or became a dead letter. */
   readonly counters: readonly { readonly step: string; readonly name: string; readonly value: number }[]
   readonly files: readonly string[]
+  /** Names of `.collect`, where the pipeline prints nothing and has written no file: what came out, nobody has seen. */
+  readonly unseen: readonly string[]
   readonly deadLetters: readonly DeadLetterReport[]
 }
 

@@ -131,6 +131,7 @@ describe.concurrent('what is wrong with the command line', { timeout: 30_000 }, 
     [['graph', words, '--runner', 'direct'], 'error: --runner says whose stages --physical shows. Add --physical'],
     [['graph', words, '--physical', '--depth', '1'], 'error: --depth folds composites, and stages have none.'],
     [['graph', words, '--depth', 'x'], 'error: --depth needs a whole number from 0, not "x".'],
+    [['graph', words, '--out', 'missing/graph.dot'], 'error: --out missing/graph.dot cannot be written: ENOENT'],
     [['graph', words, '--out', 'missing/graph.svg'], 'error: --out missing/graph.svg cannot be written: ENOENT'],
   ])('%j', async (args, message) => {
     const run = await millrace(args)

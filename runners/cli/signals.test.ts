@@ -85,7 +85,7 @@ describe.concurrent('a run that is told to stop', { timeout: 30_000 }, () => {
     run.signal('SIGINT')
     const { stderr } = await run.ended
     expect(stderr).toMatch(
-      /^elapsed=1\.\ds elements=\d+ rate=\d+\/s watermark=\S+ at=\S+( lag=\S+)? keys=\d+ late=0 errors=0$/m,
+      /^elapsed=1\.\ds read=\d+ rate=\d+\/s watermark=\S+ at=\S+( lag=\S+)? keys=\d+ late=0 errors=0$/m,
     )
   })
 

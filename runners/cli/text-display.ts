@@ -11,6 +11,7 @@ import type { RunStatus, StepStatus } from '../run-status.js'
 import type { Display, Output } from './display.js'
 import { deadLetterLines, reportLines } from './error-report.js'
 import { type Segment, type Style, viewLines, type ViewLine } from './live-view.js'
+import { elementsReadBy } from './reading-steps.js'
 import type { DeadLetterReport, ErrorReport, Finished, Started } from './protocol.js'
 
 /** How progress is shown: redrawn in place, as lines, or not at all. */
@@ -53,7 +54,9 @@ export class TextDisplay implements Display {
     this.#last = status
     if (this.#form === 'block') this.#show()
     else {
-      const rate = Math.round(((status.elements - (this.#before?.elements ?? 0)) * 1000) / millis)
+      const rate = Math.round(
+        ((elementsReadBy(status) - (this.#before === undefined ? 0 : elementsReadBy(this.#before))) * 1000) / millis,
+      )
       this.#err.write(`${progressLine(status, elapsedMillis, Math.max(0, rate))}\n`)
     }
   }
@@ -158,13 +161,13 @@ function widthOf(line: ViewLine): number {
 // ---- progress ------------------------------------------------------------------------------------------------------
 
 function progressLine(status: RunStatus, elapsedMillis: number, rate: number): string {
-  const { steps, elements, state } = status
+  const { steps, state } = status
   const slowest = slowestStep(steps)
   const sum = (of: (step: StepStatus) => number): number => steps.reduce((all, step) => all + of(step), 0)
   return keyValues({
     elapsed: `${(elapsedMillis / 1000).toFixed(1)}s`,
     ...(state === 'running' ? {} : { state }),
-    elements,
+    read: elementsReadBy(status),
     rate: `${rate}/s`,
     ...(slowest === undefined ? {} : { watermark: formatTimestamp(slowest.outputWatermark), at: slowest.step }),
     ...(slowest?.lagMillis === undefined ? {} : { lag: `${Math.round(slowest.lagMillis / 100) / 10 || 0}s` }),
@@ -188,7 +191,7 @@ const FILES_MAX = 5
 
 function summaryLines(
   name: string,
-  { state, millis, elementsRead, counters, files, deadLetters }: Finished,
+  { state, millis, elementsRead, counters, files, unseen, deadLetters }: Finished,
 ): readonly string[] {
   const how = state === 'DONE' ? 'done' : state === 'DRAINED' ? 'drained' : 'cancelled'
   const lines = [
@@ -198,6 +201,10 @@ function summaryLines(
     lines.push(`  ${counterText(counter, value)} in step "${step}"`)
   lines.push(...deadLetterLines(deadLetters))
   for (const file of files.slice(0, FILES_MAX)) lines.push(`  wrote ${file}`)
+  if (unseen.length > 0) {
+    const names = unseen.map((each) => `"${each}"`).join(', ')
+    lines.push(`  collected under ${names}, for a program that calls run(); .print(name) shows it here`)
+  }
   if (files.length > FILES_MAX) lines.push(`  … and ${files.length - FILES_MAX} more files`)
   return lines
 }

@@ -28,6 +28,7 @@ import type {
   WhySettings,
 } from './protocol.js'
 import { runEnv } from './run-env.js'
+import { unseenResults } from './unseen-results.js'
 import { type Redact, redacting } from './redact.js'
 import { AuthorMap, framesOfCall, mapStacks } from './stacks.js'
 import { StepOfCall } from './step-of-call.js'
@@ -231,6 +232,7 @@ async function begin(message: StartMessage): Promise<void> {
     elementsRead: elementsRead(ready.graph, metrics.elements),
     counters: metrics.system,
     files: files(),
+    unseen: files().length > 0 ? [] : unseenResults(ready.graph),
     deadLetters: deadLetters(),
   }
   end(finished)

@@ -5,7 +5,7 @@
  * the root, before the watermark moves. A step of the author that is several in the graph is one here: what comes from
  * outside of it goes in, what somebody outside reads goes out.
  */
-import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
+import { END_OF_GLOBAL_WINDOW, TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
 import type { Metrics } from '../core/metrics.js'
 import { mainInputs, type Operator, type Output, type StagedPipeline } from '../core/stage.js'
 import { shortText } from '../core/status-texts.js'
@@ -60,7 +60,8 @@ export class ExecutionStatus {
     const outputs = pieces.flatMap((piece) => piece.outputs).filter((output) => this.#leaves(path, output))
     const roots = pieces.filter(({ isRoot }) => isRoot).map(({ stage }) => stages[stage] as StageStatus)
     const outputWatermark = Math.min(...pieces.map(({ stage }) => this.#watermarkOf(stage)))
-    const isEnd = outputWatermark === TIMESTAMP_MIN || outputWatermark === TIMESTAMP_MAX
+    // Beyond the end of the global window no clock will ever be.
+    const isEnd = outputWatermark === TIMESTAMP_MIN || outputWatermark >= END_OF_GLOBAL_WINDOW
     const sum = (of: (status: StageStatus) => number): number => roots.reduce((all, root) => all + of(root), 0)
     const counter = (name: Parameters<Metrics['system']>[0]): number => this.#metrics.system(name, path)
     return {
