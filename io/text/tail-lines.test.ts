@@ -169,6 +169,16 @@ it('begins at the end when told to, and then not within a line', async () => {
   expect(await come(2)).toEqual(['new', 'newer'])
 })
 
+it.each(ways)('a file that comes after the first look is read from its beginning, also with startAt end: %j', async (way) => {
+  const path = freshPath()
+  const { lines, come } = tail(path, { startAt: 'end' }, way)
+  await aWhile()
+  expect(lines).toEqual([])
+  writeFileSync(`${path}.new`, 'first\nsecond\n')
+  renameSync(`${path}.new`, path)
+  expect(await come(2)).toEqual(['first', 'second'])
+})
+
 /** Follows a file until so many lines have come. @returns the position a later run may begin at. */
 async function untilPosition(path: string, count: number, options: TailLinesOptions = {}): Promise<TailPosition> {
   const positions: TailPosition[] = []

@@ -33,6 +33,9 @@ export interface TailReaderOptions extends LineLimits {
   readonly withOffsets: boolean
 }
 
+/** The position of a reader that looked before there was a file: the one that comes is read from its beginning. */
+const NOTHING: TailPosition = { file: '', offset: 0, check: 0 }
+
 /** Bytes read at a time. */
 const BLOCK_BYTES = 256 * 1024
 /** Bytes before an offset that tell whether a file is still the same. */
@@ -105,7 +108,11 @@ export class TailReader {
     const { path } = this.#options
     const start = this.#start
     const from = typeof start === 'object' ? this.#pathOf(start) : path
-    if (this.#files.status(from) === undefined) return 'idle'
+    if (this.#files.status(from) === undefined) {
+      // What comes after the first look has no old lines that could be meant by "the end".
+      if (start === 'end') this.#start = NOTHING
+      return 'idle'
+    }
     const handle = this.#attempt('open', () => this.#files.openForReading(from))
     const status = handle.status()
     if (status.kind !== 'file') {
@@ -113,7 +120,7 @@ export class TailReader {
       throw coded(
         'MR-5002',
         new Error(
-          `"${path}" is ${status.kind === 'directory' ? 'a folder' : 'no file'}, and cannot be followed. Give tailLines the path of a file; watchFiles and readSpool follow folders.`,
+          `"${path}" is ${status.kind === 'directory' ? 'a folder' : 'no file'}, and cannot be followed. Give tailLines the path of a file; watchFiles and spool follow folders.`,
         ),
       )
     }
@@ -131,7 +138,7 @@ export class TailReader {
   /** Where the file of a position is now: it may have been renamed since. */
   #pathOf(position: TailPosition): string {
     const { path } = this.#options
-    if (this.#files.status(path)?.id === position.file) return path
+    if (position.file === '' || this.#files.status(path)?.id === position.file) return path
     const folder = folderOf(path)
     const inFolder = path.startsWith(folder) ? `${folder.replace(/[\\/]$/, '')}/` : ''
     const renamed = this.#files
