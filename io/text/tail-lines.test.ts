@@ -139,6 +139,40 @@ it('notices that a file was cut although it is longer already', async () => {
   expect(await come(5)).toEqual(['1', '2', 'x', 'y', 'z'])
 })
 
+/** Follows a file of three blocks that is cut and filled anew while the first block is under way. */
+async function cutWhileBehind(fresh: string, way: RunOptions): Promise<{ lines: string[]; warnings: string[] }> {
+  const path = freshPath()
+  writeFileSync(path, Array.from({ length: 60_000 }, (_, i) => `old line ${i}\n`).join(''))
+  const lines: string[] = []
+  const warnings: string[] = []
+  const ignore = (): void => undefined
+  const warn = (_: object | string, message?: string): void => void warnings.push(message ?? '')
+  const p = pipeline()
+  p.apply('tail', tailLines(path, { pollEvery: 5 })).map('seen', (line) => {
+    if (lines.push(line) === 1) writeFileSync(path, fresh)
+  })
+  const running = start(p, { ...way, logger: { trace: ignore, debug: ignore, info: ignore, warn, error: ignore } })
+  const last = fresh.trimEnd().split('\n').at(-1)
+  await expect.poll(() => lines.at(-1), { timeout: 10_000 }).toBe(last)
+  running.drain()
+  await running.result
+  return { lines, warnings }
+}
+
+it.each([
+  ['shorter', 3],
+  ['longer', 90_000],
+])('a file that is cut while lines of it are unread, and is %s by then, loses none of the new lines', async (_, count) => {
+  const fresh = Array.from({ length: count }, (__, i) => `new line ${i}`)
+  const { lines, warnings } = await cutWhileBehind(`${fresh.join('\n')}\n`, { bundleSize: 1000 })
+  expect(lines.filter((line) => line.startsWith('new'))).toEqual(fresh)
+  // What was read of the old content is in order, and none of it is half a line.
+  const old = lines.slice(0, -count)
+  expect(old).toEqual(Array.from({ length: old.length }, (__, i) => `old line ${i}`))
+  expect(old.length).toBeGreaterThan(10_000)
+  expect(warnings.join()).toMatch(/was cut while at least \d+ bytes of it were not read: they are lost/)
+})
+
 it('a file that is removed is waited for, or ends the source with its last line', async () => {
   const [waiting, ending] = [freshPath(), freshPath()]
   writeFileSync(waiting, 'a\n')
