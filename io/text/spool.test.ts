@@ -195,6 +195,23 @@ it('a move that fails is told, and the file stays', async () => {
   expect(readdirSync(at)).toEqual(['.taken', 'a.txt'])
 })
 
+it.each(['**/*.txt', '**', '*/*.txt'])('files that were moved to where %s fits are not read again', async (pattern) => {
+  const at = folder()
+  const moveTo = join(at, '.', 'processed')
+  mkdirSync(join(at, 'in'))
+  writeFileSync(join(at, 'in', 'a.txt'), 'a\n')
+  const { come, drain } = watched(readLines(spool(at, { ...fast, pattern, after: { moveTo } })))
+  await come(1)
+  await expect.poll(() => existsSync(join(moveTo, 'a.txt'))).toBe(true)
+  await aWhile()
+  writeFileSync(join(at, 'in', 'b.txt'), 'b\n')
+  await come(2)
+  await expect.poll(() => existsSync(join(moveTo, 'b.txt'))).toBe(true)
+  await aWhile()
+  expect(await drain()).toEqual(['a', 'b'])
+  expect(readdirSync(moveTo)).toEqual(['a.txt', 'b.txt'])
+})
+
 it('records that are older than their file go into their own windows', async () => {
   const at = folder()
   const out = folder()
@@ -227,6 +244,9 @@ it.each([
   [{ marker: 'a/b' }, /option marker of spool is the end of a file's name/],
   [{ after: 'move' as never }, /option after of spool is 'keep', 'delete' or \{ moveTo: folder \}/],
   [{ after: { moveTo: '' } }, /option after of spool/],
+  [{ after: { moveTo: 'x' } }, /moves files to "x", which is the folder that they are found in/],
+  [{ after: { moveTo: './x/' }, pattern: '**/*.txt' }, /they would be read again and again/],
+  [{ after: { moveTo: 'x/a' }, pattern: 'a/*.txt' }, /Give moveTo another folder/],
   [{ pattern: '/etc/*' }, /pattern below the folder/],
   [{ every: 5 } as never, /option "every".*spool/],
   [{ timestamp: () => 1 }, /it must be said how disordered they are/],

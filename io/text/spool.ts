@@ -14,7 +14,7 @@ import type { FileStream } from './file-stream.js'
 import { versionOf, type WatchRules } from './folder-watch.js'
 import type { MatchedFile } from './match-files.js'
 import { isPath } from './paths.js'
-import { splitPath } from './shard-names.js'
+import { folderOf, splitPath } from './shard-names.js'
 import { watching } from './watch-files.js'
 
 /** Options of {@link spool}. */
@@ -32,7 +32,8 @@ export interface SpoolOptions extends EventTimeOptions<MatchedFile> {
   readonly marker?: string
   /**
    * What happens to a file that was read: it stays (and is read again by the next run), it is deleted, or moved to a folder of
-   * the same file system, where it replaces nothing. Default `'keep'`.
+   * the same file system, where it replaces nothing. Files that lie in that folder are not read, though the pattern may fit.
+   * Default `'keep'`.
    */
   readonly after?: 'keep' | 'delete' | { readonly moveTo: string }
 }
@@ -72,12 +73,14 @@ export function spool(folder: string, options: SpoolOptions = {}): FileStream {
   if (marker !== undefined && options.settle !== undefined)
     refuse('MR-1016', 'spool has both marker and settle, and the marker decides. Leave settle out.')
   checkAfter(after)
+  const whole = `${folder.replace(/[\\/]+$/, '')}/${pattern}`
+  if (typeof after === 'object') refuseOwnFolder(after.moveTo, [folder, folderOf(whole)])
   // Looked at before the pipeline is built.
   eventTimes('spool', options)
   const settleMillis =
     marker === undefined ? durationMillis(options.settle ?? SETTLE_MILLIS, 'option settle of spool') : 0
   const rules: WatchRules = {
-    paths: completeFiles(`${folder.replace(/[\\/]+$/, '')}/${pattern}`, marker),
+    paths: completeFiles(whole, marker, typeof after === 'object' ? after.moveTo : undefined),
     changedIsNew: true,
     settleMillis,
   }
@@ -88,12 +91,41 @@ export function spool(folder: string, options: SpoolOptions = {}): FileStream {
   }
 }
 
-function completeFiles(pattern: string, marker: string | undefined): WatchRules['paths'] {
+/** @param except a folder whose files are not meant. */
+function completeFiles(pattern: string, marker: string | undefined, except: string | undefined): WatchRules['paths'] {
   return (files) => {
     const all = files.glob(pattern)
-    if (marker === undefined) return all
-    return all.filter((path) => !path.endsWith(marker) && files.status(`${path}${marker}`) !== undefined)
+    const meant = except === undefined ? all : outside(files, all, except)
+    if (marker === undefined) return meant
+    return meant.filter((path) => !path.endsWith(marker) && files.status(`${path}${marker}`) !== undefined)
   }
+}
+
+/** The paths that do not lie in a folder, however both are spelled. */
+function outside(files: FileSystem, paths: readonly string[], folder: string): readonly string[] {
+  const id = files.status(folder)?.id
+  if (id === undefined) return paths
+  const isIn = new Map<string, boolean>()
+  return paths.filter((path) => {
+    const above = folderOf(path)
+    const known = isIn.get(above) ?? files.status(above)?.id === id
+    isIn.set(above, known)
+    return !known
+  })
+}
+
+/** Files that are moved to where they are found would be read for ever. */
+function refuseOwnFolder(moveTo: string, folders: readonly string[]): void {
+  const plain = (path: string): string =>
+    path
+      .split(/[\\/]+/)
+      .filter((part, at) => part !== '.' && (part !== '' || at === 0))
+      .join('/')
+  if (!folders.some((folder) => plain(folder) === plain(moveTo))) return
+  refuse(
+    'MR-1002',
+    `option after of spool moves files to ${preview(moveTo)}, which is the folder that they are found in: they would be read again and again. Give moveTo another folder; it may lie in this one.`,
+  )
 }
 
 /** Does what is to be done with a file that was read. */
