@@ -162,16 +162,19 @@ async function cutWhileBehind(fresh: string, way: RunOptions): Promise<{ lines: 
 it.each([
   ['shorter', 3],
   ['longer', 90_000],
-])('a file that is cut while lines of it are unread, and is %s by then, loses none of the new lines', async (_, count) => {
-  const fresh = Array.from({ length: count }, (__, i) => `new line ${i}`)
-  const { lines, warnings } = await cutWhileBehind(`${fresh.join('\n')}\n`, { bundleSize: 1000 })
-  expect(lines.filter((line) => line.startsWith('new'))).toEqual(fresh)
-  // What was read of the old content is in order, and none of it is half a line.
-  const old = lines.slice(0, -count)
-  expect(old).toEqual(Array.from({ length: old.length }, (__, i) => `old line ${i}`))
-  expect(old.length).toBeGreaterThan(10_000)
-  expect(warnings.join()).toMatch(/was cut while at least \d+ bytes of it were not read: they are lost/)
-})
+])(
+  'a file that is cut while lines of it are unread, and is %s by then, loses none of the new lines',
+  async (_, count) => {
+    const fresh = Array.from({ length: count }, (__, i) => `new line ${i}`)
+    const { lines, warnings } = await cutWhileBehind(`${fresh.join('\n')}\n`, { bundleSize: 1000 })
+    expect(lines.filter((line) => line.startsWith('new'))).toEqual(fresh)
+    // What was read of the old content is in order, and none of it is half a line.
+    const old = lines.slice(0, -count)
+    expect(old).toEqual(Array.from({ length: old.length }, (__, i) => `old line ${i}`))
+    expect(old.length).toBeGreaterThan(10_000)
+    expect(warnings.join()).toMatch(/was cut while at least \d+ bytes of it were not read: they are lost/)
+  },
+)
 
 it('a file that is removed is waited for, or ends the source with its last line', async () => {
   const [waiting, ending] = [freshPath(), freshPath()]
@@ -203,15 +206,18 @@ it('begins at the end when told to, and then not within a line', async () => {
   expect(await come(2)).toEqual(['new', 'newer'])
 })
 
-it.each(ways)('a file that comes after the first look is read from its beginning, also with startAt end: %j', async (way) => {
-  const path = freshPath()
-  const { lines, come } = tail(path, { startAt: 'end' }, way)
-  await aWhile()
-  expect(lines).toEqual([])
-  writeFileSync(`${path}.new`, 'first\nsecond\n')
-  renameSync(`${path}.new`, path)
-  expect(await come(2)).toEqual(['first', 'second'])
-})
+it.each(ways)(
+  'a file that comes after the first look is read from its beginning, also with startAt end: %j',
+  async (way) => {
+    const path = freshPath()
+    const { lines, come } = tail(path, { startAt: 'end' }, way)
+    await aWhile()
+    expect(lines).toEqual([])
+    writeFileSync(`${path}.new`, 'first\nsecond\n')
+    renameSync(`${path}.new`, path)
+    expect(await come(2)).toEqual(['first', 'second'])
+  },
+)
 
 /** Follows a file until so many lines have come. @returns the position a later run may begin at. */
 async function untilPosition(path: string, count: number, options: TailLinesOptions = {}): Promise<TailPosition> {
