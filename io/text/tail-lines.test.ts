@@ -252,6 +252,33 @@ it('a run finds the file of its position under another name, and reads it to its
   expect(await tail(path, { startAt }).come(2)).toEqual(['c', 'd'])
 })
 
+/** The warnings of a run from a position. */
+async function warningsFrom(path: string, startAt: TailPosition, count: number): Promise<string> {
+  const warnings: string[] = []
+  const ignore = (): void => undefined
+  const warn = (_: object | string, message?: string): void => void warnings.push(message ?? '')
+  const logger = { trace: ignore, debug: ignore, info: ignore, warn, error: ignore }
+  const { come, drain } = tail(path, { startAt }, { logger })
+  await come(count)
+  await drain()
+  return warnings.join('\n')
+}
+
+it('a run warns of files that came and went while nobody followed, and of nothing else', async () => {
+  const path = freshPath()
+  writeFileSync(path, 'a\n')
+  const startAt = await untilPosition(path, 1)
+  renameSync(path, `${path}.1`)
+  writeFileSync(path, 'b\n')
+  expect(await warningsFrom(path, startAt, 1)).toBe('')
+  renameSync(`${path}.1`, `${path}.2`)
+  renameSync(path, `${path}.1`)
+  writeFileSync(path, 'c\n')
+  expect(await warningsFrom(path, startAt, 1)).toMatch(/rotated more than once .*Read "log-\d+\.txt\.1" with readLines/)
+  unlinkSync(`${path}.2`)
+  expect(await warningsFrom(path, startAt, 1)).toMatch(/is gone, packed, or was cut: what was not read of it is lost/)
+})
+
 it('a position of a file that is gone, cut or another by now begins at the beginning', async () => {
   const path = freshPath()
   writeFileSync(path, 'a\nb\n')

@@ -56,7 +56,8 @@ export interface TailLinesOptions<P extends boolean = false> extends EventTimeOp
  *   counts as finished when nothing has come for a poll after the new one was there.
  * - **Cut and filled anew** (copy and truncate): read from its beginning again. What was not read before the cut is lost, as it
  *   is for every reader; where the reader knew of it, a warning is logged with the number of bytes.
- * - **Two rotations between two polls**: the file in the middle is not seen. Poll more often than that.
+ * - **Two rotations between two polls, or while no run follows**: the file in the middle is not read. Poll more often than that.
+ *   A run that begins at a position logs a warning with its name.
  *
  * Event times: see {@link EventTimeOptions}. Memory: a block of 256 KiB, or the longest line. One reader; replayable for as
  * long as the file is there, also under another name in the same folder; the backlog is counted in bytes.

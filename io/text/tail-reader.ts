@@ -10,7 +10,7 @@ import { coded } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
 import type { LineLimits } from './line-buffer.js'
 import { BadLine, type FedLine, LineFeed } from './line-feed.js'
-import { folderOf } from './shard-names.js'
+import { folderOf, splitPath } from './shard-names.js'
 
 /** A place in a file that is followed. Plain data: it can be stored, and given to a later run. */
 export interface TailPosition {
@@ -131,8 +131,34 @@ export class TailReader {
       )
     }
     this.#start = 'beginning'
-    this.#current = this.#begin(handle, status, offsetIn(handle, status, start))
+    const offset = offsetIn(handle, status, start)
+    if (typeof start === 'object' && start.file !== '') this.#warnOfGap(start, from, status, offset)
+    this.#current = this.#begin(handle, status, offset)
     return 'more'
+  }
+
+  /** Says what a reader that begins at a position cannot follow: its file is gone, or there was one after it. */
+  #warnOfGap(position: TailPosition, from: string, { modified }: FileStatus, offset: number): void {
+    const { path, warn } = this.#options
+    if (offset === 0 && position.offset > 0) {
+      warn(
+        { file: path, offset: position.offset },
+        `the file that the position of "${path}" is of is gone, packed, or was cut: what was not read of it is lost. "${path}" is read from its beginning.`,
+      )
+    }
+    if (from === path) return
+    const name = path.slice(splitPath(path).folder.length)
+    const between = this.#files.list(folderOf(path)).filter((other) => {
+      const sibling = `${splitPath(path).folder}${other}`
+      if (!other.startsWith(name) || sibling === path || sibling === from) return false
+      const status = this.#files.status(sibling)
+      return status?.kind === 'file' && status.id !== position.file && status.modified > modified
+    })
+    if (between.length === 0) return
+    warn(
+      { file: path, from, between },
+      `"${path}" was rotated more than once since its position was taken: "${from}" is read to its end, then "${path}". Read ${between.map((other) => `"${other}"`).join(', ')} with readLines: what is in there is not followed.`,
+    )
   }
 
   #begin(handle: FileHandle, { id }: FileStatus, from: number): Current {
