@@ -258,7 +258,7 @@ it('watched files are emitted once, and again when their name was gone', async (
   const at = folder()
   writeFileSync(join(at, 'a.log'), 'a\n')
   const { come, drain } = watched((p) =>
-    p.apply('watch', watchFiles(join(at, '*.log'), { interval: 5 })).apply('lines', readFiles()),
+    p.apply('watch', watchFiles(join(at, '*.log'), { interval: 5, settle: 0 })).apply('lines', readFiles()),
   )
   await come(1)
   appendFileSync(join(at, 'a.log'), 'not seen\n')
@@ -273,12 +273,28 @@ it('watched files are emitted once, and again when their name was gone', async (
   expect(await drain()).toEqual(['a', 'b', 'c'])
 })
 
+it('watched files count two seconds after their last change, when nothing is said', async () => {
+  const at = folder()
+  const path = join(at, 'a.log')
+  writeFileSync(path, 'a\n')
+  const begun = Date.now()
+  const { lines, come } = watched((p) =>
+    p.apply('watch', watchFiles(path, { interval: 5 })).apply('lines', readFiles()),
+  )
+  await aWhile(500)
+  appendFileSync(path, 'b\n')
+  await aWhile(500)
+  expect(lines).toEqual([])
+  expect(await come(2)).toEqual(['a', 'b'])
+  expect(Date.now() - begun).toBeGreaterThan(2400)
+})
+
 it('watched files that change are emitted again when asked for', async () => {
   const at = folder()
   writeFileSync(join(at, 'a.log'), '1\n')
   const { come } = watched((p) =>
     p
-      .apply('watch', watchFiles(join(at, '*'), { interval: 5, changed: 'again' }))
+      .apply('watch', watchFiles(join(at, '*'), { interval: 5, settle: 0, changed: 'again' }))
       .map('describe', ({ path, size }) => `${path.slice(at.length + 1)} ${size}`),
   )
   await come(1)

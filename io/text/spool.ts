@@ -15,7 +15,7 @@ import { versionOf, type WatchRules } from './folder-watch.js'
 import type { MatchedFile } from './match-files.js'
 import { isPath } from './paths.js'
 import { folderOf, splitPath } from './shard-names.js'
-import { watching } from './watch-files.js'
+import { SETTLE_MILLIS, watching } from './watch-files.js'
 
 /** Options of {@link spool}. */
 export interface SpoolOptions extends EventTimeOptions<MatchedFile> {
@@ -37,9 +37,6 @@ export interface SpoolOptions extends EventTimeOptions<MatchedFile> {
    */
   readonly after?: 'keep' | 'delete' | { readonly moveTo: string }
 }
-
-/** How complete files are told when nothing is said. */
-const SETTLE_MILLIS = 2000
 
 /**
  * A folder into which files are dropped, for `readLines` and the other readers of files in the place of paths. Each file is

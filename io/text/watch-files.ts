@@ -19,11 +19,14 @@ import { oneOf } from './line-options.js'
 import { filesOf, matched, type MatchedFile, matchedFileCodec, type MatchOptions } from './match-files.js'
 import { isPath } from './paths.js'
 
+/** How complete files are told when nothing is said. */
+export const SETTLE_MILLIS = 2000
+
 /** Options of {@link watchFiles}. */
 export interface WatchFilesOptions extends EventTimeOptions<MatchedFile> {
   /** How often it is looked. Default 1 s. */
   readonly interval?: Duration
-  /** So long a file must have stayed as it is before it counts as complete. Default 0: files appear whole, by renaming. */
+  /** So long a file must have stayed as it is before it counts as complete. Default 2 s; 0 where files appear whole, by renaming. */
   readonly settle?: Duration
   /** Whether a file that has changed is emitted again. Default `'ignore'`. */
   readonly changed?: 'ignore' | 'again'
@@ -57,7 +60,7 @@ export function watchFiles(
 ): (pipeline: Pipeline) => PCollection<MatchedFile> {
   if (!isPath(pattern)) refuse('MR-1004', `watchFiles needs a path or a pattern, but got ${preview(pattern)}.`)
   refuseUnknownOptions('watchFiles', options, names)
-  const { interval = 1000, settle = 0, changed = 'ignore', compression = 'auto' } = options
+  const { interval = 1000, settle = SETTLE_MILLIS, changed = 'ignore', compression = 'auto' } = options
   oneOf('watchFiles', 'changed', changed, ['ignore', 'again'])
   oneOf('watchFiles', 'compression', compression, COMPRESSIONS)
   const rules: WatchRules = {
