@@ -26,6 +26,7 @@ import {
   TIMESTAMP_MIN,
   watermarks,
 } from 'millrace'
+import { nodeEnv, nodeFiles } from '../../runners/direct/node.js'
 import { readFiles, readLines, spool, type SpoolOptions, watchFiles, writeLines } from 'millrace/io/text'
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-spool-'))
@@ -184,15 +185,39 @@ it('a file that was written to while it was read is not deleted, and read again'
   await running.result
 })
 
-it('a move that fails is told, and the file stays', async () => {
+it('a move that fails is told, and the file stays with its marker', async () => {
   const at = folder()
+  const moveTo = join(at, '.taken')
+  const { come, drain } = watched(readLines(spool(at, { interval: 5, marker: '.done', after: { moveTo } })))
+  await expect.poll(() => existsSync(moveTo)).toBe(true)
+  await aWhile()
+  rmSync(moveTo, { recursive: true })
+  writeFileSync(moveTo, '')
   writeFileSync(join(at, 'a.txt'), 'a\n')
-  writeFileSync(join(at, '.taken'), '')
-  const { come, drain } = watched(readLines(spool(at, { ...fast, after: { moveTo: join(at, '.taken') } })))
+  writeFileSync(join(at, 'a.txt.done'), '')
   await come(1)
   await aWhile()
   expect(await drain()).toEqual(['a'])
-  expect(readdirSync(at)).toEqual(['.taken', 'a.txt'])
+  expect(readdirSync(at)).toEqual(['.taken', 'a.txt', 'a.txt.done'])
+})
+
+it('a folder that files cannot be moved to fails the run before anything is read', async () => {
+  const at = folder()
+  writeFileSync(join(at, 'a.txt'), 'a\n')
+  writeFileSync(join(at, '.taken'), '')
+  const taken = watched(readLines(spool(at, { ...fast, after: { moveTo: join(at, '.taken') } })))
+  await expect(taken.running.result).rejects.toThrow(/spool cannot move files from ".*" to ".*\.taken": EEXIST/)
+  const elsewhere: typeof nodeFiles = {
+    ...nodeFiles,
+    rename: () => {
+      throw new Error('EXDEV: cross-device link not permitted')
+    },
+  }
+  const read = readLines(spool(at, { ...fast, after: { moveTo: join(at, 'done') } }))
+  const far = watched(read, { env: { ...nodeEnv(), files: elsewhere } })
+  await expect(far.running.result).rejects.toThrow(/EXDEV.*Give after\.moveTo a folder of the same file system/)
+  expect([...taken.lines, ...far.lines]).toEqual([])
+  expect(readdirSync(at)).toEqual(['.taken', 'a.txt', 'done'])
 })
 
 it.each(['**/*.txt', '**', '*/*.txt'])('files that were moved to where %s fits are not read again', async (pattern) => {

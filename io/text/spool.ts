@@ -4,7 +4,9 @@
  * Law: a file is moved or deleted only after everything that became of it was written, and only if it is still what was read;
  * whatever fails before that, the file is there to be read again.
  */
-import type { FileSystem } from '../../sdk/env.js'
+import type { Env, FileSystem } from '../../sdk/env.js'
+import { coded } from '../../sdk/error-codes.js'
+import { messageOf } from '../../sdk/errors.js'
 import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import { preview } from '../../sdk/preview.js'
 import { refuse } from '../../sdk/refuse.js'
@@ -83,7 +85,10 @@ export function spool(folder: string, options: SpoolOptions = {}): FileStream {
   }
   return {
     kind: 'fileStream',
-    files: ({ compression }) => watching('spool', rules, interval, { compression }, options),
+    files: ({ compression }) =>
+      watching('spool', rules, interval, { compression }, options, (files, env) => {
+        if (typeof after === 'object') tryMoving(files, env, folder, after.moveTo)
+      }),
     whenRead: (files, file) => putAway(files, file, after, marker),
   }
 }
@@ -125,6 +130,30 @@ function refuseOwnFolder(moveTo: string, folders: readonly string[]): void {
   )
 }
 
+/** Moves a file of its own before anything is read: a folder of another file system takes none. @throws when it cannot. */
+function tryMoving(files: FileSystem, env: Env, folder: string, moveTo: string): void {
+  // Where nothing has been dropped yet there may be no folder.
+  if (files.status(folder)?.kind !== 'directory') return
+  const name = `.millrace-${Math.floor(env.random() * 36 ** 8).toString(36)}`
+  const [from, to] = [folder, moveTo].map((path) => `${path.replace(/[\\/]+$/, '')}/${name}`) as [string, string]
+  try {
+    files.makeFolder(moveTo)
+    files.create(from).close()
+    files.rename(from, to)
+  } catch (error) {
+    throw coded(
+      'MR-5009',
+      new Error(
+        `spool cannot move files from "${folder}" to "${moveTo}": ${messageOf(error)}. Give after.moveTo a folder of the same file system; files must be allowed to leave the one and to enter the other.`,
+        { cause: error },
+      ),
+    )
+  } finally {
+    files.remove(from)
+    if (files.status(moveTo)?.kind === 'directory') files.remove(to)
+  }
+}
+
 /** Does what is to be done with a file that was read. */
 function putAway(
   files: FileSystem,
@@ -136,13 +165,13 @@ function putAway(
   const status = files.status(path)
   // Something was written to it since: that is a new file, and will be read.
   if (status === undefined || versionOf(status) !== version) return
-  // Before its file: without a marker nothing is read, and one that is left would make a half-written file complete.
-  if (marker !== undefined) files.remove(`${path}${marker}`)
   if (after === 'delete') files.remove(path)
   else {
     files.makeFolder(after.moveTo)
     files.rename(path, freePath(files, after.moveTo, path))
   }
+  // After its file: one that could not be put away without its marker would never be read again.
+  if (marker !== undefined) files.remove(`${path}${marker}`)
 }
 
 /** A name in a folder that nothing has. */

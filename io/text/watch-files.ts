@@ -4,7 +4,7 @@
  * Law: as that of `folder-watch.ts`.
  */
 import type { TypeOnly } from '../../sdk/codec.js'
-import type { FileSystem } from '../../sdk/env.js'
+import type { Env, FileSystem } from '../../sdk/env.js'
 import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
@@ -71,13 +71,14 @@ export function watchFiles(
   return watching('watchFiles', rules, interval, { compression }, options)
 }
 
-/** The source of what a watch finds. @param of whose options they are. */
+/** The source of what a watch finds. @param of whose options they are. @param prepare done before the first look. */
 export function watching(
   of: string,
   rules: WatchRules,
   interval: Duration,
   match: Pick<MatchOptions, 'compression'>,
   times: EventTimeOptions<MatchedFile>,
+  prepare?: (files: FileSystem, env: Env) => void,
 ): (pipeline: Pipeline) => PCollection<MatchedFile> {
   const { watermark, timeOf } = eventTimes(of, times)
   const pollMillis = durationMillis(interval, `option interval of ${of}`)
@@ -88,7 +89,11 @@ export function watching(
     replayable: false,
     watermark,
     pollEvery: pollMillis,
-    setup: ({ env, step }) => filesOf(env, step),
+    setup({ env, step }) {
+      const files = filesOf(env, step)
+      prepare?.(files, env)
+      return files
+    },
     open: (mark, { resource: files, now }): SourceReader<MatchedFile, SeenFiles> => {
       const watch = new FolderWatch(files, rules, mark ?? [])
       let found: NewFile[] = []
