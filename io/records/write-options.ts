@@ -21,7 +21,11 @@ export interface CommonWriteOptions {
   readonly shardBy?: (value: never) => unknown
   /** What every file name ends in. Default: what follows the last dot of the path's name, with the dot. */
   readonly suffix?: string
-  /** Whether existing files are replaced; else they are an error. Default `true`. */
+  /**
+   * Whether existing files are replaced; else they are an error. Default for bounded input: `true`. By default, a write of an
+   * unbounded one never replaces a file of another run, as what it was made from may be gone: the file is called `…-r2.txt`,
+   * then `…-r3.txt`. There, `true` replaces, and `false` is refused.
+   */
   readonly overwrite?: boolean
 }
 
@@ -46,7 +50,7 @@ export const writtenRecordsCodec: t.Type<WrittenRecords> = t.type({ path: t.stri
 export function commonWriteOptions(
   writer: string,
   path: string,
-  { shards = 1, shardBy, suffix, overwrite = true }: CommonWriteOptions,
+  { shards = 1, shardBy, suffix, overwrite }: CommonWriteOptions,
 ): CommitOptions {
   if (!isPath(path) || /[\\/]$/.test(path))
     refuse('MR-5013', `${writer} needs the path of a file, but got ${preview(path)}.`)
@@ -54,7 +58,7 @@ export function commonWriteOptions(
     refuse('MR-1002', `option shards of ${writer} must be a whole number from 1, but is ${preview(shards)}.`)
   if (shardBy !== undefined && typeof shardBy !== 'function')
     refuse('MR-1004', `option shardBy of ${writer} is a function of the element, but is ${preview(shardBy)}.`)
-  if (typeof overwrite !== 'boolean')
+  if (overwrite !== undefined && typeof overwrite !== 'boolean')
     refuse('MR-1002', `option overwrite of ${writer} must be true or false, but is ${preview(overwrite)}.`)
   if (
     suffix !== undefined &&

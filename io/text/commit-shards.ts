@@ -31,7 +31,8 @@ export interface CommitOptions {
   readonly shards: number
   /** Which elements share a shard. */
   readonly shardBy: ((value: unknown) => unknown) | undefined
-  readonly overwrite: boolean
+  /** Whether files that are there are replaced; `undefined`: those of other runs are left, and the next free name is taken. */
+  readonly overwrite: boolean | undefined
   /** What the author calls the write, for messages: `writeLines`. */
   readonly writer: string
 }
@@ -64,12 +65,17 @@ export class ShardCommitter {
     for (let shard = 0; pane === 0 && shard < this.#options.shards; shard++) {
       if (!byShard.has(shard)) byShard.set(shard, this.#empties.finishNow(shard, []))
     }
-    const moves = [...byShard.values()]
-      .sort((a, b) => a.shard - b.shard)
-      .map((file) => ({ file, to: this.#pathOf(file.shard, window, pane) }))
+    const files = [...byShard.values()].sort((a, b) => a.shard - b.shard)
+    const pathsOf = (turn: number): readonly string[] =>
+      files.map(({ shard }) => this.#pathOf(shard, window, pane, turn))
+    const paths = pathsOf(this.#options.overwrite === undefined ? this.#turn(files, pathsOf) : 1)
+    const moves = files
+      .map((file, at) => ({ file, to: paths[at] as string }))
+      // Files without a line last: they are made anew when this is done again, and know their place by the others.
+      .sort((a, b) => Number(finished.includes(b.file)) - Number(finished.includes(a.file)))
       // What is gone from here and there already was moved before a failure.
       .filter(({ file, to }) => !(this.#isThere(to) && !this.#isThere(file.path)))
-    for (const { to } of moves) this.#checkTarget(to)
+    if (this.#options.overwrite !== undefined) for (const { to } of moves) this.#checkTarget(to)
     const folders = foldersOf(moves.map(({ to }) => to))
     for (const folder of folders) this.#attempt(folder, () => this.#files.makeFolder(folder))
     this.#env.crashpoint('text.write.commit')
@@ -79,10 +85,8 @@ export class ShardCommitter {
     }
     for (const folder of folders) this.#files.syncFolder(folder)
     this.#env.crashpoint('text.write.committed')
-    this.#tidyUp([...byShard.values()])
-    return [...byShard.values()]
-      .sort((a, b) => a.shard - b.shard)
-      .map(({ shard, lines }) => ({ path: this.#pathOf(shard, window, pane), lines }))
+    this.#tidyUp(files)
+    return files.map(({ lines }, at) => ({ path: paths[at] as string, lines }))
   }
 
   /** Removes what was not moved. */
@@ -90,8 +94,22 @@ export class ShardCommitter {
     this.#empties.remove()
   }
 
-  #pathOf(shard: number, window: BoundedWindow, pane: number): string {
-    return this.#options.names.pathOf({ shard, window, pane })
+  /**
+   * The first turn of which no name is taken; all shards have the same. When the step is done again, the turn whose files it has
+   * moved already.
+   */
+  #turn(files: readonly FinishedShard[], pathsOf: (turn: number) => readonly string[]): number {
+    const moved = files.map(({ path }) => !this.#isThere(path))
+    for (let turn = 1; moved.includes(true); turn++) {
+      const there = pathsOf(turn).map((path) => this.#files.status(path))
+      if (there.some((status, at) => moved[at] === true && status?.id === files[at]?.id)) return turn
+      if (there.every((status) => status === undefined)) break
+    }
+    for (let turn = 1; ; turn++) if (!pathsOf(turn).some((path) => this.#isThere(path))) return turn
+  }
+
+  #pathOf(shard: number, window: BoundedWindow, pane: number, turn = 1): string {
+    return this.#options.names.pathOf({ shard, window, pane, turn })
   }
 
   #isThere(path: string): boolean {

@@ -13,6 +13,8 @@ export interface FinishedShard {
   readonly shard: number
   readonly path: string
   readonly lines: number
+  /** Which file it is, also when it has been moved into place. */
+  readonly id: string
   /** Files that are not needed any more once it is in place. */
   readonly parts: readonly string[]
 }
@@ -22,6 +24,7 @@ export const finishedShardCodec: t.Type<FinishedShard> = t.type({
   shard: t.number,
   path: t.string,
   lines: t.number,
+  id: t.string,
   parts: t.readonlyArray(t.string),
 })
 
@@ -55,6 +58,7 @@ export class ShardFinisher {
     const fill = async (handle: FileHandle): Promise<void> => {
       await format.writeInBackground?.(handle, taken, this.#files)
       handle.sync()
+      taken.id = handle.status().id
     }
     return this.#folder.writeInBackground('shard', fill).then((path) => this.#finished(shard, path, taken))
   }
@@ -65,13 +69,14 @@ export class ShardFinisher {
     const path = this.#folder.write('shard', (handle) => {
       this.#format.write(handle, taken, this.#files)
       handle.sync()
+      taken.id = handle.status().id
     })
     return this.#finished(shard, path, taken)
   }
 
-  #finished(shard: number, path: string, { paths, lines }: TakenParts): FinishedShard {
+  #finished(shard: number, path: string, { paths, lines, id }: TakenParts): FinishedShard {
     this.#env.crashpoint('text.write.shard')
-    return { shard, path, lines, parts: paths }
+    return { shard, path, lines, id, parts: paths }
   }
 
   /** Removes files that nobody has moved into place. */
@@ -84,6 +89,8 @@ export class ShardFinisher {
 class TakenParts implements Iterable<Part> {
   readonly paths: string[] = []
   lines = 0
+  /** The file that they went into. */
+  id = ''
   readonly #parts: Iterable<Part>
 
   constructor(parts: Iterable<Part>) {

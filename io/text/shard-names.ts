@@ -42,23 +42,27 @@ export interface ShardId {
   readonly window: BoundedWindow
   /** 0 for the first pane of the window. */
   readonly pane: number
+  /** Counts those that have written files of this name before, this one included; left out for the first. */
+  readonly turn?: number
 }
 
 /**
  * Path of a shard: `base-START-END-pane-N-00000-of-00003.ext`. The window is left out where it is the global one, the
- * pane where it is the first, the shard where there is only one, and whatever the path itself says already.
+ * pane where it is the first, the shard where there is only one, and whatever the path itself says already. Where earlier runs
+ * have left files of the name there is `-r2` before the extension, and so on.
  */
 export function shardPath(
   parts: PathParts,
   shards: number,
-  { shard, window, pane }: ShardId,
+  { shard, window, pane, turn = 1 }: ShardId,
   said: { readonly window: boolean; readonly pane: boolean; readonly shard: boolean },
 ): string {
   const inWindow =
     said.window || window === globalWindow ? '' : `-${instantText(window.start)}-${instantText(window.end)}`
   const inPane = said.pane || pane === 0 ? '' : `-pane-${pane}`
   const ofShards = said.shard || shards === 1 ? '' : `-${fiveDigits(shard)}-of-${fiveDigits(shards)}`
-  return `${parts.folder}${parts.base}${inWindow}${inPane}${ofShards}${parts.extension}`
+  const inTurn = turn === 1 ? '' : `-r${turn}`
+  return `${parts.folder}${parts.base}${inWindow}${inPane}${ofShards}${inTurn}${parts.extension}`
 }
 
 /** `00003`. */

@@ -26,6 +26,7 @@ import {
   TIMESTAMP_MIN,
   watermarks,
 } from 'millrace'
+import { nodeEnv, nodeFiles } from '../../runners/direct/node.js'
 import { readFiles, readLines, spool, type SpoolOptions, watchFiles, writeLines } from 'millrace/io/text'
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-spool-'))
@@ -184,15 +185,56 @@ it('a file that was written to while it was read is not deleted, and read again'
   await running.result
 })
 
-it('a move that fails is told, and the file stays', async () => {
+it('a move that fails is told, and the file stays with its marker', async () => {
   const at = folder()
+  const moveTo = join(at, '.taken')
+  const { come, drain } = watched(readLines(spool(at, { interval: 5, marker: '.done', after: { moveTo } })))
+  await expect.poll(() => existsSync(moveTo)).toBe(true)
+  await aWhile()
+  rmSync(moveTo, { recursive: true })
+  writeFileSync(moveTo, '')
   writeFileSync(join(at, 'a.txt'), 'a\n')
-  writeFileSync(join(at, '.taken'), '')
-  const { come, drain } = watched(readLines(spool(at, { ...fast, after: { moveTo: join(at, '.taken') } })))
+  writeFileSync(join(at, 'a.txt.done'), '')
   await come(1)
   await aWhile()
   expect(await drain()).toEqual(['a'])
-  expect(readdirSync(at)).toEqual(['.taken', 'a.txt'])
+  expect(readdirSync(at)).toEqual(['.taken', 'a.txt', 'a.txt.done'])
+})
+
+it('a folder that files cannot be moved to fails the run before anything is read', async () => {
+  const at = folder()
+  writeFileSync(join(at, 'a.txt'), 'a\n')
+  writeFileSync(join(at, '.taken'), '')
+  const taken = watched(readLines(spool(at, { ...fast, after: { moveTo: join(at, '.taken') } })))
+  await expect(taken.running.result).rejects.toThrow(/spool cannot move files from ".*" to ".*\.taken": EEXIST/)
+  const elsewhere: typeof nodeFiles = {
+    ...nodeFiles,
+    rename: () => {
+      throw new Error('EXDEV: cross-device link not permitted')
+    },
+  }
+  const read = readLines(spool(at, { ...fast, after: { moveTo: join(at, 'done') } }))
+  const far = watched(read, { env: { ...nodeEnv(), files: elsewhere } })
+  await expect(far.running.result).rejects.toThrow(/EXDEV.*Give after\.moveTo a folder of the same file system/)
+  expect([...taken.lines, ...far.lines]).toEqual([])
+  expect(readdirSync(at)).toEqual(['.taken', 'a.txt', 'done'])
+})
+
+it.each(['**/*.txt', '**', '*/*.txt'])('files that were moved to where %s fits are not read again', async (pattern) => {
+  const at = folder()
+  const moveTo = join(at, '.', 'processed')
+  mkdirSync(join(at, 'in'))
+  writeFileSync(join(at, 'in', 'a.txt'), 'a\n')
+  const { come, drain } = watched(readLines(spool(at, { ...fast, pattern, after: { moveTo } })))
+  await come(1)
+  await expect.poll(() => existsSync(join(moveTo, 'a.txt'))).toBe(true)
+  await aWhile()
+  writeFileSync(join(at, 'in', 'b.txt'), 'b\n')
+  await come(2)
+  await expect.poll(() => existsSync(join(moveTo, 'b.txt'))).toBe(true)
+  await aWhile()
+  expect(await drain()).toEqual(['a', 'b'])
+  expect(readdirSync(moveTo)).toEqual(['a.txt', 'b.txt'])
 })
 
 it('records that are older than their file go into their own windows', async () => {
@@ -227,6 +269,9 @@ it.each([
   [{ marker: 'a/b' }, /option marker of spool is the end of a file's name/],
   [{ after: 'move' as never }, /option after of spool is 'keep', 'delete' or \{ moveTo: folder \}/],
   [{ after: { moveTo: '' } }, /option after of spool/],
+  [{ after: { moveTo: 'x' } }, /moves files to "x", which is the folder that they are found in/],
+  [{ after: { moveTo: './x/' }, pattern: '**/*.txt' }, /they would be read again and again/],
+  [{ after: { moveTo: 'x/a' }, pattern: 'a/*.txt' }, /Give moveTo another folder/],
   [{ pattern: '/etc/*' }, /pattern below the folder/],
   [{ every: 5 } as never, /option "every".*spool/],
   [{ timestamp: () => 1 }, /it must be said how disordered they are/],
@@ -238,7 +283,7 @@ it('watched files are emitted once, and again when their name was gone', async (
   const at = folder()
   writeFileSync(join(at, 'a.log'), 'a\n')
   const { come, drain } = watched((p) =>
-    p.apply('watch', watchFiles(join(at, '*.log'), { interval: 5 })).apply('lines', readFiles()),
+    p.apply('watch', watchFiles(join(at, '*.log'), { interval: 5, settle: 0 })).apply('lines', readFiles()),
   )
   await come(1)
   appendFileSync(join(at, 'a.log'), 'not seen\n')
@@ -253,12 +298,28 @@ it('watched files are emitted once, and again when their name was gone', async (
   expect(await drain()).toEqual(['a', 'b', 'c'])
 })
 
+it('watched files count two seconds after their last change, when nothing is said', async () => {
+  const at = folder()
+  const path = join(at, 'a.log')
+  writeFileSync(path, 'a\n')
+  const begun = Date.now()
+  const { lines, come } = watched((p) =>
+    p.apply('watch', watchFiles(path, { interval: 5 })).apply('lines', readFiles()),
+  )
+  await aWhile(500)
+  appendFileSync(path, 'b\n')
+  await aWhile(500)
+  expect(lines).toEqual([])
+  expect(await come(2)).toEqual(['a', 'b'])
+  expect(Date.now() - begun).toBeGreaterThan(2400)
+})
+
 it('watched files that change are emitted again when asked for', async () => {
   const at = folder()
   writeFileSync(join(at, 'a.log'), '1\n')
   const { come } = watched((p) =>
     p
-      .apply('watch', watchFiles(join(at, '*'), { interval: 5, changed: 'again' }))
+      .apply('watch', watchFiles(join(at, '*'), { interval: 5, settle: 0, changed: 'again' }))
       .map('describe', ({ path, size }) => `${path.slice(at.length + 1)} ${size}`),
   )
   await come(1)

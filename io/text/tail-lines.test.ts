@@ -139,6 +139,43 @@ it('notices that a file was cut although it is longer already', async () => {
   expect(await come(5)).toEqual(['1', '2', 'x', 'y', 'z'])
 })
 
+/** Follows a file of three blocks that is cut and filled anew while the first block is under way. */
+async function cutWhileBehind(fresh: string, way: RunOptions): Promise<{ lines: string[]; warnings: string[] }> {
+  const path = freshPath()
+  writeFileSync(path, Array.from({ length: 60_000 }, (_, i) => `old line ${i}\n`).join(''))
+  const lines: string[] = []
+  const warnings: string[] = []
+  const ignore = (): void => undefined
+  const warn = (_: object | string, message?: string): void => void warnings.push(message ?? '')
+  const p = pipeline()
+  p.apply('tail', tailLines(path, { pollEvery: 5 })).map('seen', (line) => {
+    if (lines.push(line) === 1) writeFileSync(path, fresh)
+  })
+  const running = start(p, { ...way, logger: { trace: ignore, debug: ignore, info: ignore, warn, error: ignore } })
+  const last = fresh.trimEnd().split('\n').at(-1)
+  await expect.poll(() => lines.at(-1), { timeout: 10_000 }).toBe(last)
+  running.drain()
+  await running.result
+  return { lines, warnings }
+}
+
+it.each([
+  ['shorter', 3],
+  ['longer', 90_000],
+])(
+  'a file that is cut while lines of it are unread, and is %s by then, loses none of the new lines',
+  async (_, count) => {
+    const fresh = Array.from({ length: count }, (__, i) => `new line ${i}`)
+    const { lines, warnings } = await cutWhileBehind(`${fresh.join('\n')}\n`, { bundleSize: 1000 })
+    expect(lines.filter((line) => line.startsWith('new'))).toEqual(fresh)
+    // What was read of the old content is in order, and none of it is half a line.
+    const old = lines.slice(0, -count)
+    expect(old).toEqual(Array.from({ length: old.length }, (__, i) => `old line ${i}`))
+    expect(old.length).toBeGreaterThan(10_000)
+    expect(warnings.join()).toMatch(/was cut while at least \d+ bytes of it were not read: they are lost/)
+  },
+)
+
 it('a file that is removed is waited for, or ends the source with its last line', async () => {
   const [waiting, ending] = [freshPath(), freshPath()]
   writeFileSync(waiting, 'a\n')
@@ -168,6 +205,19 @@ it('begins at the end when told to, and then not within a line', async () => {
   expect(await whole.come(1)).toEqual(['newer'])
   expect(await come(2)).toEqual(['new', 'newer'])
 })
+
+it.each(ways)(
+  'a file that comes after the first look is read from its beginning, also with startAt end: %j',
+  async (way) => {
+    const path = freshPath()
+    const { lines, come } = tail(path, { startAt: 'end' }, way)
+    await aWhile()
+    expect(lines).toEqual([])
+    writeFileSync(`${path}.new`, 'first\nsecond\n')
+    renameSync(`${path}.new`, path)
+    expect(await come(2)).toEqual(['first', 'second'])
+  },
+)
 
 /** Follows a file until so many lines have come. @returns the position a later run may begin at. */
 async function untilPosition(path: string, count: number, options: TailLinesOptions = {}): Promise<TailPosition> {
@@ -200,6 +250,33 @@ it('a run finds the file of its position under another name, and reads it to its
   renameSync(path, `${path}.1`)
   writeFileSync(path, 'd\n')
   expect(await tail(path, { startAt }).come(2)).toEqual(['c', 'd'])
+})
+
+/** The warnings of a run from a position. */
+async function warningsFrom(path: string, startAt: TailPosition, count: number): Promise<string> {
+  const warnings: string[] = []
+  const ignore = (): void => undefined
+  const warn = (_: object | string, message?: string): void => void warnings.push(message ?? '')
+  const logger = { trace: ignore, debug: ignore, info: ignore, warn, error: ignore }
+  const { come, drain } = tail(path, { startAt }, { logger })
+  await come(count)
+  await drain()
+  return warnings.join('\n')
+}
+
+it('a run warns of files that came and went while nobody followed, and of nothing else', async () => {
+  const path = freshPath()
+  writeFileSync(path, 'a\n')
+  const startAt = await untilPosition(path, 1)
+  renameSync(path, `${path}.1`)
+  writeFileSync(path, 'b\n')
+  expect(await warningsFrom(path, startAt, 1)).toBe('')
+  renameSync(`${path}.1`, `${path}.2`)
+  renameSync(path, `${path}.1`)
+  writeFileSync(path, 'c\n')
+  expect(await warningsFrom(path, startAt, 1)).toMatch(/rotated more than once .*Read "log-\d+\.txt\.1" with readLines/)
+  unlinkSync(`${path}.2`)
+  expect(await warningsFrom(path, startAt, 1)).toMatch(/is gone, packed, or was cut: what was not read of it is lost/)
 })
 
 it('a position of a file that is gone, cut or another by now begins at the beginning', async () => {

@@ -5,7 +5,9 @@
  */
 import * as t from 'io-ts'
 import type { TypeOnly } from '../../sdk/codec.js'
+import type { FileSystem } from '../../sdk/env.js'
 import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
+import type { StepLog } from '../../sdk/logger.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
 import { preview } from '../../sdk/preview.js'
@@ -19,6 +21,12 @@ import { type LineTextOptions, lineLimits, oneOf } from './line-options.js'
 import { filesOf } from './match-files.js'
 import { isPath } from './paths.js'
 import { type TailPosition, tailPositionCodec, TailReader } from './tail-reader.js'
+
+/** What a worker reads with. */
+interface World {
+  readonly files: FileSystem
+  readonly log: StepLog
+}
 
 /** Options of {@link tailLines}; `P` is whether elements come with their position. */
 export interface TailLinesOptions<P extends boolean = false> extends EventTimeOptions<string>, LineTextOptions {
@@ -46,9 +54,10 @@ export interface TailLinesOptions<P extends boolean = false> extends EventTimeOp
  *
  * - **Renamed and made anew** (rotation): the old file is read to its end, then the new one from its beginning. The old one
  *   counts as finished when nothing has come for a poll after the new one was there.
- * - **Cut and filled anew** (copy and truncate): read from its beginning again. What is written between the last poll and the
- *   cut is lost, as it is for every reader.
- * - **Two rotations between two polls**: the file in the middle is not seen. Poll more often than that.
+ * - **Cut and filled anew** (copy and truncate): read from its beginning again. What was not read before the cut is lost, as it
+ *   is for every reader; where the reader knew of it, a warning is logged with the number of bytes.
+ * - **Two rotations between two polls, or while no run follows**: the file in the middle is not read. Poll more often than that.
+ *   A run that begins at a position logs a warning with its name.
  *
  * Event times: see {@link EventTimeOptions}. Memory: a block of 256 KiB, or the longest line. One reader; replayable for as
  * long as the file is there, also under another name in the same folder; the backlog is counted in bytes.
@@ -83,19 +92,20 @@ export function tailLines<P extends boolean = false>(
   const limits = lineLimits('tailLines', options)
   const { watermark, timeOf } = eventTimes('tailLines', options)
   type Element = P extends true ? LineAt : string
-  return readFrom<TypeOnly<Element>, TailPosition | undefined, ReturnType<typeof filesOf>>({
+  return readFrom<TypeOnly<Element>, TailPosition | undefined, World>({
     // Which of the two is known to the caller's types.
     output: (withPosition === true ? lineAtCodec : t.string) as unknown as TypeOnly<Element>,
     bounded: false,
     replayable: true,
     watermark,
     pollEvery,
-    setup: ({ env, step }) => filesOf(env, step),
-    open: (mark, { resource: files, now }): SourceReader<Element, TailPosition | undefined> => {
+    setup: ({ env, step, log }) => ({ files: filesOf(env, step), log }),
+    open: (mark, { resource: { files, log }, now }): SourceReader<Element, TailPosition | undefined> => {
       const reader = new TailReader(files, mark ?? startAt, {
         path,
         whenDeleted,
         withOffsets: withPosition === true,
+        warn: (fields, message) => log.warn(fields, message),
         ...limits,
       })
       const valueOf = ({ line, offset }: FedLine): string | LineAt =>

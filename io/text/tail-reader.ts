@@ -10,7 +10,7 @@ import { coded } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
 import type { LineLimits } from './line-buffer.js'
 import { BadLine, type FedLine, LineFeed } from './line-feed.js'
-import { folderOf } from './shard-names.js'
+import { folderOf, splitPath } from './shard-names.js'
 
 /** A place in a file that is followed. Plain data: it can be stored, and given to a later run. */
 export interface TailPosition {
@@ -31,20 +31,27 @@ export interface TailReaderOptions extends LineLimits {
   readonly whenDeleted: 'wait' | 'end'
   /** Whether lines say where they lie. */
   readonly withOffsets: boolean
+  /** Told what is lost. */
+  readonly warn: (fields: object, message: string) => void
 }
+
+/** The position of a reader that looked before there was a file: the one that comes is read from its beginning. */
+const NOTHING: TailPosition = { file: '', offset: 0, check: 0 }
 
 /** Bytes read at a time. */
 const BLOCK_BYTES = 256 * 1024
 /** Bytes before an offset that tell whether a file is still the same. */
 const CHECK_BYTES = 64
+/** No file has this check. */
+const NO_CHECK = -1
 
 /** The file that is read now. */
 interface Current {
   readonly handle: FileHandle
   readonly id: string
   readonly feed: LineFeed
-  /** What the bytes before the end read so far were, when the reader last had to wait. */
-  seen: { readonly offset: number; readonly check: number } | undefined
+  /** What the bytes before the end read so far were, and how long the file was then. */
+  seen: { readonly offset: number; readonly check: number; readonly size: number }
   /** Whether the name was another file's already when the reader last looked. */
   isReplaced: boolean
 }
@@ -84,7 +91,9 @@ export class TailReader {
     const current = this.#current
     if (current === undefined) return this.#behind ?? (typeof this.#start === 'object' ? this.#start : undefined)
     const { offset } = current.feed
-    return { file: current.id, offset, check: checkBefore(current.handle, offset) }
+    // What was cut since must not be taken for what was read: with such a position the file is read from its beginning.
+    const check = isOther(current.handle, current.seen) ? NO_CHECK : checkBefore(current.handle, offset)
+    return { file: current.id, offset, check }
   }
 
   /** Bytes that are there and have not become lines. */
@@ -105,7 +114,11 @@ export class TailReader {
     const { path } = this.#options
     const start = this.#start
     const from = typeof start === 'object' ? this.#pathOf(start) : path
-    if (this.#files.status(from) === undefined) return 'idle'
+    if (this.#files.status(from) === undefined) {
+      // What comes after the first look has no old lines that could be meant by "the end".
+      if (start === 'end') this.#start = NOTHING
+      return 'idle'
+    }
     const handle = this.#attempt('open', () => this.#files.openForReading(from))
     const status = handle.status()
     if (status.kind !== 'file') {
@@ -113,25 +126,51 @@ export class TailReader {
       throw coded(
         'MR-5002',
         new Error(
-          `"${path}" is ${status.kind === 'directory' ? 'a folder' : 'no file'}, and cannot be followed. Give tailLines the path of a file; watchFiles and readSpool follow folders.`,
+          `"${path}" is ${status.kind === 'directory' ? 'a folder' : 'no file'}, and cannot be followed. Give tailLines the path of a file; watchFiles and spool follow folders.`,
         ),
       )
     }
     this.#start = 'beginning'
-    this.#current = this.#begin(handle, status, offsetIn(handle, status, start))
+    const offset = offsetIn(handle, status, start)
+    if (typeof start === 'object' && start.file !== '') this.#warnOfGap(start, from, status, offset)
+    this.#current = this.#begin(handle, status, offset)
     return 'more'
+  }
+
+  /** Says what a reader that begins at a position cannot follow: its file is gone, or there was one after it. */
+  #warnOfGap(position: TailPosition, from: string, { modified }: FileStatus, offset: number): void {
+    const { path, warn } = this.#options
+    if (offset === 0 && position.offset > 0) {
+      warn(
+        { file: path, offset: position.offset },
+        `the file that the position of "${path}" is of is gone, packed, or was cut: what was not read of it is lost. "${path}" is read from its beginning.`,
+      )
+    }
+    if (from === path) return
+    const name = path.slice(splitPath(path).folder.length)
+    const between = this.#files.list(folderOf(path)).filter((other) => {
+      const sibling = `${splitPath(path).folder}${other}`
+      if (!other.startsWith(name) || sibling === path || sibling === from) return false
+      const status = this.#files.status(sibling)
+      return status?.kind === 'file' && status.id !== position.file && status.modified > modified
+    })
+    if (between.length === 0) return
+    warn(
+      { file: path, from, between },
+      `"${path}" was rotated more than once since its position was taken: "${from}" is read to its end, then "${path}". Read ${between.map((other) => `"${other}"`).join(', ')} with readLines: what is in there is not followed.`,
+    )
   }
 
   #begin(handle: FileHandle, { id }: FileStatus, from: number): Current {
     const first = Math.max(0, from - 1)
     const feed = new LineFeed(from, first, BLOCK_BYTES, this.#options, this.#options.withOffsets)
-    return { handle, id, feed, seen: undefined, isReplaced: false }
+    return { handle, id, feed, seen: seenAt(handle, first), isReplaced: false }
   }
 
   /** Where the file of a position is now: it may have been renamed since. */
   #pathOf(position: TailPosition): string {
     const { path } = this.#options
-    if (this.#files.status(path)?.id === position.file) return path
+    if (position.file === '' || this.#files.status(path)?.id === position.file) return path
     const folder = folderOf(path)
     const inFolder = path.startsWith(folder) ? `${folder.replace(/[\\/]$/, '')}/` : ''
     const renamed = this.#files
@@ -155,14 +194,17 @@ export class TailReader {
 
   #readOn(current: Current): 'more' | 'idle' {
     const { handle, feed } = current
-    if (current.seen !== undefined && isOther(handle, current.seen)) return this.#restart(current)
-    current.seen = undefined
-    const count = this.#attempt('read', () => {
-      const space = feed.space()
-      return handle.read(space, 0, space.length, feed.received)
-    })
+    const { seen } = current
+    if (isOther(handle, seen)) return this.#restart(current)
+    const space = feed.space()
+    const count = this.#attempt('read', () => handle.read(space, 0, space.length, feed.received))
+    // Cut while it was read: nobody knows of which content the block is.
+    if (isOther(handle, seen)) return this.#restart(current)
     if (count > 0) {
+      // Of what was read rather than of the file, which may be cut at this moment.
+      const check = count < CHECK_BYTES ? undefined : hashOf(space.subarray(count - CHECK_BYTES, count))
       feed.filled(count)
+      current.seen = { ...seenAt(handle, feed.received), ...(check === undefined ? {} : { check }) }
       current.isReplaced = false
       return 'more'
     }
@@ -176,7 +218,6 @@ export class TailReader {
     if (named?.id === current.id) {
       if (named.size < received) return this.#restart(current)
       current.isReplaced = false
-      current.seen = { offset: received, check: checkBefore(current.handle, received) }
       return 'idle'
     }
     // Who has the old file open may still write to it: it is looked at once more, a poll later.
@@ -192,7 +233,16 @@ export class TailReader {
 
   /** The file was cut, and is filled anew from its beginning. */
   #restart(current: Current): 'more' {
-    this.#last = this.#attemptLine(true)
+    const { seen } = current
+    const unread = seen.size - seen.offset
+    // With more behind it, what has no end is half a line, and its other half is gone.
+    if (unread <= 0) this.#last = this.#attemptLine(true)
+    else {
+      this.#options.warn(
+        { file: this.#options.path, bytes: unread },
+        `"${this.#options.path}" was cut while at least ${unread} bytes of it were not read: they are lost. It is read from its beginning again. Rotate by renaming, or cut less often than the pipeline takes to catch up.`,
+      )
+    }
     this.#current = this.#begin(current.handle, current.handle.status(), 0)
     return 'more'
   }
@@ -231,16 +281,25 @@ function offsetIn(handle: FileHandle, { id, size }: FileStatus, start: 'beginnin
   return file === id && size >= offset && checkBefore(handle, offset) === check ? offset : 0
 }
 
+/** What a file is known by, read up to an offset. */
+function seenAt(handle: FileHandle, offset: number): Current['seen'] {
+  return { offset, check: checkBefore(handle, offset), size: handle.status().size }
+}
+
 /** Whether a file is no longer what was read: it was cut, or cut and filled again. */
 function isOther(handle: FileHandle, { offset, check }: { readonly offset: number; readonly check: number }): boolean {
   return handle.status().size < offset || checkBefore(handle, offset) !== check
 }
 
-/** A hash of the bytes before an offset (FNV-1a, 32 bits). */
+/** A hash of the bytes before an offset. */
 function checkBefore(handle: FileHandle, offset: number): number {
   const bytes = new Uint8Array(Math.min(CHECK_BYTES, offset))
-  const count = handle.read(bytes, 0, bytes.length, offset - bytes.length)
+  return hashOf(bytes.subarray(0, handle.read(bytes, 0, bytes.length, offset - bytes.length)))
+}
+
+/** FNV-1a, 32 bits. */
+function hashOf(bytes: Uint8Array): number {
   let hash = 0x811c9dc5
-  for (let at = 0; at < count; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193)
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
   return hash >>> 0
 }

@@ -4,7 +4,7 @@
  * Law: as that of `folder-watch.ts`.
  */
 import type { TypeOnly } from '../../sdk/codec.js'
-import type { FileSystem } from '../../sdk/env.js'
+import type { Env, FileSystem } from '../../sdk/env.js'
 import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
@@ -19,11 +19,14 @@ import { oneOf } from './line-options.js'
 import { filesOf, matched, type MatchedFile, matchedFileCodec, type MatchOptions } from './match-files.js'
 import { isPath } from './paths.js'
 
+/** How complete files are told when nothing is said. */
+export const SETTLE_MILLIS = 2000
+
 /** Options of {@link watchFiles}. */
 export interface WatchFilesOptions extends EventTimeOptions<MatchedFile> {
   /** How often it is looked. Default 1 s. */
   readonly interval?: Duration
-  /** So long a file must have stayed as it is before it counts as complete. Default 0: files appear whole, by renaming. */
+  /** So long a file must have stayed as it is before it counts as complete. Default 2 s; 0 where files appear whole, by renaming. */
   readonly settle?: Duration
   /** Whether a file that has changed is emitted again. Default `'ignore'`. */
   readonly changed?: 'ignore' | 'again'
@@ -57,7 +60,7 @@ export function watchFiles(
 ): (pipeline: Pipeline) => PCollection<MatchedFile> {
   if (!isPath(pattern)) refuse('MR-1004', `watchFiles needs a path or a pattern, but got ${preview(pattern)}.`)
   refuseUnknownOptions('watchFiles', options, names)
-  const { interval = 1000, settle = 0, changed = 'ignore', compression = 'auto' } = options
+  const { interval = 1000, settle = SETTLE_MILLIS, changed = 'ignore', compression = 'auto' } = options
   oneOf('watchFiles', 'changed', changed, ['ignore', 'again'])
   oneOf('watchFiles', 'compression', compression, COMPRESSIONS)
   const rules: WatchRules = {
@@ -68,13 +71,14 @@ export function watchFiles(
   return watching('watchFiles', rules, interval, { compression }, options)
 }
 
-/** The source of what a watch finds. @param of whose options they are. */
+/** The source of what a watch finds. @param of whose options they are. @param prepare done before the first look. */
 export function watching(
   of: string,
   rules: WatchRules,
   interval: Duration,
   match: Pick<MatchOptions, 'compression'>,
   times: EventTimeOptions<MatchedFile>,
+  prepare?: (files: FileSystem, env: Env) => void,
 ): (pipeline: Pipeline) => PCollection<MatchedFile> {
   const { watermark, timeOf } = eventTimes(of, times)
   const pollMillis = durationMillis(interval, `option interval of ${of}`)
@@ -85,7 +89,11 @@ export function watching(
     replayable: false,
     watermark,
     pollEvery: pollMillis,
-    setup: ({ env, step }) => filesOf(env, step),
+    setup({ env, step }) {
+      const files = filesOf(env, step)
+      prepare?.(files, env)
+      return files
+    },
     open: (mark, { resource: files, now }): SourceReader<MatchedFile, SeenFiles> => {
       const watch = new FolderWatch(files, rules, mark ?? [])
       let found: NewFile[] = []

@@ -356,7 +356,7 @@ it('a commit that is repeated after a crash between two moves ends the same', ()
   })
   const finisher = new ShardFinisher(nodeFiles, env, path, format)
   const finished = [0, 1].map((shard) => finisher.finishNow(shard, []))
-  const commit = (overwrite: boolean): readonly WrittenFile[] =>
+  const commit = (overwrite: boolean | undefined): readonly WrittenFile[] =>
     new ShardCommitter(nodeFiles, env, { ...options, overwrite }, format).commit(finished, globalWindow, 0)
   expect(() => commit(false)).toThrow('crash')
   expect(Object.keys(tree(at)).filter((name) => !name.startsWith('.'))).toEqual(['out-00000-of-00002.txt'])

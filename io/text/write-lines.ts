@@ -31,8 +31,11 @@ export interface WriteLinesOptions extends WriteFilesOptions {
  * The path may say where these go: `{window.start}` and `{window.end}`, also with a pattern
  * (`out/{window.start|yyyy}/{window.start|MM-dd}.csv`; in UTC, and for calendar windows in their zone), `{pane}` (0 for the first
  * one), `{shard}` and `{shards}`. What it does not say is put at the end of the name as above, and names that windows would share
- * are refused. Names depend on nothing else, so a run that does the same again replaces its own files. A brace of its own is
- * written twice.
+ * are refused. A brace of its own is written twice.
+ *
+ * With bounded input names depend on nothing else, so a run that does the same again replaces the files of the first. With
+ * unbounded input a run replaces nothing: where names are taken, all shards of the pane end in `-r2` before the extension, then
+ * `-r3`; the paths that come out say so. `overwrite: true` replaces there, too. Runs at the same time need folders of their own.
  *
  * Files that a write does not write itself are left alone: after a write with 5 shards, one with 3 leaves the five there.
  * Remove them before, or give each run a folder of its own.

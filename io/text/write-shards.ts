@@ -40,7 +40,13 @@ export function writeShards<Line, Written>(
     const { builder } = input
     const given = builder.strategyOf(input)
     refuseWindows(given, builder.pathOf('parts'))
-    const commit = { ...settings, names: settings.names.forWindows(given.windowFn, builder.pathOf('parts')) }
+    const { isBounded } = builder.collection(input.id)
+    const commit = {
+      ...settings,
+      names: settings.names.forWindows(given.windowFn, builder.pathOf('parts')),
+      overwrite: settings.overwrite ?? (isBounded ? true : undefined),
+    }
+    if (!isBounded && settings.overwrite === false) refuseFailing(settings.writer, builder.pathOf('parts'))
     const { path } = commit
     refuseTwice(builder, commit, given)
     // Each element is written once, whatever the input's panes repeat, and nothing to write is no file.
@@ -61,7 +67,7 @@ export function writeShards<Line, Written>(
           return shard instanceof Promise ? shard.then((done) => emit(kv(null, done))) : emit(kv(null, shard))
         },
       })
-    const isOneFile = builder.collection(input.id).isBounded && given.windowFn.payload.kind === 'global'
+    const isOneFile = isBounded && given.windowFn.payload.kind === 'global'
     return (isOneFile ? withMarker(finished) : finished).groupByKey('by window').parDo('commit', {
       output: format.output,
       setup: async ({ env, step }) => {
@@ -147,6 +153,15 @@ function refuseWindows(strategy: WindowingStrategy, step: string): void {
   refuse(
     'MR-5011',
     `step "${step}" writes ${strategy.windowFn.description} that no grouping has united yet, so nobody knows which lines belong together. Group before writing, or put windowInto(name, fixedWindows(…)) before it.`,
+    step,
+  )
+}
+
+/** What a stream was read from may be gone by the time its files are written. */
+function refuseFailing(writer: string, step: string): never {
+  return refuse(
+    'MR-1002',
+    `step "${step}" writes an unbounded collection with overwrite: false, which would fail in the middle of it, with what it was read from perhaps deleted already. Leave overwrite out: ${writer} then leaves files of other runs alone, and takes the next free name.`,
     step,
   )
 }
