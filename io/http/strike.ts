@@ -50,7 +50,7 @@ export function striking(asked: Asked, always: Readonly<Record<string, string | 
 /** A text as it stands in messages, JSON, URLs, and in base64 of itself or of a text around it. */
 function formsOf(text: string): readonly string[] {
   if (text === '') return []
-  const inUrl = encodeURIComponent(text.toWellFormed())
+  const inUrl = encodeURIComponent(new TextDecoder().decode(new TextEncoder().encode(text)))
   const inForm = new URLSearchParams([['', text]]).toString().slice(1)
   const lower = (form: string): string => form.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())
   return [text, JSON.stringify(text).slice(1, -1), inUrl, lower(inUrl), inForm, lower(inForm), ...base64Forms(text)]

@@ -27,7 +27,7 @@ export function redacting(options: unknown): Redact {
 
 /** As people write it; in JSON, which is how elements are shown; in URLs and forms; in base64 and base64url. */
 function formsOf(text: string): readonly string[] {
-  const inUrl = encodeURIComponent(text.toWellFormed())
+  const inUrl = encodeURIComponent(new TextDecoder().decode(new TextEncoder().encode(text)))
   const inForm = new URLSearchParams([['', text]]).toString().slice(1)
   const lower = (form: string): string => form.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())
   const bytes = Buffer.from(text)
