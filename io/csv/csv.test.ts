@@ -126,6 +126,26 @@ describe('reading', () => {
     expect(await read(readCsv(orders, { columns: { cents: csv.number } }), way)).toHaveLength(2)
   })
 
+  it('nothing and the empty text differ in the file, and are both null when an optional column is read', async () => {
+    const path = join(root, 'optional-texts.csv')
+    const columns = { a: csv.optional(csv.text), b: csv.text }
+    const p = pipeline()
+    p.create('rows', [
+      { a: null, b: 'nothing' },
+      { a: '', b: 'empty' },
+      { a: 'x', b: '' },
+    ]).apply('write', writeCsv(path, { columns }))
+    await run(p)
+    expect(readFileSync(path, 'utf8').trimEnd().split('\n').sort()).toEqual(['"",empty', ',nothing', 'a,b', 'x,""'])
+    expect(sorted(await read(readCsv(path, { columns })))).toEqual(
+      sorted([
+        { a: null, b: 'nothing' },
+        { a: null, b: 'empty' },
+        { a: 'x', b: '' },
+      ]),
+    )
+  })
+
   it.each(ways)('a file whose lines end with CR alone is refused, header and all: %j', async (way) => {
     const path = file('a,b\r1,2\r3,4\r')
     for (const options of [{}, { header: false }, { multiline: false }, { quote: false as const }] as const)
