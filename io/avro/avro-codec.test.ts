@@ -421,6 +421,14 @@ it('a logical type that means something else is refused before any value, with t
   expect(decoded(encoded(decimal(6, 2), '1.23'), decimal(6, 2), decimal(6, 2))).toBe('1.23')
 })
 
+it('a number beyond what a float can hold is refused, and infinity is itself', () => {
+  const row: AvroSchema = { type: 'record', name: 'R', fields: [{ name: 'x', type: 'float' }] }
+  for (const x of [1e39, -1e39, 3.4028236e38])
+    expect(() => encoded(row, { x })).toThrow(/^x is .* beyond what a float can hold\. Make it a double/)
+  for (const x of [Infinity, -Infinity, NaN, Math.fround(3.4e38), 1e-60])
+    expect(roundTrip(row, { x })).toEqual({ x: Math.fround(x) })
+})
+
 it('where only one side has a logical type, the plain value passes to the other', () => {
   const price = logical('bytes', 'decimal', { precision: 6, scale: 2 })
   expect(decoded(encoded(price, '1.23'), price, 'bytes')).toEqual(Uint8Array.of(123))
