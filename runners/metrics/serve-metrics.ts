@@ -44,7 +44,7 @@ export interface MetricsServer {
  * Serves `/metrics` (Prometheus), `/healthz` and `/readyz` of a run, until it is closed; after the run it shows how that
  * ended. The run is looked at once a second at most, however often the server is asked.
  *
- * @throws {PipelineError} for a wrong option; {@link Error} when the port is taken.
+ * @throws {PipelineError} for a wrong option; an error when the port is taken.
  * @example
  * ```ts
  * import { pipeline, start } from 'millrace'
