@@ -383,6 +383,61 @@ it.each<[name: string, schema: AvroSchema, bytes: readonly number[], message: Re
   expect(() => decoded(Uint8Array.from(bytes), schema)).toThrow(message)
 })
 
+it('a time keeps its instant when the reader counts it in another unit', () => {
+  const at = new Date('2026-11-21T12:34:56.789Z')
+  const stamp = (unit: string): AvroSchema => logical('long', `timestamp-${unit}`)
+  expect(decoded(encoded(stamp('millis'), at), stamp('millis'), stamp('micros'))).toEqual(at)
+  expect(decoded(encoded(stamp('micros'), at), stamp('micros'), stamp('millis'))).toEqual(at)
+  const nanos = encoded(stamp('nanos'), BigInt(at.getTime()) * 1_000_000n)
+  expect(decoded(nanos, stamp('nanos'), stamp('millis'))).toEqual(at)
+  expect(decoded(encoded(stamp('millis'), at), stamp('millis'), stamp('nanos'))).toBe(BigInt(at.getTime()) * 1_000_000n)
+  expect(decoded(encoded(stamp('millis'), 7), stamp('millis'), stamp('micros'), 'integer')).toBe(7_000)
+  expect(
+    decoded(encoded(logical('int', 'time-millis'), 7), logical('int', 'time-millis'), logical('long', 'time-micros')),
+  ).toBe(7_000)
+  expect(() => decoded(encoded(stamp('micros'), 1_500), stamp('micros'), stamp('millis'), 'integer')).toThrow(
+    '1500 (timestamp-micros) is no whole number of timestamp-millis',
+  )
+  expect(() => decoded(encoded(stamp('millis'), 2n ** 60n), stamp('millis'), stamp('nanos'))).toThrow(
+    'is too large for',
+  )
+})
+
+it('a logical type that means something else is refused before any value, with the field', () => {
+  const row = (type: AvroSchema): AvroSchema => ({ type: 'record', name: 'R', fields: [{ name: 'x', type }] })
+  const decimal = (precision: number, scale: number): AvroSchema => logical('bytes', 'decimal', { precision, scale })
+  const refused: readonly (readonly [AvroSchema, AvroSchema])[] = [
+    [decimal(6, 2), decimal(6, 1)],
+    [decimal(6, 2), decimal(7, 2)],
+    [logical('int', 'date'), logical('long', 'timestamp-millis')],
+    [logical('long', 'timestamp-micros'), logical('long', 'local-timestamp-micros')],
+    [logical('int', 'time-millis'), logical('int', 'date')],
+  ]
+  for (const [writer, reader] of refused) {
+    const resolve = (): unknown => reading(parseSchema(row(writer)), parseSchema(row(reader)), { timestamps: 'date' })
+    expect(resolve).toThrow(/^field x of R: .* was written, and cannot be read/)
+    expect(resolve).toThrow(expect.objectContaining({ code: 'MR-4101' }) as Error)
+  }
+  expect(decoded(encoded(decimal(6, 2), '1.23'), decimal(6, 2), decimal(6, 2))).toBe('1.23')
+})
+
+it('a number beyond what a float can hold is refused, and infinity is itself', () => {
+  const row: AvroSchema = { type: 'record', name: 'R', fields: [{ name: 'x', type: 'float' }] }
+  for (const x of [1e39, -1e39, 3.4028236e38])
+    expect(() => encoded(row, { x })).toThrow(/^x is .* beyond what a float can hold\. Make it a double/)
+  for (const x of [Infinity, -Infinity, NaN, Math.fround(3.4e38), 1e-60])
+    expect(roundTrip(row, { x })).toEqual({ x: Math.fround(x) })
+})
+
+it('where only one side has a logical type, the plain value passes to the other', () => {
+  const price = logical('bytes', 'decimal', { precision: 6, scale: 2 })
+  expect(decoded(encoded(price, '1.23'), price, 'bytes')).toEqual(Uint8Array.of(123))
+  expect(decoded(encoded('bytes', Uint8Array.of(123)), 'bytes', price)).toBe('1.23')
+  expect(decoded(encoded('string', '{'), 'string', price)).toBe('1.23')
+  expect(decoded(encoded(logical('int', 'date'), 3), logical('int', 'date'), 'long')).toBe(3)
+  expect(decoded(encoded('int', 3), 'int', logical('long', 'timestamp-millis'))).toEqual(new Date(3))
+})
+
 it('random bytes are values or errors, never anything else', () => {
   fc.assert(
     fc.property(schemasAndValues(), fc.uint8Array({ maxLength: 80 }), ({ schema }, bytes) => {

@@ -12,6 +12,7 @@ import { preview } from '../../sdk/preview.js'
 import { setField } from '../records/set-field.js'
 import { defaultBytes } from './defaults.js'
 import { decimalText, instantOf, type TimestampMode } from './logical.js'
+import { inUnitOf, refuseOtherMeaning } from './logical-resolution.js'
 import {
   AvroSchemaError,
   type AvroType,
@@ -155,6 +156,7 @@ class Resolver {
   resolve(writer: AvroType, reader: AvroType): Read {
     if (writer.kind === 'union') return this.#writtenUnion(writer, reader)
     if (reader.kind === 'union') return this.resolve(writer, this.#branchFor(writer, reader))
+    refuseOtherMeaning(writer, reader)
     switch (reader.kind) {
       case 'record':
         if (writer.kind === 'record' && isNamedLike(writer, reader)) return this.#record(writer, reader)
@@ -221,9 +223,15 @@ class Resolver {
           return byte > 1 ? input.fail(`${byte} is no boolean`, input.position - 1) : byte === 1
         }
       case 'int':
-        return this.#number((input) => input.int(), reader)
+        return this.#number(
+          inUnitOf(reader, writer, (input) => input.int()),
+          reader,
+        )
       case 'long':
-        return this.#number((input) => input.long(), reader)
+        return this.#number(
+          inUnitOf(reader, writer, (input) => input.long()),
+          reader,
+        )
       case 'float':
         return (input) => input.little(4)
       case 'double':
@@ -233,7 +241,9 @@ class Resolver {
           ? (input) => input.text()
           : this.#bytes((input) => input.bytes(input.size()), reader)
       default:
-        return reader.kind === 'bytes' ? (input) => input.bytes(input.size()) : (input) => input.text()
+        return reader.kind === 'bytes'
+          ? this.#bytes((input) => input.bytes(input.size()), reader)
+          : (input) => input.text()
     }
   }
 

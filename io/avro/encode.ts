@@ -113,7 +113,11 @@ class Compiler {
         return this.#number(type.logical, isLong, 'a whole number of 64 bits (a bigint where a number is not exact)')
       case 'float':
         return (out, value) => {
-          scratchView.setFloat32(0, typeof value === 'number' ? value : expected('a number', value), true)
+          const given = typeof value === 'number' ? value : expected('a number', value)
+          // Rounding is what a float is for; another number is not.
+          if (Number.isFinite(given) && !Number.isFinite(Math.fround(given)))
+            fail(`is ${given}, which is beyond what a float can hold. Make it a double`)
+          scratchView.setFloat32(0, given, true)
           out.bytes(half)
         }
       case 'double':

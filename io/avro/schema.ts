@@ -63,12 +63,19 @@ interface Named {
   readonly aliases: readonly string[]
 }
 
+/** What values stand for. */
+interface Meant {
+  readonly logical: Logical | undefined
+  /** Name of the logical type, where Avro has it for the type: also of those whose values are given as they are. */
+  readonly logicalType?: string | undefined
+}
+
 /** A resolved type; records may contain themselves. */
 export type AvroType =
-  | { [K in AvroPrimitive]: { readonly kind: K; readonly logical: Logical | undefined } }[AvroPrimitive]
+  | { [K in AvroPrimitive]: { readonly kind: K } & Meant }[AvroPrimitive]
   | ({ readonly kind: 'record'; readonly fields: readonly Field[] } & Named)
   | ({ readonly kind: 'enum'; readonly symbols: readonly string[]; readonly default: string | undefined } & Named)
-  | ({ readonly kind: 'fixed'; readonly size: number; readonly logical: Logical | undefined } & Named)
+  | ({ readonly kind: 'fixed'; readonly size: number } & Meant & Named)
   | { readonly kind: 'array'; readonly items: AvroType }
   | { readonly kind: 'map'; readonly values: AvroType }
   | { readonly kind: 'union'; readonly branches: readonly AvroType[] }
@@ -143,9 +150,7 @@ function parse(schema: unknown, scope: Scope, namespace: string, at: string, dep
       return fail(at, `has no "type": ${preview(schema)}`)
     default: {
       const type = parse(given['type'], scope, namespace, at, depth + 1)
-      return primitives.has(type.kind)
-        ? { ...(type as AvroTypeOf<AvroPrimitive>), logical: logicalOf(given, type, at) }
-        : type
+      return primitives.has(type.kind) ? { ...(type as AvroTypeOf<AvroPrimitive>), ...meantBy(given, type, at) } : type
     }
   }
 }
@@ -248,7 +253,26 @@ function fixed(given: Readonly<Record<string, unknown>>, scope: Scope, namespace
   if (!Number.isSafeInteger(size) || (size as number) < 0 || (size as number) > FIXED_MAX)
     fail(`fixed ${names.fullName}`, `has the size ${preview(size)}; it must be a whole number from 0 to ${FIXED_MAX}`)
   const plain = { kind: 'fixed' as const, size: size as number, logical: undefined, ...names }
-  return define({ ...plain, logical: logicalOf(given, plain, at) }, scope, at)
+  return define({ ...plain, ...meantBy(given, plain, at) }, scope, at)
+}
+
+/** Avro's logical types, by the type that carries them. */
+const logicalTypes: ReadonlyMap<string, readonly string[]> = new Map([
+  ['int', ['date', 'time-millis']],
+  ['long', ['time-micros', 'time-nanos', ...timestamps('timestamp'), ...timestamps('local-timestamp')]],
+  ['bytes', ['decimal', 'big-decimal']],
+  ['string', ['uuid']],
+  ['fixed', ['decimal', 'uuid', 'duration']],
+])
+
+function timestamps(of: string): readonly string[] {
+  return [`${of}-millis`, `${of}-micros`, `${of}-nanos`]
+}
+
+function meantBy(given: Readonly<Record<string, unknown>>, type: AvroType, at: string): Meant {
+  const { logicalType } = given
+  const isKnown = typeof logicalType === 'string' && logicalTypes.get(type.kind)?.includes(logicalType) === true
+  return { logical: logicalOf(given, type, at), logicalType: isKnown ? logicalType : undefined }
 }
 
 /** What Avro does not know, or has said wrongly, is the plain type: so the specification has it. */

@@ -1,7 +1,9 @@
 /**
  * Types of columns: codecs between the text of a field and its value.
  *
- * Law: decoding what was encoded gives the value again; a text that is not exactly one of the type is refused, with no guess.
+ * Law: decoding what was encoded gives the value again, but for the empty text in an optional column; a text that is not exactly
+ * one of the type is refused, with no guess. `writeCsv` writes `null` as nothing and `''` as two quotes, for programs that tell
+ * them apart; `readCsv` does not, and gives `null` for both in an optional column, `''` for both in one of texts.
  */
 import { coded } from '../../sdk/error-codes.js'
 import * as t from 'io-ts'
@@ -71,7 +73,10 @@ export const csv: {
    * −9999 and 9999 (what lies beyond was counted in microseconds or nanoseconds). Written as ISO text.
    */
   readonly timestamp: Column<number>
-  /** An empty field is `null`. */
+  /**
+   * An empty field is `null`, also one between quotes: an empty text of `csv.optional(csv.text)` is written as two quotes and
+   * read as `null`. `null` is written as nothing.
+   */
   readonly optional: <A>(of: Column<A>) => Column<A | null>
 } = {
   text: column('text', t.string.is, (text) => text, t.identity),

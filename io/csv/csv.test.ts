@@ -126,6 +126,49 @@ describe('reading', () => {
     expect(await read(readCsv(orders, { columns: { cents: csv.number } }), way)).toHaveLength(2)
   })
 
+  it('nothing and the empty text differ in the file, and are both null when an optional column is read', async () => {
+    const path = join(root, 'optional-texts.csv')
+    const columns = { a: csv.optional(csv.text), b: csv.text }
+    const p = pipeline()
+    p.create('rows', [
+      { a: null, b: 'nothing' },
+      { a: '', b: 'empty' },
+      { a: 'x', b: '' },
+    ]).apply('write', writeCsv(path, { columns }))
+    await run(p)
+    expect(readFileSync(path, 'utf8').trimEnd().split('\n').sort()).toEqual(['"",empty', ',nothing', 'a,b', 'x,""'])
+    expect(sorted(await read(readCsv(path, { columns })))).toEqual(
+      sorted([
+        { a: null, b: 'nothing' },
+        { a: null, b: 'empty' },
+        { a: 'x', b: '' },
+      ]),
+    )
+  })
+
+  it.each(ways)('a file whose lines end with CR alone is refused, header and all: %j', async (way) => {
+    const path = file('a,b\r1,2\r3,4\r')
+    for (const options of [{}, { header: false }, { multiline: false }, { quote: false as const }] as const)
+      await expect(read((p) => p.apply('csv', readCsv(path, options as object)), way)).rejects.toMatchObject({
+        code: 'MR-5101',
+        message: expect.stringContaining('has a carriage return (CR) outside of quotes in field 2') as string,
+      })
+  })
+
+  it('a bare CR makes a bad record of its row only, and belongs to a value between quotes', async () => {
+    const p = pipeline()
+    const onError = p.errors('bad', (letters) => letters.collect('letters'))
+    p.apply('read', readCsv(file('a,b\n1,2\r3\n"4\r",5\n"6",7\r8\n9,10\r\n11,12\r'), { onError })).collect('rows')
+    const result = await run(p)
+    expect(sorted(result.collect('rows'))).toEqual(
+      sorted([
+        { a: '4\r', b: '5' },
+        { a: '9', b: '10' },
+      ]),
+    )
+    expect(result.collect('bad/letters')).toHaveLength(3)
+  })
+
   it('without columns records are texts by name, or lists of texts where there are no names', async () => {
     const path = file('a,b\n1,\n')
     const named = readCsv(path)

@@ -30,7 +30,11 @@ export function dialectOf(of: string, delimiter: unknown = ',', quote: unknown =
 
 /** The fields of a row. @throws {BadRecord} when its quotes are wrong. */
 export function parseRow(text: string, { delimiter, quote }: Dialect): string[] {
-  if (quote === undefined || !text.includes(quote)) return text.split(delimiter)
+  if (quote === undefined || !text.includes(quote)) {
+    const plain = text.split(delimiter)
+    if (text.includes('\r')) refuseReturn(plain)
+    return plain
+  }
   const fields: string[] = []
   for (let at = 0; ;) {
     if (text.startsWith(quote, at)) {
@@ -59,11 +63,21 @@ export function parseRow(text: string, { delimiter, quote }: Dialect): string[] 
           `has a quote inside of field ${fields.length + 1}, which does not begin with one`,
         )
       fields.push(field)
+      if (field.includes('\r')) refuseReturn(fields)
       if (found < 0) return fields
       at = found
     }
     at += delimiter.length
   }
+}
+
+/** Many rows would be taken for one: such a file may come from where lines end with a carriage return. */
+function refuseReturn(fields: readonly string[]): never {
+  const at = fields.findIndex((field) => field.includes('\r')) + 1
+  throw new BadRecord(
+    'MR-5101',
+    `has a carriage return (CR) outside of quotes in field ${at}. If the lines of the file end with CR alone, convert it to LF; else quote the field`,
+  )
 }
 
 /** Whether a row goes on after the end of a line; `isOpen`: whether the line itself begins between quotes. */

@@ -135,7 +135,9 @@ function rowOf(record: unknown, fields: readonly Field[], dialect: Dialect): str
     // Every object inherits a "constructor".
     const value = Object.hasOwn(record, name) ? (record as Readonly<Record<string, unknown>>)[name] : undefined
     try {
-      return fieldText(codec === undefined ? value : encodeRecord(codec, value))
+      const text = fieldText(codec === undefined ? value : encodeRecord(codec, value))
+      // An optional column has one text for nothing and for the empty text; in the file they differ.
+      return value === null && text === '' ? undefined : text
     } catch (error) {
       throw coded(
         errorCode(error) ?? 'MR-5103',

@@ -5,9 +5,12 @@
  * into no message.
  */
 import type { Env, HttpClient, HttpResponse } from '../../sdk/env.js'
+import { coded } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
+import { preview } from '../../sdk/preview.js'
 import type { Duration } from '../../sdk/time.js'
 import { Secret } from '../../sdk/secret.js'
+import { type Strike, striking } from './strike.js'
 
 /** What is asked. */
 export interface PollRequest {
@@ -38,7 +41,7 @@ export interface PollResponse {
   readonly headers: ReadonlyMap<string, string>
   /** Where the answer came from in the end. */
   readonly url: string
-  /** The body as text, UTF-8. */
+  /** The body as text, in the charset that `Content-Type` names; UTF-8 where it names none. */
   readonly text: () => string
   /** The body as JSON. @throws {SyntaxError} when it is none. */
   readonly json: () => unknown
@@ -84,6 +87,11 @@ export class Exchange {
     this.#options = options
   }
 
+  /** What strikes the secrets of a request from what is shown of it. */
+  strikeOf(request: PollRequest): Strike {
+    return striking(request, this.#options.headers)
+  }
+
   /** Asks. Never rejects. @param conditions headers that ask for news only. */
   async ask(request: PollRequest, conditions: Readonly<Record<string, string>>, stop: AbortSignal): Promise<Outcome> {
     const { timeoutMillis } = this.#options
@@ -99,7 +107,7 @@ export class Exchange {
       return await this.#follow(request, conditions, abort.signal)
     } catch (error) {
       const why = isLate ? `there was no whole answer within ${timeoutMillis} ms` : messageOf(error)
-      return failed(`${shown(request)}: ${why}`, !(error instanceof LedAstray))
+      return failed(this.strikeOf(request)(`${shown(request)}: ${why}`), !(error instanceof LedAstray))
     } finally {
       timer.cancel()
       stop.removeEventListener('abort', stopped)
@@ -107,10 +115,11 @@ export class Exchange {
   }
 
   async #follow(
-    { url, method = 'GET', headers = {}, body }: PollRequest,
+    request: PollRequest,
     conditions: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Outcome> {
+    const { url, method = 'GET', headers = {}, body } = request
     const { maxBytes } = this.#options
     const own = {
       accept: 'application/json, */*;q=0.5',
@@ -121,19 +130,29 @@ export class Exchange {
     let asked: Asked = { url, method, headers: own, body }
     for (let redirects = 0; ; redirects++) {
       const answer = await this.#client.request({ ...asked, maxBytes, signal })
-      if (!REDIRECTS.has(answer.status)) return this.#outcome(answer, asked)
+      if (!REDIRECTS.has(answer.status)) return this.#outcome(answer, asked, request)
       if (redirects === REDIRECTS_MAX) throw new LedAstray(`it leads on and on: ${REDIRECTS_MAX} redirections`)
       asked = redirected(asked, answer)
     }
   }
 
-  #outcome(answer: HttpResponse, asked: { readonly url: string; readonly method: string }): Outcome {
+  #outcome(answer: HttpResponse, asked: Asked, request: PollRequest): Outcome {
     const { status, headers } = answer
     if (status === 304) return { kind: 'unchanged' }
-    if (status >= 200 && status < 300) return { kind: 'answer', response: responseOf(answer, asked.url) }
+    // Where it was led to, the query is another one.
+    const [ofRequest, ofAsked] = [this.strikeOf(request), striking({ url: asked.url }, {})]
+    const strike: Strike = (text) => ofAsked(ofRequest(text))
+    const charset = charsetOf(headers.get('content-type'))
+    const decoder = decoderOf(charset)
+    if (status >= 200 && status < 300) {
+      if (decoder !== undefined) return { kind: 'answer', response: responseOf(answer, asked.url, decoder, strike) }
+      const problem = `the answer is in the charset ${preview(charset)}, which is not known here`
+      return failed(strike(`${shown(asked)}: ${problem}`), false)
+    }
     const mayPass = status >= 500 || PASSING.has(status)
     const retryAfterMillis = mayPass ? this.#retryAfter(headers.get('retry-after')) : undefined
-    return failed(`${shown(asked)}: the server answers ${status}${excerpt(answer)}`, mayPass, retryAfterMillis)
+    const says = excerpt(answer, decoder ?? new TextDecoder(), strike)
+    return failed(`${strike(shown(asked))}: the server answers ${status}${says}`, mayPass, retryAfterMillis)
   }
 
   /** Seconds, or a date. */
@@ -165,6 +184,7 @@ function redirected({ url, method, headers, body }: Asked, { status, headers: an
   if (to.protocol !== 'https:' && to.protocol !== from.protocol) {
     throw new LedAstray(`it leads to ${to.protocol}//${to.host}, which is not followed from ${from.protocol}`)
   }
+  if (hasCredentials(to.href)) throw new LedAstray('it leads to a URL with a name or password, which is not followed')
   // What was given for one server is not told to another.
   const kept = to.origin === from.origin ? headers : { accept: headers['accept'] ?? '*/*' }
   const isSame = status === 307 || status === 308 || method === 'GET'
@@ -177,15 +197,57 @@ function failed(message: string, mayPass: boolean, retryAfterMillis?: number): O
   return { kind: 'failed', message, mayPass, retryAfterMillis }
 }
 
-function responseOf({ status, headers, body }: HttpResponse, url: string): PollResponse {
-  const text = (): string => new TextDecoder().decode(body)
-  return { status, headers, url, text, json: () => JSON.parse(text()) as unknown }
+/** Whether a URL has a name or a password before its host. */
+export function hasCredentials(url: string): boolean {
+  const { username, password } = new URL(url)
+  return username !== '' || password !== ''
 }
 
+/** What `Content-Type` says of the encoding of texts. */
+function charsetOf(contentType: string | undefined): string {
+  const [, quoted, plain] = /;\s*charset\s*=\s*(?:"([^"]*)"|([^\s;"]+))/i.exec(contentType ?? '') ?? []
+  return quoted ?? plain ?? 'utf-8'
+}
+
+/** `undefined` for an encoding that the platform does not know. */
+function decoderOf(charset: string): TextDecoder | undefined {
+  try {
+    return new TextDecoder(charset)
+  } catch {
+    return undefined
+  }
+}
+
+function responseOf(
+  { status, headers, body }: HttpResponse,
+  url: string,
+  decoder: TextDecoder,
+  strike: Strike,
+): PollResponse {
+  const text = (): string => decoder.decode(body)
+  const json = (): unknown => {
+    const given = text()
+    try {
+      return JSON.parse(given) as unknown
+    } catch (error) {
+      // The platform quotes a few characters, which may be a part of what must not be shown.
+      throw strike(given) === given ? error : coded('MR-5203', new SyntaxError('the body is no JSON'))
+    }
+  }
+  return { status, headers, url, text, json }
+}
+
+/** Bytes of a failure's body that are looked at, and characters that are shown. */
+const EXCERPT_BYTES = 16_384
+const EXCERPT_LENGTH = 200
+
 /** What a server says of its failure, as far as one wants to read it. */
-function excerpt({ body }: HttpResponse): string {
-  const text = new TextDecoder().decode(body.subarray(0, 200)).replace(/\s+/g, ' ').trim()
-  return text === '' ? '' : `: ${text}`
+function excerpt({ body }: HttpResponse, decoder: TextDecoder, strike: Strike): string {
+  // Struck before it is cut: half a secret would not be found.
+  const text = strike(decoder.decode(body.subarray(0, EXCERPT_BYTES)))
+    .replace(/\s+/g, ' ')
+    .trim()
+  return text === '' ? '' : `: ${text.slice(0, EXCERPT_LENGTH)}`
 }
 
 /** The request as it may be shown: what stands after the path may be a key. */

@@ -7,6 +7,7 @@ import type { Env } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import type { Exchange, Outcome, PollRequest, PollResponse } from './exchange.js'
 import { shown } from './exchange.js'
+import type { Strike } from './strike.js'
 
 /** What one request has come to: something to give, or why there is nothing to give. */
 export type Polled<T> =
@@ -59,6 +60,9 @@ export class PollReader<T, C> {
   #notBefore = -Infinity
   #askedAt = -Infinity
 
+  /** Strikes what the request of the last answer was made with. */
+  #strike: Strike = (shown) => shown
+
   constructor(env: Env, exchange: Exchange, rules: PollRules<T, C>, mark: PollMark<C>) {
     this.#env = env
     this.#exchange = exchange
@@ -69,6 +73,11 @@ export class PollReader<T, C> {
   /** Where reading goes on: with the answer that is not given whole yet, or the one after it. */
   get mark(): PollMark<C> {
     return this.#mark
+  }
+
+  /** An item that cannot be used, as it may be shown. */
+  bad(value: unknown, error: unknown): Polled<never> {
+    return { kind: 'bad', value: this.#strike(value), message: this.#strike(messageOf(error)) }
   }
 
   /** What there is; `'idle'` when there is nothing now. */
@@ -139,6 +148,7 @@ export class PollReader<T, C> {
       return undefined
     }
     const { response } = outcome
+    this.#strike = this.#exchange.strikeOf(request)
     try {
       // All of it before any is given: an answer that breaks off gives nothing.
       const values = response.status === 204 ? [] : [...this.#rules.parse(response)]
@@ -153,7 +163,8 @@ export class PollReader<T, C> {
     } catch (error) {
       this.#markBehind = undefined
       this.#waiting = undefined
-      return this.#failed(`${shown(request)}: the answer cannot be understood: ${messageOf(error)}`, true, undefined)
+      const message = `${shown(request)}: the answer cannot be understood: ${messageOf(error)}`
+      return this.#failed(this.#strike(message), true, undefined)
     }
   }
 
@@ -163,7 +174,7 @@ export class PollReader<T, C> {
       try {
         item = { kind: 'item', value: this.#rules.decode(value) }
       } catch (error) {
-        item = { kind: 'bad', value, message: messageOf(error) }
+        item = this.bad(value, error)
       }
       yield item
     }

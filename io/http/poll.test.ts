@@ -309,6 +309,94 @@ it('follows redirections, keeps what is secret from other servers, and shows it 
   expect(() => poll(url, { headers: { a: new Secret('s3cret\n') } })).not.toThrow(/s3cret/)
 })
 
+const token = 'se/cret+tok?en-1'
+const bearer = { authorization: new Secret(`Bearer ${token}`) }
+const inBasic = btoa(`user:${token}`)
+
+it.each([
+  ['as it is', `you sent Bearer ${token} and ${token}`],
+  ['in a URL', encodeURIComponent(token)],
+  ['in base64', btoa(token)],
+  ['in base64 behind a name', inBasic],
+  ['in JSON', JSON.stringify({ authorization: `Bearer ${token}` })],
+  ['across the end of what is shown', `${'x'.repeat(193)}${token}`],
+])('a failure that repeats the secret %s and the query shows neither', async (_, said) => {
+  const { url } = await serve(
+    (request, response) =>
+      void response.writeHead(404).end(`${said} for ${request.url} ${JSON.stringify({ key: 'a query key' })}`),
+  )
+  const failure: unknown = await polling(
+    poll(`${url}/all?key=a+query%20key&n=1`, { ...fast, headers: bearer }),
+  ).running.result.catch((error: unknown) => error)
+  const { message } = failure as Error
+  expect(message).toContain('the server answers 404')
+  expect(message).toContain('***')
+  for (const hidden of [
+    token,
+    token.slice(0, 7),
+    encodeURIComponent(token),
+    btoa(token),
+    inBasic.slice(8),
+    'key=',
+    'query',
+  ])
+    expect(message).not.toContain(hidden)
+})
+
+it('items and answers that repeat the secret do not show it where they cannot be used', async () => {
+  const { url } = await serve((_, response, n) =>
+    n === 1 ? json(response, [{ id: 'none', sent: [token] }]) : void response.end(`${token} is no JSON`),
+  )
+  const letters: DeadLetter[] = []
+  const p = pipeline()
+  const onError = p.errors('bad', (bad) => bad.map('letter', (letter) => void letters.push(letter)))
+  polling(poll(url, { ...fast, retry: { attempts: 1 }, headers: bearer, codec: Order, onError }), {}, p)
+  await expect.poll(() => letters.length, { timeout: 5000 }).toBeGreaterThanOrEqual(2)
+  const shown = JSON.stringify(letters)
+  expect(shown).toContain('an item cannot be used')
+  expect(shown).toContain('the body is no JSON')
+  expect(shown).not.toContain(token.slice(0, 7))
+})
+
+it('a URL with a name or password is refused and not shown', async () => {
+  const { url, asked } = await serve((_, response) => {
+    response.writeHead(302, { location: url.replace('//', '//ann:passw0rd@') }).end()
+  })
+  const withPassword = url.replace('//', '//ann:passw0rd@')
+  expect(() => poll(withPassword)).toThrow(expect.objectContaining({ code: 'MR-1002' }) as Error)
+  for (const wrong of [withPassword, 'http//ann:passw0rd@host/x', 'x?passw0rd']) {
+    expect(() => poll(wrong)).toThrow(/poll/)
+    expect(() => poll(wrong)).not.toThrow(/passw0rd/)
+  }
+  for (const request of [() => withPassword, url] as const) {
+    const failure: unknown = await polling(poll(request as string, fast)).running.result.catch(
+      (error: unknown) => error,
+    )
+    expect((failure as Error).message).toContain('a URL with a name or password')
+    expect((failure as Error).message).not.toContain('passw0rd')
+  }
+  expect(asked).toHaveLength(1)
+})
+
+it.each([
+  ['text/plain; charset=ISO-8859-1', Uint8Array.of(0x63, 0x61, 0x66, 0xe9), 'café'],
+  ['text/plain; charset="utf-16le"', Uint8Array.of(0xe9, 0), 'é'],
+  ['text/plain', new TextEncoder().encode('café'), 'café'],
+])('texts are read in the charset of %s', async (type, body, text) => {
+  const { url } = await serve((_, response) => void response.writeHead(200, { 'content-type': type }).end(body))
+  expect((await polling(poll<string, never>(url, { ...fast, parse: (answer) => [answer.text()] })).come(1))[0]).toBe(
+    text,
+  )
+})
+
+it('a charset that is not known is an error at once', async () => {
+  const { url, asked } = await serve(
+    (_, response) => void response.writeHead(200, { 'content-type': 'text/plain; charset=klingon' }).end('x'),
+  )
+  await expect(polling(poll(url, fast)).running.result).rejects.toThrow(/in the charset "klingon", which is not known/)
+  expect(asked).toHaveLength(1)
+})
+
 it.each([
   ['a loop', '/again', /leads on and on: 10 redirections/],
   ['another protocol', 'ftp://example.com/x', /leads to ftp:\/\/example\.com, which is not followed/],

@@ -6,7 +6,7 @@
 import { type Codec, decodeWith, isIoTs, typed, type TypeOf, type TypeOnly } from '../../sdk/codec.js'
 import type { Env, HttpClient } from '../../sdk/env.js'
 import { coded } from '../../sdk/error-codes.js'
-import { messageOf, PipelineError } from '../../sdk/errors.js'
+import { PipelineError } from '../../sdk/errors.js'
 import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
@@ -17,7 +17,14 @@ import { type Duration, durationMillis } from '../../sdk/time.js'
 import type { ErrorHandler } from '../../sdk/transforms/errors.js'
 import { readFrom, type SourceReader } from '../../sdk/transforms/read-from.js'
 import { type EventTimeOptions, eventTimes } from '../event-times.js'
-import { Exchange, headerProblem, type PollRequest, type PollResponse, type PollRetry } from './exchange.js'
+import {
+  Exchange,
+  hasCredentials,
+  headerProblem,
+  type PollRequest,
+  type PollResponse,
+  type PollRetry,
+} from './exchange.js'
 import { type Polled, type PollMark, PollReader, type PollRules } from './poll-reader.js'
 
 /** Options of {@link poll}: `T` is what it emits, `C` its cursor. */
@@ -127,7 +134,7 @@ export function poll<T, C>(
           const known = id === undefined ? {} : { id: String(id(next.value)) }
           return { value: next, timestamp: timeOf(next.value, now), ...known }
         } catch (error) {
-          return { value: { kind: 'bad', value: next.value, message: messageOf(error) }, timestamp: Math.trunc(now()) }
+          return { value: reader.bad(next.value, error), timestamp: Math.trunc(now()) }
         }
       }
       return {
@@ -249,15 +256,29 @@ function atLeastOne(what: string, value: unknown): void {
 /** @throws what the run fails with when a function has made no URL. */
 function requestOf(made: string | PollRequest): PollRequest {
   const request = typeof made === 'string' ? { url: made } : made
-  if (isUrl(request.url)) return request
-  throw coded(
-    'MR-3004',
-    new TypeError(`the function of poll must make ${URL_WANTED}, but made ${preview(request.url)}`),
-  )
+  if (!isUrl(request.url))
+    throw coded(
+      'MR-3004',
+      new TypeError(`the function of poll must make ${URL_WANTED}, but made ${previewOf(request.url)}`),
+    )
+  if (hasCredentials(request.url))
+    throw coded(
+      'MR-3004',
+      new TypeError(`the function of poll has made a URL with a name or password. ${NO_CREDENTIALS}`),
+    )
+  return request
 }
 
 function refuseUrl(url: string): void {
-  if (!isUrl(url)) refuse('MR-1002', `poll needs ${URL_WANTED}, but got ${preview(url)}.`)
+  if (!isUrl(url)) refuse('MR-1002', `poll needs ${URL_WANTED}, but got ${previewOf(url)}.`)
+  if (hasCredentials(url)) refuse('MR-1002', `the URL of poll has a name or password in it. ${NO_CREDENTIALS}`)
+}
+
+const NO_CREDENTIALS = 'URLs are shown: give the header authorization, as a Secret'
+
+/** What is no URL may still have a password or a key in it. */
+function previewOf(url: unknown): string {
+  return preview(typeof url === 'string' ? url.replace(/[^/]*@/, '***@').replace(/\?.*/s, '?***') : url)
 }
 
 const URL_WANTED = 'an absolute URL with http: or https:'

@@ -15,6 +15,7 @@ import {
   run,
   type RunOptions,
   type Schema,
+  schemaOf,
 } from 'millrace'
 import {
   parquetCodecIn,
@@ -382,6 +383,29 @@ it('a codec gets back what it wants: undefined, bigints, Dates, objects', async 
   await expect(write(path, [{ id: 1.5 }], { codec: t.type({ id: t.Int }) })).rejects.toThrow(
     /at id expected Int, got 1.5/,
   )
+})
+
+it('a bigint that is too large fails at its element, with the field, wherever it lies', async () => {
+  const tooLarge = 10n ** 38n
+  const cases: readonly (readonly [t.Mixed, unknown])[] = [
+    [t.type({ big: t.bigint }), { big: tooLarge }],
+    [t.type({ big: t.array(t.type({ n: t.bigint })) }), { big: [{ n: 1n }, { n: -tooLarge }] }],
+  ]
+  for (const [codec, value] of cases)
+    for (const options of [{ codec }, { schema: schemaOf(codec) }]) {
+      const at = folder()
+      const failure: unknown = await write(join(at, 'big.parquet'), [value], options).catch((error: unknown) => error)
+      expect(failure).toMatchObject({
+        code: 'MR-4106',
+        step: 'write/parts',
+        message: expect.stringContaining('field "big": the decimal') as string,
+      })
+      expect((failure as Error).message).not.toContain('folder')
+      expect(readdirSync(at).filter((name) => name.endsWith('.parquet'))).toEqual([])
+    }
+  const path = join(folder(), 'largest.parquet')
+  await write(path, [{ big: tooLarge - 1n }], { codec: t.type({ big: t.bigint }) })
+  expect(await read(path, { codec: t.type({ big: t.bigint }) as never })).toEqual([{ big: tooLarge - 1n }])
 })
 
 it('windows have files of their own, and nothing to write is a file without rows', async () => {

@@ -4,8 +4,9 @@
  * Law: what a schema writes, `readParquet` reads as the same values; what has no place in Parquet is refused by name, when the
  * pipeline is built.
  */
-import { coded } from '../../sdk/error-codes.js'
+import { coded, errorCode } from '../../sdk/error-codes.js'
 import type { SchemaElement } from 'hyparquet'
+import { messageOf } from '../../sdk/errors.js'
 import { preview } from '../../sdk/preview.js'
 import { refuse } from '../../sdk/refuse.js'
 import { type AtomicType, type Field, type FieldType, logicalTypes, type Schema } from '../../sdk/schema/schema.js'
@@ -114,6 +115,45 @@ function ofPart(type: FieldType): ((value: unknown) => unknown) | undefined {
       if (type.urn === logicalTypes.millisInstant) return (value) => new Date(Number(value))
       if (type.urn === logicalTypes.decimal) return decimalOf
       return ofPart(type.representation)
+  }
+}
+
+/**
+ * What refuses a row with a value that Parquet cannot hold, naming its field; `undefined` where every row of the schema fits.
+ * Asked for each element, so that the step that was given it fails and not the one that makes the files.
+ */
+export function refusingWhatIsTooLarge({
+  fields,
+}: Schema): ((row: Readonly<Record<string, unknown>>) => void) | undefined {
+  const checks = fields.filter(({ type }) => hasDecimal(type)).map(({ name, type }) => [name, toColumn(type)] as const)
+  if (checks.length === 0) return undefined
+  return (row) => {
+    for (const [name, convert] of checks) {
+      try {
+        convert?.(row[name])
+      } catch (error) {
+        throw coded(
+          errorCode(error) ?? 'MR-4106',
+          new Error(`field ${preview(name)}: ${messageOf(error)}`, { cause: error }),
+        )
+      }
+    }
+  }
+}
+
+function hasDecimal(type: FieldType): boolean {
+  switch (type.kind) {
+    case 'atomic':
+      return false
+    case 'array':
+    case 'iterable':
+      return hasDecimal(type.element)
+    case 'map':
+      return hasDecimal(type.key) || hasDecimal(type.value)
+    case 'row':
+      return type.schema.fields.some((field) => hasDecimal(field.type))
+    case 'logical':
+      return type.urn === logicalTypes.decimal || hasDecimal(type.representation)
   }
 }
 

@@ -31,7 +31,7 @@ import { writeShards } from '../text/write-shards.js'
 import type { PartFormat } from '../text/write-parts.js'
 import { gzip } from './gzip.js'
 import { type HyparquetWriter, loadWriter } from './packages.js'
-import { elementsOf, toColumn } from './row-schema.js'
+import { elementsOf, refusingWhatIsTooLarge, toColumn } from './row-schema.js'
 
 /** Options of {@link writeParquet}: a row schema, or a codec that it is taken from. */
 export interface WriteParquetOptions<C extends Codec = Codec> extends CommonWriteOptions {
@@ -159,13 +159,14 @@ function emptyColumns({ fields }: Schema): readonly {
 function partOfCodec(codec: Codec): PartFormat<Uint8Array> {
   const row = rowOfCodec(codec)
   if (row === undefined) throw coded('MR-4009', new Error(`${codecName(codec)} is no row`))
-  return encodedRows((value) => decodeWith(codec, value) as RowValue, row.coder.encode.bind(row.coder))
+  return encodedRows(row.schema, (value) => decodeWith(codec, value) as RowValue, row.coder.encode.bind(row.coder))
 }
 
 function partOfSchema(schema: Schema): PartFormat<Uint8Array> {
   const coder = rowCoder(schema)
   const codec = codecOf(schema)
   return encodedRows(
+    schema,
     (value) =>
       decodeWith(
         codec,
@@ -176,13 +177,17 @@ function partOfSchema(schema: Schema): PartFormat<Uint8Array> {
 }
 
 function encodedRows(
+  schema: Schema,
   checked: (value: unknown) => RowValue,
   encode: (row: RowValue, out: ByteWriter, nested: boolean) => void,
 ): PartFormat<Uint8Array> {
   const out = new ByteWriter()
+  const plain = rowCoder(schema)
+  const refuseTooLarge = refusingWhatIsTooLarge(schema)
   return recordPart((value) => {
     out.reset()
     encode(checked(value), out, false)
+    refuseTooLarge?.(plain.decode(new ByteReader(out.written()), false))
     return out.take()
   })
 }

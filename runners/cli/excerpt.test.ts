@@ -53,6 +53,22 @@ describe('redacting', () => {
     expect(redact('ann')).toBe('ann')
   })
 
+  it('hides secrets as they stand in URLs, in base64 and in base64url', () => {
+    const text = 'p?ss/wörd>>~ ü'
+    const redact = redacting({ token: new Secret(text) })
+    const base64 = Buffer.from(text).toString('base64')
+    expect(base64).toMatch(/[+/].*=$/)
+    const forms = [
+      encodeURIComponent(text),
+      encodeURIComponent(text).replace(/%../g, (escape) => escape.toLowerCase()),
+      new URLSearchParams({ k: text }).toString().slice(2),
+      base64,
+      base64.replace(/=+$/, ''),
+      Buffer.from(text).toString('base64url'),
+    ]
+    for (const form of forms) expect(redact(`before ${form} behind`)).toBe('before *** behind')
+  })
+
   it('leaves texts alone without secrets, and secrets too short to be told from other words', () => {
     expect(redacting({ a: 'b' })('a b')).toBe('a b')
     expect(redacting({ pin: new Secret('12') })('12 elements')).toBe('12 elements')

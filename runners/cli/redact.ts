@@ -12,13 +12,10 @@ export type Redact = <T>(shown: T) => T
 
 /** @param options the pipeline's options, as it was built with them. */
 export function redacting(options: unknown): Redact {
-  const texts = [...secretsIn(options, new Set())]
-    .filter((text) => text.length >= LENGTH_MIN)
-    // A secret that contains another one is hidden whole.
-    .sort((a, b) => b.length - a.length)
+  const texts = [...secretsIn(options, new Set())].filter((text) => text.length >= LENGTH_MIN)
   if (texts.length === 0) return (shown) => shown
-  // As people write it, and as it stands in JSON, which is how elements are shown.
-  const forms = texts.flatMap((text) => [...new Set([text, JSON.stringify(text).slice(1, -1)])])
+  // A form that contains another one is hidden whole.
+  const forms = [...new Set(texts.flatMap(formsOf))].sort((a, b) => b.length - a.length)
   const hide = (shown: unknown): unknown => {
     if (typeof shown === 'string') return forms.reduce((text, secret) => text.replaceAll(secret, '***'), shown)
     if (Array.isArray(shown)) return shown.map(hide)
@@ -26,6 +23,21 @@ export function redacting(options: unknown): Redact {
     return Object.fromEntries(Object.entries(shown).map(([name, part]) => [name, hide(part)]))
   }
   return hide as Redact
+}
+
+/** As people write it; in JSON, which is how elements are shown; in URLs and forms; in base64 and base64url. */
+function formsOf(text: string): readonly string[] {
+  const inUrl = encodeURIComponent(new TextDecoder().decode(new TextEncoder().encode(text)))
+  const inForm = new URLSearchParams([['', text]]).toString().slice(1)
+  const lower = (form: string): string => form.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())
+  const bytes = Buffer.from(text)
+  return [
+    text,
+    JSON.stringify(text).slice(1, -1),
+    ...[inUrl, inForm].flatMap((form) => [form, lower(form)]),
+    ...[bytes.toString('base64'), bytes.toString('base64').replace(/=+$/, ''), bytes.toString('base64url')],
+    bytes.toString('base64').replaceAll('+', '-').replaceAll('/', '_'),
+  ]
 }
 
 function* secretsIn(value: unknown, seen: Set<unknown>): Iterable<string> {
