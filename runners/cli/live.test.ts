@@ -26,7 +26,7 @@ describe.skipIf(missing !== undefined)('a run on a terminal', () => {
     terminal.press('p')
     const paused = await terminal.shows(/ endless · direct · paused · [\s\S]*p resume/)
     expect(paused).toContain('the run is')
-    const elements = (): string | undefined => / ([\d,]+) elements/.exec(terminal.screen.text())?.[1]
+    const elements = (): string | undefined => / ([\d,]+)read/.exec(terminal.screen.text())?.[1]
     // What was under way when the key was pressed has come by the next screen.
     await terminal.shows(/, 0\/s/)
     const before = elements()
