@@ -26,14 +26,15 @@ describe.skipIf(missing !== undefined)('a run on a terminal', () => {
     terminal.press('p')
     const paused = await terminal.shows(/ endless · direct · paused · [\s\S]*p resume/)
     expect(paused).toContain('the run is')
-    const elements = (): string | undefined => / ([\d,]+)read/.exec(terminal.screen.text())?.[1]
+    const read = (): string | undefined => / ([\d,]+) read, /.exec(terminal.screen.text())?.[1]
     // What was under way when the key was pressed has come by the next screen.
     await terminal.shows(/, 0\/s/)
-    const before = elements()
+    const before = read()
+    expect(before).toBeDefined()
     terminal.press('?')
     await terminal.shows('q        drain: stop reading, finish what was read')
     await terminal.shows(/paused · (?:[89]|\d\d)/)
-    expect(elements()).toBe(before)
+    expect(read()).toBe(before)
     terminal.press('?p')
     await terminal.shows(/running[\s\S]*p pause/)
     terminal.press('q')
