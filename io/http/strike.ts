@@ -3,6 +3,7 @@
  *
  * Law: nothing that was given as a `Secret`, and no query string, is in a text that was struck, however it was written there.
  */
+import { base64Of, base64UrlOf, formsOfSecret, strikingForms } from '../../sdk/secret-forms.js'
 import { Secret } from '../../sdk/secret.js'
 
 /** Puts `***` in the place of what must not be shown; parts of arrays and plain objects are looked through. */
@@ -35,11 +36,9 @@ export function striking(asked: Asked, always: Readonly<Record<string, string | 
         for (const form of formsOf(part)) forms.add(form)
     }
   for (const form of queryForms(asked.url)) forms.add(form)
-  forms.delete('')
-  // What contains another one is struck whole.
-  const sorted = [...forms].sort((a, b) => b.length - a.length)
+  const struck = strikingForms(forms)
   const strike = (shown: unknown): unknown => {
-    if (typeof shown === 'string') return sorted.reduce((text, form) => text.replaceAll(form, '***'), shown)
+    if (typeof shown === 'string') return struck(shown)
     if (Array.isArray(shown)) return shown.map(strike)
     if (typeof shown !== 'object' || shown === null || Object.getPrototypeOf(shown) !== Object.prototype) return shown
     return Object.fromEntries(Object.entries(shown).map(([name, part]) => [strike(name), strike(part)]))
@@ -47,30 +46,21 @@ export function striking(asked: Asked, always: Readonly<Record<string, string | 
   return strike as Strike
 }
 
-/** A text as it stands in messages, JSON, URLs, and in base64 of itself or of a text around it. */
+/** As secrets are written, and in base64 of a text around them. */
 function formsOf(text: string): readonly string[] {
-  if (text === '') return []
-  const inUrl = encodeURIComponent(new TextDecoder().decode(new TextEncoder().encode(text)))
-  const inForm = new URLSearchParams([['', text]]).toString().slice(1)
-  const lower = (form: string): string => form.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())
-  return [text, JSON.stringify(text).slice(1, -1), inUrl, lower(inUrl), inForm, lower(inForm), ...base64Forms(text)]
+  const cores = base64Cores(text)
+  return [...formsOfSecret(text), ...cores, ...cores.map(base64UrlOf)]
 }
 
-function base64Forms(text: string): readonly string[] {
+/** Behind other bytes it is written in one of three ways; characters that hold bits of its neighbours are left out. */
+function base64Cores(text: string): readonly string[] {
   const bytes = new TextEncoder().encode(text)
-  const forms = [base64(bytes), base64(bytes).replace(/=+$/, '')]
-  // Behind other bytes it is written in one of three ways; characters that hold bits of its neighbours are left out.
-  for (const before of [0, 1, 2]) {
+  return [0, 1, 2].flatMap((before) => {
     const shifted = new Uint8Array(before + bytes.length)
     shifted.set(bytes, before)
-    const core = base64(shifted).slice(Math.ceil((before * 8) / 6), Math.floor((shifted.length * 8) / 6))
-    if (core.length >= CORE_LENGTH_MIN) forms.push(core)
-  }
-  return [...forms, ...forms.map((form) => form.replaceAll('+', '-').replaceAll('/', '_'))]
-}
-
-function base64(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
+    const core = base64Of(shifted).slice(Math.ceil((before * 8) / 6), Math.floor((shifted.length * 8) / 6))
+    return core.length >= CORE_LENGTH_MIN ? [core] : []
+  })
 }
 
 function queryForms(url: string): readonly string[] {

@@ -5,6 +5,7 @@
  * and only the bytes of the element at hand are kept, as many as are allowed.
  */
 import type { Problem } from '../text/line-buffer.js'
+import { makeRoom } from '../text/make-room.js'
 
 /** An element, or what is there instead of one. */
 export interface Element {
@@ -65,18 +66,11 @@ export class ElementScanner {
 
   /** Where to put more bytes, at least one. */
   space(): Uint8Array {
-    if (this.#start > 0) {
-      this.#bytes.copyWithin(0, this.#start, this.#end)
-      this.#base += this.#start
-      this.#end -= this.#start
-      this.#at -= this.#start
-      this.#start = 0
-    }
-    if (this.#end === this.#bytes.length) {
-      const larger = new Uint8Array(this.#bytes.length * 2)
-      larger.set(this.#bytes)
-      this.#bytes = larger
-    }
+    this.#bytes = makeRoom(this.#bytes, this.#start, this.#end)
+    this.#base += this.#start
+    this.#end -= this.#start
+    this.#at -= this.#start
+    this.#start = 0
     return this.#bytes.subarray(this.#end)
   }
 

@@ -6,6 +6,7 @@
  * offset of a line is that of its first byte. Only `\n` ends a line; a `\r` before it goes with it, any other `\r` stays.
  */
 import type { ErrorCode } from '../../sdk/error-codes.js'
+import { makeRoom } from './make-room.js'
 
 /**
  * Bytes decoded at a time. Small, for two reasons: strings this short are freed by the cheap collections of the young
@@ -107,18 +108,11 @@ export class LineBuffer {
 
   /** Where to put more bytes, at least one. Makes room; only to be called when no piece is at hand. */
   space(): Uint8Array {
-    if (this.#start > 0) {
-      this.#bytes.copyWithin(0, this.#start, this.#end)
-      this.#base += this.#start
-      this.#end -= this.#start
-      this.#searched -= this.#start
-      this.#start = 0
-    }
-    if (this.#end === this.#bytes.length) {
-      const larger = new Uint8Array(this.#bytes.length * 2)
-      larger.set(this.#bytes)
-      this.#bytes = larger
-    }
+    this.#bytes = makeRoom(this.#bytes, this.#start, this.#end)
+    this.#base += this.#start
+    this.#end -= this.#start
+    this.#searched -= this.#start
+    this.#start = 0
     return this.#bytes.subarray(this.#end)
   }
 

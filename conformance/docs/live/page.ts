@@ -166,3 +166,5 @@ try {
   // Where nothing may be stored, the system's theme is the theme.
 }
 choose(EXAMPLES.find(({ id }) => id === location.hash.slice(1)) ?? example)
+// Until here a click would have been lost.
+find<HTMLButtonElement>('run').disabled = false

@@ -71,7 +71,7 @@ const PAGE = `<!doctype html>
 <section aria-label="Code">
 <textarea id="code" spellcheck="false" autocapitalize="off" autocomplete="off" aria-label="Code"></textarea>
 <div class="actions">
-<button id="run" type="button">Run</button>
+<button id="run" type="button" disabled>Run</button>
 <button id="reset" type="button">Start over</button>
 <span id="state" role="status"></span>
 </div>
