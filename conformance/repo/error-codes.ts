@@ -17,7 +17,7 @@ const CATALOGUE = 'sdk/error-codes.ts'
 const NEVER_MET: Readonly<Record<string, string>> = {
   'sdk/time.ts': 'is caught in the same file, which then says what is wrong',
   'sdk/testing/do-fn-tester.ts': 'lends its stack to a value that is no Error',
-  'runners/direct/direct-execution.ts': 'ends the turns of a cancelled run, whose result says so',
+  'runners/core/execution/execution.ts': 'ends the turns of a cancelled run, whose result says so',
   'runners/cli/worker.ts': 'is for who starts an inner module by hand',
   'runners/cli/doctor.ts': 'becomes a line of the report in the same function',
   'runners/cli/package-root.ts': 'is for a package that somebody has taken apart',

@@ -44,7 +44,7 @@ const table: readonly Row[] = [
   },
   {
     of: /^runners\/core\//,
-    modules: [/^sdk\//, /^runners\/core\//, /^runners\/(runner|run-status)\.ts$/],
+    modules: [/^sdk\//, /^runners\/core\//, /^runners\/(runner|run-status|telemetry)\.ts$/],
     packages: [],
   },
   {

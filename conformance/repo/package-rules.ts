@@ -101,7 +101,10 @@ export function pinnedVersions(manifest: Manifest): readonly Violation[] {
   return [...engines, ...versions]
 }
 
-/** Installing runs no script, ours or anyone's, and leaves no address of a registry behind. */
+/** Packages that are compiled or fetched when they are installed, and that only those install who want what they do. */
+const NATIVE: ReadonlySet<string> = new Set(['better-sqlite3'])
+
+/** Installing runs no script but those of native packages, and leaves no address of a registry behind. */
 export function quietInstall(manifest: Manifest, lockfile: Lockfile, npmrc: string): readonly Violation[] {
   const ours = ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish']
     .filter((script) => script in manifest.scripts)
@@ -116,10 +119,11 @@ export function quietInstall(manifest: Manifest, lockfile: Lockfile, npmrc: stri
     }
     const name = path.replace(/^.*node_modules\//, '')
     // By name alone: with the addresses left out, npm matches no key that has a version.
-    if (entry.hasInstallScript === true && manifest.allowScripts?.[name] !== false) {
+    const isNative = NATIVE.has(name)
+    if (entry.hasInstallScript === true && manifest.allowScripts?.[name] !== isNative) {
       violations.push({
         path: 'package.json',
-        message: `must say "${name}": false under allowScripts, or not depend on it.`,
+        message: `must say "${name}": ${isNative} under allowScripts, or not depend on it.`,
       })
     }
     return violations

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { fixedWindows, kv, pipeline, run, timer, typed } from 'millrace'
 import { inEveryMode } from '../../conformance/support/modes.js'
-import { TIMER_BUDGET } from './stage-executor.js'
+import { TIMER_BUDGET } from '../core/execution/stage-executor.js'
 
 /** More keys than a stage may serve in two turns. */
 const KEYS = Math.floor(TIMER_BUDGET * 2.3)

@@ -34,9 +34,9 @@ import {
   UnsupportedFeature,
 } from '../runner.js'
 import type { RunStatus } from '../run-status.js'
-import { Acknowledgements } from './acknowledgements.js'
-import { DirectExecution } from './direct-execution.js'
-import type { ScriptedClock } from './root-executors.js'
+import { Acknowledgements } from '../core/execution/acknowledgements.js'
+import { Execution } from '../core/execution/execution.js'
+import type { ScriptedClock } from '../core/execution/root-executors.js'
 
 /** What the direct runner can do. */
 export const DIRECT_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
@@ -119,7 +119,7 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   const attempted = options.reexecute === true ? rehearsingState(built) : built
   const panes = new PaneRecorder(env)
   const telemetry = options.telemetry?.begin({ pipeline: built.name, runner: 'direct' })
-  const execution = new DirectExecution(isStrict ? liftedBySeed(attempted, seed) : built, {
+  const execution = new Execution(isStrict ? liftedBySeed(attempted, seed) : built, {
     env,
     clock,
     isStrict,
@@ -236,7 +236,7 @@ function liftedBySeed(built: BuiltPipeline, seed: number): BuiltPipeline {
 
 /** Runs, and watches for asynchronous calls that do not end: reports them, and fails the run where a limit is set. */
 async function raceWithStuckCalls(
-  execution: DirectExecution,
+  execution: Execution,
   env: Env,
   log: RunLog,
   timeoutMillis: number | undefined,

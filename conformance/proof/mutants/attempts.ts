@@ -8,7 +8,7 @@ export const attempts: readonly Mutant[] = [
   {
     name: 'attempts-share-accumulators',
     breaks: 'what one attempt has changed, the next does not see',
-    file: 'runners/direct/grouping-executor.ts',
+    file: 'runners/core/execution/grouping-executor.ts',
     from: 'this.#push(this.#copyOf(value), timestamp',
     to: 'this.#push(value, timestamp',
     caughtBy: ['CMB-08'],
@@ -24,7 +24,7 @@ export const attempts: readonly Mutant[] = [
   {
     name: 'combiners-live-for-ever',
     breaks: 'a combiner that was set up is torn down',
-    file: 'runners/direct/direct-execution.ts',
+    file: 'runners/core/execution/execution.ts',
     from: 'await this.#combiners.teardown()',
     to: 'await Promise.resolve()',
     caughtBy: ['CMB-20'],
@@ -32,7 +32,7 @@ export const attempts: readonly Mutant[] = [
   {
     name: 'combiners-never-live',
     breaks: 'a combiner is set up before its first call',
-    file: 'runners/direct/direct-execution.ts',
+    file: 'runners/core/execution/execution.ts',
     from: '    await this.#combiners.setup()\n',
     to: '',
     caughtBy: ['CMB-20'],

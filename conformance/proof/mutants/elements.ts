@@ -24,7 +24,7 @@ export const elements: readonly Mutant[] = [
   {
     name: 'commit-before-finish',
     breaks: 'what a bundle emits becomes visible together, when it has succeeded',
-    file: 'runners/direct/stage-executor.ts',
+    file: 'runners/core/execution/stage-executor.ts',
     from: '    await this.processor.finish()\n    this.commit()',
     to: '    this.commit()\n    await this.processor.finish()',
     caughtBy: ['LIF-04', 'TSX-07/finish'],
@@ -32,7 +32,7 @@ export const elements: readonly Mutant[] = [
   {
     name: 'no-teardown-after-failure',
     breaks: 'an instance is torn down after a failure too',
-    file: 'runners/direct/direct-execution.ts',
+    file: 'runners/core/execution/execution.ts',
     from: '      await this.#teardown().catch(() => undefined)\n      throw error',
     to: '      throw error',
     caughtBy: ['LIF-07', 'LIF-08', 'LIF-09', 'LIF-10', 'LIF-11'],
@@ -40,7 +40,7 @@ export const elements: readonly Mutant[] = [
   {
     name: 'no-teardown-at-the-end',
     breaks: 'an instance is torn down when the pipeline ends',
-    file: 'runners/direct/direct-execution.ts',
+    file: 'runners/core/execution/execution.ts',
     from: '    await this.#teardown()\n    for (const printed',
     to: '    for (const printed',
     caughtBy: ['LIF-01', 'LIF-13', 'PDO-03'],
@@ -72,7 +72,7 @@ export const elements: readonly Mutant[] = [
   {
     name: 'last-producer-decides',
     breaks: 'the watermark of a stage is that of the input furthest behind',
-    file: 'runners/direct/stage-executor.ts',
+    file: 'runners/core/execution/stage-executor.ts',
     from: 'watermark = Math.min(watermark, producer.outputWatermark)',
     to: 'watermark = producer.outputWatermark',
     caughtBy: ['FLT-11'],

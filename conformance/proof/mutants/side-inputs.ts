@@ -48,7 +48,7 @@ export const sideInputs: readonly Mutant[] = [
   {
     name: 'waiting-blocks-others',
     breaks: 'elements of windows that are ready pass those that wait',
-    file: 'runners/direct/side-gate.ts',
+    file: 'runners/core/execution/side-gate.ts',
     from: 'if (this.#isReady(window)) ready.add(',
     to: 'if (this.#waiting.length === 0 && this.#isReady(window)) ready.add(',
     caughtBy: ['SID-28'],
@@ -56,7 +56,7 @@ export const sideInputs: readonly Mutant[] = [
   {
     name: 'waiting-without-hold',
     breaks: 'elements that wait hold the watermark',
-    file: 'runners/direct/side-gate.ts',
+    file: 'runners/core/execution/side-gate.ts',
     from: 'return this.#waiting.hold()',
     to: 'return Number.MAX_SAFE_INTEGER',
     caughtBy: ['SID-29/hold', 'WMK-07/side-input'],

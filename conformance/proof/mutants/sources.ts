@@ -40,7 +40,7 @@ export const sources: readonly Mutant[] = [
   {
     name: 'refused-claims-may-emit',
     breaks: 'what is emitted belongs to a claim that was granted',
-    file: 'runners/direct/source-reading.ts',
+    file: 'runners/core/execution/source-reading.ts',
     from: 'if (!isGranted) this.#isRefused = true',
     to: 'if (!isGranted) this.#isRefused = false',
     caughtBy: ['SDF-04'],
@@ -48,7 +48,7 @@ export const sources: readonly Mutant[] = [
   {
     name: 'delays-are-not-waited-for',
     breaks: 'work that is put off is not read before its time',
-    file: 'runners/direct/source-executor.ts',
+    file: 'runners/core/execution/source-executor.ts',
     from: 'rest.notBefore = resumed === undefined ? 0 : at + resumed.delayMillis',
     to: 'rest.notBefore = resumed === undefined ? 0 : at',
     caughtBy: ['SDF-08'],
@@ -56,7 +56,7 @@ export const sources: readonly Mutant[] = [
   {
     name: 'checkpoints-are-lost',
     breaks: 'what a bundle leaves of a restriction is read by later bundles',
-    file: 'runners/direct/source-executor.ts',
+    file: 'runners/core/execution/source-executor.ts',
     from: 'if (reading.residual === undefined) return []',
     to: 'if (reading.residual !== undefined) return []',
     caughtBy: ['SDF-09/unbounded'],
@@ -64,7 +64,7 @@ export const sources: readonly Mutant[] = [
   {
     name: 'split-off-parts-are-lost',
     breaks: 'what is split off while it is read is read by others',
-    file: 'runners/direct/source-executor.ts',
+    file: 'runners/core/execution/source-executor.ts',
     from: '[...this.#settle(work, reading, resumed), ...splits]',
     to: '[...this.#settle(work, reading, resumed)]',
     caughtBy: ['SDF-10'],
@@ -72,7 +72,7 @@ export const sources: readonly Mutant[] = [
   {
     name: 'estimators-forget',
     breaks: 'what an estimator knows survives a checkpoint',
-    file: 'runners/direct/source-work.ts',
+    file: 'runners/core/execution/source-work.ts',
     from: '    part.watermark = this.watermark\n',
     to: '',
     caughtBy: ['SDF-15/survives', 'SDF-15/follows'],
@@ -80,7 +80,7 @@ export const sources: readonly Mutant[] = [
   {
     name: 'clock-without-delay',
     breaks: 'a watermark by the clock lags by its delay',
-    file: 'runners/direct/source-work.ts',
+    file: 'runners/core/execution/source-work.ts',
     from: 'addMillis(Math.trunc(now), -policy.delayMillis)',
     to: 'addMillis(Math.trunc(now), 0 * policy.delayMillis)',
     caughtBy: ['SDF-16/wall-clock'],
@@ -88,7 +88,7 @@ export const sources: readonly Mutant[] = [
   {
     name: 'no-disorder-allowed',
     breaks: 'a watermark lags by the disorder that is allowed for',
-    file: 'runners/direct/source-work.ts',
+    file: 'runners/core/execution/source-work.ts',
     from: 'this.#raise(addMillis(this.#maxTimestamp, -policy.outOfOrdernessMillis))',
     to: 'this.#raise(addMillis(this.#maxTimestamp, 0))',
     caughtBy: ['SDF-16/out-of-order'],
@@ -96,7 +96,7 @@ export const sources: readonly Mutant[] = [
   {
     name: 'truncated-again-and-again',
     breaks: 'work is truncated once',
-    file: 'runners/direct/source-executor.ts',
+    file: 'runners/core/execution/source-executor.ts',
     from: '      work.isTruncated = true\n',
     to: '',
     caughtBy: ['SDF-30/bounded', 'SDF-30/unbounded'],
@@ -104,7 +104,7 @@ export const sources: readonly Mutant[] = [
   {
     name: 'drain-ignores-truncate',
     breaks: 'when the run is drained, unbounded work ends unless truncate leaves some of it',
-    file: 'runners/direct/source-executor.ts',
+    file: 'runners/core/execution/source-executor.ts',
     from: "this.#calls.guarded('truncate', element, () => truncate?.(element, work.restriction, this.#context()))",
     to: 'undefined',
     caughtBy: ['SDF-30/unbounded', 'SDF-31'],

@@ -185,7 +185,7 @@ export const state: readonly Mutant[] = [
   {
     name: 'drained-like-cancelled',
     breaks: 'a run that is drained finishes what it has read',
-    file: 'runners/direct/direct-execution.ts',
+    file: 'runners/core/execution/execution.ts',
     from: '    this.#isDraining = true\n',
     to: '    this.#isDraining = true\n    this.#isCancelled = true\n',
     caughtBy: ['FTO-09'],

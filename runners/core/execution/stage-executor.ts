@@ -5,10 +5,10 @@
  *
  * Law: the output watermark never falls and never passes the input watermark, a hold, or what still waits.
  */
-import { invariant } from '../../sdk/invariant.js'
-import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
-import type { BundleProcessor } from '../core/bundle-processor.js'
-import type { Stage } from '../core/stage.js'
+import { invariant } from '../../../sdk/invariant.js'
+import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
+import type { BundleProcessor } from '../bundle-processor.js'
+import type { Stage } from '../stage.js'
 import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
 
 /** What becomes visible when a bundle has succeeded: inboxes of later stages, collected and printed elements. */

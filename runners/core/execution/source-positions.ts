@@ -3,9 +3,9 @@
  *
  * Law: the ranges that are left are disjoint and together all positions that have not been read.
  */
-import type { OffsetRange } from '../../sdk/source/restriction-tracker.js'
-import type { AnySplittableDoFn } from '../../sdk/source/splittable.js'
-import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
+import type { OffsetRange } from '../../../sdk/source/restriction-tracker.js'
+import type { AnySplittableDoFn } from '../../../sdk/source/splittable.js'
+import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
 import type { SplitPlan } from './source-reading.js'
 import type { WorkElement } from './source-work.js'
 

@@ -1,10 +1,10 @@
 /**
  * Calls of a source's own functions: what they throw names the step, the call and the element.
  */
-import type { Env } from '../../sdk/env.js'
-import type { SetupContext } from '../../sdk/transforms/do-fn.js'
-import type { BundleProcessor } from '../core/bundle-processor.js'
-import type { StepInfo } from '../core/stage.js'
+import type { Env } from '../../../sdk/env.js'
+import type { SetupContext } from '../../../sdk/transforms/do-fn.js'
+import type { BundleProcessor } from '../bundle-processor.js'
+import type { StepInfo } from '../stage.js'
 import { failureOf } from './source-reading.js'
 
 /** The calls of one splittable step. */

@@ -1,17 +1,17 @@
 /**
  * What a run leaves behind: collected elements and metrics.
  */
-import { PipelineError } from '../../sdk/errors.js'
-import type { Metrics } from '../core/metrics.js'
-import { ElementBuffer, type Receiver } from '../core/element-buffer.js'
-import type { StagedPipeline } from '../core/stage.js'
-import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
-import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
-import type { Env } from '../../sdk/env.js'
-import { textOf } from '../../sdk/transforms/keyed.js'
-import type { EndState, MetricsResult, PipelineResult, SourceReading, WindowedElement } from '../runner.js'
+import { PipelineError } from '../../../sdk/errors.js'
+import type { Metrics } from '../metrics.js'
+import { ElementBuffer, type Receiver } from '../element-buffer.js'
+import type { StagedPipeline } from '../stage.js'
+import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
+import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
+import type { Env } from '../../../sdk/env.js'
+import { textOf } from '../../../sdk/transforms/keyed.js'
+import type { EndState, MetricsResult, PipelineResult, SourceReading, WindowedElement } from '../../runner.js'
 import type { Committable } from './stage-executor.js'
-import { listOf } from '../core/side-inputs.js'
+import { listOf } from '../side-inputs.js'
 
 /** Elements of a `collect`; those of a bundle appear together. */
 export class Collected implements Receiver, Committable {
@@ -76,7 +76,7 @@ export class Printed implements Receiver, Committable {
 }
 
 /** The result of a run. */
-export class DirectResult implements PipelineResult {
+export class RunResult implements PipelineResult {
   readonly state: EndState
   readonly metrics: MetricsResult
   readonly #collected: ReadonlyMap<string, Collected>
@@ -114,7 +114,7 @@ export function elementCount(staged: StagedPipeline, metrics: Metrics, collectio
 }
 
 /** Metrics as users see them: what they were at the end of the run. */
-export class DirectMetrics implements MetricsResult {
+export class RunMetrics implements MetricsResult {
   readonly user: MetricsResult['user']
   readonly system: MetricsResult['system']
   readonly elements: ReadonlyMap<string, number>

@@ -6,9 +6,9 @@
  * panes of each key into a bundle of their own, as Beam Java does. In strict mode bundles are cut and shuffled by the
  * run's seed instead: no pipeline may rely on either.
  */
-import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
-import type { Windows } from '../../sdk/windowing/window.js'
-import { ElementBuffer, type Receiver } from '../core/element-buffer.js'
+import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
+import type { Windows } from '../../../sdk/windowing/window.js'
+import { ElementBuffer, type Receiver } from '../element-buffer.js'
 
 /** How strict mode treats bundles; `undefined` leaves them as they come. */
 export interface BundleDisorder {

@@ -1,9 +1,9 @@
 /**
  * What a source's work looks like to those who look at the run: its partitions, and which of them holds the watermark.
  */
-import type { WatermarkPolicy } from '../../sdk/source/watermark-policy.js'
-import { type Hold, type PartitionStatus, PARTITIONS_MAX } from '../run-status.js'
-import { shortText } from '../core/status-texts.js'
+import type { WatermarkPolicy } from '../../../sdk/source/watermark-policy.js'
+import { type Hold, type PartitionStatus, PARTITIONS_MAX } from '../../run-status.js'
+import { shortText } from '../status-texts.js'
 import type { Work } from './source-work.js'
 
 /** A partition that has given nothing for so long is said to be quiet. */

@@ -2,9 +2,9 @@
  * What a stage's executor says of itself to those who look at the run: what waits, what is kept, and what of its own holds
  * the output watermark.
  */
-import { TIMESTAMP_MAX } from '../../sdk/time.js'
-import type { Awaited, Hold, PartitionStatus } from '../run-status.js'
-import { windowStatus } from '../core/status-texts.js'
+import { TIMESTAMP_MAX } from '../../../sdk/time.js'
+import type { Awaited, Hold, PartitionStatus } from '../../run-status.js'
+import { windowStatus } from '../status-texts.js'
 import type { SideGate } from './side-gate.js'
 
 /** A stage's first step at one moment. */

@@ -2,14 +2,14 @@
  * Makes the side inputs of a stage ready to be fed: an inbox for what arrives of a viewed collection, and the store that it is
  * read from.
  */
-import type { Coder } from '../../sdk/coders/index.js'
-import { coderOf } from '../../sdk/graph/coders.js'
-import type { BuiltPipeline } from '../../sdk/graph/model.js'
-import * as urns from '../../sdk/graph/urns.js'
-import { TIMESTAMP_MIN } from '../../sdk/time.js'
-import type { DoFnServices } from '../core/do-fn-services.js'
-import { SideInputStore } from '../core/side-inputs.js'
-import type { SideInput } from '../core/stage.js'
+import type { Coder } from '../../../sdk/coders/index.js'
+import { coderOf } from '../../../sdk/graph/coders.js'
+import type { BuiltPipeline } from '../../../sdk/graph/model.js'
+import * as urns from '../../../sdk/graph/urns.js'
+import { TIMESTAMP_MIN } from '../../../sdk/time.js'
+import type { DoFnServices } from '../do-fn-services.js'
+import { SideInputStore } from '../side-inputs.js'
+import type { SideInput } from '../stage.js'
 import { Inbox } from './inbox.js'
 import type { SideSource } from './side-gate.js'
 

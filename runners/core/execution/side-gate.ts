@@ -4,10 +4,10 @@
  *
  * Law: an element is let through once, when everything it reads is complete.
  */
-import { TIMESTAMP_MAX } from '../../sdk/time.js'
-import type { BoundedWindow } from '../../sdk/windowing/window.js'
-import { ElementBuffer } from '../core/element-buffer.js'
-import { listOf, type SideInputStore } from '../core/side-inputs.js'
+import { TIMESTAMP_MAX } from '../../../sdk/time.js'
+import type { BoundedWindow } from '../../../sdk/windowing/window.js'
+import { ElementBuffer } from '../element-buffer.js'
+import { listOf, type SideInputStore } from '../side-inputs.js'
 import type { Inbox } from './inbox.js'
 import type { StageExecutor } from './stage-executor.js'
 

@@ -3,11 +3,11 @@
  *
  * Law: the watermark of work never falls, and work that is split off begins with the watermark of what it is split from.
  */
-import { coded } from '../../sdk/error-codes.js'
-import { addMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
-import type { WatermarkPolicy } from '../../sdk/source/watermark-policy.js'
-import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
-import type { Windows } from '../../sdk/windowing/window.js'
+import { coded } from '../../../sdk/error-codes.js'
+import { addMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../../../sdk/time.js'
+import type { WatermarkPolicy } from '../../../sdk/source/watermark-policy.js'
+import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
+import type { Windows } from '../../../sdk/windowing/window.js'
 
 /** The element that names work, as it came. */
 export interface WorkElement {

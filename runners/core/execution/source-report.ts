@@ -3,8 +3,8 @@
  *
  * Law: what a drain gives up counts as work that is left, for nobody has read it.
  */
-import { TIMESTAMP_MIN } from '../../sdk/time.js'
-import type { SourceReading } from '../runner.js'
+import { TIMESTAMP_MIN } from '../../../sdk/time.js'
+import type { SourceReading } from '../../runner.js'
 
 /** What is known of a source: its skew (the time of arrival less event time, of what it has emitted), and what it gave up. */
 export class SourceReport {

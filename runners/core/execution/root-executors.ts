@@ -1,10 +1,10 @@
 /**
  * Executors of stages that begin with nothing: an impulse, or the scripted events of a TestStream.
  */
-import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
-import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
-import { globalWindow } from '../../sdk/windowing/window.js'
-import type { BundleProcessor } from '../core/bundle-processor.js'
+import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
+import { NO_FIRING } from '../../../sdk/windowing/pane-info.js'
+import { globalWindow } from '../../../sdk/windowing/window.js'
+import type { BundleProcessor } from '../bundle-processor.js'
 import { type Committable, StageExecutor } from './stage-executor.js'
 import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
 

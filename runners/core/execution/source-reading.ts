@@ -4,18 +4,18 @@
  *
  * Law: what is emitted belongs to a claim that was granted; primary and residuals of a call are its whole restriction.
  */
-import { coded } from '../../sdk/error-codes.js'
-import type { Env } from '../../sdk/env.js'
-import { UserCodeError } from '../../sdk/errors.js'
-import type { StepLog } from '../../sdk/logger.js'
-import { preview } from '../../sdk/preview.js'
-import type { RestrictionProgress, RestrictionTracker } from '../../sdk/source/restriction-tracker.js'
-import { type Instant, TIMESTAMP_MAX, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
-import type { AfterCommit, MetricSpecs } from '../../sdk/transforms/do-fn.js'
-import type { BoundedWindow } from '../../sdk/windowing/window.js'
-import { listOf } from '../core/side-inputs.js'
-import { sidesObject } from '../core/sides-object.js'
-import type { Routed, StepInfo } from '../core/stage.js'
+import { coded } from '../../../sdk/error-codes.js'
+import type { Env } from '../../../sdk/env.js'
+import { UserCodeError } from '../../../sdk/errors.js'
+import type { StepLog } from '../../../sdk/logger.js'
+import { preview } from '../../../sdk/preview.js'
+import type { RestrictionProgress, RestrictionTracker } from '../../../sdk/source/restriction-tracker.js'
+import { type Instant, TIMESTAMP_MAX, TIMESTAMP_MIN, toTimestamp } from '../../../sdk/time.js'
+import type { AfterCommit, MetricSpecs } from '../../../sdk/transforms/do-fn.js'
+import type { BoundedWindow } from '../../../sdk/windowing/window.js'
+import { listOf } from '../side-inputs.js'
+import { sidesObject } from '../sides-object.js'
+import type { Routed, StepInfo } from '../stage.js'
 import type { Work } from './source-work.js'
 
 type Tracker = RestrictionTracker<unknown, unknown>

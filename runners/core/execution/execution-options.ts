@@ -3,11 +3,11 @@
  *
  * Law: nothing below reads the options of `run`; what is not here has been decided.
  */
-import type { Env } from '../../sdk/env.js'
-import type { PaneRecorder } from '../core/pane-recorder.js'
-import type { RunLog } from '../core/run-log.js'
-import type { RunnerOptions } from '../runner.js'
-import type { RunTelemetry } from '../telemetry.js'
+import type { Env } from '../../../sdk/env.js'
+import type { PaneRecorder } from '../pane-recorder.js'
+import type { RunLog } from '../run-log.js'
+import type { RunnerOptions } from '../../runner.js'
+import type { RunTelemetry } from '../../telemetry.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { ScriptedClock } from './root-executors.js'
 

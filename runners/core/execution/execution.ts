@@ -1,26 +1,26 @@
 /**
  * One run of the direct runner: gives every stage its turns until nothing is left to do.
  */
-import type { Env } from '../../sdk/env.js'
-import { UserCodeError } from '../../sdk/errors.js'
-import type { BuiltPipeline } from '../../sdk/graph/model.js'
-import { invariant } from '../../sdk/invariant.js'
-import { preview } from '../../sdk/preview.js'
-import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
-import { CombinerLives } from '../core/combiner-lives.js'
-import { fuse } from '../core/fusion.js'
-import { Metrics } from '../core/metrics.js'
-import type { PaneRecorder } from '../core/pane-recorder.js'
-import { ProcessingClock } from '../core/processing-clock.js'
-import { mainInputs, type StagedPipeline } from '../core/stage.js'
-import type { StuckCall } from '../core/stage-runtime.js'
-import { TimeSlice } from '../core/time-slice.js'
-import type { EndState, MetricsResult, PipelineResult, Progress, SourceReading, StepProgress } from '../runner.js'
+import type { Env } from '../../../sdk/env.js'
+import { UserCodeError } from '../../../sdk/errors.js'
+import type { BuiltPipeline } from '../../../sdk/graph/model.js'
+import { invariant } from '../../../sdk/invariant.js'
+import { preview } from '../../../sdk/preview.js'
+import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
+import { CombinerLives } from '../combiner-lives.js'
+import { fuse } from '../fusion.js'
+import { Metrics } from '../metrics.js'
+import type { PaneRecorder } from '../pane-recorder.js'
+import { ProcessingClock } from '../processing-clock.js'
+import { mainInputs, type StagedPipeline } from '../stage.js'
+import type { StuckCall } from '../stage-runtime.js'
+import { TimeSlice } from '../time-slice.js'
+import type { EndState, MetricsResult, PipelineResult, Progress, SourceReading, StepProgress } from '../../runner.js'
 import type { Acknowledgements } from './acknowledgements.js'
-import type { RunState, RunStatus } from '../run-status.js'
+import type { RunState, RunStatus } from '../../run-status.js'
 import type { ExecutionOptions } from './execution-options.js'
 import { ExecutionStatus } from './execution-status.js'
-import { DirectResult, elementCount, DirectMetrics } from './result.js'
+import { RunResult, elementCount, RunMetrics } from './result.js'
 import { type ScriptedClock, TestStreamExecutor } from './root-executors.js'
 import { SourceExecutor } from './source-executor.js'
 import type { StageExecutor } from './stage-executor.js'
@@ -42,7 +42,7 @@ function authorSteps(stages: readonly StepProgress[]): readonly StepProgress[] {
 }
 
 /** A run. */
-export class DirectExecution {
+export class Execution {
   readonly #staged: StagedPipeline
   readonly #env: Env
   readonly #metrics: Metrics
@@ -129,12 +129,12 @@ export class DirectExecution {
   }
 
   #resultOf(state: EndState): PipelineResult {
-    return new DirectResult(state, this.metrics(), this.#wiring.collected)
+    return new RunResult(state, this.metrics(), this.#wiring.collected)
   }
 
   /** What metrics stand at now. */
   metrics(): MetricsResult {
-    return new DirectMetrics(this.#staged, this.#metrics, this.#sources())
+    return new RunMetrics(this.#staged, this.#metrics, this.#sources())
   }
 
   drain(): void {

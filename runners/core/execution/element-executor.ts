@@ -5,14 +5,14 @@
  * Elements that read a side input window which is not complete yet are put back: they keep their order, hold the
  * watermark, and go on when the window is ready.
  */
-import { addMillis, TIMESTAMP_MAX } from '../../sdk/time.js'
-import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
-import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
-import type { BundleProcessor } from '../core/bundle-processor.js'
-import { ElementBuffer } from '../core/element-buffer.js'
-import type { KeyedState } from '../core/keyed-state.js'
-import { keyedStatus } from '../core/keyed-state-status.js'
-import { listOf } from '../core/side-inputs.js'
+import { addMillis, TIMESTAMP_MAX } from '../../../sdk/time.js'
+import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
+import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
+import type { BundleProcessor } from '../bundle-processor.js'
+import { ElementBuffer } from '../element-buffer.js'
+import type { KeyedState } from '../keyed-state.js'
+import { keyedStatus } from '../keyed-state-status.js'
+import { listOf } from '../side-inputs.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { Inbox, Waiting } from './inbox.js'
 import { SideGate, type SideSource } from './side-gate.js'

@@ -5,11 +5,11 @@
  * the root, before the watermark moves. A step of the author that is several in the graph is one here: what comes from
  * outside of it goes in, what somebody outside reads goes out.
  */
-import { END_OF_GLOBAL_WINDOW, TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
-import type { Metrics } from '../core/metrics.js'
-import { mainInputs, type Operator, type Output, type StagedPipeline } from '../core/stage.js'
-import { shortText } from '../core/status-texts.js'
-import type { Hold, StepStatus } from '../run-status.js'
+import { END_OF_GLOBAL_WINDOW, TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
+import type { Metrics } from '../metrics.js'
+import { mainInputs, type Operator, type Output, type StagedPipeline } from '../stage.js'
+import { shortText } from '../status-texts.js'
+import type { Hold, StepStatus } from '../../run-status.js'
 import { elementCount } from './result.js'
 import type { StageExecutor } from './stage-executor.js'
 import type { StageStatus } from './stage-status.js'

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { seededRandom } from '../../sdk/env.js'
-import { TIMESTAMP_MAX } from '../../sdk/time.js'
-import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
-import { globalWindow, IntervalWindow } from '../../sdk/windowing/window.js'
+import { seededRandom } from '../../../sdk/env.js'
+import { TIMESTAMP_MAX } from '../../../sdk/time.js'
+import { NO_FIRING } from '../../../sdk/windowing/pane-info.js'
+import { globalWindow, IntervalWindow } from '../../../sdk/windowing/window.js'
 import { Inbox, type Waiting } from './inbox.js'
 
 /** Puts `abc` into an inbox letter by letter; `|` ends a bundle for the reader, `!` commits. */

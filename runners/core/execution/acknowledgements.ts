@@ -10,8 +10,8 @@
  * Law: a bundle is acknowledged only when nothing that is held can come from it; what is held for ever holds up its own
  * bundle and later ones of the round, never all to come.
  */
-import type { StepInfo } from '../core/stage.js'
-import { callBack, type FinalizerHost } from '../core/bundle-finalizers.js'
+import type { StepInfo } from '../stage.js'
+import { callBack, type FinalizerHost } from '../bundle-finalizers.js'
 import type { StageExecutor } from './stage-executor.js'
 
 interface Unacknowledged {
