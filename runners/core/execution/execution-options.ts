@@ -10,6 +10,7 @@ import type { RunnerOptions } from '../../runner.js'
 import type { RunTelemetry } from '../../telemetry.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { ScriptedClock } from './root-executors.js'
+import type { SourceJournal } from './source-journal.js'
 
 /** Options that have been decided. */
 export interface ExecutionOptions {
@@ -26,6 +27,8 @@ export interface ExecutionOptions {
   readonly log: RunLog
   /** Set when bundles are traced. */
   readonly traceBundle: RunTelemetry['bundle']
+  /** Where sources write down what they do; `undefined`: nowhere. */
+  readonly journal?: SourceJournal
   /** Where the last panes are kept while somebody looks. */
   readonly panes: PaneRecorder
 }

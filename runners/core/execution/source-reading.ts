@@ -80,8 +80,8 @@ export class Reading {
     tracker: Tracker,
     batch: SourceBatch,
     limit: number,
-    split: SplitPlan | undefined,
-    giveAway: (rest: unknown) => void,
+    split?: SplitPlan,
+    giveAway: (rest: unknown) => void = () => undefined,
   ) {
     this.tracker = tracker
     this.#giveAway = giveAway
@@ -169,6 +169,17 @@ export function checkProgress({ completed, remaining }: RestrictionProgress): Re
   checkAmount('completed of tracker.progress()', completed)
   checkAmount('remaining of tracker.progress()', remaining)
   return { completed, remaining }
+}
+
+/** @throws when a source that is read again gives another number of elements than the first time. */
+export function checkCount(before: number, now: number): void {
+  if (now === before) return
+  throw coded(
+    'MR-9001',
+    new Error(
+      `read again, the source gave ${now} elements where it had given ${before}: it has changed since. Bring back what was there, or begin a new query in another place.`,
+    ),
+  )
 }
 
 /** What the contexts of a step share. */

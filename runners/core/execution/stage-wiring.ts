@@ -161,6 +161,7 @@ export class StageWiring {
           limits: this.#limits(),
           acknowledgements: this.#options.acknowledgements,
           isScripted: this.#options.clock !== undefined,
+          journal: this.#options.journal,
         })
       case 'grouping':
         return new GroupingExecutor(processor, parts.targets, {
