@@ -7,11 +7,13 @@
  */
 import type { Env } from '../../../sdk/env.js'
 import { MillraceError } from '../../../sdk/errors.js'
+import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import { invariant, InvariantViolation } from '../../../sdk/invariant.js'
 import type { OffsetRange } from '../../../sdk/source/restriction-tracker.js'
 import type { AnySplittableDoFn, Resume } from '../../../sdk/source/splittable.js'
 import { addMillis, TIMESTAMP_MAX } from '../../../sdk/time.js'
 import type { BundleProcessor } from '../bundle-processor.js'
+import type { Keeper } from '../kept-state.js'
 import { isThenable } from '../prepare-step.js'
 import { listOf } from '../side-inputs.js'
 import type { StageRoot } from '../stage.js'
@@ -30,6 +32,7 @@ import {
   type SplitPlan,
 } from './source-reading.js'
 import { SourceCalls } from './source-calls.js'
+import { SourceCodec } from './source-codec.js'
 import {
   type ReadElements,
   type ReadRecord,
@@ -41,6 +44,7 @@ import {
 import { SourceReport } from './source-report.js'
 import { partitionsOf, sourceHold } from './source-status.js'
 import type { Work } from './source-work.js'
+import { WorkKeeper } from './work-keeper.js'
 import { WorkList } from './work-list.js'
 import { type Committable, StageExecutor } from './stage-executor.js'
 import { NOTHING_KEPT, sideHold, type StageStatus } from './stage-status.js'
@@ -55,6 +59,7 @@ export interface BundleLimits {
 
 /** What stands behind a splittable step. */
 export interface SourceParts {
+  readonly built: BuiltPipeline
   readonly inbox: Inbox
   readonly sides: readonly SideSource[]
   readonly env: Env
@@ -79,6 +84,7 @@ export class SourceExecutor extends StageExecutor {
   readonly #told = new SourceReport()
   readonly #disorder: ReadingDisorder | undefined
   readonly #calls: SourceCalls
+  #codec: SourceCodec | undefined
   #services: ReadingServices | undefined
   #resource: unknown = undefined
   #isSetUp = false
@@ -137,6 +143,15 @@ export class SourceExecutor extends StageExecutor {
     if (this.#pausedAt === undefined) return
     for (const work of this.#work.all) work.wasPausedFor(this.#clock() - Math.max(this.#pausedAt, work.activeAt))
     this.#pausedAt = undefined
+  }
+
+  override keepers(): ReadonlyMap<string, Keeper> {
+    return new Map([['work', new WorkKeeper(this.#work, this.codec, () => this.#clock())]])
+  }
+
+  /** What its work and its turns are as bytes. */
+  get codec(): SourceCodec {
+    return (this.#codec ??= new SourceCodec(this.#parts.built, this.#root))
   }
 
   override status(): StageStatus {

@@ -155,6 +155,7 @@ export class StageWiring {
         return new TestStreamExecutor(processor, parts.targets, this.#options.clock)
       case 'splittable':
         return new SourceExecutor(processor, parts.targets, {
+          built: this.#staged.built,
           inbox: parts.inbox,
           sides: parts.sides,
           env: this.#env,
