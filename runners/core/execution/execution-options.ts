@@ -14,6 +14,8 @@ import type { SourceJournal } from './source-journal.js'
 
 /** Options that have been decided. */
 export interface ExecutionOptions {
+  /** Name of the runner. */
+  readonly runner: string
   readonly env: Env
   readonly isStrict: boolean
   readonly seed: number

@@ -14,7 +14,6 @@ import {
 import { coderOf } from '../../../sdk/graph/coders.js'
 import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import type { BoundedWindow } from '../../../sdk/windowing/window.js'
-import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
 import { windowCoderOf } from '../../../sdk/windowing/window-coder.js'
 import { listOf } from '../side-inputs.js'
 import type { Output, Routed, StageRoot } from '../stage.js'
@@ -79,7 +78,7 @@ export class SourceCodec {
       element: value,
       timestamp,
       windows: windows.length === 1 ? (windows[0] as BoundedWindow) : windows,
-      pane: pane as PaneInfo,
+      pane: pane,
       since: 0,
       number: plain.number,
     }

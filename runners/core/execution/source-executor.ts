@@ -6,9 +6,8 @@
  * estimate of all that is still to be read.
  */
 import type { Env } from '../../../sdk/env.js'
-import { MillraceError } from '../../../sdk/errors.js'
 import type { BuiltPipeline } from '../../../sdk/graph/model.js'
-import { invariant, InvariantViolation } from '../../../sdk/invariant.js'
+import { invariant } from '../../../sdk/invariant.js'
 import type { OffsetRange } from '../../../sdk/source/restriction-tracker.js'
 import type { AnySplittableDoFn, Resume } from '../../../sdk/source/splittable.js'
 import { addMillis, TIMESTAMP_MAX } from '../../../sdk/time.js'
@@ -33,14 +32,8 @@ import {
 } from './source-reading.js'
 import { SourceCalls } from './source-calls.js'
 import { SourceCodec } from './source-codec.js'
-import {
-  type ReadElements,
-  type ReadRecord,
-  type SourceJournal,
-  type TurnRecord,
-  workAgain,
-  workLeft,
-} from './source-journal.js'
+import { type ReadRecord, type SourceJournal, type TurnRecord, workAgain, workLeft } from './source-journal.js'
+import { readingServices } from './reading-services.js'
 import { SourceReport } from './source-report.js'
 import { partitionsOf, sourceHold } from './source-status.js'
 import type { Work } from './source-work.js'
@@ -247,7 +240,8 @@ export class SourceExecutor extends StageExecutor {
     invariant(work !== undefined, 'what was read is still there to be read again', { work: record.work })
     const { element, timestamp, windows, pane } = work.of
     const at = this.#clock()
-    if (record.elements !== undefined) await this.bundle(() => this.#pushRead(work, record.elements as ReadElements))
+    if (record.elements !== undefined)
+      await this.#push(work, record.elements.values, record.elements.timestamps, record.count)
     else if (this.#doFn.elementAt !== undefined) {
       const { from } = work.restriction as OffsetRange
       await this.bundle(() =>
@@ -256,19 +250,11 @@ export class SourceExecutor extends StageExecutor {
     } else if (record.count > 0) {
       await this.#call(work, new Reading(this.#doFn.tracker(work.restriction), this.#begunBatch(work), record.count))
       this.#calls.guarded('process', element, () => checkCount(record.count, this.#batch.length))
-      await this.#pushBatch(work)
+      await this.#push(work, this.#batch.values, this.#batch.stamps, record.count)
     }
     const left = record.left.map((each) => workAgain(work, each, at))
     this.#work.replace(work, left)
     for (const { id } of left) this.#work.hasMade(id)
-  }
-
-  #pushRead({ of: { timestamp, windows, pane } }: Work, { values, timestamps }: ReadElements): Promise<void> {
-    const { processor } = this
-    const { length } = values
-    return timestamps === undefined
-      ? processor.processUniform(values, timestamp, length, windows, pane)
-      : processor.processStamped(values, timestamps, length, windows, pane)
   }
 
   /** What delays are measured by. */
@@ -285,8 +271,6 @@ export class SourceExecutor extends StageExecutor {
       for (const window of listOf(of.windows)) until = Math.min(until, window.maxTimestamp)
     this.#gate.forgetBefore(addMillis(until, -this.#root.strategy.allowedLatenessMillis))
   }
-
-  // ---- reading ---------------------------------------------------------------------------------------------------
 
   /** Reads a bundle. */
   async #read(work: Work): Promise<void> {
@@ -305,7 +289,7 @@ export class SourceExecutor extends StageExecutor {
     const resumed = await this.#call(work, reading)
     const left = [...this.#settle(work, reading, resumed), ...splits]
     this.#note(work, batch.length, left)
-    await this.#pushBatch(work)
+    await this.#push(work, batch.values, batch.stamps, batch.length)
     this.#work.replace(work, left)
     if (reading.acknowledgements.length > 0) {
       const { acknowledgements } = this.#parts
@@ -321,19 +305,24 @@ export class SourceExecutor extends StageExecutor {
   /** One call of `process`. */
   async #call(work: Work, reading: Reading): Promise<Resume | void> {
     const { element } = work.of
-    const context = new ReadingContext(work, reading, (this.#services ??= this.#makeServices()))
+    const context = new ReadingContext(work, reading, (this.#services ??= this.#readingServices()))
     const result = this.#calls.guarded('process', element, () => this.#doFn.process(element, reading.tracker, context))
     return isThenable(result) ? await this.#calls.awaited('process', element, result) : result
   }
 
-  /** The bundle of what has been read. */
-  #pushBatch({ of: { timestamp, windows, pane } }: Work): Promise<void> {
+  /** A bundle of what has been read. */
+  #push(
+    { of }: Work,
+    values: readonly unknown[],
+    timestamps: ArrayLike<number> | undefined,
+    count: number,
+  ): Promise<void> {
+    const { timestamp, windows, pane } = of
     const { processor } = this
-    const batch = this.#batch
     return this.bundle(() =>
-      batch.isStamped
-        ? processor.processStamped(batch.values, batch.timestamps, batch.length, windows, pane)
-        : processor.processUniform(batch.values, timestamp, batch.length, windows, pane),
+      timestamps === undefined
+        ? processor.processUniform(values, timestamp, count, windows, pane)
+        : processor.processStamped(values, timestamps, count, windows, pane),
     )
   }
 
@@ -385,16 +374,9 @@ export class SourceExecutor extends StageExecutor {
     const { from, to } = work.restriction as OffsetRange
     const end = Math.min(to, from + limits.next(this.#doFn.bounded))
     await this.bundle(async () => {
-      try {
-        await this.processor.processIndexed(element, timestamp, windows, pane, from, end)
-      } catch (error) {
-        // Steps report their own failures; what else is thrown here, the source has thrown.
-        const isReported =
-          error === this.processor.runtime.failure ||
-          error instanceof MillraceError ||
-          error instanceof InvariantViolation
-        throw isReported ? error : this.#calls.failure('elementAt', element, error)
-      }
+      await this.#calls.byPosition(element, () =>
+        this.processor.processIndexed(element, timestamp, windows, pane, from, end),
+      )
     })
     const [min, max] = this.#calls.guarded('timestampAt', element, () =>
       timestampsOf(this.#doFn, work.of, { from, to: end }),
@@ -411,22 +393,8 @@ export class SourceExecutor extends StageExecutor {
     this.#work.replace(work, left)
   }
 
-  #makeServices(): ReadingServices {
-    const { runtime } = this.processor
-    const { info, sides, outputs, fn } = this.#root
-    const { metrics = {}, bundleFinalizer, acknowledges, watermark } = this.#doFn
-    return {
-      env: this.#parts.env,
-      resource: this.#resource,
-      tags: this.#doFn.outputs === undefined ? undefined : fn.tags,
-      isRouted: outputs.length > 1,
-      hasManualWatermark: watermark.kind === 'manual',
-      acknowledges: acknowledges === true,
-      metricCells: runtime.metrics.cells(info.path, metrics),
-      log: runtime.log.step(info.path),
-      sideNames: sides.map(({ name }) => name),
-      readSide: (side, window) => (this.#parts.sides[side] as SideSource).store.read(window),
-      afterCommit: (...registration) => runtime.finalizers.register(info, bundleFinalizer === true, ...registration),
-    }
+  #readingServices(): ReadingServices {
+    const { env, sides } = this.#parts
+    return readingServices({ root: this.#root, processor: this.processor, env, sides, resource: this.#resource })
   }
 }

@@ -30,6 +30,11 @@ export class SourceBatch {
   isStamped = false
   timestamp: number = TIMESTAMP_MIN
 
+  /** Timestamps of the elements, where some have their own. */
+  get stamps(): Float64Array | undefined {
+    return this.isStamped ? this.timestamps : undefined
+  }
+
   begin(timestamp: number): void {
     this.length = 0
     this.isStamped = false
@@ -175,7 +180,7 @@ export function checkProgress({ completed, remaining }: RestrictionProgress): Re
 export function checkCount(before: number, now: number): void {
   if (now === before) return
   throw coded(
-    'MR-9001',
+    'MR-6020',
     new Error(
       `read again, the source gave ${now} elements where it had given ${before}: it has changed since. Bring back what was there, or begin a new query in another place.`,
     ),
