@@ -153,6 +153,7 @@ export const errorCodes = {
   'MR-6009': 'a rule of the engine does not hold',
   'MR-6010': 'nothing was collected under this name',
   'MR-6011': 'the metrics cannot be served',
+  'MR-6020': 'a source gives something else when it is read again',
   'MR-6101': 'another run holds the checkpoint',
   'MR-6102': 'another run has taken over the checkpoint',
   'MR-6103': 'a checkpoint is damaged',
