@@ -18,6 +18,7 @@ import { checkAcknowledged } from '../core/at-least-once.js'
 import { checkFeatures } from '../core/features.js'
 import { liftCombines } from '../core/lift-combines.js'
 import { PaneRecorder } from '../core/pane-recorder.js'
+import { runIdentity } from '../core/query-identity.js'
 import { failureFields, RunLog } from '../core/run-log.js'
 import { rehearsingState } from '../core/rehearse.js'
 import { requireCodecs } from '../core/require-codecs.js'
@@ -74,6 +75,7 @@ export const DIRECT_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'testStream',
   'deadLetters',
   'bundleFinalizer',
+  'delivery',
   'guarantee.atLeastOnce',
 ])
 
@@ -121,6 +123,7 @@ function start(built: BuiltPipeline, options: RunnerOptions): RunningPipeline {
   const telemetry = options.telemetry?.begin({ pipeline: built.name, runner: 'direct' })
   const execution = new Execution(isStrict ? liftedBySeed(attempted, seed) : built, {
     env,
+    query: runIdentity(real),
     clock,
     isStrict,
     seed,

@@ -5,6 +5,7 @@
  */
 import type { Env } from '../../../sdk/env.js'
 import type { PaneRecorder } from '../pane-recorder.js'
+import type { QueryIdentity } from '../query-identity.js'
 import type { RunLog } from '../run-log.js'
 import type { RunnerOptions } from '../../runner.js'
 import type { RunTelemetry } from '../../telemetry.js'
@@ -14,6 +15,8 @@ import type { ScriptedClock } from './root-executors.js'
 /** Options that have been decided. */
 export interface ExecutionOptions {
   readonly env: Env
+  /** What sinks know the run by, and whether it restarts. */
+  readonly query: QueryIdentity
   readonly isStrict: boolean
   readonly seed: number
   /** Whether every bundle is attempted twice. */

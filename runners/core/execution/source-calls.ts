@@ -1,7 +1,6 @@
 /**
  * Calls of a source's own functions: what they throw names the step, the call and the element.
  */
-import type { Env } from '../../../sdk/env.js'
 import type { SetupContext } from '../../../sdk/transforms/do-fn.js'
 import type { BundleProcessor } from '../bundle-processor.js'
 import type { StepInfo } from '../stage.js'
@@ -18,8 +17,8 @@ export class SourceCalls {
   }
 
   /** What `setup` gets. */
-  setupContext(env: Env): SetupContext {
-    return { step: this.#info.path, env, log: this.#runtime.log.step(this.#info.path) }
+  setupContext(): SetupContext {
+    return this.#runtime.setupContext(this.#info)
   }
 
   /** A call that has returned a promise. */

@@ -8,6 +8,7 @@
 import { invariant } from '../../../sdk/invariant.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
 import type { BundleProcessor } from '../bundle-processor.js'
+import type { ImmediateDelivery } from '../deliveries.js'
 import type { Stage } from '../stage.js'
 import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
 
@@ -37,6 +38,8 @@ export abstract class StageExecutor {
   savepoint: Savepoint | undefined
   /** Where bundles are traced: does one. */
   trace: ((run: () => Promise<void>) => Promise<void>) | undefined
+  /** Hands over what bundles deliver; `undefined` where a driver takes it from the processor, for a batch as a whole. */
+  delivery: ImmediateDelivery | undefined
   #outputWatermark = TIMESTAMP_MIN
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>) {
@@ -118,19 +121,22 @@ export abstract class StageExecutor {
     await run()
     await this.processor.finish()
     this.commit()
-    const { finalizers } = this.processor.runtime
+    const { deliveries, finalizers } = this.processor.runtime
+    deliveries.commit()
+    await this.delivery?.committed(deliveries)
     if (finalizers.isAwaited) await finalizers.committed()
   }
 
   /** An attempt of which nothing remains. */
   async #throwAway(run: () => void | Promise<void>, savepoint: Savepoint): Promise<void> {
     const restore = savepoint()
-    const { finalizers } = this.processor.runtime
+    const { deliveries, finalizers } = this.processor.runtime
     const before = finalizers.count
     await this.processor.begin()
     await run()
     await this.processor.finish()
     for (const target of this.#targets) target.discard()
+    deliveries.discard()
     finalizers.abandon(before)
     restore()
   }
