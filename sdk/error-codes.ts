@@ -199,6 +199,7 @@ export const errorCodes = {
   'MR-8011': 'each build of the pipeline is another one',
   'MR-8012': 'a matcher was given what it cannot judge',
   'MR-8013': 'a connection broke because the test said so',
+  'MR-8020': 'a delivery is declared wrongly',
 } as const
 
 /** A code of an error: `MR-1005`. Its page is `docs/errors/MR-1005.md`, which `millrace explain MR-1005` shows. */
