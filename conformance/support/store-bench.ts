@@ -16,9 +16,11 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Env } from '../../sdk/env.js'
+import { type Env, seededRandom } from '../../sdk/env.js'
 import { systemEnv } from '../../runners/core/system-env.js'
 import type { CheckpointStore } from '../../runners/micro-batch/store/checkpoint-store.js'
+import { openMemoryStore } from '../../runners/micro-batch/store/memory-store.js'
+import { ModelDisk } from '../../runners/micro-batch/store/model-disk.js'
 import { openSqliteStore } from '../../runners/micro-batch/store/sqlite-store.js'
 
 /** See the head of this file. */
@@ -101,5 +103,59 @@ export class SqliteBench implements StoreBench {
     for (const bench of this.#others) await bench.end()
     if (existsSync(this.folder)) chmodSync(this.folder, 0o700)
     rmSync(this.#root, { recursive: true, force: true })
+  }
+}
+
+/** A bench on a modelled disk. */
+export class MemoryBench implements StoreBench {
+  onCrashPoint: ((name: string) => void) | undefined
+  readonly disk: ModelDisk
+  readonly #place: string
+  readonly #compactAboveBytes: number
+  #others = 0
+
+  constructor(compactAboveBytes = 2_000, disk: ModelDisk = new ModelDisk(seededRandom(7)), place = 'checkpoint') {
+    this.#compactAboveBytes = compactAboveBytes
+    this.disk = disk
+    this.#place = place
+  }
+
+  open(): Promise<CheckpointStore> {
+    const env = { ...systemEnv(), crashpoint: (name: string) => this.onCrashPoint?.(name) }
+    return openMemoryStore(this.disk, this.#place, env, { compactAboveBytes: this.#compactAboveBytes })
+  }
+
+  image(): MemoryBench {
+    return new MemoryBench(this.#compactAboveBytes, this.disk.copy(), this.#place)
+  }
+
+  beside(): { readonly place: string; readonly bench: MemoryBench } {
+    const place = `other-${++this.#others}`
+    return { place, bench: new MemoryBench(this.#compactAboveBytes, this.disk, place) }
+  }
+
+  files(): readonly string[] {
+    const start = `${this.#place}/`
+    return this.disk.list().flatMap((name) => (name.startsWith(start) ? [name.slice(start.length)] : []))
+  }
+
+  damage(file: string, change: (bytes: Uint8Array) => Uint8Array | undefined): void {
+    const name = `${this.#place}/${file}`
+    const bytes = change(this.disk.read(name).slice())
+    this.disk.remove(name)
+    if (bytes !== undefined) {
+      this.disk.create(name)
+      this.disk.append(name, bytes)
+      this.disk.sync(name)
+    }
+    this.disk.syncNames()
+  }
+
+  size(): number {
+    return this.disk.size()
+  }
+
+  async end(): Promise<void> {
+    // Nothing is open.
   }
 }
