@@ -43,6 +43,9 @@ export interface StoreBench {
   end(): Promise<void>
 }
 
+/** Files in memory where there are such: what fsync costs is not what is looked at, and a story has hundreds. */
+const FOLDER = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+
 /** A bench of SQLite files in a temporary folder. */
 export class SqliteBench implements StoreBench {
   onCrashPoint: ((name: string) => void) | undefined
@@ -52,9 +55,9 @@ export class SqliteBench implements StoreBench {
   readonly #others: StoreBench[] = []
   readonly #compactAboveBytes: number
 
-  constructor(compactAboveBytes = 2_000) {
+  constructor(compactAboveBytes = 500) {
     this.#compactAboveBytes = compactAboveBytes
-    this.#root = mkdtempSync(join(tmpdir(), 'millrace-store-'))
+    this.#root = mkdtempSync(join(FOLDER, 'millrace-store-'))
     this.folder = join(this.#root, 'checkpoint')
   }
 
@@ -114,7 +117,7 @@ export class MemoryBench implements StoreBench {
   readonly #compactAboveBytes: number
   #others = 0
 
-  constructor(compactAboveBytes = 2_000, disk: ModelDisk = new ModelDisk(seededRandom(7)), place = 'checkpoint') {
+  constructor(compactAboveBytes = 500, disk: ModelDisk = new ModelDisk(seededRandom(7)), place = 'checkpoint') {
     this.#compactAboveBytes = compactAboveBytes
     this.disk = disk
     this.#place = place

@@ -22,7 +22,7 @@ import { LeaseHeld, StoreOccupied } from './errors.js'
 import { fencePartition, writeVersion } from './partition-state.js'
 import { checkSession } from './store-check.js'
 import { copyTo, repartition } from './store-copies.js'
-import { committedOf, type StoreSession } from './store-session.js'
+import { committedOf, stepOfCommit, stepOfPlan, type StoreSession } from './store-session.js'
 import type { ChangeBlob, LogTable } from './store-tables.js'
 
 const NOTHING = new Uint8Array(0)
@@ -72,7 +72,7 @@ export class FileStore implements CheckpointStore {
         this.#merged.set(index, file.snapshot().version)
       }
       if (session.files.head() === undefined) session.files.makeHead()
-      session.files.writeHead(committed)
+      session.files.writeHead(stepOfCommit(committed))
     }
     session.crashpoint('store.acquire.fenced')
     return { epoch, holder }
@@ -160,6 +160,7 @@ export class FileStore implements CheckpointStore {
       // Written again where it is there: it may not have been durable yet.
       log.putPlan(there ?? plan)
     })
+    if (durable) session.files.writeHead(stepOfPlan(plan.batch))
     session.crashpoint('store.plan.after')
   }
 
@@ -198,7 +199,7 @@ export class FileStore implements CheckpointStore {
     })
     this.#merged.clear()
     session.crashpoint('store.commit.durable')
-    session.files.writeHead(batch)
+    session.files.writeHead(stepOfCommit(batch))
     for (const index of blobs.keys()) {
       const version = session.compact(index, this.#compactAboveBytes)
       if (version !== undefined) this.#merged.set(index, version)

@@ -107,7 +107,7 @@ class MemoryFiles implements StoreFiles {
   }
 
   head(): number | undefined {
-    return this.#head()?.batch
+    return this.#head()?.step
   }
 
   makeHead(): void {
@@ -119,9 +119,9 @@ class MemoryFiles implements StoreFiles {
     })
   }
 
-  writeHead(batch: number): void {
+  writeHead(step: number): void {
     const place = HEAD_PLACES[this.#writes++ % 2] as number
-    this.#guarded(this.headPath, () => this.#disk.write(this.headPath, place, this.#headRecord(batch)))
+    this.#guarded(this.headPath, () => this.#disk.write(this.headPath, place, this.#headRecord(step)))
   }
 
   syncHead(): void {
@@ -150,18 +150,18 @@ class MemoryFiles implements StoreFiles {
   }
 
   /** What was durable when it was written. */
-  #headRecord(batch: number): Uint8Array {
+  #headRecord(step: number): Uint8Array {
     const { turn, length } = this.#log?.position ?? { turn: 0, length: 0 }
     const record = new Uint8Array(HEAD_RECORD_BYTES)
     const view = new DataView(record.buffer)
-    view.setFloat64(0, batch, true)
+    view.setFloat64(0, step, true)
     view.setFloat64(8, turn, true)
     view.setFloat64(16, length, true)
     view.setUint32(24, crc32(record.subarray(0, 24)), true)
     return record
   }
 
-  #head(): { readonly batch: number; readonly log: FramePosition } | undefined {
+  #head(): { readonly step: number; readonly log: FramePosition } | undefined {
     if (!this.#disk.has(this.headPath)) return undefined
     const bytes = this.#disk.read(this.headPath)
     const records = HEAD_PLACES.flatMap((place) => {
@@ -169,11 +169,9 @@ class MemoryFiles implements StoreFiles {
       const view = new DataView(bytes.buffer, bytes.byteOffset + place, HEAD_RECORD_BYTES)
       const isWhole = crc32(bytes.subarray(place, place + 24)) === view.getUint32(24, true)
       const position = { turn: view.getFloat64(8, true), length: view.getFloat64(16, true) }
-      return isWhole ? [{ batch: view.getFloat64(0, true), log: position }] : []
+      return isWhole ? [{ step: view.getFloat64(0, true), log: position }] : []
     })
-    const newest = records.sort(
-      (a, b) => b.batch - a.batch || b.log.turn - a.log.turn || b.log.length - a.log.length,
-    )[0]
+    const newest = records.sort((a, b) => b.step - a.step || b.log.turn - a.log.turn || b.log.length - a.log.length)[0]
     if (newest === undefined) throw new StoreDamaged(this.headPath, 'neither of its two records can be read')
     return newest
   }

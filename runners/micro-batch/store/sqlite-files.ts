@@ -57,9 +57,9 @@ export class SqliteFiles implements StoreFiles {
     this.sync()
   }
 
-  writeHead(batch: number): void {
+  writeHead(step: number): void {
     this.#head ??= new HeadFile(this.headPath, false)
-    this.#head.write(batch)
+    this.#head.write(step)
   }
 
   syncHead(): void {

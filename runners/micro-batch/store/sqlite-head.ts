@@ -1,6 +1,6 @@
 /**
- * The file `head`: the newest batch that was committed, written down after each commit and never made durable by itself. SQLite takes
- * a write-ahead log whose end is broken for one that ends earlier, and commits that were promised would be gone without a word; this
+ * The file `head`: the newest step, a durable plan or a commit, written down after it and never made durable by itself. SQLite takes
+ * a write-ahead log whose end is broken for one that ends earlier, and steps that were promised would be gone without a word; this
  * file remembers them.
  *
  * Law: what it says was durable before it was written, so a log that knows less has lost something. After a loss of power it may say
@@ -29,9 +29,9 @@ export class HeadFile {
     this.sync()
   }
 
-  /** Remembers a batch. */
-  write(batch: number): void {
-    this.#write(batch, PLACES[batch % 2] as number)
+  /** Remembers a step. */
+  write(step: number): void {
+    this.#write(step, PLACES[step % 2] as number)
   }
 
   /** Makes it durable, where it is not written down after each commit. */
@@ -39,10 +39,10 @@ export class HeadFile {
     this.#guarded(() => fsyncSync(this.#descriptor))
   }
 
-  #write(batch: number, place: number): void {
+  #write(step: number, place: number): void {
     const record = Buffer.alloc(RECORD_BYTES)
     record.writeUInt32LE(MAGIC, 0)
-    record.writeDoubleLE(batch, 4)
+    record.writeDoubleLE(step, 4)
     record.writeUInt32LE(crc32(record.subarray(0, 12)), 12)
     this.#guarded(() => writeSync(this.#descriptor, record, 0, RECORD_BYTES, place))
   }
@@ -60,7 +60,7 @@ export class HeadFile {
   }
 }
 
-/** The batch that the file remembers; `undefined` where there is no file. @throws {StoreDamaged} when it says nothing. */
+/** The step that the file remembers; `undefined` where there is no file. @throws {StoreDamaged} when it says nothing. */
 export function readHead(path: string): number | undefined {
   let bytes: Buffer
   try {
@@ -69,11 +69,11 @@ export function readHead(path: string): number | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new StoreFailed(path, reasonOf(error), false, error)
   }
-  const batches = PLACES.flatMap((place) => {
+  const steps = PLACES.flatMap((place) => {
     const record = bytes.subarray(place, place + RECORD_BYTES)
     if (record.length < RECORD_BYTES || record.readUInt32LE(0) !== MAGIC) return []
     return crc32(record.subarray(0, 12)) === record.readUInt32LE(12) ? [record.readDoubleLE(4)] : []
   })
-  if (batches.length === 0) throw new StoreDamaged(path, 'neither of its two records can be read')
-  return Math.max(...batches)
+  if (steps.length === 0) throw new StoreDamaged(path, 'neither of its two records can be read')
+  return Math.max(...steps)
 }

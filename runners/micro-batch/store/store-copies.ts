@@ -10,7 +10,7 @@ import type { Change, Lease, QueryRecord } from './checkpoint-store.js'
 import { StoreOccupied } from './errors.js'
 import { partitionOf } from './partition-of.js'
 import { fencePartition, replaceSnapshot } from './partition-state.js'
-import type { StoreSession } from './store-session.js'
+import { stepOfCommit, type StoreSession } from './store-session.js'
 
 const NOTHING_MORE = (): void => undefined
 
@@ -102,7 +102,7 @@ export function copyTo(session: StoreSession, place: string): void {
       }
     }
     partial.makeHead()
-    partial.writeHead(committed)
+    partial.writeHead(stepOfCommit(committed))
     partial.syncHead()
     partial.closeHead()
   })

@@ -156,6 +156,16 @@ export class StoreSession {
   }
 }
 
+/** What a head remembers: plans and commits are steps that follow each other. */
+export function stepOfPlan(batch: number): number {
+  return 2 * batch - 1
+}
+
+/** See {@link stepOfPlan}. */
+export function stepOfCommit(batch: number): number {
+  return 2 * batch
+}
+
 /** The newest commit. */
 export function committedOf(log: LogTable): CommitRecord | undefined {
   const batch = log.committedBatch()
@@ -182,11 +192,15 @@ function verifyLog(log: LogTable, head: number | undefined, headPath: string): v
   if (gap >= 0 || (batches.length < HISTORY && newest > 0 && first !== 1)) {
     throw new StoreDamaged(log.path, `commits before ${batches[Math.max(gap, 0)]} are missing`)
   }
-  if (head !== undefined && head > newest) {
-    throw new StoreDamaged(
-      log.path,
-      `batch ${head} was committed, and the newest that is there is ${newest}. Its end was cut off, changed or removed`,
-    )
+  if (head !== undefined && head > stepOfCommit(newest)) {
+    const batch = Math.ceil(head / 2)
+    if (head === stepOfCommit(batch) || batch > newest + 1 || log.plan(batch) === undefined) {
+      const what = head === stepOfCommit(batch) ? 'committed' : 'planned'
+      throw new StoreDamaged(
+        log.path,
+        `batch ${batch} was ${what}, and the newest commit that is there is ${newest}. Its end was cut off, changed or removed`,
+      )
+    }
   }
   if (head === undefined && newest > 0) throw new StoreDamaged(headPath, 'it is missing')
   committedOf(log)

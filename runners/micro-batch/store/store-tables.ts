@@ -1,6 +1,6 @@
 /**
  * What a CheckpointStore needs of the place where its bytes lie: a log, a file for each partition, and a head that remembers the newest
- * commit. `store-session.ts` and its neighbours are the store itself, and do not know what is underneath: SQLite files, or the
+ * step. `store-session.ts` and its neighbours are the store itself, and do not know what is underneath: SQLite files, or the
  * modelled disk of a simulation.
  *
  * Law: a transaction is there whole or not at all, and after a transaction that was durable it survives everything; inside of one,
@@ -167,12 +167,12 @@ export interface StoreFiles {
   /** Files of partitions, whether they are in use or not. */
   states(): readonly { readonly name: string; readonly generation: number }[]
   removeState(name: string): void
-  /** The batch that the head remembers; `undefined` where there is none. @throws {StoreDamaged} */
+  /** The step that the head remembers; `undefined` where there is no head. @throws {StoreDamaged} */
   head(): number | undefined
-  /** Makes a head that remembers no batch, durable. */
+  /** Makes a head that remembers no step, durable. */
   makeHead(): void
-  /** Writes a batch down, without waiting until it is durable; {@link StoreFiles.syncHead} does. */
-  writeHead(batch: number): void
+  /** Writes a step down that is durable, without waiting until that is durable too; {@link StoreFiles.syncHead} does. */
+  writeHead(step: number): void
   syncHead(): void
   closeHead(): void
   /** Another place of the same kind. */
