@@ -99,6 +99,42 @@ export async function doBatch(store: CheckpointStore, lease: Lease, batch: numbe
   await store.commit(lease, recordOf(batch, lease, hashes), changes)
 }
 
+/**
+ * What is wrong with what is there, in words, where nothing may be newer than `most` and nothing older than `least`. Nothing is written
+ * but what opening writes. @throws when it is refused.
+ */
+export async function judged(
+  bench: StoreBench,
+  least: number,
+  most: number,
+  seed: number,
+): Promise<string | undefined> {
+  const store = await bench.open()
+  try {
+    const committed = (await store.committed())?.batch ?? 0
+    if (committed < least || committed > most) return `batch ${committed} is the newest, not ${least} to ${most}`
+    if ((await store.query()) === undefined) return least > 0 ? 'the query is gone' : undefined
+    const found = JSON.stringify(await entriesOf(store))
+    const expected = JSON.stringify(committedStates(committed, seed).get(committed))
+    if (found !== expected) return `state ${committed} is ${found}, not ${expected}`
+    const plan = await store.planned()
+    if (plan !== undefined && decoder.decode(plan.content) !== `plan ${committed + 1} of ${seed}`)
+      return 'a plan has changed'
+    const history = await store.history()
+    if (history.some(({ batch }, at) => batch !== at + 1)) return 'commits do not follow each other'
+    const [fault] = await store.check()
+    return fault === undefined ? undefined : `${fault.invariant} ${fault.where}: ${fault.message}`
+  } finally {
+    await store.close()
+  }
+}
+
+/** Whether it is an error that refuses what cannot be trusted, and names a file. */
+export function isRefusal(error: unknown): boolean {
+  const { name, file } = error as { readonly name?: string; readonly file?: string }
+  return (name === 'StoreDamaged' || name === 'StoreFormatUnknown') && typeof file === 'string' && file !== ''
+}
+
 /** What is wrong after a crash that came after `least` was acknowledged, in words; then it goes on for two batches. */
 export async function recovered(bench: StoreBench, least: number, seed: number): Promise<string | undefined> {
   const store = await bench.open()

@@ -71,7 +71,6 @@ export class FileStore implements CheckpointStore {
         file.settle()
         this.#merged.set(index, file.snapshot().version)
       }
-      if (session.files.head() === undefined) session.files.makeHead()
       session.files.writeHead(stepOfCommit(committed))
     }
     session.crashpoint('store.acquire.fenced')
@@ -100,11 +99,10 @@ export class FileStore implements CheckpointStore {
       fencePartition(file, lease.epoch, 0)
       file.close()
     }
-    session.files.sync()
+    session.files.makeHead()
     session.crashpoint('store.create.files')
     session.write(lease, true, (log) => log.putQuery(query, 0))
     session.crashpoint('store.create.query')
-    session.files.makeHead()
     session.crashpoint('store.create.after')
   }
 

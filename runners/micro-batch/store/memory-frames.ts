@@ -235,8 +235,10 @@ function encodeFrame(rows: readonly unknown[]): Uint8Array {
 function frameAt(bytes: Uint8Array, at: number): Uint8Array | undefined {
   if (at + HEADER_BYTES + 4 > bytes.length) return undefined
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const end = at + HEADER_BYTES + view.getUint32(at, true)
-  if (end > bytes.length) return undefined
+  const length = view.getUint32(at, true)
+  const end = at + HEADER_BYTES + length
+  // A hole of zeros has the checksum of nothing.
+  if (length < 4 || end > bytes.length) return undefined
   const frame = bytes.subarray(at + HEADER_BYTES, end)
   return crc32(frame) === view.getUint32(at + 4, true) ? frame : undefined
 }

@@ -44,7 +44,8 @@ export async function openMemoryStore(
 }
 
 const HEAD_RECORD_BYTES = 28
-const HEAD_PLACES = [0, HEAD_RECORD_BYTES] as const
+/** The first is durable from the beginning and never written again, the others in turn. */
+const HEAD_PLACES = [0, HEAD_RECORD_BYTES, 2 * HEAD_RECORD_BYTES] as const
 const STATE = /\/(state-\d+(?:\.(\d+))?)~\d+$/
 
 class MemoryFiles implements StoreFiles {
@@ -112,15 +113,17 @@ class MemoryFiles implements StoreFiles {
 
   makeHead(): void {
     this.#guarded(this.headPath, () => {
-      this.#disk.create(this.headPath)
-      for (const place of HEAD_PLACES) this.#disk.write(this.headPath, place, this.#headRecord(0))
-      this.#disk.sync(this.headPath)
+      const begun = `${this.headPath}.new`
+      this.#disk.create(begun)
+      for (const place of HEAD_PLACES) this.#disk.write(begun, place, this.#headRecord(0))
+      this.#disk.sync(begun)
+      this.#disk.moveAll(begun, this.headPath)
       this.#disk.syncNames()
     })
   }
 
   writeHead(step: number): void {
-    const place = HEAD_PLACES[this.#writes++ % 2] as number
+    const place = HEAD_PLACES[1 + (this.#writes++ % 2)] as number
     this.#guarded(this.headPath, () => this.#disk.write(this.headPath, place, this.#headRecord(step)))
   }
 
@@ -172,7 +175,7 @@ class MemoryFiles implements StoreFiles {
       return isWhole ? [{ step: view.getFloat64(0, true), log: position }] : []
     })
     const newest = records.sort((a, b) => b.step - a.step || b.log.turn - a.log.turn || b.log.length - a.log.length)[0]
-    if (newest === undefined) throw new StoreDamaged(this.headPath, 'neither of its two records can be read')
+    if (newest === undefined) throw new StoreDamaged(this.headPath, 'none of its records can be read')
     return newest
   }
 

@@ -25,6 +25,8 @@ export interface Until {
   readonly tip: number
   /** Changes that lie in the log. */
   readonly elsewhere: DeltaRows
+  /** What commits say of the changes of this partition, by version, as far back as they are kept. */
+  hashes(): ReadonlyMap<number, string>
 }
 
 /** Lets nobody older write, and forgets what was not committed. */
@@ -74,7 +76,13 @@ export function versionsSince(file: PartitionTable, snapshot: Snapshot, until: U
     .filter(({ delta }) => delta.version <= until.version)
     .sort((a, b) => a.delta.version - b.delta.version)
   let before = snapshot.tip
+  const hashes = listed.length === 0 ? undefined : until.hashes()
   for (const { delta } of listed) {
+    // An end that is cut off can leave the changes of an attempt that was given up.
+    const hash = hashes?.get(delta.version) ?? delta.hash
+    if (hash !== delta.hash) {
+      throw new StoreDamaged(file.path, `the changes of version ${delta.version} are not those that were committed`)
+    }
     if (delta.previous !== before) throw missing(file, delta.previous, before)
     before = delta.version
   }

@@ -6,12 +6,14 @@
  * Law: what it says was durable before it was written, so a log that knows less has lost something. After a loss of power it may say
  * too little, never too much.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { reasonOf, StoreDamaged, StoreFailed } from './errors.js'
 
 /** One after the other in turn, so that a write that is broken off leaves the other. Far enough apart for no disk to write both. */
-const PLACES = [0, 4096] as const
+const PLACES = [4096, 8192] as const
+/** Durable from the beginning and never written again: both others may be torn by a loss of power. */
+const FIRST_PLACE = 0
 const RECORD_BYTES = 16
 const MAGIC = 0x4d526864
 
@@ -23,10 +25,12 @@ export class HeadFile {
   /** @param isNew makes it, and makes it durable. */
   constructor(path: string, isNew: boolean) {
     this.#path = path
-    this.#descriptor = this.#guarded(() => openSync(path, isNew ? 'w+' : 'r+', 0o600))
+    const begun = `${path}.new`
+    this.#descriptor = this.#guarded(() => openSync(isNew ? begun : path, isNew ? 'w+' : 'r+', 0o600))
     if (!isNew) return
-    for (const place of PLACES) this.#write(0, place)
+    for (const place of [FIRST_PLACE, ...PLACES]) this.#write(0, place)
     this.sync()
+    this.#guarded(() => renameSync(begun, path))
   }
 
   /** Remembers a step. */
@@ -69,11 +73,11 @@ export function readHead(path: string): number | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new StoreFailed(path, reasonOf(error), false, error)
   }
-  const steps = PLACES.flatMap((place) => {
+  const steps = [FIRST_PLACE, ...PLACES].flatMap((place) => {
     const record = bytes.subarray(place, place + RECORD_BYTES)
     if (record.length < RECORD_BYTES || record.readUInt32LE(0) !== MAGIC) return []
     return crc32(record.subarray(0, 12)) === record.readUInt32LE(12) ? [record.readDoubleLE(4)] : []
   })
-  if (steps.length === 0) throw new StoreDamaged(path, 'neither of its two records can be read')
+  if (steps.length === 0) throw new StoreDamaged(path, 'none of its records can be read')
   return Math.max(...steps)
 }

@@ -201,7 +201,7 @@ describe.each(benches)('the %s store', (name, make) => {
     }, 120_000)
   })
 
-  it('tells the states that commits have made', () => {
+  it('has states to compare with that commits have made', () => {
     expect(committedStates(3, 1).size).toBe(4)
   })
 })

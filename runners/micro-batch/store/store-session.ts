@@ -7,7 +7,7 @@ import type { Env } from '../../../sdk/env.js'
 import type { Change, CommitRecord, Lease, QueryRecord } from './checkpoint-store.js'
 import type { StoreCrashPoint } from './crash-points.js'
 import { StoreDamaged, StoreFenced } from './errors.js'
-import { entriesOf, replaceSnapshot, type Until, versionsSince } from './partition-state.js'
+import { entriesOf, replaceSnapshot, type Until } from './partition-state.js'
 import { HISTORY, type LogTable, type PartitionTable, type StoredQuery, type StoreFiles } from './store-tables.js'
 
 /** See the head of this file. */
@@ -112,7 +112,9 @@ export class StoreSession {
   /** Up to where a partition is read. */
   until(partition: number): Until {
     const { log } = this.begun()
-    return { version: log.committedBatch(), tip: log.tip(partition), elsewhere: log.deltas(partition) }
+    const hashes = (): ReadonlyMap<number, string> =>
+      new Map(log.headers(0).map((header) => [header.batch, header.hashes[partition] ?? '']))
+    return { version: log.committedBatch(), tip: log.tip(partition), elsewhere: log.deltas(partition), hashes }
   }
 
   /** Merges what a partition has into a snapshot when changes outgrow it, and gives its version; else `undefined`. */
@@ -121,8 +123,10 @@ export class StoreSession {
     const until = this.until(partition)
     const snapshot = file.snapshot()
     if (snapshot.version === until.version) return undefined
-    const bytes = versionsSince(file, snapshot, until).reduce((sum, { delta }) => sum + delta.bytes, 0)
-    if (bytes <= Math.max(snapshot.bytes, leastBytes)) return undefined
+    const deltas = [...file.deltas.list(snapshot.version), ...until.elsewhere.list(snapshot.version)]
+    const bytes = deltas.reduce((sum, delta) => sum + (delta.version <= until.version ? delta.bytes : 0), 0)
+    // Twice as much: what is stored is at most a few times the state, and each byte is written anew once or twice.
+    if (bytes <= Math.max(2 * snapshot.bytes, leastBytes)) return undefined
     this.crashpoint('store.compact.before')
     replaceSnapshot(file, until.version, until.tip, entriesOf(file, until), () =>
       this.crashpoint('store.compact.snapshot'),
@@ -182,7 +186,8 @@ export function committedOf(log: LogTable): CommitRecord | undefined {
 function verifyLog(log: LogTable, head: number | undefined, headPath: string): void {
   log.holder()
   if (log.query() === undefined) {
-    if (head !== undefined) throw new StoreDamaged(log.path, 'it does not say which query it belongs to')
+    // A head that remembers nothing is there a moment before the query.
+    if ((head ?? 0) > 0) throw new StoreDamaged(log.path, 'it does not say which query it belongs to')
     return
   }
   const batches = log.headers(0).map(({ batch }) => batch)
@@ -192,7 +197,8 @@ function verifyLog(log: LogTable, head: number | undefined, headPath: string): v
   if (gap >= 0 || (batches.length < HISTORY && newest > 0 && first !== 1)) {
     throw new StoreDamaged(log.path, `commits before ${batches[Math.max(gap, 0)]} are missing`)
   }
-  if (head !== undefined && head > stepOfCommit(newest)) {
+  if (head === undefined) throw new StoreDamaged(headPath, 'it is missing')
+  if (head > stepOfCommit(newest)) {
     const batch = Math.ceil(head / 2)
     if (head === stepOfCommit(batch) || batch > newest + 1 || log.plan(batch) === undefined) {
       const what = head === stepOfCommit(batch) ? 'committed' : 'planned'
@@ -202,7 +208,6 @@ function verifyLog(log: LogTable, head: number | undefined, headPath: string): v
       )
     }
   }
-  if (head === undefined && newest > 0) throw new StoreDamaged(headPath, 'it is missing')
   committedOf(log)
   log.plan(newest + 1)
   log.deliveredUntil()

@@ -169,7 +169,7 @@ export interface StoreFiles {
   removeState(name: string): void
   /** The step that the head remembers; `undefined` where there is no head. @throws {StoreDamaged} */
   head(): number | undefined
-  /** Makes a head that remembers no step, durable. */
+  /** Makes a head that remembers no step, whole and durable; {@link StoreFiles.sync} is part of it. */
   makeHead(): void
   /** Writes a step down that is durable, without waiting until that is durable too; {@link StoreFiles.syncHead} does. */
   writeHead(step: number): void
