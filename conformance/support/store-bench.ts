@@ -3,17 +3,7 @@
  *
  * Law: an image is what the end of the process at that moment leaves, and nothing that happens later changes it.
  */
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Env, seededRandom } from '../../sdk/env.js'
@@ -55,10 +45,11 @@ export class SqliteBench implements StoreBench {
   readonly #others: StoreBench[] = []
   readonly #compactAboveBytes: number
 
-  constructor(compactAboveBytes = 500) {
+  /** @param folder where it is to be; it is not removed with the bench. */
+  constructor(compactAboveBytes = 500, folder?: string) {
     this.#compactAboveBytes = compactAboveBytes
     this.#root = mkdtempSync(join(FOLDER, 'millrace-store-'))
-    this.folder = join(this.#root, 'checkpoint')
+    this.folder = folder ?? join(this.#root, 'checkpoint')
   }
 
   get env(): Env {
@@ -104,7 +95,6 @@ export class SqliteBench implements StoreBench {
     this.onCrashPoint = undefined
     for (const store of this.#open) await store.close()
     for (const bench of this.#others) await bench.end()
-    if (existsSync(this.folder)) chmodSync(this.folder, 0o700)
     rmSync(this.#root, { recursive: true, force: true })
   }
 }

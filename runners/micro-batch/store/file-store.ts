@@ -96,8 +96,11 @@ export class FileStore implements CheckpointStore {
     for (const { name } of session.files.states()) session.files.removeState(name)
     for (let index = 0; index < query.partitions; index++) {
       const file = session.openPartition(query, index, 0, true)
-      fencePartition(file, lease.epoch, 0)
-      file.close()
+      try {
+        fencePartition(file, lease.epoch, 0)
+      } finally {
+        file.close()
+      }
     }
     session.files.makeHead()
     session.crashpoint('store.create.files')

@@ -28,9 +28,14 @@ export class HeadFile {
     const begun = `${path}.new`
     this.#descriptor = this.#guarded(() => openSync(isNew ? begun : path, isNew ? 'w+' : 'r+', 0o600))
     if (!isNew) return
-    for (const place of [FIRST_PLACE, ...PLACES]) this.#write(0, place)
-    this.sync()
-    this.#guarded(() => renameSync(begun, path))
+    try {
+      for (const place of [FIRST_PLACE, ...PLACES]) this.#write(0, place)
+      this.sync()
+      this.#guarded(() => renameSync(begun, path))
+    } catch (error) {
+      this.close()
+      throw error
+    }
   }
 
   /** Remembers a step. */

@@ -101,10 +101,13 @@ export function copyTo(session: StoreSession, place: string): void {
         file.close()
       }
     }
-    partial.makeHead()
-    partial.writeHead(stepOfCommit(committed))
-    partial.syncHead()
-    partial.closeHead()
+    try {
+      partial.makeHead()
+      partial.writeHead(stepOfCommit(committed))
+      partial.syncHead()
+    } finally {
+      partial.closeHead()
+    }
   })
   partial.sync()
   session.crashpoint('store.savepoint.files')
