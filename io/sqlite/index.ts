@@ -1,0 +1,9 @@
+/**
+ * Tables of SQLite databases: reading them in ranges of keys, following their changes, and writing them so that rows are
+ * there exactly once. The package better-sqlite3 is loaded when it is needed.
+ *
+ * @module
+ */
+export { readTable, type ReadTableOptions, type TableElement } from './read-table.js'
+export type { UnreadRow } from './unread-row.js'
+export type { SqliteRow, SqliteValue } from './values.js'
