@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { type ChangeElement, readChanges, type ReadChangesOptions } from './read-changes.js'
 export { readTable, type ReadTableOptions, type TableElement } from './read-table.js'
 export type { UnreadRow } from './unread-row.js'
 export type { SqliteRow, SqliteValue } from './values.js'

@@ -57,11 +57,14 @@ export class OpenTable {
   }
 
   /** Reads the rows of a range until a claim is refused. */
-  read(tracker: KeyTracker, emit: (row: unknown) => void, unread: (row: UnreadRow) => void): Promise<void> {
+  async read(tracker: KeyTracker, emit: (row: unknown) => void, unread: (row: UnreadRow) => void): Promise<void> {
     const { rowOf, checked } = this.#maker
-    if (!this.#isChecked) return this.#reader.read(tracker, (_, values) => emit(rowOf(values, 1)))
     const { place } = this.#selection
-    return this.#reader.read(tracker, (key, values) => {
+    if (!this.#isChecked) {
+      await this.#reader.read(tracker, (_, values) => emit(rowOf(values, 1)))
+      return
+    }
+    await this.#reader.read(tracker, (key, values) => {
       const row = rowOf(values, 1)
       const bad = (error: unknown): void => unread(unreadRow(place, key, row, error))
       let value: unknown

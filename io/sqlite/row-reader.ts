@@ -66,8 +66,17 @@ export class RowReader {
       .raw()
   }
 
-  /** Claims the rows of the tracker's range and gives them to `take`, until a claim is refused. */
-  async read(tracker: KeyTracker, take: TakeRow): Promise<void> {
+  /**
+   * Claims the rows of the tracker's range and gives them to `take`, until a claim is refused.
+   *
+   * @param isEndless whether more rows may come at the end of the range, which is then not claimed.
+   * @returns where reading goes on, and whether there is nothing to be read for now.
+   */
+  async read(
+    tracker: KeyTracker,
+    take: TakeRow,
+    isEndless = false,
+  ): Promise<{ readonly next: Key; readonly isIdle: boolean }> {
     const { from } = tracker.currentRestriction()
     let next = from
     let { rows, at } = this.#ahead.get(from) ?? { rows: [] as readonly RawRow[], at: 0 }
@@ -77,8 +86,8 @@ export class RowReader {
         rows = await this.#fetch(next, tracker.currentRestriction().to)
         at = 0
         if (rows.length === 0) {
-          tracker.tryClaim(tracker.currentRestriction().to)
-          return
+          if (!isEndless) tracker.tryClaim(tracker.currentRestriction().to)
+          return { next, isIdle: isEndless }
         }
       }
       const key = (rows[at] as RawRow)[0] as Key
@@ -95,6 +104,7 @@ export class RowReader {
       this.#ahead.delete(key)
     }
     this.#ahead.set(next, { rows, at })
+    return { next, isIdle: false }
   }
 
   #fetch(from: Key, to: Key): Promise<readonly RawRow[]> | readonly RawRow[] {

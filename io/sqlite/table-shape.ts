@@ -28,6 +28,7 @@ export interface UniqueKey {
 export interface TableShape {
   readonly name: string
   readonly isView: boolean
+  readonly isVirtual: boolean
   readonly columns: readonly Column[]
   /** The name by which rowids can be asked for; `undefined` where there are none, or all their names are columns. */
   readonly rowid: string | undefined
@@ -76,6 +77,7 @@ export function tableShape(db: Database, table: string): TableShape | undefined 
   return {
     name,
     isView: found.type === 'view',
+    isVirtual: found.type === 'virtual' || found.type === 'shadow',
     columns: visible.map(({ name: column, type, notnull, dflt_value, hidden }) => ({
       name: column,
       affinity: affinityOf(type),
