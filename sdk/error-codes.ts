@@ -153,6 +153,7 @@ export const errorCodes = {
   'MR-6009': 'a rule of the engine does not hold',
   'MR-6010': 'nothing was collected under this name',
   'MR-6011': 'the metrics cannot be served',
+  'MR-6020': 'a source gives something else when it is read again',
   // ---- 7: the command line and configuration -----------------------------------------------------------------------
   'MR-7001': 'there is no such command',
   'MR-7002': 'the command has no such option',
@@ -191,6 +192,7 @@ export const errorCodes = {
   'MR-8011': 'each build of the pipeline is another one',
   'MR-8012': 'a matcher was given what it cannot judge',
   'MR-8013': 'a connection broke because the test said so',
+  'MR-8020': 'a delivery is declared wrongly',
   // ---- tables of databases, beside family 5 ------------------------------------------------------------------------
   'MR-8030': 'the database has no such table or column',
   'MR-8031': 'a table or a column cannot have this name',
