@@ -7,4 +7,6 @@
 export { type ChangeElement, readChanges, type ReadChangesOptions } from './read-changes.js'
 export { readTable, type ReadTableOptions, type TableElement } from './read-table.js'
 export type { UnreadRow } from './unread-row.js'
+export type { WriteMode } from './table-sink.js'
 export type { SqliteRow, SqliteValue } from './values.js'
+export { writeTable, type WriteTableOptions, type WrittenRow } from './write-table.js'

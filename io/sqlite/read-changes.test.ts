@@ -337,7 +337,7 @@ it('a watermark of capture times goes on when nothing changes', async () => {
     readChanges({ file, table: 'orders', pollEvery: 5, watermark: watermarks.monotonic({ idleAfter: 50 }) }),
   )
     .map('kind', ({ kind }) => kind)
-    .windowInto('short', fixedWindows('100 milliseconds'))
+    .windowInto('short', fixedWindows(100))
     .keyBy('by kind', (kind) => kind)
     .countPerKey('count')
     .map('seen', ({ value }) => closed.push(value))

@@ -92,9 +92,7 @@ export type ChangeElement<C, K extends string> = Change<[C] extends [never] ? Sq
 export function readChanges<C extends Codec = never, const K extends string = string>(
   options: ReadChangesOptions<C, K>,
 ): (pipeline: Pipeline) => PCollection<ChangeElement<C, K>> {
-  const { capture, reading, startAt, isBounded, pollMillis, onError, watermark } = checkedOptions(
-    options as unknown as ReadChangesOptions,
-  )
+  const { capture, reading, startAt, isBounded, pollMillis, onError, watermark } = checkedOptions(options)
   const common = {
     bounded: isBounded,
     replayable: true,
@@ -135,7 +133,7 @@ export function readChanges<C extends Codec = never, const K extends string = st
       ...common,
       output,
       process: (_, tracker: ChangeTracker, context) =>
-        read(tracker, context, { emit: context.emit as never, unread: refuseRow }),
+        read(tracker, context, { emit: context.emit, unread: refuseRow }),
     }) as never
   }
   return (pipeline) => {
@@ -145,7 +143,7 @@ export function readChanges<C extends Codec = never, const K extends string = st
         ...common,
         outputs: { out: output, unread: unreadRowCodec },
         process: (_, tracker: ChangeTracker, context) =>
-          read(tracker, context, { emit: context.emit.out as never, unread: context.emit.unread }),
+          read(tracker, context, { emit: context.emit.out, unread: context.emit.unread }),
       }),
     )
     lettersOfRows(unread, 'change', onError)
@@ -203,7 +201,7 @@ function checkedOptions(options: ReadChangesOptions) {
   const busyMillis = durationMillis(busyTimeout, 'option busyTimeout of readChanges')
   return {
     capture: { place: { file, table }, reader, keep, busyMillis },
-    reading: { columns: columns ?? fieldsOf(codec), codec: codec as Codec | undefined, timeOf, busyMillis },
+    reading: { columns: columns ?? fieldsOf(codec), codec: codec, timeOf, busyMillis },
     startAt,
     isBounded: until === 'now',
     pollMillis: durationMillis(pollEvery, 'option pollEvery of readChanges'),

@@ -259,7 +259,7 @@ it.each([
     /gives no column "user"; it gives id/,
   ],
 ] as const)('%s fails the run by name', async (_, options, code, message) => {
-  const failed = await failure(options as ReadTableOptions)
+  const failed = await failure(options)
   expect(failed.message).toMatch(message)
   expect(failed.code).toBe(code)
 })
