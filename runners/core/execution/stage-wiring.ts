@@ -286,6 +286,10 @@ export class StageWiring {
       strategy: root.strategy,
       reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder, accumulatorCoder),
       keyCoder: coderOf(built, root.keyCoderId),
+      accumulatorCoder:
+        root.combine === undefined || accumulatorCoder === undefined
+          ? coderOf(built, root.valueCoderId)
+          : accumulatorCoder,
       metrics: this.#metrics,
       clocks: {
         processing: () => this.clock.now(),
