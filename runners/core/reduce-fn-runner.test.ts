@@ -485,6 +485,7 @@ it('a key whose sessions are over is forgotten', () => {
     strategy: rewindow(globalStrategy, sessionWindows(10), {}),
     reduce: reduceFnOf(undefined, false, dynamicCoder),
     keyCoder,
+    accumulatorCoder: dynamicCoder,
     metrics: new Metrics(0, 0),
     clocks: { processing: () => 0, synchronized: () => 0 },
     guard: (_call, _key, _window, act) => act(),
