@@ -8,6 +8,7 @@
 import { invariant } from '../../../sdk/invariant.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
 import type { BundleProcessor } from '../bundle-processor.js'
+import type { Keeper } from '../kept-state.js'
 import type { Stage } from '../stage.js'
 import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
 
@@ -23,6 +24,8 @@ export type Savepoint = () => () => void
 
 /** Handlers or panes a stage may run in one turn; the rest waits for the next, with the watermark held. */
 export const TIMER_BUDGET = 10_000
+
+const NO_KEEPERS: ReadonlyMap<string, Keeper> = new Map()
 
 /** A stage with its turn. */
 export abstract class StageExecutor {
@@ -60,6 +63,11 @@ export abstract class StageExecutor {
   /** Whether the stage has nothing left to do, for ever. */
   get isDone(): boolean {
     return this.#outputWatermark === TIMESTAMP_MAX
+  }
+
+  /** What of the stage is kept from batch to batch, by name. */
+  keepers(): ReadonlyMap<string, Keeper> {
+    return NO_KEEPERS
   }
 
   /** What the stage says of itself to those who look at the run. */
