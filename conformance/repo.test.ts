@@ -307,7 +307,7 @@ describe('the package', () => {
 
   it('a version that is not exact, or not the chosen one, is caught', () => {
     const withDependency = (name: string, version: string) =>
-      caught(pinnedVersions({ ...manifest, dependencies: { [name]: version } }))
+      caught(pinnedVersions({ ...manifest, dependencies: { [name]: version }, devDependencies: {} }))
     expect(withDependency('effect', '^4.1.0')).toContain('effect must be 4.1.0')
     expect(withDependency('better-sqlite3', '13.2.0')).toContain('better-sqlite3 must be 12.9.0')
     expect(withDependency('left-pad', '~1.3.0')).toContain('must be an exact version')

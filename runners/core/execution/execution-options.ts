@@ -5,15 +5,21 @@
  */
 import type { Env } from '../../../sdk/env.js'
 import type { PaneRecorder } from '../pane-recorder.js'
+import type { QueryIdentity } from '../query-identity.js'
 import type { RunLog } from '../run-log.js'
 import type { RunnerOptions } from '../../runner.js'
 import type { RunTelemetry } from '../../telemetry.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { ScriptedClock } from './root-executors.js'
+import type { SourceJournal } from './source-journal.js'
 
 /** Options that have been decided. */
 export interface ExecutionOptions {
+  /** Name of the runner. */
+  readonly runner: string
   readonly env: Env
+  /** What sinks know the run by, and whether it restarts. */
+  readonly query: QueryIdentity
   readonly isStrict: boolean
   readonly seed: number
   /** Whether every bundle is attempted twice. */
@@ -26,6 +32,8 @@ export interface ExecutionOptions {
   readonly log: RunLog
   /** Set when bundles are traced. */
   readonly traceBundle: RunTelemetry['bundle']
+  /** Where sources write down what they do; `undefined`: nowhere. */
+  readonly journal?: SourceJournal
   /** Where the last panes are kept while somebody looks. */
   readonly panes: PaneRecorder
 }

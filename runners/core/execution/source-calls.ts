@@ -1,7 +1,8 @@
 /**
  * Calls of a source's own functions: what they throw names the step, the call and the element.
  */
-import type { Env } from '../../../sdk/env.js'
+import { MillraceError } from '../../../sdk/errors.js'
+import { InvariantViolation } from '../../../sdk/invariant.js'
 import type { SetupContext } from '../../../sdk/transforms/do-fn.js'
 import type { BundleProcessor } from '../bundle-processor.js'
 import type { StepInfo } from '../stage.js'
@@ -18,8 +19,8 @@ export class SourceCalls {
   }
 
   /** What `setup` gets. */
-  setupContext(env: Env): SetupContext {
-    return { step: this.#info.path, env, log: this.#runtime.log.step(this.#info.path) }
+  setupContext(): SetupContext {
+    return this.#runtime.setupContext(this.#info)
   }
 
   /** A call that has returned a promise. */
@@ -37,6 +38,17 @@ export class SourceCalls {
       return run()
     } catch (error) {
       throw this.failure(call, element, error)
+    }
+  }
+
+  /** Elements by position. Steps report their own failures; what else is thrown, the source has thrown. */
+  async byPosition(element: unknown, run: () => Promise<void>): Promise<void> {
+    try {
+      await run()
+    } catch (error) {
+      const isReported =
+        error === this.#runtime.failure || error instanceof MillraceError || error instanceof InvariantViolation
+      throw isReported ? error : this.failure('elementAt', element, error)
     }
   }
 
