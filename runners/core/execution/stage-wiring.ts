@@ -117,7 +117,12 @@ export class StageWiring {
       ),
       keyed:
         operator?.isStateful === true
-          ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId), () => this.clock.now())
+          ? new KeyedState(
+              operator,
+              this.#keyCoder(operator.inputCoderId),
+              () => this.clock.now(),
+              (id) => coderOf(this.#staged.built, id),
+            )
           : undefined,
       reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root, late) : undefined,
       late,
