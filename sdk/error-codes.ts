@@ -154,6 +154,9 @@ export const errorCodes = {
   'MR-6010': 'nothing was collected under this name',
   'MR-6011': 'the metrics cannot be served',
   'MR-6020': 'a source gives something else when it is read again',
+  'MR-6021': 'the pipeline is not the one whose state is kept here',
+  'MR-6022': 'a promise needs a checkpoint',
+  'MR-6023': 'there is no store on this platform',
   // ---- 7: the command line and configuration -----------------------------------------------------------------------
   'MR-7001': 'there is no such command',
   'MR-7002': 'the command has no such option',
