@@ -5,6 +5,7 @@
  * Law: a batch that is done again sees the same instant and the same random numbers; instants never go back.
  */
 import { type Env, seededRandom } from '../../sdk/env.js'
+import { ProcessingClock } from '../core/processing-clock.js'
 
 /** The world of a run in batches. */
 export class BatchWorld {
@@ -15,12 +16,15 @@ export class BatchWorld {
   readonly #real: Env
   #random: () => number = () => 0
   #disorder: () => number = () => 0
+  /** Goes on where the wall clock is set back. */
+  readonly #clock: ProcessingClock
   #instant = Number.NEGATIVE_INFINITY
   #lines: string[] = []
 
   /** @param isScripted whether a script moves the clock of `real`, as far as the pipeline sees it. */
   constructor(real: Env, isScripted: boolean) {
     this.#real = real
+    this.#clock = new ProcessingClock(real)
     this.disorder = () => this.#disorder()
     this.env = {
       ...real,
@@ -41,7 +45,7 @@ export class BatchWorld {
   }
 
   /** Begins a batch at `instant`, or now. @param seed unlike that of any other batch of the query. */
-  begin(seed: number, instant: number = Math.floor(this.#real.now())): void {
+  begin(seed: number, instant: number = Math.floor(this.#clock.now())): void {
     this.#instant = Math.max(this.#instant, instant)
     this.#random = seededRandom(seed)
     this.#disorder = seededRandom(seed ^ 0x3c6ef372)

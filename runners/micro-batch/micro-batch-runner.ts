@@ -94,7 +94,13 @@ function execution(
       : openStore(checkpoint, real)
   return new BatchedExecution(
     built,
-    { ...given, env: world.env, journal, ...(given.isStrict ? { disorder: world.disorder } : {}) },
+    {
+      ...given,
+      env: world.env,
+      journal,
+      bundleSize: smaller(given.bundleSize, options.batchSize),
+      ...(given.isStrict ? { disorder: world.disorder } : {}),
+    },
     {
       real,
       world,
@@ -136,4 +142,9 @@ function checkOptions(options: RunnerOptions, openStore: OpenStore | undefined):
       `there is no place for checkpoint ${checkpoint} here: this platform has no store. Leave checkpoint out.`,
     )
   if (batchInterval !== undefined) durationMillis(batchInterval, 'batchInterval')
+}
+
+/** A bundle is no larger than a batch. */
+function smaller(bundle: number | undefined, batch: number | undefined): number | undefined {
+  return bundle === undefined || batch === undefined ? (bundle ?? batch) : Math.min(bundle, batch)
 }
