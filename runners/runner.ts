@@ -52,6 +52,7 @@ export type Feature =
   | 'testStream'
   | 'deadLetters'
   | 'bundleFinalizer'
+  | 'delivery'
   | 'workers'
   | 'spilling'
   | 'guarantee.atLeastOnce'

@@ -157,6 +157,13 @@ export const errorCodes = {
   'MR-6021': 'the pipeline is not the one whose state is kept here',
   'MR-6022': 'a promise needs a checkpoint',
   'MR-6023': 'there is no store on this platform',
+  'MR-6101': 'another run holds the checkpoint',
+  'MR-6102': 'another run has taken over the checkpoint',
+  'MR-6103': 'a checkpoint is damaged',
+  'MR-6104': 'a checkpoint is of another format',
+  'MR-6105': 'a checkpoint cannot be written or read',
+  'MR-6106': 'there is no room for the checkpoint',
+  'MR-6107': 'this place has a checkpoint already',
   // ---- 7: the command line and configuration -----------------------------------------------------------------------
   'MR-7001': 'there is no such command',
   'MR-7002': 'the command has no such option',
@@ -195,6 +202,7 @@ export const errorCodes = {
   'MR-8011': 'each build of the pipeline is another one',
   'MR-8012': 'a matcher was given what it cannot judge',
   'MR-8013': 'a connection broke because the test said so',
+  'MR-8020': 'a delivery is declared wrongly',
 } as const
 
 /** A code of an error: `MR-1005`. Its page is `docs/errors/MR-1005.md`, which `millrace explain MR-1005` shows. */

@@ -77,7 +77,7 @@ const table: readonly Row[] = [
     ],
     packages: [/^@noble\/hashes(\/|$)/],
   },
-  { of: /^runners\/platform\/node\.ts$/, modules: [/^sdk\//, /^runners\/(core|direct)\//], packages: [NODE] },
+  { of: /^runners\/platform\/node\.ts$/, modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\//], packages: [NODE] },
   { of: /^runners\/platform\//, modules: [/^sdk\//, /^runners\/(core|direct)\/(?!node)/], packages: [] },
   {
     of: /^runners\/testing\//,

@@ -20,6 +20,7 @@ import { BatchJournal, decodePlan } from './batch-journal.js'
 import type { BatchWorld } from './batch-world.js'
 import { collectedKeepers } from './kept-results.js'
 import { KeptParts } from './kept-parts.js'
+import { Outbox } from './outbox.js'
 import type { QueryStore } from './query-store.js'
 
 /** How batches are cut. */
@@ -46,6 +47,7 @@ const CLOSING_SHARE_MAX = 0.9
 /** A run in batches. */
 export class BatchedExecution extends Execution {
   readonly #parts: BatchedParts
+  readonly #outbox: Outbox
   #kept: KeptParts | undefined
   readonly #codecs = new Map<number, SourceCodec>()
   /** The newest committed batch. */
@@ -57,6 +59,7 @@ export class BatchedExecution extends Execution {
   constructor(built: BuiltPipeline, options: ExecutionOptions, parts: BatchedParts) {
     super(built, options)
     this.#parts = parts
+    this.#outbox = new Outbox(this.executors, parts.store)
     for (const executor of this.executors) {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
@@ -87,6 +90,7 @@ export class BatchedExecution extends Execution {
     }
     this.#watermarks = watermarksText(watermarks)
     this.#parts.world.begin(0, committed.instant)
+    await this.#outbox.deliverAgain(committed)
   }
 
   protected override async rounds(): Promise<void> {
@@ -163,17 +167,20 @@ export class BatchedExecution extends Execution {
     const changes = this.#kept?.changes() ?? []
     const watermarks = this.#watermarksNow()
     const text = watermarksText(watermarks)
-    if (!isPlanned && changes.length === 0 && text === this.#watermarks && !world.hasPrinted) return false
+    const delivered = this.#outbox.take()
+    const isSilent = !world.hasPrinted && delivered.length === 0
+    if (!isPlanned && changes.length === 0 && text === this.#watermarks && isSilent) return false
     if (!isPlanned) await store.logPlan(plan, false)
     real.crashpoint('batch.commit')
     const content = encodeToBytes(dynamicCoder, { watermarks } satisfies CommitContent)
-    await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries: new Uint8Array() }, changes)
+    const deliveries = this.#outbox.encode(delivered)
+    await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries }, changes)
     this.#committed = plan.batch
     this.#watermarks = text
     real.crashpoint('batch.committed')
     world.flush()
     for (const executor of this.executors) await executor.batchCommitted()
-    await store.delivered(plan.batch)
+    await this.#outbox.deliver(plan.batch, delivered)
     return true
   }
 

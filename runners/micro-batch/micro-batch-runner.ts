@@ -92,11 +92,18 @@ function execution(
     checkpoint === undefined || openStore === undefined
       ? Promise.resolve(new VolatileStore())
       : openStore(checkpoint, real)
+  const store = new QueryStore(open, real, built)
   return new BatchedExecution(
     built,
     {
       ...given,
       env: world.env,
+      query: {
+        get id() {
+          return store.id
+        },
+        restarts: checkpoint !== undefined,
+      },
       journal,
       bundleSize: smaller(given.bundleSize, options.batchSize),
       ...(given.isStrict ? { disorder: world.disorder } : {}),
@@ -106,7 +113,7 @@ function execution(
       world,
       journal,
       acknowledgements,
-      store: new QueryStore(open, real, built),
+      store,
       seed: given.seed,
       limits: {
         intervalMillis: durationMillis(options.batchInterval ?? INTERVAL, 'batchInterval'),

@@ -105,6 +105,10 @@ export class QueryStore {
     return this.#store.commit(lease, { ...record, epoch: lease.epoch, hashes: [] }, new Map([[0, changes]]))
   }
 
+  deliveredUntil(): Promise<number> {
+    return this.#store.deliveredUntil()
+  }
+
   delivered(batch: number): Promise<void> {
     return this.#store.delivered(this.#held, batch)
   }

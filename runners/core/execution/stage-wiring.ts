@@ -17,6 +17,7 @@ import { type BoundedWindow, globalWindow, type Windows } from '../../../sdk/win
 import { windowCoderOf } from '../../../sdk/windowing/window-coder.js'
 import type { WindowingStrategy } from '../../../sdk/windowing/windowing-strategy.js'
 import { BundleProcessor } from '../bundle-processor.js'
+import { ImmediateDelivery } from '../deliveries.js'
 import type { DoFnServices } from '../do-fn-services.js'
 import { ElementBuffer, type Push, type Receiver } from '../element-buffer.js'
 import { KeyedState } from '../keyed-state.js'
@@ -116,7 +117,12 @@ export class StageWiring {
       ),
       keyed:
         operator?.isStateful === true
-          ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId), () => this.clock.now())
+          ? new KeyedState(
+              operator,
+              this.#keyCoder(operator.inputCoderId),
+              () => this.clock.now(),
+              (id) => coderOf(this.#staged.built, id),
+            )
           : undefined,
       reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root, late) : undefined,
       late,
@@ -140,6 +146,7 @@ export class StageWiring {
       env: this.#env,
       metrics: this.#metrics,
       log: this.#options.log,
+      query: this.#options.query,
       slice: this.#slice,
       compiler: this.#options.stageCompiler,
       isStrict: this.#options.isStrict,
@@ -187,8 +194,11 @@ export class StageWiring {
       invariant(executor !== undefined, 'every collection has a producer', { collection: collectionId })
       return executor
     }
+    const { query } = this.#options
+    const delivery = query.restarts ? undefined : new ImmediateDelivery(query)
     this.#staged.stages.forEach((stage, i) => {
       const executor = this.executors[i] as StageExecutor
+      executor.delivery = delivery
       if (this.#options.reexecutes) executor.savepoint = () => this.#savepoint()
       const { traceBundle } = this.#options
       if (traceBundle !== undefined) executor.trace = (run) => traceBundle(stage.root.info.path, run)
@@ -288,6 +298,10 @@ export class StageWiring {
       strategy: root.strategy,
       reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder, accumulatorCoder),
       keyCoder: coderOf(built, root.keyCoderId),
+      accumulatorCoder:
+        root.combine === undefined || accumulatorCoder === undefined
+          ? coderOf(built, root.valueCoderId)
+          : accumulatorCoder,
       metrics: this.#metrics,
       clocks: {
         processing: () => this.clock.now(),
