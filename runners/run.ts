@@ -1,7 +1,7 @@
 /**
  * `run`: from a pipeline, in whatever form an author has it, to its result.
  */
-import { openStore, platformEnv, workerLoadingModule } from '#platform'
+import { microBatchCapabilities, platformEnv, workerLoadingModule } from '#platform'
 import { isPipelineDefinition, type PipelineDefinition } from '../sdk/define-pipeline.js'
 import { PipelineError } from '../sdk/errors.js'
 import type { BuiltPipeline } from '../sdk/graph/model.js'
@@ -132,7 +132,7 @@ const runnerNames: readonly RunnerName[] = ['direct', 'micro-batch', 'flink', 'p
 
 function runnerNamed(name: string): Runner {
   if (name === 'direct') return directRunner()
-  if (name === 'micro-batch') return microBatchRunner({}, openStore === undefined ? {} : { openStore })
+  if (name === 'micro-batch') return microBatchRunner({}, microBatchCapabilities())
   if ((runnerNames as readonly string[]).includes(name)) {
     throw new UnsupportedFeature(
       'MR-6002',

@@ -83,6 +83,7 @@ export class BatchedExecution extends Execution {
     if (committed === undefined) return
     await kept.restore(this.#parts.store.entries(committed.batch))
     this.#committed = committed.batch
+    this.#parts.store.batch = committed.batch + 1
     const { watermarks } = decodeFromBytes(dynamicCoder, committed.content) as CommitContent
     for (const executor of this.executors) {
       const watermark = watermarks.get(executor.stage.root.info.id)
@@ -176,6 +177,7 @@ export class BatchedExecution extends Execution {
     const deliveries = this.#outbox.encode(delivered)
     await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries }, changes)
     this.#committed = plan.batch
+    store.batch = plan.batch + 1
     this.#watermarks = text
     real.crashpoint('batch.committed')
     world.flush()

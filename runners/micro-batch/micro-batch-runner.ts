@@ -17,7 +17,7 @@ import { BatchAcknowledgements } from './batch-acknowledgements.js'
 import { BatchJournal } from './batch-journal.js'
 import { BatchWorld } from './batch-world.js'
 import { BatchedExecution } from './batched-execution.js'
-import { QueryStore } from './query-store.js'
+import { type DriverNames, QueryStore } from './query-store.js'
 import type { CheckpointStore } from './store/checkpoint-store.js'
 import { VolatileStore } from './store/volatile-store.js'
 
@@ -38,6 +38,8 @@ export type OpenStore = (place: string, env: Env) => Promise<CheckpointStore>
 export interface MicroBatchCapabilities {
   /** Makes a folder a store. Without it, `checkpoint` is refused. */
   readonly openStore?: OpenStore
+  /** How drivers know each other. Without it, a driver that has crashed is waited for until its lease has run out. */
+  readonly driver?: DriverNames
 }
 
 /**
@@ -66,14 +68,14 @@ export function microBatchRunner(defaults: RunnerOptions = {}, capabilities: Mic
   }
 }
 
-function localRunner(options: RunnerOptions, { openStore }: MicroBatchCapabilities): LocalRunner {
+function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilities): LocalRunner {
   const acknowledgements = new BatchAcknowledgements()
   return {
     name: 'micro-batch',
     features: MICRO_BATCH_FEATURES,
-    check: () => checkOptions(options, openStore),
+    check: () => checkOptions(options, capabilities.openStore),
     acknowledgements: () => acknowledgements,
-    execution: (built, given) => execution(built, given, options, acknowledgements, openStore),
+    execution: (built, given) => execution(built, given, options, acknowledgements, capabilities),
   }
 }
 
@@ -82,7 +84,7 @@ function execution(
   given: ExecutionOptions,
   options: RunnerOptions,
   acknowledgements: BatchAcknowledgements,
-  openStore: OpenStore | undefined,
+  { openStore, driver }: MicroBatchCapabilities,
 ): BatchedExecution {
   const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
   const world = new BatchWorld(real, given.clock !== undefined)
@@ -92,7 +94,7 @@ function execution(
     checkpoint === undefined || openStore === undefined
       ? Promise.resolve(new VolatileStore())
       : openStore(checkpoint, real)
-  const store = new QueryStore(open, real, built)
+  const store = new QueryStore(open, real, built, driver)
   return new BatchedExecution(
     built,
     {
@@ -101,6 +103,9 @@ function execution(
       query: {
         get id() {
           return store.id
+        },
+        get batch() {
+          return store.batch
         },
         restarts: checkpoint !== undefined,
       },

@@ -16,9 +16,18 @@ import type {
   QueryRecord,
   StoredEntry,
 } from './store/checkpoint-store.js'
+import { LeaseHeld } from './store/errors.js'
 
 /** After so many milliseconds without a word from its driver a query may be taken over. */
 export const LEASE_MILLIS = 10_000
+
+/** Names of drivers, as leases have them. */
+export interface DriverNames {
+  /** This one's: nobody else's, ever. */
+  readonly own: string
+  /** Whether it is certain that a driver has ended: its process is gone from this machine. */
+  isGone(name: string): boolean
+}
 
 /** An open query. */
 export class QueryStore {
@@ -26,15 +35,19 @@ export class QueryStore {
   #opened: CheckpointStore | undefined
   readonly #env: Env
   readonly #built: BuiltPipeline
+  readonly #driver: DriverNames
+  /** The batch at hand. */
+  batch = 1
   #lease: Lease | undefined
   #query: QueryRecord | undefined
   #renewal: TimerHandle | undefined
   #failure: unknown
 
-  constructor(open: () => Promise<CheckpointStore>, env: Env, built: BuiltPipeline) {
+  constructor(open: () => Promise<CheckpointStore>, env: Env, built: BuiltPipeline, driver?: DriverNames) {
     this.#open = open
     this.#env = env
     this.#built = built
+    this.#driver = driver ?? { own: `driver ${randomName(env)}`, isGone: () => false }
   }
 
   /** What sinks know the query by. */
@@ -49,7 +62,7 @@ export class QueryStore {
     const fingerprint = graphFingerprint(this.#built.graph)
     if (existing !== undefined) checkGraph(existing, fingerprint, store.place)
     const now = this.#env.now()
-    const lease = await store.acquire({ holder: `driver ${randomName(this.#env)}`, now, ttlMillis: LEASE_MILLIS })
+    const lease = await this.#acquire(store, now)
     this.#lease = lease
     this.#query = existing ?? {
       id: `${randomName(this.#env)}${randomName(this.#env)}`,
@@ -60,6 +73,18 @@ export class QueryStore {
     }
     if (existing === undefined) await store.create(lease, this.#query)
     this.#renewLater()
+  }
+
+  /** Nobody waits for the lease of a driver that has ended. */
+  async #acquire(store: CheckpointStore, now: number): Promise<Lease> {
+    const { own: holder, isGone } = this.#driver
+    const claim = { holder, ttlMillis: LEASE_MILLIS }
+    try {
+      return await store.acquire({ ...claim, now })
+    } catch (error) {
+      if (!(error instanceof LeaseHeld) || !isGone(error.holder)) throw error
+      return store.acquire({ ...claim, now: error.until })
+    }
   }
 
   #renewLater(): void {

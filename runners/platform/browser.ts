@@ -1,7 +1,7 @@
 /**
  * The platform of a web page: the common world, and no files.
  */
-import type { OpenStore } from '../micro-batch/micro-batch-runner.js'
+import type { MicroBatchCapabilities } from '../micro-batch/micro-batch-runner.js'
 import type { Env } from '../../sdk/env.js'
 import { systemEnv } from '../core/system-env.js'
 
@@ -20,5 +20,5 @@ export function workerLoadingModule(): boolean {
   return false
 }
 
-/** There are no folders. */
-export const openStore: OpenStore | undefined = undefined
+/** What the micro-batch runner can do here: there are no folders. */
+export const microBatchCapabilities: () => MicroBatchCapabilities = () => ({})

@@ -4,8 +4,8 @@
 import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
-import { openFolder } from '../micro-batch/node.js'
-import type { OpenStore } from '../micro-batch/micro-batch-runner.js'
+import type { MicroBatchCapabilities } from '../micro-batch/micro-batch-runner.js'
+import { nodeCapabilities } from '../micro-batch/node.js'
 import type { Env } from '../../sdk/env.js'
 import { nodeEnv } from '../direct/node.js'
 
@@ -37,5 +37,5 @@ export function markLoadingModule(isLoading: boolean): void {
   ;(globalThis as { [loading]?: boolean })[loading] = isLoading
 }
 
-/** Makes a folder a store of checkpoints. */
-export const openStore: OpenStore | undefined = openFolder
+/** What the micro-batch runner can do here. */
+export const microBatchCapabilities: () => MicroBatchCapabilities = nodeCapabilities
