@@ -10,7 +10,6 @@ import {
   windowedValueCoder,
 } from '../../sdk/coders/index.js'
 import { coderOf } from '../../sdk/graph/coders.js'
-import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import { windowCoderOf } from '../../sdk/windowing/window-coder.js'
 import type { Collected } from '../core/execution/result.js'
@@ -52,7 +51,7 @@ export class CollectedKeeper implements Keeper {
     for (const { elements } of parts.sort((a, b) => a.at - b.at)) {
       for (const bytes of elements) {
         const { value, timestamp, windows, pane } = decodeFromBytes(this.#coder, bytes)
-        this.#collected.elements.push({ value, timestamp, window: windows[0] as BoundedWindow, pane: pane as PaneInfo })
+        this.#collected.elements.push({ value, timestamp, window: windows[0] as BoundedWindow, pane: pane })
       }
     }
     this.#stored = this.#collected.elements.length
