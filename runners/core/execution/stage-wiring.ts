@@ -292,16 +292,13 @@ export class StageWiring {
     const processor = (): BundleProcessor => (this.executors[stageId] as StageExecutor).processor
     const outputCoder = coderOf(built, this.#valueCoderId(root.output.coderId))
     const { info, accumulatorCoderId } = root
-    const accumulatorCoder = accumulatorCoderId === undefined ? undefined : coderOf(built, accumulatorCoderId)
+    const accumulatorCoder = coderOf(built, accumulatorCoderId ?? root.valueCoderId)
     return new ReduceFnRunner({
       step: info.path,
       strategy: root.strategy,
       reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder, accumulatorCoder),
       keyCoder: coderOf(built, root.keyCoderId),
-      accumulatorCoder:
-        root.combine === undefined || accumulatorCoder === undefined
-          ? coderOf(built, root.valueCoderId)
-          : accumulatorCoder,
+      accumulatorCoder,
       metrics: this.#metrics,
       clocks: {
         processing: () => this.clock.now(),
