@@ -11,5 +11,6 @@ export { type GroupMember, type Log, type LogOptions, type LogTransaction, openL
 export type { Maintained } from './maintain.js'
 export type { LogEnv } from './node.js'
 export type { PartitionInfo, ReadLimits } from './read.js'
+export { readLog, type ReadLogOptions } from './read-log.js'
 export type { LogRecord, NewRecord } from './records.js'
 export type { Retention, TopicInfo, TopicOptions } from './topics.js'
