@@ -62,6 +62,9 @@ describe('imports', () => {
     ['runners/core/stage.ts', "import * as Effect from 'effect/Effect'"],
     ['runners/direct/direct-runner.ts', "import { nodeFiles } from './node.js'"],
     ['runners/direct/direct-runner.ts', "import { run } from '../run.js'"],
+    ['runners/micro-batch/driver.ts', "import { nodeEnv } from './node.js'"],
+    ['runners/micro-batch/driver.ts', "import { sqliteStore } from './store/sqlite-store.js'"],
+    ['runners/micro-batch/store/memory-store.ts', "import Database from 'better-sqlite3'"],
     ['runners/platform/browser.ts', "import { nodeEnv } from '../direct/node.js'"],
     ['runners/run.ts', "import { main } from './cli/main.js'"],
     ['runners/run-effect.ts', "import { Effect } from 'effect'"],
@@ -304,7 +307,7 @@ describe('the package', () => {
 
   it('a version that is not exact, or not the chosen one, is caught', () => {
     const withDependency = (name: string, version: string) =>
-      caught(pinnedVersions({ ...manifest, dependencies: { [name]: version } }))
+      caught(pinnedVersions({ ...manifest, dependencies: { [name]: version }, devDependencies: {} }))
     expect(withDependency('effect', '^4.1.0')).toContain('effect must be 4.1.0')
     expect(withDependency('better-sqlite3', '13.2.0')).toContain('better-sqlite3 must be 12.9.0')
     expect(withDependency('left-pad', '~1.3.0')).toContain('must be an exact version')

@@ -153,6 +153,7 @@ export const errorCodes = {
   'MR-6009': 'a rule of the engine does not hold',
   'MR-6010': 'nothing was collected under this name',
   'MR-6011': 'the metrics cannot be served',
+  'MR-6020': 'a source gives something else when it is read again',
   // ---- 7: the command line and configuration -----------------------------------------------------------------------
   'MR-7001': 'there is no such command',
   'MR-7002': 'the command has no such option',

@@ -62,6 +62,21 @@ const table: readonly Row[] = [
     ],
     packages: [],
   },
+  {
+    of: /^runners\/micro-batch\/(node|store\/sqlite-[\w-]+)\.ts$/,
+    modules: [/^sdk\//, /^runners\/(core|micro-batch)\//],
+    packages: [NODE, /^better-sqlite3$/],
+  },
+  {
+    of: /^runners\/micro-batch\//,
+    modules: [
+      /^sdk\//,
+      /^runners\/core\//,
+      /^runners\/micro-batch\/(?!node|store\/sqlite-)/,
+      /^runners\/(runner|run-status|telemetry)\.ts$/,
+    ],
+    packages: [/^@noble\/hashes(\/|$)/],
+  },
   { of: /^runners\/platform\/node\.ts$/, modules: [/^sdk\//, /^runners\/(core|direct)\//], packages: [NODE] },
   { of: /^runners\/platform\//, modules: [/^sdk\//, /^runners\/(core|direct)\/(?!node)/], packages: [] },
   {

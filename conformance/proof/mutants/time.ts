@@ -107,8 +107,8 @@ const ofWatermarks: readonly Mutant[] = [
     name: 'idle-sources-stay',
     breaks: 'an idle source follows the clock',
     file: 'runners/core/execution/source-work.ts',
-    from: "if (policy.kind === 'observed') this.#raise(addMillis(Math.trunc(now)",
-    to: "if (policy.kind === 'none') this.#raise(addMillis(Math.trunc(now)",
+    from: "return policy.kind === 'observed' && this.#raise(addMillis(Math.trunc(now)",
+    to: "return policy.kind === 'none' && this.#raise(addMillis(Math.trunc(now)",
     caughtBy: ['WMK-14'],
   },
 ]

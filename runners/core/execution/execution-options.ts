@@ -10,9 +10,12 @@ import type { RunnerOptions } from '../../runner.js'
 import type { RunTelemetry } from '../../telemetry.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { ScriptedClock } from './root-executors.js'
+import type { SourceJournal } from './source-journal.js'
 
 /** Options that have been decided. */
 export interface ExecutionOptions {
+  /** Name of the runner. */
+  readonly runner: string
   readonly env: Env
   readonly isStrict: boolean
   readonly seed: number
@@ -26,6 +29,8 @@ export interface ExecutionOptions {
   readonly log: RunLog
   /** Set when bundles are traced. */
   readonly traceBundle: RunTelemetry['bundle']
+  /** Where sources write down what they do; `undefined`: nowhere. */
+  readonly journal?: SourceJournal
   /** Where the last panes are kept while somebody looks. */
   readonly panes: PaneRecorder
 }

@@ -1,5 +1,5 @@
 /**
- * One run of the direct runner: gives every stage its turns until nothing is left to do.
+ * One run within this process: gives every stage its turns, in rounds, until nothing is left to do.
  */
 import type { Env } from '../../../sdk/env.js'
 import { UserCodeError } from '../../../sdk/errors.js'
@@ -43,16 +43,17 @@ function authorSteps(stages: readonly StepProgress[]): readonly StepProgress[] {
 
 /** A run. */
 export class Execution {
-  readonly #staged: StagedPipeline
-  readonly #env: Env
-  readonly #metrics: Metrics
+  readonly #runner: string
+  protected readonly staged: StagedPipeline
+  protected readonly env: Env
+  protected readonly counted: Metrics
   readonly #slice: TimeSlice
   /** What stages are told of processing time. */
   readonly #clock: ProcessingClock
   /** Moves the clock, where a script does. */
   readonly #scripted: ScriptedClock | undefined
-  readonly #wiring: StageWiring
-  readonly #executors: readonly StageExecutor[]
+  protected readonly wiring: StageWiring
+  protected readonly executors: readonly StageExecutor[]
   /** Those that may wait for the clock, consumers before producers. */
   readonly #sleepers: readonly StageExecutor[]
   readonly #acknowledgements: Acknowledgements
@@ -69,21 +70,22 @@ export class Execution {
   #wake: (() => void) | undefined
 
   constructor(built: BuiltPipeline, options: ExecutionOptions) {
-    this.#env = options.env
-    this.#staged = fuse(built)
-    this.#metrics = new Metrics(this.#staged.collectionCount, this.#staged.steps.length)
-    this.#slice = new TimeSlice(this.#env)
-    this.#clock = new ProcessingClock(this.#env)
+    this.#runner = options.runner
+    this.env = options.env
+    this.staged = fuse(built)
+    this.counted = new Metrics(this.staged.collectionCount, this.staged.steps.length)
+    this.#slice = new TimeSlice(this.env)
+    this.#clock = new ProcessingClock(this.env)
     this.#scripted = options.clock
-    this.#wiring = new StageWiring(this.#staged, options, this.#metrics, this.#slice, this.#clock)
-    this.#executors = this.#wiring.executors
-    this.#sleepers = this.#executors.filter((executor) => executor.waitsForClock).reverse()
+    this.wiring = new StageWiring(this.staged, options, this.counted, this.#slice, this.#clock)
+    this.executors = this.wiring.executors
+    this.#sleepers = this.executors.filter((executor) => executor.waitsForClock).reverse()
     this.#acknowledgements = options.acknowledgements
     this.#combiners = new CombinerLives(built)
     this.#panes = options.panes
-    this.#look = new ExecutionStatus(this.#staged, this.#metrics, this.#executors)
-    this.#startedAt = this.#env.now()
-    this.#startedMonotonic = this.#env.monotonic()
+    this.#look = new ExecutionStatus(this.staged, this.counted, this.executors)
+    this.#startedAt = this.env.now()
+    this.#startedMonotonic = this.env.monotonic()
   }
 
   /** Runs until nothing is left to do, or the run is drained or cancelled. */
@@ -103,18 +105,18 @@ export class Execution {
   }
 
   #wallMillis(): number {
-    return this.#env.monotonic() - this.#startedMonotonic
+    return this.env.monotonic() - this.#startedMonotonic
   }
 
   async #run(): Promise<PipelineResult> {
     let state: EndState = 'DONE'
     try {
       await this.#setup()
-      await this.#rounds()
+      await this.rounds()
       if (this.#isCancelled) state = 'CANCELLED'
       else if (this.#isDraining) state = 'DRAINED'
     } catch (error) {
-      for (const { processor } of this.#executors) processor.abandon()
+      for (const { processor } of this.executors) processor.abandon()
       if (this.#isCancelled && (error === CANCELLED || (error as { cause?: unknown }).cause === CANCELLED)) {
         await this.#teardown()
         return this.#resultOf('CANCELLED')
@@ -124,30 +126,30 @@ export class Execution {
       throw error
     }
     await this.#teardown()
-    for (const printed of this.#wiring.printed) printed.finish()
+    for (const printed of this.wiring.printed) printed.finish()
     return this.#resultOf(state)
   }
 
   #resultOf(state: EndState): PipelineResult {
-    return new RunResult(state, this.metrics(), this.#wiring.collected)
+    return new RunResult(state, this.metrics(), this.wiring.collected)
   }
 
   /** What metrics stand at now. */
   metrics(): MetricsResult {
-    return new RunMetrics(this.#staged, this.#metrics, this.#sources())
+    return new RunMetrics(this.staged, this.counted, this.#sources())
   }
 
   drain(): void {
     this.resume()
     this.#isDraining = true
-    for (const executor of this.#executors) if (executor instanceof SourceExecutor) executor.drain()
+    for (const executor of this.executors) if (executor instanceof SourceExecutor) executor.drain()
     this.#wake?.()
   }
 
   cancel(): void {
     this.#isCancelled = true
     // Calls that never end are not waited for.
-    for (const { processor } of this.#executors) processor.runtime.broken(CANCELLED)
+    for (const { processor } of this.executors) processor.runtime.broken(CANCELLED)
     this.#wake?.()
   }
 
@@ -155,7 +157,7 @@ export class Execution {
   pause(): boolean {
     if (this.#isDraining || this.#isCancelled || this.#ended !== undefined) return false
     this.#isPaused = true
-    for (const executor of this.#executors) {
+    for (const executor of this.executors) {
       if (executor instanceof SourceExecutor) executor.pause()
       if (executor instanceof TestStreamExecutor) executor.isPaused = true
     }
@@ -165,7 +167,7 @@ export class Execution {
   resume(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
-    for (const executor of this.#executors) {
+    for (const executor of this.executors) {
       if (executor instanceof SourceExecutor) executor.resume()
       if (executor instanceof TestStreamExecutor) executor.isPaused = false
     }
@@ -175,11 +177,11 @@ export class Execution {
   /** The run as those who look at it see it. */
   status(pipeline: string): RunStatus {
     const { steps: _, ...progress } = this.progress()
-    const takenAt = this.#env.now()
-    const steps = this.#look.steps(takenAt, this.#env.monotonic())
+    const takenAt = this.env.now()
+    const steps = this.#look.steps(takenAt, this.env.monotonic())
     return {
       pipeline,
-      runner: 'direct',
+      runner: this.#runner,
       state: this.#ended?.state ?? (this.#isDraining ? 'draining' : this.#isPaused ? 'paused' : 'running'),
       startedAt: this.#startedAt,
       takenAt,
@@ -193,7 +195,7 @@ export class Execution {
 
   /** The asynchronous call that has been under way longest. */
   stuck(): StuckCall | undefined {
-    return this.#executors
+    return this.executors
       .map(({ processor }) => processor.stuck())
       .filter((call) => call !== undefined)
       .sort((a, b) => a.startedAt - b.startedAt)[0]
@@ -201,7 +203,7 @@ export class Execution {
 
   progress(): Progress {
     const stuck = this.stuck()
-    const stages = this.#staged.stages.map((stage, i): StepProgress => {
+    const stages = this.staged.stages.map((stage, i): StepProgress => {
       const { root } = stage
       const inputs = mainInputs(stage)
       const outputs =
@@ -216,13 +218,13 @@ export class Execution {
         step: root.info.path,
         elementsIn: inputs.reduce((sum, id) => sum + this.#count(id), 0),
         elementsOut: outputs.reduce((sum, output) => sum + this.#count(output.collectionId), 0),
-        watermark: this.#executors[i]?.outputWatermark ?? TIMESTAMP_MIN,
+        watermark: this.executors[i]?.outputWatermark ?? TIMESTAMP_MIN,
       }
     })
     return {
       steps: authorSteps(stages),
       sources: this.#sources(),
-      elements: this.#metrics.elements.reduce((sum, count) => sum + count, 0),
+      elements: this.counted.elements.reduce((sum, count) => sum + count, 0),
       oldestCall:
         stuck === undefined
           ? undefined
@@ -230,38 +232,52 @@ export class Execution {
               step: stuck.step.path,
               call: stuck.call,
               element: preview(stuck.element),
-              millis: Math.round(this.#env.monotonic() - stuck.startedAt),
+              millis: Math.round(this.env.monotonic() - stuck.startedAt),
             },
     }
   }
 
   #sources(): readonly SourceReading[] {
-    return this.#executors.flatMap((executor) => (executor instanceof SourceExecutor ? executor.report : []))
+    return this.executors.flatMap((executor) => (executor instanceof SourceExecutor ? executor.report : []))
   }
 
   /** Rounds until nothing changes and nothing can. */
-  async #rounds(): Promise<void> {
-    for (;;) {
-      let changed = await this.#wakeAll()
-      // What is due comes before whatever sources have next: that would be added to windows that are about to answer.
-      const isArmed = this.#executors.some((executor) => executor.isArmed)
-      for (const executor of this.#executors) {
-        if (this.#isCancelled) return
-        if (isArmed && executor instanceof SourceExecutor) continue
-        if (await executor.turn()) {
-          changed = true
-          if (executor instanceof TestStreamExecutor) await this.#wakeAll()
-        }
-        if (this.#slice.isOver(this.#slice.now())) await this.#slice.yield()
-      }
-      // Also a call that went on after its bundle may have broken something since.
-      for (const { processor } of this.#executors) processor.runtime.throwIfFailed()
-      await this.#acknowledgements.endOfRound(this.#executors)
-      if (changed) continue
-      if (this.#executors.every((executor) => executor.isDone)) return
-      if (!this.#isPaused && this.#releaseScripted()) continue
-      await this.#waitForTime()
+  protected async rounds(): Promise<void> {
+    while (!this.isCancelled) {
+      if (await this.round()) continue
+      if (this.isDone) return
+      if (!this.#isPaused && this.releaseScripted()) continue
+      await this.waitForTime()
     }
+  }
+
+  /** Whether nothing is left to do, for ever. */
+  protected get isDone(): boolean {
+    return this.executors.every((executor) => executor.isDone)
+  }
+
+  protected get isCancelled(): boolean {
+    return this.#isCancelled
+  }
+
+  /** Gives every stage its turn. @returns whether anything has changed. */
+  protected async round(): Promise<boolean> {
+    let changed = await this.#wakeAll()
+    // What is due comes before whatever sources have next: that would be added to windows that are about to answer.
+    const isArmed = this.executors.some((executor) => executor.isArmed)
+    for (const executor of this.executors) {
+      if (this.#isCancelled) return changed
+      if (isArmed && executor instanceof SourceExecutor) continue
+      if (await executor.turn()) {
+        changed = true
+        if (executor instanceof TestStreamExecutor) await this.#wakeAll()
+      }
+      if (this.#slice.isOver(this.#slice.now())) await this.#slice.yield()
+    }
+    // Also a call that went on after its bundle may have broken something since.
+    for (const { processor } of this.executors) processor.runtime.throwIfFailed()
+    await this.#acknowledgements.endOfRound(this.executors)
+    return changed
   }
 
   /** Consumers before producers: what waited for a clock did so before anything came that the same clock brings about. */
@@ -272,9 +288,9 @@ export class Execution {
   }
 
   /** Plays one event: of the script that has played the fewest, of those the first. @returns whether there is one. */
-  #releaseScripted(): boolean {
+  protected releaseScripted(): boolean {
     let next: TestStreamExecutor | undefined
-    for (const executor of this.#executors) {
+    for (const executor of this.executors) {
       if (!(executor instanceof TestStreamExecutor) || executor.isDone) continue
       if (next === undefined || executor.played < next.played) next = executor
     }
@@ -282,11 +298,11 @@ export class Execution {
     return next !== undefined
   }
 
-  /** Until a source may have something, or a processing time comes that a stage waits for. */
-  async #waitForTime(): Promise<void> {
-    const next = Math.min(...this.#executors.map((executor) => executor.nextProcessingTime))
+  /** Until a source may have something, or a processing time comes that a stage waits for; no less than `atLeastMillis`. */
+  protected async waitForTime(atLeastMillis = 0): Promise<void> {
+    const next = Math.min(...this.executors.map((executor) => executor.nextProcessingTime))
     const forClock = next === TIMESTAMP_MAX ? [] : [Math.max(0, next - this.#clock.now())]
-    const forSources = this.#executors.flatMap((executor) =>
+    const forSources = this.executors.flatMap((executor) =>
       executor instanceof SourceExecutor ? (executor.waitMillis ?? []) : [],
     )
     if (this.#scripted !== undefined && !this.#isPaused && forSources.length === 0 && forClock.length > 0) {
@@ -297,13 +313,14 @@ export class Execution {
     // A scripted clock stands still while nothing is played.
     const waits = this.#isPaused && this.#scripted !== undefined ? [] : [...forSources, ...forClock]
     invariant(this.#isPaused || waits.length > 0, 'a run that is not over waits for a source or for time', {
-      open: this.#executors
+      open: this.executors
         .filter((executor) => !executor.isDone)
         .map(({ stage }) => stage.name)
         .join(', '),
     })
     await new Promise<void>((resolve) => {
-      const timer = waits.length === 0 ? undefined : this.#env.setTimer(Math.min(...waits), resolve)
+      const timer =
+        waits.length === 0 ? undefined : this.env.setTimer(Math.max(atLeastMillis, Math.min(...waits)), resolve)
       this.#wake = () => {
         timer?.cancel()
         resolve()
@@ -313,7 +330,7 @@ export class Execution {
 
   async #setup(): Promise<void> {
     await this.#combiners.setup()
-    for (const executor of this.#executors) {
+    for (const executor of this.executors) {
       if (executor instanceof SourceExecutor) await executor.setup()
       await executor.processor.setup()
     }
@@ -321,7 +338,7 @@ export class Execution {
 
   async #teardown(): Promise<void> {
     let failure: unknown
-    for (const executor of [...this.#executors].reverse()) {
+    for (const executor of [...this.executors].reverse()) {
       try {
         await executor.processor.teardown()
         if (executor instanceof SourceExecutor) await executor.teardown()
@@ -334,6 +351,6 @@ export class Execution {
   }
 
   #count(collectionId: string): number {
-    return elementCount(this.#staged, this.#metrics, collectionId)
+    return elementCount(this.staged, this.counted, collectionId)
   }
 }

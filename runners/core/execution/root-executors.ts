@@ -5,6 +5,7 @@ import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
 import { NO_FIRING } from '../../../sdk/windowing/pane-info.js'
 import { globalWindow } from '../../../sdk/windowing/window.js'
 import type { BundleProcessor } from '../bundle-processor.js'
+import { type Keeper, NumberKeeper } from '../kept-state.js'
 import { type Committable, StageExecutor } from './stage-executor.js'
 import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
 
@@ -29,6 +30,12 @@ export class TestStreamExecutor extends StageExecutor {
   /** Whether the run is paused, so that nothing is played. */
   isPaused = false
   readonly #clock: ScriptedClock | undefined
+  readonly #keeper = new NumberKeeper(
+    () => this.#next,
+    (played) => {
+      this.#next = played
+    },
+  )
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, clock: ScriptedClock | undefined) {
     super(processor, targets)
@@ -45,6 +52,10 @@ export class TestStreamExecutor extends StageExecutor {
     const because = this.isPaused ? 'paused' : 'script'
     const hold = { kind: 'source', at: this.outputWatermark, because, partition: undefined, script } as const
     return { ...NOTHING_KEPT, holds: [hold] }
+  }
+
+  override keepers(): ReadonlyMap<string, Keeper> {
+    return new Map([['script', this.#keeper]])
   }
 
   /** Lets the next event happen, in the coming round; the end of the script is one, too. */

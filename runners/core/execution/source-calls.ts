@@ -2,6 +2,8 @@
  * Calls of a source's own functions: what they throw names the step, the call and the element.
  */
 import type { Env } from '../../../sdk/env.js'
+import { MillraceError } from '../../../sdk/errors.js'
+import { InvariantViolation } from '../../../sdk/invariant.js'
 import type { SetupContext } from '../../../sdk/transforms/do-fn.js'
 import type { BundleProcessor } from '../bundle-processor.js'
 import type { StepInfo } from '../stage.js'
@@ -37,6 +39,17 @@ export class SourceCalls {
       return run()
     } catch (error) {
       throw this.failure(call, element, error)
+    }
+  }
+
+  /** Elements by position. Steps report their own failures; what else is thrown, the source has thrown. */
+  async byPosition(element: unknown, run: () => Promise<void>): Promise<void> {
+    try {
+      await run()
+    } catch (error) {
+      const isReported =
+        error === this.#runtime.failure || error instanceof MillraceError || error instanceof InvariantViolation
+      throw isReported ? error : this.failure('elementAt', element, error)
     }
   }
 

@@ -6,13 +6,13 @@
  * estimate of all that is still to be read.
  */
 import type { Env } from '../../../sdk/env.js'
-import { MillraceError } from '../../../sdk/errors.js'
-import { InvariantViolation } from '../../../sdk/invariant.js'
+import type { BuiltPipeline } from '../../../sdk/graph/model.js'
+import { invariant } from '../../../sdk/invariant.js'
 import type { OffsetRange } from '../../../sdk/source/restriction-tracker.js'
-import type { AnySplittableDoFn, RestrictionContext, Resume } from '../../../sdk/source/splittable.js'
-import { addMillis, TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
+import type { AnySplittableDoFn, Resume } from '../../../sdk/source/splittable.js'
+import { addMillis, TIMESTAMP_MAX } from '../../../sdk/time.js'
 import type { BundleProcessor } from '../bundle-processor.js'
-import type { ElementBuffer } from '../element-buffer.js'
+import type { Keeper } from '../kept-state.js'
 import { isThenable } from '../prepare-step.js'
 import { listOf } from '../side-inputs.js'
 import type { StageRoot } from '../stage.js'
@@ -23,8 +23,7 @@ import { SideGate, type SideSource } from './side-gate.js'
 import { ReadingDisorder } from './reading-disorder.js'
 import { positionsLeft, timestampsOf } from './source-positions.js'
 import {
-  checkAmount,
-  checkProgress,
+  checkCount,
   Reading,
   ReadingContext,
   type ReadingServices,
@@ -32,9 +31,14 @@ import {
   type SplitPlan,
 } from './source-reading.js'
 import { SourceCalls } from './source-calls.js'
+import { SourceCodec } from './source-codec.js'
+import { type ReadRecord, type SourceJournal, type TurnRecord, workAgain, workLeft } from './source-journal.js'
+import { readingServices } from './reading-services.js'
 import { SourceReport } from './source-report.js'
 import { partitionsOf, sourceHold } from './source-status.js'
-import { Work, type WorkElement } from './source-work.js'
+import type { Work } from './source-work.js'
+import { WorkKeeper } from './work-keeper.js'
+import { WorkList } from './work-list.js'
 import { type Committable, StageExecutor } from './stage-executor.js'
 import { NOTHING_KEPT, sideHold, type StageStatus } from './stage-status.js'
 
@@ -48,6 +52,7 @@ export interface BundleLimits {
 
 /** What stands behind a splittable step. */
 export interface SourceParts {
+  readonly built: BuiltPipeline
   readonly inbox: Inbox
   readonly sides: readonly SideSource[]
   readonly env: Env
@@ -55,6 +60,8 @@ export interface SourceParts {
   readonly acknowledgements: Acknowledgements
   /** Whether scripted events move the clock that delays are measured by; else they are real time. */
   readonly isScripted: boolean
+  /** Where turns are written down, to be done again. */
+  readonly journal: SourceJournal | undefined
 }
 
 type SplittableRoot = Extract<StageRoot, { kind: 'splittable' }>
@@ -65,19 +72,20 @@ export class SourceExecutor extends StageExecutor {
   readonly #doFn: AnySplittableDoFn<unknown>
   readonly #parts: SourceParts
   readonly #gate: SideGate
-  readonly #work: Work[] = []
+  readonly #work: WorkList
   readonly #batch = new SourceBatch()
   readonly #told = new SourceReport()
-  readonly #isPerWindow: boolean
   readonly #disorder: ReadingDisorder | undefined
   readonly #calls: SourceCalls
+  #codec: SourceCodec | undefined
   #services: ReadingServices | undefined
   #resource: unknown = undefined
   #isSetUp = false
   #isDraining = false
   /** Since when nothing is read, by the delay clock. */
   #pausedAt: number | undefined
-  #begun = 0
+  /** What is done in this turn, where somebody writes it down. */
+  #turn: { readonly reads: ReadRecord[]; readonly idle: TurnRecord['idle'][number][] } | undefined
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: SourceParts) {
     super(processor, targets)
@@ -86,9 +94,18 @@ export class SourceExecutor extends StageExecutor {
     this.#parts = parts
     this.#gate = new SideGate(parts.sides)
     this.#calls = new SourceCalls(this.#root.info, processor)
-    this.#isPerWindow = this.#doFn.perWindow ?? parts.sides.length > 0
     const { random } = parts.limits
     this.#disorder = random === undefined ? undefined : new ReadingDisorder(random)
+    this.#work = new WorkList({
+      doFn: this.#doFn,
+      env: parts.env,
+      calls: this.#calls,
+      told: this.#told,
+      isPerWindow: this.#doFn.perWindow ?? parts.sides.length > 0,
+      disorder: this.#disorder,
+      clock: () => this.#clock(),
+      resource: () => this.#resource,
+    })
   }
 
   async setup(): Promise<void> {
@@ -117,12 +134,21 @@ export class SourceExecutor extends StageExecutor {
 
   resume(): void {
     if (this.#pausedAt === undefined) return
-    for (const work of this.#work) work.wasPausedFor(this.#clock() - Math.max(this.#pausedAt, work.activeAt))
+    for (const work of this.#work.all) work.wasPausedFor(this.#clock() - Math.max(this.#pausedAt, work.activeAt))
     this.#pausedAt = undefined
   }
 
+  override keepers(): ReadonlyMap<string, Keeper> {
+    return new Map([['work', new WorkKeeper(this.#work, this.codec, () => this.#clock())]])
+  }
+
+  /** What its work and its turns are as bytes. */
+  get codec(): SourceCodec {
+    return (this.#codec ??= new SourceCodec(this.#parts.built, this.#root))
+  }
+
   override status(): StageStatus {
-    const work = this.#work
+    const work = this.#work.all
     const read = { work, policy: this.#doFn.watermark, at: this.#clock(), isPaused: this.#pausedAt !== undefined }
     const partitions = partitionsOf(read)
     const holds = [...sideHold(this.#gate), ...sourceHold(read, partitions, this.outputWatermark)]
@@ -136,23 +162,23 @@ export class SourceExecutor extends StageExecutor {
 
   /** Milliseconds of real time until something can be done; `undefined` when nothing is waiting for real time to pass. */
   get waitMillis(): number | undefined {
-    return !this.#isWaiting || this.#parts.isScripted ? undefined : Math.max(0, this.#nextDue() - this.#clock())
+    return !this.#isWaiting || this.#parts.isScripted ? undefined : Math.max(0, this.#work.nextDue - this.#clock())
   }
 
   override get nextProcessingTime(): number {
-    return this.#isWaiting && this.#parts.isScripted ? Math.ceil(this.#nextDue()) : TIMESTAMP_MAX
+    return this.#isWaiting && this.#parts.isScripted ? Math.ceil(this.#work.nextDue) : TIMESTAMP_MAX
   }
 
   /** The round that the oldest work may come from. */
   get heldSince(): number {
-    return this.#work.reduce((oldest, { of }) => Math.min(oldest, of.since), this.#gate.oldest)
+    return this.#work.all.reduce((oldest, { of }) => Math.min(oldest, of.since), this.#gate.oldest)
   }
 
   /** What the source says of itself. A size that is none fails the run. */
   get report(): SourceReading {
     let backlog: number | undefined
     try {
-      backlog = this.#work.reduce((sum, { of, restriction }) => sum + this.#sizeOf(of.element, restriction), 0)
+      backlog = this.#work.all.reduce((sum, { of, restriction }) => sum + this.#work.sizeOf(of.element, restriction), 0)
     } catch (error) {
       this.processor.runtime.broken(error)
     }
@@ -163,20 +189,72 @@ export class SourceExecutor extends StageExecutor {
     const since = this.#parts.acknowledgements.arrivalRound(this)
     const { oldest } = this.#gate
     let changed = this.#gate.refresh()
-    if (changed) this.#takeIn(this.#gate.release(), Math.min(since, oldest))
+    if (changed) this.#work.takeIn(this.#gate.release(), Math.min(since, oldest))
     const waiting = this.#parts.inbox.take()
     if (waiting !== undefined) {
-      this.#takeIn(this.#gate.admit(waiting.elements, since), since)
+      this.#work.takeIn(this.#gate.admit(waiting.elements, since), since)
       changed = true
     }
-    if (this.#isDraining) this.#truncate()
-    for (const work of this.#pausedAt === undefined ? this.#due() : []) {
-      await this.#read(work)
-      changed = true
-    }
-    const watermark = Math.min(this.inputWatermark, this.#gate.hold, this.#estimate())
+    const estimate = await this.#readOn()
+    const watermark = Math.min(this.inputWatermark, this.#gate.hold, estimate.watermark)
     this.#forgetSides()
-    return this.advanceTo(watermark) || changed
+    return this.advanceTo(watermark) || changed || estimate.hasRead
+  }
+
+  /** Reads what is due, or what was read before. @returns the watermark of all work. */
+  async #readOn(): Promise<{ readonly watermark: number; readonly hasRead: boolean }> {
+    const { journal } = this.#parts
+    const again = journal?.again(this.stage.id)
+    if (again !== undefined) return this.#readAgain(again)
+    const mayRead = journal?.isReading !== false
+    const isReading = mayRead && this.#pausedAt === undefined
+    if (journal !== undefined) this.#turn = { reads: [], idle: [] }
+    const drains = mayRead && this.#isDraining && this.#work.truncate()
+    let hasRead = false
+    for (const work of isReading ? this.#work.due() : []) {
+      await this.#read(work)
+      hasRead = true
+    }
+    const idle = this.#turn?.idle
+    const watermark = this.#work.estimate(isReading, (work) => idle?.push({ work: work.id, watermark: work.watermark }))
+    const turn = this.#turn
+    if (turn !== undefined && (hasRead || turn.idle.length > 0 || drains))
+      journal?.write({ stage: this.stage.id, drains, ...turn })
+    return { watermark, hasRead }
+  }
+
+  /** Does again what was written down. */
+  async #readAgain({ drains, reads, idle }: TurnRecord): Promise<{ watermark: number; hasRead: boolean }> {
+    if (drains) this.#work.truncate()
+    for (const record of reads) await this.#repeat(record)
+    for (const { work, watermark } of idle) {
+      const found = this.#work.all.find(({ id }) => id === work)
+      if (found !== undefined) found.watermark = watermark
+    }
+    return { watermark: this.#work.estimate(false, () => undefined), hasRead: reads.length > 0 }
+  }
+
+  /** One bundle again. */
+  async #repeat(record: ReadRecord): Promise<void> {
+    const work = this.#work.all.find(({ id }) => id === record.work)
+    invariant(work !== undefined, 'what was read is still there to be read again', { work: record.work })
+    const { element, timestamp, windows, pane } = work.of
+    const at = this.#clock()
+    if (record.elements !== undefined)
+      await this.#push(work, record.elements.values, record.elements.timestamps, record.count)
+    else if (this.#doFn.elementAt !== undefined) {
+      const { from } = work.restriction as OffsetRange
+      await this.bundle(() =>
+        this.processor.processIndexed(element, timestamp, windows, pane, from, from + record.count),
+      )
+    } else if (record.count > 0) {
+      await this.#call(work, new Reading(this.#doFn.tracker(work.restriction), this.#begunBatch(work), record.count))
+      this.#calls.guarded('process', element, () => checkCount(record.count, this.#batch.length))
+      await this.#push(work, this.#batch.values, this.#batch.stamps, record.count)
+    }
+    const left = record.left.map((each) => workAgain(work, each, at))
+    this.#work.replace(work, left)
+    for (const { id } of left) this.#work.hasMade(id)
   }
 
   /** What delays are measured by. */
@@ -185,97 +263,14 @@ export class SourceExecutor extends StageExecutor {
     return isScripted ? env.now() : env.monotonic()
   }
 
-  /** When something can be read, or counts as idle. */
-  #nextDue(): number {
-    const at = this.#clock()
-    let next = Infinity
-    for (const work of this.#work) next = Math.min(next, work.notBefore, work.nextMove(this.#doFn.watermark, at))
-    return next
-  }
-
-  // ---- work ------------------------------------------------------------------------------------------------------
-
-  #takeIn(elements: ElementBuffer, since: number): void {
-    elements.forEach((element, timestamp, windows, pane) => {
-      const windowsEach = this.#isPerWindow ? listOf(windows) : [windows]
-      for (const each of windowsEach)
-        this.#begin({ element, timestamp, windows: each, pane, since, number: this.#begun++ })
-    })
-  }
-
-  #begin(of: WorkElement): void {
-    const { element } = of
-    const whole = this.#calls.guarded('restriction', element, () => this.#doFn.restriction(element, this.#context()))
-    for (const restriction of this.#initialParts(element, whole)) {
-      if (this.#doFn.size !== undefined) this.#sizeOf(element, restriction)
-      this.#work.push(new Work(of, restriction, this.#clock()))
-    }
-  }
-
-  /** In strict mode a restriction is cut before it is read, as a runner with several readers would cut it. */
-  #initialParts(element: unknown, restriction: unknown): readonly unknown[] {
-    const { split } = this.#doFn
-    if (split === undefined || this.#disorder === undefined) return [restriction]
-    const parts = this.#disorder.initialParts()
-    return this.#calls.guarded('split', element, () => split(element, restriction, parts))
-  }
-
-  /** What of each work is still to be done when the run is drained. */
-  #truncate(): void {
-    const { truncate, bounded } = this.#doFn
-    if (truncate === undefined && bounded) return
-    for (const work of this.#work.splice(0)) {
-      if (!work.isTruncated) {
-        const { element } = work.of
-        const before = this.#sizeOf(element, work.restriction)
-        work.restriction = this.#calls.guarded('truncate', element, () => truncate?.(element, work.restriction, this.#context())) // prettier-ignore
-        work.isTruncated = true
-        this.#told.truncated(before, work.restriction === undefined ? 0 : this.#sizeOf(element, work.restriction))
-      }
-      if (work.restriction !== undefined) this.#work.push(work)
-    }
-  }
-
-  /** Bounded work is done one after another; unbounded work takes turns. */
-  #due(): readonly Work[] {
-    const at = this.#clock()
-    const isDue = (work: Work): boolean => work.notBefore <= at
-    if (!this.#doFn.bounded) return this.#work.filter(isDue)
-    this.#disorder?.shuffle(this.#work)
-    const next = this.#work.find(isDue)
-    return next === undefined ? [] : [next]
-  }
-
-  #sizeOf(element: unknown, restriction: unknown): number {
-    const { size, tracker } = this.#doFn
-    return size === undefined
-      ? this.#calls.guarded('tracker.progress', element, () => checkProgress(tracker(restriction).progress()).remaining)
-      : this.#calls.guarded('size', element, () => checkAmount('the size', size(element, restriction, this.#context())))
-  }
-
-  /** The smallest watermark of all work. */
-  #estimate(): number {
-    const { watermark: policy } = this.#doFn
-    if (policy.kind === 'none') return this.#work.length === 0 ? TIMESTAMP_MAX : TIMESTAMP_MIN
-    let watermark = TIMESTAMP_MAX
-    const at = this.#clock()
-    for (const work of this.#work) {
-      if (this.#pausedAt === undefined && work.isIdle(policy, at)) work.followClock(policy, this.#parts.env.now())
-      watermark = Math.min(watermark, work.watermark)
-    }
-    return watermark
-  }
-
   /** Side inputs of windows that no work and no element to come can be in. */
   #forgetSides(): void {
     if (this.#parts.sides.length === 0) return
     let until = Math.min(this.inputWatermark, this.#gate.hold)
-    for (const { of } of this.#work)
+    for (const { of } of this.#work.all)
       for (const window of listOf(of.windows)) until = Math.min(until, window.maxTimestamp)
     this.#gate.forgetBefore(addMillis(until, -this.#root.strategy.allowedLatenessMillis))
   }
-
-  // ---- reading ---------------------------------------------------------------------------------------------------
 
   /** Reads a bundle. */
   async #read(work: Work): Promise<void> {
@@ -283,29 +278,66 @@ export class SourceExecutor extends StageExecutor {
       await this.#readByPosition(work)
       return
     }
-    const { element, timestamp, windows, pane } = work.of
-    const batch = this.#batch
+    const { element } = work.of
+    const batch = this.#begunBatch(work)
     const tracker = this.#calls.guarded('tracker', element, () => this.#doFn.tracker(work.restriction))
-    batch.begin(timestamp)
     const limit = this.#parts.limits.next(this.#doFn.bounded)
     const splits: Work[] = []
     // What is split off may hold what was to come next, so it begins with the watermark of that moment.
-    const giveAway = (rest: unknown): void => void splits.push(work.part(rest, this.#clock()))
+    const giveAway = (rest: unknown): void => void splits.push(this.#work.numbered(work.part(rest, this.#clock())))
     const reading = new Reading(tracker, batch, limit, this.#splitPlan(limit), giveAway)
-    const context = new ReadingContext(work, reading, (this.#services ??= this.#makeServices()))
-    const result = this.#calls.guarded('process', element, () => this.#doFn.process(element, tracker, context))
-    const resumed = isThenable(result) ? await this.#calls.awaited('process', element, result) : result
+    const resumed = await this.#call(work, reading)
     const left = [...this.#settle(work, reading, resumed), ...splits]
-    await this.bundle(() =>
-      batch.isStamped
-        ? this.processor.processStamped(batch.values, batch.timestamps, batch.length, windows, pane)
-        : this.processor.processUniform(batch.values, timestamp, batch.length, windows, pane),
-    )
-    this.#replace(work, left)
+    this.#note(work, batch.length, left)
+    await this.#push(work, batch.values, batch.stamps, batch.length)
+    this.#work.replace(work, left)
     if (reading.acknowledgements.length > 0) {
       const { acknowledgements } = this.#parts
       await acknowledgements.committed(this.processor.runtime, this.#root.info, reading.acknowledgements)
     }
+  }
+
+  #begunBatch({ of: { timestamp } }: Work): SourceBatch {
+    this.#batch.begin(timestamp)
+    return this.#batch
+  }
+
+  /** One call of `process`. */
+  async #call(work: Work, reading: Reading): Promise<Resume | void> {
+    const { element } = work.of
+    const context = new ReadingContext(work, reading, (this.#services ??= this.#readingServices()))
+    const result = this.#calls.guarded('process', element, () => this.#doFn.process(element, reading.tracker, context))
+    return isThenable(result) ? await this.#calls.awaited('process', element, result) : result
+  }
+
+  /** A bundle of what has been read. */
+  #push(
+    { of }: Work,
+    values: readonly unknown[],
+    timestamps: ArrayLike<number> | undefined,
+    count: number,
+  ): Promise<void> {
+    const { timestamp, windows, pane } = of
+    const { processor } = this
+    return this.bundle(() =>
+      timestamps === undefined
+        ? processor.processUniform(values, timestamp, count, windows, pane)
+        : processor.processStamped(values, timestamps, count, windows, pane),
+    )
+  }
+
+  /** Writes down what was read, and where it cannot be read again, the elements. */
+  #note(work: Work, count: number, left: readonly Work[]): void {
+    if (this.#turn === undefined) return
+    const at = this.#clock()
+    const batch = this.#batch
+    const elements = this.#doFn.replayable
+      ? undefined
+      : {
+          values: batch.values.slice(0, count),
+          timestamps: batch.isStamped ? Array.from(batch.timestamps.subarray(0, count)) : undefined,
+        }
+    this.#turn.reads.push({ work: work.id, count, left: left.map((each) => workLeft(each, at)), elements })
   }
 
   /** What is left of the work, with the watermark as far as it is known now. */
@@ -328,17 +360,6 @@ export class SourceExecutor extends StageExecutor {
     return [rest]
   }
 
-  /** Puts what is left of work in its place. Unbounded work goes to the end of the line: others have their turn first. */
-  #replace(work: Work, left: readonly Work[]): void {
-    const index = this.#work.indexOf(work)
-    if (this.#doFn.bounded && left.length === 1) this.#work[index] = left[0] as Work
-    else if (this.#doFn.bounded) this.#work.splice(index, 1, ...left)
-    else {
-      this.#work.splice(index, 1)
-      this.#work.push(...left)
-    }
-  }
-
   /** In strict mode, where a restriction is split while it is read: one that may be read in parts. */
   #splitPlan(limit: number): SplitPlan | undefined {
     const { bounded, split } = this.#doFn
@@ -353,16 +374,9 @@ export class SourceExecutor extends StageExecutor {
     const { from, to } = work.restriction as OffsetRange
     const end = Math.min(to, from + limits.next(this.#doFn.bounded))
     await this.bundle(async () => {
-      try {
-        await this.processor.processIndexed(element, timestamp, windows, pane, from, end)
-      } catch (error) {
-        // Steps report their own failures; what else is thrown here, the source has thrown.
-        const isReported =
-          error === this.processor.runtime.failure ||
-          error instanceof MillraceError ||
-          error instanceof InvariantViolation
-        throw isReported ? error : this.#calls.failure('elementAt', element, error)
-      }
+      await this.#calls.byPosition(element, () =>
+        this.processor.processIndexed(element, timestamp, windows, pane, from, end),
+      )
     })
     const [min, max] = this.#calls.guarded('timestampAt', element, () =>
       timestampsOf(this.#doFn, work.of, { from, to: end }),
@@ -370,31 +384,17 @@ export class SourceExecutor extends StageExecutor {
     work.observe(max, this.#clock())
     work.estimate(this.#doFn.watermark, env.now())
     this.#told.observe(min, max, env.now())
-    const left = positionsLeft({ from: end, to }, to - end > 1 ? this.#splitPlan(1) : undefined)
-    const partOf = (range: OffsetRange): Work => work.part(range, work.activeAt)
-    this.#replace(work, left.map(partOf))
+    const ranges = positionsLeft({ from: end, to }, to - end > 1 ? this.#splitPlan(1) : undefined)
+    const left = ranges.map((range, i) => {
+      const part = work.part(range, work.activeAt)
+      return i === 0 ? part : this.#work.numbered(part)
+    })
+    this.#note(work, end - from, left)
+    this.#work.replace(work, left)
   }
 
-  #context(): RestrictionContext<unknown> {
-    return { resource: this.#resource, now: () => this.#parts.env.now() }
-  }
-
-  #makeServices(): ReadingServices {
-    const { runtime } = this.processor
-    const { info, sides, outputs, fn } = this.#root
-    const { metrics = {}, bundleFinalizer, acknowledges, watermark } = this.#doFn
-    return {
-      env: this.#parts.env,
-      resource: this.#resource,
-      tags: this.#doFn.outputs === undefined ? undefined : fn.tags,
-      isRouted: outputs.length > 1,
-      hasManualWatermark: watermark.kind === 'manual',
-      acknowledges: acknowledges === true,
-      metricCells: runtime.metrics.cells(info.path, metrics),
-      log: runtime.log.step(info.path),
-      sideNames: sides.map(({ name }) => name),
-      readSide: (side, window) => (this.#parts.sides[side] as SideSource).store.read(window),
-      afterCommit: (...registration) => runtime.finalizers.register(info, bundleFinalizer === true, ...registration),
-    }
+  #readingServices(): ReadingServices {
+    const { env, sides } = this.#parts
+    return readingServices({ root: this.#root, processor: this.processor, env, sides, resource: this.#resource })
   }
 }

@@ -30,6 +30,11 @@ export class SourceBatch {
   isStamped = false
   timestamp: number = TIMESTAMP_MIN
 
+  /** Timestamps of the elements, where some have their own. */
+  get stamps(): Float64Array | undefined {
+    return this.isStamped ? this.timestamps : undefined
+  }
+
   begin(timestamp: number): void {
     this.length = 0
     this.isStamped = false
@@ -80,8 +85,8 @@ export class Reading {
     tracker: Tracker,
     batch: SourceBatch,
     limit: number,
-    split: SplitPlan | undefined,
-    giveAway: (rest: unknown) => void,
+    split?: SplitPlan,
+    giveAway: (rest: unknown) => void = () => undefined,
   ) {
     this.tracker = tracker
     this.#giveAway = giveAway
@@ -169,6 +174,17 @@ export function checkProgress({ completed, remaining }: RestrictionProgress): Re
   checkAmount('completed of tracker.progress()', completed)
   checkAmount('remaining of tracker.progress()', remaining)
   return { completed, remaining }
+}
+
+/** @throws when a source that is read again gives another number of elements than the first time. */
+export function checkCount(before: number, now: number): void {
+  if (now === before) return
+  throw coded(
+    'MR-6020',
+    new Error(
+      `read again, the source gave ${now} elements where it had given ${before}: it has changed since. Bring back what was there, or begin a new query in another place.`,
+    ),
+  )
 }
 
 /** What the contexts of a step share. */

@@ -24,6 +24,8 @@ export interface WorkElement {
 /** A restriction that is still to be read. */
 export class Work {
   readonly of: WorkElement
+  /** Its number within the step. */
+  id = 0
   restriction: unknown
   /** Time of the delay clock before which there is nothing to read. */
   notBefore = 0
@@ -34,7 +36,7 @@ export class Work {
   /** Time of the delay clock at which it last gave an element, or was made. */
   activeAt: number
   /** Largest timestamp emitted so far. */
-  #maxTimestamp = TIMESTAMP_MIN
+  maxTimestamp: number = TIMESTAMP_MIN
 
   constructor(of: WorkElement, restriction: unknown, madeAt: number) {
     this.of = of
@@ -45,9 +47,10 @@ export class Work {
   /** A part of this work, to be read by itself. */
   part(restriction: unknown, at: number): Work {
     const part = new Work(this.of, restriction, at)
+    part.id = this.id
     part.isTruncated = this.isTruncated
     part.watermark = this.watermark
-    part.#maxTimestamp = this.#maxTimestamp
+    part.maxTimestamp = this.maxTimestamp
     return part
   }
 
@@ -68,14 +71,14 @@ export class Work {
   /** Elements up to a timestamp have been emitted. */
   observe(maxTimestamp: number, at: number): void {
     this.activeAt = at
-    if (maxTimestamp > this.#maxTimestamp) this.#maxTimestamp = maxTimestamp
+    if (maxTimestamp > this.maxTimestamp) this.maxTimestamp = maxTimestamp
   }
 
   /** Moves the watermark as far as its policy allows now. */
   estimate(policy: WatermarkPolicy, now: number): void {
     if (policy.kind === 'wallClock') this.#raise(addMillis(Math.trunc(now), -policy.delayMillis))
-    if (policy.kind === 'observed' && this.#maxTimestamp !== TIMESTAMP_MIN)
-      this.#raise(addMillis(this.#maxTimestamp, -policy.outOfOrdernessMillis))
+    if (policy.kind === 'observed' && this.maxTimestamp !== TIMESTAMP_MIN)
+      this.#raise(addMillis(this.maxTimestamp, -policy.outOfOrdernessMillis))
   }
 
   /** Time that passed while nothing was read, because nobody wanted to: nobody can say that the work was idle in it. */
@@ -94,12 +97,14 @@ export class Work {
     return (this.isIdle(policy, at) ? at : this.activeAt) + Math.max(1, policy.idleMillis)
   }
 
-  /** Of work that is idle, the watermark follows the clock. */
-  followClock(policy: WatermarkPolicy, now: number): void {
-    if (policy.kind === 'observed') this.#raise(addMillis(Math.trunc(now), -policy.outOfOrdernessMillis))
+  /** Of work that is idle, the watermark follows the clock. @returns whether it has moved. */
+  followClock(policy: WatermarkPolicy, now: number): boolean {
+    return policy.kind === 'observed' && this.#raise(addMillis(Math.trunc(now), -policy.outOfOrdernessMillis))
   }
 
-  #raise(watermark: number): void {
-    if (watermark > this.watermark) this.watermark = watermark
+  #raise(watermark: number): boolean {
+    if (watermark <= this.watermark) return false
+    this.watermark = watermark
+    return true
   }
 }

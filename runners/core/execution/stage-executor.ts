@@ -8,6 +8,7 @@
 import { invariant } from '../../../sdk/invariant.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
 import type { BundleProcessor } from '../bundle-processor.js'
+import type { Keeper } from '../kept-state.js'
 import type { Stage } from '../stage.js'
 import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
 
@@ -24,6 +25,8 @@ export type Savepoint = () => () => void
 /** Handlers or panes a stage may run in one turn; the rest waits for the next, with the watermark held. */
 export const TIMER_BUDGET = 10_000
 
+const NO_KEEPERS: ReadonlyMap<string, Keeper> = new Map()
+
 /** A stage with its turn. */
 export abstract class StageExecutor {
   readonly stage: Stage
@@ -37,6 +40,8 @@ export abstract class StageExecutor {
   savepoint: Savepoint | undefined
   /** Where bundles are traced: does one. */
   trace: ((run: () => Promise<void>) => Promise<void>) | undefined
+  /** Whether bundles are committed later than they succeed, many at once. */
+  commitsLater = false
   #outputWatermark = TIMESTAMP_MIN
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>) {
@@ -60,6 +65,16 @@ export abstract class StageExecutor {
   /** Whether the stage has nothing left to do, for ever. */
   get isDone(): boolean {
     return this.#outputWatermark === TIMESTAMP_MAX
+  }
+
+  /** What of the stage is kept from batch to batch, by name. */
+  keepers(): ReadonlyMap<string, Keeper> {
+    return NO_KEEPERS
+  }
+
+  /** Goes on where an earlier run was. */
+  restoreWatermark(watermark: number): void {
+    this.#outputWatermark = watermark
   }
 
   /** What the stage says of itself to those who look at the run. */
@@ -118,6 +133,15 @@ export abstract class StageExecutor {
     await run()
     await this.processor.finish()
     this.commit()
+    if (!this.commitsLater) await this.#committed()
+  }
+
+  /** Tells those who wait for it that what they have done is committed. */
+  async batchCommitted(): Promise<void> {
+    await this.#committed()
+  }
+
+  async #committed(): Promise<void> {
     const { finalizers } = this.processor.runtime
     if (finalizers.isAwaited) await finalizers.committed()
   }

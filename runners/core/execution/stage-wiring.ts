@@ -155,12 +155,14 @@ export class StageWiring {
         return new TestStreamExecutor(processor, parts.targets, this.#options.clock)
       case 'splittable':
         return new SourceExecutor(processor, parts.targets, {
+          built: this.#staged.built,
           inbox: parts.inbox,
           sides: parts.sides,
           env: this.#env,
           limits: this.#limits(),
           acknowledgements: this.#options.acknowledgements,
           isScripted: this.#options.clock !== undefined,
+          journal: this.#options.journal,
         })
       case 'grouping':
         return new GroupingExecutor(processor, parts.targets, {

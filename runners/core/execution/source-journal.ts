@@ -1,0 +1,71 @@
+/**
+ * What a source did in its turns, so that the same can be done again: after a crash the batch that was planned is read exactly as
+ * it was, whatever has come to the source since.
+ *
+ * Law: turns done again from what was written down emit the same elements in the same bundles, leave the same work, and have the
+ * same watermarks. What a source gives beyond that, or does not give any more, fails the run.
+ */
+import type { Work } from './source-work.js'
+
+/** Work that is left, or was split off. */
+export interface WorkLeft {
+  readonly id: number
+  readonly restriction: unknown
+  /** Not before so many milliseconds. */
+  readonly delayMillis: number
+  readonly watermark: number
+  readonly maxTimestamp: number
+}
+
+/** Elements that cannot be read again. */
+export interface ReadElements {
+  readonly values: readonly unknown[]
+  /** `undefined`: all have the timestamp of the element that names the work. */
+  readonly timestamps: readonly number[] | undefined
+}
+
+/** One bundle of a source. */
+export interface ReadRecord {
+  /** Which work was read. */
+  readonly work: number
+  /** How many elements came of it. */
+  readonly count: number
+  readonly left: readonly WorkLeft[]
+  readonly elements: ReadElements | undefined
+}
+
+/** One turn of a source in which something was done. */
+export interface TurnRecord {
+  readonly stage: number
+  /** Whether the run was being drained. */
+  readonly drains: boolean
+  readonly reads: readonly ReadRecord[]
+  /** Watermarks of work that had given nothing for so long that they followed the clock. */
+  readonly idle: readonly { readonly work: number; readonly watermark: number }[]
+}
+
+/** Decides what sources do in their turns, and hears what they did. */
+export interface SourceJournal {
+  /** Whether anything new may be read now. */
+  readonly isReading: boolean
+  /** What is to be done again in this turn of a stage; `undefined`: decide anew, if something may be read. */
+  again(stage: number): TurnRecord | undefined
+  /** What was done. */
+  write(turn: TurnRecord): void
+}
+
+/** Work that is left, as it is written down. `at` is the time of the delay clock. */
+export function workLeft(work: Work, at: number): WorkLeft {
+  const { id, restriction, watermark, maxTimestamp } = work
+  return { id, restriction, delayMillis: Math.max(0, work.notBefore - at), watermark, maxTimestamp }
+}
+
+/** The same as work. */
+export function workAgain(of: Work, left: WorkLeft, at: number): Work {
+  const work = of.part(left.restriction, at)
+  work.id = left.id
+  work.watermark = left.watermark
+  work.maxTimestamp = left.maxTimestamp
+  work.notBefore = left.delayMillis === 0 ? 0 : at + left.delayMillis
+  return work
+}
