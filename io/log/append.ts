@@ -93,11 +93,7 @@ function appendTo(file: LogFile, { topic: name, records }: Addition, now: number
     const number = record.partition ?? (record.key === null ? turn++ : partitionOf(record.key, partitions.length))
     const partition = partitions[record.partition === undefined ? number % partitions.length : number]
     if (partition === undefined) return noSuchPartition(name, record.partition, partitions.length)
-    if (topic.compact === 1 && record.key === null)
-      throw coded(
-        'MR-8056',
-        new TypeError(`topic "${name}" keeps the last record of each key, and a record has none. Give it a key.`),
-      )
+    if (topic.compact === 1 && record.key === null) return refuseKeyless(name)
     touched.add(partition)
     return { topic: name, partition: partition.partition, offset: insert(file, partition, record, now) }
   })
@@ -106,6 +102,14 @@ function appendTo(file: LogFile, { topic: name, records }: Addition, now: number
     tend(file, topic, partition, now)
   }
   return positions
+}
+
+/** @throws what is said of a record without a key where keys are made unique. */
+export function refuseKeyless(topic: string): never {
+  throw coded(
+    'MR-8056',
+    new TypeError(`topic "${topic}" keeps the last record of each key, and a record has none. Give it a key.`),
+  )
 }
 
 function insert(file: LogFile, partition: PartitionRow, record: EncodedRecord, now: number): number {
