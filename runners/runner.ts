@@ -51,6 +51,7 @@ export type Feature =
   | 'testStream'
   | 'deadLetters'
   | 'bundleFinalizer'
+  | 'delivery'
   | 'workers'
   | 'spilling'
   | 'guarantee.atLeastOnce'

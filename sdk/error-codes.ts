@@ -192,6 +192,7 @@ export const errorCodes = {
   'MR-8011': 'each build of the pipeline is another one',
   'MR-8012': 'a matcher was given what it cannot judge',
   'MR-8013': 'a connection broke because the test said so',
+  'MR-8020': 'a delivery is declared wrongly',
   // ---- 8, from 8050 on: logs ---------------------------------------------------------------------------------------
   'MR-8050': 'this is no log, or none that can be read',
   'MR-8051': 'there is no such topic or partition',

@@ -161,10 +161,11 @@ export class PCollection<out T> implements CollectionRef {
     SI extends SideInputs = None,
     M extends MetricSpecs = None,
     R = undefined,
+    D extends Codec = never,
   >(
     name: string,
-    doFn: DoFnShape<S, TM, SI, M> & { readonly output: C } & DoFnFunctions<T, C, never, S, TM, SI, R, M> &
-      TimerHandlers<T, C, never, S, NoInfer<TM>, SI, R, M> &
+    doFn: DoFnShape<S, TM, SI, M> & { readonly output: C } & DoFnFunctions<T, C, never, S, TM, SI, R, M, D> &
+      TimerHandlers<T, C, never, S, NoInfer<TM>, SI, R, M, D> &
       KeyedIfStateful<T, S, TM>,
   ): PCollection<TypeOf<C>>
   parDo<
@@ -174,10 +175,11 @@ export class PCollection<out T> implements CollectionRef {
     SI extends SideInputs = None,
     M extends MetricSpecs = None,
     R = undefined,
+    D extends Codec = never,
   >(
     name: string,
-    doFn: DoFnShape<S, TM, SI, M> & { readonly outputs: Outs } & DoFnFunctions<T, never, Outs, S, TM, SI, R, M> &
-      TimerHandlers<T, never, Outs, S, NoInfer<TM>, SI, R, M> &
+    doFn: DoFnShape<S, TM, SI, M> & { readonly outputs: Outs } & DoFnFunctions<T, never, Outs, S, TM, SI, R, M, D> &
+      TimerHandlers<T, never, Outs, S, NoInfer<TM>, SI, R, M, D> &
       KeyedIfStateful<T, S, TM>,
   ): OutputCollections<Outs>
   parDo<
@@ -186,6 +188,7 @@ export class PCollection<out T> implements CollectionRef {
     SI extends SideInputs = None,
     M extends MetricSpecs = None,
     R = undefined,
+    D extends Codec = never,
   >(
     name: string,
     doFn: DoFnShape<S, TM, SI, M> & { readonly output?: undefined; readonly outputs?: undefined } & DoFnFunctions<
@@ -196,9 +199,10 @@ export class PCollection<out T> implements CollectionRef {
         TM,
         SI,
         R,
-        M
+        M,
+        D
       > &
-      TimerHandlers<T, never, never, S, NoInfer<TM>, SI, R, M> &
+      TimerHandlers<T, never, never, S, NoInfer<TM>, SI, R, M, D> &
       KeyedIfStateful<T, S, TM>,
   ): PCollection<never>
   parDo(name: string, doFn: object): unknown {

@@ -130,6 +130,50 @@ describe('inference', () => {
     expectTypeOf(outputs.words).toEqualTypeOf<PCollection<string>>()
   })
 
+  it('types what a step delivers by the codec of its delivery, and the resource by its setup', () => {
+    const Row = t.type({ id: t.number })
+    const written = pipeline()
+      .create('n', [kv('a', 1)])
+      .parDo('write', {
+        output: t.string,
+        state: { seen: state.value(t.number) },
+        timers: { end: timer.eventTime() },
+        setup: ({ query, restarts }) => {
+          expectTypeOf(query).toEqualTypeOf<string>()
+          expectTypeOf(restarts).toEqualTypeOf<boolean>()
+          return { open: true }
+        },
+        delivery: {
+          codec: Row,
+          repeats: 'recognised',
+          deliver(rows, { id, resource }) {
+            expectTypeOf(rows).toEqualTypeOf<readonly { id: number }[]>()
+            expectTypeOf(resource).toEqualTypeOf<{ open: boolean }>()
+            expectTypeOf(id.batch).toEqualTypeOf<number>()
+          },
+        },
+        process({ value }, { deliver, emit, resource }) {
+          expectTypeOf(resource.open).toEqualTypeOf<boolean>()
+          deliver({ id: value })
+          // @ts-expect-error not a row
+          deliver({ id: 'a' })
+          emit('ok')
+        },
+        finishBundle: ({ deliver }) => deliver({ id: 0 }),
+        onTimer: { end: ({ deliver }) => deliver({ id: 1 }) },
+        onWindowExpiration: ({ deliver }) => deliver({ id: 2 }),
+      })
+    expectTypeOf(written).toEqualTypeOf<PCollection<string>>()
+    pipeline()
+      .create('n', [1])
+      .parDo('nothing', {
+        process(n, { deliver }) {
+          expectTypeOf(deliver).toEqualTypeOf<never>()
+          expectTypeOf(n).toEqualTypeOf<number>()
+        },
+      })
+  })
+
   it('unites any list of collections', () => {
     const p = pipeline()
     const parts: readonly PCollection<string>[] = ['a', 'b'].map((name) => p.create(name, [name]))

@@ -106,7 +106,7 @@ describe('records', () => {
 
   it('lie where they always lay', () => {
     const text = new TextEncoder()
-    expect(['', 'a', 'ann', 'bob', 'a longer key'].map((key) => partitionOf(text.encode(key), 1000))).toEqual(HASHES)
+    expect(['', 'a', 'ann', 'bob', 'a longer key'].map((key) => partitionOf(text.encode(key), 1000))).toEqual([923, 715, 533, 430, 356])
   })
 
   it('have append times that never fall, though the clock is set back', () => {

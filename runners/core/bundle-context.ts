@@ -12,12 +12,13 @@ import type { Push } from './element-buffer.js'
 import type { ContextHost } from './step-context.js'
 
 /** The context of a call outside of any element. */
-export function bundleContext(host: ContextHost, emit: unknown): object {
+export function bundleContext(host: ContextHost, emit: unknown, deliver?: (item: unknown) => void): object {
   const context = {
     resource: host.resource,
     metrics: host.metricCells,
     random: host.random,
     emit,
+    ...(deliver === undefined ? {} : { deliver }),
     get log() {
       return host.logFor()
     },

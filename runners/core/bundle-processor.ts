@@ -14,6 +14,7 @@ import type { DoFnRuntime } from './do-fn-runtime.js'
 import type { DoFnServices } from './do-fn-services.js'
 import type { ElementBuffer, Push } from './element-buffer.js'
 import type { Metrics } from './metrics.js'
+import type { QueryIdentity } from './query-identity.js'
 import type { RunLog } from './run-log.js'
 import type { Operator, Output, ParDoOperator, Stage, StagedPipeline, StageRoot } from './stage.js'
 import type { ClosureStage } from './stage-compiler/closure-stage.js'
@@ -34,6 +35,7 @@ export interface ProcessorServices {
   readonly slice: TimeSlice
   readonly compiler: StageCompiler
   readonly isStrict: boolean
+  readonly query: QueryIdentity
   receiversOf(output: Output): readonly StageReceiver[]
   sinkFor(operator: Operator): Push
   budgetFor(operator: ParDoOperator): DeadLetterBudget
@@ -104,7 +106,7 @@ export class BundleProcessor {
   constructor(staged: StagedPipeline, stage: Stage, services: ProcessorServices) {
     this.stage = stage
     this.#slice = services.slice
-    this.runtime = new StageRuntime(services.env, services.metrics, services.log)
+    this.runtime = new StageRuntime(services.env, services.metrics, services.log, services.query)
     const parts = new ProcessorParts(staged, stage, services, this.runtime)
     this.#closures = compileClosures(parts)
     this.#compiled = this.#closures
@@ -219,6 +221,7 @@ export class BundleProcessor {
   /** Gives up the bundle: whatever still runs may no longer emit. */
   abandon(): void {
     this.runtime.finalizers.abandon()
+    this.runtime.deliveries.abandon()
     for (const doFn of this.#compiled.doFns) doFn.closeBundle()
     for (const step of this.#closures.elementSteps.values()) step.calls.abandon()
   }

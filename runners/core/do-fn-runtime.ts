@@ -19,6 +19,7 @@ import { type BoundedWindow, globalWindow, type Windows } from '../../sdk/window
 import { AsyncCalls } from './async-calls.js'
 import { bundleContext, emitsInWindow } from './bundle-context.js'
 import { checkedEmit, type Emit } from './checked-emit.js'
+import { undeclaredDelivery } from './deliveries.js'
 import type { Push } from './element-buffer.js'
 import { LATE_COUNTERS, lateElement } from './late-data.js'
 import { andThen, backoffOf, InputGuard, isIterator, isThenable, wait } from './prepare-step.js'
@@ -31,7 +32,7 @@ import type { DoFnServices } from './do-fn-services.js'
 import { sidesObject } from './sides-object.js'
 import { stateCells } from './state-cells.js'
 import { callOf, type StateRecord, type TimerSetting } from './state-internals.js'
-import { BUFFERING, CLOSED, type ContextHost, LIVE, StepContext } from './step-context.js'
+import { BUFFERING, CLOSED, DELIVERED, type ContextHost, LIVE, StepContext } from './step-context.js'
 import { timerCells } from './timer-cells.js'
 
 /** Asynchronous calls of a step in flight at once, unless the author says otherwise. */
@@ -97,7 +98,7 @@ export class DoFnRuntime implements ContextHost {
     const { setup } = this.#doFn
     if (setup === undefined) return undefined
     return this.#guardedCall('setup', () =>
-      andThen(setup({ step: this.info.path, env: this.#services.env, log: this.logFor() }), (resource) => {
+      andThen(setup(this.#runtime.setupContext(this.info)), (resource) => {
         this.resource = resource
       }),
     )
@@ -115,10 +116,12 @@ export class DoFnRuntime implements ContextHost {
     const open = { current: true }
     const { windowFn } = this.operator.strategy
     const emits = emitsInWindow(this.#services.outputs, windowFn, open, () => this.#refuseLate('emit'))
-    const context = bundleContext(this, this.emitOf(emits))
+    const delivering = new StepContext(this)
+    const context = bundleContext(this, this.emitOf(emits), (item) => delivering.deliver(item))
     return this.#guardedCall('finishBundle', () =>
       andThen(finishBundle(context), () => {
         open.current = false
+        delivering.mode = CLOSED
       }),
     )
   }
@@ -415,7 +418,8 @@ export class DoFnRuntime implements ContextHost {
     if (buffer.length === 0) return
     context.buffer = []
     for (const { output, value, timestamp } of buffer) {
-      ;(this.#services.outputs[output] as Push)(value, timestamp, context.window, context.pane)
+      if (output === DELIVERED) this.#services.delivery?.add(value)
+      else (this.#services.outputs[output] as Push)(value, timestamp, context.window, context.pane)
     }
   }
 
@@ -511,6 +515,16 @@ export class DoFnRuntime implements ContextHost {
     invariant(sides !== undefined || this.operator.sides.length === 0, 'a step with side inputs has a reader')
     const names = this.operator.sides.map(({ name }) => name)
     return sidesObject(names, (side, window) => sides?.read(side, window), context)
+  }
+
+  deliverFor(context: StepContext): (item: unknown) => void {
+    const { delivery } = this.#services
+    if (delivery === undefined) return undeclaredDelivery
+    return delivery.entry((item) => {
+      if (context.mode === CLOSED) this.#refuseLate('deliver')
+      if (context.mode === LIVE) delivery.add(item)
+      else context.buffer.push({ output: DELIVERED, value: item, timestamp: context.timestamp })
+    })
   }
 
   stateFor(context: StepContext): object {

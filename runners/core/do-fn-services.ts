@@ -5,6 +5,7 @@ import type { Coder } from '../../sdk/coders/index.js'
 import type { Env } from '../../sdk/env.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import type { CellCoders } from './cells/cell-place.js'
+import type { DeliveringStep } from './deliveries.js'
 import type { Push } from './element-buffer.js'
 import type { DeadLetterSink, StageRuntime } from './stage-runtime.js'
 import type { StateInternals } from './state-internals.js'
@@ -28,6 +29,8 @@ export interface DoFnServices {
   readonly sides: SideInputReader | undefined
   readonly state: StateInternals | undefined
   readonly timers: TimerInternals | undefined
+  /** Where the DoFn delivers to, if it does. */
+  readonly delivery: DeliveringStep | undefined
   /** In strict mode, the coder of the input. */
   readonly inputGuard: Coder<unknown> | undefined
   /** By state cell. */

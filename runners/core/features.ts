@@ -63,6 +63,7 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
         if (payload.requestsFinalization) need('bundleFinalizer', step)
         if (payload.requiresTimeSortedInput) need('timeSortedInput', step)
         if (payload.requiresStableInput) need('stableInput', step)
+        if (payload.delivery !== undefined) need('delivery', step)
         const fn = built.functions.resolve(payload.doFn.payload) as StepFunction | AnySplittable
         if (fn.kind === 'splittable') need(fn.doFn.bounded ? 'splittable.bounded' : 'splittable.unbounded', step)
         else if (fn.options.onError !== undefined) need('deadLetters', step)

@@ -23,6 +23,7 @@ import { LATE_TAG } from '../../sdk/transforms/late-data.js'
 import { ERRORS_TAG } from '../../sdk/transforms/step.js'
 import type { ViewFn } from '../../sdk/transforms/views.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
+import { afterDelivery } from './after-delivery.js'
 import type { Operator, Output, ParDoOperator, SideInput, Stage, StagedPipeline, StageRoot, StepInfo } from './stage.js'
 
 interface OpenStage {
@@ -35,7 +36,7 @@ interface OpenStage {
 
 /** Cuts a pipeline into stages. */
 export function fuse(built: BuiltPipeline): StagedPipeline {
-  return new Fusion(built).run()
+  return new Fusion(afterDelivery(built)).run()
 }
 
 class Fusion {

@@ -12,13 +12,16 @@ import { authorElement } from '../../sdk/graph/names.js'
 import { InvariantViolation } from '../../sdk/invariant.js'
 import { preview } from '../../sdk/preview.js'
 import { recordErrorOf } from '../../sdk/record-error.js'
+import type { SetupContext } from '../../sdk/transforms/do-fn.js'
 import type { DeadLetter } from '../../sdk/transforms/errors.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import { globalWindow, type Windows } from '../../sdk/windowing/window.js'
 import type { AsyncHost, PendingCall } from './async-calls.js'
 import { BundleFinalizers } from './bundle-finalizers.js'
+import { Deliveries } from './deliveries.js'
 import type { Push } from './element-buffer.js'
 import type { Metrics } from './metrics.js'
+import { type QueryIdentity, runIdentity } from './query-identity.js'
 import type { RunLog } from './run-log.js'
 import type { StepInfo } from './stage.js'
 
@@ -54,6 +57,9 @@ export class StageRuntime implements AsyncHost {
   readonly sites: StepInfo[] = []
   /** Who wants to know when the bundle is committed. */
   readonly finalizers: BundleFinalizers
+  /** What steps of the stage deliver when the bundle is committed. */
+  readonly deliveries: Deliveries = new Deliveries()
+  readonly query: QueryIdentity
   #pending = 0
   #waiting = 0
   #waiters: (() => void)[] = []
@@ -62,11 +68,27 @@ export class StageRuntime implements AsyncHost {
   #interrupt: ((reason: unknown) => void) | undefined
   #interrupted: Promise<never> | undefined
 
-  constructor(env: Env, metrics: Metrics, log: RunLog) {
+  constructor(env: Env, metrics: Metrics, log: RunLog, query: QueryIdentity = runIdentity(env)) {
     this.env = env
     this.metrics = metrics
     this.log = log
+    this.query = query
     this.finalizers = new BundleFinalizers(this)
+  }
+
+  /** What the `setup` of a step gets. */
+  setupContext({ path: step }: StepInfo): SetupContext {
+    const { env, log, query } = this
+    return {
+      step,
+      env,
+      log: log.step(step),
+      // Made when somebody asks.
+      get query() {
+        return query.id
+      },
+      restarts: query.restarts,
+    }
   }
 
   /** Asynchronous calls that have not delivered. */

@@ -17,8 +17,12 @@ export const BUFFERING = 1
 /** Refuses elements: the call or its bundle has ended. */
 export const CLOSED = 2
 
+/** Stands for an output where an item is delivered. */
+export const DELIVERED = -1
+
 /** An element kept by a buffering context. */
 export interface Emitted {
+  /** Which output, or {@link DELIVERED}. */
   readonly output: number
   readonly value: unknown
   readonly timestamp: number
@@ -36,6 +40,7 @@ export interface ContextHost {
   sidesFor(context: StepContext): object
   stateFor(context: StepContext): object
   timersFor(context: StepContext): object
+  deliverFor(context: StepContext): (item: unknown) => void
 }
 
 /** A DoFn's context. Authors see what their types name; the rest is the engine's. */
@@ -68,6 +73,7 @@ export class StepContext {
   #sides: object | undefined
   #state: object | undefined
   #timers: object | undefined
+  #deliver: ((item: unknown) => void) | undefined
 
   constructor(host: ContextHost) {
     this.#host = host
@@ -98,5 +104,9 @@ export class StepContext {
 
   get timers(): object {
     return (this.#timers ??= this.#host.timersFor(this))
+  }
+
+  get deliver(): (item: unknown) => void {
+    return (this.#deliver ??= this.#host.deliverFor(this))
   }
 }

@@ -149,6 +149,7 @@ class PhysicalPicture {
               `timer ${name}: ${timeDomain === 'eventTime' ? 'event time' : 'processing time'}`,
           ),
           ...(payload.requiresTimeSortedInput ? ['input sorted by time'] : []),
+          ...(payload.delivery === undefined ? [] : ['delivers']),
           ...(payload.requiresStableInput ? ['stable input'] : []),
           ...sides.map(({ name, collectionId }) => `side input ${name}: ${producerPath(collectionId)}`),
           ...(operator.errors === undefined ? [] : ['dead letters']),

@@ -182,6 +182,10 @@ function addParDo(payload: ParDoPayload, components: Components, add: Add): void
   }
   if (payload.restrictionCoderId !== '')
     add('its restriction', 'codec', coderText(payload.restrictionCoderId, components))
+  if (payload.delivery !== undefined) {
+    add('its delivery', 'codec', coderText(payload.delivery.coderId, components))
+    addFields('its delivery', payload.delivery.coderId, components, add)
+  }
   if (payload.requestsFinalization) add('bundleFinalizer', 'presence', 'declared')
   if (payload.onWindowExpiration) add('onWindowExpiration', 'presence', 'declared')
   if (payload.requiresTimeSortedInput) add('its input', 'order', 'by time')

@@ -62,6 +62,13 @@ export interface TimerSpecNode {
   readonly isFamily: boolean
 }
 
+/** Items that a step hands over for the world outside. */
+export interface DeliveryNode {
+  readonly coderId: string
+  /** What a second delivery of the same items means: see `sdk/transforms/delivery.ts`. */
+  readonly repeats: 'recognised' | 'harmless' | 'visible'
+}
+
 /** Beam's ParDoPayload. */
 export interface ParDoPayload {
   readonly doFn: FunctionSpec
@@ -77,6 +84,8 @@ export interface ParDoPayload {
   readonly requiresTimeSortedInput: boolean
   /** An element that is processed again is the same element. */
   readonly requiresStableInput: boolean
+  /** What the DoFn delivers; `undefined` when it delivers nothing. Beam has no word for it. */
+  readonly delivery: DeliveryNode | undefined
 }
 
 export interface CombinePayload {

@@ -159,7 +159,13 @@ export async function checkSource<E, R, T extends AnyTracker<R>, C extends Codec
   const { env, maxElements = 10_000 } = options
   if (!source.bounded) refuse('MR-8009', 'checkSource reads a source to its end, and this one says that it has none.')
   const random = seededRandom(seed)
-  const resource = (await source.setup?.({ step: 'checkSource', env: env as Env, log: UNHEARD })) as Resource
+  const resource = (await source.setup?.({
+    step: 'checkSource',
+    env: env as Env,
+    log: UNHEARD,
+    query: 'checkSource',
+    restarts: false,
+  })) as Resource
   const now = (): number => env?.now() ?? 0
   const laws = new Laws()
   const whole = source.restriction(element, { resource, now })

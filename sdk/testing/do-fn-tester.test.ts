@@ -27,6 +27,29 @@ it('gives outputs with timestamps and windows, by tag', async () => {
   void split.process('x').catch(() => undefined)
 })
 
+it('shows what is delivered, without what failed calls had handed over', async () => {
+  const orders = doFnTester({
+    delivery: {
+      codec: t.type({ id: t.number }),
+      repeats: 'harmless',
+      deliver: () => {
+        throw new Error('nobody calls the sink')
+      },
+    },
+    process(id: number, { deliver }) {
+      deliver({ id })
+      if (id === 2) throw new Error('no')
+    },
+    finishBundle: ({ deliver }) => deliver({ id: -1 }),
+  })
+  await orders.process(1)
+  await expect(orders.process(2)).rejects.toThrow('no')
+  expectTypeOf(orders.delivered).toEqualTypeOf<readonly { id: number }[]>()
+  expect(orders.delivered).toEqual([{ id: 1 }])
+  await orders.end()
+  expect(orders.delivered).toEqual([{ id: 1 }, { id: -1 }])
+})
+
 describe('state and timers', () => {
   const total = () =>
     doFnTester(

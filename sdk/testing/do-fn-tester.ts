@@ -38,16 +38,14 @@ import type { DeadLetter } from '../transforms/errors.js'
 import { expiryOf } from '../windowing/expiry.js'
 import { NO_FIRING } from '../windowing/pane-info.js'
 import { type BoundedWindow, globalWindow } from '../windowing/window.js'
-import { type DoFnTesterOptions, type ElementOptions, knownElement, knownOptions, type PendingTimer, type TestedElement } from './tester-options.js' // prettier-ignore
-import { type CallInput, type Emitted, TesterCalls } from './tester-calls.js'
+import { type DoFnTesterOptions, type ItemOf, type NoOutput, type None, type ElementOptions, knownElement, knownOptions, type PendingTimer, type TestedElement } from './tester-options.js' // prettier-ignore
+import { type CallInput, DELIVERED, type Emitted, TesterCalls } from './tester-calls.js'
 import type { StateReadings } from './state-readings.js'
-import { readingsOf, savepoint, type TesterRecord, TesterState, timerId, type TimerSetting } from './tester-state.js'
+import { keyOf, readingsOf, savepoint, type TesterRecord, TesterState, timerId, type TimerSetting } from './tester-state.js' // prettier-ignore
 import { WaitingElements } from './waiting-elements.js'
 
-type None = Record<never, never>
-
 /** A DoFn under test. `Outs` are its outputs by tag, `out` where there is one without. */
-export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
+export class DoFnTester<T, Outs, S extends StateSpecs, SI, Item = never> {
   readonly #doFn: AnyDoFn
   readonly #calls: TesterCalls
   readonly #state = new TesterState()
@@ -163,6 +161,11 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
   /** The same, values only. */
   values<K extends keyof Outs & string = 'out' & keyof Outs>(tag?: K): readonly Outs[K][] {
     return this.outputs(tag).map(({ value }) => value)
+  }
+
+  /** What calls have handed over to be delivered, in order; the sink of the DoFn is not called. */
+  get delivered(): readonly Item[] {
+    return this.#outputs.filter(({ tag }) => tag === DELIVERED).map(({ value }) => value as Item)
   }
 
   /** What the cells of a key hold, in a window or in that of the tester's options. */
@@ -313,11 +316,6 @@ export class DoFnTester<T, Outs, S extends StateSpecs, SI> {
   }
 }
 
-function keyOf(element: unknown): unknown {
-  if (typeof element === 'object' && element !== null && 'key' in element) return element.key
-  throw refuse('MR-1009', `a DoFn with state or timers takes elements { key, value }, but got ${preview(element)}.`)
-}
-
 /**
  * Puts a DoFn under test: what `parDo` takes, as an object. The type of elements is that of the parameter of `process`.
  *
@@ -351,11 +349,12 @@ export function doFnTester<
   SI extends SideInputs = None,
   M extends MetricSpecs = None,
   R = undefined,
+  D extends Codec = never,
 >(
-  doFn: DoFnShape<S, TM, SI, M> & { readonly output: C } & DoFnFunctions<T, C, never, S, TM, SI, R, M> &
-    TimerHandlers<T, C, never, S, NoInfer<TM>, SI, R, M>,
+  doFn: DoFnShape<S, TM, SI, M> & { readonly output: C } & DoFnFunctions<T, C, never, S, TM, SI, R, M, D> &
+    TimerHandlers<T, C, never, S, NoInfer<TM>, SI, R, M, D>,
   options?: DoFnTesterOptions<SI, R>,
-): DoFnTester<T, { readonly out: TypeOf<C> }, S, SI>
+): DoFnTester<T, { readonly out: TypeOf<C> }, S, SI, ItemOf<D>>
 export function doFnTester<
   T,
   Outs extends OutputSpecs,
@@ -364,11 +363,12 @@ export function doFnTester<
   SI extends SideInputs = None,
   M extends MetricSpecs = None,
   R = undefined,
+  D extends Codec = never,
 >(
-  doFn: DoFnShape<S, TM, SI, M> & { readonly outputs: Outs } & DoFnFunctions<T, never, Outs, S, TM, SI, R, M> &
-    TimerHandlers<T, never, Outs, S, NoInfer<TM>, SI, R, M>,
+  doFn: DoFnShape<S, TM, SI, M> & { readonly outputs: Outs } & DoFnFunctions<T, never, Outs, S, TM, SI, R, M, D> &
+    TimerHandlers<T, never, Outs, S, NoInfer<TM>, SI, R, M, D>,
   options?: DoFnTesterOptions<SI, R>,
-): DoFnTester<T, { readonly [K in keyof Outs]: TypeOf<Outs[K]> }, S, SI>
+): DoFnTester<T, { readonly [K in keyof Outs]: TypeOf<Outs[K]> }, S, SI, ItemOf<D>>
 export function doFnTester<
   T,
   S extends StateSpecs = None,
@@ -376,20 +376,14 @@ export function doFnTester<
   SI extends SideInputs = None,
   M extends MetricSpecs = None,
   R = undefined,
+  D extends Codec = never,
 >(
-  doFn: DoFnShape<S, TM, SI, M> & { readonly output?: undefined; readonly outputs?: undefined } & DoFnFunctions<
-      T,
-      never,
-      never,
-      S,
-      TM,
-      SI,
-      R,
-      M
-    > &
-    TimerHandlers<T, never, never, S, NoInfer<TM>, SI, R, M>,
+  doFn: DoFnShape<S, TM, SI, M> &
+    NoOutput &
+    DoFnFunctions<T, never, never, S, TM, SI, R, M, D> &
+    TimerHandlers<T, never, never, S, NoInfer<TM>, SI, R, M, D>,
   options?: DoFnTesterOptions<SI, R>,
-): DoFnTester<T, None, S, SI>
+): DoFnTester<T, None, S, SI, ItemOf<D>>
 export function doFnTester(
   doFn: object,
   options: DoFnTesterOptions = {},

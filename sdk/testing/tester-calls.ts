@@ -10,20 +10,24 @@ import { PipelineError } from '../errors.js'
 import { type LogRecord, type StepLog, stepLog } from '../logger.js'
 import { refuse } from '../refuse.js'
 import { durationMillis, formatTimestamp, type Instant, TIMESTAMP_MIN, toTimestamp } from '../time.js'
-import type { AnyDoFn, StepContext } from '../transforms/do-fn.js'
+import type { AnyDoFn, SetupContext, StepContext } from '../transforms/do-fn.js'
 import type { PaneInfo } from '../windowing/pane-info.js'
-import type { BoundedWindow } from '../windowing/window.js'
+import { type BoundedWindow, globalWindow } from '../windowing/window.js'
 import { TesterMetrics } from './tester-metrics.js'
 import { cellsOf, type TesterRecord, type TimerSetting } from './tester-state.js'
 import { testerTimers } from './tester-timers.js'
 
 /** Something emitted. */
 export interface Emitted {
+  /** Of the output; {@link DELIVERED} where it was delivered. */
   readonly tag: string
   readonly value: unknown
   readonly timestamp: number
   readonly window: BoundedWindow
 }
+
+/** Stands for a tag where an item is delivered; no output may be called so. */
+export const DELIVERED = '$delivered'
 
 /** A call to be made. */
 export interface CallInput {
@@ -111,6 +115,7 @@ export class TesterCalls {
       timestamp,
       window,
       emit,
+      deliver: this.#deliverTo(emitted, open, timestamp, window),
       sides: this.#sidesOf(input.sides),
       state: cellsOf(this.#doFn.state ?? {}, recordNow('state')),
       timers: testerTimers(this.#doFn.timers ?? {}, {
@@ -160,7 +165,12 @@ export class TesterCalls {
       emitted.push({ tag, value, timestamp: toTimestamp(at), window })
     })
     try {
-      await finishBundle({ ...this.#shared(await this.#setup()), now: this.clock.now, emit })
+      await finishBundle({
+        ...this.#shared(await this.#setup()),
+        now: this.clock.now,
+        emit,
+        deliver: this.#deliverTo(emitted, open),
+      })
     } finally {
       open.current = false
     }
@@ -190,8 +200,12 @@ export class TesterCalls {
   #setup(): Promise<unknown> {
     const { resource } = this.#world
     if (resource !== undefined) return Promise.resolve(resource.value)
-    this.#resource ??= Promise.resolve(this.#doFn.setup?.({ step: 'doFnTester', env: this.#env(), log: this.log }))
+    this.#resource ??= Promise.resolve(this.#doFn.setup?.(this.#setupContext()))
     return this.#resource
+  }
+
+  #setupContext(): SetupContext {
+    return { step: 'doFnTester', env: this.#env(), log: this.log, query: 'doFnTester', restarts: false }
   }
 
   #env(): Env {
@@ -235,18 +249,36 @@ export class TesterCalls {
 
   /** `emit` in the form the DoFn declared, checked by the codecs of its outputs. */
   #emitOf(make: (tag: string) => Emit): unknown {
-    const checked = (tag: string): Emit => {
-      const emit = make(tag)
-      const codec = this.#tags.get(tag)
-      if (codec === undefined || isTypeOnly(codec)) return emit
-      return (value, at, window) => {
-        const decoded = decodeWith(codec, value)
-        if (decoded instanceof Promise) throw coded('MR-4006', new TypeError(`the codec of output "${tag}" checks asynchronously, and emit cannot wait`)) // prettier-ignore
-        emit(decoded, at, window)
-      }
-    }
+    const checked = (tag: string): Emit => this.#checked(`output "${tag}"`, this.#tags.get(tag), make(tag))
     if (this.#doFn.outputs === undefined) return checked('out')
     return Object.fromEntries([...this.#tags.keys()].map((tag) => [tag, checked(tag)]))
+  }
+
+  #checked(what: string, codec: Codec | undefined, emit: Emit): Emit {
+    if (codec === undefined || isTypeOnly(codec)) return emit
+    return (value, at, window) => {
+      const decoded = decodeWith(codec, value)
+      if (decoded instanceof Promise) throw coded('MR-4006', new TypeError(`the codec of ${what} checks asynchronously, and emit cannot wait`)) // prettier-ignore
+      emit(decoded, at, window)
+    }
+  }
+
+  /** `deliver` of a call, checked by the codec of what is delivered. */
+  #deliverTo(
+    emitted: Emitted[],
+    open: { readonly current: boolean },
+    timestamp = TIMESTAMP_MIN,
+    window: BoundedWindow = globalWindow,
+  ): (item: unknown) => void {
+    const { delivery } = this.#doFn
+    if (delivery === undefined)
+      return () => {
+        throw coded('MR-3014', new Error('deliver needs delivery: { codec, repeats, deliver } in the declaration'))
+      }
+    return this.#checked('what the DoFn delivers', delivery.codec, (value) => {
+      this.#alive(open, 'deliver')
+      emitted.push({ tag: DELIVERED, value, timestamp, window })
+    })
   }
 
   #outputTime(at: Instant, input: number): number {

@@ -1,4 +1,5 @@
 /** What goes into a tester of DoFns, and what comes out of it. */
+import type { TypeOf } from '../codec.js'
 import type { Env } from '../env.js'
 import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import type { TimeDomain } from '../state/timer-spec.js'
@@ -6,8 +7,6 @@ import type { Duration, Instant } from '../time.js'
 import type { SideValues } from '../transforms/do-fn.js'
 import type { PaneInfo } from '../windowing/pane-info.js'
 import type { BoundedWindow } from '../windowing/window.js'
-
-type None = Record<never, never>
 
 /** An output of a DoFn under test. */
 export interface TestedElement<T = unknown> {
@@ -83,3 +82,15 @@ export function knownOptions<O extends object>(options: O): O {
   refuseUnknownOptions('doFnTester', options, testerNames)
   return options
 }
+
+/** Declarations of something that a DoFn has none of. */
+export type None = Record<never, never>
+
+/** Declares no output. */
+export interface NoOutput {
+  readonly output?: undefined
+  readonly outputs?: undefined
+}
+
+/** What a delivery of a codec delivers. */
+export type ItemOf<D> = [D] extends [never] ? never : TypeOf<D>

@@ -4,6 +4,8 @@
  * Law: a failed call leaves no trace; what a cell gives out and takes in is a copy, as if it had been stored.
  */
 import { dynamicCoder } from '../coders/index.js'
+import { preview } from '../preview.js'
+import { refuse } from '../refuse.js'
 import type { TimeDomain } from '../state/timer-spec.js'
 import type { StateSpecs } from '../transforms/do-fn.js'
 import type { BoundedWindow } from '../windowing/window.js'
@@ -113,4 +115,10 @@ function placeOf(name: string, record: () => Pick<TesterRecord, 'cells'>): CellP
 
 function recordId(key: unknown, { start, end }: BoundedWindow): string {
   return `${identityOf(key)} ${start} ${end}`
+}
+
+/** The key of an element of a DoFn with state. */
+export function keyOf(element: unknown): unknown {
+  if (typeof element === 'object' && element !== null && 'key' in element) return element.key
+  throw refuse('MR-1009', `a DoFn with state or timers takes elements { key, value }, but got ${preview(element)}.`)
 }

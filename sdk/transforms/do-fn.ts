@@ -15,6 +15,7 @@ import type { TimeDomain, TimerCells, TimerSpec } from '../state/timer-spec.js'
 import type { Duration, Instant } from '../time.js'
 import type { PaneInfo } from '../windowing/pane-info.js'
 import type { BoundedWindow } from '../windowing/window.js'
+import type { AnyDelivery, Deliver, Delivery } from './delivery.js'
 import type { ErrorHandler } from './errors.js'
 import type { PCollectionView } from './views.js'
 
@@ -69,7 +70,7 @@ export interface StepContext<R, M> {
 export type AfterCommit = (callback: () => void | Promise<void>, options?: { readonly within?: Duration }) => void
 
 /** What `process` may use besides the element. Functions and cells survive destructuring. */
-export interface ProcessContext<O, Outs, S, TM, SI, R, M> extends StepContext<R, M> {
+export interface ProcessContext<O, Outs, S, TM, SI, R, M, D = never> extends StepContext<R, M> {
   readonly timestamp: number
   readonly window: BoundedWindow
   readonly pane: PaneInfo
@@ -79,10 +80,12 @@ export interface ProcessContext<O, Outs, S, TM, SI, R, M> extends StepContext<R,
   readonly sides: SideValues<SI>
   /** Calls back after the bundle is committed; needs `bundleFinalizer: true` in the declaration. */
   readonly afterCommit: AfterCommit
+  /** Hands over an item to be delivered; needs `delivery` in the declaration. */
+  readonly deliver: Deliver<D>
 }
 
 /** What a timer handler may use. `timestamp` is the timer's output timestamp. */
-export interface TimerContext<K, O, Outs, S, TM, SI, R, M, Spec = TimerSpec> extends StepContext<R, M> {
+export interface TimerContext<K, O, Outs, S, TM, SI, R, M, Spec = TimerSpec, D = never> extends StepContext<R, M> {
   /** The timer's declared name. */
   readonly id: string
   /** Which timer of a family it is. */
@@ -97,20 +100,26 @@ export interface TimerContext<K, O, Outs, S, TM, SI, R, M, Spec = TimerSpec> ext
   readonly state: StateCells<S>
   readonly timers: TimerCells<TM>
   readonly sides: SideValues<SI>
+  /** Hands over an item to be delivered; needs `delivery` in the declaration. */
+  readonly deliver: Deliver<D>
 }
 
 /** What `onWindowExpiration` may use. Timers can no longer be set; `timestamp` is the window's last. */
-export interface ExpirationContext<K, O, Outs, S, R, M> extends StepContext<R, M> {
+export interface ExpirationContext<K, O, Outs, S, R, M, D = never> extends StepContext<R, M> {
   readonly key: K
   readonly timestamp: number
   readonly window: BoundedWindow
   readonly emit: EmitOf<O, Outs>
   readonly state: StateCells<S>
+  /** Hands over an item to be delivered; needs `delivery` in the declaration. */
+  readonly deliver: Deliver<D>
 }
 
 /** What `finishBundle` may use. */
-export interface FinishContext<O, Outs, R, M> extends StepContext<R, M> {
+export interface FinishContext<O, Outs, R, M, D = never> extends StepContext<R, M> {
   readonly emit: EmitInWindowOf<O, Outs>
+  /** Hands over an item to be delivered; needs `delivery` in the declaration. */
+  readonly deliver: Deliver<D>
 }
 
 /** What `setup` may use. */
@@ -121,6 +130,13 @@ export interface SetupContext {
   readonly log: StepLog
   /** The world of the run: clock, timers, files. Connectors use nothing else. */
   readonly env: Env
+  /** What a delivery's id calls the query: the same after a restart, where the runner restarts; else another for each run. */
+  readonly query: string
+  /**
+   * Whether the runner goes on from what it has kept when it starts again after a crash or a stop. What is kept may then name
+   * things outside (a temporary file) that must still be there: `teardown` leaves them.
+   */
+  readonly restarts: boolean
 }
 
 /** How often a failing call of the step's function (`process` of a DoFn) is tried, and how long to wait in between. Timers' handlers are called once. */
@@ -174,7 +190,7 @@ export type Processed<O> =
   | ([O] extends [never] ? never : Generator<TypeOf<O>, void, unknown> | AsyncGenerator<TypeOf<O>, void, unknown>)
 
 /** The functions of a DoFn. */
-export interface DoFnFunctions<T, O, Outs, S, TM, SI, R, M> {
+export interface DoFnFunctions<T, O, Outs, S, TM, SI, R, M, D extends Codec = never> {
   /** Makes what all calls share: a client, a pool. Once per worker, before anything else. */
   readonly setup?: (context: SetupContext) => R | Promise<R>
   /** Disposes of the resource. Called also after a failure. */
@@ -185,21 +201,23 @@ export interface DoFnFunctions<T, O, Outs, S, TM, SI, R, M> {
    * Runs for each element. When it returns a promise, the element is done when the promise is. A generator emits what it
    * yields; calling `emit` is faster.
    */
-  readonly process: (element: T, context: ProcessContext<O, Outs, S, TM, SI, R, M>) => Processed<O>
+  readonly process: (element: T, context: ProcessContext<O, Outs, S, TM, SI, R, M, D>) => Processed<O>
   /** Runs after the last element of each bundle. */
-  readonly finishBundle?: (context: FinishContext<O, Outs, R, M>) => void | Promise<void>
+  readonly finishBundle?: (context: FinishContext<O, Outs, R, M, D>) => void | Promise<void>
   /** Runs once per key and window that has state, when the window expires, before its state is removed. */
-  readonly onWindowExpiration?: (context: ExpirationContext<KeyOf<T>, O, Outs, S, R, M>) => void | Promise<void>
+  readonly onWindowExpiration?: (context: ExpirationContext<KeyOf<T>, O, Outs, S, R, M, D>) => void | Promise<void>
+  /** Items that calls hand over, and how they reach the world outside once they will not be taken back. */
+  readonly delivery?: Delivery<D, R>
 }
 
 /** Handlers: one for each declared timer, none for others. */
-export type TimerHandlers<T, O, Outs, S, TM, SI, R, M> = [keyof TM] extends [never]
+export type TimerHandlers<T, O, Outs, S, TM, SI, R, M, D = never> = [keyof TM] extends [never]
   ? { readonly onTimer?: undefined }
   : {
       /** By the timer's declared name. */
       readonly onTimer: {
         readonly [K in keyof TM]: (
-          context: TimerContext<KeyOf<T>, O, Outs, S, TM, SI, R, M, TM[K]>,
+          context: TimerContext<KeyOf<T>, O, Outs, S, TM, SI, R, M, TM[K], D>,
         ) => void | Promise<void>
       }
     }
@@ -224,6 +242,7 @@ export interface AnyDoFn extends DoFnShape<StateSpecs, TimerSpecs, SideInputs, M
   readonly finishBundle?: (context: object) => unknown
   readonly onTimer?: Readonly<Record<string, (context: never) => unknown>>
   readonly onWindowExpiration?: (context: never) => unknown
+  readonly delivery?: AnyDelivery
 }
 
 /** What a ParDo node's function is: a DoFn, or one of the element-wise steps that need no context. */

@@ -6,9 +6,10 @@ import { refuse } from '../refuse.js'
 import type { Codec } from '../codec.js'
 import { type CollectionRef, type StepName } from '../graph/builder.js'
 import type { TimerSpecNode } from '../graph/model.js'
-import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
+import { type OptionNames, refuseUnknownOptions, refuseUnknownValue } from '../known-options.js'
 import { stateNodes } from '../state/state-node.js'
 import { durationMillis } from '../time.js'
+import type { AnyDelivery, DeliveryRepeats } from './delivery.js'
 import type { AnyDoFn } from './do-fn.js'
 import { addStep } from './step.js'
 
@@ -20,6 +21,7 @@ export function addParDo(input: CollectionRef, name: StepName, declared: AnyDoFn
   const doFn = asDeclared(declared)
   const codecs: readonly (readonly [string, Codec | undefined])[] =
     doFn.outputs === undefined ? [['out', doFn.output]] : Object.entries(doFn.outputs)
+  const { delivery } = doFn
   const timers = Object.entries(doFn.timers ?? {})
   if (Object.keys(doFn.state ?? {}).length > 0 || timers.length > 0) builder.keyedCoders(input)
   const refs = addStep(input, {
@@ -34,7 +36,15 @@ export function addParDo(input: CollectionRef, name: StepName, declared: AnyDoFn
     },
     sides: doFn.sides ?? {},
     outputs: (p) => codecs.map(([tag, codec], i) => ({ tag, coderId: builder.coders.codec(p, i, codec) })),
-    states: (p) => stateNodes(builder, p, doFn.state ?? {}, codecs.length),
+    ...(delivery === undefined
+      ? {}
+      : {
+          delivery: (p) => ({
+            coderId: builder.coders.codec(p, codecs.length, delivery.codec),
+            repeats: delivery.repeats,
+          }),
+        }),
+    states: (p) => stateNodes(builder, p, doFn.state ?? {}, codecs.length + (delivery === undefined ? 0 : 1)),
     timers: new Map(
       timers.map(([id, { timeDomain, family }]): [string, TimerSpecNode] => [id, { timeDomain, isFamily: family }]),
     ),
@@ -75,6 +85,23 @@ const declarations: OptionNames<AnyDoFn> = {
   bundleFinalizer: true,
   requiresTimeSortedInput: true,
   requiresStableInput: true,
+  delivery: true,
+}
+
+/** Everything a delivery may declare. */
+const deliveryDeclarations: OptionNames<AnyDelivery> = { codec: true, repeats: true, deliver: true }
+
+const repeats: readonly DeliveryRepeats[] = ['recognised', 'harmless', 'visible']
+
+function checkDelivery(delivery: AnyDelivery, path: string): void {
+  refuseUnknownOptions(`the delivery of step "${path}"`, delivery, deliveryDeclarations, path)
+  if (typeof delivery.deliver !== 'function' || (delivery.codec as unknown) === undefined)
+    refuse(
+      'MR-8020',
+      `the delivery of step "${path}" needs a codec, which says what is delivered, and a function deliver(items, { id }).`,
+      path,
+    )
+  refuseUnknownValue(`repeats of the delivery of step "${path}"`, delivery.repeats, repeats)
 }
 
 /** Rules that the types already state, for programs that reach us without them. */
@@ -97,6 +124,7 @@ function check(input: CollectionRef, path: string, doFn: AnyDoFn): void {
   }
   if (Object.hasOwn(doFn.metrics ?? {}, ''))
     fail('MR-1003', 'declares a metric without a name. Give it one: metrics: { seen: … }.')
+  if (doFn.delivery !== undefined) checkDelivery(doFn.delivery, path)
   const timers = Object.keys(doFn.timers ?? {})
   const handlers = Object.keys(doFn.onTimer ?? {})
   for (const id of timers)

@@ -5,7 +5,7 @@
 import { refuse } from '../refuse.js'
 import { PipelineError } from '../errors.js'
 import { type CollectionRef, type StepName, userFunction } from '../graph/builder.js'
-import type { FunctionRole, SideInputNode, StateSpecNode, TimerSpecNode } from '../graph/model.js'
+import type { DeliveryNode, FunctionRole, SideInputNode, StateSpecNode, TimerSpecNode } from '../graph/model.js'
 import { authorPath } from '../graph/names.js'
 import * as urns from '../graph/urns.js'
 import type { AnySplittable } from '../source/splittable.js'
@@ -34,6 +34,7 @@ export interface StepSpec {
   readonly bundleFinalizer?: boolean
   readonly requiresTimeSortedInput?: boolean
   readonly requiresStableInput?: boolean
+  readonly delivery?: (path: string) => DeliveryNode
   readonly restrictionCoder?: (path: string) => string
   /** `false` when the step itself makes the output unbounded. */
   readonly isBounded?: boolean
@@ -87,6 +88,7 @@ export function addStep(input: CollectionRef, step: StepSpec): readonly Collecti
         requestsFinalization: step.bundleFinalizer ?? false,
         requiresTimeSortedInput: step.requiresTimeSortedInput ?? false,
         requiresStableInput: step.requiresStableInput ?? false,
+        delivery: step.delivery?.(path),
       },
     },
   })

@@ -5,6 +5,7 @@
  */
 import type { Env } from '../../../sdk/env.js'
 import type { PaneRecorder } from '../pane-recorder.js'
+import type { QueryIdentity } from '../query-identity.js'
 import type { RunLog } from '../run-log.js'
 import type { RunnerOptions } from '../../runner.js'
 import type { RunTelemetry } from '../../telemetry.js'
@@ -17,6 +18,8 @@ export interface ExecutionOptions {
   /** Name of the runner. */
   readonly runner: string
   readonly env: Env
+  /** What sinks know the run by, and whether it restarts. */
+  readonly query: QueryIdentity
   readonly isStrict: boolean
   readonly seed: number
   /** Whether every bundle is attempted twice. */

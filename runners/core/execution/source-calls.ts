@@ -1,7 +1,6 @@
 /**
  * Calls of a source's own functions: what they throw names the step, the call and the element.
  */
-import type { Env } from '../../../sdk/env.js'
 import { MillraceError } from '../../../sdk/errors.js'
 import { InvariantViolation } from '../../../sdk/invariant.js'
 import type { SetupContext } from '../../../sdk/transforms/do-fn.js'
@@ -20,8 +19,8 @@ export class SourceCalls {
   }
 
   /** What `setup` gets. */
-  setupContext(env: Env): SetupContext {
-    return { step: this.#info.path, env, log: this.#runtime.log.step(this.#info.path) }
+  setupContext(): SetupContext {
+    return this.#runtime.setupContext(this.#info)
   }
 
   /** A call that has returned a promise. */

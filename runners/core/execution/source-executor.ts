@@ -112,7 +112,7 @@ export class SourceExecutor extends StageExecutor {
     const { setup } = this.#doFn
     this.#isSetUp = true
     if (setup === undefined) return
-    const made = this.#calls.guarded('setup', undefined, () => setup(this.#calls.setupContext(this.#parts.env)))
+    const made = this.#calls.guarded('setup', undefined, () => setup(this.#calls.setupContext()))
     this.#resource = isThenable(made) ? await this.#calls.awaited('setup', undefined, made) : made
   }
 

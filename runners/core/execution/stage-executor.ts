@@ -8,6 +8,7 @@
 import { invariant } from '../../../sdk/invariant.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
 import type { BundleProcessor } from '../bundle-processor.js'
+import type { ImmediateDelivery } from '../deliveries.js'
 import type { Keeper } from '../kept-state.js'
 import type { Stage } from '../stage.js'
 import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
@@ -42,6 +43,8 @@ export abstract class StageExecutor {
   trace: ((run: () => Promise<void>) => Promise<void>) | undefined
   /** Whether bundles are committed later than they succeed, many at once. */
   commitsLater = false
+  /** Hands over what bundles deliver; `undefined` where a driver takes it from the processor, for a batch as a whole. */
+  delivery: ImmediateDelivery | undefined
   #outputWatermark = TIMESTAMP_MIN
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>) {
@@ -133,6 +136,9 @@ export abstract class StageExecutor {
     await run()
     await this.processor.finish()
     this.commit()
+    const { deliveries } = this.processor.runtime
+    deliveries.commit()
+    await this.delivery?.committed(deliveries)
     if (!this.commitsLater) await this.#committed()
   }
 
@@ -149,12 +155,13 @@ export abstract class StageExecutor {
   /** An attempt of which nothing remains. */
   async #throwAway(run: () => void | Promise<void>, savepoint: Savepoint): Promise<void> {
     const restore = savepoint()
-    const { finalizers } = this.processor.runtime
+    const { deliveries, finalizers } = this.processor.runtime
     const before = finalizers.count
     await this.processor.begin()
     await run()
     await this.processor.finish()
     for (const target of this.#targets) target.discard()
+    deliveries.discard()
     finalizers.abandon(before)
     restore()
   }

@@ -17,6 +17,7 @@ import { type BoundedWindow, globalWindow, type Windows } from '../../../sdk/win
 import { windowCoderOf } from '../../../sdk/windowing/window-coder.js'
 import type { WindowingStrategy } from '../../../sdk/windowing/windowing-strategy.js'
 import { BundleProcessor } from '../bundle-processor.js'
+import { ImmediateDelivery } from '../deliveries.js'
 import type { DoFnServices } from '../do-fn-services.js'
 import { ElementBuffer, type Push, type Receiver } from '../element-buffer.js'
 import { KeyedState } from '../keyed-state.js'
@@ -140,6 +141,7 @@ export class StageWiring {
       env: this.#env,
       metrics: this.#metrics,
       log: this.#options.log,
+      query: this.#options.query,
       slice: this.#slice,
       compiler: this.#options.stageCompiler,
       isStrict: this.#options.isStrict,
@@ -187,8 +189,11 @@ export class StageWiring {
       invariant(executor !== undefined, 'every collection has a producer', { collection: collectionId })
       return executor
     }
+    const { query } = this.#options
+    const delivery = query.restarts ? undefined : new ImmediateDelivery(query)
     this.#staged.stages.forEach((stage, i) => {
       const executor = this.executors[i] as StageExecutor
+      executor.delivery = delivery
       if (this.#options.reexecutes) executor.savepoint = () => this.#savepoint()
       const { traceBundle } = this.#options
       if (traceBundle !== undefined) executor.trace = (run) => traceBundle(stage.root.info.path, run)

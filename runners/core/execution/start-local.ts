@@ -18,6 +18,7 @@ import { verifyAssertions } from '../assertions.js'
 import { checkFeatures } from '../features.js'
 import { liftCombines } from '../lift-combines.js'
 import { PaneRecorder } from '../pane-recorder.js'
+import { runIdentity } from '../query-identity.js'
 import { failureFields, RunLog } from '../run-log.js'
 import { rehearsingState } from '../rehearse.js'
 import { requireCodecs } from '../require-codecs.js'
@@ -64,6 +65,7 @@ export const LOCAL_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'testStream',
   'deadLetters',
   'bundleFinalizer',
+  'delivery',
 ])
 
 /** After this long an asynchronous call is reported, and again each time as much has passed. */
@@ -99,6 +101,7 @@ export function startLocal(runner: LocalRunner, built: BuiltPipeline, options: R
   const execution = runner.execution(isStrict ? liftedBySeed(attempted, seed) : built, {
     runner: runner.name,
     env,
+    query: runIdentity(real),
     clock,
     isStrict,
     seed,

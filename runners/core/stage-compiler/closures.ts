@@ -11,6 +11,7 @@ import type { StepFunction } from '../../../sdk/transforms/do-fn.js'
 import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
 import { AsyncCalls } from '../async-calls.js'
 import { CONCURRENCY_DEFAULT, DoFnRuntime } from '../do-fn-runtime.js'
+import { deliveringStep } from '../deliveries.js'
 import type { DoFnServices } from '../do-fn-services.js'
 import { cellCodersOf } from '../cells/cell-place.js'
 import { keyOf } from '../key-of.js'
@@ -249,7 +250,8 @@ class ClosureCompiler {
   }
 
   #doFn(operator: ParDoOperator): Push {
-    const runtime = new DoFnRuntime(operator, {
+    const runtime: DoFnRuntime = new DoFnRuntime(operator, {
+      delivery: deliveringStep(operator, this.#services, () => runtime.resource),
       env: this.#runtime.env,
       runtime: this.#runtime,
       outputs: operator.outputs.map((output) => this.output(output)),

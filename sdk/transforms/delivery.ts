@@ -1,0 +1,68 @@
+/**
+ * A delivery is how a step writes to the world outside: its calls hand over items, and once the runner has made sure that
+ * their bundle or batch will not be taken back, the sink gets them, under a name by which it can tell them from others.
+ *
+ * Law: nothing of a call that failed, and nothing of a bundle that is thrown away, is delivered. What is delivered again
+ * after a crash has the same id and the same items in the same order.
+ */
+import type { Codec, TypeOf } from '../codec.js'
+import type { Env } from '../env.js'
+import type { StepLog } from '../logger.js'
+
+/** Tells the items of one delivery from all others: the same id is the same items. */
+export interface DeliveryId {
+  /** The query: the pipeline as a runner that restarts knows it, from its first start on; else one run. */
+  readonly query: string
+  /** Name of the step, unique in the pipeline. */
+  readonly step: string
+  /** Which batch, or bundle where there are no batches: a count that only grows, not always by one. */
+  readonly batch: number
+  /** Which part of the batch, from 0, where several workers deliver. */
+  readonly shard: number
+}
+
+/**
+ * What it means when items are delivered a second time, after a crash between the sink's work and the runner's note of it:
+ *
+ * - `'recognised'`: the sink keeps the id together with the items, in one transaction, and does nothing the second time.
+ * - `'harmless'`: the same items twice have the effect of once, such as upserts by key or renaming files.
+ * - `'visible'`: a reader can see that they came twice, such as lines on a terminal.
+ */
+export type DeliveryRepeats = 'recognised' | 'harmless' | 'visible'
+
+/** What `deliver` of a sink may use besides the items. */
+export interface DeliveryContext<R> {
+  readonly id: DeliveryId
+  /** What `setup` returned. */
+  readonly resource: R
+  /** The world of the run. Connectors use nothing else. */
+  readonly env: Env
+  /** Writes log lines that say which pipeline and step they are from. */
+  readonly log: StepLog
+  /** Path of the step. */
+  readonly step: string
+}
+
+/** Declares that a step delivers items: of which kind, and how they reach their sink. */
+export interface Delivery<C extends Codec, R> {
+  /** What items are. It keeps them, where they are stored before they are delivered. */
+  readonly codec: C
+  /** What it means when the same items are delivered twice. */
+  readonly repeats: DeliveryRepeats
+  /**
+   * Brings items to the sink, in the order in which they were handed over. It is called when they will not be taken back, and
+   * again, after a crash, until it has once returned; never for no items, and never twice at a time for one step. When it
+   * throws, the run fails. Nothing that it leaves undone is done by anyone else, so it ends when the sink is sure of the items.
+   */
+  readonly deliver: (items: readonly TypeOf<C>[], context: DeliveryContext<R>) => void | Promise<void>
+}
+
+/** Hands over an item, to be delivered when what the call did is sure to stay. */
+export type Deliver<C> = [C] extends [never] ? never : (item: TypeOf<C>) => void
+
+/** A delivery as the engine sees it. @internal */
+export interface AnyDelivery {
+  readonly codec: Codec
+  readonly repeats: DeliveryRepeats
+  readonly deliver: (items: readonly never[], context: DeliveryContext<never>) => unknown
+}
