@@ -3,8 +3,9 @@
  *
  * Law: what is read equals what was appended, as values of the dynamic coder are equal; equal keys have equal bytes.
  */
+import { ByteWriter } from '../../sdk/coders/bytes.js'
 import { dynamicCoder } from '../../sdk/coders/dynamic.js'
-import { decodeFromBytes, encodeToBytes } from '../../sdk/coders/whole.js'
+import { decodeFromBytes } from '../../sdk/coders/whole.js'
 import { coded } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
 import { preview } from '../../sdk/preview.js'
@@ -72,9 +73,9 @@ export function encodeRecord(topic: string, record: NewRecord): EncodedRecord {
     throw coded('MR-8056', new TypeError(`headers of a record of topic "${topic}" are a Map, but are ${preview(headers)}`)) // prettier-ignore
   try {
     return {
-      key: key === undefined ? null : encodeToBytes(dynamicCoder, key),
-      value: value === null ? null : encodeToBytes(dynamicCoder, value),
-      headers: headers === undefined || headers.size === 0 ? null : encodeToBytes(dynamicCoder, headers),
+      key: key === undefined ? null : bytesOf(key),
+      value: value === null ? null : bytesOf(value),
+      headers: headers === undefined || headers.size === 0 ? null : bytesOf(headers),
       timestamp: timestamp === undefined ? undefined : toTimestamp(timestamp),
       partition,
     }
@@ -83,6 +84,21 @@ export function encodeRecord(topic: string, record: NewRecord): EncodedRecord {
       'MR-8056',
       new TypeError(`a record cannot be appended to topic "${topic}": ${messageOf(error)}`, { cause: error }),
     )
+  }
+}
+
+/** One writer serves all calls, except those made from within a call (by a getter of the user's). */
+let idleWriter: ByteWriter | undefined = new ByteWriter()
+
+function bytesOf(value: unknown): Uint8Array {
+  const out = idleWriter ?? new ByteWriter()
+  idleWriter = undefined
+  try {
+    dynamicCoder.encode(value, out, false)
+    return out.written().slice()
+  } finally {
+    out.reset()
+    idleWriter = out
   }
 }
 
