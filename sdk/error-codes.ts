@@ -154,6 +154,13 @@ export const errorCodes = {
   'MR-6010': 'nothing was collected under this name',
   'MR-6011': 'the metrics cannot be served',
   'MR-6020': 'a source gives something else when it is read again',
+  'MR-6101': 'another run holds the checkpoint',
+  'MR-6102': 'another run has taken over the checkpoint',
+  'MR-6103': 'a checkpoint is damaged',
+  'MR-6104': 'a checkpoint is of another format',
+  'MR-6105': 'a checkpoint cannot be written or read',
+  'MR-6106': 'there is no room for the checkpoint',
+  'MR-6107': 'this place has a checkpoint already',
   // ---- 7: the command line and configuration -----------------------------------------------------------------------
   'MR-7001': 'there is no such command',
   'MR-7002': 'the command has no such option',

@@ -12,6 +12,7 @@ import type { BundleProcessor } from '../bundle-processor.js'
 import { ElementBuffer } from '../element-buffer.js'
 import type { KeyedState } from '../keyed-state.js'
 import { keyedStatus } from '../keyed-state-status.js'
+import type { Keeper } from '../kept-state.js'
 import { listOf } from '../side-inputs.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { Inbox, Waiting } from './inbox.js'
@@ -56,6 +57,12 @@ export class ElementExecutor extends StageExecutor {
   /** The round that the oldest element waiting for a side input may come from. */
   get heldSince(): number {
     return this.#gate.oldest
+  }
+
+  override keepers(): ReadonlyMap<string, Keeper> {
+    const keepers = new Map<string, Keeper>()
+    if (this.#keyed !== undefined) keepers.set('state', this.#keyed)
+    return keepers
   }
 
   override status(): StageStatus {

@@ -117,7 +117,12 @@ export class StageWiring {
       ),
       keyed:
         operator?.isStateful === true
-          ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId), () => this.clock.now())
+          ? new KeyedState(
+              operator,
+              this.#keyCoder(operator.inputCoderId),
+              () => this.clock.now(),
+              (id) => coderOf(this.#staged.built, id),
+            )
           : undefined,
       reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root, late) : undefined,
       late,
@@ -293,6 +298,10 @@ export class StageWiring {
       strategy: root.strategy,
       reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder, accumulatorCoder),
       keyCoder: coderOf(built, root.keyCoderId),
+      accumulatorCoder:
+        root.combine === undefined || accumulatorCoder === undefined
+          ? coderOf(built, root.valueCoderId)
+          : accumulatorCoder,
       metrics: this.#metrics,
       clocks: {
         processing: () => this.clock.now(),

@@ -1,0 +1,98 @@
+/**
+ * What can go wrong with a CheckpointStore, and nothing else.
+ *
+ * Law: whoever meets one of these has lost nothing that was committed; the message names the place or file.
+ */
+import type { ErrorCode } from '../../../sdk/error-codes.js'
+import { messageOf } from '../../../sdk/errors.js'
+
+/** Another holder's lease lasts. */
+export class LeaseHeld extends Error {
+  override readonly name = 'LeaseHeld'
+  readonly code: ErrorCode = 'MR-6101'
+  /** Who holds it. */
+  readonly holder: string
+  /** Until when, milliseconds since 1970, unless it is renewed. */
+  readonly until: number
+
+  constructor(place: string, holder: string, until: number, now: number) {
+    super(
+      `the checkpoint ${place} is held by ${holder}, for another ${Math.ceil((until - now) / 100) / 10} s unless it is renewed. Stop that run, or wait until it has given the checkpoint back.`,
+    )
+    this.holder = holder
+    this.until = until
+  }
+}
+
+/** A newer lease was given out, or this one was given back: whoever holds it writes nothing more. */
+export class StoreFenced extends Error {
+  override readonly name = 'StoreFenced'
+  readonly code: ErrorCode = 'MR-6102'
+
+  constructor(place: string, epoch: number, newest: number, holder: string) {
+    const now = epoch < newest ? `${holder} has taken it over with epoch ${newest}` : 'it was given back'
+    super(`the checkpoint ${place} is no longer held with epoch ${epoch}: ${now}. Nothing was written. End this run.`)
+  }
+}
+
+/** What is stored does not fit together. */
+export class StoreDamaged extends Error {
+  override readonly name = 'StoreDamaged'
+  readonly code: ErrorCode = 'MR-6103'
+  /** The file that is damaged. */
+  readonly file: string
+
+  constructor(file: string, what: string, cause?: unknown) {
+    super(
+      `the checkpoint file ${file} is damaged: ${what}. Nothing was written. Put back a copy of the whole folder or a savepoint, or begin a new query in a new folder.`,
+      cause === undefined ? undefined : { cause },
+    )
+    this.file = file
+  }
+}
+
+/** What is stored is of a format that is not read here. */
+export class StoreFormatUnknown extends Error {
+  override readonly name = 'StoreFormatUnknown'
+  readonly code: ErrorCode = 'MR-6104'
+  readonly file: string
+
+  constructor(file: string, what: string) {
+    super(`the checkpoint file ${file} is not read by this version: ${what}. Nothing was written.`)
+    this.file = file
+  }
+}
+
+/** The system refused. */
+export class StoreFailed extends Error {
+  override readonly name = 'StoreFailed'
+  /** `MR-6106` when there is no room. */
+  readonly code: ErrorCode
+  readonly file: string
+
+  constructor(file: string, what: string, isFull: boolean, cause?: unknown) {
+    super(
+      isFull
+        ? `there is no room for the checkpoint file ${file}: ${what}. What was committed is kept. Make room and try again.`
+        : `the checkpoint file ${file} cannot be written or read: ${what}. What was committed is kept. Start the run again when the cause is gone.`,
+      cause === undefined ? undefined : { cause },
+    )
+    this.code = isFull ? 'MR-6106' : 'MR-6105'
+    this.file = file
+  }
+}
+
+/** Something is where something new was to begin. */
+export class StoreOccupied extends Error {
+  override readonly name = 'StoreOccupied'
+  readonly code: ErrorCode = 'MR-6107'
+
+  constructor(place: string, what: string) {
+    super(`${place} ${what}, and is not replaced. Give a new place.`)
+  }
+}
+
+/** The message of whatever was thrown, for the end of a sentence. */
+export function reasonOf(error: unknown): string {
+  return messageOf(error).replace(/\.$/, '')
+}

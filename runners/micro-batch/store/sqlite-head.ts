@@ -1,0 +1,79 @@
+/**
+ * The file `head`: the newest batch that was committed, written down after each commit and never made durable by itself. SQLite takes
+ * a write-ahead log whose end is broken for one that ends earlier, and commits that were promised would be gone without a word; this
+ * file remembers them.
+ *
+ * Law: what it says was durable before it was written, so a log that knows less has lost something. After a loss of power it may say
+ * too little, never too much.
+ */
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { crc32 } from 'node:zlib'
+import { reasonOf, StoreDamaged, StoreFailed } from './errors.js'
+
+/** One after the other in turn, so that a write that is broken off leaves the other. Far enough apart for no disk to write both. */
+const PLACES = [0, 4096] as const
+const RECORD_BYTES = 16
+const MAGIC = 0x4d526864
+
+/** The open file. */
+export class HeadFile {
+  readonly #path: string
+  readonly #descriptor: number
+
+  /** @param isNew makes it, and makes it durable. */
+  constructor(path: string, isNew: boolean) {
+    this.#path = path
+    this.#descriptor = this.#guarded(() => openSync(path, isNew ? 'w+' : 'r+', 0o600))
+    if (!isNew) return
+    for (const place of PLACES) this.#write(0, place)
+    this.sync()
+  }
+
+  /** Remembers a batch. */
+  write(batch: number): void {
+    this.#write(batch, PLACES[batch % 2] as number)
+  }
+
+  /** Makes it durable, where it is not written down after each commit. */
+  sync(): void {
+    this.#guarded(() => fsyncSync(this.#descriptor))
+  }
+
+  #write(batch: number, place: number): void {
+    const record = Buffer.alloc(RECORD_BYTES)
+    record.writeUInt32LE(MAGIC, 0)
+    record.writeDoubleLE(batch, 4)
+    record.writeUInt32LE(crc32(record.subarray(0, 12)), 12)
+    this.#guarded(() => writeSync(this.#descriptor, record, 0, RECORD_BYTES, place))
+  }
+
+  close(): void {
+    closeSync(this.#descriptor)
+  }
+
+  #guarded<T>(body: () => T): T {
+    try {
+      return body()
+    } catch (error) {
+      throw new StoreFailed(this.#path, reasonOf(error), (error as NodeJS.ErrnoException).code === 'ENOSPC', error)
+    }
+  }
+}
+
+/** The batch that the file remembers; `undefined` where there is no file. @throws {StoreDamaged} when it says nothing. */
+export function readHead(path: string): number | undefined {
+  let bytes: Buffer
+  try {
+    bytes = readFileSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new StoreFailed(path, reasonOf(error), false, error)
+  }
+  const batches = PLACES.flatMap((place) => {
+    const record = bytes.subarray(place, place + RECORD_BYTES)
+    if (record.length < RECORD_BYTES || record.readUInt32LE(0) !== MAGIC) return []
+    return crc32(record.subarray(0, 12)) === record.readUInt32LE(12) ? [record.readDoubleLE(4)] : []
+  })
+  if (batches.length === 0) throw new StoreDamaged(path, 'neither of its two records can be read')
+  return Math.max(...batches)
+}
