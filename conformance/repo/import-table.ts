@@ -113,9 +113,20 @@ const table: readonly Row[] = [
     packages: [IO_TS, /^node:zlib$/, /^hyparquet(-compressors|-writer)?$/],
   },
   {
+    of: /^io\/log\/node\.ts$/,
+    modules: [/^sdk\//],
+    packages: [/^node:(fs|perf_hooks)$/],
+  },
+  { of: /^io\/log\/packages\.ts$/, modules: [/^sdk\//], packages: [/^better-sqlite3$/] },
+  {
     of: /^io\/avro\/compression\.ts$/,
     modules: [/^sdk\//, /^io\//],
     packages: [/^node:zlib$/, /^hyparquet-compressors$/],
+  },
+  {
+    of: /^io\/sqlite\//,
+    modules: [/^sdk\//, /^io\/(sqlite|records)\//, /^io\/event-times\.ts$/, /^io\/text\/paths\.ts$/],
+    packages: [IO_TS, /^better-sqlite3$/],
   },
   { of: /^io\//, modules: [/^sdk\//, /^io\//], packages: [IO_TS, /^node:zlib$/] },
   { of: /^conformance\/cases\//, modules: [/^sdk\//, /^conformance\/cases\//], packages: [PUBLIC, FP_TS, IO_TS] },
