@@ -40,6 +40,8 @@ export interface BatchedParts {
   readonly limits: BatchLimits
   readonly store: QueryStore
   readonly seed: number
+  /** Moves the clock of a script on to an instant; nothing where no script moves it. */
+  setScript(instant: number): void
 }
 
 /** Part of a batch that is left for what comes after it was read, at most. */
@@ -79,19 +81,23 @@ export class BatchedExecution extends Execution {
   protected override async setup(): Promise<void> {
     await this.#parts.store.open()
     await super.setup()
-    const kept = (this.#kept = new KeptParts(this.executors, collectedKeepers(this.staged, this.wiring.collected)))
+    const kept = (this.#kept = new KeptParts(
+      this.executors,
+      new Map([...collectedKeepers(this.staged, this.wiring.collected), ...this.wiring.keepers()]),
+    ))
     const committed = await this.#parts.store.committed()
     if (committed === undefined) return
     await kept.restore(this.#parts.store.entries(committed.batch))
     this.#committed = committed.batch
     this.#parts.store.batch = committed.batch + 1
-    const { watermarks } = decodeFromBytes(dynamicCoder, committed.content) as CommitContent
+    const { watermarks, clock } = decodeFromBytes(dynamicCoder, committed.content) as CommitContent
     for (const executor of this.executors) {
       const watermark = watermarks.get(executor.stage.root.info.id)
       if (watermark !== undefined) executor.restoreWatermark(watermark)
     }
     this.#watermarks = watermarksText(watermarks)
     this.#parts.world.begin(0, committed.instant)
+    this.#parts.setScript(clock)
     await this.#outbox.deliverAgain(committed)
   }
 
@@ -117,6 +123,7 @@ export class BatchedExecution extends Execution {
     const { world, journal, store, seed, real } = this.#parts
     const batch = this.#committed + 1
     world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
+    if (again !== undefined) this.#parts.setScript(again.instant)
     journal.begin(again?.rounds)
     const { changed, isBacklogged } = await this.#read(began, again !== undefined)
     if (this.isCancelled) return false
@@ -174,7 +181,7 @@ export class BatchedExecution extends Execution {
     if (!isPlanned && changes.length === 0 && text === this.#watermarks && isSilent) return false
     if (!isPlanned) await store.logPlan(plan, false)
     real.crashpoint('batch.commit')
-    const content = encodeToBytes(dynamicCoder, { watermarks } satisfies CommitContent)
+    const content = encodeToBytes(dynamicCoder, { watermarks, clock: world.env.now() } satisfies CommitContent)
     const deliveries = this.#outbox.encode(delivered)
     await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries }, changes)
     this.#committed = plan.batch
@@ -202,6 +209,8 @@ interface PlannedBatch {
 interface CommitContent {
   /** Output watermarks of stages, by the step they begin with. */
   readonly watermarks: ReadonlyMap<string, number>
+  /** The clock when it was committed: a script may have moved it since the batch began. */
+  readonly clock: number
 }
 
 function watermarksText(watermarks: ReadonlyMap<string, number>): string {

@@ -120,6 +120,7 @@ function execution(
       acknowledgements,
       store,
       seed: given.seed,
+      setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       limits: {
         intervalMillis: durationMillis(options.batchInterval ?? INTERVAL, 'batchInterval'),
         elementsMax: options.batchSize ?? Infinity,
