@@ -29,7 +29,7 @@ export interface CommonWriteOptions {
   readonly overwrite?: boolean
   /**
    * A folder for manifests: after the files of a delivery are in place, a file appears there that names them, in one instant.
-   * Who reads only what manifests name (`readManifest`) never sees a part of a batch. Default: none.
+   * Who reads only what manifests name (option `manifest` of `readLines`) never sees a part of a batch. Default: none.
    */
   readonly manifest?: string
 }

@@ -136,7 +136,7 @@ export class ShardCommitter {
   #lost(from: string, to: string, log: StepLog): void {
     const what = `file "${from}" is gone before it was moved to "${to}"`
     if (this.#query.restarts) log.warn(`${what}, or was moved before a crash and has been taken away from there`)
-    else throw coded('MR-5003', new Error(`${what}. Leave hidden folders beside files that are written alone.`))
+    else throw coded('MR-5009', new Error(`${what}. Leave hidden folders beside files that are written alone.`))
   }
 
   /** The first turn of which no name is taken; all shards have the same. */

@@ -6,6 +6,8 @@
  */
 import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
+import { coded } from '../../sdk/error-codes.js'
+import { messageOf } from '../../sdk/errors.js'
 import type { DeliveryId } from '../../sdk/transforms/delivery.js'
 import { hashText, nameOfQuery } from './query-names.js'
 
@@ -30,6 +32,49 @@ export const manifestCodec: t.Type<Manifest> = t.type({
 /** Name of a manifest: sorted, those of one query and step come in the order of their batches. */
 export function manifestName({ query, step, batch, shard }: DeliveryId): string {
   return `${nameOfQuery(query)}-${hashText(step)}-${String(batch).padStart(12, '0')}-${String(shard).padStart(5, '0')}.json`
+}
+
+/**
+ * Those of some files that manifests of a folder name.
+ *
+ * @throws when a manifest cannot be understood, or names a file that is not there.
+ */
+export function namedByManifests(files: FileSystem, folder: string, paths: readonly string[]): readonly string[] {
+  const named = new Set<string>()
+  for (const name of files.list(folder)) {
+    if (name.startsWith('.') || !name.endsWith('.json')) continue
+    const manifest = `${folder}/${name}`
+    for (const { path } of readManifest(files, manifest).files) {
+      const status = files.status(path)
+      if (status === undefined)
+        throw coded(
+          'MR-5003',
+          new Error(
+            `manifest "${manifest}" names the file "${path}", which is gone. Remove a manifest together with its files.`,
+          ),
+        )
+      // Which file it is, however its path is spelled.
+      named.add(status.id)
+    }
+  }
+  return paths.filter((path) => named.has(files.status(path)?.id ?? ''))
+}
+
+function readManifest(files: FileSystem, path: string): Manifest {
+  const handle = files.openForReading(path)
+  try {
+    const bytes = new Uint8Array(handle.status().size)
+    let size = 0
+    for (let read = 1; read > 0 && size < bytes.length; size += read)
+      read = handle.read(bytes, size, bytes.length - size, size)
+    const manifest: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(0, size)))
+    if (manifestCodec.is(manifest)) return manifest
+    throw coded('MR-5101', new Error('it has not the fields of a manifest of this version'))
+  } catch (cause) {
+    throw coded('MR-5101', new Error(`"${path}" is no manifest: ${messageOf(cause)}`, { cause }))
+  } finally {
+    handle.close()
+  }
 }
 
 /** Writes a manifest. When this returns it is there, also after a loss of power. */

@@ -228,7 +228,7 @@ it('a file that somebody has taken away after a crash is told of, and what was n
   expect(hears.map(({ message }) => message)).toEqual([
     expect.stringMatching(/\.gone" is gone before it was moved to ".*out\.txt", or was moved before a crash/),
   ])
-  expect(() => committerOf(false).deliver([lost], id, log)).toThrow(expect.objectContaining({ code: 'MR-5003' }))
+  expect(() => committerOf(false).deliver([lost], id, log)).toThrow(expect.objectContaining({ code: 'MR-5009' }))
 })
 
 it('a file that may be named after a restart has reached the disk with its name, before anybody hears of it', () => {
