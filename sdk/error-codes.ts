@@ -200,6 +200,16 @@ export const errorCodes = {
   'MR-8012': 'a matcher was given what it cannot judge',
   'MR-8013': 'a connection broke because the test said so',
   'MR-8020': 'a delivery is declared wrongly',
+  // ---- tables of databases, beside family 5 ------------------------------------------------------------------------
+  'MR-8030': 'the database has no such table or column',
+  'MR-8031': 'a table or a column cannot have this name',
+  'MR-8032': 'rows have no whole number to be read by',
+  'MR-8033': 'a column cannot hold this value',
+  'MR-8034': 'the database is locked by others',
+  'MR-8035': 'the changes of the table are not captured as is needed',
+  'MR-8036': 'a key does not tell rows apart',
+  'MR-8037': 'the table refuses a row',
+  'MR-8038': 'changes that were to be read are gone',
 } as const
 
 /** A code of an error: `MR-1005`. Its page is `docs/errors/MR-1005.md`, which `millrace explain MR-1005` shows. */

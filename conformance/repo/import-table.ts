@@ -117,6 +117,11 @@ const table: readonly Row[] = [
     modules: [/^sdk\//, /^io\//],
     packages: [/^node:zlib$/, /^hyparquet-compressors$/],
   },
+  {
+    of: /^io\/sqlite\//,
+    modules: [/^sdk\//, /^io\/(sqlite|records)\//, /^io\/event-times\.ts$/, /^io\/text\/paths\.ts$/],
+    packages: [IO_TS, /^better-sqlite3$/],
+  },
   { of: /^io\//, modules: [/^sdk\//, /^io\//], packages: [IO_TS, /^node:zlib$/] },
   { of: /^conformance\/cases\//, modules: [/^sdk\//, /^conformance\/cases\//], packages: [PUBLIC, FP_TS, IO_TS] },
   { of: /^conformance\//, modules: [/^(sdk|runners|io|examples|conformance)\//], packages: [ANY_PACKAGE] },
