@@ -113,6 +113,12 @@ const table: readonly Row[] = [
     packages: [IO_TS, /^node:zlib$/, /^hyparquet(-compressors|-writer)?$/],
   },
   {
+    of: /^io\/log\/node\.ts$/,
+    modules: [/^sdk\//],
+    packages: [/^node:(fs|perf_hooks)$/],
+  },
+  { of: /^io\/log\/packages\.ts$/, modules: [/^sdk\//], packages: [/^better-sqlite3$/] },
+  {
     of: /^io\/avro\/compression\.ts$/,
     modules: [/^sdk\//, /^io\//],
     packages: [/^node:zlib$/, /^hyparquet-compressors$/],

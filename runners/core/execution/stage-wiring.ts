@@ -301,16 +301,13 @@ export class StageWiring {
     const processor = (): BundleProcessor => (this.executors[stageId] as StageExecutor).processor
     const outputCoder = this.#coders.ofValue(root.output.coderId)
     const { info, accumulatorCoderId } = root
-    const accumulatorCoder = accumulatorCoderId === undefined ? undefined : this.#coders.of(accumulatorCoderId)
+    const accumulatorCoder = this.#coders.of(accumulatorCoderId ?? root.valueCoderId)
     return new ReduceFnRunner({
       step: info.path,
       strategy: root.strategy,
       reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder, accumulatorCoder),
       keyCoder: this.#coders.of(root.keyCoderId),
-      accumulatorCoder:
-        root.combine === undefined || accumulatorCoder === undefined
-          ? this.#coders.of(root.valueCoderId)
-          : accumulatorCoder,
+      accumulatorCoder,
       metrics: this.#metrics,
       clocks: {
         processing: () => this.clock.now(),
