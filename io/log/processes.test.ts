@@ -219,6 +219,36 @@ describe('a member of a group', () => {
   })
 })
 
+it('a pipeline that is killed goes on where its group is: every record is written, some twice', async () => {
+  log.createTopic('in', { partitions: 2 })
+  log.createTopic('out')
+  const COUNT = 2000
+  log.append('in', Array.from({ length: COUNT }, (_, id) => ({ value: id }))) // prettier-ignore
+  const copy = (): Program =>
+    program(`import { pipeline, start } from ${JSON.stringify(built.replace('io/log', 'runners'))}
+    import { readLog, writeLog } from ${JSON.stringify(built)}
+    const p = pipeline()
+    p.apply('read', readLog({ folder, topic: 'in', group: 'copy', session: '500 ms', pollEvery: 10 }))
+      .map('slow', async (id) => (id % 50 === 0 ? (await pause(2), id) : id))
+      .apply('write', writeLog({ folder, topic: 'out', sync: 'normal' }))
+    const running = start(p, { guarantee: 'at-least-once' })
+    process.on('SIGTERM', running.drain)
+    await running.result
+    say('drained')`)
+  const written = (): number => log.partitions('out')[0]?.end ?? 0
+  const first = copy()
+  await eventually('writing', () => written() > 0)
+  first.child.kill('SIGKILL')
+  await first.ended()
+  const second = copy()
+  await eventually('reading all', () => log.group('copy', 'in').partitions.every(({ lag }) => lag === 0))
+  second.child.kill('SIGTERM')
+  await second.ended()
+  expect([first.child.signalCode, second.lines]).toEqual(['SIGKILL', ['drained']])
+  const ids = log.read('out', 0, 0, { max: 1_000_000 }).map(({ value }) => value as number)
+  expect([...new Set(ids)].toSorted((a, b) => a - b)).toEqual(Array.from({ length: COUNT }, (_, id) => id))
+})
+
 describe('an append over two topics', () => {
   it.each([
     ['log.append.begun', 0],
