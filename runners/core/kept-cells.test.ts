@@ -1,22 +1,25 @@
+import * as t from 'io-ts'
 import { describe, expect, it } from 'vitest'
 import { scenarioOf } from '../../conformance/oracle/random-scenarios.js'
 import type { RecordedScenario } from '../../conformance/oracle/reference/scenario-text.js'
 import { optionsOf } from '../../conformance/oracle/scenario.js'
 import { type Draw, drawOf } from '../../conformance/proof/draw.js'
-import { dynamicCoder } from '../../sdk/coders/index.js'
+import { dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import type { KV } from '../../sdk/kv.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
 import type { AnyCombine } from '../../sdk/transforms/combine.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
+import { customWindows } from '../../sdk/windowing/custom-windows.js'
 import {
   fixedWindows,
   globalWindows,
+  mergeOverlapping,
   sessionWindows,
   slidingWindows,
   type WindowFn,
 } from '../../sdk/windowing/window-fn.js'
 import { globalStrategy, rewindow, type WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
-import type { ChangeSink, Keeper, KeptEntry } from './kept-state.js'
+import { type ChangeSink, type Keeper, type KeptEntry, slotOf } from './kept-state.js'
 import { Metrics } from './metrics.js'
 import { reduceFnOf } from './reduce-fn.js'
 import { ReduceFnRunner } from './reduce-fn-runner.js'
@@ -164,8 +167,37 @@ class Grouping {
   }
 }
 
-function strategyOf(scenario: RecordedScenario): WindowingStrategy {
+/** Windows that merge where they overlap and carry the same data. */
+const ownSessions = customWindows({
+  name: 'own sessions',
+  data: t.string,
+  assign: ({ timestamp }: { readonly timestamp: number }) => ({
+    start: timestamp,
+    end: timestamp + 8,
+    data: timestamp % 2 === 0 ? 'even' : 'odd',
+  }),
+  assignsToOneWindow: true,
+  merge: (windows) =>
+    ['even', 'odd'].flatMap((data) =>
+      mergeOverlapping(windows.filter((window) => window.data === data)).map(({ merged: { start, end }, parts }) => ({
+        merged: { start, end, data },
+        parts: parts as typeof windows,
+      })),
+    ),
+})
+
+/** Windows that carry data and do not merge. */
+const ownWindows = customWindows({
+  name: 'own windows',
+  data: t.string,
+  assign: ({ timestamp }: { readonly timestamp: number }) =>
+    ['x', 'y'].map((data) => ({ start: Math.floor(timestamp / 9) * 9, end: Math.floor(timestamp / 9) * 9 + 9, data })),
+})
+
+function strategyOf(scenario: RecordedScenario, own: 'own' | 'theirs'): WindowingStrategy {
   const fn = scenario.windowFn
+  if (own === 'own' && fn.windowFn === 'Sessions') return rewindow(globalStrategy, ownSessions, optionsOf(scenario))
+  if (own === 'own' && fn.windowFn === 'FixedWindows') return rewindow(globalStrategy, ownWindows, optionsOf(scenario))
   const windowFn =
     fn.windowFn === 'GlobalWindows'
       ? globalWindows()
@@ -189,9 +221,10 @@ interface Run {
 function play(
   scenario: RecordedScenario,
   how: Reducing,
+  own: 'own' | 'theirs',
   interrupt: ((event: number) => 'no' | 'store' | 'restart') | undefined,
 ): Run {
-  const strategy = strategyOf(scenario)
+  const strategy = strategyOf(scenario, own)
   const clock = { millis: 0 }
   const store = new Store()
   let log: string[] = []
@@ -234,9 +267,10 @@ function checkSeed(seed: number): void {
   const scenario = scenarioOf(seed)
   const draw: Draw = drawOf(seed ^ 0x5eed)
   const how = draw.pick(['list', 'sum', 'product', 'last', 'mutable', 'accumulators'] as const)
-  const straight = play(scenario, how, undefined)
-  const interrupted = play(scenario, how, () => draw.pick(['no', 'store', 'restart', 'restart'] as const))
-  const text = `seed ${seed}, ${how}: ${JSON.stringify(scenario)}`
+  const own = draw.pick(['own', 'theirs', 'theirs'] as const)
+  const straight = play(scenario, how, own, undefined)
+  const interrupted = play(scenario, how, own, () => draw.pick(['no', 'store', 'restart', 'restart'] as const))
+  const text = `seed ${seed}, ${how}, ${own}: ${JSON.stringify(scenario)}`
   expect(interrupted.log, text).toEqual(straight.log)
   // Where the watermarks are is all that is left.
   expect(interrupted.left, text).toBe(1)
@@ -252,4 +286,111 @@ describe('what a grouping keeps', () => {
       }
     }
   }, 600_000)
+})
+
+/** A grouping by itself, stored into a map. */
+function stored(combine: AnyCombine | undefined, windowFn: WindowFn = fixedWindows(10)) {
+  const store = new Store()
+  const runner = new ReduceFnRunner({
+    step: 'count/group',
+    strategy: rewindow(globalStrategy, windowFn, {}),
+    reduce: reduceFnOf(combine, false, dynamicCoder, dynamicCoder),
+    keyCoder: dynamicCoder,
+    accumulatorCoder: dynamicCoder,
+    metrics: new Metrics(0, 0),
+    clocks: { processing: () => 0, synchronized: () => 0 },
+    guard: (_call, _key, _window, act) => act(),
+    output: () => undefined,
+  })
+  const keeper = runner.keeper()
+  const add = (key: unknown, value: unknown): void => {
+    runner.add(key, value, 1, windowFn.assign(1))
+    runner.finishBundle()
+  }
+  return { store, keeper, add, take: () => store.take(keeper) }
+}
+
+describe('what is handed out of a grouping', () => {
+  it('is only what has changed: a sum that is another, the values that a list has got since', () => {
+    const sums = stored(reducing.sum)
+    sums.keeper.track()
+    for (let key = 0; key < 100; key++) sums.add(key, 1)
+    // The watermarks, the table, and the cells.
+    expect(sums.take()).toBe(102)
+    sums.add(3, 1)
+    sums.add(4, 0)
+    expect(sums.take()).toBe(1)
+
+    const lists = stored(undefined)
+    lists.keeper.track()
+    for (const value of ['a'.repeat(1000), 'b'.repeat(1000)]) lists.add('k', value)
+    lists.take()
+    lists.add('k', 'c')
+    expect(lists.take()).toBe(1)
+    const sizes = [...lists.store.entries.values()].map(({ content }) => content.length)
+    expect(sizes.filter((size) => size > 1000)).toHaveLength(1)
+    expect(sizes.filter((size) => size < 20)).toHaveLength(sizes.length - 1)
+  })
+
+  it('lies in the slot of its key', () => {
+    const { keeper, add, take, store } = stored(reducing.sum)
+    keeper.track()
+    for (let key = 0; key < 50; key++) add(`key ${key}`, 1)
+    take()
+    const slots = [...store.entries.values()].map(({ slot }) => slot)
+    const expected = Array.from({ length: 50 }, (_, key) => slotOf(encodeToBytes(dynamicCoder, `key ${key}`, true)))
+    expect(slots.sort()).toEqual([0, 0, ...expected].sort())
+  })
+
+  it('is of one grouping as of another that goes on with it, also where a combiner makes accumulators smaller', () => {
+    const longest: AnyCombine = {
+      kind: 'full',
+      fn: {
+        createAccumulator: () => [] as number[],
+        addInput: (all: number[], n: number) => (all.push(n), all),
+        mergeAccumulators: (a: number[], b: number[]) => [...a, ...b],
+        extractOutput: (all: number[]) => Math.max(...all),
+        compact: (all: number[]) => [Math.max(...all)],
+      } as never,
+    }
+    const { keeper, add, take, store } = stored(longest)
+    keeper.track()
+    for (let n = 0; n < 100; n++) add('k', n)
+    take()
+    expect(Math.max(...[...store.entries.values()].map(({ content }) => content.length))).toBeLessThan(20)
+    // Made smaller, it is as it was.
+    add('k', 5)
+    expect(take()).toBe(0)
+  })
+
+  it('is nothing where nobody asks: a grouping that is not tracked notes nothing', () => {
+    const { keeper, add, take } = stored(undefined)
+    add('k', 1)
+    keeper.track()
+    // Where the watermarks are.
+    expect(take()).toBe(1)
+  })
+
+  it('is refused before anything runs, by the name of the step, where an accumulator has no form', () => {
+    class Sketch {}
+    const { keeper } = stored({
+      kind: 'full',
+      fn: {
+        createAccumulator: () => new Sketch(),
+        addInput: (sketch: Sketch) => sketch,
+        mergeAccumulators: (sketch: Sketch) => sketch,
+        extractOutput: () => 0,
+      } as never,
+    })
+    expect(() => keeper.track()).toThrow(
+      /^step "count\/group" combines through accumulators that cannot be stored: .*Sketch.*accumulator: codec/,
+    )
+  })
+
+  it('is refused where a value has no form', () => {
+    const { keeper, add, take } = stored(undefined)
+    keeper.track()
+    add('k', () => 1)
+    expect(take).toThrow(/function/)
+  })
 })

@@ -4,7 +4,9 @@
  *
  * Law: between two batches nothing of a grouping is due and no bundle is open, so what follows from the tables is all of it.
  */
-import type { Coder } from '../../sdk/coders/index.js'
+import { type Coder, decodeFromBytes, encodeToBytes } from '../../sdk/coders/index.js'
+import { PipelineError } from '../../sdk/errors.js'
+import { authorPath } from '../../sdk/graph/names.js'
 import { invariant } from '../../sdk/invariant.js'
 import { expiryOf } from '../../sdk/windowing/expiry.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
@@ -31,6 +33,7 @@ import type { WindowSlices } from './window-slices.js'
 
 /** The parts of a grouping that are kept. */
 export interface GroupingParts {
+  readonly step: string
   readonly strategy: WindowingStrategy
   readonly reduce: ReduceFn
   readonly keyCoder: Coder<unknown>
@@ -73,9 +76,25 @@ export class CellKeeper implements Keeper {
     if (merging !== undefined) this.#merging = new KeptMerging(this.#form, this.#format, writing, merging, keyCoder)
   }
 
+  /** @throws {PipelineError} when what it accumulates in cannot be stored. */
   track(): void {
+    this.#checkAccumulator()
     this.#parts.calls.track()
     this.#parts.onTrack()
+  }
+
+  #checkAccumulator(): void {
+    const { step, reduce, accumulatorCoder } = this.#parts
+    if (reduce.sample === undefined) return
+    try {
+      decodeFromBytes(accumulatorCoder, encodeToBytes(accumulatorCoder, reduce.sample()))
+    } catch (cause) {
+      throw new PipelineError(
+        'MR-4004',
+        `step "${authorPath(step)}" combines through accumulators that cannot be stored: ${cause instanceof Error ? cause.message : String(cause)}. Give its CombineFn a codec for them: { accumulator: codec }.`,
+        authorPath(step),
+      )
+    }
   }
 
   // ---- what happens ----------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ const ROLES: readonly PlaceRole[] = ['window', 'slice', 'union', 'merging']
 export class KeptForm {
   readonly #keyCoder: Coder<unknown>
   readonly #windowCoder: Coder<BoundedWindow>
+  readonly #out = new ByteWriter()
 
   constructor(keyCoder: Coder<unknown>, windowCoder: Coder<BoundedWindow>) {
     this.#keyCoder = keyCoder
@@ -32,7 +33,8 @@ export class KeptForm {
 
   /** The part of an id that says where a cell lies. */
   place(role: PlaceRole, window: BoundedWindow): Uint8Array {
-    const out = new ByteWriter()
+    const out = this.#out
+    out.reset()
     out.byte(ROLES.indexOf(role))
     this.#windowCoder.encode(window, out, true)
     return out.take()

@@ -5,29 +5,31 @@
  * Law: the cells of a key are noted one by one; which of them there are is told by an entry of the key.
  */
 import type { Coder } from '../../sdk/coders/index.js'
-import type { BoundedWindow } from '../../sdk/windowing/window.js'
+import { type BoundedWindow, sameWindow } from '../../sdk/windowing/window.js'
 import type { CellFormat } from './cell-format.js'
 import { KeyMap } from './key-map.js'
 import type { EntryWriter } from './kept-entries.js'
-import { KEY, type KeptForm, textOf } from './kept-form.js'
-import { type CellWriting, keptCell } from './kept-writing.js'
+import { KEY, type KeptForm } from './kept-form.js'
+import { type CellWriting, keptCell, type Place } from './kept-writing.js'
 import type { ClosingWindow, MergingWindows } from './merging-windows.js'
 import type { KeptCell, MergingCell, ReduceCell } from './reduce-table.js'
+import type { TriggerState } from './trigger-node.js'
+import { WindowMap } from './window-map.js'
 
 /** What the store has of a key. */
 interface KeptKey {
   readonly key: unknown
-  /** By the text of their place. */
-  cells: Map<string, StoredCell>
-  /** Windows for whose expiry a timer waits because their trigger has finished. */
-  readonly closing: Map<string, BoundedWindow>
+  /** In the order of its windows. */
+  cells: readonly StoredCell[]
+  /** Windows for whose expiry a timer waits because their trigger has finished, where there are any. */
+  closing: WindowMap<BoundedWindow> | undefined
   isStored: boolean
 }
 
-interface StoredCell {
+interface StoredCell extends KeptCell {
   readonly window: BoundedWindow
-  readonly bytes: Uint8Array
-  readonly kept: KeptCell
+  /** When the cell was last seen to be there. */
+  seen: number
 }
 
 /** A key as it was stored. */
@@ -38,6 +40,8 @@ export interface StoredKey {
   readonly closing: readonly ClosingWindow[]
 }
 
+const NO_CELLS: readonly StoredCell[] = []
+
 /** Keeps cells of windows that merge. */
 export class KeptMerging {
   readonly #form: KeptForm
@@ -47,6 +51,7 @@ export class KeptMerging {
   readonly #keys: KeyMap<KeptKey>
   readonly #changed = new Set<KeptKey>()
   #order = 0
+  #round = 0
 
   constructor(
     form: KeptForm,
@@ -71,14 +76,13 @@ export class KeptMerging {
   closing(key: unknown, window: BoundedWindow, isWaiting: boolean): void {
     const kept = this.#keptKey(key)
     this.#changed.add(kept)
-    const place = textOf(this.#form.place('merging', window))
-    if (isWaiting) kept.closing.set(place, window)
-    else kept.closing.delete(place)
+    if (isWaiting) (kept.closing ??= new WindowMap()).set(window, window)
+    else kept.closing?.delete(window)
   }
 
   #keptKey(key: unknown): KeptKey {
     let kept = this.#keys.get(key)
-    if (kept === undefined) this.#keys.set(key, (kept = { key, cells: new Map(), closing: new Map(), isStored: false }))
+    if (kept === undefined) this.#keys.set(key, (kept = { key, cells: NO_CELLS, closing: undefined, isStored: false }))
     return kept
   }
 
@@ -91,38 +95,48 @@ export class KeptMerging {
   #write(writer: EntryWriter, kept: KeptKey, touched: ReadonlySet<ReduceCell>): void {
     const { key, closing } = kept
     const live = this.#merging.ofKey(key)
-    const before = kept.cells
-    const cells = new Map<string, StoredCell>()
-    for (const cell of live?.active.values() ?? []) {
-      const { details } = cell
-      const bytes = this.#form.place('merging', details.window)
-      const text = textOf(bytes)
-      const known = before.get(text)
-      const stored = known ?? { window: details.window, bytes, kept: keptCell(this.#order++) }
-      cells.set(text, stored)
-      before.delete(text)
-      if (known !== undefined && details.kept === known.kept && !touched.has(cell)) continue
-      details.kept = stored.kept
-      this.#writing.write(writer, stored, cell, stored.kept)
-    }
-    for (const stored of before.values()) this.#writing.remove(writer, stored, key, stored.kept)
-    kept.cells = cells
-    const isEmpty = cells.size === 0 && closing.size === 0
+    const round = ++this.#round
+    const all = [...(live?.active.values() ?? [])]
+    for (const { details } of all) if (details.kept !== undefined) (details.kept as StoredCell).seen = round
+    const gone = kept.cells.filter(({ seen }) => seen !== round)
+    kept.cells = all.map((cell) => {
+      const isNew = cell.details.kept === undefined
+      const stored = isNew ? this.#newCell(cell, gone) : (cell.details.kept as StoredCell)
+      if (isNew || touched.has(cell)) this.#writing.write(writer, this.#placeOf(stored), cell, stored)
+      return stored
+    })
+    for (const stored of gone) this.#writing.remove(writer, this.#placeOf(stored), key, stored)
+    const isEmpty = all.length === 0 && (closing?.size ?? 0) === 0
     if (isEmpty) this.#keys.delete(key)
     if (isEmpty && !kept.isStored) return
     this.#form.beginOf(writer, KEY, undefined, key)
-    if (isEmpty) {
-      writer.remove()
-      return
-    }
+    if (isEmpty) writer.remove()
+    else this.#putKey(writer, kept, live?.closed)
+  }
+
+  /** A cell that has not been stored may be of the same window as one that is gone: then its entries are that one's. */
+  #newCell({ details }: MergingCell, gone: StoredCell[]): StoredCell {
+    const { window } = details
+    const at = gone.findIndex((of) => sameWindow(of.window, window))
+    const stored = at < 0 ? { ...keptCell(this.#order++), window, seen: 0 } : (gone.splice(at, 1)[0] as StoredCell)
+    details.kept = stored
+    return stored
+  }
+
+  #placeOf({ window }: StoredCell): Place {
+    return { window, bytes: this.#form.place('merging', window) }
+  }
+
+  #putKey(writer: EntryWriter, kept: KeptKey, closed: WindowMap<TriggerState> | undefined): void {
+    const { cells, closing } = kept
     kept.isStored = true
     writer.beginContent()
     const { out } = writer
-    out.varint(cells.size)
-    for (const { window } of cells.values()) this.#form.writeWindow(out, window)
-    out.varint(closing.size)
-    for (const window of closing.values()) {
-      const trigger = live?.closed.get(window)
+    out.varint(cells.length)
+    for (const { window } of cells) this.#form.writeWindow(out, window)
+    out.varint(closing?.size ?? 0)
+    for (const window of closing?.values() ?? []) {
+      const trigger = closed?.get(window)
       this.#form.writeWindow(out, window)
       out.byte(trigger === undefined ? 0 : 1)
       if (trigger !== undefined) this.#format.writeTrigger(out, trigger)
@@ -134,13 +148,14 @@ export class KeptMerging {
   restore({ key, cells, closing }: StoredKey): void {
     const kept = this.#keptKey(key)
     kept.isStored = true
-    for (const { cell, kept: ofCell } of cells) {
-      const { window } = cell.details
-      const bytes = this.#form.place('merging', window)
-      cell.details.kept = ofCell
-      kept.cells.set(textOf(bytes), { window, bytes, kept: ofCell })
-      this.#order = Math.max(this.#order, ofCell.order + 1)
-    }
-    for (const { window } of closing) kept.closing.set(textOf(this.#form.place('merging', window)), window)
+    kept.cells = cells.map(({ cell: { details }, kept: ofCell }) => {
+      const stored = { ...ofCell, window: details.window, seen: 0 }
+      details.kept = stored
+      this.#order = Math.max(this.#order, stored.order + 1)
+      return stored
+    })
+    if (closing.length === 0) return
+    kept.closing = new WindowMap()
+    for (const { window } of closing) kept.closing.set(window, window)
   }
 }

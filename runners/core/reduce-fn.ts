@@ -31,6 +31,8 @@ export interface ReduceFn {
   readonly addInput: ((accumulator: unknown, value: unknown) => unknown) | undefined
   /** Makes an accumulator smaller before it is stored, where its author says how. */
   readonly compact: ((accumulator: unknown) => unknown) | undefined
+  /** An accumulator to try a coder on before anything runs, where one can be made then. */
+  readonly sample: (() => unknown) | undefined
 }
 
 function joinLists(a: unknown, b: unknown): unknown {
@@ -59,6 +61,7 @@ const listReduce: ReduceFn = {
   concat: undefined,
   addInput: undefined,
   compact: undefined,
+  sample: undefined,
 }
 
 /**
@@ -99,6 +102,7 @@ function monoidReduce({ of, empty, concat }: Extract<AnyCombine, { kind: 'monoid
     concat: join,
     addInput: undefined,
     compact: undefined,
+    sample: undefined,
   }
 }
 
@@ -119,6 +123,7 @@ function semigroupReduce({ of, concat }: Extract<AnyCombine, { kind: 'semigroup'
     concat: join,
     addInput: undefined,
     compact: undefined,
+    sample: undefined,
   }
 }
 
@@ -143,6 +148,7 @@ function fullReduce(
     of: undefined,
     concat: undefined,
     addInput: (accumulator, value) => fn.addInput(accumulator, value),
+    sample: fn.setup === undefined ? () => fn.createAccumulator() : undefined,
     compact: fn.compact === undefined ? undefined : (accumulator) => fn.compact?.(accumulator),
   }
 }

@@ -16,14 +16,13 @@ import type { Keeper } from '../kept-state.js'
 import { listOf } from '../side-inputs.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { Inbox, Waiting } from './inbox.js'
-import { SideGate, type SideSource } from './side-gate.js'
+import { type GateParts, SideGate } from './side-gate.js'
 import { type Committable, StageExecutor, TIMER_BUDGET } from './stage-executor.js'
 import { NOTHING_KEPT, sideHold, type StageStatus } from './stage-status.js'
 
 /** What stands behind a stage's first step. */
-export interface ElementParts {
+export interface ElementParts extends GateParts {
   readonly inbox: Inbox
-  readonly sides: readonly SideSource[]
   readonly keyed: KeyedState | undefined
   readonly acknowledgements: Acknowledgements
   /** Whether bundles are processed as they were cut, in strict mode; else those that wait together are one. */
@@ -45,7 +44,7 @@ export class ElementExecutor extends StageExecutor {
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: ElementParts) {
     super(processor, targets)
     this.#inbox = parts.inbox
-    this.#gate = new SideGate(parts.sides)
+    this.#gate = new SideGate(parts)
     this.#acknowledgements = parts.acknowledgements
     this.#keyed = parts.keyed
     this.#keepsBundles = parts.keepsBundles
@@ -60,9 +59,8 @@ export class ElementExecutor extends StageExecutor {
   }
 
   override keepers(): ReadonlyMap<string, Keeper> {
-    const keepers = new Map<string, Keeper>()
-    if (this.#keyed !== undefined) keepers.set('state', this.#keyed)
-    return keepers
+    const own: readonly (readonly [string, Keeper])[] = [['inbox', this.#inbox]]
+    return this.#gate.keepers(...own, ...(this.#keyed === undefined ? [] : [['state', this.#keyed] as const]))
   }
 
   override status(): StageStatus {

@@ -77,9 +77,12 @@ export class GroupingExecutor extends StageExecutor {
     )
   }
 
-  /** The cells of the grouping. Between batches nothing is due and nothing waits here. */
+  /** The cells of the grouping, and what waits for it. Between batches nothing is due. */
   override keepers(): ReadonlyMap<string, Keeper> {
-    return (this.#keepers ??= new Map([['cells', this.#runner.keeper()]]))
+    return (this.#keepers ??= new Map<string, Keeper>([
+      ['cells', this.#runner.keeper()],
+      ['inbox', this.#inbox],
+    ]))
   }
 
   override status(): StageStatus {
