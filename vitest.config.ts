@@ -24,7 +24,12 @@ const alias = [
 ]
 
 /** Tests that start processes and wait for them, or for a clock: beside others they would wait for the wrong reason. */
-const ALONE = ['runners/cli/**/*.test.ts', 'examples/**/*.test.ts', 'conformance/{bench,docs,pack,repo}/**/*.test.ts']
+const ALONE = [
+  'runners/cli/**/*.test.ts',
+  'examples/**/*.test.ts',
+  'conformance/{bench,docs,pack,repo}/**/*.test.ts',
+  'io/**/processes.test.ts',
+]
 const BROWSER = ['conformance/browser/**/*.test.ts']
 const NEVER = ['node_modules/**', 'dist/**', '.cache/**']
 

@@ -154,6 +154,9 @@ export const errorCodes = {
   'MR-6010': 'nothing was collected under this name',
   'MR-6011': 'the metrics cannot be served',
   'MR-6020': 'a source gives something else when it is read again',
+  'MR-6021': 'the pipeline is not the one whose state is kept here',
+  'MR-6022': 'a promise needs a checkpoint',
+  'MR-6023': 'there is no store on this platform',
   'MR-6101': 'another run holds the checkpoint',
   'MR-6102': 'another run has taken over the checkpoint',
   'MR-6103': 'a checkpoint is damaged',
@@ -200,6 +203,27 @@ export const errorCodes = {
   'MR-8012': 'a matcher was given what it cannot judge',
   'MR-8013': 'a connection broke because the test said so',
   'MR-8020': 'a delivery is declared wrongly',
+  // ---- tables of databases, beside family 5 ------------------------------------------------------------------------
+  'MR-8030': 'the database has no such table or column',
+  'MR-8031': 'a table or a column cannot have this name',
+  'MR-8032': 'rows have no whole number to be read by',
+  'MR-8033': 'a column cannot hold this value',
+  'MR-8034': 'the database is locked by others',
+  'MR-8035': 'the changes of the table are not captured as is needed',
+  'MR-8036': 'a key does not tell rows apart',
+  'MR-8037': 'the table refuses a row',
+  'MR-8038': 'changes that were to be read are gone',
+  // ---- 8, from 8050 on: logs ---------------------------------------------------------------------------------------
+  'MR-8050': 'this is no log, or none that can be read',
+  'MR-8051': 'there is no such topic or partition',
+  'MR-8052': 'a topic is there with other settings',
+  'MR-8053': 'a group lets nobody else commit',
+  'MR-8054': 'retention has removed what was to be read',
+  'MR-8055': 'the log is locked',
+  'MR-8056': 'a record cannot be appended',
+  'MR-8057': 'a position lies behind the end of a log',
+  'MR-8058': 'the log is closed',
+  'MR-8059': 'a record of a log cannot be used',
 } as const
 
 /** A code of an error: `MR-1005`. Its page is `docs/errors/MR-1005.md`, which `millrace explain MR-1005` shows. */

@@ -235,7 +235,7 @@ export { groupIntoBatches, type GroupIntoBatchesOptions } from './transforms/bat
 export { deduplicate, type DeduplicateOptions } from './transforms/deduplicate.js'
 export { countWindows, type CountWindowsOptions } from './transforms/count-windows.js'
 export type { CreateOptions } from './transforms/create.js'
-export type { Deliver, Delivery, DeliveryContext, DeliveryId, DeliveryRepeats } from './transforms/delivery.js'
+export type { Deliver, Delivery, DeliveryContext, DeliveryId, DeliveryRepeats, Query } from './transforms/delivery.js'
 export type {
   AfterCommit,
   AnyDoFn,

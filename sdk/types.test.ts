@@ -138,9 +138,9 @@ describe('inference', () => {
         output: t.string,
         state: { seen: state.value(t.number) },
         timers: { end: timer.eventTime() },
-        setup: ({ query, restarts }) => {
-          expectTypeOf(query).toEqualTypeOf<string>()
-          expectTypeOf(restarts).toEqualTypeOf<boolean>()
+        setup: ({ query }) => {
+          expectTypeOf(query.id).toEqualTypeOf<string>()
+          expectTypeOf(query.restarts).toEqualTypeOf<boolean>()
           return { open: true }
         },
         delivery: {

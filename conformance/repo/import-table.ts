@@ -77,8 +77,12 @@ const table: readonly Row[] = [
     ],
     packages: [/^@noble\/hashes(\/|$)/],
   },
-  { of: /^runners\/platform\/node\.ts$/, modules: [/^sdk\//, /^runners\/(core|direct)\//], packages: [NODE] },
-  { of: /^runners\/platform\//, modules: [/^sdk\//, /^runners\/(core|direct)\/(?!node)/], packages: [] },
+  {
+    of: /^runners\/platform\/node\.ts$/,
+    modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\//],
+    packages: [NODE],
+  },
+  { of: /^runners\/platform\//, modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\/(?!node)/], packages: [] },
   {
     of: /^runners\/testing\//,
     modules: [/^sdk\//, /^runners\/(core|direct|testing)\/(?!node)/, /^runners\/(run|runner)\.ts$/],
@@ -104,7 +108,7 @@ const table: readonly Row[] = [
   { of: /^runners\/cli\//, modules: [/^sdk\//, /^runners\//], packages: [ANY_PACKAGE] },
   {
     of: /^runners\/[^/]+\.ts$/,
-    modules: [/^sdk\//, /^runners\/(core|direct)\/(?!node)/, /^runners\/[^/]+\.ts$/],
+    modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\/(?!node)/, /^runners\/[^/]+\.ts$/],
     packages: [/^#platform$/, EFFECT],
   },
   {
@@ -113,9 +117,20 @@ const table: readonly Row[] = [
     packages: [IO_TS, /^node:zlib$/, /^hyparquet(-compressors|-writer)?$/],
   },
   {
+    of: /^io\/log\/node\.ts$/,
+    modules: [/^sdk\//],
+    packages: [/^node:(fs|perf_hooks)$/],
+  },
+  { of: /^io\/log\/packages\.ts$/, modules: [/^sdk\//], packages: [/^better-sqlite3$/] },
+  {
     of: /^io\/avro\/compression\.ts$/,
     modules: [/^sdk\//, /^io\//],
     packages: [/^node:zlib$/, /^hyparquet-compressors$/],
+  },
+  {
+    of: /^io\/sqlite\//,
+    modules: [/^sdk\//, /^io\/(sqlite|records)\//, /^io\/event-times\.ts$/, /^io\/text\/paths\.ts$/],
+    packages: [IO_TS, /^better-sqlite3$/],
   },
   { of: /^io\//, modules: [/^sdk\//, /^io\//], packages: [IO_TS, /^node:zlib$/] },
   { of: /^conformance\/cases\//, modules: [/^sdk\//, /^conformance\/cases\//], packages: [PUBLIC, FP_TS, IO_TS] },

@@ -24,7 +24,7 @@ export function checkedBy(
 }
 
 /** What makes values fit the codec, as far as that can be done without a guess; `undefined` where there is nothing to do. */
-function valuesFor(codec: Codec): ((value: unknown) => unknown) | undefined {
+export function valuesFor(codec: Codec): ((value: unknown) => unknown) | undefined {
   const row = isIoTs(codec) ? rowOfCodec(codec) : undefined
   if (row === undefined || !isIoTs(codec) || !row.schema.fields.some(({ type }) => isTold(type))) return undefined
   const plain = rowCoder(row.schema)

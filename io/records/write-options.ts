@@ -27,6 +27,11 @@ export interface CommonWriteOptions {
    * then `…-r3.txt`. There, `true` replaces, and `false` is refused.
    */
   readonly overwrite?: boolean
+  /**
+   * A folder for manifests: after the files of a delivery are in place, a file appears there that names them, in one instant.
+   * Who reads only what manifests name (option `manifest` of `readLines`) never sees a part of a batch. Default: none.
+   */
+  readonly manifest?: string
 }
 
 /** Their names. */
@@ -35,6 +40,7 @@ export const commonOptionNames: OptionNames<CommonWriteOptions> = {
   shardBy: true,
   suffix: true,
   overwrite: true,
+  manifest: true,
 }
 
 /** A file of records that was written. */
@@ -50,7 +56,7 @@ export const writtenRecordsCodec: t.Type<WrittenRecords> = t.type({ path: t.stri
 export function commonWriteOptions(
   writer: string,
   path: string,
-  { shards = 1, shardBy, suffix, overwrite }: CommonWriteOptions,
+  { shards = 1, shardBy, suffix, overwrite, manifest }: CommonWriteOptions,
 ): CommitOptions {
   if (!isPath(path) || /[\\/]$/.test(path))
     refuse('MR-5013', `${writer} needs the path of a file, but got ${preview(path)}.`)
@@ -60,6 +66,8 @@ export function commonWriteOptions(
     refuse('MR-1004', `option shardBy of ${writer} is a function of the element, but is ${preview(shardBy)}.`)
   if (overwrite !== undefined && typeof overwrite !== 'boolean')
     refuse('MR-1002', `option overwrite of ${writer} must be true or false, but is ${preview(overwrite)}.`)
+  if (manifest !== undefined && (typeof manifest !== 'string' || !isPath(manifest)))
+    refuse('MR-5013', `option manifest of ${writer} is the path of a folder, but is ${preview(manifest)}.`)
   if (
     suffix !== undefined &&
     (typeof suffix !== 'string' || loneSurrogateAt(suffix) >= 0 || /[\\/]/.test(suffix) || !isPath(`out${suffix}`))
@@ -72,6 +80,7 @@ export function commonWriteOptions(
     shards,
     shardBy: shardBy as ((value: unknown) => unknown) | undefined,
     overwrite,
+    manifest: manifest?.replace(/(?<=[^\\/])[\\/]+$/, ''),
     writer,
   }
 }

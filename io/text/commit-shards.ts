@@ -1,18 +1,22 @@
 /**
- * Last step of a write: once all files of a window are finished they are moved into place, all in one step.
+ * Last step of a write: once all files of a window are finished they get their names, and are moved there. The names are found
+ * while the window's pane is processed; moving is the delivery, which comes when nothing can be taken back any more.
  *
- * Law: a file under its final name is complete; an existing one is replaced in one instant. Done again after a failure,
- * the step ends the same. (Several files are not one instant: a crash between two moves leaves the first without the
- * second, each of them whole.)
+ * Law: a file under its final name is complete; an existing one is replaced in one instant. A delivery that is done again,
+ * wherever it was broken off, ends the same. (Several files are not one instant: a crash between two moves leaves the first
+ * without the second, each of them whole, until the rest is moved. A manifest names all of them in one instant.)
  */
 import { coded } from '../../sdk/error-codes.js'
 import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
+import type { StepLog } from '../../sdk/logger.js'
+import type { DeliveryId, Query } from '../../sdk/transforms/delivery.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
 import { type FileFormat, type FinishedShard, ShardFinisher } from './finish-shards.js'
 import { type FileNames, foldersOf } from './name-template.js'
-import { folderOf } from './shard-names.js'
+import { writeManifest } from './manifest.js'
+import type { FolderOwner } from './temporary-folder.js'
 
 /** A file that was written. */
 export interface WrittenFile {
@@ -33,34 +37,55 @@ export interface CommitOptions {
   readonly shardBy: ((value: unknown) => unknown) | undefined
   /** Whether files that are there are replaced; `undefined`: those of other runs are left, and the next free name is taken. */
   readonly overwrite: boolean | undefined
+  /** A folder for manifests. */
+  readonly manifest: string | undefined
   /** What the author calls the write, for messages: `writeLines`. */
   readonly writer: string
 }
 
-/** Moves files into place. */
+/** The files of a window's pane on their way into place. */
+export interface FileMoves {
+  readonly files: readonly { readonly from: string; readonly to: string; readonly lines: number }[]
+  /** Files that are not needed any more afterwards. */
+  readonly parts: readonly string[]
+}
+
+/** Describes them. */
+export const fileMovesCodec: t.Type<FileMoves> = t.type({
+  files: t.readonlyArray(t.type({ from: t.string, to: t.string, lines: t.number })),
+  parts: t.readonlyArray(t.string),
+})
+
+/** Names files, and moves them into place. */
 export class ShardCommitter {
   readonly #files: FileSystem
   readonly #env: Env
   readonly #options: CommitOptions
+  readonly #query: Query
   /** Makes the files of shards without a line. */
   readonly #empties: ShardFinisher
 
-  constructor(files: FileSystem, env: Env, options: CommitOptions, format: FileFormat) {
+  constructor(files: FileSystem, env: Env, options: CommitOptions, owner: FolderOwner, format: FileFormat) {
     this.#files = files
     this.#env = env
     this.#options = options
-    this.#empties = new ShardFinisher(files, env, options.path, format)
+    this.#query = owner.query
+    this.#empties = new ShardFinisher(files, env, options.path, owner, format)
   }
 
-  /** Looks at the names of the global window before any work is done. @throws when one cannot be written. */
+  /**
+   * Looks at the names of the global window before any work is done; not where the query restarts, and may have written them
+   * itself. @throws when one cannot be written.
+   */
   checkTargets(): void {
+    if (this.#query.restarts) return
     for (let shard = 0; shard < this.#options.shards; shard++) {
       this.#checkTarget(this.#pathOf(shard, globalWindow, 0))
     }
   }
 
-  /** Moves the files of a window's pane into place. A first pane has all shards, further ones those with something new. */
-  commit(finished: readonly FinishedShard[], window: BoundedWindow, pane: number): readonly WrittenFile[] {
+  /** Names the files of a window's pane. A first pane has all shards, further ones those with something new. */
+  plan(finished: readonly FinishedShard[], window: BoundedWindow, pane: number): FileMoves {
     const byShard = new Map(finished.map((file) => [file.shard, file]))
     for (let shard = 0; pane === 0 && shard < this.#options.shards; shard++) {
       if (!byShard.has(shard)) byShard.set(shard, this.#empties.finishNow(shard, []))
@@ -68,25 +93,23 @@ export class ShardCommitter {
     const files = [...byShard.values()].sort((a, b) => a.shard - b.shard)
     const pathsOf = (turn: number): readonly string[] =>
       files.map(({ shard }) => this.#pathOf(shard, window, pane, turn))
-    const paths = pathsOf(this.#options.overwrite === undefined ? this.#turn(files, pathsOf) : 1)
-    const moves = files
-      .map((file, at) => ({ file, to: paths[at] as string }))
-      // Files without a line last: they are made anew when this is done again, and know their place by the others.
-      .sort((a, b) => Number(finished.includes(b.file)) - Number(finished.includes(a.file)))
-      // What is gone from here and there already was moved before a failure.
-      .filter(({ file, to }) => !(this.#isThere(to) && !this.#isThere(file.path)))
-    if (this.#options.overwrite !== undefined) for (const { to } of moves) this.#checkTarget(to)
-    const folders = foldersOf(moves.map(({ to }) => to))
-    for (const folder of folders) this.#attempt(folder, () => this.#files.makeFolder(folder))
-    this.#env.crashpoint('text.write.commit')
-    for (const { file, to } of moves) {
-      this.#attempt(to, () => this.#files.rename(file.path, to))
-      this.#env.crashpoint('text.write.rename')
+    const paths = pathsOf(this.#options.overwrite === undefined ? this.#freeTurn(pathsOf) : 1)
+    if (this.#options.overwrite !== undefined) for (const path of paths) this.#checkTarget(path)
+    return {
+      files: files.map(({ path, lines }, at) => ({ from: path, to: paths[at] as string, lines })),
+      parts: files.flatMap(({ parts }) => parts),
     }
-    for (const folder of folders) this.#files.syncFolder(folder)
-    this.#env.crashpoint('text.write.committed')
-    this.#tidyUp(files)
-    return files.map(({ lines }, at) => ({ path: paths[at] as string, lines }))
+  }
+
+  /** Moves files into place: those that are not there yet. */
+  deliver(items: readonly FileMoves[], id: DeliveryId, log: StepLog): void {
+    for (const { files } of items) this.#move(files, log)
+    const { manifest } = this.#options
+    if (manifest !== undefined) {
+      const written = items.flatMap(({ files }) => files.map(({ to, lines }) => ({ path: to, lines })))
+      this.#attempt(manifest, () => writeManifest(this.#files, this.#env, manifest, id, written))
+    }
+    for (const item of items) this.#tidyUp(item)
   }
 
   /** Removes what was not moved. */
@@ -94,17 +117,30 @@ export class ShardCommitter {
     this.#empties.remove()
   }
 
-  /**
-   * The first turn of which no name is taken; all shards have the same. When the step is done again, the turn whose files it has
-   * moved already.
-   */
-  #turn(files: readonly FinishedShard[], pathsOf: (turn: number) => readonly string[]): number {
-    const moved = files.map(({ path }) => !this.#isThere(path))
-    for (let turn = 1; moved.includes(true); turn++) {
-      const there = pathsOf(turn).map((path) => this.#files.status(path))
-      if (there.some((status, at) => moved[at] === true && status?.id === files[at]?.id)) return turn
-      if (there.every((status) => status === undefined)) break
+  #move(moves: FileMoves['files'], log: StepLog): void {
+    const there = moves.filter(({ from }) => this.#isThere(from))
+    // What is gone from here and there already was moved before a crash.
+    for (const { from, to } of moves) if (!this.#isThere(from) && !this.#isThere(to)) this.#lost(from, to, log)
+    const folders = foldersOf(moves.map(({ to }) => to))
+    for (const folder of folders) this.#attempt(folder, () => this.#files.makeFolder(folder))
+    this.#env.crashpoint('text.write.commit')
+    for (const { from, to } of there) {
+      this.#attempt(to, () => this.#files.rename(from, to))
+      this.#env.crashpoint('text.write.rename')
     }
+    for (const folder of folders) this.#files.syncFolder(folder)
+    this.#env.crashpoint('text.write.committed')
+  }
+
+  /** Neither here nor there: after a crash somebody may have taken it away from there already. */
+  #lost(from: string, to: string, log: StepLog): void {
+    const what = `file "${from}" is gone before it was moved to "${to}"`
+    if (this.#query.restarts) log.warn(`${what}, or was moved before a crash and has been taken away from there`)
+    else throw coded('MR-5009', new Error(`${what}. Leave hidden folders beside files that are written alone.`))
+  }
+
+  /** The first turn of which no name is taken; all shards have the same. */
+  #freeTurn(pathsOf: (turn: number) => readonly string[]): number {
     for (let turn = 1; ; turn++) if (!pathsOf(turn).some((path) => this.#isThere(path))) return turn
   }
 
@@ -156,12 +192,8 @@ export class ShardCommitter {
     }
   }
 
-  #tidyUp(finished: readonly FinishedShard[]): void {
-    const folders = new Set<string>()
-    for (const { path, parts } of finished) {
-      for (const file of [path, ...parts]) folders.add(folderOf(file))
-      for (const part of parts) this.#files.remove(part)
-    }
-    for (const folder of folders) this.#files.removeFolder(folder)
+  #tidyUp({ files, parts }: FileMoves): void {
+    for (const part of parts) this.#files.remove(part)
+    for (const folder of foldersOf([...files.map(({ from }) => from), ...parts])) this.#files.removeFolder(folder)
   }
 }

@@ -5,7 +5,7 @@
  */
 import * as t from 'io-ts'
 import type { Env, FileHandle, FileSystem } from '../../sdk/env.js'
-import { TemporaryFolder } from './temporary-folder.js'
+import { type FolderOwner, TemporaryFolder } from './temporary-folder.js'
 import type { Part } from './write-parts.js'
 
 /** A shard that only has to be moved into place. */
@@ -13,8 +13,6 @@ export interface FinishedShard {
   readonly shard: number
   readonly path: string
   readonly lines: number
-  /** Which file it is, also when it has been moved into place. */
-  readonly id: string
   /** Files that are not needed any more once it is in place. */
   readonly parts: readonly string[]
 }
@@ -24,7 +22,6 @@ export const finishedShardCodec: t.Type<FinishedShard> = t.type({
   shard: t.number,
   path: t.string,
   lines: t.number,
-  id: t.string,
   parts: t.readonlyArray(t.string),
 })
 
@@ -43,10 +40,10 @@ export class ShardFinisher {
   readonly #folder: TemporaryFolder
   readonly #format: FileFormat
 
-  constructor(files: FileSystem, env: Env, target: string, format: FileFormat) {
+  constructor(files: FileSystem, env: Env, target: string, owner: FolderOwner, format: FileFormat) {
     this.#files = files
     this.#env = env
-    this.#folder = new TemporaryFolder(files, env, target)
+    this.#folder = new TemporaryFolder(files, env, target, owner)
     this.#format = format
   }
 
@@ -58,7 +55,6 @@ export class ShardFinisher {
     const fill = async (handle: FileHandle): Promise<void> => {
       await format.writeInBackground?.(handle, taken, this.#files)
       handle.sync()
-      taken.id = handle.status().id
     }
     return this.#folder.writeInBackground('shard', fill).then((path) => this.#finished(shard, path, taken))
   }
@@ -69,14 +65,13 @@ export class ShardFinisher {
     const path = this.#folder.write('shard', (handle) => {
       this.#format.write(handle, taken, this.#files)
       handle.sync()
-      taken.id = handle.status().id
     })
     return this.#finished(shard, path, taken)
   }
 
-  #finished(shard: number, path: string, { paths, lines, id }: TakenParts): FinishedShard {
+  #finished(shard: number, path: string, { paths, lines }: TakenParts): FinishedShard {
     this.#env.crashpoint('text.write.shard')
-    return { shard, path, lines, id, parts: paths }
+    return { shard, path, lines, parts: paths }
   }
 
   /** Removes files that nobody has moved into place. */
@@ -89,8 +84,6 @@ export class ShardFinisher {
 class TakenParts implements Iterable<Part> {
   readonly paths: string[] = []
   lines = 0
-  /** The file that they went into. */
-  id = ''
   readonly #parts: Iterable<Part>
 
   constructor(parts: Iterable<Part>) {

@@ -7,6 +7,7 @@ import { coded } from '../../sdk/error-codes.js'
 import * as t from 'io-ts'
 import type { Env, FileSystem } from '../../sdk/env.js'
 import { messageOf, PipelineError } from '../../sdk/errors.js'
+import { namedByManifests } from './manifest.js'
 import { type Compression, isGzip, type Packing, packingOfName } from './compression.js'
 
 /** A file to be read. */
@@ -33,14 +34,17 @@ export const matchedFileCodec: t.Type<MatchedFile> = t.intersection([
 export interface MatchOptions {
   readonly emptyMatch: 'error' | 'allow'
   readonly compression: Compression
+  /** A folder of manifests: only files that one of them names are matched. */
+  readonly manifest?: string
 }
 
 /** The files of a pattern, in the order of their paths. */
 export function matchFiles(files: FileSystem, pattern: string, options: MatchOptions): readonly MatchedFile[] {
   // A file may have wildcards in its name.
-  const paths = attempt('look for', pattern, () =>
+  const fitting = attempt('look for', pattern, () =>
     files.status(pattern) === undefined ? files.glob(pattern) : [pattern],
   )
+  const paths = options.manifest === undefined ? fitting : namedByManifests(files, options.manifest, fitting)
   if (paths.length === 0 && options.emptyMatch === 'error') {
     throw coded(
       'MR-5001',

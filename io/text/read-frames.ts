@@ -9,6 +9,7 @@ import type { TypeOnly } from '../../sdk/codec.js'
 import type { FileSystem } from '../../sdk/env.js'
 import type { PCollection } from '../../sdk/pcollection.js'
 import type { Pipeline } from '../../sdk/pipeline.js'
+import { refuse } from '../../sdk/refuse.js'
 import { UnsplittableRangeTracker } from '../../sdk/source/other-trackers.js'
 import { type OffsetRange, offsetRangeCodec, OffsetRangeTracker } from '../../sdk/source/restriction-tracker.js'
 import { watermarks } from '../../sdk/source/watermark-policy.js'
@@ -39,6 +40,11 @@ export function readFrames<T>(
   framing: Framing<T>,
 ): PCollection<T> {
   if ('kind' in patterns) {
+    if (match.manifest !== undefined)
+      refuse(
+        'MR-1016',
+        'option manifest says which files of a pattern are read, and has no effect on files that come. Leave it out.',
+      )
     const files = pipeline.apply('files', patterns.files(match))
     return files.apply(framing.step, readRanges(framing, patterns.whenRead))
   }

@@ -92,6 +92,7 @@ export function linesFraming<T>(
 const readOptions: OptionNames<ReadLinesOptions<boolean>> = {
   emptyMatch: true,
   compression: true,
+  manifest: true,
   onError: true,
   preview: true,
   maxLineBytes: true,

@@ -24,6 +24,11 @@ export interface ReadFilesOptions {
    */
   readonly compression?: Compression
   /**
+   * The folder of manifests that the files were written with. Of the files that fit a pattern, only those are read that a manifest
+   * names: of a batch that is just being put in place, none. A manifest whose files are gone is an error. Not for files that come.
+   */
+  readonly manifest?: string
+  /**
    * Takes the records that cannot be read: too long, no UTF-8, malformed, not what the codec says. The dead letter has
    * `file:line (byte offset)` as its `source`, and as its `element` the beginning of the record. Without a handler the run
    * fails with the same facts. What is wrong with a file as a whole (it is not there, its archive is broken) fails the run.
@@ -50,6 +55,7 @@ export interface ReadRecordsOptions<T> extends ReadFilesOptions {
 export const readRecordsOptionNames: OptionNames<ReadRecordsOptions<unknown>> = {
   emptyMatch: true,
   compression: true,
+  manifest: true,
   onError: true,
   preview: true,
   maxRecordBytes: true,
@@ -89,6 +95,7 @@ export function readSettings(
     compression = 'auto',
     invalidUtf8 = invalidUtf8Usual,
     preview: shown = 'start',
+    manifest,
     onError,
     timestamp,
   } = options
@@ -104,6 +111,8 @@ export function readSettings(
   if (!Number.isSafeInteger(maxLineBytes) || maxLineBytes < 1) {
     refuse('MR-1002', `option ${limitName} of ${of} must be a whole number from 1, but is ${String(maxLineBytes)}.`)
   }
+  if (manifest !== undefined && !isPath(manifest))
+    refuse('MR-1004', `option manifest of ${of} is the path of a folder, but is ${preview(manifest)}.`)
   if (onError !== undefined && onError.kind !== 'errorHandler') {
     refuse('MR-1004', `option onError of ${of} is not a handler. Make one with pipeline.errors(name, build).`)
   }
@@ -112,7 +121,7 @@ export function readSettings(
   }
   return {
     of,
-    match: { emptyMatch, compression },
+    match: { emptyMatch, compression, ...(manifest === undefined ? {} : { manifest }) },
     limits: { maxLineBytes, invalidUtf8 },
     onError,
     preview: shown,

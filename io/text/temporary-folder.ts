@@ -2,21 +2,40 @@
  * A hidden folder next to the files that will be, so that finished ones can be moved into place without copying. Its
  * owner takes with it whatever it has made and nobody has taken over.
  *
- * Law: after `remove`, nothing the owner has made is left but what was moved away.
+ * Where the query restarts, what it has kept names files in here, so they stay while it goes on: the folder is called after the
+ * query and the step, and files after the batch that made them. The first file made after a restart shows which batch goes on;
+ * files of that batch and of later ones were made by attempts that were given up, and nothing names them.
+ *
+ * Law: after `remove`, nothing the owner has made is left but what was moved away, or what a query that goes on may name. A
+ * file that may be named after a restart has reached the disk, and so has its name.
  */
 import { coded } from '../../sdk/error-codes.js'
 import type { Env, FileHandle, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
+import type { Query } from '../../sdk/transforms/delivery.js'
+import { hashText, nameOfQuery } from './query-names.js'
 import { folderOf, splitPath } from './shard-names.js'
 
 /** Paths remembered before the first look at which of them are gone. */
 const REMEMBERED_MIN = 1024
+
+/** Whose files they are. */
+export interface FolderOwner {
+  /** Path of the step. */
+  readonly step: string
+  readonly query: Query
+}
 
 /** A folder for files on their way to `target`. Made with its first file. */
 export class TemporaryFolder {
   readonly #files: FileSystem
   readonly #random: () => number
   readonly #target: string
+  readonly #query: Query
+  /** Where the query restarts: the folder that it finds again. */
+  readonly #kept: string | undefined
+  /** The batch that the next file is named after, once there was one. */
+  #batch: number | undefined
   #path: string | undefined
   #count = 0
   /** Files that may still be there. */
@@ -25,10 +44,15 @@ export class TemporaryFolder {
   /** Folders above that were made along with it, the innermost first. */
   #above: readonly string[] = []
 
-  constructor(files: FileSystem, env: Env, target: string) {
+  constructor(files: FileSystem, env: Env, target: string, { step, query }: FolderOwner) {
     this.#files = files
     this.#random = () => env.random()
     this.#target = target
+    this.#query = query
+    const { folder, base, extension } = splitPath(target)
+    this.#kept = query.restarts
+      ? `${folder}.${base}${extension}.tmp-${nameOfQuery(query.id)}-${hashText(step)}`
+      : undefined
   }
 
   /** Makes a file of its own name. @returns its path. @throws an error that names the target. */
@@ -37,9 +61,11 @@ export class TemporaryFolder {
       const { path, handle } = this.#create(kind)
       try {
         fill(handle)
+        this.#settle(handle)
       } finally {
         handle.close()
       }
+      this.#settleNames()
       return path
     } catch (error) {
       throw this.#failure(error)
@@ -52,17 +78,22 @@ export class TemporaryFolder {
       const { path, handle } = this.#create(kind)
       try {
         await fill(handle)
+        this.#settle(handle)
       } finally {
         handle.close()
       }
+      this.#settleNames()
       return path
     } catch (error) {
       throw this.#failure(error)
     }
   }
 
-  /** Removes what is still there. */
+  /** Removes what is still there; nothing while the query goes on. */
   remove(): void {
+    if (this.#query.restarts) return
+    if (this.#kept !== undefined) this.#removeBatches(this.#kept, 0)
+    this.#path ??= this.#kept
     for (const path of this.#made) this.#files.remove(path)
     this.#made.clear()
     if (this.#path !== undefined) this.#files.removeFolder(this.#path)
@@ -71,11 +102,43 @@ export class TemporaryFolder {
   }
 
   #create(kind: string): { readonly path: string; readonly handle: FileHandle } {
-    this.#path ??= this.#freshPath()
-    const path = `${this.#path}/${kind}-${String(this.#count++).padStart(6, '0')}`
+    const path = this.#kept === undefined ? this.#freshFile(kind) : this.#fileOfBatch(kind, this.#kept)
     const handle = this.#files.create(path)
     this.#remember(path)
     return { path, handle }
+  }
+
+  #freshFile(kind: string): string {
+    this.#path ??= this.#freshPath()
+    return `${this.#path}/${kind}-${digits(this.#count++)}`
+  }
+
+  #fileOfBatch(kind: string, folder: string): string {
+    const { batch } = this.#query
+    if (this.#batch === undefined) this.#removeBatches(folder, batch)
+    if (this.#batch !== batch) this.#count = 0
+    this.#batch = batch
+    this.#path = folder
+    return `${folder}/${kind}-${digits(batch)}-${digits(this.#count++)}`
+  }
+
+  /** Removes the files of a batch and of later ones. */
+  #removeBatches(folder: string, first: number): void {
+    for (const name of this.#files.list(folder)) {
+      const batch = /^[a-z]+-(\d+)-\d+$/.exec(name)?.[1]
+      if (batch !== undefined && Number(batch) >= first) this.#files.remove(`${folder}/${name}`)
+    }
+  }
+
+  #settle(handle: FileHandle): void {
+    if (this.#kept !== undefined) handle.sync()
+  }
+
+  /** The names of files, and that of their folder. */
+  #settleNames(): void {
+    if (this.#kept === undefined) return
+    this.#files.syncFolder(this.#kept)
+    this.#files.syncFolder(folderOf(this.#kept))
   }
 
   #failure(error: unknown): Error {
@@ -105,9 +168,12 @@ export class TemporaryFolder {
   }
 
   #remember(path: string): void {
+    if (this.#kept !== undefined) return
     this.#made.add(path)
     if (this.#made.size < this.#forgetAt) return
     for (const made of this.#made) if (this.#files.status(made) === undefined) this.#made.delete(made)
     this.#forgetAt = Math.max(REMEMBERED_MIN, 2 * this.#made.size)
   }
 }
+
+const digits = (n: number): string => String(n).padStart(6, '0')

@@ -2,15 +2,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-import { type Env, fixedWindows, pipeline, run, start, TIMESTAMP_MIN, watermarks } from 'millrace'
+import { fixedWindows, pipeline, run, start, TIMESTAMP_MIN, watermarks } from 'millrace'
 import { replay } from 'millrace/io/generate'
 import { readLines, spool, writeLines, type WriteLinesOptions, type WrittenFile } from 'millrace/io/text'
-import { nodeEnv, nodeFiles } from '../../runners/direct/node.js'
-import { globalWindow } from '../../sdk/windowing/window.js'
-import { ShardCommitter } from './commit-shards.js'
-import { ShardFinisher } from './finish-shards.js'
-import { lineFile } from './line-format.js'
-import { FileNames } from './name-template.js'
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-again-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -85,35 +79,4 @@ it('a stream replaces files where it is told to, and cannot be told to fail', as
   await expect(write(['third'], path, { overwrite: false })).rejects.toThrow(
     /step "write\/parts" writes an unbounded collection with overwrite: false, .*Leave overwrite out/,
   )
-})
-
-it('a commit that is done again finds the names it has taken, whatever was there before', () => {
-  const at = folder()
-  const path = join(at, 'out.txt')
-  writeFileSync(join(at, 'out-00001-of-00003.txt'), 'other\n')
-  const format = lineFile({ head: 'h\n', between: '', end: '\n', tail: '' }, 'none')
-  for (const crashAt of [1, 2, 3, undefined]) {
-    let renames = 0
-    const env: Env = {
-      ...nodeEnv(),
-      crashpoint: (name) => {
-        if (name === 'text.write.rename' && ++renames === crashAt) throw new Error('crash')
-      },
-    }
-    const names = new FileNames(path, 3)
-    const options = { path, names, shards: 3, shardBy: undefined, overwrite: undefined, writer: 'writeLines' }
-    // The first shard has no line, and is made by the commit itself.
-    const finisher = new ShardFinisher(nodeFiles, env, path, format)
-    const finished = [1, 2].map((shard) => finisher.finishNow(shard, []))
-    const commit = (): readonly string[] =>
-      new ShardCommitter(nodeFiles, env, options, format).commit(finished, globalWindow, 0).map((file) => file.path)
-    if (crashAt !== undefined) expect(commit).toThrow('crash')
-    const before = readdirSync(at)
-    const paths = commit()
-    expect(new Set(paths.map((each) => /-r\d+\.txt$|\.txt$/.exec(each)?.[0])).size).toBe(1)
-    expect(readdirSync(at).filter((name) => !name.startsWith('.')).length).toBeLessThanOrEqual(before.length + 3)
-    expect(paths.every((each) => readFileSync(each, 'utf8') === 'h\n')).toBe(true)
-  }
-  // Four commits of three files, and the one that was there.
-  expect(readdirSync(at).filter((name) => !name.startsWith('.'))).toHaveLength(13)
 })

@@ -37,6 +37,10 @@ export interface WriteLinesOptions extends WriteFilesOptions {
  * unbounded input a run replaces nothing: where names are taken, all shards of the pane end in `-r2` before the extension, then
  * `-r3`; the paths that come out say so. `overwrite: true` replaces there, too. Runs at the same time need folders of their own.
  *
+ * Files are moved into place when their bundle is committed, or their batch: with a runner that repeats batches each is there once.
+ * Until then they are gathered in hidden folders beside them, which are left alone while a query that restarts goes on. With
+ * `manifest`, all files that one delivery has put in place are named by a file that appears in one instant.
+ *
  * Files that a write does not write itself are left alone: after a write with 5 shards, one with 3 leaves the five there.
  * Remove them before, or give each run a folder of its own.
  *

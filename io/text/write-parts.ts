@@ -9,7 +9,7 @@ import type { Env, FileSystem } from '../../sdk/env.js'
 import { type BoundedWindow, sameWindow } from '../../sdk/windowing/window.js'
 import { textOf } from '../../sdk/transforms/keyed.js'
 import type { CommitOptions } from './commit-shards.js'
-import { TemporaryFolder } from './temporary-folder.js'
+import { type FolderOwner, TemporaryFolder } from './temporary-folder.js'
 
 /** A part file: some lines of a shard. */
 export interface Part {
@@ -59,9 +59,15 @@ export class PartWriter<Line> {
   #kept = 0
   #written: PlacedPart[] = []
 
-  constructor(files: FileSystem, env: Env, { path, shards, shardBy }: CommitOptions, format: PartFormat<Line>) {
+  constructor(
+    files: FileSystem,
+    env: Env,
+    { path, shards, shardBy }: CommitOptions,
+    owner: FolderOwner,
+    format: PartFormat<Line>,
+  ) {
     this.#env = env
-    this.#folder = new TemporaryFolder(files, env, path)
+    this.#folder = new TemporaryFolder(files, env, path, owner)
     this.#shards = shards
     this.#shardBy = shardBy
     this.#format = format
@@ -75,11 +81,11 @@ export class PartWriter<Line> {
     this.#written = []
   }
 
-  /** Takes a line. */
-  add(value: unknown, window: BoundedWindow): void {
+  /** Takes a line; `random` is the step's own, so that a batch done again has the same parts. */
+  add(value: unknown, window: BoundedWindow, random: () => number): void {
     const line = this.#format.lineOf(value)
     const open =
-      this.#last !== undefined && sameWindow(this.#last.window, window) ? this.#last : this.#openWindow(window)
+      this.#last !== undefined && sameWindow(this.#last.window, window) ? this.#last : this.#openWindow(window, random)
     if (this.#shardBy === undefined) {
       const { next } = open
       ;(open.shards[next] as Line[]).push(line)
@@ -104,12 +110,12 @@ export class PartWriter<Line> {
     this.#folder.remove()
   }
 
-  #openWindow(window: BoundedWindow): OpenWindow<Line> {
+  #openWindow(window: BoundedWindow, random: () => number): OpenWindow<Line> {
     const key = `${window.start} ${window.end}`
     let open = this.#open.get(key)
     if (open === undefined) {
       // Not always from the first shard on: bundles of one line would fill no other.
-      const next = Math.floor(this.#env.random() * this.#shards)
+      const next = Math.floor(random() * this.#shards)
       open = { window, shards: Array.from({ length: this.#shards }, () => []), next }
       this.#open.set(key, open)
     }

@@ -18,7 +18,7 @@ import type { AnyDoFn, DoFnFunctions } from '../../sdk/transforms/do-fn.js'
 import { flatten } from '../../sdk/transforms/flatten.js'
 import { addStep } from '../../sdk/transforms/step.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
-import { type CommitOptions, ShardCommitter, type WrittenFile } from './commit-shards.js'
+import { type CommitOptions, fileMovesCodec, ShardCommitter, type WrittenFile } from './commit-shards.js'
 import { type FileFormat, type FinishedShard, finishedShardCodec, ShardFinisher } from './finish-shards.js'
 import { filesOf } from './match-files.js'
 import { type Part, partCodec, type PartFormat, PartWriter } from './write-parts.js'
@@ -60,7 +60,8 @@ export function writeShards<Line, Written>(
       .groupByKey('by shard')
       .parDo('shards', {
         output: shardOrMarker,
-        setup: async ({ env, step }) => new ShardFinisher(filesOf(env, step), env, path, await format.file(env)),
+        setup: async ({ env, step, query }) =>
+          new ShardFinisher(filesOf(env, step), env, path, { step, query }, await format.file(env)),
         teardown: ({ resource }) => resource?.remove(),
         process({ key, value }, { resource, emit }) {
           const shard = resource.finish(key, value)
@@ -70,15 +71,22 @@ export function writeShards<Line, Written>(
     const isOneFile = isBounded && given.windowFn.payload.kind === 'global'
     return (isOneFile ? withMarker(finished) : finished).groupByKey('by window').parDo('commit', {
       output: format.output,
-      setup: async ({ env, step }) => {
-        const committer = new ShardCommitter(filesOf(env, step), env, commit, await format.file(env))
+      setup: async ({ env, step, query }) => {
+        const committer = new ShardCommitter(filesOf(env, step), env, commit, { step, query }, await format.file(env))
         if (isOneFile) committer.checkTargets()
         return committer
       },
       teardown: ({ resource }) => resource?.remove(),
-      process({ value }, { resource, window, pane, emit }) {
-        const files = [...value].filter((file) => file !== undefined)
-        for (const file of resource.commit(files, window, pane.index)) emit(format.written(file))
+      delivery: {
+        codec: fileMovesCodec,
+        repeats: 'harmless',
+        deliver: (items, { resource, id, log }) => resource.deliver(items, id, log),
+      },
+      process({ value }, { resource, window, pane, emit, deliver }) {
+        const finished = [...value].filter((file) => file !== undefined)
+        const moves = resource.plan(finished, window, pane.index)
+        deliver(moves)
+        for (const { to, lines } of moves.files) emit(format.written({ path: to, lines }))
       },
     })
   }
@@ -98,11 +106,12 @@ function partsStep<Line>(
   format: ShardFormat<Line, unknown>['part'],
 ): PlainDoFn<unknown, KV<number, Part>, PartWriter<Line>> {
   return {
-    setup: async ({ env, step }) => new PartWriter(filesOf(env, step), env, commit, await format()),
+    setup: async ({ env, step, query }) =>
+      new PartWriter(filesOf(env, step), env, commit, { step, query }, await format()),
     // A setup that failed has left no resource.
     teardown: ({ resource }) => (resource as PartWriter<Line> | undefined)?.remove(),
     startBundle: ({ resource }) => resource.begin(),
-    process: (value, { resource, window }) => resource.add(value, window),
+    process: (value, { resource, window, random }) => resource.add(value, window, random),
     finishBundle({ resource, emit }) {
       for (const { window, shard, part } of resource.finish()) emit(kv(shard, part), window.maxTimestamp, window)
     },

@@ -9,12 +9,12 @@ import type { Coder } from '../../sdk/coders/index.js'
 import type { Env } from '../../sdk/env.js'
 import { coderOf } from '../../sdk/graph/coders.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
+import type { Query } from '../../sdk/transforms/delivery.js'
 import type { Windows } from '../../sdk/windowing/window.js'
 import type { DoFnRuntime } from './do-fn-runtime.js'
 import type { DoFnServices } from './do-fn-services.js'
 import type { ElementBuffer, Push } from './element-buffer.js'
 import type { Metrics } from './metrics.js'
-import type { QueryIdentity } from './query-identity.js'
 import type { RunLog } from './run-log.js'
 import type { Operator, Output, ParDoOperator, Stage, StagedPipeline, StageRoot } from './stage.js'
 import type { ClosureStage } from './stage-compiler/closure-stage.js'
@@ -35,7 +35,7 @@ export interface ProcessorServices {
   readonly slice: TimeSlice
   readonly compiler: StageCompiler
   readonly isStrict: boolean
-  readonly query: QueryIdentity
+  readonly query: Query
   receiversOf(output: Output): readonly StageReceiver[]
   sinkFor(operator: Operator): Push
   budgetFor(operator: ParDoOperator): DeadLetterBudget

@@ -39,6 +39,11 @@ export class CellHolds {
     this.#holds.remove(window.maxTimestamp)
   }
 
+  /** Holds as a cell did when it was kept. */
+  restore({ elementHold, expiryHold }: CellDetails): void {
+    for (const hold of [elementHold, expiryHold]) if (!Number.isNaN(hold)) this.#holds.add(hold)
+  }
+
   /** Holds for an element that has come. */
   addElement(details: CellDetails, timestamp: number): void {
     const { maxTimestamp } = details.window

@@ -9,9 +9,25 @@ import { preview } from '../../sdk/preview.js'
 import { positionInStack } from '../../sdk/source-position.js'
 import type { DeadLetter } from '../../sdk/transforms/errors.js'
 import type { DeadLetterGroup } from '../runner.js'
+import type { Json } from './snapshot-keeper.js'
 
 /** Groups that are kept apart. */
 const GROUPS_MAX = 100
+
+type Example = DeadLetterGroup['example']
+
+/** A group as a store has it. */
+interface StoredGroup {
+  readonly key: string
+  readonly count: number
+  readonly step: string
+  readonly error: string
+  readonly place: string | null
+  readonly example: Omit<Example, 'code' | 'source'> & {
+    readonly code: NonNullable<Example['code']> | null
+    readonly source: string | null
+  }
+}
 
 /** Groups of a run. */
 export class DeadLetterGroups {
@@ -51,6 +67,25 @@ export class DeadLetterGroups {
 
   list(): readonly DeadLetterGroup[] {
     return [...this.#groups.values()].map(({ group, count }) => ({ ...group, count }))
+  }
+
+  /** The groups as plain data, in the order in which they came. */
+  stored(): readonly Json[] {
+    return [...this.#groups].map(([key, { group, count }]) => {
+      const { step, error, place, example } = group
+      const { code, message, element, window, timestamp, source } = example
+      const told = { code: code ?? null, message, element, window, timestamp, source: source ?? null }
+      return { key, count, step, error, place: place ?? null, example: told }
+    })
+  }
+
+  /** Takes back what {@link stored} gave. */
+  restore(groups: readonly Json[]): void {
+    for (const stored of groups) {
+      const { key, count, place, example, ...rest } = stored as unknown as StoredGroup
+      const told = { ...example, code: example.code ?? undefined, source: example.source ?? undefined }
+      this.#groups.set(key, { group: { ...rest, place: place ?? undefined, count: 1, example: told }, count })
+    }
   }
 
   /** Remembers the groups; the result brings them back. */

@@ -7,11 +7,10 @@
 import { type Coder, decodeFromBytes, encodeToBytes } from '../../sdk/coders/index.js'
 import { coded } from '../../sdk/error-codes.js'
 import { invariant } from '../../sdk/invariant.js'
-import type { Delivery, DeliveryContext, DeliveryId, DeliveryRepeats } from '../../sdk/transforms/delivery.js'
+import type { Delivery, DeliveryContext, DeliveryId, DeliveryRepeats, Query } from '../../sdk/transforms/delivery.js'
 import type { Codec } from '../../sdk/codec.js'
 import { checkedEmit } from './checked-emit.js'
 import { isThenable } from './prepare-step.js'
-import type { QueryIdentity } from './query-identity.js'
 import type { ParDoOperator, StepInfo } from './stage.js'
 import type { StageRuntime } from './stage-runtime.js'
 
@@ -183,10 +182,10 @@ export class Deliveries {
 
 /** Hands over at once what has been committed: where nothing is kept, and so nothing can be delivered again. */
 export class ImmediateDelivery {
-  readonly #query: QueryIdentity
+  readonly #query: Query
   #batch = 0
 
-  constructor(query: QueryIdentity) {
+  constructor(query: Query) {
     this.#query = query
   }
 

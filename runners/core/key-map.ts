@@ -52,6 +52,11 @@ export class KeyMap<V> {
     yield* this.#encoded.values()
   }
 
+  /** Values of which the key is not its own identity. */
+  encoded(): IterableIterator<V> {
+    return this.#encoded.values()
+  }
+
   /** What tells the keys apart, each once. */
   *ids(): IterableIterator<unknown> {
     yield* this.primitives.keys()

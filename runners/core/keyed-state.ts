@@ -9,10 +9,13 @@
  */
 import type { Coder } from '../../sdk/coders/index.js'
 import { addMillis, TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
+import { invariant } from '../../sdk/invariant.js'
 import { expiryOf } from '../../sdk/windowing/expiry.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import type { DoFnRuntime } from './do-fn-runtime.js'
+import { KeyedStateKeeper } from './keyed-state-keeper.js'
+import type { ChangeSink, Keeper, KeptEntry } from './kept-state.js'
 import type { ParDoOperator } from './stage.js'
 import { StateInternals, type StateRecord, type TimerSetting } from './state-internals.js'
 import type { TimerInternals } from './timer-cells.js'
@@ -27,7 +30,7 @@ interface TimerPayload {
 }
 
 /** An element that waits for its turn by time. */
-interface ElementPayload {
+export interface ElementPayload {
   readonly kind: 'element'
   readonly value: unknown
   readonly timestamp: number
@@ -63,7 +66,7 @@ function isSet({ record, timer, setting }: TimerPayload): boolean {
 }
 
 /** State and timers of a step. */
-export class KeyedState implements TimerInternals {
+export class KeyedState implements TimerInternals, Keeper {
   readonly state: StateInternals
   inputWatermark: number = TIMESTAMP_MIN
   readonly #clock: () => number
@@ -86,19 +89,60 @@ export class KeyedState implements TimerInternals {
   #clockAfterEnd: number = TIMESTAMP_MIN
   /** Processing-time timers that have fired since the input ended: none does twice, so loops come to an end. */
   readonly #firedAfterEnd = new Map<StateRecord, Set<string>>()
+  readonly #makeKeeper: () => KeyedStateKeeper
+  /** Where what is kept is stored too. */
+  #keeper: KeyedStateKeeper | undefined
 
-  /** @param clock - processing time. */
-  constructor(operator: ParDoOperator, keyCoder: Coder<unknown>, clock: () => number = () => TIMESTAMP_MIN) {
+  /**
+   * @param clock - processing time.
+   * @param coder - finds the coders of state cells and elements, by id; only where what is kept is stored.
+   */
+  constructor(
+    operator: ParDoOperator,
+    keyCoder: Coder<unknown>,
+    clock: () => number = () => TIMESTAMP_MIN,
+    coder?: (id: string) => Coder<unknown>,
+  ) {
     const { payload, strategy } = operator
+    this.#makeKeeper = () => {
+      invariant(coder !== undefined, 'state that is stored has coders')
+      return new KeyedStateKeeper(operator, keyCoder, coder, this.state, this.#firedAfterEnd)
+    }
     this.#clock = clock
     this.#latenessMillis = strategy.allowedLatenessMillis
     this.#isProcessingTime = [...payload.timerSpecs.values()].map(({ timeDomain }) => timeDomain === 'processingTime')
     this.#holdsForExpiration = payload.onWindowExpiration
     this.state = new StateInternals(keyCoder, payload.stateSpecs.size, payload.timerSpecs.size, (window) => {
-      this.#queue.add(expiryOf(window, strategy.allowedLatenessMillis), { kind: 'expiry', window }, EXPIRY_RANK)
-      // What onWindowExpiration emits has the window's last timestamp and must not be late.
-      if (this.#holdsForExpiration) this.#holds.add(window.maxTimestamp)
+      const place = this.#awaitExpiry(window)
+      this.#keeper?.windowCame(window, place)
     })
+  }
+
+  #awaitExpiry(window: BoundedWindow, place?: number): number {
+    // What onWindowExpiration emits has the window's last timestamp and must not be late.
+    if (this.#holdsForExpiration) this.#holds.add(window.maxTimestamp)
+    return this.#queue.add(expiryOf(window, this.#latenessMillis), { kind: 'expiry', window }, EXPIRY_RANK, place)
+  }
+
+  track(): void {
+    this.#keeper = this.#makeKeeper()
+  }
+
+  changes(sink: ChangeSink): void {
+    this.#keeper?.changes(sink, { inputWatermark: this.inputWatermark, clockAfterEnd: this.#clockAfterEnd })
+  }
+
+  restore(entries: Iterable<KeptEntry>): void {
+    const kept = this.#keeper?.restore(entries)
+    if (kept === undefined) return
+    if (kept.times !== undefined) {
+      this.inputWatermark = kept.times.inputWatermark
+      this.#clockAfterEnd = kept.times.clockAfterEnd
+    }
+    for (const { window, place } of kept.windows) this.#awaitExpiry(window, place)
+    for (const { payload, place } of kept.elements) this.#await(payload, place)
+    for (const record of kept.records)
+      for (const [timer, setting] of record.settings()) this.set(record, timer, setting)
   }
 
   /** The smallest timestamp that a waiting timer or element will emit at. */
@@ -113,8 +157,18 @@ export class KeyedState implements TimerInternals {
 
   /** Whether something is due. */
   get isDue(): boolean {
-    const head = this.#queue.peek()
+    const head = this.#head()
     return (head !== undefined && head.timestamp < this.inputWatermark) || this.nextProcessingTime <= this.#clock()
+  }
+
+  /** What comes next by event time; timers that were set again or cleared are skipped, as if they had never been set. */
+  #head(): TimerEntry<StatePayload> | undefined {
+    for (;;) {
+      const head = this.#queue.peek()
+      if (head === undefined || head.payload.kind !== 'timer' || isSet(head.payload)) return head
+      this.#queue.takeDue(Number.POSITIVE_INFINITY)
+      this.#voidCount--
+    }
   }
 
   /** When the next processing-time timer fires; the end of time when there is none. */
@@ -151,8 +205,10 @@ export class KeyedState implements TimerInternals {
 
   set(record: StateRecord, timer: number, setting: TimerSetting): void {
     const payload: TimerPayload = { kind: 'timer', record, timer, setting }
-    if (this.#isProcessingTime[timer] === true) this.#clocked.add(setting.fireTimestamp, payload)
-    else this.#queue.add(setting.fireTimestamp, payload)
+    setting.sequence =
+      this.#isProcessingTime[timer] === true
+        ? this.#clocked.add(setting.fireTimestamp, payload, 0, setting.sequence)
+        : this.#queue.add(setting.fireTimestamp, payload, 0, setting.sequence)
     if (setting.holds) this.#holds.add(setting.outputTimestamp)
     this.#timerCount++
   }
@@ -173,12 +229,22 @@ export class KeyedState implements TimerInternals {
    * @returns `false` when the watermark has passed it so far already.
    */
   keep(value: unknown, timestamp: number, window: BoundedWindow, pane: PaneInfo): boolean {
-    const due = Math.min(addMillis(timestamp, this.#latenessMillis), expiryOf(window, this.#latenessMillis))
-    if (due < this.inputWatermark) return false
-    this.#elementCount++
-    this.#queue.add(due, { kind: 'element', value, timestamp, window, pane }, ELEMENT_RANK)
-    this.#holds.add(timestamp)
+    if (this.#dueOf(timestamp, window) < this.inputWatermark) return false
+    const payload: ElementPayload = { kind: 'element', value, timestamp, window, pane }
+    const place = this.#await(payload)
+    this.#keeper?.elementCame(payload, place)
     return true
+  }
+
+  #await(payload: ElementPayload, place?: number): number {
+    const { timestamp, window } = payload
+    this.#elementCount++
+    this.#holds.add(timestamp)
+    return this.#queue.add(this.#dueOf(timestamp, window), payload, ELEMENT_RANK, place)
+  }
+
+  #dueOf(timestamp: number, window: BoundedWindow): number {
+    return Math.min(addMillis(timestamp, this.#latenessMillis), expiryOf(window, this.#latenessMillis))
   }
 
   /**
@@ -198,6 +264,7 @@ export class KeyedState implements TimerInternals {
           this.#firingTime = entry.timestamp
           this.#elementCount--
           this.#holds.remove(payload.timestamp)
+          this.#keeper?.elementWent(payload)
           doFn.pushInWindow(payload.value, payload.timestamp, payload.window, payload.pane, true)
           if (doFn.calls.isFull) await doFn.settled()
           continue
@@ -217,7 +284,7 @@ export class KeyedState implements TimerInternals {
   #takeDue(now: number): TimerEntry<StatePayload> | undefined {
     const next = this.nextProcessingTime
     if (next <= now) return this.#clocked.takeDue(Number.POSITIVE_INFINITY)
-    const head = this.#queue.peek()
+    const head = this.#head()
     const hasEnded = this.inputWatermark === TIMESTAMP_MAX
     if (hasEnded && next !== TIMESTAMP_MAX && (head === undefined || head.payload.kind === 'expiry')) {
       // Nothing will come any more, so nobody needs to wait: the clock moves on to the next timer.
@@ -229,11 +296,6 @@ export class KeyedState implements TimerInternals {
 
   #fireTimer(doFn: DoFnRuntime, payload: TimerPayload): unknown {
     const { record, timer, setting } = payload
-    // Set again or cleared since: the entry is void.
-    if (!isSet(payload)) {
-      this.#voidCount--
-      return undefined
-    }
     this.#forget(payload)
     const isClocked = this.#isProcessingTime[timer] === true
     if (isClocked && this.inputWatermark === TIMESTAMP_MAX && !this.#isFirstAfterEnd(payload)) {
@@ -271,6 +333,7 @@ export class KeyedState implements TimerInternals {
     }
     // None of its event-time timers is left: they fire before.
     for (const record of this.state.expire(window)) this.#firedAfterEnd.delete(record)
+    this.#keeper?.windowWent(window)
   }
 
   /** Timers of a window that ends before the clock has come to them never fire. */

@@ -32,6 +32,10 @@ export interface MergingServices {
   /** A cell of a window that is to be asked at its end. */
   readonly newCell: (key: unknown, window: BoundedWindow, accumulator: unknown) => MergingCell
   readonly addToCell: (cell: MergingCell, value: unknown, timestamp: number) => void
+  /** A cell is a union now. */
+  readonly united: (cell: MergingCell) => void
+  /** Windows of a key come or go. */
+  readonly changed: (key: unknown) => void
   /** A cell is part of a union now. */
   readonly mergedAway: (cell: MergingCell) => void
   /** An element of a window whose trigger has finished. */
@@ -44,6 +48,12 @@ interface KeyWindows {
   readonly active: ActiveWindowSet<MergingCell>
   /** Windows whose trigger has finished, until they expire. */
   readonly closed: WindowMap<TriggerState>
+}
+
+/** A window whose trigger has finished; what was remembered of it is gone where it has become part of another. */
+export interface ClosingWindow {
+  readonly window: BoundedWindow
+  readonly trigger: TriggerState | undefined
 }
 
 /** Elements of one key that wait for the end of their bundle. */
@@ -76,6 +86,19 @@ export class MergingWindows {
     for (const { active } of this.#byKey.values()) yield* active.values()
   }
 
+  /** What there is of a key, for those who keep it. */
+  ofKey(key: unknown): Pick<KeyWindows, 'active' | 'closed'> | undefined {
+    return this.#byKey.get(key)
+  }
+
+  /** Takes back the windows of a key. */
+  restore(key: unknown, cells: readonly MergingCell[], closing: readonly ClosingWindow[]): void {
+    const { active, closed } = this.#windowsOf(key)
+    for (const cell of cells) active.set(cell.details.window, cell)
+    for (const { window, trigger } of closing) if (trigger !== undefined) closed.set(window, trigger)
+    this.#forgetIfEmpty({ key, active, closed })
+  }
+
   /** Whether a cell is where its window is. */
   has(cell: ReduceCell): boolean {
     return cell.details !== undefined && this.#byKey.get(cell.key)?.active.get(cell.details.window) === cell
@@ -97,8 +120,9 @@ export class MergingWindows {
   }
 
   #mergeAndAdd({ key, values, timestamps, windows }: Arrived): void {
-    const { guard, newCell, addToCell, dropClosed, reduce } = this.#services
+    const { guard, newCell, addToCell, dropClosed, reduce, changed } = this.#services
     const ofKey = this.#windowsOf(key)
+    changed(ofKey.key)
     const { active, closed } = ofKey
     const target = guard('merge of windows', ofKey.key, windows[0] as BoundedWindow, () =>
       active.merge(windows, (merged, existing, parts) => this.#unite(ofKey, merged, existing, parts)),
@@ -138,7 +162,7 @@ export class MergingWindows {
     existing: MergingCell | undefined,
     parts: readonly MergingCell[],
   ): MergingCell {
-    const { reduce, trigger, context, holds, guard, newCell, mergedAway } = this.#services
+    const { reduce, trigger, context, holds, guard, newCell, united, mergedAway } = this.#services
     const [first, ...others] = parts
     const accumulator =
       first === undefined
@@ -159,6 +183,7 @@ export class MergingWindows {
       parts.map((part) => part.details),
     )
     for (const part of parts) if (part !== cell) mergedAway(part)
+    united(cell)
     return cell
   }
 
@@ -185,6 +210,7 @@ export class MergingWindows {
     if (ofKey === undefined) return
     ofKey.active.delete(window)
     ofKey.closed.delete(window)
+    this.#services.changed(ofKey.key)
     this.#forgetIfEmpty(ofKey)
   }
 

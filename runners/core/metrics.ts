@@ -15,6 +15,8 @@ import type {
   StringSet,
 } from '../../sdk/metrics.js'
 import { DeadLetterGroups } from './dead-letter-groups.js'
+import type { Keeper } from './kept-state.js'
+import { type Json, numberText, SnapshotKeeper } from './snapshot-keeper.js'
 
 /** Names of counters that the engine keeps itself. */
 export type SystemCounter =
@@ -43,6 +45,10 @@ interface Cell {
   read(): MetricValue
   /** Remembers the value; the result brings it back. */
   save(): () => void
+  /** The value as plain data, in which no number is lost. */
+  stored(): Json
+  /** Takes back what {@link Cell.stored} gave. */
+  restore(stored: Json): void
 }
 
 class CounterCell implements Cell, Counter {
@@ -85,6 +91,16 @@ class CounterCell implements Cell, Counter {
       this.#small = small
       this.#large = large
     }
+  }
+
+  stored(): Json {
+    return [this.#small, String(this.#large)]
+  }
+
+  restore(stored: Json): void {
+    const [small, large] = stored as readonly [number, string]
+    this.#small = small
+    this.#large = BigInt(large)
   }
 }
 
@@ -131,6 +147,18 @@ class DistributionCell implements Cell, Distribution {
       this.#max = max
     }
   }
+
+  stored(): Json {
+    return [this.#count, this.#sum, this.#min, this.#max].map(numberText)
+  }
+
+  restore(stored: Json): void {
+    const [count, sum, min, max] = (stored as readonly string[]).map(Number) as [number, number, number, number]
+    this.#count = count
+    this.#sum = sum
+    this.#min = min
+    this.#max = max
+  }
 }
 
 class GaugeCell implements Cell, Gauge {
@@ -159,6 +187,14 @@ class GaugeCell implements Cell, Gauge {
     return () => {
       this.#value = value
     }
+  }
+
+  stored(): Json {
+    return this.#value === undefined ? null : numberText(this.#value)
+  }
+
+  restore(stored: Json): void {
+    this.#value = stored === null ? undefined : Number(stored)
   }
 }
 
@@ -189,6 +225,14 @@ class StringSetCell implements Cell, StringSet {
       this.#values = new Set(values)
     }
   }
+
+  stored(): Json {
+    return [...this.#values]
+  }
+
+  restore(stored: Json): void {
+    this.#values = new Set(stored as readonly string[])
+  }
 }
 
 const CELLS: Readonly<Record<MetricKind, new (step: string, name: string) => Cell>> = {
@@ -197,6 +241,9 @@ const CELLS: Readonly<Record<MetricKind, new (step: string, name: string) => Cel
   gauge: GaugeCell,
   stringSet: StringSetCell,
 }
+
+/** Counters of a step as a store has them. */
+type StoredCounters = readonly [step: string, counters: readonly (readonly [SystemCounter, number])[]]
 
 /** All metrics of a run. */
 export class Metrics {
@@ -241,6 +288,43 @@ export class Metrics {
       this.#system.clear()
       for (const [step, counters] of system) this.#system.set(step, counters)
     }
+  }
+
+  /** Keeps all of it from batch to batch. */
+  keeper(): Keeper {
+    return new SnapshotKeeper(
+      () => this.#stored(),
+      (things) => this.#restore(things),
+    )
+  }
+
+  *#stored(): Iterable<readonly [string, Json]> {
+    yield ['elements', [...this.elements]]
+    yield ['lost', [...this.lost]]
+    yield ['system', [...this.#system].map(([step, counters]) => [step, [...counters]])]
+    let index = 0
+    for (const cell of this.#cells.values())
+      yield [`metric ${index++}`, [cell.step, cell.name, cell.kind, cell.stored()]]
+    index = 0
+    for (const group of this.deadLetters.stored()) yield [`dead letters ${index++}`, group]
+  }
+
+  #restore(things: ReadonlyMap<string, Json>): void {
+    this.elements.set((things.get('elements') ?? []) as readonly number[])
+    this.lost.set((things.get('lost') ?? []) as readonly number[])
+    for (const [step, counters] of (things.get('system') ?? []) as readonly StoredCounters[])
+      this.#system.set(step, new Map(counters))
+    const groups: Json[] = []
+    for (const [name, thing] of things) {
+      if (name.startsWith('metric ')) {
+        const [step, metric, kind, value] = thing as readonly [string, string, MetricKind, Json]
+        const cell = this.#cell(step, metric, kind)
+        if (cell.kind === kind) cell.restore(value)
+      } else if (name.startsWith('dead letters ')) {
+        groups[Number(name.slice('dead letters '.length))] = thing
+      }
+    }
+    this.deadLetters.restore(groups)
   }
 
   /** A counter of the engine; over all steps unless one is named. */

@@ -6,6 +6,7 @@
  * rule: the *output* watermark decides, because a consumer sees nothing else.)
  */
 import type { PaneInfo, PaneTiming } from '../../sdk/windowing/pane-info.js'
+import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 
 /** The two watermarks that a pane's timing depends on, as they stood when the stage's turn began or advanced. */
 export interface Watermarks {
@@ -43,4 +44,12 @@ export function nextPane(
     index: previous === undefined ? 0 : previous.index + 1,
     nonSpeculativeIndex: timing === 'early' ? -1 : onlyEarlySoFar ? 0 : previous.nonSpeculativeIndex + 1,
   }
+}
+
+/** Whether a pane is emitted also where nothing has come since the last one. */
+export function speaksWithoutNews(
+  { timing, isLast }: PaneInfo,
+  { onTimeBehavior, closingBehavior }: Pick<WindowingStrategy, 'onTimeBehavior' | 'closingBehavior'>,
+): boolean {
+  return (timing === 'onTime' && onTimeBehavior === 'always') || (isLast && closingBehavior === 'always')
 }

@@ -13,18 +13,17 @@ import { kv } from '../../sdk/kv.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
 import type { LateReason } from '../../sdk/transforms/late-data.js'
 import { expiryOf } from '../../sdk/windowing/expiry.js'
-import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { CellHolds } from './cell-holds.js'
-import type { Push } from './element-buffer.js'
 import { KeyMap, representative } from './key-map.js'
 import { inKeyOrder } from './key-order.js'
 import { LATE_COUNTERS } from './late-data.js'
 import type { KeptCells } from './grouping-status.js'
-import type { Metrics } from './metrics.js'
+import { CellKeeper } from './kept-cells.js'
+import type { Keeper } from './kept-state.js'
 import { MergingWindows } from './merging-windows.js'
-import { nextPane } from './pane-info-tracker.js'
+import { nextPane, speaksWithoutNews } from './pane-info-tracker.js'
 import { NOTHING, type ReduceFn } from './reduce-fn.js'
 import {
   type CellDetails,
@@ -34,32 +33,15 @@ import {
   type MergingCell,
   type ReduceCell,
   type ReduceTable,
+  newDetails,
   sliceTable,
 } from './reduce-table.js'
+import type { ReduceServices } from './reduce-services.js'
 import { TimerQueue } from './timer-internals.js'
 import { TriggerStateMachine } from './trigger-state-machine.js'
-import { CellContext, type TriggerClocks, WakeCalls } from './wake-calls.js'
+import { CellContext, WakeCalls } from './wake-calls.js'
 import { WindowMap } from './window-map.js'
 import { WindowSlices } from './window-slices.js'
-
-/** What a grouping needs beside its strategy. */
-export interface ReduceServices {
-  readonly step: string
-  readonly strategy: WindowingStrategy
-  readonly reduce: ReduceFn
-  readonly keyCoder: Coder<unknown>
-  readonly metrics: Metrics
-  /** What triggers of processing time go by. */
-  readonly clocks: TriggerClocks
-  /** Whether what takes the panes can tell in which order keys answer. */
-  readonly ordersKeys?: () => boolean
-  /** Runs user code of the combiner that is not already inside a guarded call. */
-  readonly guard: <T>(call: string, key: unknown, window: BoundedWindow, run: () => T) => T
-  /** Where panes go. */
-  readonly output: Push
-  /** Told of each element that is dropped, beside its being counted. */
-  readonly late?: (reason: LateReason, key: unknown, value: unknown, timestamp: number, window: BoundedWindow) => void
-}
 
 /** A grouping at work. */
 export class ReduceFnRunner {
@@ -92,6 +74,8 @@ export class ReduceFnRunner {
   /** A table whose cells are being fired, when that takes more than one turn. */
   #firing: { readonly table: ReduceTable; readonly cells: Iterator<ReduceCell>; readonly isExpiry: boolean } | undefined
   #keyCount = 0
+  /** Notes what changes, where it is kept from batch to batch. */
+  #kept: CellKeeper | undefined
 
   constructor(services: ReduceServices) {
     this.#services = services
@@ -113,7 +97,11 @@ export class ReduceFnRunner {
       !this.merges && this.#trigger.firesAtEndOfWindow && services.strategy.timestampCombiner === 'endOfWindow'
     if (this.canBeFast) {
       this.#slices = WindowSlices.of(services.strategy, services.reduce, {
-        newSlice: (window) => sliceTable(window, this.#keyCoder),
+        table: (window) => this.table(window),
+        isWaiting: (window) => this.#tables.get(window)?.isSliced ?? window.maxTimestamp >= this.#watermarks.input,
+        newTable: (window, role) => sliceTable(window, role, this.#keyCoder),
+        used: (table) => this.#kept?.used(table),
+        gone: (table) => this.#kept?.gone(table),
         put: (table, key, accumulator) => this.#put(table, key, accumulator),
         guard: services.guard,
       })
@@ -132,6 +120,8 @@ export class ReduceFnRunner {
       guard,
       newCell: (key, window, accumulator) => this.#mergingCell(key, window, accumulator),
       addToCell: (cell, value, timestamp) => this.#addToCell(cell, cell.details, value, timestamp),
+      united: (cell) => this.#kept?.touched(cell),
+      changed: (key) => this.#kept?.changed(key),
       mergedAway: (cell) => {
         this.#touched.delete(cell)
         this.#keyCount--
@@ -148,6 +138,28 @@ export class ReduceFnRunner {
   /** What it keeps, for those who look at the run. */
   kept(): KeptCells {
     return { cells: this.#keyCount, tables: this.#tables, merging: this.#merging, slices: this.#slices, hold: this.#holds.min } // prettier-ignore
+  }
+
+  /** Keeps it from batch to batch. */
+  keeper(): Keeper {
+    const keeper = new CellKeeper({
+      ...this.#services,
+      trigger: this.#trigger,
+      tables: this.#tables,
+      slices: this.#slices,
+      merging: this.#merging,
+      timers: this.#timers,
+      calls: this.#wakeCalls,
+      holds: this.#holds,
+      watermarks: this.#watermarks,
+      newCell: (key, accumulator, isCounted) => {
+        if (isCounted) this.#keyCount++
+        return this.makeCell(key, accumulator)
+      },
+      isBusy: () => this.isDue || this.hasUnfinishedBundle,
+      onTrack: () => (this.#kept = keeper),
+    })
+    return keeper
   }
 
   /** Where the output watermark is held: by what is kept, at the timestamp that it will have, and by timers that wait. */
@@ -211,15 +223,19 @@ export class ReduceFnRunner {
   /** The table of a window, made if need be; `undefined` when the window has expired. */
   table(window: BoundedWindow): ReduceTable | undefined {
     const existing = this.#tables.get(window)
-    if (existing !== undefined) return existing
+    if (existing !== undefined) {
+      this.#kept?.used(existing)
+      return existing
+    }
     const expiry = this.#expiryOf(window)
     if (expiry < this.#watermarks.input) return undefined
     const isOpen = window.maxTimestamp >= this.#watermarks.input
     const isFast = this.canBeFast && isOpen
     const isSliced = isFast && this.#slices !== undefined
     const cells = new KeyMap<ReduceCell>(this.#keyCoder)
-    const table: ReduceTable = { window, expiry, cells, isFast, isAskedAtEnd: isFast, isSliced, isCounted: true }
+    const table: ReduceTable = { window, expiry, cells, isFast, isAskedAtEnd: isFast, isSliced, role: 'window' }
     this.#tables.set(window, table)
+    this.#kept?.used(table)
     this.#timers.add(isFast ? window.maxTimestamp : expiry, { kind: 'table', table })
     if (table.isFast) this.#holds.addTable(window)
     return table
@@ -228,29 +244,15 @@ export class ReduceFnRunner {
   /** The cell of a key in a window whose values are only added up, if there is one. */
   openCell(window: BoundedWindow, key: unknown): ReduceCell | undefined {
     const table = this.#tables.get(window)
-    return table?.isFast === true ? table.cells.get(key) : undefined
+    if (table?.isFast !== true) return undefined
+    this.#kept?.used(table)
+    return table.cells.get(key)
   }
 
   /** The tables of several windows. Where one is missing, the window at its place has expired: it is dropped per element. */
   tablesOf(windows: readonly BoundedWindow[]): readonly (ReduceTable | undefined)[] {
-    const slices = this.#slices
-    if (slices?.areWhole(windows) !== true) return windows.map((window) => this.table(window))
-    const tables: (ReduceTable | undefined)[] = []
-    for (const window of windows) {
-      const isWaiting = this.#tables.get(window)?.isSliced ?? window.maxTimestamp >= this.#watermarks.input
-      if (isWaiting) {
-        // So do all later ones.
-        const last = windows[windows.length - 1] as BoundedWindow
-        tables.push(...slices.tablesOf(last, () => this.#openAll(windows)))
-        break
-      }
-      tables.push(this.table(window))
-    }
-    return tables
-  }
-
-  #openAll(windows: readonly BoundedWindow[]): void {
-    for (const window of windows) if (window.maxTimestamp >= this.#watermarks.input) this.table(window)
+    if (this.#slices?.areWhole(windows) === true) return this.#slices.tablesOver(windows)
+    return windows.map((window) => this.table(window))
   }
 
   /** A cell for a key that the table has not seen. */
@@ -261,7 +263,7 @@ export class ReduceFnRunner {
   #put(table: ReduceTable, key: unknown, accumulator: unknown): ReduceCell {
     const cell = this.makeCell(key, accumulator)
     table.cells.set(key, cell)
-    if (table.isCounted) this.#keyCount++
+    if (table.role === 'window') this.#keyCount++
     return cell
   }
 
@@ -283,6 +285,7 @@ export class ReduceFnRunner {
       this.drop('closedWindow', cell.key, value, timestamp, details.window)
       return
     }
+    this.#kept?.touched(cell)
     details.isPending = true
     this.#holds.addElement(details, timestamp)
     cell.accumulator = this.reduce.add(cell.accumulator, value)
@@ -292,15 +295,7 @@ export class ReduceFnRunner {
 
   /** What is remembered of a cell; made with `isPending` if it is the first time. */
   #details(cell: ReduceCell, window: BoundedWindow, isPending: boolean): CellDetails {
-    return (cell.details ??= {
-      window,
-      isPending,
-      isAskedAtEnd: false,
-      elementHold: Number.NaN,
-      expiryHold: Number.NaN,
-      pane: undefined,
-      trigger: this.#trigger.newState(),
-    })
+    return (cell.details ??= newDetails(window, isPending, this.#trigger.newState()))
   }
 
   #arrive(merging: MergingWindows, key: unknown, value: unknown, timestamp: number, window: BoundedWindow): void {
@@ -424,16 +419,20 @@ export class ReduceFnRunner {
         return this.#fireCellTimers(payload.cell)
       case 'closed':
         this.#merging?.expireClosed(payload.key, payload.window)
+        this.#kept?.closing(payload.key, payload.window, false)
         return 0
     }
   }
 
   #startTable(table: ReduceTable): void {
     if (this.#tables.get(table.window) !== table) return
+    this.#kept?.used(table)
     // Once the watermark has passed the expiry, end of window and expiry are one event, and its pane is the last.
     const isExpiry = this.#watermarks.input > table.expiry
-    if (isExpiry) this.#tables.delete(table.window)
-    else if (table.isFast) this.#timers.add(table.expiry, { kind: 'table', table })
+    if (isExpiry) {
+      this.#tables.delete(table.window)
+      this.#kept?.gone(table)
+    } else if (table.isFast) this.#timers.add(table.expiry, { kind: 'table', table })
     if (table.isSliced) this.#slices?.takeIn(table)
     table.isSliced = false
     this.#slices?.passed(table.window)
@@ -488,6 +487,7 @@ export class ReduceFnRunner {
   #fireIfDue(cell: ReduceCell, window: BoundedWindow): void {
     // What a cell has collected before its window's first end is pending, also where nothing was written down.
     const details = this.#details(cell, window, true)
+    this.#kept?.touched(cell)
     const context = this.#context.of(cell)
     if (this.#trigger.isFinished(details.trigger) || !this.#trigger.shouldFire(details.trigger, context)) return
     this.#trigger.onFire(details.trigger, context)
@@ -504,6 +504,7 @@ export class ReduceFnRunner {
     this.#merging.close(cell)
     this.#keyCount--
     this.#timers.add(this.#expiryOf(window), { kind: 'closed', key: cell.key, window })
+    this.#kept?.closing(cell.key, window, true)
   }
 
   #expire(cell: ReduceCell, window: BoundedWindow): void {
@@ -519,7 +520,7 @@ export class ReduceFnRunner {
     const { details } = cell
     const pane = nextPane(details?.pane, window.maxTimestamp, isLast, this.#watermarks)
     const timestamp = details === undefined ? window.maxTimestamp : this.#holds.releaseForPane(details, isLast)
-    if (details === undefined || details.isPending || this.#speaksWithoutNews(pane)) {
+    if (details === undefined || details.isPending || speaksWithoutNews(pane, this.#strategy)) {
       const keeps = !isLast && this.#strategy.accumulationMode === 'accumulating'
       const output = this.#services.guard('extractOutput', cell.key, window, () =>
         this.reduce.output(cell.accumulator, keeps),
@@ -533,10 +534,5 @@ export class ReduceFnRunner {
     // compact form.
     if (details !== undefined) details.isPending = false
     if (this.#strategy.accumulationMode === 'discarding') cell.accumulator = this.reduce.create()
-  }
-
-  #speaksWithoutNews({ timing, isLast }: PaneInfo): boolean {
-    const { onTimeBehavior, closingBehavior } = this.#strategy
-    return (timing === 'onTime' && onTimeBehavior === 'always') || (isLast && closingBehavior === 'always')
   }
 }

@@ -14,6 +14,8 @@ export const NOTHING: unique symbol = Symbol('nothing')
 /** Reduces values to an output. */
 export interface ReduceFn {
   readonly kind: 'list' | 'monoid' | 'semigroup' | 'full' | 'accumulators'
+  /** Whether an accumulator is never changed, only replaced by another. */
+  readonly isImmutable: boolean
   create(): unknown
   add(accumulator: unknown, value: unknown): unknown
   merge(a: unknown, b: unknown): unknown
@@ -27,6 +29,10 @@ export interface ReduceFn {
   readonly of: ((value: unknown) => unknown) | undefined
   readonly concat: ((a: unknown, b: unknown) => unknown) | undefined
   readonly addInput: ((accumulator: unknown, value: unknown) => unknown) | undefined
+  /** Makes an accumulator smaller before it is stored, where its author says how. */
+  readonly compact: ((accumulator: unknown) => unknown) | undefined
+  /** An accumulator to try a coder on before anything runs, where one can be made then. */
+  readonly sample: (() => unknown) | undefined
 }
 
 function joinLists(a: unknown, b: unknown): unknown {
@@ -41,6 +47,7 @@ const same = (accumulator: unknown): unknown => accumulator
 /** Collects values in a list. */
 const listReduce: ReduceFn = {
   kind: 'list',
+  isImmutable: false,
   create: () => [],
   add: (accumulator, value) => {
     ;(accumulator as unknown[]).push(value)
@@ -53,6 +60,8 @@ const listReduce: ReduceFn = {
   of: undefined,
   concat: undefined,
   addInput: undefined,
+  compact: undefined,
+  sample: undefined,
 }
 
 /**
@@ -82,6 +91,7 @@ function monoidReduce({ of, empty, concat }: Extract<AnyCombine, { kind: 'monoid
   const join = concat as (a: unknown, b: unknown) => unknown
   return {
     kind: 'monoid',
+    isImmutable: true,
     create: () => empty,
     add: (accumulator, value) => join(accumulator, take(value)),
     merge: join,
@@ -91,6 +101,8 @@ function monoidReduce({ of, empty, concat }: Extract<AnyCombine, { kind: 'monoid
     of: take,
     concat: join,
     addInput: undefined,
+    compact: undefined,
+    sample: undefined,
   }
 }
 
@@ -100,6 +112,7 @@ function semigroupReduce({ of, concat }: Extract<AnyCombine, { kind: 'semigroup'
     a === NOTHING ? b : b === NOTHING ? a : (concat as (a: unknown, b: unknown) => unknown)(a, b)
   return {
     kind: 'semigroup',
+    isImmutable: true,
     create: () => NOTHING,
     add: (accumulator, value) => join(accumulator, take(value)),
     merge: join,
@@ -109,6 +122,8 @@ function semigroupReduce({ of, concat }: Extract<AnyCombine, { kind: 'semigroup'
     of: take,
     concat: join,
     addInput: undefined,
+    compact: undefined,
+    sample: undefined,
   }
 }
 
@@ -119,6 +134,7 @@ function fullReduce(
 ): ReduceFn {
   return {
     kind: 'full',
+    isImmutable: false,
     create: () => fn.createAccumulator(),
     add: (accumulator, value) => fn.addInput(accumulator, value),
     merge: (a, b) => fn.mergeAccumulators(a, b),
@@ -132,6 +148,8 @@ function fullReduce(
     of: undefined,
     concat: undefined,
     addInput: (accumulator, value) => fn.addInput(accumulator, value),
+    sample: fn.setup === undefined ? () => fn.createAccumulator() : undefined,
+    compact: fn.compact === undefined ? undefined : (accumulator) => fn.compact?.(accumulator),
   }
 }
 

@@ -30,6 +30,32 @@ export interface CellDetails {
   /** The last pane emitted. */
   pane: PaneInfo | undefined
   trigger: TriggerState
+  /** What a store has of it, where there is one. */
+  kept: KeptCell | undefined
+}
+
+/** What is remembered at first. */
+export function newDetails(window: BoundedWindow, isPending: boolean, trigger: TriggerState): CellDetails {
+  return {
+    window,
+    isPending,
+    isAskedAtEnd: false,
+    elementHold: Number.NaN,
+    expiryHold: Number.NaN,
+    pane: undefined,
+    trigger,
+    kept: undefined,
+  }
+}
+
+/** What a store has of a cell. */
+export interface KeptCell {
+  /** Its place among others. */
+  readonly order: number
+  /** The list of which the store has the first `length` values, in as many entries; nothing where values are not listed. */
+  list: readonly unknown[] | undefined
+  length: number
+  entries: number
 }
 
 /** A cell of a merging window: it moves from window to window, so it knows where it is. */
@@ -49,9 +75,11 @@ export interface ReduceTable {
   isAskedAtEnd: boolean
   /** Whether slices of the window are still to be taken in. */
   isSliced: boolean
-  /** Whether its cells are state of keys; those of slices are only on their way there. */
-  readonly isCounted: boolean
+  readonly role: TableRole
 }
+
+/** What a table is: of a window, with state of keys; or of a slice, or a union of slices, with what is only on its way there. */
+export type TableRole = 'window' | 'slice' | 'union'
 
 /** Makes cells; one class per grouping lets the engine specialise their fields. */
 export type MakeCell = (key: unknown, accumulator: unknown) => ReduceCell
@@ -80,7 +108,7 @@ export type TimerPayload =
   | { readonly kind: 'closed'; readonly key: unknown; readonly window: BoundedWindow }
 
 /** The table of a slice, or of several: values are only added, and what it has goes to the tables of windows. */
-export function sliceTable(window: BoundedWindow, keyCoder: Coder<unknown>): ReduceTable {
+export function sliceTable(window: BoundedWindow, role: 'slice' | 'union', keyCoder: Coder<unknown>): ReduceTable {
   const cells = new KeyMap<ReduceCell>(keyCoder)
-  return { window, expiry: TIMESTAMP_MAX, cells, isFast: true, isAskedAtEnd: false, isSliced: false, isCounted: false }
+  return { window, expiry: TIMESTAMP_MAX, cells, isFast: true, isAskedAtEnd: false, isSliced: false, role }
 }

@@ -8,21 +8,24 @@
 import { coded } from '../../sdk/error-codes.js'
 import { canonicalKey, type Coder } from '../../sdk/coders/index.js'
 import { UserCodeError } from '../../sdk/errors.js'
+import { invariant } from '../../sdk/invariant.js'
 import { formatTimestamp } from '../../sdk/time.js'
 import { preview } from '../../sdk/preview.js'
 import type { KV } from '../../sdk/kv.js'
 import type { PaneInfo } from '../../sdk/windowing/pane-info.js'
 import { firesEarly } from '../../sdk/windowing/trigger-rules.js'
 import type { BoundedWindow, Windows } from '../../sdk/windowing/window.js'
+import { windowCoderOf } from '../../sdk/windowing/window-coder.js'
 import { keyOf } from './key-of.js'
 import { ElementBuffer } from './element-buffer.js'
+import { KeptList } from './kept-list.js'
+import { KeptSides, type SideValues } from './kept-sides.js'
+import type { ChangeSink, Keeper, KeptEntry } from './kept-state.js'
 import { KeyMap, representative } from './key-map.js'
 import type { SideInput } from './stage.js'
 import { WindowMap } from './window-map.js'
 
-interface Content {
-  readonly window: BoundedWindow
-  values: unknown[]
+interface Content extends SideValues {
   /** Whether something has come, be it a pane without values. */
   hasAnswered: boolean
   /** What the view presents; made at the first read. */
@@ -31,7 +34,7 @@ interface Content {
 }
 
 /** A side input of one step. */
-export class SideInputStore {
+export class SideInputStore implements Keeper {
   readonly side: SideInput
   /** Elements that have arrived since the last {@link absorb}. */
   readonly arrived: ElementBuffer = new ElementBuffer()
@@ -41,12 +44,39 @@ export class SideInputStore {
   readonly #firesEarly: boolean
   /** How far the viewed collection is complete. */
   watermark: number
+  readonly #makeKeeper: () => KeptSides
+  /** Where what has arrived is stored too. */
+  #keeper: KeptSides | undefined
 
-  constructor(side: SideInput, keyCoder: Coder<unknown>, watermark: number) {
+  /** @param valueCoder - of what is viewed; only where it is stored. */
+  constructor(side: SideInput, keyCoder: Coder<unknown>, watermark: number, valueCoder?: Coder<unknown>) {
     this.side = side
+    this.#makeKeeper = () => {
+      invariant(valueCoder !== undefined, 'a side input that is stored has a coder')
+      return new KeptSides(side.viewFn.name, valueCoder, windowCoderOf(side.strategy.windowFn))
+    }
     this.#keyCoder = keyCoder
     this.#firesEarly = firesEarly(side.strategy.trigger)
     this.watermark = watermark
+  }
+
+  track(): void {
+    this.#keeper = this.#makeKeeper()
+  }
+
+  changes(sink: ChangeSink): void {
+    this.#keeper?.changes(sink, this.watermark)
+  }
+
+  restore(entries: Iterable<KeptEntry>): void {
+    const kept = this.#keeper?.restore(entries)
+    if (kept === undefined) return
+    this.watermark = kept.watermark ?? this.watermark
+    for (const { window, list } of kept.contents) {
+      const content = { window, list, hasAnswered: true, view: undefined, isMade: false }
+      this.#contents.set(window, content)
+      this.#keeper?.restored(content)
+    }
   }
 
   /** Takes in what has arrived. */
@@ -57,6 +87,7 @@ export class SideInputStore {
         const content = this.#content(window)
         content.hasAnswered = true
         content.isMade = false
+        this.#keeper?.changed(content)
         if (this.side.viewFn.gathers === true)
           this.#takePane(content, [...(value as KV<unknown, Iterable<unknown>>).value], pane)
         else this.#takeValue(content, value, pane)
@@ -68,30 +99,28 @@ export class SideInputStore {
   /** Takes all values of a pane. */
   #takePane(content: Content, values: unknown[], pane: PaneInfo): void {
     const { kind } = this.side.viewFn
-    if (this.side.strategy.accumulationMode === 'accumulating') content.values = values
+    const { list } = content
+    if (this.side.strategy.accumulationMode === 'accumulating') list.clear()
     // A pane without values says that a window has come to its end, not that its value has gone.
-    else if (kind === 'singleton') content.values = values.length === 0 ? content.values : values
-    else {
-      const before = content.values
-      if (kind === 'map' && pane.index > 0) for (const value of values) this.#withdraw(before, value)
-      content.values = before.concat(values)
-    }
+    else if (kind === 'singleton' && values.length > 0) list.clear()
+    else if (kind === 'map' && pane.index > 0) for (const value of values) this.#withdraw(list, value)
+    for (const value of values) list.push(value)
   }
 
   /** Takes one of the values that a grouping before has made, whose pane may be one of many. */
-  #takeValue({ values }: Content, value: unknown, pane: PaneInfo): void {
-    if (pane.index > 0) this.#withdraw(values, value)
-    values.push(value)
+  #takeValue({ list }: Content, value: unknown, pane: PaneInfo): void {
+    if (pane.index > 0) this.#withdraw(list, value)
+    list.push(value)
   }
 
   /** Takes out what a later pane of a single value replaces. Lists keep what they were given: it may be many values. */
-  #withdraw(values: unknown[], value: unknown): void {
+  #withdraw(list: KeptList, value: unknown): void {
     const { kind } = this.side.viewFn
-    if (kind === 'singleton') values.length = 0
+    if (kind === 'singleton') list.clear()
     if (kind !== 'map') return
     const id = canonicalKey(keyOf(value), this.#keyCoder)
-    const at = values.findIndex((old) => canonicalKey(keyOf(old), this.#keyCoder) === id)
-    if (at >= 0) values.splice(at, 1)
+    const at = list.items.findIndex((old) => canonicalKey(keyOf(old), this.#keyCoder) === id)
+    if (at >= 0) list.removeAt(at)
   }
 
   /** Whether the window that a main element reads may be read. */
@@ -114,8 +143,10 @@ export class SideInputStore {
 
   /** Forgets windows that no main element can read any more. */
   forgetBefore(timestamp: number): void {
-    for (const { window } of [...this.#contents.values()]) {
-      if (window.maxTimestamp < timestamp) this.#contents.delete(window)
+    for (const content of [...this.#contents.values()]) {
+      if (content.window.maxTimestamp >= timestamp) continue
+      this.#contents.delete(content.window)
+      this.#keeper?.went(content)
     }
   }
 
@@ -142,14 +173,21 @@ export class SideInputStore {
   #content(window: BoundedWindow): Content {
     let content = this.#contents.get(window)
     if (content === undefined) {
-      content = { window, values: [], hasAnswered: false, view: undefined, isMade: false }
+      content = {
+        window,
+        list: new KeptList(this.#keeper !== undefined),
+        hasAnswered: false,
+        view: undefined,
+        isMade: false,
+      }
       this.#contents.set(window, content)
     }
     return content
   }
 
-  #make({ values, window }: Content): unknown {
+  #make({ list, window }: Content): unknown {
     const { viewFn } = this.side
+    const values = list.items
     switch (viewFn.kind) {
       case 'singleton':
         return this.#single(values, window)

@@ -5,10 +5,10 @@
  * Law: it never changes: what is stored lies where it says.
  */
 
-/** 32 bits, as a whole number from 0. */
-export function canonicalHash(bytes: Uint8Array): number {
+/** Of `bytes` from `from` to before `to`, by default all: 32 bits, as a whole number from 0. */
+export function canonicalHash(bytes: Uint8Array, from = 0, to: number = bytes.length): number {
   let hash = 0x811c9dc5
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
+  for (let i = from; i < to; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return (hash ^ (hash >>> 16)) >>> 0

@@ -12,6 +12,7 @@ import { authorElement } from '../../sdk/graph/names.js'
 import { InvariantViolation } from '../../sdk/invariant.js'
 import { preview } from '../../sdk/preview.js'
 import { recordErrorOf } from '../../sdk/record-error.js'
+import type { Query } from '../../sdk/transforms/delivery.js'
 import type { SetupContext } from '../../sdk/transforms/do-fn.js'
 import type { DeadLetter } from '../../sdk/transforms/errors.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
@@ -21,7 +22,7 @@ import { BundleFinalizers } from './bundle-finalizers.js'
 import { Deliveries } from './deliveries.js'
 import type { Push } from './element-buffer.js'
 import type { Metrics } from './metrics.js'
-import { type QueryIdentity, runIdentity } from './query-identity.js'
+import { runIdentity } from './query-identity.js'
 import type { RunLog } from './run-log.js'
 import type { StepInfo } from './stage.js'
 
@@ -59,7 +60,7 @@ export class StageRuntime implements AsyncHost {
   readonly finalizers: BundleFinalizers
   /** What steps of the stage deliver when the bundle is committed. */
   readonly deliveries: Deliveries = new Deliveries()
-  readonly query: QueryIdentity
+  readonly query: Query
   #pending = 0
   #waiting = 0
   #waiters: (() => void)[] = []
@@ -68,7 +69,7 @@ export class StageRuntime implements AsyncHost {
   #interrupt: ((reason: unknown) => void) | undefined
   #interrupted: Promise<never> | undefined
 
-  constructor(env: Env, metrics: Metrics, log: RunLog, query: QueryIdentity = runIdentity(env)) {
+  constructor(env: Env, metrics: Metrics, log: RunLog, query: Query = runIdentity(env)) {
     this.env = env
     this.metrics = metrics
     this.log = log
@@ -79,16 +80,7 @@ export class StageRuntime implements AsyncHost {
   /** What the `setup` of a step gets. */
   setupContext({ path: step }: StepInfo): SetupContext {
     const { env, log, query } = this
-    return {
-      step,
-      env,
-      log: log.step(step),
-      // Made when somebody asks.
-      get query() {
-        return query.id
-      },
-      restarts: query.restarts,
-    }
+    return { step, env, log: log.step(step), query }
   }
 
   /** Asynchronous calls that have not delivered. */

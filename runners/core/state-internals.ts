@@ -6,6 +6,7 @@
  * earlier writes; a failed call leaves no trace.
  */
 import type { Coder } from '../../sdk/coders/index.js'
+import { invariant } from '../../sdk/invariant.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import { KeyMap, representative } from './key-map.js'
 import { WindowMap } from './window-map.js'
@@ -21,6 +22,8 @@ export interface TimerSetting {
   readonly tag: string | undefined
   /** Whether the watermark is held at the output timestamp until it fires. */
   readonly holds: boolean
+  /** Its place among timers of the same time: given when it is first set, and kept when a call that cleared it is taken back. */
+  sequence?: number | undefined
 }
 
 /** What the timers of a family are set to, by tag. */
@@ -30,6 +33,8 @@ type FamilySettings = Map<string, TimerSetting>
 export class StateRecord {
   readonly key: unknown
   readonly window: BoundedWindow
+  /** Which of the step's records came first. */
+  readonly serial: number
   readonly cells: unknown[]
   readonly timers: (TimerSetting | FamilySettings | undefined)[]
   /** Ends when the calls of this key that are under way have ended; calls of one key never interleave. */
@@ -38,11 +43,28 @@ export class StateRecord {
   mayBeEmpty = true
   /** Number of the latest call that could be taken back; what such a call changed first needs to know. */
   call = 0
+  /** What a store has of it, where it is kept there; only its keeper knows more. */
+  stored: unknown = undefined
+  /** Whether the table has it no more. */
+  isGone = false
+  /** Where it is noted when it changes; `undefined` where nobody asks. */
+  readonly #changed: StateRecord[] | undefined
+  /** Whether it is noted already. Where nobody asks it stays so, which makes a write cost one look. */
+  #isNoted = true
   #undo: (() => void)[] | undefined
 
-  constructor(key: unknown, window: BoundedWindow, cellCount: number, timerCount: number) {
+  constructor(
+    key: unknown,
+    window: BoundedWindow,
+    cellCount: number,
+    timerCount: number,
+    serial = 0,
+    changed?: StateRecord[],
+  ) {
     this.key = key
     this.window = window
+    this.serial = serial
+    this.#changed = changed
     this.cells = new Array<unknown>(cellCount).fill(UNSET)
     this.timers = new Array<TimerSetting | FamilySettings | undefined>(timerCount).fill(undefined)
   }
@@ -52,11 +74,29 @@ export class StateRecord {
     return this.cells.every((cell) => cell === UNSET) && this.timers.every((timer) => timer === undefined)
   }
 
+  /** Whether somebody asks what has changed. */
+  get isTracked(): boolean {
+    return this.#changed !== undefined
+  }
+
+  /** Notes that something of it changes, be it inside of what a cell holds. */
+  note(): void {
+    if (this.#isNoted) return
+    this.#isNoted = true
+    this.#changed?.push(this)
+  }
+
+  /** From now on the next change is noted again. */
+  awaitNextChange(): void {
+    this.#isNoted = this.#changed === undefined
+  }
+
   read(cell: number): unknown {
     return this.cells[cell]
   }
 
   write(cell: number, value: unknown): void {
+    if (!this.#isNoted) this.note()
     const before = this.cells[cell]
     this.#undo?.push(() => {
       this.cells[cell] = before
@@ -73,6 +113,7 @@ export class StateRecord {
 
   /** Notes what a timer is set to. */
   setTimer(timer: number, tag: string | undefined, setting: TimerSetting | undefined): void {
+    this.note()
     if (tag === undefined) {
       this.timers[timer] = setting
       return
@@ -154,6 +195,14 @@ interface StateTable {
   readonly records: KeyMap<StateRecord>
 }
 
+/** Which records have changed since the last time. */
+export interface RecordChanges {
+  /** Records that are new or have changed; some may be gone. */
+  readonly changed: readonly StateRecord[]
+  /** Records that a store has and that are gone. */
+  readonly gone: readonly StateRecord[]
+}
+
 /** The records of one stateful step. */
 export class StateInternals {
   readonly #keyCoder: Coder<unknown>
@@ -162,6 +211,10 @@ export class StateInternals {
   readonly #onNewWindow: (window: BoundedWindow) => void
   readonly #tables = new WindowMap<StateTable>()
   #last: StateTable | undefined
+  #serial = 0
+  /** Records that have changed, where somebody asks. The list stays the same one: records hold it. */
+  #changed: StateRecord[] | undefined
+  #gone: StateRecord[] = []
 
   /** `onNewWindow` is told of each window that has state, so that its expiry can be scheduled. */
   constructor(
@@ -181,8 +234,41 @@ export class StateInternals {
     const { records } = this.#table(window)
     const existing = records.get(key)
     if (existing !== undefined) return existing
-    const record = new StateRecord(representative(key, this.#keyCoder), window, this.#cellCount, this.#timerCount)
+    const record = this.#made(representative(key, this.#keyCoder), window, this.#serial++)
     records.set(key, record)
+    this.#changed?.push(record)
+    return record
+  }
+
+  #made(key: unknown, window: BoundedWindow, serial: number): StateRecord {
+    return new StateRecord(key, window, this.#cellCount, this.#timerCount, serial, this.#changed)
+  }
+
+  /** From now on notes which records change. */
+  track(): void {
+    this.#changed = []
+  }
+
+  /** What has changed since the last time. */
+  takeChanges(): RecordChanges {
+    const changes = { changed: this.#changed?.splice(0) ?? [], gone: this.#gone }
+    this.#gone = []
+    for (const record of changes.changed) record.awaitNextChange()
+    return changes
+  }
+
+  /** Takes back a window; who is told of new windows is not told of it. */
+  restoreWindow(window: BoundedWindow): void {
+    this.#tables.set(window, { window, records: new KeyMap(this.#keyCoder) })
+  }
+
+  /** Takes back a record of a window that was taken back, after all that came before it; it still awaits what it holds. */
+  restoreRecord(key: unknown, window: BoundedWindow, serial: number): StateRecord {
+    const table = this.#tables.get(window)
+    invariant(table !== undefined, 'a record is taken back after its window')
+    const record = this.#made(key, table.window, serial)
+    table.records.set(key, record)
+    this.#serial = serial + 1
     return record
   }
 
@@ -193,6 +279,12 @@ export class StateInternals {
     record.mayBeEmpty = false
     if (!record.isEmpty) return
     this.#tables.get(record.window)?.records.delete(record.key)
+    this.#forget(record)
+  }
+
+  #forget(record: StateRecord): void {
+    record.isGone = true
+    if (record.stored !== undefined) this.#gone.push(record)
   }
 
   /** Removes a window's state and returns what it was. */
@@ -201,7 +293,9 @@ export class StateInternals {
     if (table === undefined) return []
     this.#tables.delete(window)
     if (this.#last === table) this.#last = undefined
-    return [...table.records.values()]
+    const records = [...table.records.values()]
+    for (const record of records) this.#forget(record)
+    return records
   }
 
   /** The records of a window, while it lives. */

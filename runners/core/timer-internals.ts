@@ -23,9 +23,15 @@ export class TimerQueue<P> {
     return this.#heap.length
   }
 
-  /** Adds an entry; `rank` orders entries of the same time. */
-  add(timestamp: number, payload: P, rank = 0): void {
-    const entry: TimerEntry<P> = { timestamp, rank, sequence: this.#sequence++, payload }
+  /**
+   * Adds an entry; `rank` orders entries of the same time.
+   *
+   * @param sequence - its place among entries of the same time and rank, if it has one already.
+   * @returns its place.
+   */
+  add(timestamp: number, payload: P, rank = 0, sequence: number = this.#sequence): number {
+    if (sequence >= this.#sequence) this.#sequence = sequence + 1
+    const entry: TimerEntry<P> = { timestamp, rank, sequence, payload }
     const heap = this.#heap
     let at = heap.push(entry) - 1
     while (at > 0) {
@@ -35,6 +41,7 @@ export class TimerQueue<P> {
       at = parent
     }
     heap[at] = entry
+    return sequence
   }
 
   /** All entries, in no particular order; for those who look at a run. */

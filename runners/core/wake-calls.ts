@@ -21,6 +21,16 @@ export interface TriggerClocks {
   readonly synchronized: () => number
 }
 
+/** A call that waits. */
+export interface WakeCall {
+  readonly clock: TriggerClock
+  readonly time: number
+  /** Calls of one time are in the order of these. */
+  readonly sequence: number
+}
+
+const NO_CALLS: readonly WakeCall[] = []
+
 /** Cells to be asked, by clock. */
 export class WakeCalls {
   readonly #clocks: TriggerClocks
@@ -29,6 +39,9 @@ export class WakeCalls {
     processing: new TimerQueue(),
     synchronized: new TimerQueue(),
   }
+  /** What waits for each cell, where that is kept from batch to batch. */
+  #byCell: Map<ReduceCell, WakeCall[]> | undefined
+  #sequence = 0
 
   /** @param isAlive whether a cell still lies in a window. */
   constructor(clocks: TriggerClocks, isAlive: (cell: ReduceCell) => boolean) {
@@ -38,6 +51,38 @@ export class WakeCalls {
 
   add(clock: TriggerClock, time: number, cell: ReduceCell): void {
     this.#queues[clock].add(time, cell)
+    if (this.#byCell === undefined) return
+    const call = { clock, time, sequence: this.#sequence++ }
+    const calls = this.#byCell.get(cell)
+    if (calls === undefined) this.#byCell.set(cell, [call])
+    else calls.push(call)
+  }
+
+  /** From now on remembers which calls wait for a cell. */
+  track(): void {
+    this.#byCell = new Map()
+  }
+
+  /** The calls that wait for a cell; known where they are remembered. */
+  callsOf(cell: ReduceCell): readonly WakeCall[] {
+    return this.#byCell?.get(cell) ?? NO_CALLS
+  }
+
+  /** Calls that waited when they were kept. */
+  restore(calls: readonly (WakeCall & { readonly cell: ReduceCell })[]): void {
+    for (const { clock, time, cell } of [...calls].sort((a, b) => a.sequence - b.sequence)) this.add(clock, time, cell)
+  }
+
+  /** Takes out the earliest call of a clock that is past. */
+  #take(clock: TriggerClock, now: number): ReduceCell | undefined {
+    const entry = this.#queues[clock].takeDue(now)
+    if (entry === undefined) return undefined
+    const calls = this.#byCell?.get(entry.payload)
+    if (calls === undefined) return entry.payload
+    const left = calls.filter((call) => call.clock !== clock || call.time !== entry.timestamp)
+    if (left.length === 0) this.#byCell?.delete(entry.payload)
+    else this.#byCell?.set(entry.payload, left)
+    return entry.payload
   }
 
   /** Number of calls that wait, those in vain included. */
@@ -53,10 +98,11 @@ export class WakeCalls {
   /** The earliest time at which a cell may have to be asked; the end of time when none waits. */
   get next(): number {
     if (this.size === 0) return TIMESTAMP_MAX
-    const times = [this.#queues.processing, this.#queues.synchronized].map((queue) => {
+    const times = (['processing', 'synchronized'] as const).map((clock) => {
+      const queue = this.#queues[clock]
       for (let head = queue.peek(); head !== undefined; head = queue.peek()) {
         if (this.#isAlive(head.payload)) return head.timestamp + 1
-        queue.takeDue(Number.POSITIVE_INFINITY)
+        this.#take(clock, Number.POSITIVE_INFINITY)
       }
       return TIMESTAMP_MAX
     })
@@ -68,7 +114,7 @@ export class WakeCalls {
     const due = new Set<ReduceCell>()
     for (const clock of ['processing', 'synchronized'] as const) {
       while (this.#isDue(clock)) {
-        const cell = this.#queues[clock].takeDue(this.#clocks[clock]())?.payload
+        const cell = this.#take(clock, this.#clocks[clock]())
         if (cell !== undefined) due.add(cell)
       }
     }

@@ -26,6 +26,7 @@ function sums(size: number, every: number, options: WindowingOptions = {}, kind:
     strategy: rewindow(globalStrategy, windowFn, options),
     reduce: reduceFnOf(combine, false, dynamicCoder),
     keyCoder: dynamicCoder,
+    accumulatorCoder: dynamicCoder,
     metrics: new Metrics(0, 0),
     clocks: { processing: () => 0, synchronized: () => 0 },
     guard: (_call, _key, _window, act) => act(),

@@ -14,13 +14,20 @@
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import type { ReduceFn } from './reduce-fn.js'
-import type { ReduceServices } from './reduce-fn-runner.js'
+import type { ReduceServices } from './reduce-services.js'
 import type { ReduceTable } from './reduce-table.js'
 
 /** What slices need of the grouping. */
 export interface SliceHost {
+  /** The table of a window, made if need be; `undefined` when the window has expired. */
+  table(window: BoundedWindow): ReduceTable | undefined
+  /** Whether a window is still to take in its slices. */
+  isWaiting(window: BoundedWindow): boolean
   /** A table to which values are only added. */
-  newSlice(window: BoundedWindow): ReduceTable
+  newTable(window: BoundedWindow, role: 'slice' | 'union'): ReduceTable
+  /** Something is added to a table that is kept from batch to batch; it is there no more. */
+  used(table: ReduceTable): void
+  gone(table: ReduceTable): void
   /** A cell for a key that the table has not. */
   put(table: ReduceTable, key: unknown, accumulator: unknown): void
   /** Reports what user code throws. */
@@ -43,6 +50,8 @@ export class WindowSlices {
   /** Union of the slices from the boundary to `#end`. */
   #back: ReduceTable | undefined
   #end = Number.NEGATIVE_INFINITY
+  /** Whether the unions up to the boundary are still to be made, as they were before. */
+  #isRestored = false
 
   /**
    * Slices for a strategy and a way to reduce; `undefined` where they cannot be: the period must divide the size. What a
@@ -72,21 +81,38 @@ export class WindowSlices {
     return last.start - first.start === span && last.end - first.end === span
   }
 
+  /** Where a value is to be added for all windows over one slice. Where a table is missing, the window at its place has expired. */
+  tablesOver(windows: readonly BoundedWindow[]): readonly (ReduceTable | undefined)[] {
+    const host = this.#host
+    const first = windows.findIndex((window) => host.isWaiting(window))
+    const passed = windows.slice(0, first < 0 ? windows.length : first).map((window) => host.table(window))
+    if (first < 0) return passed
+    // So do all later ones.
+    const shared = this.#tablesOf(windows[windows.length - 1] as BoundedWindow, () => {
+      for (const window of windows) if (host.isWaiting(window)) host.table(window)
+    })
+    return [...passed, ...shared]
+  }
+
   /**
    * Where a value is to be added for the windows that have not taken in their slices yet.
    *
    * @param last - the last window over the slice; it begins where the slice does.
    * @param onNew - called when the slice is new.
    */
-  tablesOf(last: BoundedWindow, onNew: () => void): readonly ReduceTable[] {
+  #tablesOf(last: BoundedWindow, onNew: () => void): readonly ReduceTable[] {
     const { start } = last
     let slice = this.#byStart.get(start)
     if (slice === undefined) {
-      this.#byStart.set(start, (slice = this.#host.newSlice(last)))
+      this.#byStart.set(start, (slice = this.#host.newTable(last, 'slice')))
       onNew()
     }
+    this.#host.used(slice)
     if (start >= this.#end) return [slice]
-    if (start >= this.#boundary && this.#back !== undefined) return [slice, this.#back]
+    if (start >= this.#boundary && this.#back !== undefined) {
+      this.#host.used(this.#back)
+      return [slice, this.#back]
+    }
     // Late: it stands in many unions. They are made anew for the next window.
     this.#front = []
     this.#boundary = Number.NEGATIVE_INFINITY
@@ -107,10 +133,14 @@ export class WindowSlices {
       this.#takeInEach(table)
       return
     }
+    if (this.#isRestored) this.#makeFront(start)
     if (start >= this.#boundary) this.#moveBoundary(start, end)
     for (; this.#end < end; this.#end += this.#periodMillis) {
       const slice = this.#byStart.get(this.#end)
-      if (slice !== undefined) this.#merge((this.#back ??= this.#host.newSlice(table.window)), slice)
+      if (slice === undefined) continue
+      this.#back ??= this.#host.newTable(table.window, 'union')
+      this.#host.used(this.#back)
+      this.#merge(this.#back, slice)
     }
     // The last one that the window has begun before; where slices are missing it is also that of the ones before it.
     while ((this.#front.at(-1)?.start ?? start) < start) this.#front.pop()
@@ -147,19 +177,45 @@ export class WindowSlices {
 
   /** A window has taken in its slices: the one that begins where it does is in no later one. */
   passed({ start }: BoundedWindow): void {
+    const slice = this.#byStart.get(start)
+    if (slice === undefined) return
     this.#byStart.delete(start)
+    this.#host.gone(slice)
+  }
+
+  /** Where its unions begin and end, for those who keep it. */
+  get limits(): readonly [boundary: number, end: number] {
+    return [this.#boundary, this.#end]
+  }
+
+  /** Takes back slices, and the union of those behind the boundary. */
+  restore(boundary: number, end: number, tables: readonly ReduceTable[]): void {
+    this.#boundary = boundary
+    this.#end = end
+    this.#isRestored = true
+    for (const table of tables) {
+      if (table.role === 'slice') this.#byStart.set(table.window.start, table)
+      else this.#back = table
+    }
   }
 
   #moveBoundary(start: number, end: number): void {
-    this.#front = []
+    if (this.#back !== undefined) this.#host.gone(this.#back)
     this.#back = undefined
     this.#boundary = end
     this.#end = end
+    this.#makeFront(start)
+  }
+
+  /** Unites the slices from `start` to the boundary, each with all that follow it. */
+  #makeFront(start: number): void {
+    this.#front = []
+    this.#isRestored = false
     let following: ReduceTable | undefined
-    for (let at = end - this.#periodMillis; at >= start; at -= this.#periodMillis) {
+    for (let at = this.#boundary - this.#periodMillis; at >= start; at -= this.#periodMillis) {
       const slice = this.#byStart.get(at)
       if (slice === undefined) continue
-      const table = this.#host.newSlice(slice.window)
+      const table = this.#host.newTable(slice.window, 'union')
       if (following !== undefined) this.#merge(table, following)
       this.#merge(table, slice)
       this.#front.push({ start: at, table })

@@ -163,8 +163,7 @@ export async function checkSource<E, R, T extends AnyTracker<R>, C extends Codec
     step: 'checkSource',
     env: env as Env,
     log: UNHEARD,
-    query: 'checkSource',
-    restarts: false,
+    query: { id: 'checkSource', batch: 0, restarts: false },
   })) as Resource
   const now = (): number => env?.now() ?? 0
   const laws = new Laws()

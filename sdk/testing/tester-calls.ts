@@ -205,7 +205,12 @@ export class TesterCalls {
   }
 
   #setupContext(): SetupContext {
-    return { step: 'doFnTester', env: this.#env(), log: this.log, query: 'doFnTester', restarts: false }
+    return {
+      step: 'doFnTester',
+      env: this.#env(),
+      log: this.log,
+      query: { id: 'doFnTester', batch: 0, restarts: false },
+    }
   }
 
   #env(): Env {

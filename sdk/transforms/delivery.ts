@@ -9,9 +9,28 @@ import type { Codec, TypeOf } from '../codec.js'
 import type { Env } from '../env.js'
 import type { StepLog } from '../logger.js'
 
+/** What a run is known by to the world outside. What is asked of it is as it stands then. */
+export interface Query {
+  /**
+   * Its name: where the runner restarts, the same for as long as the query goes on from what it has kept; every other run has
+   * one of its own.
+   */
+  readonly id: string
+  /**
+   * The batch that is being processed, counted upwards; one that is done again, after a crash or because it was given up, has
+   * the same number. 0 where there are no batches.
+   */
+  readonly batch: number
+  /**
+   * Whether the query goes on, after a crash or a stop, from what it has kept: that may name things outside (a temporary file)
+   * which must still be there. `false` from the start where the runner keeps nothing, and at `teardown` of a query that is over.
+   */
+  readonly restarts: boolean
+}
+
 /** Tells the items of one delivery from all others: the same id is the same items. */
 export interface DeliveryId {
-  /** The query: the pipeline as a runner that restarts knows it, from its first start on; else one run. */
+  /** See {@link Query.id}. */
   readonly query: string
   /** Name of the step, unique in the pipeline. */
   readonly step: string

@@ -15,7 +15,7 @@ import type { TimeDomain, TimerCells, TimerSpec } from '../state/timer-spec.js'
 import type { Duration, Instant } from '../time.js'
 import type { PaneInfo } from '../windowing/pane-info.js'
 import type { BoundedWindow } from '../windowing/window.js'
-import type { AnyDelivery, Deliver, Delivery } from './delivery.js'
+import type { AnyDelivery, Deliver, Delivery, Query } from './delivery.js'
 import type { ErrorHandler } from './errors.js'
 import type { PCollectionView } from './views.js'
 
@@ -130,13 +130,8 @@ export interface SetupContext {
   readonly log: StepLog
   /** The world of the run: clock, timers, files. Connectors use nothing else. */
   readonly env: Env
-  /** What a delivery's id calls the query: the same after a restart, where the runner restarts; else another for each run. */
-  readonly query: string
-  /**
-   * Whether the runner goes on from what it has kept when it starts again after a crash or a stop. What is kept may then name
-   * things outside (a temporary file) that must still be there: `teardown` leaves them.
-   */
-  readonly restarts: boolean
+  /** What the run is known by: for names outside that must be the same when a batch is done again. */
+  readonly query: Query
 }
 
 /** How often a failing call of the step's function (`process` of a DoFn) is tried, and how long to wait in between. Timers' handlers are called once. */

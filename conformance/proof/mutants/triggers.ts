@@ -16,7 +16,7 @@ export const triggers: readonly Mutant[] = [
   {
     name: 'closing-never',
     breaks: 'closing always gives a last pane, empty or not',
-    file: 'runners/core/reduce-fn-runner.ts',
+    file: 'runners/core/pane-info-tracker.ts',
     from: " || (isLast && closingBehavior === 'always')",
     to: '',
     caughtBy: ['TRG-10', 'TRG-39'],
@@ -24,7 +24,7 @@ export const triggers: readonly Mutant[] = [
   {
     name: 'closing-always',
     breaks: 'closing ifNonEmpty gives no empty pane',
-    file: 'runners/core/reduce-fn-runner.ts',
+    file: 'runners/core/pane-info-tracker.ts',
     from: "(isLast && closingBehavior === 'always')",
     to: 'isLast',
     caughtBy: ['TRG-02', 'TRG-09'],
@@ -32,7 +32,7 @@ export const triggers: readonly Mutant[] = [
   {
     name: 'no-empty-pane-on-time',
     breaks: 'onTime always gives a pane on time, empty or not',
-    file: 'runners/core/reduce-fn-runner.ts',
+    file: 'runners/core/pane-info-tracker.ts',
     from: "(timing === 'onTime' && onTimeBehavior === 'always')",
     to: 'false',
     caughtBy: ['TRG-11', 'TRG-38'],
@@ -57,8 +57,8 @@ export const triggers: readonly Mutant[] = [
     name: 'one-trigger-for-all',
     breaks: 'a trigger remembers each key and window by itself',
     file: 'runners/core/reduce-fn-runner.ts',
-    from: 'trigger: this.#trigger.newState(),',
-    to: 'trigger: ((this.#services as { shared?: unknown }).shared ??= this.#trigger.newState()),',
+    from: 'newDetails(window, isPending, this.#trigger.newState())',
+    to: 'newDetails(window, isPending, ((this.#services as { shared?: unknown }).shared ??= this.#trigger.newState()))',
     caughtBy: ['TRG-18', 'TRG-18/windows', 'TRG-45'],
   },
   {

@@ -61,7 +61,8 @@ function fullCell(place: CellPlace, values: CellValues, fn: FullCombine): Combin
   }
 }
 
-interface CombineOf {
+/** A CombineFn whose types nobody knows here. */
+export interface CombineOf {
   createAccumulator(): unknown
   addInput(accumulator: unknown, input: unknown): unknown
   mergeAccumulators(a: unknown, b: unknown): unknown
@@ -69,7 +70,7 @@ interface CombineOf {
 }
 
 /** What calls that stayed have combined, and the piece of the latest call. */
-class Pieces {
+export class Pieces {
   readonly #combine: CombineOf
   #whole: unknown = UNSET
   #piece: unknown = UNSET
@@ -80,7 +81,21 @@ class Pieces {
     this.#combine = combine
   }
 
+  /** What a store has to know of it; {@link UNSET} stands for nothing. */
+  get stored(): readonly [whole: unknown, piece: unknown] {
+    return [this.#whole, this.#piece]
+  }
+
+  /** What was stored: the piece is of a call that has stayed. */
+  static restored(combine: CombineOf, [whole, piece]: readonly [unknown, unknown]): Pieces {
+    const pieces = new Pieces(combine)
+    pieces.#whole = whole
+    pieces.#piece = piece
+    return pieces
+  }
+
   add(record: StateRecord, input: unknown): void {
+    record.note()
     this.#settle(record)
     if (!record.isInCall) {
       this.#whole = this.#added(this.#whole, input)

@@ -22,7 +22,18 @@ interface LoggedEntry<V> {
   readonly from: number
   /** The first snapshot that does not. */
   until: number
+  /** Entries are stored in chunks by this number; it grows with the log. */
+  readonly serial: number
 }
+
+/** An entry as a store has it. */
+export interface StoredEntry<V> extends Entry<V> {
+  readonly from: number
+  readonly serial: number
+}
+
+/** Serial numbers of a chunk. A change has the others of its chunk stored again. */
+const CHUNK = 16
 
 /** Entries in the log that are gone may be as many as those that are there, and so many more. */
 const SPARE = 32
@@ -36,6 +47,9 @@ export class Entries<V> {
   #snapshots = 0
   /** The call that last changed something and could be taken back. */
   #call = 0
+  #serial = 0
+  /** Chunks in which something has changed, where somebody asks. */
+  #touched: Set<number> | undefined
 
   constructor(coder: Coder<unknown>) {
     this.#coder = coder
@@ -58,6 +72,7 @@ export class Entries<V> {
   /** Sets the value of a key. */
   put(record: StateRecord, key: unknown, value: V): void {
     const existing = this.#byKey.get(key)
+    if (existing !== undefined) this.#touch(record, existing)
     if (existing?.from === this.#snapshots) {
       // No snapshot has seen it.
       const before = existing.value
@@ -71,7 +86,8 @@ export class Entries<V> {
     this.#tidy(record)
     if (existing !== undefined) existing.until = this.#snapshots
     const own = existing === undefined ? representative(key, this.#coder) : existing.key
-    const entry: LoggedEntry<V> = { key: own, value, from: this.#snapshots, until: Infinity }
+    const entry: LoggedEntry<V> = { key: own, value, from: this.#snapshots, until: Infinity, serial: this.#serial++ }
+    this.#touch(record, entry)
     this.#log.push(entry)
     this.#byKey.set(own, entry)
     record.onRollBack(() => {
@@ -85,14 +101,28 @@ export class Entries<V> {
   remove(record: StateRecord, key: unknown): void {
     const existing = this.#byKey.get(key)
     if (existing === undefined) return
+    this.#touch(record, existing)
     this.#tidy(record)
     existing.until = this.#snapshots
     this.#byKey.delete(existing.key)
     record.onRollBack(() => this.#revive(existing))
   }
 
+  /** Notes that the value of a key changes inside. */
+  note(record: StateRecord, key: unknown): void {
+    const existing = this.#byKey.get(key)
+    if (existing !== undefined) this.#touch(record, existing)
+  }
+
+  #touch(record: StateRecord, { serial }: LoggedEntry<V>): void {
+    record.note()
+    if (record.isTracked) (this.#touched ??= new Set()).add(Math.floor(serial / CHUNK))
+  }
+
   /** What is there now, to iterate over as often as one likes. */
-  snapshot(): () => IterableIterator<Entry<V>> {
+  snapshot(record: StateRecord): () => IterableIterator<Entry<V>> {
+    // Where a value that is put stands from now on depends on what was seen.
+    record.note()
     const at = this.#snapshots++
     const log = this.#log
     const { length } = log
@@ -102,6 +132,58 @@ export class Entries<V> {
         if (entry.until > at) yield entry
       }
     }
+  }
+
+  /** Numbers that a store must have besides the entries. */
+  get counters(): readonly [snapshots: number, serial: number] {
+    return [this.#snapshots, this.#serial]
+  }
+
+  /** The chunks in which something has changed since the last time. */
+  takeTouched(): Iterable<number> {
+    const touched = this.#touched ?? []
+    this.#touched = undefined
+    return touched
+  }
+
+  /** Serial numbers that entries of a chunk may have. */
+  static serialsOf(chunk: number): readonly number[] {
+    return Array.from({ length: CHUNK }, (_, i) => chunk * CHUNK + i)
+  }
+
+  /** What is there of a chunk. */
+  storedOf(chunk: number): readonly StoredEntry<V>[] {
+    const log = this.#log
+    let [low, high] = [0, log.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((log[middle] as LoggedEntry<V>).serial < chunk * CHUNK) low = middle + 1
+      else high = middle
+    }
+    const entries: StoredEntry<V>[] = []
+    for (let i = low; i < log.length; i++) {
+      const entry = log[i] as LoggedEntry<V>
+      if (entry.serial >= (chunk + 1) * CHUNK) break
+      if (entry.until === Infinity) entries.push(entry)
+    }
+    return entries
+  }
+
+  /** What was stored, by serial number. */
+  static restored<V>(
+    coder: Coder<unknown>,
+    entries: readonly StoredEntry<V>[],
+    [snapshots, serial]: readonly [number, number],
+  ): Entries<V> {
+    const restored = new Entries<V>(coder)
+    restored.#snapshots = snapshots
+    restored.#serial = serial
+    for (const entry of entries) {
+      const logged = { ...entry, until: Infinity }
+      restored.#log.push(logged)
+      restored.#byKey.set(entry.key, logged)
+    }
+    return restored
   }
 
   #revive(entry: LoggedEntry<V>): void {

@@ -6,6 +6,7 @@ import type { StateRecord } from '../state-internals.js'
 
 /** Adds an item, for as long as the call is not taken back. */
 export function append(record: StateRecord, items: unknown[], item: unknown): void {
+  record.note()
   items.push(item)
   // Steps are taken back in reverse, so the item is the last one again.
   if (record.isInCall) record.onRollBack(() => void items.pop())

@@ -22,12 +22,19 @@ export function mapCell(place: CellPlace, keys: CellValues, values: CellValues):
   /** An iterable over what is there now. */
   const each = <T>(give: (entry: Entry<unknown>) => T): Iterable<T> => {
     const record = place.recordOf()
-    const entries = there()?.snapshot()
+    const entries = there()?.snapshot(record)
     return place.iterable(record, function* () {
       for (const entry of entries?.() ?? []) yield give(entry)
     })
   }
-  const get = (key: unknown): unknown => values.given(there()?.get(key))
+  const get = (key: unknown): unknown => {
+    const record = place.recordOf()
+    const map = there()
+    const value = map?.get(key)
+    // An author may change in place what was read.
+    if (typeof value === 'object' && record.isTracked && !values.copies) map?.note(record, key)
+    return values.given(value)
+  }
   return {
     put,
     get,

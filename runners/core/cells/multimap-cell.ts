@@ -25,7 +25,10 @@ export function multimapCell(place: CellPlace, keys: CellValues, values: CellVal
       const lists = held === UNSET ? new Entries<unknown[]>(keys.coder) : (held as Lists)
       const items = lists.get(k)
       if (items === undefined) lists.put(record, k, [v])
-      else append(record, items, v)
+      else {
+        append(record, items, v)
+        if (record.isTracked) lists.note(record, k)
+      }
       if (held === UNSET) place.write(record, lists)
     },
     get: (key) => {
@@ -48,7 +51,7 @@ export function multimapCell(place: CellPlace, keys: CellValues, values: CellVal
     },
     keys: () => {
       const record = place.recordOf()
-      const entries = there()?.snapshot()
+      const entries = there()?.snapshot(record)
       return place.iterable(record, function* () {
         for (const { key } of entries?.() ?? []) yield giveKey(key)
       })
@@ -56,7 +59,11 @@ export function multimapCell(place: CellPlace, keys: CellValues, values: CellVal
     entries: () => {
       const record = place.recordOf()
       // A list goes on growing: how long it is now is part of what is there now.
-      const lists = [...(there()?.snapshot()() ?? [])].map(({ key, value }) => ({ key, value, length: value.length }))
+      const lists = [...(there()?.snapshot(record)() ?? [])].map(({ key, value }) => ({
+        key,
+        value,
+        length: value.length,
+      }))
       return place.iterable(record, function* () {
         for (const { key, value, length } of lists) {
           for (const item of first(value, length, giveValue)) yield [giveKey(key), item] as const

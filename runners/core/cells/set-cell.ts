@@ -34,7 +34,7 @@ export function setCell(place: CellPlace, values: CellValues): SetState<unknown>
     },
     read: () => {
       const record = place.recordOf()
-      const entries = there()?.snapshot() ?? none
+      const entries = there()?.snapshot(record) ?? none
       return place.iterable(record, () => valuesOf(entries(), values))
     },
     size: () => there()?.size ?? 0,

@@ -8,17 +8,23 @@
 import type { TimestampedValue } from '../../../sdk/state/state-cell.js'
 import type { StateRecord } from '../state-internals.js'
 
-type Item = TimestampedValue<unknown>
+/** An item; its serial number tells which of one time came first. */
+export interface Item extends TimestampedValue<unknown> {
+  readonly serial: number
+}
 
 /** Items of a chunk; a full one is cut in two. */
 const CHUNK = 128
 
+/** Items that stand, and are stored, together. */
 class Chunk {
+  readonly id: number
   readonly items: Item[]
   /** Whether a snapshot has seen it. */
   isShared = false
 
-  constructor(items: Item[]) {
+  constructor(id: number, items: Item[]) {
+    this.id = id
     this.items = items
   }
 
@@ -31,6 +37,10 @@ class Chunk {
 export class SortedItems {
   /** None is empty. */
   readonly #chunks: Chunk[] = []
+  #nextId = 0
+  #serial = 0
+  /** Chunks that have changed or gone, where somebody asks. */
+  #touched: Set<number> | undefined
 
   get isEmpty(): boolean {
     return this.#chunks.length === 0
@@ -38,9 +48,9 @@ export class SortedItems {
 
   /** Adds an item behind those of its time. */
   add(record: StateRecord, timestamp: number, value: unknown): void {
-    this.#insert({ timestamp, value })
+    this.#insert(record, { timestamp, value, serial: this.#serial++ })
     // Steps are taken back in reverse, so the item is the last one of its time again.
-    if (record.isInCall) record.onRollBack(() => this.#removeLast(timestamp))
+    if (record.isInCall) record.onRollBack(() => this.#removeLast(record, timestamp))
   }
 
   /** Removes the items with `from ≤ timestamp < to`. */
@@ -53,15 +63,17 @@ export class SortedItems {
       if (start === end) {
         i++
       } else if (end - start === items.length) {
+        this.#touch(record, i)
         this.#chunks.splice(i, 1)
       } else {
+        this.#touch(record, i)
         this.#own(i).items.splice(start, end - start)
         i++
       }
     }
     if (removed.length > 0)
       record.onRollBack(() => {
-        for (const item of removed) this.#insert(item)
+        for (const item of removed) this.#insert(record, item)
       })
   }
 
@@ -82,13 +94,47 @@ export class SortedItems {
     }
   }
 
-  #insert(item: Item): void {
+  /** Numbers that a store must have besides the items. */
+  get counters(): readonly [nextId: number, serial: number] {
+    return [this.#nextId, this.#serial]
+  }
+
+  /** Chunks that have changed since the last time, by number: what is in them, nothing when they are gone. */
+  takeTouched(): readonly (readonly [id: number, items: readonly Item[]])[] {
+    const touched = this.#touched
+    this.#touched = undefined
+    if (touched === undefined) return []
+    const found = this.#chunks.filter(({ id }) => touched.delete(id))
+    return [...found.map(({ id, items }) => [id, items] as const), ...[...touched].map((id) => [id, []] as const)]
+  }
+
+  /** What was stored, chunks in any order. */
+  static restored(
+    chunks: readonly (readonly [id: number, items: Item[]])[],
+    [nextId, serial]: readonly [number, number],
+  ): SortedItems {
+    const restored = new SortedItems()
+    for (const [id, items] of chunks) restored.#chunks.push(new Chunk(id, items))
+    restored.#chunks.sort((a, b) => compareItems(a.items[0] as Item, b.items[0] as Item))
+    restored.#nextId = nextId
+    restored.#serial = serial
+    return restored
+  }
+
+  #touch(record: StateRecord, chunk: number): void {
+    record.note()
+    if (record.isTracked) (this.#touched ??= new Set()).add((this.#chunks[chunk] as Chunk).id)
+  }
+
+  #insert(record: StateRecord, item: Item): void {
     const { timestamp } = item
     if (this.isEmpty) {
-      this.#chunks.push(new Chunk([item]))
+      this.#chunks.push(new Chunk(this.#nextId++, [item]))
+      this.#touch(record, 0)
       return
     }
     const i = this.#chunkOf(timestamp)
+    this.#touch(record, i)
     const { items } = this.#own(i)
     const last = items[items.length - 1] as Item
     if (last.timestamp <= timestamp) items.push(item)
@@ -96,11 +142,13 @@ export class SortedItems {
     if (items.length <= CHUNK) return
     // What comes in order fills chunks; elsewhere both halves get room.
     const isAtEnd = i === this.#chunks.length - 1 && items[items.length - 1] === item
-    this.#chunks.splice(i + 1, 0, new Chunk(items.splice(isAtEnd ? CHUNK : CHUNK / 2)))
+    this.#chunks.splice(i + 1, 0, new Chunk(this.#nextId++, items.splice(isAtEnd ? CHUNK : CHUNK / 2)))
+    this.#touch(record, i + 1)
   }
 
-  #removeLast(timestamp: number): void {
+  #removeLast(record: StateRecord, timestamp: number): void {
     const i = this.#chunkOf(timestamp)
+    this.#touch(record, i)
     const { items } = this.#own(i)
     items.splice(indexOf(items, timestamp + 1) - 1, 1)
     if (items.length === 0) this.#chunks.splice(i, 1)
@@ -121,10 +169,14 @@ export class SortedItems {
   #own(i: number): Chunk {
     const chunk = this.#chunks[i] as Chunk
     if (!chunk.isShared) return chunk
-    const own = new Chunk([...chunk.items])
+    const own = new Chunk(chunk.id, [...chunk.items])
     this.#chunks[i] = own
     return own
   }
+}
+
+function compareItems(a: Item, b: Item): number {
+  return a.timestamp - b.timestamp || a.serial - b.serial
 }
 
 /** Where the first item at a time or after it stands. */

@@ -20,7 +20,10 @@ export function valueCell(
           return value === UNSET ? unset() : values.given(value)
         }
       : () => {
-          const value = recordOf().read(cell)
+          const record = recordOf()
+          const value = record.read(cell)
+          // An author may change in place what was read.
+          if (typeof value === 'object') record.note()
           return value === UNSET ? unset() : value
         },
     write: (value) => {

@@ -12,17 +12,17 @@ import type { BundleProcessor } from '../bundle-processor.js'
 import { ElementBuffer } from '../element-buffer.js'
 import type { KeyedState } from '../keyed-state.js'
 import { keyedStatus } from '../keyed-state-status.js'
+import type { Keeper } from '../kept-state.js'
 import { listOf } from '../side-inputs.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { Inbox, Waiting } from './inbox.js'
-import { SideGate, type SideSource } from './side-gate.js'
+import { type GateParts, SideGate } from './side-gate.js'
 import { type Committable, StageExecutor, TIMER_BUDGET } from './stage-executor.js'
 import { NOTHING_KEPT, sideHold, type StageStatus } from './stage-status.js'
 
 /** What stands behind a stage's first step. */
-export interface ElementParts {
+export interface ElementParts extends GateParts {
   readonly inbox: Inbox
-  readonly sides: readonly SideSource[]
   readonly keyed: KeyedState | undefined
   readonly acknowledgements: Acknowledgements
   /** Whether bundles are processed as they were cut, in strict mode; else those that wait together are one. */
@@ -44,7 +44,7 @@ export class ElementExecutor extends StageExecutor {
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: ElementParts) {
     super(processor, targets)
     this.#inbox = parts.inbox
-    this.#gate = new SideGate(parts.sides)
+    this.#gate = new SideGate(parts)
     this.#acknowledgements = parts.acknowledgements
     this.#keyed = parts.keyed
     this.#keepsBundles = parts.keepsBundles
@@ -56,6 +56,11 @@ export class ElementExecutor extends StageExecutor {
   /** The round that the oldest element waiting for a side input may come from. */
   get heldSince(): number {
     return this.#gate.oldest
+  }
+
+  override keepers(): ReadonlyMap<string, Keeper> {
+    const own: readonly (readonly [string, Keeper])[] = [['inbox', this.#inbox]]
+    return this.#gate.keepers(...own, ...(this.#keyed === undefined ? [] : [['state', this.#keyed] as const]))
   }
 
   override status(): StageStatus {

@@ -4,8 +4,8 @@
  * Law: nothing below reads the options of `run`; what is not here has been decided.
  */
 import type { Env } from '../../../sdk/env.js'
+import type { Query } from '../../../sdk/transforms/delivery.js'
 import type { PaneRecorder } from '../pane-recorder.js'
-import type { QueryIdentity } from '../query-identity.js'
 import type { RunLog } from '../run-log.js'
 import type { RunnerOptions } from '../../runner.js'
 import type { RunTelemetry } from '../../telemetry.js'
@@ -19,9 +19,11 @@ export interface ExecutionOptions {
   readonly runner: string
   readonly env: Env
   /** What sinks know the run by, and whether it restarts. */
-  readonly query: QueryIdentity
+  readonly query: Query
   readonly isStrict: boolean
   readonly seed: number
+  /** What strict mode decides by, uniform in [0, 1). Default: a sequence that `seed` begins. */
+  readonly disorder?: () => number
   /** Whether every bundle is attempted twice. */
   readonly reexecutes: boolean
   readonly bundleSize: number | undefined

@@ -10,6 +10,7 @@ import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
 import type { BundleProcessor } from '../bundle-processor.js'
 import { ElementBuffer } from '../element-buffer.js'
 import { keyOf } from '../key-of.js'
+import type { Keeper } from '../kept-state.js'
 import { groupingStatus } from '../grouping-status.js'
 import type { PaneRecorder } from '../pane-recorder.js'
 import type { ReduceFnRunner } from '../reduce-fn-runner.js'
@@ -44,6 +45,7 @@ export class GroupingExecutor extends StageExecutor {
   readonly #panes: PaneRecorder
   /** Whether timers are to be fired, once consumers have seen how far nothing is held. */
   #isArmed = false
+  #keepers: ReadonlyMap<string, Keeper> | undefined
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: GroupingParts) {
     super(processor, targets)
@@ -73,6 +75,14 @@ export class GroupingExecutor extends StageExecutor {
       // What one attempt has changed, the other does not see.
       panes.forEach((value, timestamp, windows, pane) => this.#push(this.#copyOf(value), timestamp, windows, pane)),
     )
+  }
+
+  /** The cells of the grouping, and what waits for it. Between batches nothing is due. */
+  override keepers(): ReadonlyMap<string, Keeper> {
+    return (this.#keepers ??= new Map<string, Keeper>([
+      ['cells', this.#runner.keeper()],
+      ['inbox', this.#inbox],
+    ]))
   }
 
   override status(): StageStatus {

@@ -6,9 +6,16 @@
  * panes of each key into a bundle of their own, as Beam Java does. In strict mode bundles are cut and shuffled by the
  * run's seed instead: no pipeline may rely on either.
  */
+import { decodeFromBytes, encodeToBytes, stringUtf8Coder } from '../../../sdk/coders/index.js'
+import { invariant } from '../../../sdk/invariant.js'
 import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
 import type { Windows } from '../../../sdk/windowing/window.js'
 import { ElementBuffer, type Receiver } from '../element-buffer.js'
+import type { ChangeSink, Keeper, KeptEntry } from '../kept-state.js'
+import { KeptElements, type WaitingCoding } from './kept-elements.js'
+
+/** Elements have ids of at least one byte. */
+const ENDS_ID = new Uint8Array(0)
 
 /** How strict mode treats bundles; `undefined` leaves them as they come. */
 export interface BundleDisorder {
@@ -24,14 +31,71 @@ export interface Waiting {
 }
 
 /** Elements waiting for a stage. */
-export class Inbox implements Receiver {
+export class Inbox implements Receiver, Keeper {
   #elements = new ElementBuffer()
   #ends: number[] = []
   #visible = 0
   readonly #disorder: BundleDisorder | undefined
+  readonly #coding: (() => WaitingCoding) | undefined
+  /** Where what waits is stored too. */
+  #kept: KeptElements | undefined
+  /** Number of the first element that waits; those after it have the next ones. */
+  #first = 0
+  /** Elements with smaller numbers are stored. */
+  #storedTo = 0
+  #gone: number[] = []
+  #storedEnds = ''
 
-  constructor(disorder: BundleDisorder | undefined) {
+  /** @param coding - how elements are stored; only where they are. */
+  constructor(disorder: BundleDisorder | undefined, coding?: () => WaitingCoding) {
     this.#disorder = disorder
+    this.#coding = coding
+  }
+
+  track(): void {
+    invariant(this.#coding !== undefined, 'elements that are stored have a coder')
+    this.#kept = new KeptElements(this.#coding())
+  }
+
+  changes(sink: ChangeSink): void {
+    const kept = this.#kept
+    if (kept === undefined) return
+    for (const number of this.#gone) kept.remove(sink, number)
+    this.#gone = []
+    const first = this.#first
+    const from = Math.max(this.#storedTo, first)
+    let number = from
+    this.#elements.forEach(
+      (value, timestamp, windows, pane) => kept.put(sink, number++, value, timestamp, windows, pane),
+      from - first,
+      this.#visible,
+    )
+    this.#storedTo = first + this.#visible
+    this.#keepEnds(sink)
+  }
+
+  /** Where bundles end is kept as numbers, in an entry of its own. */
+  #keepEnds(sink: ChangeSink): void {
+    const ends = this.#ends.filter((end) => end <= this.#visible).map((end) => end + this.#first)
+    const text = ends.join(' ')
+    if (text === this.#storedEnds) return
+    this.#storedEnds = text
+    if (text === '') sink.remove(0, ENDS_ID)
+    else sink.put(0, ENDS_ID, encodeToBytes(stringUtf8Coder, text))
+  }
+
+  restore(entries: Iterable<KeptEntry>): void {
+    const elements: KeptEntry[] = []
+    for (const entry of entries) {
+      if (entry.id.length > 0) elements.push(entry)
+      else this.#storedEnds = decodeFromBytes(stringUtf8Coder, entry.content)
+    }
+    this.#kept?.restore(elements, (number, value, timestamp, windows, pane) => {
+      if (this.#visible++ === 0) this.#first = number
+      this.#elements.add(value, timestamp, windows, pane)
+    })
+    this.#storedTo = this.#first + this.#visible
+    if (this.#storedEnds !== '') this.#ends = this.#storedEnds.split(' ').map((end) => Number(end) - this.#first)
   }
 
   add(value: unknown, timestamp: number, windows: Windows, pane: PaneInfo): void {
@@ -74,6 +138,8 @@ export class Inbox implements Receiver {
     const ends = this.#ends
     this.#ends = []
     this.#visible = 0
+    for (let number = this.#first; number < this.#storedTo; number++) this.#gone.push(number)
+    this.#first += elements.length
     return this.#disorder === undefined ? { elements, ends } : disordered(elements, this.#disorder)
   }
 }

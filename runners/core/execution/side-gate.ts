@@ -5,10 +5,13 @@
  * Law: an element is let through once, when everything it reads is complete.
  */
 import { TIMESTAMP_MAX } from '../../../sdk/time.js'
+import { invariant } from '../../../sdk/invariant.js'
 import type { BoundedWindow } from '../../../sdk/windowing/window.js'
 import { ElementBuffer } from '../element-buffer.js'
+import type { ChangeSink, Keeper, KeptEntry } from '../kept-state.js'
 import { listOf, type SideInputStore } from '../side-inputs.js'
 import type { Inbox } from './inbox.js'
+import { KeptElements, type WaitingCoding } from './kept-elements.js'
 import type { StageExecutor } from './stage-executor.js'
 
 /** A side input of a stage, with the stage that makes it. */
@@ -20,15 +23,72 @@ export interface SideSource {
   producer: StageExecutor | undefined
 }
 
+/** What a stage with side inputs is made of. */
+export interface GateParts {
+  readonly sides: readonly SideSource[]
+  /** How elements that wait are stored, where they are. */
+  readonly coding?: () => WaitingCoding
+}
+
 /** The side inputs of a stage, and who waits for them. */
-export class SideGate {
+export class SideGate implements Keeper {
   readonly #sides: readonly SideSource[]
   #waiting = new ElementBuffer()
   /** When each has come, as the acknowledgement of sources counts. */
   #since: number[] = []
+  /** By element, in the order of their coming. */
+  #numbers: number[] = []
+  #next = 0
+  readonly #coding: (() => WaitingCoding) | undefined
+  /** Where those that wait are stored too. */
+  #kept: KeptElements | undefined
+  /** Elements with smaller numbers are stored. */
+  #storedTo = 0
+  #gone: number[] = []
 
-  constructor(sides: readonly SideSource[]) {
+  constructor({ sides, coding }: GateParts) {
     this.#sides = sides
+    this.#coding = coding
+  }
+
+  /** What is kept of the side inputs and of those that wait for them, by name, beside what else the stage keeps. */
+  keepers(...own: readonly (readonly [name: string, Keeper])[]): ReadonlyMap<string, Keeper> {
+    const keepers = new Map(own)
+    if (this.#sides.length > 0) keepers.set('gate', this)
+    for (const { store, inbox } of this.#sides) {
+      keepers.set(`side/${store.side.name}`, store)
+      keepers.set(`inbox/${store.side.name}`, inbox)
+    }
+    return keepers
+  }
+
+  track(): void {
+    invariant(this.#coding !== undefined, 'elements that are stored have a coder')
+    this.#kept = new KeptElements(this.#coding())
+  }
+
+  changes(sink: ChangeSink): void {
+    const kept = this.#kept
+    if (kept === undefined) return
+    for (const number of this.#gone) kept.remove(sink, number)
+    this.#gone = []
+    let index = 0
+    this.#waiting.forEach((value, timestamp, windows, pane) => {
+      const number = this.#numbers[index++] as number
+      if (number >= this.#storedTo) kept.put(sink, number, value, timestamp, windows, pane)
+    })
+    this.#storedTo = this.#next
+  }
+
+  restore(entries: Iterable<KeptEntry>): void {
+    this.#kept?.restore(entries, (number, value, timestamp, windows, pane) => {
+      this.#waiting.add(value, timestamp, windows, pane)
+      this.#numbers.push(number)
+      this.#next = number + 1
+      // It is stored, so no source waits for it.
+      this.#since.push(Infinity)
+    })
+    this.#storedTo = this.#next
   }
 
   /** Takes in what side inputs have, and how far they are complete. @returns whether more can be read than before. */
@@ -58,6 +118,7 @@ export class SideGate {
         else {
           this.#waiting.add(value, timestamp, window, pane)
           this.#since.push(since)
+          this.#numbers.push(this.#next++)
         }
       }
     })
@@ -70,14 +131,20 @@ export class SideGate {
     if (this.#waiting.length === 0) return ready
     const before = this.#waiting.take()
     const since = this.#since
+    const numbers = this.#numbers
     this.#since = []
+    this.#numbers = []
     let index = 0
     before.forEach((value, timestamp, windows, pane) => {
-      const came = since[index++] as number
-      if (this.#isReady(windows as BoundedWindow)) ready.add(value, timestamp, windows, pane)
-      else {
+      const came = since[index] as number
+      const number = numbers[index++] as number
+      if (this.#isReady(windows as BoundedWindow)) {
+        ready.add(value, timestamp, windows, pane)
+        if (number < this.#storedTo) this.#gone.push(number)
+      } else {
         this.#waiting.add(value, timestamp, windows, pane)
         this.#since.push(came)
+        this.#numbers.push(number)
       }
     })
     return ready

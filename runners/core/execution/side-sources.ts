@@ -2,37 +2,46 @@
  * Makes the side inputs of a stage ready to be fed: an inbox for what arrives of a viewed collection, and the store that it is
  * read from.
  */
-import type { Coder } from '../../../sdk/coders/index.js'
 import { coderOf } from '../../../sdk/graph/coders.js'
 import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import * as urns from '../../../sdk/graph/urns.js'
 import { TIMESTAMP_MIN } from '../../../sdk/time.js'
 import type { DoFnServices } from '../do-fn-services.js'
+import { ElementCoding } from '../element-coding.js'
 import { SideInputStore } from '../side-inputs.js'
-import type { SideInput } from '../stage.js'
+import type { SideInput, StepInfo } from '../stage.js'
 import { Inbox } from './inbox.js'
+import type { WaitingCoding } from './kept-elements.js'
 import type { SideSource } from './side-gate.js'
 
-/** The side input, with nothing in it. `step` is the path of the step that makes what is viewed. */
-export function sideSource(built: BuiltPipeline, side: SideInput, step: string): SideSource {
+type Coders = BuiltPipeline['graph']['components']['coders']
+
+/** The side input, with nothing in it. `info` is of the step that makes what is viewed. */
+export function sideSource(built: BuiltPipeline, side: SideInput, info: StepInfo): SideSource {
+  const valueId = valueCoderOf(built, side)
+  const { coders, collections } = built.graph.components
+  const keyCoder = coderOf(built, part(coders, valueId, urns.KV_CODER, 0))
+  const element = coderOf(built, collections.get(side.collectionId)?.coderId ?? '')
+  const coding = (): WaitingCoding => ({ coding: new ElementCoding(element, side.strategy.windowFn), step: info })
   return {
-    step,
-    store: new SideInputStore(side, keyCoderOf(built, side), TIMESTAMP_MIN),
-    inbox: new Inbox(undefined),
+    step: info.path,
+    store: new SideInputStore(side, keyCoder, TIMESTAMP_MIN, coderOf(built, valueId)),
+    inbox: new Inbox(undefined, coding),
     producer: undefined,
   }
 }
 
-/** The coder of keys, where elements are keyed; else that of elements, which nobody asks for. */
-function keyCoderOf(built: BuiltPipeline, { collectionId, viewFn }: SideInput): Coder<unknown> {
+/** The coder of what a view gathers. */
+function valueCoderOf(built: BuiltPipeline, { collectionId, viewFn }: SideInput): string {
   const { coders, collections } = built.graph.components
-  const part = (id: string, urn: string, component: number): string => {
-    const node = coders.get(id)
-    return (node?.urn === urn ? node.componentCoderIds[component] : undefined) ?? id
-  }
   const own = collections.get(collectionId)?.coderId ?? ''
-  const element = viewFn.gathers === true ? part(part(own, urns.KV_CODER, 1), urns.ITERABLE_CODER, 0) : own
-  return coderOf(built, part(element, urns.KV_CODER, 0))
+  return viewFn.gathers === true ? part(coders, part(coders, own, urns.KV_CODER, 1), urns.ITERABLE_CODER, 0) : own
+}
+
+/** A part of a coder, if it is of that kind; else the coder itself. Keys of what is not keyed are asked for by nobody. */
+function part(coders: Coders, id: string, urn: string, component: number): string {
+  const node = coders.get(id)
+  return (node?.urn === urn ? node.componentCoderIds[component] : undefined) ?? id
 }
 
 /** Reads side inputs for a step. */

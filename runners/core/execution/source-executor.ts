@@ -19,7 +19,7 @@ import type { StageRoot } from '../stage.js'
 import type { SourceReading } from '../../runner.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { Inbox } from './inbox.js'
-import { SideGate, type SideSource } from './side-gate.js'
+import { type GateParts, SideGate } from './side-gate.js'
 import { ReadingDisorder } from './reading-disorder.js'
 import { positionsLeft, timestampsOf } from './source-positions.js'
 import {
@@ -51,10 +51,9 @@ export interface BundleLimits {
 }
 
 /** What stands behind a splittable step. */
-export interface SourceParts {
+export interface SourceParts extends GateParts {
   readonly built: BuiltPipeline
   readonly inbox: Inbox
-  readonly sides: readonly SideSource[]
   readonly env: Env
   readonly limits: BundleLimits
   readonly acknowledgements: Acknowledgements
@@ -92,7 +91,7 @@ export class SourceExecutor extends StageExecutor {
     this.#root = this.root('splittable')
     this.#doFn = this.#root.fn.doFn as AnySplittableDoFn<unknown>
     this.#parts = parts
-    this.#gate = new SideGate(parts.sides)
+    this.#gate = new SideGate(parts)
     this.#calls = new SourceCalls(this.#root.info, processor)
     const { random } = parts.limits
     this.#disorder = random === undefined ? undefined : new ReadingDisorder(random)
@@ -139,7 +138,8 @@ export class SourceExecutor extends StageExecutor {
   }
 
   override keepers(): ReadonlyMap<string, Keeper> {
-    return new Map([['work', new WorkKeeper(this.#work, this.codec, () => this.#clock())]])
+    const work = new WorkKeeper(this.#work, this.codec, () => this.#clock())
+    return this.#gate.keepers(['work', work], ['inbox', this.#parts.inbox])
   }
 
   /** What its work and its turns are as bytes. */

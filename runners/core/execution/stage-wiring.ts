@@ -4,22 +4,21 @@
  *
  * Law: what a bundle emits becomes visible to others only through the targets that its executor commits.
  */
-import { type Coder, decodeFromBytes, encodeToBytes } from '../../../sdk/coders/index.js'
+import { decodeFromBytes, encodeToBytes } from '../../../sdk/coders/index.js'
 import { type Env, seededRandom } from '../../../sdk/env.js'
 import { UserCodeError } from '../../../sdk/errors.js'
-import { coderOf } from '../../../sdk/graph/coders.js'
-import * as urns from '../../../sdk/graph/urns.js'
 import { invariant } from '../../../sdk/invariant.js'
 import { kv } from '../../../sdk/kv.js'
 import { preview } from '../../../sdk/preview.js'
 import { NO_FIRING } from '../../../sdk/windowing/pane-info.js'
 import { type BoundedWindow, globalWindow, type Windows } from '../../../sdk/windowing/window.js'
 import { windowCoderOf } from '../../../sdk/windowing/window-coder.js'
-import type { WindowingStrategy } from '../../../sdk/windowing/windowing-strategy.js'
 import { BundleProcessor } from '../bundle-processor.js'
 import { ImmediateDelivery } from '../deliveries.js'
 import type { DoFnServices } from '../do-fn-services.js'
 import { ElementBuffer, type Push, type Receiver } from '../element-buffer.js'
+import { DeadLetterBudgets } from '../dead-letter-budgets.js'
+import type { Keeper } from '../kept-state.js'
 import { KeyedState } from '../keyed-state.js'
 import { lateElement } from '../late-data.js'
 import type { Metrics } from '../metrics.js'
@@ -45,6 +44,8 @@ import { type BundleDisorder, Inbox } from './inbox.js'
 import { Collected, Printed } from './result.js'
 import { ImpulseExecutor, TestStreamExecutor } from './root-executors.js'
 import type { SideSource } from './side-gate.js'
+import type { WaitingCoding } from './kept-elements.js'
+import { StageCoders } from './stage-coders.js'
 import { sideReader, sideSource } from './side-sources.js'
 import { type BundleLimits, SourceExecutor } from './source-executor.js'
 import type { Committable, StageExecutor } from './stage-executor.js'
@@ -57,6 +58,7 @@ const STRICT_BUNDLE = 50
 
 /** What a stage is made of besides its processor. */
 interface StageParts {
+  readonly coding: () => WaitingCoding
   readonly inbox: Inbox
   readonly sides: SideSource[]
   readonly keyed: KeyedState | undefined
@@ -77,13 +79,14 @@ export class StageWiring {
   readonly printed: Printed[] = []
   readonly #staged: StagedPipeline
   readonly #options: ExecutionOptions
+  readonly #coders: StageCoders
   readonly #env: Env
   readonly #metrics: Metrics
   readonly #slice: TimeSlice
   /** Processing time, for groupings and timers. */
   readonly clock: ProcessingClock
   readonly #parts: readonly StageParts[]
-  readonly #budgets = new Map<string, DeadLetterBudget>()
+  readonly #budgets = new DeadLetterBudgets()
   readonly #disorder: BundleDisorder | undefined
 
   constructor(
@@ -95,29 +98,45 @@ export class StageWiring {
   ) {
     this.clock = clock
     this.#staged = staged
+    this.#coders = new StageCoders(staged.built)
     this.#options = options
     this.#env = options.env
     this.#metrics = metrics
     this.#slice = slice
-    const random = seededRandom(options.seed)
+    const random = options.disorder ?? seededRandom(options.seed)
     this.#disorder = options.isStrict ? { random, bundleSizeMax: options.bundleSize ?? STRICT_BUNDLE } : undefined
     this.#parts = staged.stages.map((stage) => this.#partsOf(stage))
     this.executors = staged.stages.map((stage) => this.#executorOf(stage))
     this.#wire()
   }
 
+  /** What the run keeps from batch to batch besides what its stages keep, by name. */
+  keepers(): ReadonlyMap<string, Keeper> {
+    return new Map([
+      ['metrics', this.#metrics.keeper()],
+      ['dead letter budgets', this.#budgets.keeper()],
+    ])
+  }
+
   #partsOf(stage: Stage): StageParts {
     const { root } = stage
     const operator = root.kind === 'parDo' ? root.operator : undefined
     const late = new ElementBuffer()
+    const coding = (): WaitingCoding => this.#coders.waitingFor(stage)
     return {
-      inbox: new Inbox(this.#isScripted(stage) ? undefined : this.#disorder),
+      coding,
+      inbox: new Inbox(this.#isScripted(stage) ? undefined : this.#disorder, coding),
       sides: sideInputs(stage).map((side) =>
-        sideSource(this.#staged.built, side, this.#staged.outputs.get(side.collectionId)?.producer.path ?? ''),
+        sideSource(this.#staged.built, side, this.#staged.outputs.get(side.collectionId)?.producer ?? root.info),
       ),
       keyed:
         operator?.isStateful === true
-          ? new KeyedState(operator, this.#keyCoder(operator.inputCoderId), () => this.clock.now())
+          ? new KeyedState(
+              operator,
+              this.#coders.ofKey(operator.inputCoderId),
+              () => this.clock.now(),
+              (id) => this.#coders.of(id),
+            )
           : undefined,
       reduce: root.kind === 'grouping' ? this.#reduceRunner(stage.id, root, late) : undefined,
       late,
@@ -160,6 +179,7 @@ export class StageWiring {
           built: this.#staged.built,
           inbox: parts.inbox,
           sides: parts.sides,
+          coding: parts.coding,
           env: this.#env,
           limits: this.#limits(),
           acknowledgements: this.#options.acknowledgements,
@@ -171,7 +191,7 @@ export class StageWiring {
           ...parts,
           panes: this.#options.panes,
           reduce: parts.reduce as ReduceFnRunner,
-          copyOf: root.mergesAccumulators ? this.#copying(root.output.coderId) : undefined,
+          copyOf: root.mergesAccumulators ? this.#coders.copying(root.output.coderId) : undefined,
         })
       case 'parDo':
       case 'edge':
@@ -203,18 +223,13 @@ export class StageWiring {
     })
   }
 
-  #copying(coderId: string): (value: unknown) => unknown {
-    const coder = coderOf(this.#staged.built, coderId)
-    return (value) => decodeFromBytes(coder, encodeToBytes(coder, value))
-  }
-
   /** What a bundle counts: metrics, and the budgets of dead letters. */
   #savepoint(): () => void {
     const restore = this.#metrics.save()
-    const used = [...this.#budgets.values()].map((budget) => [budget, budget.used] as const)
+    const budgets = this.#budgets.save()
     return () => {
       restore()
-      for (const [budget, before] of used) budget.used = before
+      budgets()
     }
   }
 
@@ -246,9 +261,9 @@ export class StageWiring {
   /** In strict mode what goes from stage to stage goes through its coder, as it would between machines. */
   #checked(receiver: Receiver, output: Output, own: StageParts): Receiver {
     if (!this.#options.isStrict) return receiver
-    const coder = coderOf(this.#staged.built, output.coderId)
+    const coder = this.#coders.of(output.coderId)
     const { path, source } = output.producer
-    const { windowFn } = this.#strategy(output.collectionId)
+    const { windowFn } = this.#coders.strategyOf(output.collectionId)
     const windowCoder = windowFn.data === undefined ? undefined : windowCoderOf(windowFn)
     const copyOfWindows = (windows: Windows): Windows => {
       if (windowCoder === undefined) return windows
@@ -283,16 +298,16 @@ export class StageWiring {
     root: Extract<Stage['root'], { kind: 'grouping' }>,
     late: ElementBuffer,
   ): ReduceFnRunner {
-    const { built } = this.#staged
     const processor = (): BundleProcessor => (this.executors[stageId] as StageExecutor).processor
-    const outputCoder = coderOf(built, this.#valueCoderId(root.output.coderId))
+    const outputCoder = this.#coders.ofValue(root.output.coderId)
     const { info, accumulatorCoderId } = root
-    const accumulatorCoder = accumulatorCoderId === undefined ? undefined : coderOf(built, accumulatorCoderId)
+    const accumulatorCoder = this.#coders.of(accumulatorCoderId ?? root.valueCoderId)
     return new ReduceFnRunner({
       step: info.path,
       strategy: root.strategy,
       reduce: reduceFnOf(root.combine, root.mergesAccumulators, outputCoder, accumulatorCoder),
-      keyCoder: coderOf(built, root.keyCoderId),
+      keyCoder: this.#coders.of(root.keyCoderId),
+      accumulatorCoder,
       metrics: this.#metrics,
       clocks: {
         processing: () => this.clock.now(),
@@ -354,9 +369,7 @@ export class StageWiring {
       'a step with dead letters has a handler',
     )
     const { name, maxDeadLetters } = operator.fn.options.onError
-    let budget = this.#budgets.get(name)
-    if (budget === undefined) this.#budgets.set(name, (budget = { max: maxDeadLetters, used: 0 }))
-    return budget
+    return this.#budgets.of(name, maxDeadLetters)
   }
 
   #limits(): BundleLimits {
@@ -370,21 +383,6 @@ export class StageWiring {
       next: (isBounded) => bundleSize ?? (isBounded ? BOUNDED_BUNDLE : UNBOUNDED_BUNDLE),
       random: undefined,
     }
-  }
-
-  #strategy(collectionId: string): WindowingStrategy {
-    const { collections, windowingStrategies } = this.#staged.built.graph.components
-    return windowingStrategies.get(collections.get(collectionId)?.windowingStrategyId ?? '') as WindowingStrategy
-  }
-
-  #keyCoder(coderId: string): Coder<unknown> {
-    const node = this.#staged.built.graph.components.coders.get(coderId)
-    return coderOf(this.#staged.built, node?.urn === urns.KV_CODER ? (node.componentCoderIds[0] as string) : coderId)
-  }
-
-  #valueCoderId(coderId: string): string {
-    const node = this.#staged.built.graph.components.coders.get(coderId)
-    return node?.urn === urns.KV_CODER ? (node.componentCoderIds[1] as string) : coderId
   }
 }
 

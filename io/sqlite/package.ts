@@ -1,0 +1,31 @@
+/**
+ * The package that knows SQLite. It is loaded when a database is opened, and need not be there otherwise.
+ *
+ * Law: what is missing is said once, with the line that installs it.
+ */
+import type { Database, Options } from 'better-sqlite3'
+import { messageOf, PipelineError } from '../../sdk/errors.js'
+
+/** An open database. */
+export type { Database, Statement } from 'better-sqlite3'
+
+/** Opens a database. */
+export type Open = new (file: string, options: Options) => Database
+
+/** What opens databases. @throws {PipelineError} when it is not installed, or was not built. */
+export async function loadSqlite(who: string): Promise<Open> {
+  try {
+    const { default: open } = await import('better-sqlite3')
+    return open
+  } catch (error) {
+    return missing(who, error)
+  }
+}
+
+/** Says what to install. */
+export function missing(who: string, error: unknown): never {
+  throw new PipelineError(
+    'MR-5017',
+    `${who} needs a package that cannot be loaded (${messageOf(error)}). Install it: npm install better-sqlite3@12`,
+  )
+}
