@@ -8,6 +8,7 @@ import { MillraceError } from '../sdk/errors.js'
 import type { BuiltPipeline } from '../sdk/graph/model.js'
 import type { Logger } from '../sdk/logger.js'
 import type { DistributionResult, MetricKind } from '../sdk/metrics.js'
+import type { Duration } from '../sdk/time.js'
 import type { PaneInfo } from '../sdk/windowing/pane-info.js'
 import type { BoundedWindow } from '../sdk/windowing/window.js'
 import type { RunStatus, SourceReading, StuckCallReport } from './run-status.js'
@@ -104,6 +105,15 @@ export interface RunnerOptions {
   readonly logger?: Logger
   /** Traces the run and exports its metrics: `await openTelemetry()` of `millrace/opentelemetry`. */
   readonly telemetry?: Telemetry
+  /**
+   * Folder in which a run of the micro-batch runner is kept, so that it goes on there after a crash. Default: none; a run that crashes
+   * begins anew.
+   */
+  readonly checkpoint?: string
+  /** How long a batch of the micro-batch runner lasts, from 1 millisecond. Default 500 milliseconds. */
+  readonly batchInterval?: Duration
+  /** Elements that a batch reads at most, about: the bundle at hand is finished. Default: as many as come in its interval. */
+  readonly batchSize?: number
   /** The world the run lives in. Default: the real one. */
   readonly env?: Env
 }

@@ -77,8 +77,12 @@ const table: readonly Row[] = [
     ],
     packages: [/^@noble\/hashes(\/|$)/],
   },
-  { of: /^runners\/platform\/node\.ts$/, modules: [/^sdk\//, /^runners\/(core|direct)\//], packages: [NODE] },
-  { of: /^runners\/platform\//, modules: [/^sdk\//, /^runners\/(core|direct)\/(?!node)/], packages: [] },
+  {
+    of: /^runners\/platform\/node\.ts$/,
+    modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\//],
+    packages: [NODE],
+  },
+  { of: /^runners\/platform\//, modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\/(?!node)/], packages: [] },
   {
     of: /^runners\/testing\//,
     modules: [/^sdk\//, /^runners\/(core|direct|testing)\/(?!node)/, /^runners\/(run|runner)\.ts$/],
@@ -104,7 +108,7 @@ const table: readonly Row[] = [
   { of: /^runners\/cli\//, modules: [/^sdk\//, /^runners\//], packages: [ANY_PACKAGE] },
   {
     of: /^runners\/[^/]+\.ts$/,
-    modules: [/^sdk\//, /^runners\/(core|direct)\/(?!node)/, /^runners\/[^/]+\.ts$/],
+    modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\/(?!node)/, /^runners\/[^/]+\.ts$/],
     packages: [/^#platform$/, EFFECT],
   },
   {

@@ -20,7 +20,10 @@ import {
   start,
   watermarks,
 } from 'millrace'
-import { readChanges, type ReadChangesOptions, type SqliteRow, type UnreadRow } from 'millrace/io/sqlite'
+import { systemEnv } from 'millrace/direct'
+import { readChanges, type ReadChangesOptions, type SqliteRow, type UnreadRow, writeTable } from 'millrace/io/sqlite'
+import { ChangeReader } from './change-reader.js'
+import { changesFrom, ChangeTracker } from './change-tracker.js'
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-changes-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -240,6 +243,58 @@ it('a run that fails has acknowledged nothing that it did not finish, and the ne
   await expect(run(p, { guarantee: 'at-least-once' })).rejects.toThrow(/no/)
   expect(await changesOf({ file, table: 'orders' })).toHaveLength(2)
   expect(await changesOf({ file, table: 'orders' })).toHaveLength(0)
+  db.close()
+})
+
+it('a part of the changes is read again as it was, and ends, whatever has come since', async () => {
+  const { file, db } = database(ORDERS, "INSERT INTO orders VALUES (1, 'ann', 5), (2, 'bob', 7), (3, 'cid', 9)")
+  const place = { file, table: 'orders' }
+  const capture = { place, reader: 'r', keep: 'unread', busyMillis: 1000 } as const
+  const reading = { columns: ['id'], codec: undefined, timeOf: undefined, busyMillis: 1000 }
+  const reader = await ChangeReader.open(systemEnv(), capture, reading)
+  expect(reader.capture.begin('reader')).toBe(1)
+  const read = async (tracker: ChangeTracker): Promise<unknown> => {
+    const ids: unknown[] = []
+    const emit = ({ value }: Change<unknown>): unknown => ids.push((value as { id: number }).id)
+    const { isIdle } = await reader.read(tracker, { emit, unread: () => expect.unreachable() }, true)
+    if (!isIdle) tracker.checkDone()
+    return [ids, isIdle]
+  }
+  const whole = new ChangeTracker(changesFrom(1))
+  expect(await read(whole)).toEqual([[1, 2, 3], true])
+  const rest = whole.trySplit(0)
+  expect(rest).toEqual(changesFrom(4))
+  db.exec('DELETE FROM orders')
+  for (let times = 0; times < 2; times++)
+    expect(await read(new ChangeTracker(whole.currentRestriction()))).toEqual([[1, 2, 3], false])
+  expect(await read(new ChangeTracker({ from: 4, to: 4 }))).toEqual([[], false])
+  expect(await read(new ChangeTracker(changesFrom(4)))).toEqual([[1, 2, 3], true])
+  reader.close()
+  db.close()
+})
+
+it('changes are acknowledged after the sink has them, where they may be delivered again', async () => {
+  const { file, db } = database(
+    ORDERS,
+    "INSERT INTO orders VALUES (1, 'ann', 5)",
+    'CREATE TABLE copy (id INTEGER PRIMARY KEY CHECK (id < 2))',
+  )
+  const copy = (): Promise<unknown> => {
+    const p = pipeline()
+    p.apply('read', readChanges({ file, table: 'orders', columns: ['id'], until: 'now' })).apply(
+      'write',
+      writeTable({ file, table: 'copy', mode: 'changes', key: 'id', columns: ['id'] }),
+    )
+    return run(p, { guarantee: 'at-least-once' })
+  }
+  await copy()
+  db.exec("INSERT INTO orders VALUES (2, 'bob', 7)")
+  await expect(copy()).rejects.toThrow(/refuses a row/)
+  await expect(copy()).rejects.toThrow(/refuses a row/)
+  db.exec('DROP TABLE copy; CREATE TABLE copy (id INTEGER PRIMARY KEY)')
+  await copy()
+  expect(db.prepare('SELECT id FROM copy').pluck().all()).toEqual([2])
+  expect(await changesOf({ file, table: 'orders' })).toEqual([])
   db.close()
 })
 

@@ -18,7 +18,6 @@ import { type Change, changeCodec } from '../../sdk/transforms/change.js'
 import type { ErrorHandler } from '../../sdk/transforms/errors.js'
 import { source } from '../../sdk/transforms/splittable.js'
 import { eventTimes } from '../event-times.js'
-import type { CaptureStart } from './capture.js'
 import { ChangeReader, type ChangeSink } from './change-reader.js'
 import { ChangeTracker, changesFrom } from './change-tracker.js'
 import { checkFile } from './database.js'
@@ -44,7 +43,7 @@ export interface ReadChangesOptions<C extends Codec = Codec, K extends string = 
    * `'snapshot'`: with all rows that there are; `'now'`: with the first change from now on. A run that is restored goes on where
    * it was. Default `'reader'`.
    */
-  readonly startAt?: CaptureStart
+  readonly startAt?: 'reader' | 'snapshot' | 'now'
   /** `'now'`: ends with the last change that there is when it begins, so that the collection is bounded. Default: never. */
   readonly until?: 'now'
   /** Which changes stay in the database: those that some reader has not acknowledged, or all. Default `'unread'`. */

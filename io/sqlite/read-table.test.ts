@@ -6,9 +6,11 @@ import fc from 'fast-check'
 import * as t from 'io-ts'
 import { afterAll, expect, expectTypeOf, it } from 'vitest'
 import { type DeadLetter, errorCode, type PCollection, pipeline, run, type RunOptions } from 'millrace'
+import { checkTracker } from 'millrace/testing'
 import { readTable, type ReadTableOptions, type SqliteRow, type UnreadRow } from 'millrace/io/sqlite'
 import { z } from 'zod'
-import { type KeyRange, KeyTracker, splitKeys } from './key-range.js'
+import { ChangeTracker } from './change-tracker.js'
+import { keyAfter, type KeyRange, KeyTracker, splitKeys } from './key-range.js'
 import { missing } from './package.js'
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-sqlite-'))
@@ -380,4 +382,18 @@ it('a tracker of keys loses none and gives none twice, wherever it is split', ()
       },
     ),
   )
+})
+
+it('keeps the laws of trackers, also for keys that are bigints', () => {
+  const positions = ({ from, to }: KeyRange): readonly (number | bigint)[] =>
+    Array.from({ length: Number(BigInt(to) - BigInt(from)) }, (_, i) => keyAfter(from, i))
+  for (const from of [-3, Number.MAX_SAFE_INTEGER - 4, 2n ** 62n, -(2n ** 63n)])
+    checkTracker((range: KeyRange) => new KeyTracker(range), {
+      restriction: { from, to: keyAfter(from, 9) },
+      positions,
+    })
+  const tracker = new ChangeTracker({ from: 1, to: 9 })
+  tracker.tryClaim(1)
+  expect(tracker.trySplit(0.5)).toBe(undefined)
+  expect(tracker.trySplit(0)).toEqual({ from: 2, to: 9 })
 })

@@ -17,7 +17,7 @@ import type { ErrorHandler } from '../../sdk/transforms/errors.js'
 import { source } from '../../sdk/transforms/splittable.js'
 import { checkFile } from './database.js'
 import { checkName } from './identifier.js'
-import { type Key, type KeyRange, keyRangeCodec, KeyTracker, splitKeys, widthOf } from './key-range.js'
+import { type KeyRange, keyRangeCodec, KeyTracker, splitKeys, widthOf } from './key-range.js'
 import { OpenTable } from './open-table.js'
 import { lettersOfRows, type UnreadRow, unreadRowCodec, unreadRowError } from './unread-row.js'
 import { checkCodec, checkColumns, fieldsOf, type TableReading } from './table-options.js'
@@ -38,7 +38,7 @@ export interface ReadTableOptions<C extends Codec = Codec, K extends string = st
   /** A column of whole numbers, by which rows are read in order and in parts; it should have an index. Default: the rowid. */
   readonly key?: string
   /** Only rows with a key `from ≤ key < to`. Default: all. */
-  readonly range?: { readonly from?: Key; readonly to?: Key }
+  readonly range?: { readonly from?: number | bigint; readonly to?: number | bigint }
   /** What rows are; each is checked. Where it wants a bigint, a boolean, a Date or `undefined`, it gets it. */
   readonly codec?: C
   /** How long to try while others have the database locked. Default 10 s. */

@@ -5,6 +5,7 @@
  * Law: each row of a range is emitted once. Between two reads nothing is held of the database, so nobody waits for a reader.
  */
 import type { Env } from '../../sdk/env.js'
+import { UNKNOWN_END } from '../../sdk/source/other-trackers.js'
 import { patiently, type Place } from './database.js'
 import { quoted, quotedList } from './identifier.js'
 import { type Key, keyAfter, type KeyTracker } from './key-range.js'
@@ -69,7 +70,7 @@ export class RowReader {
   /**
    * Claims the rows of the tracker's range and gives them to `take`, until a claim is refused.
    *
-   * @param isEndless whether more rows may come at the end of the range, which is then not claimed.
+   * @param isEndless whether more rows may come at the end of a range that has none, which is then not claimed.
    * @returns where reading goes on, and whether there is nothing to be read for now.
    */
   async read(
@@ -86,8 +87,11 @@ export class RowReader {
         rows = await this.#fetch(next, tracker.currentRestriction().to)
         at = 0
         if (rows.length === 0) {
-          if (!isEndless) tracker.tryClaim(tracker.currentRestriction().to)
-          return { next, isIdle: isEndless }
+          const { to } = tracker.currentRestriction()
+          // A part that was cut off, to be read again after a crash say, has an end.
+          const isIdle = isEndless && to === UNKNOWN_END
+          if (!isIdle) tracker.tryClaim(to)
+          return { next, isIdle }
         }
       }
       const key = (rows[at] as RawRow)[0] as Key

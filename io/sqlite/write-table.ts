@@ -53,9 +53,11 @@ export interface WriteTableOptions<
 }
 
 /** What {@link writeTable} takes: rows as the codec says, else with the columns as fields; or changes of them. */
-export type WrittenRow<C, K extends string, M> = M extends 'changes' ? Change<PlainRow<C, K>> : PlainRow<C, K>
-
-type PlainRow<C, K extends string> = [C] extends [never] ? { readonly [P in K]: unknown } : TypeOf<C>
+export type WrittenRow<C, K extends string, M> = M extends 'changes'
+  ? Change<[C] extends [never] ? { readonly [P in K]: unknown } : TypeOf<C>>
+  : [C] extends [never]
+    ? { readonly [P in K]: unknown }
+    : TypeOf<C>
 
 /**
  * Writes elements as rows of a table, by the package better-sqlite3. What is delivered together is written in one transaction,

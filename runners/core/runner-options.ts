@@ -42,6 +42,9 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
     holds: (value) => LOG_LEVELS.every((level) => hasMethod(level)(value)),
   },
   telemetry: { allowed: 'what openTelemetry() of millrace/opentelemetry gives', holds: hasMethod('begin') },
+  checkpoint: { allowed: 'the path of a folder', holds: (value) => typeof value === 'string' && value !== '' },
+  batchInterval: { allowed: "a time such as '500 milliseconds'", holds: (value) => value !== null },
+  batchSize: wholeFrom(1),
   env: { allowed: 'an Env, such as systemEnv() gives', holds: hasMethod('monotonic') },
 }
 

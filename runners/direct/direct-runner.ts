@@ -5,6 +5,7 @@
  * Rounds: in each, every stage has a turn, producers before consumers; when a round changes nothing the run waits for a
  * source, plays the next scripted event, or is over. The scheduler knows stages and watermarks, no transform.
  */
+import { PipelineError } from '../../sdk/errors.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { checkAcknowledged } from '../core/at-least-once.js'
 import { Acknowledgements } from '../core/execution/acknowledgements.js'
@@ -50,6 +51,12 @@ export function directRunner(defaults: RunnerOptions = {}): Runner {
 
 /** Options that name what this runner will have one day, or what only another runner has. */
 function refuseUnbuilt(options: RunnerOptions): void {
+  const batched = (['checkpoint', 'batchInterval', 'batchSize'] as const).find((name) => options[name] !== undefined)
+  if (batched !== undefined)
+    throw new PipelineError(
+      'MR-1016',
+      `${batched} is an option of the micro-batch runner, and would change nothing here. Add runner: 'micro-batch', or leave it out.`,
+    )
   const { workers = 0, guarantee = 'gap' } = options
   if (workers !== 0) {
     throw new UnsupportedFeature(

@@ -1,6 +1,7 @@
 /**
  * The platform of a web page: the common world, and no files.
  */
+import type { MicroBatchCapabilities } from '../micro-batch/micro-batch-runner.js'
 import type { Env } from '../../sdk/env.js'
 import { systemEnv } from '../core/system-env.js'
 
@@ -18,3 +19,6 @@ export function isMainModule(): boolean {
 export function workerLoadingModule(): boolean {
   return false
 }
+
+/** What the micro-batch runner can do here: there are no folders. */
+export const microBatchCapabilities: () => MicroBatchCapabilities = () => ({})

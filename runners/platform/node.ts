@@ -4,6 +4,8 @@
 import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
+import type { MicroBatchCapabilities } from '../micro-batch/micro-batch-runner.js'
+import { nodeCapabilities } from '../micro-batch/node.js'
 import type { Env } from '../../sdk/env.js'
 import { nodeEnv } from '../direct/node.js'
 
@@ -34,3 +36,6 @@ export function workerLoadingModule(): boolean {
 export function markLoadingModule(isLoading: boolean): void {
   ;(globalThis as { [loading]?: boolean })[loading] = isLoading
 }
+
+/** What the micro-batch runner can do here. */
+export const microBatchCapabilities: () => MicroBatchCapabilities = nodeCapabilities

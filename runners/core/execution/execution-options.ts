@@ -22,6 +22,8 @@ export interface ExecutionOptions {
   readonly query: Query
   readonly isStrict: boolean
   readonly seed: number
+  /** What strict mode decides by, uniform in [0, 1). Default: a sequence that `seed` begins. */
+  readonly disorder?: () => number
   /** Whether every bundle is attempted twice. */
   readonly reexecutes: boolean
   readonly bundleSize: number | undefined

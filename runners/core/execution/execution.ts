@@ -111,7 +111,7 @@ export class Execution {
   async #run(): Promise<PipelineResult> {
     let state: EndState = 'DONE'
     try {
-      await this.#setup()
+      await this.setup()
       await this.rounds()
       if (this.#isCancelled) state = 'CANCELLED'
       else if (this.#isDraining) state = 'DRAINED'
@@ -256,6 +256,15 @@ export class Execution {
     return this.executors.every((executor) => executor.isDone)
   }
 
+  protected get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /** Whether a script has events left. */
+  protected get hasScript(): boolean {
+    return this.executors.some((executor) => executor instanceof TestStreamExecutor && !executor.isDone)
+  }
+
   protected get isCancelled(): boolean {
     return this.#isCancelled
   }
@@ -328,7 +337,7 @@ export class Execution {
     })
   }
 
-  async #setup(): Promise<void> {
+  protected async setup(): Promise<void> {
     await this.#combiners.setup()
     for (const executor of this.executors) {
       if (executor instanceof SourceExecutor) await executor.setup()

@@ -103,7 +103,7 @@ export class StageWiring {
     this.#env = options.env
     this.#metrics = metrics
     this.#slice = slice
-    const random = seededRandom(options.seed)
+    const random = options.disorder ?? seededRandom(options.seed)
     this.#disorder = options.isStrict ? { random, bundleSizeMax: options.bundleSize ?? STRICT_BUNDLE } : undefined
     this.#parts = staged.stages.map((stage) => this.#partsOf(stage))
     this.executors = staged.stages.map((stage) => this.#executorOf(stage))

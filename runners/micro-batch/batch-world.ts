@@ -1,0 +1,63 @@
+/**
+ * The world as a batch sees it: one instant for its processing time, a seeded source of randomness, and nothing that can be seen from
+ * outside before the batch is committed.
+ *
+ * Law: a batch that is done again sees the same instant and the same random numbers; instants never go back.
+ */
+import { type Env, seededRandom } from '../../sdk/env.js'
+import { ProcessingClock } from '../core/processing-clock.js'
+
+/** The world of a run in batches. */
+export class BatchWorld {
+  /** What the run is given. */
+  readonly env: Env
+  /** What strict mode decides by. */
+  readonly disorder: () => number
+  readonly #real: Env
+  #random: () => number = () => 0
+  #disorder: () => number = () => 0
+  /** Goes on where the wall clock is set back. */
+  readonly #clock: ProcessingClock
+  #instant = Number.NEGATIVE_INFINITY
+  #lines: string[] = []
+
+  /** @param isScripted whether a script moves the clock of `real`, as far as the pipeline sees it. */
+  constructor(real: Env, isScripted: boolean) {
+    this.#real = real
+    this.#clock = new ProcessingClock(real)
+    this.disorder = () => this.#disorder()
+    this.env = {
+      ...real,
+      now: isScripted ? () => real.now() : () => this.#instant,
+      random: () => this.#random(),
+      print: (line, stream) => {
+        if (stream === 'out') this.#lines.push(line)
+        else real.print(line, stream)
+      },
+      crashpoint: (name) => real.crashpoint(name),
+      buggify: (name) => real.buggify(name),
+    }
+  }
+
+  /** The instant of the batch at hand. */
+  get instant(): number {
+    return this.#instant
+  }
+
+  /** Begins a batch at `instant`, or now. @param seed unlike that of any other batch of the query. */
+  begin(seed: number, instant: number = Math.floor(this.#clock.now())): void {
+    this.#instant = Math.max(this.#instant, instant)
+    this.#random = seededRandom(seed)
+    this.#disorder = seededRandom(seed ^ 0x3c6ef372)
+  }
+
+  /** Lines that the batch has printed, once it is committed. */
+  flush(): void {
+    for (const line of this.#lines.splice(0)) this.#real.print(line, 'out')
+  }
+
+  /** Whether it has printed anything. */
+  get hasPrinted(): boolean {
+    return this.#lines.length > 0
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * A run in batches. A batch is read for as long as its interval lasts, planned, finished, and committed: all it has changed becomes
+ * visible at once. What comes between two commits is done again after a crash, from the plan.
+ *
+ *     instant ─► rounds that read ─► plan ─► rounds until nothing changes ─► changes, commit ─► outside
+ *
+ * Law: the state after batch n is a function of the plans 1 … n; nothing is seen outside that is not committed.
+ */
+import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
+import type { Env } from '../../sdk/env.js'
+import type { BuiltPipeline } from '../../sdk/graph/model.js'
+import { Execution } from '../core/execution/execution.js'
+import type { ExecutionOptions } from '../core/execution/execution-options.js'
+import type { SourceCodec } from '../core/execution/source-codec.js'
+import { SourceExecutor } from '../core/execution/source-executor.js'
+import { canonicalHash } from '../core/slot-hash.js'
+import type { PipelineResult } from '../runner.js'
+import type { BatchAcknowledgements } from './batch-acknowledgements.js'
+import type { BatchJournal } from './batch-journal.js'
+import { decodePlan } from './batch-journal.js'
+import type { BatchWorld } from './batch-world.js'
+import { collectedKeepers } from './kept-results.js'
+import { KeptParts } from './kept-parts.js'
+import { Outbox } from './outbox.js'
+import type { QueryStore } from './query-store.js'
+
+/** How batches are cut. */
+export interface BatchLimits {
+  readonly intervalMillis: number
+  /** Elements that a batch reads at most, about: the bundle at hand is finished. */
+  readonly elementsMax: number
+}
+
+/** What a batched run needs besides the options of every run. */
+export interface BatchedParts {
+  readonly real: Env
+  readonly world: BatchWorld
+  readonly journal: BatchJournal
+  readonly acknowledgements: BatchAcknowledgements
+  readonly limits: BatchLimits
+  readonly store: QueryStore
+  readonly seed: number
+  /** Moves the clock of a script on to an instant; nothing where no script moves it. */
+  setScript(instant: number): void
+}
+
+/** Part of a batch that is left for what comes after it was read, at most. */
+const CLOSING_SHARE_MAX = 0.9
+
+/** A run in batches. */
+export class BatchedExecution extends Execution {
+  readonly #parts: BatchedParts
+  readonly #outbox: Outbox
+  #kept: KeptParts | undefined
+  readonly #codecs = new Map<number, SourceCodec>()
+  /** The newest committed batch. */
+  #committed = 0
+  #watermarks = ''
+  /** Milliseconds that closing and committing a batch has taken of late. */
+  #closingMillis = 0
+
+  constructor(built: BuiltPipeline, options: ExecutionOptions, parts: BatchedParts) {
+    super(built, options)
+    this.#parts = parts
+    this.#outbox = new Outbox(this.executors, parts.store)
+    for (const executor of this.executors) {
+      executor.commitsLater = true
+      if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
+    }
+  }
+
+  override async run(): Promise<PipelineResult> {
+    try {
+      return await super.run()
+    } finally {
+      await this.#parts.store.close()
+    }
+  }
+
+  /** The store comes first: a query that cannot go on here has not begun anything. */
+  protected override async setup(): Promise<void> {
+    await this.#parts.store.open()
+    await super.setup()
+    const kept = (this.#kept = new KeptParts(
+      this.executors,
+      new Map([...collectedKeepers(this.staged, this.wiring.collected), ...this.wiring.keepers()]),
+    ))
+    const committed = await this.#parts.store.committed()
+    if (committed === undefined) return
+    await kept.restore(this.#parts.store.entries(committed.batch))
+    this.#committed = committed.batch
+    this.#parts.store.batch = committed.batch + 1
+    const { watermarks, clock } = decodeFromBytes(dynamicCoder, committed.content) as CommitContent
+    for (const executor of this.executors) {
+      const watermark = watermarks.get(executor.stage.root.info.id)
+      if (watermark !== undefined) executor.restoreWatermark(watermark)
+    }
+    this.#watermarks = watermarksText(watermarks)
+    this.#parts.world.begin(0, committed.instant)
+    this.#parts.setScript(clock)
+    await this.#outbox.deliverAgain(committed)
+  }
+
+  protected override async rounds(): Promise<void> {
+    const { real, store, limits, journal } = this.#parts
+    const planned = await store.planned()
+    let again = planned === undefined ? undefined : { ...planned, rounds: decodePlan(planned.content, this.#codecs) }
+    while (!this.isCancelled) {
+      const began = real.monotonic()
+      const isBacklogged = await this.#batch(began, again)
+      if (this.isCancelled) return
+      const wasAgain = again !== undefined
+      again = undefined
+      if (this.isDone) return
+      if (isBacklogged || wasAgain) continue
+      journal.close()
+      await this.waitForTime(Math.max(0, began + limits.intervalMillis - real.monotonic()))
+    }
+  }
+
+  /** One batch. @returns whether there is more to read at once. */
+  async #batch(began: number, again: PlannedBatch | undefined): Promise<boolean> {
+    const { world, journal, store, seed, real } = this.#parts
+    const batch = this.#committed + 1
+    world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
+    if (again !== undefined) this.#parts.setScript(again.instant)
+    journal.begin(again?.rounds)
+    const { changed, isBacklogged } = await this.#read(began, again !== undefined)
+    if (this.isCancelled) return false
+    if (!changed && again === undefined) return false
+    const closing = real.monotonic()
+    const plan = { batch, instant: world.instant, content: again?.content ?? journal.encode(this.#codecs) }
+    let isPlanned = again !== undefined
+    if (!isPlanned && journal.elements > 0) {
+      await store.logPlan(plan, journal.hasElements)
+      isPlanned = true
+    }
+    journal.close()
+    await this.#parts.acknowledgements.release()
+    while (!this.isCancelled && (await this.round()));
+    if (this.isCancelled) return false
+    if (await this.#commit(plan, isPlanned))
+      this.#closingMillis += (real.monotonic() - closing - this.#closingMillis) / 4
+    return isBacklogged
+  }
+
+  /** Rounds that read, until the batch is long enough, there is nothing to read, or the plan is done. */
+  async #read(began: number, isAgain: boolean): Promise<{ readonly changed: boolean; readonly isBacklogged: boolean }> {
+    const { journal } = this.#parts
+    let changed = false
+    for (let isReleased = false; ;) {
+      if (isAgain && journal.isOver) return { changed: true, isBacklogged: false }
+      if (journal.nextRound(isReleased)) this.releaseScripted()
+      const isNew = await this.round()
+      changed ||= isNew
+      isReleased = false
+      if (this.isCancelled) return { changed, isBacklogged: false }
+      if (isAgain) continue
+      if (changed && this.#isFull(began)) return { changed, isBacklogged: true }
+      if (isNew) continue
+      if (this.isPaused || !this.hasScript) return { changed, isBacklogged: false }
+      isReleased = true
+    }
+  }
+
+  /** Whether the batch has read enough: what comes after also takes its part of the interval. */
+  #isFull(began: number): boolean {
+    const { limits, journal, real } = this.#parts
+    const forClosing = Math.min(this.#closingMillis, limits.intervalMillis * CLOSING_SHARE_MAX)
+    return journal.elements >= limits.elementsMax || real.monotonic() - began >= limits.intervalMillis - forClosing
+  }
+
+  /** Makes the batch visible. @returns whether there was anything. */
+  async #commit(plan: { batch: number; instant: number; content: Uint8Array }, isPlanned: boolean): Promise<boolean> {
+    const { store, world, real } = this.#parts
+    const changes = this.#kept?.changes() ?? []
+    const watermarks = this.#watermarksNow()
+    const text = watermarksText(watermarks)
+    const delivered = this.#outbox.take()
+    const isSilent = !world.hasPrinted && delivered.length === 0
+    if (!isPlanned && changes.length === 0 && text === this.#watermarks && isSilent) return false
+    if (!isPlanned) await store.logPlan(plan, false)
+    real.crashpoint('batch.commit')
+    const content = encodeToBytes(dynamicCoder, { watermarks, clock: world.env.now() } satisfies CommitContent)
+    const deliveries = this.#outbox.encode(delivered)
+    await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries }, changes)
+    this.#committed = plan.batch
+    store.batch = plan.batch + 1
+    this.#watermarks = text
+    real.crashpoint('batch.committed')
+    world.flush()
+    for (const executor of this.executors) await executor.batchCommitted()
+    await this.#outbox.deliver(plan.batch, delivered)
+    return true
+  }
+
+  #watermarksNow(): ReadonlyMap<string, number> {
+    return new Map(this.executors.map(({ stage, outputWatermark }) => [stage.root.info.id, outputWatermark]))
+  }
+}
+
+interface PlannedBatch {
+  readonly instant: number
+  readonly content: Uint8Array
+  readonly rounds: ReturnType<typeof decodePlan>
+}
+
+/** What is said of a batch beside its changes. */
+interface CommitContent {
+  /** Output watermarks of stages, by the step they begin with. */
+  readonly watermarks: ReadonlyMap<string, number>
+  /** The clock when it was committed: a script may have moved it since the batch began. */
+  readonly clock: number
+}
+
+function watermarksText(watermarks: ReadonlyMap<string, number>): string {
+  return [...watermarks.values()].join()
+}

@@ -1,0 +1,23 @@
+/**
+ * The micro-batch runner, free of Node. `run(p, { runner: 'micro-batch', checkpoint: './folder' })` gives it what Node can do.
+ *
+ * @module millrace/micro-batch
+ */
+export {
+  MICRO_BATCH_FEATURES,
+  type MicroBatchCapabilities,
+  microBatchRunner,
+  type OpenStore,
+} from './micro-batch-runner.js'
+export type {
+  Change as StateChange,
+  CheckpointStore,
+  CommitRecord,
+  Lease,
+  LeaseClaim,
+  PartitionStore,
+  PlanRecord,
+  QueryRecord,
+  StoredEntry,
+  StoreFault,
+} from './store/checkpoint-store.js'

@@ -1,0 +1,163 @@
+/**
+ * The micro-batch runner: the model in batches, each of which is committed as a whole. With a checkpoint, a run that ended by a crash
+ * goes on after its last committed batch, and what it has told the world is what a run without the crash would have told.
+ *
+ * It is the direct runner's scheduler with a barrier at the end of each batch (see `batched-execution.ts`): panes, timers and
+ * watermarks are the same.
+ */
+import type { Env } from '../../sdk/env.js'
+import { PipelineError } from '../../sdk/errors.js'
+import type { BuiltPipeline } from '../../sdk/graph/model.js'
+import { type Duration, durationMillis } from '../../sdk/time.js'
+import type { ExecutionOptions } from '../core/execution/execution-options.js'
+import { LOCAL_FEATURES, type LocalRunner, startLocal } from '../core/execution/start-local.js'
+import { systemEnv } from '../core/system-env.js'
+import { type Feature, type Runner, type RunnerOptions, UnsupportedFeature } from '../runner.js'
+import { BatchAcknowledgements } from './batch-acknowledgements.js'
+import { BatchJournal } from './batch-journal.js'
+import { BatchWorld } from './batch-world.js'
+import { BatchedExecution } from './batched-execution.js'
+import { type DriverNames, QueryStore } from './query-store.js'
+import type { CheckpointStore } from './store/checkpoint-store.js'
+import { VolatileStore } from './store/volatile-store.js'
+
+/** What the micro-batch runner can do. */
+export const MICRO_BATCH_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
+  ...LOCAL_FEATURES,
+  'guarantee.atLeastOnce',
+  'guarantee.exactlyOnce',
+])
+
+/** A batch lasts so long, unless the author says otherwise. */
+const INTERVAL: Duration = '500 millis'
+
+/** Opens the store at a place. */
+export type OpenStore = (place: string, env: Env) => Promise<CheckpointStore>
+
+/** What the runner is given by the platform. */
+export interface MicroBatchCapabilities {
+  /** Makes a folder a store. Without it, `checkpoint` is refused. */
+  readonly openStore?: OpenStore
+  /** How drivers know each other. Without it, a driver that has crashed is waited for until its lease has run out. */
+  readonly driver?: DriverNames
+}
+
+/**
+ * Makes a micro-batch runner.
+ *
+ * @param defaults options for runs that do not give their own.
+ * @param capabilities what the platform can do; in Node `run(p, { runner: 'micro-batch' })` fills them in.
+ * @example
+ * ```ts
+ * import { pipeline } from 'millrace'
+ * import { microBatchRunner } from 'millrace/micro-batch'
+ * const p = pipeline()
+ * p.create('numbers', [1, 2]).collect('all')
+ * const result = await microBatchRunner({ batchInterval: '100 milliseconds' }).start(p.build()).result
+ * result.collect('all') // => [1, 2]
+ * ```
+ */
+export function microBatchRunner(defaults: RunnerOptions = {}, capabilities: MicroBatchCapabilities = {}): Runner {
+  return {
+    name: 'micro-batch',
+    features: MICRO_BATCH_FEATURES,
+    start: (built, options = {}) => {
+      const given = { ...defaults, ...options }
+      return startLocal(localRunner(given, capabilities), built, given)
+    },
+  }
+}
+
+function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilities): LocalRunner {
+  const acknowledgements = new BatchAcknowledgements()
+  return {
+    name: 'micro-batch',
+    features: MICRO_BATCH_FEATURES,
+    check: () => checkOptions(options, capabilities.openStore),
+    acknowledgements: () => acknowledgements,
+    execution: (built, given) => execution(built, given, options, acknowledgements, capabilities),
+  }
+}
+
+function execution(
+  built: BuiltPipeline,
+  given: ExecutionOptions,
+  options: RunnerOptions,
+  acknowledgements: BatchAcknowledgements,
+  { openStore, driver }: MicroBatchCapabilities,
+): BatchedExecution {
+  const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
+  const world = new BatchWorld(real, given.clock !== undefined)
+  const journal = new BatchJournal()
+  const { checkpoint } = options
+  const open = (): Promise<CheckpointStore> =>
+    checkpoint === undefined || openStore === undefined
+      ? Promise.resolve(new VolatileStore())
+      : openStore(checkpoint, real)
+  const store = new QueryStore(open, real, built, driver)
+  return new BatchedExecution(
+    built,
+    {
+      ...given,
+      env: world.env,
+      query: {
+        get id() {
+          return store.id
+        },
+        get batch() {
+          return store.batch
+        },
+        restarts: checkpoint !== undefined,
+      },
+      journal,
+      bundleSize: smaller(given.bundleSize, options.batchSize),
+      ...(given.isStrict ? { disorder: world.disorder } : {}),
+    },
+    {
+      real,
+      world,
+      journal,
+      acknowledgements,
+      store,
+      seed: given.seed,
+      setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
+      limits: {
+        intervalMillis: durationMillis(options.batchInterval ?? INTERVAL, 'batchInterval'),
+        elementsMax: options.batchSize ?? Infinity,
+      },
+    },
+  )
+}
+
+function checkOptions(options: RunnerOptions, openStore: OpenStore | undefined): void {
+  const { workers = 0, guarantee, checkpoint, batchInterval } = options
+  if (workers !== 0)
+    throw new UnsupportedFeature(
+      'MR-6006',
+      'workers',
+      `the micro-batch runner runs in one thread; workers: ${workers} is not supported yet. Leave workers out.`,
+    )
+  if (guarantee === 'gap' || guarantee === 'at-most-once')
+    throw new UnsupportedFeature(
+      'MR-6004',
+      'guarantee.atMostOnce',
+      `the micro-batch runner goes on after a crash and loses nothing; guarantee: '${guarantee}' asks it to. Leave guarantee out.`,
+    )
+  if (guarantee !== undefined && checkpoint === undefined)
+    throw new PipelineError(
+      'MR-6022',
+      `guarantee: '${guarantee}' needs a place where the run is kept. Add checkpoint: './folder'.`,
+    )
+  if (checkpoint !== undefined && openStore === undefined)
+    throw new UnsupportedFeature(
+      'MR-6023',
+      'checkpoint',
+      `there is no place for checkpoint ${checkpoint} here: this platform has no store. Leave checkpoint out.`,
+    )
+  if (batchInterval !== undefined) durationMillis(batchInterval, 'batchInterval')
+}
+
+/** A bundle is no larger than a batch. */
+function smaller(bundle: number | undefined, batch: number | undefined): number | undefined {
+  return bundle === undefined || batch === undefined ? (bundle ?? batch) : Math.min(bundle, batch)
+}

@@ -1,0 +1,45 @@
+/**
+ * What Node adds to the micro-batch runner: checkpoints in folders of SQLite files, and drivers that are known by their processes.
+ */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { threadId } from 'node:worker_threads'
+import type { MicroBatchCapabilities } from './micro-batch-runner.js'
+
+/** When a process began, where the system tells (Linux: field 22 of /proc/PID/stat); a number is given to many processes in turn. */
+function startOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  } catch {
+    return ''
+  }
+}
+
+function nameOf(pid: number, thread: number, run: number): string {
+  return `process ${pid} on ${hostname()} (started ${startOf(pid)}, thread ${thread}, run ${run})`
+}
+
+let runs = 0
+
+function isGone(name: string): boolean {
+  const [, pid, host, start] = /^process (\d+) on (.*) \(started (\d*), thread \d+, run \d+\)$/.exec(name) ?? []
+  if (host !== hostname()) return false
+  try {
+    process.kill(Number(pid), 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+  }
+  return start !== '' && startOf(Number(pid)) !== start
+}
+
+/** What Node can do. */
+export function nodeCapabilities(): MicroBatchCapabilities {
+  return {
+    openStore: async (place, env) => {
+      const { openSqliteStore } = await import('./store/sqlite-store.js')
+      return openSqliteStore(place, env)
+    },
+    driver: { own: nameOf(process.pid, threadId, ++runs), isGone },
+  }
+}

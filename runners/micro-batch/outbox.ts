@@ -1,0 +1,65 @@
+/**
+ * The outbox: what steps deliver lies with the commit of its batch, and goes to the sinks once that is durable.
+ *
+ * Law: a sink is handed the items of a batch after its commit, until it has taken them: after a crash the same items under the same
+ * id.
+ */
+import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
+import { invariant } from '../../sdk/invariant.js'
+import type { Delivered, DeliveringStep } from '../core/deliveries.js'
+import type { StageExecutor } from '../core/execution/stage-executor.js'
+import type { QueryStore } from './query-store.js'
+import type { CommitRecord } from './store/checkpoint-store.js'
+
+type Packed = readonly (readonly [step: string, items: readonly Uint8Array[]])[]
+
+/** The outbox of a run. */
+export class Outbox {
+  readonly #executors: readonly StageExecutor[]
+  readonly #store: QueryStore
+
+  constructor(executors: readonly StageExecutor[], store: QueryStore) {
+    this.#executors = executors
+    this.#store = store
+  }
+
+  /** What the bundles of a batch have delivered. */
+  take(): readonly Delivered[] {
+    return this.#executors.flatMap(({ processor }) => processor.runtime.deliveries.take())
+  }
+
+  /** The same as bytes; none where nothing is delivered. */
+  encode(delivered: readonly Delivered[]): Uint8Array {
+    if (delivered.length === 0) return new Uint8Array()
+    const packed: Packed = delivered.map(({ step, items }) => {
+      const { coder } = this.#step(step)
+      return [step, items.map((item) => encodeToBytes(coder, item))]
+    })
+    return encodeToBytes(dynamicCoder, packed)
+  }
+
+  /** Hands the items of a committed batch to their sinks. */
+  async deliver(batch: number, delivered: readonly Delivered[]): Promise<void> {
+    for (const { step, items } of delivered)
+      await this.#step(step).deliver(items, { query: this.#store.id, step, batch, shard: 0 })
+    if (delivered.length > 0) await this.#store.delivered(batch)
+  }
+
+  /** The same after a crash, where it may not have come to that. */
+  async deliverAgain({ batch, deliveries }: CommitRecord): Promise<void> {
+    if (deliveries.length === 0 || (await this.#store.deliveredUntil()) >= batch) return
+    const packed = decodeFromBytes(dynamicCoder, deliveries) as Packed
+    const delivered = packed.map(([step, items]) => {
+      const { coder } = this.#step(step)
+      return { step, items: items.map((item) => decodeFromBytes(coder, item)) }
+    })
+    await this.deliver(batch, delivered)
+  }
+
+  #step(id: string): DeliveringStep {
+    const steps = this.#executors.flatMap(({ processor }) => processor.runtime.deliveries.steps)
+    const step = steps.find(({ info }) => info.id === id)
+    invariant(step !== undefined, 'what is delivered comes from a step of the pipeline', { step: id })
+    return step
+  }
+}
