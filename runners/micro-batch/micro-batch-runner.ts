@@ -111,7 +111,7 @@ function execution(
       },
       journal,
       bundleSize: smaller(given.bundleSize, options.batchSize),
-      ...(given.isStrict ? { disorder: world.disorder } : {}),
+      ...(given.isStrict ? { disorder: world.disorder, readingDisorder: world.readingDisorder } : {}),
     },
     {
       real,

@@ -48,6 +48,8 @@ export interface BundleLimits {
   next(isBounded: boolean): number
   /** In strict mode, what decides about splits: uniform in [0, 1), seeded. */
   readonly random: (() => number) | undefined
+  /** As `random`, for what is decided when work comes. */
+  readonly parts: (() => number) | undefined
 }
 
 /** What stands behind a splittable step. */
@@ -93,8 +95,8 @@ export class SourceExecutor extends StageExecutor {
     this.#parts = parts
     this.#gate = new SideGate(parts)
     this.#calls = new SourceCalls(this.#root.info, processor)
-    const { random } = parts.limits
-    this.#disorder = random === undefined ? undefined : new ReadingDisorder(random)
+    const { random, parts: ofParts } = parts.limits
+    this.#disorder = random === undefined || ofParts === undefined ? undefined : new ReadingDisorder(random, ofParts)
     this.#work = new WorkList({
       doFn: this.#doFn,
       env: parts.env,
@@ -138,7 +140,7 @@ export class SourceExecutor extends StageExecutor {
   }
 
   override keepers(): ReadonlyMap<string, Keeper> {
-    const work = new WorkKeeper(this.#work, this.codec, () => this.#clock())
+    const work = new WorkKeeper(this.#work, this.codec, () => (this.#parts.isScripted ? 0 : this.#clock()))
     return this.#gate.keepers(['work', work], ['inbox', this.#parts.inbox])
   }
 

@@ -375,12 +375,14 @@ export class StageWiring {
     const { bundleSize } = this.#options
     const disorder = this.#disorder
     if (disorder !== undefined) {
-      const { random, bundleSizeMax } = disorder
-      return { next: () => 1 + Math.floor(random() * bundleSizeMax), random }
+      const { random: parts, bundleSizeMax } = disorder
+      const random = this.#options.readingDisorder ?? parts
+      return { next: () => 1 + Math.floor(random() * bundleSizeMax), random, parts }
     }
     return {
       next: (isBounded) => bundleSize ?? (isBounded ? BOUNDED_BUNDLE : UNBOUNDED_BUNDLE),
       random: undefined,
+      parts: undefined,
     }
   }
 }
