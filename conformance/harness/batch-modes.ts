@@ -38,7 +38,12 @@ export function batchModes(seed: number): readonly Mode[] {
     },
     restarted('batches of 3, restarted after each', { batchSize: 3 }, () => afterBatches(1)),
     restarted(`batches of all, restarted after each ${every}`, {}, () => afterBatches(every)),
-    restarted(`batches of ${size}, ended at crash points, seed ${seed}`, { batchSize: size }, () => atPoints(seed), true),
+    restarted(
+      `batches of ${size}, ended at crash points, seed ${seed}`,
+      { batchSize: size },
+      () => atPoints(seed),
+      true,
+    ),
   ]
 }
 
@@ -56,7 +61,12 @@ function batches(name: string, options: RunnerOptions, stageCompiler: 'generated
   return {
     name,
     options: { batchInterval: INTERVAL, stageCompiler, ...options },
-    traits: ['fast', 'batches', stageCompiler, ...((options.batchSize ?? SMALL) < SMALL ? (['smallBatches'] as const) : [])],
+    traits: [
+      'fast',
+      'batches',
+      stageCompiler,
+      ...((options.batchSize ?? SMALL) < SMALL ? (['smallBatches'] as const) : []),
+    ],
     keepsScripts: true,
   }
 }

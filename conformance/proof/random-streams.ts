@@ -218,7 +218,10 @@ export function windowFnOf(windowing: Windowing): WindowFn {
 }
 
 /** The program as a pipeline that collects the panes of its last grouping under `out`; `also` may do more with them. */
-export function toPipeline(program: Program, also?: (out: PCollection<KV<number, readonly number[]>>) => void): Pipeline {
+export function toPipeline(
+  program: Program,
+  also?: (out: PCollection<KV<number, readonly number[]>>) => void,
+): Pipeline {
   const p = pipeline()
   const read = (name: string, { arrivals, watermark }: Stream): PCollection<number> =>
     p

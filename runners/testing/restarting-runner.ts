@@ -6,6 +6,7 @@
  */
 import { systemEnv } from '../core/system-env.js'
 import type { Env } from '../../sdk/env.js'
+import { coded } from '../../sdk/error-codes.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { MICRO_BATCH_FEATURES, microBatchRunner } from '../micro-batch/micro-batch-runner.js'
 import type { CheckpointStore } from '../micro-batch/store/checkpoint-store.js'
@@ -28,11 +29,6 @@ export interface CrashPlan {
   isOwn?(error: unknown): boolean
   /** A life has ended, and the next begins. */
   onRestart?(): void
-}
-
-/** What a life is ended with. */
-class LifeOver extends Error {
-  override readonly name = 'LifeOver'
 }
 
 /** Where and how lives keep what the next one goes on from. */
@@ -153,7 +149,7 @@ class RestartingRun implements RunningPipeline {
         const kind = isOver ? 'process' : plan.crashAt(name)
         if (kind === undefined) return
         end(kind)
-        throw new LifeOver(`the process ended at ${name}`)
+        throw coded('MR-6009', new Error(`the process ended at ${name}`))
       },
     }
     const openStore = async (place: string, storeEnv: Env): Promise<CheckpointStore> => {

@@ -69,7 +69,10 @@ export class StoreObserver {
         return plan
       },
       logPlan: async (lease, plan, options) => {
-        this.#demand(plan.batch === this.committed + 1, `I1: batch ${plan.batch} is planned after batch ${this.committed}`)
+        this.#demand(
+          plan.batch === this.committed + 1,
+          `I1: batch ${plan.batch} is planned after batch ${this.committed}`,
+        )
         const text = textOf(plan)
         this.#demand(
           this.#planned === undefined || this.#planned.text === text,
@@ -123,8 +126,14 @@ export class StoreObserver {
   #atPlan(plan: PlanRecord | undefined): void {
     const known = this.#planned
     if (plan !== undefined) {
-      this.#demand(plan.batch === this.committed + 1, `I1: batch ${plan.batch} is planned after batch ${this.committed}`)
-      this.#demand(known === undefined || known.text === textOf(plan), `I2: the plan of batch ${plan.batch} has changed`)
+      this.#demand(
+        plan.batch === this.committed + 1,
+        `I1: batch ${plan.batch} is planned after batch ${this.committed}`,
+      )
+      this.#demand(
+        known === undefined || known.text === textOf(plan),
+        `I2: the plan of batch ${plan.batch} has changed`,
+      )
       this.#planned = { text: textOf(plan), survivesPower: known?.survivesPower ?? false }
     } else {
       const mustBe = known !== undefined && (known.survivesPower || !this.#lostPower)
@@ -189,7 +198,8 @@ function commitText(
   { instant, content, deliveries }: CommitRecord,
   changes: ReadonlyMap<number, readonly Change[]>,
 ): string {
-  const entries = [...changes].flatMap(([index, list]) =>
+  const entries = [...changes].flatMap(
+    ([index, list]) =>
     list.map(({ part, slot, id, content: kept }) => `${index} ${part} ${slot} ${hex(id)} ${kept === undefined ? '-' : hex(kept)}`), // prettier-ignore
   )
   return [instant, hex(content), hex(deliveries), ...entries.sort()].join('\n')

@@ -20,7 +20,7 @@ import type { SourceReading } from '../../runner.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { Inbox } from './inbox.js'
 import { type GateParts, SideGate } from './side-gate.js'
-import { ReadingDisorder } from './reading-disorder.js'
+import type { ReadingDisorder } from './reading-disorder.js'
 import { positionsLeft, timestampsOf } from './source-positions.js'
 import {
   checkCount,
@@ -46,10 +46,8 @@ import { NOTHING_KEPT, sideHold, type StageStatus } from './stage-status.js'
 export interface BundleLimits {
   /** Elements of the next bundle. */
   next(isBounded: boolean): number
-  /** In strict mode, what decides about splits: uniform in [0, 1), seeded. */
-  readonly random: (() => number) | undefined
-  /** As `random`, for what is decided when work comes. */
-  readonly parts: (() => number) | undefined
+  /** In strict mode, what decides about splits. */
+  readonly disorder: ReadingDisorder | undefined
 }
 
 /** What stands behind a splittable step. */
@@ -95,8 +93,7 @@ export class SourceExecutor extends StageExecutor {
     this.#parts = parts
     this.#gate = new SideGate(parts)
     this.#calls = new SourceCalls(this.#root.info, processor)
-    const { random, parts: ofParts } = parts.limits
-    this.#disorder = random === undefined || ofParts === undefined ? undefined : new ReadingDisorder(random, ofParts)
+    this.#disorder = parts.limits.disorder
     this.#work = new WorkList({
       doFn: this.#doFn,
       env: parts.env,
