@@ -4,6 +4,8 @@
  * refused by name.
  */
 
+import { checkpointCommands } from './checkpoint-commands.js'
+
 /** An option of the command, as opposed to one of the pipeline. */
 export interface OptionRow {
   /** In kebab case, without dashes. */
@@ -32,7 +34,18 @@ export interface OperandRow {
 
 /** Names of commands. */
 export type CommandName =
-  'run' | 'why' | 'graph' | 'init' | 'config' | 'doctor' | 'explain' | 'completion' | 'conformance'
+  | 'run'
+  | 'why'
+  | 'graph'
+  | 'state'
+  | 'savepoint'
+  | 'fsck'
+  | 'init'
+  | 'config'
+  | 'doctor'
+  | 'explain'
+  | 'completion'
+  | 'conformance'
 
 /** A command. */
 export interface CommandRow {
@@ -344,7 +357,18 @@ const conformance: CommandRow = {
 }
 
 /** What can be asked for. */
-export const commands: readonly CommandRow[] = [run, why, graph, init, config, doctor, explain, completion, conformance]
+export const commands: readonly CommandRow[] = [
+  run,
+  why,
+  graph,
+  ...checkpointCommands,
+  init,
+  config,
+  doctor,
+  explain,
+  completion,
+  conformance,
+]
 
 /** Where the file of a pipeline stands among a command's operands; -1 for a command that takes none. */
 export function moduleAt({ operands }: CommandRow): number {
@@ -360,9 +384,6 @@ export const globalOptions: readonly OptionRow[] = [
 /** Commands of later versions. */
 export const laterCommands: ReadonlyMap<string, string> = new Map([
   ['verify', 'compares what went in with what came out'],
-  ['fsck', 'checks a checkpoint store'],
-  ['state', 'shows the state of keys'],
-  ['savepoint', 'takes and lists savepoints'],
   ['query', 'reads running queries'],
   ['worker-pool', 'serves workers to an engine'],
 ])

@@ -6,7 +6,7 @@
  *
  * Law: the state after batch n is a function of the plans 1 … n; nothing is seen outside that is not committed.
  */
-import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
+import { dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import type { Env } from '../../sdk/env.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { Execution } from '../core/execution/execution.js'
@@ -19,6 +19,7 @@ import type { BatchAcknowledgements } from './batch-acknowledgements.js'
 import type { BatchJournal } from './batch-journal.js'
 import { decodePlan } from './batch-journal.js'
 import type { BatchWorld } from './batch-world.js'
+import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
 import { KeptParts } from './kept-parts.js'
 import { Outbox } from './outbox.js'
@@ -90,7 +91,7 @@ export class BatchedExecution extends Execution {
     await kept.restore(this.#parts.store.entries(committed.batch))
     this.#committed = committed.batch
     this.#parts.store.batch = committed.batch + 1
-    const { watermarks, clock } = decodeFromBytes(dynamicCoder, committed.content) as CommitContent
+    const { watermarks, clock } = decodeCommitContent(committed.content)
     for (const executor of this.executors) {
       const watermark = watermarks.get(executor.stage.root.info.id)
       if (watermark !== undefined) executor.restoreWatermark(watermark)
@@ -181,7 +182,7 @@ export class BatchedExecution extends Execution {
     if (!isPlanned && changes.length === 0 && text === this.#watermarks && isSilent) return false
     if (!isPlanned) await store.logPlan(plan, false)
     real.crashpoint('batch.commit')
-    const content = encodeToBytes(dynamicCoder, { watermarks, clock: world.env.now() } satisfies CommitContent)
+    const content = encodeCommitContent({ watermarks, clock: world.env.now() })
     const deliveries = this.#outbox.encode(delivered)
     await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries }, changes)
     this.#committed = plan.batch
@@ -203,14 +204,6 @@ interface PlannedBatch {
   readonly instant: number
   readonly content: Uint8Array
   readonly rounds: ReturnType<typeof decodePlan>
-}
-
-/** What is said of a batch beside its changes. */
-interface CommitContent {
-  /** Output watermarks of stages, by the step they begin with. */
-  readonly watermarks: ReadonlyMap<string, number>
-  /** The clock when it was committed: a script may have moved it since the batch began. */
-  readonly clock: number
 }
 
 function watermarksText(watermarks: ReadonlyMap<string, number>): string {
