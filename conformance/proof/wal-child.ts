@@ -6,8 +6,9 @@ import { tellStory } from '../support/store-story.js'
 
 const [folder, seed, batches] = process.argv.slice(2)
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
+const bench = new SqliteBench(500, folder)
 try {
-  await tellStory(new SqliteBench(500, folder), {
+  await tellStory(bench, {
     batches: Number(batches),
     seed: Number(seed),
     onCommit: (batch) => say(`committed ${batch}`),
@@ -16,4 +17,6 @@ try {
   const { name, message } = error as Error
   say(`${name}: ${message}`)
   process.exitCode = 1
+} finally {
+  await bench.end()
 }
