@@ -3,6 +3,9 @@
  */
 import type { CommandRow, OperandRow, OptionRow } from './commands.js'
 
+/** Names of these commands. */
+export type CheckpointCommandName = 'state' | 'savepoint' | 'fsck'
+
 const pageHelp: OptionRow = { name: 'help', value: undefined, help: 'show this page', short: 'h' }
 const json = (help: string): OptionRow => ({ name: 'json', value: undefined, help })
 const checkpoint: OperandRow = { name: 'CHECKPOINT', kind: 'folder', isRequired: true }

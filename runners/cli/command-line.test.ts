@@ -109,7 +109,7 @@ describe('the command line', () => {
   it.each<[string[], string]>([
     [['verify', 'x'], 'millrace verify, which compares what went in with what came out, is not part of this version.'],
     [['worker-pool'], 'millrace worker-pool, which serves workers to an engine, is not part of this version.'],
-    [['help', 'fsck'], 'millrace fsck, which checks a checkpoint store, is not part of this version.'],
+    [['help', 'query'], 'millrace query, which reads running queries, is not part of this version.'],
     [['run', 'file.ts', '--workers', '2'], 'the direct runner runs in one thread; --workers is not supported yet.'],
     [['run', 'file.ts', '--checkpointDir=x'], '--checkpoint-dir belongs to the micro-batch runner'],
   ])('%j is refused by name', (args, message) => {

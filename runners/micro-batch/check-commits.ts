@@ -5,6 +5,7 @@
  * or later from commit to commit.
  */
 import { decodeFromBytes, dynamicCoder } from '../../sdk/coders/index.js'
+import { coded } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
 import { type CommitContent, decodeCommitContent } from './commit-content.js'
 import type { CommitRecord, PlanRecord, StoreFault } from './store/checkpoint-store.js'
@@ -50,7 +51,7 @@ export function checkCommits(
 function contentOf(bytes: Uint8Array): CommitContent {
   const content = decodeCommitContent(bytes) as Partial<CommitContent> | null
   if (!(content?.watermarks instanceof Map) || typeof content.clock !== 'number')
-    throw new TypeError('it has no watermarks and no clock')
+    throw coded('MR-6103', new TypeError('it has no watermarks and no clock'))
   return content as CommitContent
 }
 
@@ -75,5 +76,5 @@ function checkDeliveries(bytes: Uint8Array): void {
         Array.isArray(row[1]) &&
         row[1].every((item: unknown) => item instanceof Uint8Array),
     )
-  if (!isPacked) throw new TypeError('they are no lists of items by step')
+  if (!isPacked) throw coded('MR-6103', new TypeError('they are no lists of items by step'))
 }
