@@ -119,6 +119,7 @@ function execution(
       journal,
       acknowledgements,
       store,
+      isKept: checkpoint !== undefined,
       seed: given.seed,
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       limits: {
