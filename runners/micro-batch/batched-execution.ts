@@ -44,6 +44,8 @@ export interface BatchedParts {
   /** Whether the store outlives the run. */
   readonly isKept: boolean
   readonly seed: number
+  /** Whether the run has a checkpoint. */
+  readonly isKept: boolean
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
   setScript(instant: number): void
 }
@@ -104,6 +106,8 @@ export class BatchedExecution extends Execution {
   protected override async setup(): Promise<void> {
     await this.#parts.store.open()
     await super.setup()
+    // Without a checkpoint nobody asks what has changed, and noting it costs nothing.
+    if (!this.#parts.isKept) return
     const kept = (this.#kept = new KeptParts(
       this.executors,
       new Map([...collectedKeepers(this.staged, this.wiring.collected), ...this.wiring.keepers()]),
@@ -135,7 +139,10 @@ export class BatchedExecution extends Execution {
       if (this.isCancelled) return
       const wasAgain = again !== undefined
       again = undefined
-      if (this.isDone) return
+      if (this.isDone) {
+        store.isOver = true
+        return
+      }
       if (isBacklogged || wasAgain) continue
       journal.close()
       await this.waitForTime(Math.max(0, began + limits.intervalMillis - real.monotonic()))

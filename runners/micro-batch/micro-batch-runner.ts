@@ -107,7 +107,9 @@ function execution(
         get batch() {
           return store.batch
         },
-        restarts: checkpoint !== undefined,
+        get restarts() {
+          return checkpoint !== undefined && !store.isOver
+        },
       },
       journal,
       bundleSize: smaller(given.bundleSize, options.batchSize),
@@ -121,6 +123,7 @@ function execution(
       store,
       isKept: checkpoint !== undefined,
       seed: given.seed,
+      isKept: checkpoint !== undefined,
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       limits: {
         intervalMillis: durationMillis(options.batchInterval ?? INTERVAL, 'batchInterval'),

@@ -38,6 +38,8 @@ export class QueryStore {
   readonly #driver: DriverNames
   /** The batch at hand. */
   batch = 1
+  /** Whether the query has come to its end, and will not go on from what is kept. */
+  isOver = false
   #lease: Lease | undefined
   #query: QueryRecord | undefined
   #renewal: TimerHandle | undefined
