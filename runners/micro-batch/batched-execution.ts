@@ -44,8 +44,6 @@ export interface BatchedParts {
   /** Whether the store outlives the run. */
   readonly isKept: boolean
   readonly seed: number
-  /** Whether the run has a checkpoint. */
-  readonly isKept: boolean
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
   setScript(instant: number): void
 }

@@ -121,7 +121,6 @@ function execution(
       journal,
       acknowledgements,
       store,
-      isKept: checkpoint !== undefined,
       seed: given.seed,
       isKept: checkpoint !== undefined,
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
