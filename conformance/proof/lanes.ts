@@ -41,6 +41,13 @@ export const lanes: readonly Lane[] = [
     load: async () => (await import('./kill/failure-points.js')).pointsLane(),
   },
   {
+    name: 'wal',
+    meaning:
+      'checkpoints that are cut, whose disk fails or is full, keep a prefix of their batches or are refused [--seeds n] [--from seed] [--minutes m]',
+    sample: seededSample,
+    load: async () => (await import('./wal-lane.js')).walLane(),
+  },
+  {
     name: 'mutants',
     meaning: 'every broken law is noticed by a case that is named for it [--only part-of-name]',
     load: async () => (await import('./mutants/run-mutants.js')).mutantsLane(),

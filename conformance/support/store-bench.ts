@@ -3,22 +3,14 @@
  *
  * Law: an image is what the end of the process at that moment leaves, and nothing that happens later changes it.
  */
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Env } from '../../sdk/env.js'
+import { type Env, seededRandom } from '../../sdk/env.js'
 import { systemEnv } from '../../runners/core/system-env.js'
 import type { CheckpointStore } from '../../runners/micro-batch/store/checkpoint-store.js'
+import { openMemoryStore } from '../../runners/micro-batch/store/memory-store.js'
+import { ModelDisk } from '../../runners/micro-batch/store/model-disk.js'
 import { openSqliteStore } from '../../runners/micro-batch/store/sqlite-store.js'
 
 /** See the head of this file. */
@@ -41,6 +33,9 @@ export interface StoreBench {
   end(): Promise<void>
 }
 
+/** Files in memory where there are such: what fsync costs is not what is looked at, and a story has hundreds. */
+const FOLDER = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+
 /** A bench of SQLite files in a temporary folder. */
 export class SqliteBench implements StoreBench {
   onCrashPoint: ((name: string) => void) | undefined
@@ -50,10 +45,11 @@ export class SqliteBench implements StoreBench {
   readonly #others: StoreBench[] = []
   readonly #compactAboveBytes: number
 
-  constructor(compactAboveBytes = 2_000) {
+  /** @param folder where it is to be; it is not removed with the bench. */
+  constructor(compactAboveBytes = 500, folder?: string) {
     this.#compactAboveBytes = compactAboveBytes
-    this.#root = mkdtempSync(join(tmpdir(), 'millrace-store-'))
-    this.folder = join(this.#root, 'checkpoint')
+    this.#root = mkdtempSync(join(FOLDER, 'millrace-store-'))
+    this.folder = folder ?? join(this.#root, 'checkpoint')
   }
 
   get env(): Env {
@@ -99,7 +95,60 @@ export class SqliteBench implements StoreBench {
     this.onCrashPoint = undefined
     for (const store of this.#open) await store.close()
     for (const bench of this.#others) await bench.end()
-    if (existsSync(this.folder)) chmodSync(this.folder, 0o700)
     rmSync(this.#root, { recursive: true, force: true })
+  }
+}
+
+/** A bench on a modelled disk. */
+export class MemoryBench implements StoreBench {
+  onCrashPoint: ((name: string) => void) | undefined
+  readonly disk: ModelDisk
+  readonly #place: string
+  readonly #compactAboveBytes: number
+  #others = 0
+
+  constructor(compactAboveBytes = 500, disk: ModelDisk = new ModelDisk(seededRandom(7)), place = 'checkpoint') {
+    this.#compactAboveBytes = compactAboveBytes
+    this.disk = disk
+    this.#place = place
+  }
+
+  open(): Promise<CheckpointStore> {
+    const env = { ...systemEnv(), crashpoint: (name: string) => this.onCrashPoint?.(name) }
+    return openMemoryStore(this.disk, this.#place, env, { compactAboveBytes: this.#compactAboveBytes })
+  }
+
+  image(): MemoryBench {
+    return new MemoryBench(this.#compactAboveBytes, this.disk.copy(), this.#place)
+  }
+
+  beside(): { readonly place: string; readonly bench: MemoryBench } {
+    const place = `other-${++this.#others}`
+    return { place, bench: new MemoryBench(this.#compactAboveBytes, this.disk, place) }
+  }
+
+  files(): readonly string[] {
+    const start = `${this.#place}/`
+    return this.disk.list().flatMap((name) => (name.startsWith(start) ? [name.slice(start.length)] : []))
+  }
+
+  damage(file: string, change: (bytes: Uint8Array) => Uint8Array | undefined): void {
+    const name = `${this.#place}/${file}`
+    const bytes = change(this.disk.read(name).slice())
+    this.disk.remove(name)
+    if (bytes !== undefined) {
+      this.disk.create(name)
+      this.disk.append(name, bytes)
+      this.disk.sync(name)
+    }
+    this.disk.syncNames()
+  }
+
+  size(): number {
+    return this.disk.size()
+  }
+
+  async end(): Promise<void> {
+    // Nothing is open.
   }
 }

@@ -111,7 +111,10 @@ export class BatchedExecution extends Execution {
       if (this.isCancelled) return
       const wasAgain = again !== undefined
       again = undefined
-      if (this.isDone) return
+      if (this.isDone) {
+        store.isOver = true
+        return
+      }
       if (isBacklogged || wasAgain) continue
       journal.close()
       await this.waitForTime(Math.max(0, began + limits.intervalMillis - real.monotonic()))

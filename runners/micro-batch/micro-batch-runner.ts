@@ -107,7 +107,9 @@ function execution(
         get batch() {
           return store.batch
         },
-        restarts: checkpoint !== undefined,
+        get restarts() {
+          return checkpoint !== undefined && !store.isOver
+        },
       },
       journal,
       bundleSize: smaller(given.bundleSize, options.batchSize),

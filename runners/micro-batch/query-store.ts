@@ -38,6 +38,8 @@ export class QueryStore {
   readonly #driver: DriverNames
   /** The batch at hand. */
   batch = 1
+  /** Whether the query has come to its end, and will not go on from what is kept. */
+  isOver = false
   #lease: Lease | undefined
   #query: QueryRecord | undefined
   #renewal: TimerHandle | undefined
@@ -132,6 +134,11 @@ export class QueryStore {
 
   deliveredUntil(): Promise<number> {
     return this.#store.deliveredUntil()
+  }
+
+  /** @throws {StoreFenced} when somebody has taken over. Else the lease lasts anew: sinks may take their time. */
+  verify(): Promise<void> {
+    return this.#store.renew(this.#held, this.#env.now(), LEASE_MILLIS)
   }
 
   delivered(batch: number): Promise<void> {

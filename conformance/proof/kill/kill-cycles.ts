@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nodeEnv } from '../../../runners/direct/node.js'
 import { openSqliteStore } from '../../../runners/micro-batch/store/sqlite-store.js'
+import { thrownText } from '../draw.js'
 import type { LaneProgram } from '../lane.js'
 import { seededLane } from '../seeded-lane.js'
 import { startDriver } from './drive.js'
@@ -36,7 +37,7 @@ export async function faultOf(seed: number, table: KillTable): Promise<string | 
   const of = caseOf(seed)
   const folder = mkdtempSync(join(tmpdir(), 'millrace-kill-'))
   try {
-    const fault = await throughKills(of, folder, table)
+    const fault = await throughKills(of, folder, table).catch(thrownText)
     const { source, pipeline, sink, records } = of
     return fault === undefined
       ? undefined

@@ -43,7 +43,7 @@ export abstract class StageExecutor {
   trace: ((run: () => Promise<void>) => Promise<void>) | undefined
   /** Whether bundles are committed later than they succeed, many at once. */
   commitsLater = false
-  /** Hands over what bundles deliver; `undefined` where a driver takes it from the processor, for a batch as a whole. */
+  /** Hands over what bundles deliver; where they are committed later, whoever does that takes it, for all of them together. */
   delivery: ImmediateDelivery | undefined
   #outputWatermark = TIMESTAMP_MIN
 
@@ -138,8 +138,9 @@ export abstract class StageExecutor {
     this.commit()
     const { deliveries } = this.processor.runtime
     deliveries.commit()
+    if (this.commitsLater) return
     await this.delivery?.committed(deliveries)
-    if (!this.commitsLater) await this.#committed()
+    await this.#committed()
   }
 
   /** Tells those who wait for it that what they have done is committed. */

@@ -209,8 +209,7 @@ export class StageWiring {
       invariant(executor !== undefined, 'every collection has a producer', { collection: collectionId })
       return executor
     }
-    const { query } = this.#options
-    const delivery = query.restarts ? undefined : new ImmediateDelivery(query)
+    const delivery = new ImmediateDelivery(this.#options.query)
     this.#staged.stages.forEach((stage, i) => {
       const executor = this.executors[i] as StageExecutor
       executor.delivery = delivery

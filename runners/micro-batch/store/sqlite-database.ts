@@ -177,6 +177,35 @@ export class SqliteFile {
   }
 }
 
+/** Tables in a file of their own. */
+export class SqliteTables {
+  protected readonly file: SqliteFile
+
+  constructor(file: SqliteFile) {
+    this.file = file
+  }
+
+  get path(): string {
+    return this.file.path
+  }
+
+  transaction<T>(durable: boolean, body: () => T): T {
+    return this.file.transaction(durable, body)
+  }
+
+  settle(): void {
+    this.file.settle()
+  }
+
+  faults(): readonly string[] {
+    return this.file.faults()
+  }
+
+  close(): void {
+    this.file.close()
+  }
+}
+
 /** Bytes as SQLite gives them, without the methods of a Buffer, of which some do other things than an array's. */
 export function plainBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -8,6 +8,7 @@ import { crc32 } from 'node:zlib'
 import { changesIn } from './change-bytes.js'
 import type { Change } from './checkpoint-store.js'
 import { reasonOf, StoreDamaged } from './errors.js'
+import type { ChangeBlob, Delta, DeltaRows } from './store-tables.js'
 import { plainBytes, type SqliteFile } from './sqlite-database.js'
 
 /** Part of the schema. */
@@ -21,25 +22,8 @@ export const DELTA_SCHEMA = `
     PRIMARY KEY (partition, version, seq)
   ) STRICT;`
 
-/** What is known of a version's changes. */
-export interface Delta {
-  readonly version: number
-  /** The version in which this partition changed before, 0 where there is none. */
-  readonly previous: number
-  readonly chunks: number
-  readonly bytes: number
-  readonly hash: string
-}
-
-/** Changes that are ready to be stored. */
-export interface ChangeBlob {
-  readonly chunks: readonly Uint8Array[]
-  readonly bytes: number
-  readonly hash: string
-}
-
 /** The changes of a partition in a file. */
-export class DeltaTable {
+export class SqliteDeltas implements DeltaRows {
   readonly #file: SqliteFile
   readonly #partition: number
 
@@ -130,7 +114,7 @@ export function* checkedChanges(
 /** Of what a row says, and of its bytes. */
 export function checksum(fields: readonly (number | string)[], ...contents: readonly Uint8Array[]): number {
   let crc = crc32(JSON.stringify(fields))
-  // zlib gives 0 for no bytes at no address, whatever came before.
+  // Of no bytes zlib's checksum is 0, whatever it was before, where they have no address.
   for (const content of contents) if (content.length > 0) crc = crc32(content, crc)
   return crc
 }

@@ -6,47 +6,90 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { reasonOf, StoreFailed } from './errors.js'
+import type { BetterSqlite3 } from './sqlite-database.js'
+import { HeadFile, readHead } from './sqlite-head.js'
+import { SqliteLog } from './sqlite-log.js'
+import { SqlitePartition } from './sqlite-partition.js'
+import type { PartitionName, StoreFiles } from './store-tables.js'
 
 /** What says that a folder cannot be opened or synchronised here: Windows opens none, some file systems sync none. */
 const NO_FOLDER_SYNC: ReadonlySet<string | undefined> = new Set(['EPERM', 'EISDIR', 'EACCES', 'EINVAL'])
 const STATE = /^state-(\d+)(?:\.(\d+))?\.sqlite$/
 
 /** A folder. */
-export class CheckpointFolder {
+export class SqliteFiles implements StoreFiles {
   readonly place: string
-  readonly log: string
-  readonly head: string
+  readonly logPath: string
+  readonly headPath: string
+  readonly #sqlite: BetterSqlite3
+  #head: HeadFile | undefined
 
-  constructor(place: string) {
+  constructor(sqlite: BetterSqlite3, place: string) {
+    this.#sqlite = sqlite
     this.place = place
-    this.log = join(place, 'log.sqlite')
-    this.head = join(place, 'head')
+    this.logPath = join(place, 'log.sqlite')
+    this.headPath = join(place, 'head')
   }
 
-  /** The file of a partition. After the number of partitions has changed files have other names, so both sets can be there. */
-  state(partition: number, generation: number): string {
+  statePath(partition: number, generation: number): string {
     return join(this.place, generation === 0 ? `state-${partition}.sqlite` : `state-${partition}.${generation}.sqlite`)
   }
 
-  /** Whether there is a log. */
-  get hasLog(): boolean {
-    return existsSync(this.log)
+  hasLog(): boolean {
+    return existsSync(this.logPath)
   }
 
-  /** Names of what is there. */
-  list(): readonly string[] {
+  openLog(isNew: boolean): SqliteLog {
+    return new SqliteLog(this.#sqlite, this.logPath, isNew)
+  }
+
+  openPartition(name: PartitionName, isNew: boolean): SqlitePartition {
+    return new SqlitePartition(this.#sqlite, this.statePath(name.partition, name.generation), name, isNew)
+  }
+
+  head(): number | undefined {
+    return readHead(this.headPath)
+  }
+
+  makeHead(): void {
+    this.closeHead()
+    this.#head = new HeadFile(this.headPath, true)
+    this.sync()
+  }
+
+  writeHead(step: number): void {
+    this.#head ??= new HeadFile(this.headPath, false)
+    this.#head.write(step)
+  }
+
+  syncHead(): void {
+    this.#head?.sync()
+  }
+
+  closeHead(): void {
+    this.#head?.close()
+    this.#head = undefined
+  }
+
+  at(place: string): SqliteFiles {
+    return new SqliteFiles(this.#sqlite, place)
+  }
+
+  isOccupied(): boolean {
+    return this.#list().length > 0
+  }
+
+  #list(): readonly string[] {
     return this.#guarded(this.place, () => (existsSync(this.place) ? readdirSync(this.place).sort() : []))
   }
 
-  /** Generations of which there are files, with their files' names. */
   states(): readonly { readonly name: string; readonly generation: number }[] {
-    return this.list().flatMap((name) => {
+    return this.#list().flatMap((name) => {
       const match = STATE.exec(name)
       return match === null ? [] : [{ name, generation: Number(match[2] ?? 0) }]
     })
   }
 
-  /** Makes the folder; nothing happens when it is there. */
   make(): void {
     this.#guarded(this.place, () => {
       if (existsSync(this.place)) return
@@ -55,24 +98,21 @@ export class CheckpointFolder {
     })
   }
 
-  /** Makes what was made and removed in it durable. */
   sync(): void {
     this.#guarded(this.place, () => syncFolder(this.place))
   }
 
-  /** Removes an SQLite file and what belongs to it. */
-  removeDatabase(path: string): void {
+  removeState(name: string): void {
+    const path = join(this.place, name)
     this.#guarded(path, () => {
       for (const end of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${end}`, { force: true })
     })
   }
 
-  /** Removes everything. */
   remove(): void {
     this.#guarded(this.place, () => rmSync(this.place, { recursive: true, force: true }))
   }
 
-  /** Gives the folder another name, for good. */
   moveTo(place: string): void {
     this.#guarded(place, () => {
       renameSync(this.place, place)

@@ -1,17 +1,19 @@
 /**
- * The file `head`: the newest batch that was committed, written down after each commit and never made durable by itself. SQLite takes
- * a write-ahead log whose end is broken for one that ends earlier, and commits that were promised would be gone without a word; this
+ * The file `head`: the newest step, a durable plan or a commit, written down after it and never made durable by itself. SQLite takes
+ * a write-ahead log whose end is broken for one that ends earlier, and steps that were promised would be gone without a word; this
  * file remembers them.
  *
  * Law: what it says was durable before it was written, so a log that knows less has lost something. After a loss of power it may say
  * too little, never too much.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { reasonOf, StoreDamaged, StoreFailed } from './errors.js'
 
 /** One after the other in turn, so that a write that is broken off leaves the other. Far enough apart for no disk to write both. */
-const PLACES = [0, 4096] as const
+const PLACES = [4096, 8192] as const
+/** Durable from the beginning and never written again: both others may be torn by a loss of power. */
+const FIRST_PLACE = 0
 const RECORD_BYTES = 16
 const MAGIC = 0x4d526864
 
@@ -23,15 +25,22 @@ export class HeadFile {
   /** @param isNew makes it, and makes it durable. */
   constructor(path: string, isNew: boolean) {
     this.#path = path
-    this.#descriptor = this.#guarded(() => openSync(path, isNew ? 'w+' : 'r+', 0o600))
+    const begun = `${path}.new`
+    this.#descriptor = this.#guarded(() => openSync(isNew ? begun : path, isNew ? 'w+' : 'r+', 0o600))
     if (!isNew) return
-    for (const place of PLACES) this.#write(0, place)
-    this.sync()
+    try {
+      for (const place of [FIRST_PLACE, ...PLACES]) this.#write(0, place)
+      this.sync()
+      this.#guarded(() => renameSync(begun, path))
+    } catch (error) {
+      this.close()
+      throw error
+    }
   }
 
-  /** Remembers a batch. */
-  write(batch: number): void {
-    this.#write(batch, PLACES[batch % 2] as number)
+  /** Remembers a step. */
+  write(step: number): void {
+    this.#write(step, PLACES[step % 2] as number)
   }
 
   /** Makes it durable, where it is not written down after each commit. */
@@ -39,10 +48,10 @@ export class HeadFile {
     this.#guarded(() => fsyncSync(this.#descriptor))
   }
 
-  #write(batch: number, place: number): void {
+  #write(step: number, place: number): void {
     const record = Buffer.alloc(RECORD_BYTES)
     record.writeUInt32LE(MAGIC, 0)
-    record.writeDoubleLE(batch, 4)
+    record.writeDoubleLE(step, 4)
     record.writeUInt32LE(crc32(record.subarray(0, 12)), 12)
     this.#guarded(() => writeSync(this.#descriptor, record, 0, RECORD_BYTES, place))
   }
@@ -60,7 +69,7 @@ export class HeadFile {
   }
 }
 
-/** The batch that the file remembers; `undefined` where there is no file. @throws {StoreDamaged} when it says nothing. */
+/** The step that the file remembers; `undefined` where there is no file. @throws {StoreDamaged} when it says nothing. */
 export function readHead(path: string): number | undefined {
   let bytes: Buffer
   try {
@@ -69,11 +78,11 @@ export function readHead(path: string): number | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new StoreFailed(path, reasonOf(error), false, error)
   }
-  const batches = PLACES.flatMap((place) => {
+  const steps = [FIRST_PLACE, ...PLACES].flatMap((place) => {
     const record = bytes.subarray(place, place + RECORD_BYTES)
     if (record.length < RECORD_BYTES || record.readUInt32LE(0) !== MAGIC) return []
     return crc32(record.subarray(0, 12)) === record.readUInt32LE(12) ? [record.readDoubleLE(4)] : []
   })
-  if (batches.length === 0) throw new StoreDamaged(path, 'neither of its two records can be read')
-  return Math.max(...batches)
+  if (steps.length === 0) throw new StoreDamaged(path, 'none of its records can be read')
+  return Math.max(...steps)
 }

@@ -2,7 +2,7 @@
  * What every CheckpointStore does, on each of them.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { SqliteBench, type StoreBench } from '../../../conformance/support/store-bench.js'
+import { MemoryBench, SqliteBench, type StoreBench } from '../../../conformance/support/store-bench.js'
 import type { Change, CheckpointStore, CommitRecord, Lease, PlanRecord, QueryRecord } from './checkpoint-store.js'
 import { partitionOf } from './partition-of.js'
 
@@ -58,7 +58,10 @@ async function entries(store: CheckpointStore, partition = 0): Promise<readonly 
   return found.sort()
 }
 
-const benches: readonly (readonly [name: string, make: () => StoreBench])[] = [['sqlite', () => new SqliteBench()]]
+const benches: readonly (readonly [name: string, make: () => StoreBench])[] = [
+  ['memory', () => new MemoryBench()],
+  ['sqlite', () => new SqliteBench()],
+]
 
 describe.each(benches)('the %s store', (_name, make) => {
   let bench: StoreBench

@@ -12,7 +12,6 @@ const partition: PartitionStore = {
   close: done,
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await
 async function* noEntries(): AsyncGenerator<StoredEntry> {
   yield* []
 }

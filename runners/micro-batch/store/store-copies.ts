@@ -4,23 +4,21 @@
  * Law: until the one step that puts the copy in force, everything is as it was; a copy that was broken off is removed by whoever
  * comes next.
  */
-import { existsSync, readdirSync } from 'node:fs'
 import { invariant } from '../../../sdk/invariant.js'
 import { SLOTS } from '../../core/kept-state.js'
 import type { Change, Lease, QueryRecord } from './checkpoint-store.js'
 import { StoreOccupied } from './errors.js'
 import { partitionOf } from './partition-of.js'
-import { CheckpointFolder } from './sqlite-files.js'
-import { HeadFile } from './sqlite-head.js'
-import { LogFile } from './sqlite-log.js'
-import { PartitionFile } from './sqlite-partition.js'
-import type { SqliteSession } from './sqlite-session.js'
+import { fencePartition, replaceSnapshot } from './partition-state.js'
+import { stepOfCommit, type StoreSession } from './store-session.js'
+
+const NOTHING_MORE = (): void => undefined
 
 /** Moves entries to other partitions, and puts the query's record in force with it. */
-export function repartition(session: SqliteSession, log: LogFile, lease: Lease, query: QueryRecord): void {
+export function repartition(session: StoreSession, lease: Lease, query: QueryRecord): void {
   session.crashpoint('store.update.before')
-  const { folder } = session
-  const { query: old, generation } = session.query()
+  const { log, stored } = session.begun()
+  const { query: old, generation } = stored
   invariant(query.partitions >= 1 && query.partitions <= SLOTS, 'there are 1 to 256 partitions', {
     partitions: query.partitions,
   })
@@ -29,22 +27,21 @@ export function repartition(session: SqliteSession, log: LogFile, lease: Lease, 
   for (let index = 0; index < query.partitions; index++) {
     const file = session.openPartition(query, index, generation + 1, true)
     try {
-      file.fence(lease.epoch, committed)
+      fencePartition(file, lease.epoch, committed)
       if (committed > 0) {
-        const entries = entriesOf(session, old.partitions, query.partitions, index)
-        file.putSnapshot(committed, committed, entries, () => undefined)
+        const entries = movedEntries(session, old.partitions, query.partitions, index)
+        replaceSnapshot(file, committed, committed, entries, NOTHING_MORE)
       }
     } finally {
       file.close()
     }
   }
-  folder.sync()
+  session.files.sync()
   session.crashpoint('store.update.files')
-  log.file.transaction(true, () => {
-    log.verifyLease(folder.place, lease)
-    log.putQuery(query, generation + 1)
-    log.clearDeltas()
-    if (committed > 0) for (let index = 0; index < query.partitions; index++) log.putTip(index, committed)
+  session.write(lease, true, (written) => {
+    written.putQuery(query, generation + 1)
+    written.clearDeltas()
+    if (committed > 0) for (let index = 0; index < query.partitions; index++) written.putTip(index, committed)
   })
   session.crashpoint('store.update.query')
   session.closePartitions()
@@ -53,8 +50,8 @@ export function repartition(session: SqliteSession, log: LogFile, lease: Lease, 
 }
 
 /** Entries of the old partitions that lie in a new one. */
-function* entriesOf(
-  session: SqliteSession,
+function* movedEntries(
+  session: StoreSession,
   from: number,
   to: number,
   index: number,
@@ -69,47 +66,48 @@ function* entriesOf(
 }
 
 /** Copies the newest commit to a new place. */
-export function copyTo(session: SqliteSession, place: string): void {
-  if (existsSync(place) && readdirSync(place).length > 0) throw new StoreOccupied(place, 'is not empty')
-  session.query()
-  const log = session.log() as LogFile
-  const partial = new CheckpointFolder(`${place}.partial`)
+export function copyTo(session: StoreSession, place: string): void {
+  if (session.files.at(place).isOccupied()) throw new StoreOccupied(place, 'is not empty')
+  const { log } = session.begun()
+  const partial = session.files.at(`${place}.partial`)
   partial.remove()
   partial.make()
   // One view of the log for all of it: another process may commit meanwhile.
-  log.file.reading(() => {
-    const { query } = session.query()
+  log.reading(() => {
+    const { query } = session.begun().stored
     const committed = log.committedBatch()
-    const copy = new LogFile(session.sqlite, partial.log, true)
+    const plan = log.plan(committed)
+    const bodies = log.bodies(0)
+    const copy = partial.openLog(true)
     try {
-      copy.file.transaction(true, () => {
+      copy.transaction(true, () => {
         copy.putQuery(query, 0)
-        copy.putLease(log.holder()?.epoch ?? 0, '', 0)
-        for (const batch of log.plannedBatches()) {
-          const plan = batch <= committed ? log.plan(batch) : undefined
-          if (plan !== undefined) copy.putPlan(plan)
-        }
-        copy.putHistory(log)
+        copy.putLease({ epoch: log.holder()?.epoch ?? 0, holder: '', until: 0 })
+        if (plan !== undefined) copy.putPlan(plan)
+        for (const header of log.headers(0)) copy.putOldCommit(header, bodies.get(header.batch))
+        copy.putDelivered(log.deliveredUntil())
         if (committed > 0) for (let index = 0; index < query.partitions; index++) copy.putTip(index, committed)
       })
-      copy.file.settle()
+      copy.settle()
     } finally {
       copy.close()
     }
     for (let index = 0; index < query.partitions; index++) {
-      const name = { query: query.id, partition: index, generation: 0 }
-      const file = new PartitionFile(session.sqlite, partial.state(index, 0), name, true)
+      const file = partial.openPartition({ query: query.id, partition: index, generation: 0 }, true)
       try {
-        if (committed > 0) file.putSnapshot(committed, committed, session.entries(index), () => undefined)
-        file.file.settle()
+        if (committed > 0) replaceSnapshot(file, committed, committed, session.entries(index), NOTHING_MORE)
+        file.settle()
       } finally {
         file.close()
       }
     }
-    const head = new HeadFile(partial.head, true)
-    head.write(committed)
-    head.sync()
-    head.close()
+    try {
+      partial.makeHead()
+      partial.writeHead(stepOfCommit(committed))
+      partial.syncHead()
+    } finally {
+      partial.closeHead()
+    }
   })
   partial.sync()
   session.crashpoint('store.savepoint.files')

@@ -9,11 +9,12 @@ import { ChangeWriter, NO_CHANGES } from './change-bytes.js'
 import type { StoreFault } from './checkpoint-store.js'
 import { messageOf } from '../../../sdk/errors.js'
 import { partitionOf } from './partition-of.js'
-import type { LogFile } from './sqlite-log.js'
-import type { SqliteSession } from './sqlite-session.js'
+import { versionsSince } from './partition-state.js'
+import { committedOf, type StoreSession } from './store-session.js'
+import type { LogTable } from './store-tables.js'
 
 /** What is wrong; nothing where nothing was created. */
-export function checkFiles(session: SqliteSession): readonly StoreFault[] {
+export function checkSession(session: StoreSession): readonly StoreFault[] {
   const faults: StoreFault[] = []
   const say = (invariant: string, where: string, message: string): void =>
     void faults.push({ invariant, where, message })
@@ -24,19 +25,19 @@ export function checkFiles(session: SqliteSession): readonly StoreFault[] {
       say('format', where, messageOf(error))
     }
   }
-  const { folder } = session
-  attempt(folder.log, () => {
+  const { files } = session
+  attempt(files.logPath, () => {
     const log = session.log()
     if (log === undefined) return
-    for (const message of log.file.faults()) say('format', folder.log, message)
-    checkLog(log, folder.log, say)
+    for (const message of log.faults()) say('format', files.logPath, message)
+    checkLog(log, files.logPath, say)
     const stored = log.query()
     if (stored === undefined) return
     for (let index = 0; index < stored.query.partitions; index++) {
-      const where = folder.state(index, stored.generation)
+      const where = files.statePath(index, stored.generation)
       attempt(where, () => checkPartition(session, log, index, stored.query.partitions, where, say))
     }
-    for (const { name, generation } of folder.states()) {
+    for (const { name, generation } of files.states()) {
       if (generation > stored.generation + 1) say('format', name, 'belongs to no number of partitions that is in use')
     }
   })
@@ -45,7 +46,8 @@ export function checkFiles(session: SqliteSession): readonly StoreFault[] {
 
 type Say = (invariant: string, where: string, message: string) => void
 
-function checkLog(log: LogFile, where: string, say: Say): void {
+function checkLog(log: LogTable, where: string, say: Say): void {
+  committedOf(log)
   const committed = log.committedBatch()
   const epoch = log.holder()?.epoch ?? 0
   const planned = log.plannedBatches()
@@ -58,7 +60,7 @@ function checkLog(log: LogFile, where: string, say: Say): void {
   if (committed > 0 && !planned.includes(committed))
     say('I1', where, `batch ${committed} is committed and was not planned`)
   let before: { readonly batch: number; readonly epoch: number } | undefined
-  for (const { batch, epoch: by, instant } of log.history()) {
+  for (const { batch, epoch: by, instant } of log.headers(0)) {
     if (before !== undefined && batch !== before.batch + 1) say('I1', where, `commit ${batch} follows ${before.batch}`)
     if (before !== undefined && by < before.epoch)
       say('I7', where, `commit ${batch} has an older epoch than the one before`)
@@ -72,15 +74,15 @@ function checkLog(log: LogFile, where: string, say: Say): void {
 }
 
 function checkPartition(
-  session: SqliteSession,
-  log: LogFile,
+  session: StoreSession,
+  log: LogTable,
   index: number,
   partitions: number,
   where: string,
   say: Say,
 ): void {
   const file = session.partition(index)
-  for (const message of file.file.faults()) say('format', where, message)
+  for (const message of file.faults()) say('format', where, message)
   const epoch = log.holder()?.epoch ?? 0
   if (file.epoch() > epoch) say('I7', where, `its fence has epoch ${file.epoch()}, above ${epoch}`)
   const committed = log.committedBatch()
@@ -88,8 +90,8 @@ function checkPartition(
   if (snapshot.version > committed)
     say('I3', where, `its snapshot has version ${snapshot.version}, which is not committed`)
   const hashes = new Map(log.headers(0).map((header) => [header.batch, header.hashes]))
-  for (const { delta, table } of file.since(snapshot, committed, log.tip(index), log.deltas(index))) {
-    const writer = new ChangeWriter().putAll(table.changes(delta))
+  for (const { delta, rows } of versionsSince(file, snapshot, session.until(index))) {
+    const writer = new ChangeWriter().putAll(rows.changes(delta))
     const found = writer.count === 0 ? NO_CHANGES : writer.hash
     if (found !== delta.hash)
       say('I3', where, `the changes of version ${delta.version} have hash ${found}, not ${delta.hash}`)

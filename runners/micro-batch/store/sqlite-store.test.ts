@@ -1,0 +1,107 @@
+/**
+ * What only files have: modes, formats, names that are mixed up.
+ */
+import { copyFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { crc32 as zlibCrc32 } from 'node:zlib'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { MemoryBench, SqliteBench } from '../../../conformance/support/store-bench.js'
+import { recovered, tellStory } from '../../../conformance/support/store-story.js'
+import { seededRandom } from '../../../sdk/env.js'
+import { crc32 } from './crc32.js'
+import { ModelDisk } from './model-disk.js'
+import { openSqliteStore } from './sqlite-store.js'
+
+describe('a checkpoint in SQLite files', () => {
+  let bench: SqliteBench
+  beforeEach(async () => {
+    bench = new SqliteBench()
+    await tellStory(bench, { batches: 2, seed: 1 })
+  })
+  afterEach(() => bench.end())
+
+  it('can be read by its owner only', () => {
+    expect(statSync(bench.folder).mode & 0o777).toBe(0o700)
+    for (const file of bench.files()) expect(statSync(join(bench.folder, file)).mode & 0o777, file).toBe(0o600)
+  })
+  it('is refused when a newer version wrote it, with the file named', async () => {
+    const image = bench.image()
+    const db = new Database(join(image.folder, 'log.sqlite'))
+    db.pragma('user_version = 2')
+    db.close()
+    const refusal = await image.open().catch((error: unknown) => error)
+    expect(refusal).toMatchObject({
+      name: 'StoreFormatUnknown',
+      code: 'MR-6104',
+      file: join(image.folder, 'log.sqlite'),
+    })
+    expect(String(refusal)).toContain('its format is 2')
+  })
+  it('is refused when it is the database of something else', async () => {
+    const { bench: other } = bench.beside()
+    const db = new Database(join(bench.folder, '..', 'other.sqlite'))
+    db.exec('CREATE TABLE mine (a)')
+    db.close()
+    const image = bench.image()
+    copyFileSync(join(bench.folder, '..', 'other.sqlite'), join(image.folder, 'log.sqlite'))
+    for (const end of ['-wal', '-shm'])
+      if (image.files().includes(`log.sqlite${end}`)) image.damage(`log.sqlite${end}`, () => undefined)
+    await expect(image.open()).rejects.toMatchObject({ name: 'StoreFormatUnknown' })
+    expect(other.files()).toEqual([])
+  })
+  it('is refused when files of partitions are mixed up', async () => {
+    const { place, bench: copy } = bench.beside()
+    await (await bench.open()).savepoint(place)
+    copyFileSync(join(copy.folder, 'state-0.sqlite'), join(copy.folder, 'state-1.sqlite'))
+    await expect(recovered(copy, 2, 1)).rejects.toMatchObject({
+      name: 'StoreDamaged',
+      file: join(copy.folder, 'state-1.sqlite'),
+    })
+  })
+  it('refuses options that there are not', async () => {
+    const options = { compactAbove: 1 } as object
+    await expect(openSqliteStore(bench.folder, bench.env, options)).rejects.toMatchObject({ code: 'MR-1001' })
+  })
+})
+
+describe('a modelled disk', () => {
+  it('loses with its power what was not synchronised, and nothing else', async () => {
+    let lost = 0
+    for (let seed = 1; seed <= 40; seed++) {
+      const disk = new ModelDisk(seededRandom(seed))
+      disk.create('a')
+      disk.append('a', Uint8Array.of(1, 2, 3))
+      disk.sync('a')
+      disk.syncNames()
+      disk.append('a', Uint8Array.of(4, 5, 6))
+      disk.losePower()
+      expect([...disk.read('a').subarray(0, 3)]).toEqual([1, 2, 3])
+      if (disk.read('a').length < 6) lost++
+    }
+    expect(lost).toBeGreaterThan(5)
+    expect(lost).toBeLessThan(40)
+  })
+  it('leaves a checkpoint whole after a loss of power at every edge', async () => {
+    for (let seed = 1; seed <= 6; seed++) {
+      const bench = new MemoryBench(500, new ModelDisk(seededRandom(seed)))
+      const images: { readonly point: string; readonly least: number; readonly image: MemoryBench }[] = []
+      let least = 0
+      bench.onCrashPoint = (point) => images.push({ point, least, image: bench.image() })
+      await tellStory(bench, { batches: 12, seed, onCommit: (batch) => (least = batch) })
+      for (const { point, least: acknowledged, image } of images) {
+        image.disk.losePower()
+        expect(await recovered(image, acknowledged, seed), `seed ${seed}, ${point}`).toBeUndefined()
+      }
+    }
+  }, 60_000)
+})
+
+it('has the checksums of zlib', () => {
+  const random = seededRandom(3)
+  for (let length = 1; length < 300; length++) {
+    const bytes = Uint8Array.from({ length }, () => random() * 256)
+    expect(crc32(bytes)).toBe(zlibCrc32(bytes))
+    expect(crc32(bytes, 77)).toBe(zlibCrc32(bytes, 77))
+  }
+})
