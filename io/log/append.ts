@@ -107,7 +107,7 @@ function appendTo(file: LogFile, { topic: name, records }: Addition, now: number
 /** @throws what is said of a record without a key where keys are made unique. */
 export function refuseKeyless(topic: string): never {
   throw coded(
-    'MR-8056',
+    'MR-5407',
     new TypeError(`topic "${topic}" keeps the last record of each key, and a record has none. Give it a key.`),
   )
 }

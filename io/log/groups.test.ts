@@ -75,8 +75,8 @@ describe('a group', () => {
     a.commit(new Map([[2, 5]]))
     a.release([2])
     expect(b.heartbeat().partitions).toEqual([2])
-    expect(codeOf(() => a.commit(new Map([[2, 6]])))).toBe('MR-8053')
-    expect(codeOf(() => b.commit(new Map([[3, 1]])))).toBe('MR-8053')
+    expect(codeOf(() => a.commit(new Map([[2, 6]])))).toBe('MR-5404')
+    expect(codeOf(() => b.commit(new Map([[3, 1]])))).toBe('MR-5404')
     a.release([3])
     expect(b.heartbeat().partitions).toEqual([2, 3])
     expect(log.group('g', 't')).toEqual({
@@ -102,8 +102,8 @@ describe('a group', () => {
     a.heartbeat()
     now += 1001
     expect(b.heartbeat()).toEqual({ generation: 3, partitions: [0, 1, 2, 3], revoked: [] })
-    expect(codeOf(() => a.commit(new Map([[0, 3]])))).toBe('MR-8053')
-    expect(codeOf(() => a.heartbeat())).toBe('MR-8053')
+    expect(codeOf(() => a.commit(new Map([[0, 3]])))).toBe('MR-5404')
+    expect(codeOf(() => a.heartbeat())).toBe('MR-5404')
     expect(log.committed('g', 't').size).toBe(0)
   })
 
@@ -113,20 +113,20 @@ describe('a group', () => {
     now += 1000
     a.commit(new Map([[0, 3]]))
     now += 1
-    expect(codeOf(() => a.commit(new Map([[0, 4]])))).toBe('MR-8053')
+    expect(codeOf(() => a.commit(new Map([[0, 4]])))).toBe('MR-5404')
     expect(log.committed('g', 't')).toEqual(new Map([[0, 3]]))
   })
 
   it('commits all offsets or none, never beyond the end, and goes back only by someone who is no member', () => {
     const a = log.join('g', 't')
     a.heartbeat()
-    expect(codeOf(() => a.commit(new Map([[0, 3], [1, 11]])))).toBe('MR-8057') // prettier-ignore
-    expect(codeOf(() => a.commit(new Map([[0, 3], [4, 1]])))).toBe('MR-8051') // prettier-ignore
+    expect(codeOf(() => a.commit(new Map([[0, 3], [1, 11]])))).toBe('MR-5408') // prettier-ignore
+    expect(codeOf(() => a.commit(new Map([[0, 3], [4, 1]])))).toBe('MR-5402') // prettier-ignore
     expect(log.committed('g', 't').size).toBe(0)
     a.commit(new Map([[0, 8]]))
     a.commit(new Map([[0, 3]]))
     expect(log.committed('g', 't')).toEqual(new Map([[0, 8]]))
-    expect(codeOf(() => log.commit('g', 't', new Map([[0, 0]])))).toBe('MR-8053')
+    expect(codeOf(() => log.commit('g', 't', new Map([[0, 0]])))).toBe('MR-5404')
     a.leave()
     log.commit('g', 't', new Map([[0, 0]]))
     expect(log.committed('g', 't')).toEqual(new Map([[0, 0]]))

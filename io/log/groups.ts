@@ -246,7 +246,7 @@ export class Group {
   #refuseOut(topic: TopicRow, member: string): void {
     if (this.#members(topic).includes(member)) return
     throw coded(
-      'MR-8053',
+      'MR-5404',
       new Error(
         `this member of group "${this.name}" of topic "${this.topic}" is out: it was not heard of for longer than its session, and others read its partitions. Join again, and go on where the group is.`,
       ),
@@ -256,7 +256,7 @@ export class Group {
   #refuseOther(topic: TopicRow, member: string, partition: number): void {
     if (this.#owners(topic).some((owner) => owner.partition === partition && owner.member === member)) return
     throw coded(
-      'MR-8053',
+      'MR-5404',
       new Error(
         `partition ${partition} of topic "${this.topic}" is not this member's in group "${this.name}": its offset is committed by whoever reads it now.`,
       ),
@@ -267,7 +267,7 @@ export class Group {
     const { length } = this.#members(topic)
     if (length === 0) return
     throw coded(
-      'MR-8053',
+      'MR-5404',
       new Error(
         `group "${this.name}" of topic "${this.topic}" has ${length} ${length === 1 ? 'member' : 'members'} at work, who alone commit. Stop them first.`,
       ),
@@ -277,7 +277,7 @@ export class Group {
   #refuseOffset({ partition, end }: PartitionRow, offset: number): void {
     if (Number.isSafeInteger(offset) && offset >= 0 && offset <= end) return
     throw coded(
-      'MR-8057',
+      'MR-5408',
       new RangeError(
         `group "${this.name}" cannot go on at offset ${preview(offset)} of partition ${partition} of topic "${this.topic}": the end is ${end}.`,
       ),

@@ -180,10 +180,10 @@ export class LogFile {
       }
       const version = this.#pragma('user_version')
       if (this.#pragma('application_id') !== APPLICATION_ID)
-        throw coded('MR-8050', new Error(`"${this.folder}/log.sqlite" is a database, but no log. Give another folder.`))
+        throw coded('MR-5401', new Error(`"${this.folder}/log.sqlite" is a database, but no log. Give another folder.`))
       if (version !== FORMAT_VERSION)
         throw coded(
-          'MR-8050',
+          'MR-5401',
           new Error(
             `the log in "${this.folder}" has format ${version}, and this version reads ${FORMAT_VERSION}. Use the version of millrace that wrote it, or a newer one.`,
           ),
@@ -203,7 +203,7 @@ export class LogFile {
 
   #refuseClosed(): void {
     if (!this.#db.open)
-      throw coded('MR-8058', new Error(`the log in "${this.folder}" is closed. Open it again: await openLog(…).`))
+      throw coded('MR-5409', new Error(`the log in "${this.folder}" is closed. Open it again: await openLog(…).`))
   }
 
   /** Tries again for as long as others have the lock, and asks to be let in. */
@@ -220,7 +220,7 @@ export class LogFile {
         if (!isBusy(error)) throw error
         if (waited > this.#busyMillis) {
           throw coded(
-            'MR-8055',
+            'MR-5406',
             new Error(
               `the log in "${this.folder}" was locked by another process for ${this.#busyMillis} ms. Look for one that stands still in the middle of an append, or give openLog a longer busyTimeout.`,
               { cause: error },
@@ -268,7 +268,7 @@ export class LogFile {
       if (typeof code !== 'string' || !code.startsWith('SQLITE_')) throw error
       const where = `the log in "${this.folder}"`
       if (/^SQLITE_(CORRUPT|NOTADB)/.test(code))
-        throw coded('MR-8050', new Error(`${where} is broken: ${messageOf(error)}. Restore it from a copy.`, { cause: error })) // prettier-ignore
+        throw coded('MR-5401', new Error(`${where} is broken: ${messageOf(error)}. Restore it from a copy.`, { cause: error })) // prettier-ignore
       if (/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|PERM|AUTH)/.test(code))
         throw coded('MR-5009', new Error(`${where} cannot be read or written: ${messageOf(error)} (${code}).`, { cause: error })) // prettier-ignore
       throw error

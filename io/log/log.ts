@@ -49,13 +49,13 @@ export interface GroupMember {
   /**
    * Says that the member is alive, and asks which partitions are its own. Call it several times within a session.
    *
-   * @throws MR-8053 when the member is out: others have its partitions. Join again.
+   * @throws MR-5404 when the member is out: others have its partitions. Join again.
    */
   heartbeat(): Assignment
   /**
    * The group goes on at these offsets, by partition: that of the last record and one. What is behind changes nothing.
    *
-   * @throws MR-8053 when the member is out, or a partition is not its own; nothing is committed then.
+   * @throws MR-5404 when the member is out, or a partition is not its own; nothing is committed then.
    */
   commit(offsets: ReadonlyMap<number, number>): void
   /** Gives partitions back that others wait for. */
@@ -67,7 +67,7 @@ export interface GroupMember {
 /** A log that is open. Every call is synchronous; one that appends waits for its turn. */
 export interface Log {
   readonly folder: string
-  /** Makes a topic; nothing happens when it is there with these settings. @throws MR-8052 when it is there with others. */
+  /** Makes a topic; nothing happens when it is there with these settings. @throws MR-5403 when it is there with others. */
   createTopic(name: string, options?: TopicOptions): void
   /** Removes a topic with all its records and groups. */
   deleteTopic(name: string): void
@@ -84,7 +84,7 @@ export interface Log {
   /**
    * Records of a partition from an offset on; none at the end.
    *
-   * @throws MR-8054 when retention has removed the offset, MR-8057 when it is behind the end.
+   * @throws MR-5405 when retention has removed the offset, MR-5408 when it is behind the end.
    */
   read(topic: string, partition: number, offset: number, limits?: ReadLimits): readonly LogRecord[]
   /** Beginning, end and size of each partition, at one moment. */
@@ -93,7 +93,7 @@ export interface Log {
   join(group: string, topic: string, options?: { readonly session?: Duration }): GroupMember
   /** Where a group goes on, by partition; not those of which it has committed nothing. */
   committed(group: string, topic: string): ReadonlyMap<number, number>
-  /** Sets where a group goes on, also backwards, while it has no members. @throws MR-8053 when it has some. */
+  /** Sets where a group goes on, also backwards, while it has no members. @throws MR-5404 when it has some. */
   commit(group: string, topic: string, offsets: ReadonlyMap<number, number>): void
   /** Members and lag of a group. */
   group(group: string, topic: string): GroupInfo
@@ -108,7 +108,7 @@ export interface Log {
  * the log open at the same time.
  *
  * @throws {PipelineError} MR-5017 when better-sqlite3 is not installed.
- * @throws MR-8050 when what is there is no log, MR-5009 when it cannot be written.
+ * @throws MR-5401 when what is there is no log, MR-5009 when it cannot be written.
  * @example
  * ```ts
  * import { mkdtempSync } from 'node:fs'

@@ -105,7 +105,7 @@ export class Membership {
     try {
       this.#assignment = this.#member.heartbeat()
     } catch (error) {
-      if (errorCode(error) !== 'MR-8053') throw error
+      if (errorCode(error) !== 'MR-5404') throw error
       this.#stepLog.warn({ group, topic }, `the run joins its group again: ${messageOf(error)}`)
       this.#shares = new Map()
       this.#member = this.#log.join(group, topic, { session: sessionMillis })

@@ -59,7 +59,7 @@ export function elementCodec<V>(codec: Codec | undefined, withMetadata: boolean)
 function refuseRecord(record: LogRecord, code: ErrorCode | undefined, message: string, cause?: unknown): never {
   const { topic, partition, offset } = record
   throw coded(
-    code ?? 'MR-8059',
+    code ?? 'MR-5410',
     new Error(
       `the record at offset ${offset} of partition ${partition} of topic "${topic}" cannot be used: ${message}`,
       {

@@ -89,14 +89,14 @@ function refuseOutside(topic: string, { partition, begin, end }: PartitionRow, o
     throw coded('MR-1002', new RangeError(`an offset is a whole number from 0, but is ${preview(offset)}.`))
   if (offset < begin)
     throw coded(
-      'MR-8054',
+      'MR-5405',
       new RangeError(
         `offset ${offset} of partition ${partition} of topic "${topic}" is gone: retention has left offsets from ${begin} on. Read on from there, or give the topic a longer retention.`,
       ),
     )
   if (offset > end)
     throw coded(
-      'MR-8057',
+      'MR-5408',
       new RangeError(
         `offset ${offset} of partition ${partition} of topic "${topic}" lies behind its end, ${end}. Was the topic deleted and made anew? Begin at its beginning, or at its end.`,
       ),

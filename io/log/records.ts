@@ -67,10 +67,10 @@ const NO_HEADERS: LogRecord['headers'] = new Map()
 /** @throws when a part of the record cannot be stored. */
 export function encodeRecord(topic: string, record: NewRecord): EncodedRecord {
   if (typeof record !== 'object' || record === null)
-    throw coded('MR-8056', new TypeError(`topic "${topic}" takes records { key, value }, but got ${preview(record)}`))
+    throw coded('MR-5407', new TypeError(`topic "${topic}" takes records { key, value }, but got ${preview(record)}`))
   const { key, value, headers, timestamp, partition } = record
   if (headers !== undefined && !(headers instanceof Map))
-    throw coded('MR-8056', new TypeError(`headers of a record of topic "${topic}" are a Map, but are ${preview(headers)}`)) // prettier-ignore
+    throw coded('MR-5407', new TypeError(`headers of a record of topic "${topic}" are a Map, but are ${preview(headers)}`)) // prettier-ignore
   try {
     return {
       key: key === undefined ? null : bytesOf(key),
@@ -81,7 +81,7 @@ export function encodeRecord(topic: string, record: NewRecord): EncodedRecord {
     }
   } catch (error) {
     throw coded(
-      'MR-8056',
+      'MR-5407',
       new TypeError(`a record cannot be appended to topic "${topic}": ${messageOf(error)}`, { cause: error }),
     )
   }

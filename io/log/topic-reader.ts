@@ -67,7 +67,7 @@ export function startsOf(log: Log, rules: ReadRules): readonly PartitionWork[] {
     const start = committed.get(partition) ?? asked
     if (start > end)
       throw coded(
-        'MR-8057',
+        'MR-5408',
         new RangeError(
           `readLog is to begin at offset ${start} of partition ${partition} of topic "${topic}", whose end is ${end}. Was the topic deleted and made anew? Begin at 'beginning' or 'end'.`,
         ),
@@ -164,7 +164,7 @@ export class Reader {
       try {
         return { from: offset, records: this.#log.read(topic, partition, offset, { max }) }
       } catch (error) {
-        if (onLost === 'fail' || errorCode(error) !== 'MR-8054') throw error
+        if (onLost === 'fail' || errorCode(error) !== 'MR-5405') throw error
         const begin = this.#infoOf(partition).begin
         metrics.lost.inc(begin - offset)
         this.#stepLog.warn({ topic, partition, from: offset, to: begin }, 'retention has removed records before they were read') // prettier-ignore

@@ -83,7 +83,7 @@ export function createTopic(file: LogFile, name: string, options: TopicOptions =
       const differs = settingNames.find((setting) => there[setting] !== wanted[setting])
       if (differs === undefined) return
       throw coded(
-        'MR-8052',
+        'MR-5403',
         new Error(
           `topic "${name}" is there with ${labels[differs]} ${shown(there[differs])}, and ${shown(wanted[differs])} is asked for. Ask for what is there, or delete the topic first.`,
         ),
@@ -134,7 +134,7 @@ export function topicOf(file: LogFile, name: string): TopicRow {
   if (row !== undefined) return row
   const names = topicsOf(file).map((topic) => topic.name)
   throw coded(
-    'MR-8051',
+    'MR-5402',
     new Error(
       `there is no topic ${preview(name)} in the log in "${file.folder}".${suggestion(String(name), names)} Make it first: log.createTopic(…).`,
     ),
@@ -157,7 +157,7 @@ export function partitionOfTopic(file: LogFile, topic: string, partition: number
 /** @throws what is said of a partition that is not there. */
 export function noSuchPartition(topic: string, partition: unknown, partitions: number): never {
   throw coded(
-    'MR-8051',
+    'MR-5402',
     new Error(`topic "${topic}" has partitions 0 to ${partitions - 1}, and not ${preview(partition)}.`),
   )
 }

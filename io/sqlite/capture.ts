@@ -120,7 +120,7 @@ export class Capture {
       .get(this.#shape.name)
     if (kept !== undefined && kept.trimmed <= from) return
     throw coded(
-      'MR-8038',
+      'MR-5309',
       new Error(
         `database ${preview(place.file)}, table ${preview(place.table)}: reader ${preview(reader)} goes on at change ${from}, and changes before ${kept?.trimmed ?? 'the last one'} are gone: somebody else has acknowledged them under the same name, or has removed the reader. Give each pipeline a reader of its own, and begin again with startAt: 'snapshot'.`,
       ),
@@ -165,7 +165,7 @@ function shapeOf(db: Database, { file, table }: CaptureOptions['place']): TableS
   const hasIdentity = shape.rowid !== undefined || shape.primaryKey.length > 0
   if (shape.isView || shape.isVirtual || !hasIdentity)
     throw coded(
-      'MR-8035',
+      'MR-5306',
       new Error(
         `${where}: the changes of ${preview(table)} cannot be captured, as it is ${shape.isView ? 'a view' : shape.isVirtual ? 'a virtual table' : 'a table whose rowid cannot be named'}. Capture the tables that it is made of.`,
       ),
@@ -183,7 +183,7 @@ function isInstalled(db: Database, place: CaptureOptions['place'], shape: TableS
     if (there === undefined && !exists(name)) return false
     if (there === undefined || there.join() !== columns.join())
       throw coded(
-        'MR-8035',
+        'MR-5306',
         new Error(
           `${where}: the name ${preview(name)} belongs to millrace, and somebody else's ${preview(there ?? [])} has it. Rename that one.`,
         ),
@@ -198,7 +198,7 @@ function isInstalled(db: Database, place: CaptureOptions['place'], shape: TableS
     const taken = parts.find(exists)
     if (taken === undefined) return false
     throw coded(
-      'MR-8035',
+      'MR-5306',
       new Error(
         `${where}: the name ${preview(taken)} belongs to millrace, and somebody else has it. Rename that one; or, if a capture was removed by half, remove the rest: ${removalOf(shape.name)}`,
       ),
@@ -218,7 +218,7 @@ function isInstalled(db: Database, place: CaptureOptions['place'], shape: TableS
       ? `its columns were ${preview(before)} when the capture was made, and are ${preview(now)}`
       : `${preview(gone)}, a part of its capture, is gone`
   throw coded(
-    'MR-8035',
+    'MR-5306',
     new Error(
       `${where}: ${why}. When its readers have read what there is, remove the capture, and the next run makes a new one: ${removalOf(shape.name)}`,
     ),

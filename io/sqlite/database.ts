@@ -120,13 +120,13 @@ const whileWriting: readonly Kind[] = [
   { of: /IOERR/, code: 'MR-5009', says: 'cannot be written: the disk has failed' },
   {
     of: /CONSTRAINT|MISMATCH|TOOBIG/,
-    code: 'MR-8037',
+    code: 'MR-5308',
     says: 'refuses a row. Nothing of the rows that came with it is written',
   },
 ]
 const BUSY: Kind = {
   of: /BUSY|LOCKED/,
-  code: 'MR-8034',
+  code: 'MR-5305',
   says: 'is locked by others for too long. Let them write in shorter transactions, or give a longer busyTimeout',
 }
 

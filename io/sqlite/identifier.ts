@@ -28,7 +28,7 @@ export function nameProblem(name: unknown): string | undefined {
 /** @throws {PipelineError} when it cannot name anything. */
 export function checkName(what: string, name: unknown): string {
   const problem = nameProblem(name)
-  if (problem !== undefined) refuse('MR-8031', `${what} ${problem}: ${preview(name)}. Give another name.`)
+  if (problem !== undefined) refuse('MR-5302', `${what} ${problem}: ${preview(name)}. Give another name.`)
   return name as string
 }
 
@@ -37,7 +37,7 @@ export function checkOwnName(what: string, name: unknown): string {
   const checked = checkName(what, name)
   if (RESERVED.test(checked))
     refuse(
-      'MR-8031',
+      'MR-5302',
       `${what} is ${preview(checked)}: names that begin with sqlite_ or millrace_ are taken. Give another.`,
     )
   return checked

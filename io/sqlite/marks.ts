@@ -28,7 +28,7 @@ export function createMarks(db: Database, { file }: Place): void {
     )
   } else if (there.columns.map(({ name }) => name).join() !== COLUMNS.join())
     throw coded(
-      'MR-8035',
+      'MR-5306',
       new Error(
         `database ${preview(file)}: the name ${preview(TABLE)} belongs to millrace, and somebody else's table has it. Rename that one.`,
       ),

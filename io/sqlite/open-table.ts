@@ -119,7 +119,7 @@ function selectionOf(db: Database, reading: TableReading): Selection {
   const by = key ?? shape.rowid
   if (by === undefined)
     throw coded(
-      'MR-8032',
+      'MR-5303',
       new Error(
         `${where}: ${shape.isView ? 'view' : 'table'} ${preview(table)} has no rowid to be read by. Give readTable a key: a column of whole numbers.`,
       ),
@@ -149,7 +149,7 @@ function rangeOf(db: Database, { from, key, place, positional, named }: Selectio
     .get(...positional, named) as Bounds
   if (bounds.strange > 0n)
     throw coded(
-      'MR-8032',
+      'MR-5303',
       new Error(
         `database ${preview(place.file)}, ${place.table === undefined ? 'the query' : `table ${preview(place.table)}`}: ${bounds.strange} rows have no whole number in ${preview(key)}, and would not be read. Give readTable another key, or a query that leaves them out.`,
       ),

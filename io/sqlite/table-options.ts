@@ -49,5 +49,5 @@ export function fieldsOf(codec: Codec | undefined): readonly string[] | undefine
 
 /** What the run fails with when something of a table is not there. */
 export function notThere(message: string): Error {
-  return coded('MR-8030', new Error(message))
+  return coded('MR-5301', new Error(message))
 }

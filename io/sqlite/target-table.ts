@@ -64,7 +64,7 @@ function columnDefinition(name: string, schema: Schema | undefined): string {
 
 function checkColumnsOf(shape: TableShape, { columns, key, schema }: TargetOptions, where: string): void {
   if (shape.isView)
-    throw coded('MR-8030', new Error(`${where} is a view, which holds no rows. Write to the tables it is made of.`))
+    throw coded('MR-5301', new Error(`${where} is a view, which holds no rows. Write to the tables it is made of.`))
   const table = quoted(shape.name)
   const absent = columns.filter((name) => columnOf(shape, name) === undefined)
   if (absent.length > 0) {
@@ -88,7 +88,7 @@ function checkColumnsOf(shape: TableShape, { columns, key, schema }: TargetOptio
     )
   if (key.length > 0 && !isUnique(shape, key))
     throw coded(
-      'MR-8036',
+      'MR-5307',
       new Error(
         `${where}: several rows may have the same ${preview(key)}, so it is no key. Make it one: CREATE UNIQUE INDEX ${quoted(`${shape.name}_key`)} ON ${table} (${quotedList(key)});`,
       ),

@@ -85,7 +85,7 @@ function ofObject(value: object | null, affinity: Affinity): SqliteValue {
 }
 
 function unfit(value: unknown, what: string): Error {
-  return coded('MR-8033', new Error(`a column cannot hold ${preview(value)}: it is ${what.replace(/\.$/, '')}.`))
+  return coded('MR-5304', new Error(`a column cannot hold ${preview(value)}: it is ${what.replace(/\.$/, '')}.`))
 }
 
 /** The declared type of a column for a field. @throws {PipelineError} for a field that no column can hold. */
@@ -96,7 +96,7 @@ export function columnType(who: string, name: string, type: FieldType): string {
     return columnType(who, name, type.representation)
   }
   return refuse(
-    'MR-8033',
+    'MR-5304',
     `${who}: the codec's field ${preview(name)} has parts, and a column has none. Make a text of it, for example by JSON.stringify.`,
   )
 }

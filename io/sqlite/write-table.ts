@@ -104,7 +104,7 @@ export function writeTable<C extends Codec = never, const K extends string = str
       process(element, { resource, deliver }) {
         if (isOfChanges && !isChange(element))
           throw coded(
-            'MR-8033',
+            'MR-5304',
             new TypeError(
               `writeTable with mode 'changes' takes changes, { kind, value }, but got ${preview(element)}.`,
             ),
@@ -113,7 +113,7 @@ export function writeTable<C extends Codec = never, const K extends string = str
         const hand = (checked: unknown): void => {
           if (typeof checked !== 'object' || checked === null)
             throw coded(
-              'MR-8033',
+              'MR-5304',
               new TypeError(`a row is an object with the columns as fields, but this is ${preview(checked)}.`),
             )
           const values = resource.valuesOf(checked)

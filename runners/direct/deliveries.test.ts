@@ -255,8 +255,8 @@ it('refuses what is no delivery', () => {
       .create('numbers', [1])
       .parDo('write', { delivery: delivery as never, process: () => undefined })
   const deliver = (): void => undefined
-  expect(declare({ repeats: 'harmless', deliver })).toThrow(expect.objectContaining({ code: 'MR-8020' }))
-  expect(declare({ codec: t.number, repeats: 'harmless' })).toThrow(expect.objectContaining({ code: 'MR-8020' }))
+  expect(declare({ repeats: 'harmless', deliver })).toThrow(expect.objectContaining({ code: 'MR-3028' }))
+  expect(declare({ codec: t.number, repeats: 'harmless' })).toThrow(expect.objectContaining({ code: 'MR-3028' }))
   expect(declare({ codec: t.number, repeats: 'never', deliver })).toThrow(expect.objectContaining({ code: 'MR-1002' }))
   expect(declare({ codec: t.number, repeats: 'harmless', deliver, retries: 3 })).toThrow(
     expect.objectContaining({ code: 'MR-1001' }),

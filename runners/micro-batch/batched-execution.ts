@@ -40,6 +40,8 @@ export interface BatchedParts {
   readonly limits: BatchLimits
   readonly store: QueryStore
   readonly seed: number
+  /** Whether the run has a checkpoint. */
+  readonly isKept: boolean
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
   setScript(instant: number): void
 }
@@ -81,6 +83,8 @@ export class BatchedExecution extends Execution {
   protected override async setup(): Promise<void> {
     await this.#parts.store.open()
     await super.setup()
+    // Without a checkpoint nobody asks what has changed, and noting it costs nothing.
+    if (!this.#parts.isKept) return
     const kept = (this.#kept = new KeptParts(
       this.executors,
       new Map([...collectedKeepers(this.staged, this.wiring.collected), ...this.wiring.keepers()]),

@@ -122,6 +122,7 @@ function execution(
       acknowledgements,
       store,
       seed: given.seed,
+      isKept: checkpoint !== undefined,
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       limits: {
         intervalMillis: durationMillis(options.batchInterval ?? INTERVAL, 'batchInterval'),

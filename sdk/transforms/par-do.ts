@@ -97,7 +97,7 @@ function checkDelivery(delivery: AnyDelivery, path: string): void {
   refuseUnknownOptions(`the delivery of step "${path}"`, delivery, deliveryDeclarations, path)
   if (typeof delivery.deliver !== 'function' || (delivery.codec as unknown) === undefined)
     refuse(
-      'MR-8020',
+      'MR-3028',
       `the delivery of step "${path}" needs a codec, which says what is delivered, and a function deliver(items, { id }).`,
       path,
     )
