@@ -10,7 +10,7 @@ export const exitCodes: readonly (readonly [code: string, meaning: string])[] = 
   ['2', 'nothing ran: the command line, the module, its types, the configuration or the pipeline is wrong'],
   ['130', 'stopped by a second Ctrl-C'],
   ['141', 'the reader of the output has gone'],
-  ['143', 'stopped by SIGTERM, after draining for 10 seconds'],
+  ['143', 'stopped by SIGTERM: after the batch at hand, or when the time of grace was over'],
 ]
 
 /** The first page. */

@@ -15,6 +15,8 @@ import type { SourceCodec } from '../core/execution/source-codec.js'
 import { SourceExecutor } from '../core/execution/source-executor.js'
 import { canonicalHash } from '../core/slot-hash.js'
 import type { PipelineResult } from '../runner.js'
+import type { BatchesStatus, RunStatus } from '../run-status.js'
+import type { RunLog } from '../core/run-log.js'
 import type { BatchAcknowledgements } from './batch-acknowledgements.js'
 import type { BatchJournal } from './batch-journal.js'
 import { decodePlan } from './batch-journal.js'
@@ -40,9 +42,9 @@ export interface BatchedParts {
   readonly acknowledgements: BatchAcknowledgements
   readonly limits: BatchLimits
   readonly store: QueryStore
-  readonly seed: number
-  /** Whether the run has a checkpoint. */
+  /** Whether the store outlives the run. */
   readonly isKept: boolean
+  readonly seed: number
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
   setScript(instant: number): void
 }
@@ -61,10 +63,14 @@ export class BatchedExecution extends Execution {
   #watermarks = ''
   /** Milliseconds that closing and committing a batch has taken of late. */
   #closingMillis = 0
+  #resumedAfter: number | undefined
+  #last: BatchesStatus['last']
+  readonly #log: RunLog
 
   constructor(built: BuiltPipeline, options: ExecutionOptions, parts: BatchedParts) {
     super(built, options)
     this.#parts = parts
+    this.#log = options.log
     this.#outbox = new Outbox(this.executors, parts.store)
     for (const executor of this.executors) {
       executor.commitsLater = true
@@ -80,6 +86,21 @@ export class BatchedExecution extends Execution {
     }
   }
 
+  override status(pipeline: string): RunStatus {
+    const { intervalMillis } = this.#parts.limits
+    const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last: this.#last }
+    return { ...super.status(pipeline), batches }
+  }
+
+  override get isKept(): boolean {
+    return this.#parts.isKept
+  }
+
+  /** Not that of the batch: it stands still between two. */
+  protected override clockNow(): number {
+    return this.#parts.real.now()
+  }
+
   /** The store comes first: a query that cannot go on here has not begun anything. */
   protected override async setup(): Promise<void> {
     await this.#parts.store.open()
@@ -93,7 +114,8 @@ export class BatchedExecution extends Execution {
     const committed = await this.#parts.store.committed()
     if (committed === undefined) return
     await kept.restore(this.#parts.store.entries(committed.batch))
-    this.#committed = committed.batch
+    this.#committed = this.#resumedAfter = committed.batch
+    this.#log.event('info', 'run goes on from its checkpoint', { batch: committed.batch })
     this.#parts.store.batch = committed.batch + 1
     const { watermarks, clock } = decodeCommitContent(committed.content)
     for (const executor of this.executors) {
@@ -110,7 +132,7 @@ export class BatchedExecution extends Execution {
     const { real, store, limits, journal } = this.#parts
     const planned = await store.planned()
     let again = planned === undefined ? undefined : { ...planned, rounds: decodePlan(planned.content, this.#codecs) }
-    while (!this.isCancelled) {
+    while (!this.isCancelled && !this.isStopping) {
       const began = real.monotonic()
       const isBacklogged = await this.#batch(began, again)
       if (this.isCancelled) return
@@ -147,8 +169,16 @@ export class BatchedExecution extends Execution {
     await this.#parts.acknowledgements.release()
     while (!this.isCancelled && (await this.round()));
     if (this.isCancelled) return false
-    if (await this.#commit(plan, isPlanned))
-      this.#closingMillis += (real.monotonic() - closing - this.#closingMillis) / 4
+    const committing = real.monotonic()
+    if (await this.#commit(plan, isPlanned)) {
+      const over = real.monotonic()
+      this.#closingMillis += (over - closing - this.#closingMillis) / 4
+      this.#last = {
+        readMillis: closing - began,
+        closeMillis: committing - closing,
+        commitMillis: over - committing,
+      }
+    }
     return isBacklogged
   }
 
@@ -164,6 +194,7 @@ export class BatchedExecution extends Execution {
       isReleased = false
       if (this.isCancelled) return { changed, isBacklogged: false }
       if (isAgain) continue
+      if (this.isStopping) return { changed, isBacklogged: false }
       if (changed && this.#isFull(began)) return { changed, isBacklogged: true }
       if (isNew) continue
       if (this.isPaused || !this.hasScript) return { changed, isBacklogged: false }
