@@ -68,6 +68,7 @@ class RestartingRun implements RunningPipeline {
   #disk: ModelDisk
   #lives = 0
   #isDraining = false
+  #isStopping = false
   #isPaused = false
   #isCancelled = false
   #life: RunningPipeline
@@ -87,6 +88,11 @@ class RestartingRun implements RunningPipeline {
   readonly drain = (): void => {
     this.#isDraining = true
     this.#life.drain()
+  }
+
+  readonly stop = (): void => {
+    this.#isStopping = true
+    this.#life.stop()
   }
 
   readonly cancel = (): void => {
@@ -111,6 +117,7 @@ class RestartingRun implements RunningPipeline {
       this.#life = life.running
       if (this.#isPaused) life.running.pause()
       if (this.#isDraining) life.running.drain()
+      if (this.#isStopping) life.running.stop()
       if (this.#isCancelled) life.running.cancel()
       try {
         const result = await life.running.result

@@ -4,7 +4,7 @@
  *
  * Law: it judges what the runner was answered; what a fault has left open (a commit that failed) may have gone either way.
  */
-import { decodeFromBytes, dynamicCoder } from '../../../sdk/coders/index.js'
+import { decodeCommitContent } from '../../../runners/micro-batch/commit-content.js'
 import type {
   Change,
   CheckpointStore,
@@ -165,10 +165,7 @@ export class StoreObserver {
   }
 
   #checkTimes({ content, instant }: CommitRecord): void {
-    const { watermarks, clock } = decodeFromBytes(dynamicCoder, content) as {
-      readonly watermarks: ReadonlyMap<string, number>
-      readonly clock: number
-    }
+    const { watermarks, clock } = decodeCommitContent(content)
     for (const [step, watermark] of watermarks) {
       const before = this.#watermarks.get(step) ?? Number.NEGATIVE_INFINITY
       this.#demand(watermark >= before, `I5: the watermark of ${step} goes back from ${before} to ${watermark}`)
@@ -200,9 +197,14 @@ function commitText(
 ): string {
   const entries = [...changes].flatMap(
     ([index, list]) =>
-    list.map(({ part, slot, id, content: kept }) => `${index} ${part} ${slot} ${hex(id)} ${kept === undefined ? '-' : hex(kept)}`), // prettier-ignore
+    list.map(({ part, slot, id, content: kept }) => `${index} ${part} ${slot} ${unordered(id)} ${kept === undefined ? '-' : unordered(kept)}`), // prettier-ignore
   )
-  return [instant, hex(content), hex(deliveries), ...entries.sort()].join('\n')
+  return [instant, unordered(content), unordered(deliveries), ...entries.sort()].join('\n')
+}
+
+/** The model leaves the order of what is due at one time open: the same bytes in any order are the same. */
+function unordered(bytes: Uint8Array): string {
+  return hex(bytes.slice().sort())
 }
 
 function hex(bytes: Uint8Array): string {
