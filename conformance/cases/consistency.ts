@@ -104,7 +104,7 @@ const needs = ['testStream'] as const
 /** The cases. */
 export const cases: readonly ConformanceCase[] = [
   pipelineCase({
-    id: 'IC-1',
+    id: 'ICO-01',
     name: 'the balances of a sum of debits and credits make 0 in every pane',
     needs,
     build(p) {
@@ -119,7 +119,7 @@ export const cases: readonly ConformanceCase[] = [
     },
   }),
   pipelineCase({
-    id: 'IC-2',
+    id: 'ICO-02',
     name: 'the balances of a join of debits with credits make 0 in every pane',
     needs,
     build(p) {
@@ -133,7 +133,7 @@ export const cases: readonly ConformanceCase[] = [
     },
   }),
   pipelineCase({
-    id: 'IC-3',
+    id: 'ICO-03',
     name: 'so do those of a join of all accounts with what they gave and took, where some did neither or only one',
     needs: ['combine', 'testStream'],
     build(p) {
@@ -155,7 +155,7 @@ export const cases: readonly ConformanceCase[] = [
     },
   }),
   pipelineCase({
-    id: 'IC-4',
+    id: 'ICO-04',
     name: 'so do those of a union of debits and credits',
     needs,
     build(p) {
@@ -168,7 +168,7 @@ export const cases: readonly ConformanceCase[] = [
     },
   }),
   pipelineCase({
-    id: 'IC-5',
+    id: 'ICO-05',
     name: 'so do those of windows that wait for late transfers, all of which are in them',
     needs: ['lateness', 'testStream'],
     build(p) {
