@@ -19,7 +19,7 @@ describe('mutants', () => {
 
   it.each(mutants.map((mutant) => [mutant.name, mutant] as const))('%s applies', async (_, mutant) => {
     expect(compiled(mutated(mutant, sourceOf(mutant.file)), mutant.file)).not.toBe('')
-    expect(mutant.caughtBy.length).toBeGreaterThan(0)
+    expect(mutant.caughtBy.length + (mutant.caughtWithin ?? 0)).toBeGreaterThan(0)
     for (const id of mutant.caughtBy) expect((await listCases(id)).length, id).toBeGreaterThan(0)
   })
 

@@ -2,6 +2,7 @@
  * The mutants there are, by what they break. A list of its own for each part; add a line for a new one.
  */
 import { attempts } from './attempts.js'
+import { batches } from './batches.js'
 import { elements } from './elements.js'
 import { grouping } from './grouping.js'
 import { joins } from './joins.js'
@@ -16,6 +17,7 @@ import { triggers } from './triggers.js'
 /** All mutants. */
 export const mutants: readonly Mutant[] = [
   ...attempts,
+  ...batches,
   ...elements,
   ...grouping,
   ...joins,

@@ -17,8 +17,10 @@ export interface Mutant {
   /** Text of the source that is replaced; occurs once. */
   readonly from: string
   readonly to: string
-  /** Ids of cases that must notice: each alone suffices. */
+  /** Ids of cases that must notice: each alone suffices. Empty where lane `sim` notices. */
   readonly caughtBy: readonly string[]
+  /** Seeds of lane `sim`, from 1, of which one must notice. */
+  readonly caughtWithin?: number
 }
 
 /** A source with a mutant's edit. @throws when the edit does not apply exactly once. */

@@ -51,9 +51,13 @@ async function tryAll(mutants: readonly Mutant[], folder: string, print: (line: 
   const copies = await Promise.all(Array.from({ length: COPIES }, (_, n) => copyOf(root, join(folder, String(n)))))
   const [first = ''] = copies
   const named = [...new Set(mutants.flatMap(({ caughtBy }) => caughtBy))]
-  const sound = await tryCases(first, named)
+  const sound = named.length === 0 ? { failed: [], output: '' } : await tryCases(first, named)
   if (sound.failed === undefined || sound.failed.length > 0)
     throw new Error(`the cases do not pass as they are:\n${sound.output}`)
+  const seeds = Math.max(0, ...mutants.map(({ caughtWithin }) => caughtWithin ?? 0))
+  const soundSeeds = seeds === 0 ? undefined : await trySeeds(first, seeds)
+  if (soundSeeds?.failed !== undefined && soundSeeds.failed.length > 0)
+    throw new Error(`the seeds do not pass as they are:\n${soundSeeds.output}`)
   const waiting = [...mutants]
   let passed = 0
   const work = async (copy: string): Promise<void> => {
@@ -70,14 +74,17 @@ async function tryAll(mutants: readonly Mutant[], folder: string, print: (line: 
 
 /** Why a mutant was not caught; `undefined` when it was. */
 async function faultOf(mutant: Mutant, root: string, copy: string): Promise<string | undefined> {
-  const { file, caughtBy } = mutant
+  const { file, caughtBy, caughtWithin } = mutant
   const built = join(copy, 'dist', file.replace(/\.ts$/, '.js'))
   const before = await readFile(built, 'utf8')
   try {
     await writeFile(built, compiled(mutated(mutant, await readFile(join(root, file), 'utf8')), file))
-    const { failed, output } = await tryCases(copy, caughtBy)
+    const { failed, output } =
+      caughtWithin === undefined ? await tryCases(copy, caughtBy) : await trySeeds(copy, caughtWithin)
     if (failed === undefined) return `the suite did not come to its end:\n${output}`
-    return failed.length > 0 ? undefined : `${caughtBy.join(', ')} pass, though it breaks this: ${mutant.breaks}`
+    return failed.length > 0
+      ? undefined
+      : `${caughtWithin === undefined ? caughtBy.join(', ') : `${caughtWithin} seeds`} pass, though it breaks this: ${mutant.breaks}`
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   } finally {
@@ -106,6 +113,24 @@ function tryCases(copy: string, ids: readonly string[]): Promise<Tried> {
         // 0: all passed; 1: some failed. Everything else is no answer.
         if (error !== null && error.code !== 1) resolve({ failed: undefined, output })
         else resolve(failedIn(json, output))
+      },
+    )
+  })
+}
+
+/** Lane `sim`, in the copy, up to the first seed that fails. */
+function trySeeds(copy: string, seeds: number): Promise<Tried> {
+  const command = join(copy, 'dist', 'conformance', 'proof', 'main.js')
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [command, 'sim', '--seeds', String(seeds), '--failures', '1'],
+      { cwd: copy, timeout: MILLIS_MAX, killSignal: 'SIGKILL', maxBuffer: 1 << 26 },
+      (error, stdout, stderr) => {
+        const output = `${stdout}${stderr}`
+        const seed = /^✗ seed (\d+)/m.exec(stdout)?.[1]
+        if (error !== null && (error.code !== 1 || seed === undefined)) resolve({ failed: undefined, output })
+        else resolve({ failed: seed === undefined ? [] : [`seed ${seed}`], output })
       },
     )
   })

@@ -14,21 +14,21 @@ import { play } from './simulation.js'
 /** The full set. */
 const SEEDS = 20_000
 /** Failures after which going on tells nothing new. */
-const FAILURES_MAX = 10
+const FAILURES = 10
 /** Every so many-th seed is played twice. */
 const TWICE_EVERY = 50
 
 /** Makes the lane's program. */
 export function simLane(print: (line: string) => void = (line) => void process.stdout.write(`${line}\n`)): LaneProgram {
   return async (args) => {
-    const { seeds, from, minutes, cut } = optionsOf(args)
+    const { seeds, from, minutes, failures, cut } = optionsOf(args)
     const started = performance.now()
     const cpu = process.cpuUsage()
     const crashes = new Map<string, number>()
     const sums = { lives: 0, batches: 0, simulatedMillis: 0, diskFaults: 0, twice: 0 }
     let passed = 0
     let failed = 0
-    for (let seed = from; seed < from + seeds && failed < FAILURES_MAX; seed++) {
+    for (let seed = from; seed < from + seeds && failed < failures; seed++) {
       if (performance.now() - started > minutes * 60_000) break
       const played = await play(scenarioOf(seed, cut))
       for (const [point, count] of played.crashes) crashes.set(point, (crashes.get(point) ?? 0) + count)
@@ -91,6 +91,7 @@ function optionsOf(args: readonly string[]): {
   readonly seeds: number
   readonly from: number
   readonly minutes: number
+  readonly failures: number
   readonly cut: Cut
 } {
   const { values } = parseArgs({
@@ -99,6 +100,7 @@ function optionsOf(args: readonly string[]): {
       seeds: { type: 'string' },
       from: { type: 'string' },
       minutes: { type: 'string' },
+      failures: { type: 'string' },
       faults: { type: 'string' },
       input: { type: 'string' },
     },
@@ -116,6 +118,7 @@ function optionsOf(args: readonly string[]): {
     seeds: values.seeds === undefined ? SEEDS : number('--seeds', values.seeds),
     from: values.from === undefined ? 1 : number('--from', values.from),
     minutes,
+    failures: values.failures === undefined ? FAILURES : number('--failures', values.failures),
     cut: {
       ...(faults === undefined
         ? {}

@@ -195,9 +195,13 @@ function commitText(
   { instant, content, deliveries }: CommitRecord,
   changes: ReadonlyMap<number, readonly Change[]>,
 ): string {
-  const entries = [...changes].flatMap(
-    ([index, list]) =>
-    list.map(({ part, slot, id, content: kept }) => `${index} ${part} ${slot} ${unordered(id)} ${kept === undefined ? '-' : unordered(kept)}`), // prettier-ignore
+  // Cells of groupings have a number by which they lie in a table, which each life gives anew.
+  const kept = (part: string, bytes: Uint8Array): string =>
+    part.endsWith(' cells') ? `${bytes.length} bytes` : unordered(bytes)
+  const entries = [...changes].flatMap(([index, list]) =>
+    list.map(({ part, slot, id, content: bytes }) =>
+      [index, part, slot, unordered(id), bytes === undefined ? '-' : kept(part, bytes)].join(' '),
+    ),
   )
   return [instant, unordered(content), unordered(deliveries), ...entries.sort()].join('\n')
 }
