@@ -3,6 +3,8 @@
  * suggestions read the same rows. What later versions will have stands in `later-versions.ts`.
  */
 
+import { type CheckpointCommandName, checkpointCommands } from './checkpoint-commands.js'
+
 /** An option of the command, as opposed to one of the pipeline. */
 export interface OptionRow {
   /** In kebab case, without dashes. */
@@ -29,9 +31,9 @@ export interface OperandRow {
   readonly values?: readonly string[]
 }
 
+type OwnName = 'run' | 'why' | 'graph' | 'init' | 'config' | 'doctor' | 'explain' | 'completion' | 'conformance'
 /** Names of commands. */
-export type CommandName =
-  'run' | 'why' | 'graph' | 'init' | 'config' | 'doctor' | 'explain' | 'completion' | 'conformance'
+export type CommandName = OwnName | CheckpointCommandName
 
 /** A command. */
 export interface CommandRow {
@@ -373,8 +375,11 @@ const conformance: CommandRow = {
   ],
 }
 
+const ofPipelines = [run, why, graph]
+const others = [init, config, doctor, explain, completion, conformance]
+
 /** What can be asked for. */
-export const commands: readonly CommandRow[] = [run, why, graph, init, config, doctor, explain, completion, conformance]
+export const commands: readonly CommandRow[] = [...ofPipelines, ...checkpointCommands, ...others]
 
 /** Where the file of a pipeline stands among a command's operands; -1 for a command that takes none. */
 export function moduleAt({ operands }: CommandRow): number {

@@ -4,10 +4,6 @@
 
 /** Commands of later versions. */
 export const laterCommands: ReadonlyMap<string, string> = new Map([
-  ['verify', 'compares what went in with what came out'],
-  ['fsck', 'checks a checkpoint store'],
-  ['state', 'shows the state of keys'],
-  ['savepoint', 'takes and lists savepoints'],
   ['query', 'reads running queries'],
   ['worker-pool', 'serves workers to an engine'],
 ])

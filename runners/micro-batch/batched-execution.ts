@@ -6,7 +6,7 @@
  *
  * Law: the state after batch n is a function of the plans 1 … n; nothing is seen outside that is not committed.
  */
-import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
+import { dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import type { Env } from '../../sdk/env.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { Execution } from '../core/execution/execution.js'
@@ -21,6 +21,7 @@ import type { BatchAcknowledgements } from './batch-acknowledgements.js'
 import type { BatchJournal } from './batch-journal.js'
 import { decodePlan } from './batch-journal.js'
 import type { BatchWorld } from './batch-world.js'
+import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
 import { KeptParts } from './kept-parts.js'
 import { Outbox } from './outbox.js'
@@ -112,18 +113,20 @@ export class BatchedExecution extends Execution {
     ))
     const committed = await this.#parts.store.committed()
     if (committed === undefined) return
+    const { watermarks, clock } = decodeCommitContent(committed.content)
+    // What waits is measured by the clock as it stood, so the clock comes first.
+    this.#parts.world.restore(committed.instant)
+    this.#parts.setScript(clock)
     await kept.restore(this.#parts.store.entries(committed.batch))
+    this.#parts.real.crashpoint('query.restored')
     this.#committed = this.#resumedAfter = committed.batch
     this.#log.event('info', 'run goes on from its checkpoint', { batch: committed.batch })
     this.#parts.store.batch = committed.batch + 1
-    const { watermarks, clock } = decodeFromBytes(dynamicCoder, committed.content) as CommitContent
     for (const executor of this.executors) {
       const watermark = watermarks.get(executor.stage.root.info.id)
       if (watermark !== undefined) executor.restoreWatermark(watermark)
     }
     this.#watermarks = watermarksText(watermarks)
-    this.#parts.world.begin(0, committed.instant)
-    this.#parts.setScript(clock)
     await this.#outbox.deliverAgain(committed)
   }
 
@@ -157,6 +160,7 @@ export class BatchedExecution extends Execution {
     const { changed, isBacklogged } = await this.#read(began, again !== undefined)
     if (this.isCancelled) return false
     if (!changed && again === undefined) return false
+    real.crashpoint('batch.read')
     const closing = real.monotonic()
     const plan = { batch, instant: world.instant, content: again?.content ?? journal.encode(this.#codecs) }
     let isPlanned = again !== undefined
@@ -165,6 +169,7 @@ export class BatchedExecution extends Execution {
       isPlanned = true
     }
     journal.close()
+    world.close()
     await this.#parts.acknowledgements.planned()
     while (!this.isCancelled && (await this.round()));
     if (this.isCancelled) return false
@@ -219,7 +224,7 @@ export class BatchedExecution extends Execution {
     if (!isPlanned && changes.length === 0 && text === this.#watermarks && isSilent) return false
     if (!isPlanned) await store.logPlan(plan, false)
     real.crashpoint('batch.commit')
-    const content = encodeToBytes(dynamicCoder, { watermarks, clock: world.env.now() } satisfies CommitContent)
+    const content = encodeCommitContent({ watermarks, clock: world.env.now() })
     const deliveries = this.#outbox.encode(delivered)
     await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries }, changes)
     this.#committed = plan.batch
@@ -242,14 +247,6 @@ interface PlannedBatch {
   readonly instant: number
   readonly content: Uint8Array
   readonly rounds: ReturnType<typeof decodePlan>
-}
-
-/** What is said of a batch beside its changes. */
-interface CommitContent {
-  /** Output watermarks of stages, by the step they begin with. */
-  readonly watermarks: ReadonlyMap<string, number>
-  /** The clock when it was committed: a script may have moved it since the batch began. */
-  readonly clock: number
 }
 
 function watermarksText(watermarks: ReadonlyMap<string, number>): string {
