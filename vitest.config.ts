@@ -29,6 +29,7 @@ const ALONE = [
   'examples/**/*.test.ts',
   'conformance/{bench,docs,pack,repo}/**/*.test.ts',
   'io/**/processes.test.ts',
+  'conformance/proof/**/processes.test.ts',
 ]
 const BROWSER = ['conformance/browser/**/*.test.ts']
 const NEVER = ['node_modules/**', 'dist/**', '.cache/**']

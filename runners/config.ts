@@ -10,7 +10,15 @@ import type { Guarantee } from './runner.js'
 /** What a configuration file may say. Flags and `MILLRACE_…` variables come before it. */
 export interface MillraceConfig {
   /** Who runs pipelines. Default `'direct'`. */
-  readonly runner?: 'direct'
+  readonly runner?: 'direct' | 'micro-batch'
+  /** Folder where the micro-batch runner keeps the run, from the working folder. Default: none. */
+  readonly checkpoint?: string
+  /** How long a batch of the micro-batch runner lasts: `'2s'`. Default: `'500ms'`. */
+  readonly batchInterval?: string
+  /** Elements that a batch of the micro-batch runner reads at most, about, from 1. Default: as many as come in its interval. */
+  readonly batchSize?: number
+  /** How long a run may take to end after SIGTERM: `'30s'`. Default `'10s'`. */
+  readonly grace?: string
   /** How long one call of user code may take before the run fails: `'30s'`, `'2 minutes'`. Default: no limit. */
   readonly callTimeout?: string
   /** Type-check before running, with the project's own `typescript`. Default false. */
@@ -37,6 +45,10 @@ export interface MillraceConfig {
 
 const keys: OptionNames<MillraceConfig> = {
   runner: true,
+  checkpoint: true,
+  batchInterval: true,
+  batchSize: true,
+  grace: true,
   callTimeout: true,
   check: true,
   strict: true,

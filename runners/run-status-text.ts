@@ -47,6 +47,6 @@ export function countText(value: number): string {
 }
 
 /** `1 key`, `3 keys`. */
-export function manyText(count: number, one: string): string {
-  return `${countText(count)} ${one}${count === 1 ? '' : 's'}`
+export function manyText(count: number, one: string, many = `${one}s`): string {
+  return `${countText(count)} ${count === 1 ? one : many}`
 }

@@ -34,13 +34,35 @@ export interface StuckCallReport {
 }
 
 /** What a run does now, or how it has ended. */
-export type RunState = 'running' | 'paused' | 'draining' | 'done' | 'drained' | 'cancelled' | 'failed'
+export type RunState =
+  'running' | 'paused' | 'draining' | 'stopping' | 'done' | 'drained' | 'stopped' | 'cancelled' | 'failed'
+
+/** Batches of a run at one moment. */
+export interface BatchesStatus {
+  /** The newest committed batch, counted from 1 over all runs of the query; 0 before there is one. */
+  readonly committed: number
+  /** The batch after which this run has gone on from its checkpoint; `undefined` for one that began anew. */
+  readonly resumedAfter: number | undefined
+  /** How long a batch is to last, in milliseconds. */
+  readonly intervalMillis: number
+  /** Where the time of the newest batch of this run has gone; `undefined` before there is one. */
+  readonly last:
+    | {
+        /** Reading, and processing what was read. */
+        readonly readMillis: number
+        /** Logging the plan, and finishing what was read. */
+        readonly closeMillis: number
+        /** Storing what has changed, and delivering it to the sinks. */
+        readonly commitMillis: number
+      }
+    | undefined
+}
 
 /** A run at one moment. */
 export interface RunStatus {
   /** Name of the pipeline. */
   readonly pipeline: string
-  /** Name of the runner: `'direct'`. */
+  /** Name of the runner: `'direct'`, `'micro-batch'`. */
   readonly runner: string
   readonly state: RunState
   /** When the run began, by the clock of its world. */
@@ -61,6 +83,8 @@ export interface RunStatus {
   readonly panes: readonly PaneStatus[]
   /** The oldest asynchronous call of user code that has not ended. */
   readonly oldestCall: StuckCallReport | undefined
+  /** Of a runner that works in batches. */
+  readonly batches?: BatchesStatus
 }
 
 /** A step at one moment. Steps that the SDK adds inside an author's step are part of it. */

@@ -118,8 +118,11 @@ export interface RunnerOptions {
   readonly env?: Env
 }
 
-/** How a run ended. A failure is a rejected promise instead. */
-export type EndState = 'DONE' | 'DRAINED' | 'CANCELLED'
+/**
+ * How a run ended: `DONE`, its sources had an end; `DRAINED`, they were told to end; `CANCELLED`, given up; `STOPPED`, it goes on when it
+ * is started again with the same checkpoint. A failure is a rejected promise instead.
+ */
+export type EndState = 'DONE' | 'DRAINED' | 'CANCELLED' | 'STOPPED'
 
 /** An element with what the model knows of it. */
 export interface WindowedElement<T = unknown> {
@@ -227,8 +230,16 @@ export interface RunningPipeline {
   readonly result: Promise<PipelineResult>
   /** Stops reading; what has been read is finished: windows close, timers fire. */
   readonly drain: () => void
-  /** Stops at once. */
+  /** Stops at once. A run with a checkpoint goes on after its last committed batch when it is started again. */
   readonly cancel: () => void
+  /**
+   * Stops so that the run can go on: the batch at hand is finished and committed, windows stay open, the checkpoint is given back, and
+   * the result says `STOPPED`. The next run with the same checkpoint goes on after that batch. Whoever cannot wait so long calls
+   * {@link RunningPipeline.cancel} after a while: the batch at hand is then done again.
+   *
+   * @throws {UnsupportedFeature} when the run has no checkpoint, as every run of the direct runner.
+   */
+  readonly stop: () => void
   /** The run as it stands. */
   readonly progress: () => Progress
   /** Metrics as they stand: what has been attempted so far, also by bundles that are not finished. */

@@ -177,6 +177,7 @@ export const errorCodes = {
   'MR-6021': 'the pipeline is not the one whose state is kept here',
   'MR-6022': 'a promise needs a checkpoint',
   'MR-6023': 'there is no store on this platform',
+  'MR-6024': 'a run that keeps nothing cannot be stopped to go on later',
   'MR-6101': 'another run holds the checkpoint',
   'MR-6102': 'another run has taken over the checkpoint',
   'MR-6103': 'a checkpoint is damaged',
@@ -184,6 +185,7 @@ export const errorCodes = {
   'MR-6105': 'a checkpoint cannot be written or read',
   'MR-6106': 'there is no room for the checkpoint',
   'MR-6107': 'this place has a checkpoint already',
+  'MR-6108': 'a savepoint would repeat deliveries',
   // ---- 7: the command line and configuration -----------------------------------------------------------------------
   'MR-7001': 'there is no such command',
   'MR-7002': 'the command has no such option',
@@ -208,6 +210,9 @@ export const errorCodes = {
   'MR-7021': 'the types cannot be checked',
   'MR-7022': 'the file has type errors',
   'MR-7023': 'a project cannot be made here',
+  'MR-7024': 'there is no checkpoint here',
+  'MR-7025': 'a run is writing the checkpoint',
+  'MR-7026': 'the checkpoint keeps nothing of this step',
   // ---- 8: testing --------------------------------------------------------------------------------------------------
   'MR-8001': 'an assertion does not hold',
   'MR-8002': 'an assertion was never judged',

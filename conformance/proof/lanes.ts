@@ -28,6 +28,19 @@ export const lanes: readonly Lane[] = [
     load: async () => seededLane({ lane: 'failures', seeds: 5_000, faultOf: (await import('./failures.js')).faultOf }),
   },
   {
+    name: 'kill',
+    meaning:
+      'drivers of the micro-batch runner that are killed (-9) anywhere lose nothing and repeat nothing [--seeds n] [--from seed] [--minutes m]',
+    sample: seededSample,
+    load: async () => (await import('./kill/kill-cycles.js')).killLane(),
+  },
+  {
+    name: 'points',
+    meaning:
+      'streams, disks, sinks and drivers of the micro-batch runner that fail, one by one, are said clearly and got over [--only part-of-name]',
+    load: async () => (await import('./kill/failure-points.js')).pointsLane(),
+  },
+  {
     name: 'wal',
     meaning:
       'checkpoints that are cut, whose disk fails or is full, keep a prefix of their batches or are refused [--seeds n] [--from seed] [--minutes m]',

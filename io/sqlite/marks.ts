@@ -1,7 +1,8 @@
 /**
  * Marks of deliveries, kept beside the rows that came with them: by them a delivery that comes again is recognised.
  *
- * Law: a mark and the rows of its delivery are written in one transaction, so both are there or neither is.
+ * Law: a mark and the rows of its delivery are written in one transaction, so both are there or neither is; after a delivery none
+ * from before it is written.
  */
 import { coded } from '../../sdk/error-codes.js'
 import { preview } from '../../sdk/preview.js'
@@ -13,7 +14,7 @@ import { tableShape } from './table-shape.js'
 const TABLE = 'millrace_deliveries'
 const COLUMNS = ['query', 'step', 'shard', 'batch', 'at']
 
-/** Deliveries of one step and shard whose marks are kept: only the last one can come again. */
+/** Deliveries of one step and shard whose marks are kept. They come in the order of their batches: the newest mark tells it all. */
 const KEPT = 16
 /** Marks of queries that have delivered nothing for so long are thrown away. */
 const KEPT_MILLIS = 90 * 86_400_000
@@ -41,14 +42,19 @@ export class Marks {
   readonly #removeOld: Statement
 
   constructor(db: Database) {
-    this.#add = db.prepare(`INSERT INTO ${TABLE} VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
+    this.#add = db.prepare(
+      `INSERT INTO ${TABLE} SELECT ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM ${TABLE} WHERE query = ? AND step = ? AND shard = ? AND batch >= ?)`,
+    )
     this.#removeBefore = db.prepare(`DELETE FROM ${TABLE} WHERE query = ? AND step = ? AND shard = ? AND batch <= ?`)
     this.#removeOld = db.prepare(`DELETE FROM ${TABLE} WHERE at < ?`)
   }
 
-  /** @returns whether the delivery is a new one. */
+  /**
+   * @returns whether the delivery is a new one. One from before the newest is not, though its mark may be gone: a driver that stood
+   *   still while another took over may bring it, however late.
+   */
   add({ query, step, shard, batch }: DeliveryId, now: number): boolean {
-    return this.#add.run(query, step, shard, batch, Math.trunc(now)).changes === 1
+    return this.#add.run(query, step, shard, batch, Math.trunc(now), query, step, shard, batch).changes === 1
   }
 
   /** Throws away what cannot be asked for any more. */

@@ -215,6 +215,21 @@ it('a delivery that comes again writes nothing, and marks do not pile up', async
   db.close()
 })
 
+it('a delivery that comes long after later ones, from a driver that stood still meanwhile, writes nothing', async () => {
+  const { file, db } = database('CREATE TABLE spent (user TEXT, cents INTEGER)')
+  const env = systemEnv()
+  const sink = await TableSink.open(env, sinkOptions(file))
+  for (let batch = 0; batch < 40; batch++) await sink.deliver([[`u${batch}`, 1n]], id(batch), env)
+  const woken = await TableSink.open(env, sinkOptions(file))
+  await woken.deliver([['u3', 1n]], id(3), env)
+  expect(all(db)).toHaveLength(40)
+  await woken.deliver([['u3', 1n]], { ...id(3), query: 'another' }, env)
+  expect(all(db)).toHaveLength(41)
+  woken.close()
+  sink.close()
+  db.close()
+})
+
 it.each(['sqlite.commit', 'sqlite.committed'])(
   'a crash at %s leaves all of a delivery or nothing, and the next time completes it once',
   async (point) => {

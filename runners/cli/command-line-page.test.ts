@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { CONFIG_KEYS } from '../config.js'
-import { commands, laterCommands, laterOptions, settingRows } from './commands.js'
+import { commands, settingRows } from './commands.js'
 import { EXIT } from './exit-codes.js'
 import { root } from './fixtures/command.js'
 import { commandHelp, exitCodes, mainHelp } from './help.js'
+import { laterCommands, laterOptions } from './later-versions.js'
 import { variableOf } from './runner-settings.js'
 
 const page = readFileSync(join(root, 'docs/command-line.md'), 'utf8')

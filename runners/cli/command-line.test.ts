@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { errorCode } from '../../sdk/error-codes.js'
 import { errorKind } from 'millrace'
 import { type Invocation, parseCommandLine, UsageError } from './command-line.js'
 import { runnerSettings, type SettingSources, settingsFrom } from './runner-settings.js'
@@ -89,7 +90,7 @@ describe('the command line', () => {
     [['run', 'file.ts', '--seed'], '--seed needs a number.', undefined],
     [['conformance', '--only'], '--only needs ids.', undefined],
     [['run', 'file.ts', '--seed', '--json'], '--seed needs a number.', undefined],
-    [['run', 'file.ts', '--runner='], '--runner needs a name.', undefined],
+    [['run', 'file.ts', '--runner='], '--runner needs a name: direct, micro-batch', undefined],
     [['run', 'file.ts', '--stage-compiler'], '--stage-compiler needs a kind: auto, generated, closures.', undefined],
     [['run', 'file.ts', '--no-strict=yes'], '--no-strict takes no value.', undefined],
     [['config'], 'millrace config needs print: millrace config print', undefined],
@@ -109,9 +110,8 @@ describe('the command line', () => {
   it.each<[string[], string]>([
     [['verify', 'x'], 'millrace verify, which compares what went in with what came out, is not part of this version.'],
     [['worker-pool'], 'millrace worker-pool, which serves workers to an engine, is not part of this version.'],
-    [['help', 'fsck'], 'millrace fsck, which checks a checkpoint store, is not part of this version.'],
-    [['run', 'file.ts', '--workers', '2'], 'the direct runner runs in one thread; --workers is not supported yet.'],
-    [['run', 'file.ts', '--checkpointDir=x'], '--checkpoint-dir belongs to the micro-batch runner'],
+    [['help', 'query'], 'millrace query, which reads running queries, is not part of this version.'],
+    [['run', 'file.ts', '--workers', '2'], 'a run has one thread; --workers is not supported yet.'],
   ])('%j is refused by name', (args, message) => {
     const error = thrownBy(() => parseCommandLine(args))
     expect(errorKind(error)).toBe('UnsupportedFeature')
@@ -133,6 +133,7 @@ describe('settings of the runner', () => {
       'gap',
     ]
     expect(settings(...all, '--call-timeout', '1.5s', '--stage-compiler=closures', '--runner', 'direct')).toEqual({
+      runner: 'direct',
       strict: true,
       seed: 7,
       reexecute: true,
@@ -142,7 +143,7 @@ describe('settings of the runner', () => {
       callTimeoutMillis: 1500,
       stageCompiler: 'closures',
     })
-    expect(settings()).toEqual({ strict: false, requireCodecs: false, stageCompiler: 'auto' })
+    expect(settings()).toEqual({ runner: 'direct', strict: false, requireCodecs: false, stageCompiler: 'auto' })
   })
 
   it.each([
@@ -162,13 +163,49 @@ describe('settings of the runner', () => {
     ['--call-timeout', '5', '--call-timeout needs a duration with its unit, such as 500ms, 30s or 2m, not "5".'],
     ['--call-timeout', '0s', '--call-timeout needs a duration'],
     ['--call-timeout', 'Infinity', '--call-timeout needs a duration'],
+    ['--checkpoint', ' ', '--checkpoint needs the path of a folder, not " ".'],
+    ['--batch-interval', '5', '--batch-interval needs a duration with its unit'],
+    ['--batch-size', '0', '--batch-size needs a whole number from 1, not "0".'],
+    ['--grace', 'soon', '--grace needs a duration with its unit'],
     ['--stage-compiler', 'jit', '--stage-compiler is one of auto, generated, closures, not "jit".'],
     ['--runner', 'direkt', 'there is no runner "direkt".'],
   ])('%s %s is refused', (name, value, message) => {
     expect((thrownBy(() => settings(name, value)) as Error).message).toContain(message)
   })
 
-  it.each(['micro-batch', 'flink', 'prism'])('the %s runner is refused by name', (runner) => {
+  it('of the micro-batch runner are its own', () => {
+    const batches = ['--checkpoint', 'kept', '--batch-interval', '1.5s', '--batch-size', '100']
+    expect(settings('--runner', 'micro-batch', ...batches, '--guarantee', 'exactly-once')).toMatchObject({
+      runner: 'micro-batch',
+      checkpoint: 'kept',
+      batchInterval: 1500,
+      batchSize: 100,
+      guarantee: 'exactly-once',
+    })
+    expect(settings('--runner', 'micro-batch')).not.toHaveProperty('checkpoint')
+  })
+
+  it.each([
+    ['--checkpoint', 'kept'],
+    ['--batch-interval', '1s'],
+    ['--batch-size', '5'],
+  ])('%s is refused without the micro-batch runner, which alone has batches', (name, value) => {
+    const error = thrownBy(() => settings(name, value)) as Error
+    expect(error.message).toContain(
+      `${name} is for the micro-batch runner; with the direct runner it changes nothing. Add --runner micro-batch`,
+    )
+    expect(errorCode(error)).toBe('MR-1016')
+  })
+
+  it('of the micro-batch runner are passed over where a stronger source has chosen another', () => {
+    const config = { path: '/p/millrace.config.ts', config: { runner: 'micro-batch', checkpoint: 'kept' } as const }
+    expect(settingsWith({ environment: {}, file: config })).toMatchObject({ checkpoint: 'kept' })
+    expect(settingsWith({ environment: {}, file: config }, '--runner', 'direct')).not.toHaveProperty('checkpoint')
+    const environment = { MILLRACE_BATCH_SIZE: '7', MILLRACE_RUNNER: 'direct' }
+    expect(() => settingsWith({ environment, file: config })).toThrow('MILLRACE_BATCH_SIZE is for the micro-batch')
+  })
+
+  it.each(['flink', 'prism'])('the %s runner is refused by name', (runner) => {
     const error = thrownBy(() => settings('--runner', runner))
     expect(errorKind(error)).toBe('UnsupportedFeature')
     expect((error as Error).message).toContain(`the ${runner} runner is not part of this version.`)
@@ -182,6 +219,7 @@ describe('settings', () => {
     const environment = { MILLRACE_BUNDLE_SIZE: '2', MILLRACE_STRICT: '1', MILLRACE_CALL_TIMEOUT: '' }
     const config = file({ bundleSize: 3, callTimeout: '5s', requireCodecs: true, guarantee: 'gap' })
     expect(settingsWith({ environment, file: config }, '--bundle-size', '1', '--no-require-codecs')).toEqual({
+      runner: 'direct',
       strict: true,
       bundleSize: 1,
       callTimeoutMillis: 5000,

@@ -1,8 +1,9 @@
 /**
  * The commands and options there are, as a table: the parser, the help, the completion of shells, the settings and the
- * suggestions read the same rows. What later versions will have and this one does not stands here too, so that it is
- * refused by name.
+ * suggestions read the same rows. What later versions will have stands in `later-versions.ts`.
  */
+
+import { type CheckpointCommandName, checkpointCommands } from './checkpoint-commands.js'
 
 /** An option of the command, as opposed to one of the pipeline. */
 export interface OptionRow {
@@ -30,9 +31,9 @@ export interface OperandRow {
   readonly values?: readonly string[]
 }
 
+type OwnName = 'run' | 'why' | 'graph' | 'init' | 'config' | 'doctor' | 'explain' | 'completion' | 'conformance'
 /** Names of commands. */
-export type CommandName =
-  'run' | 'why' | 'graph' | 'init' | 'config' | 'doctor' | 'explain' | 'completion' | 'conformance'
+export type CommandName = OwnName | CheckpointCommandName
 
 /** A command. */
 export interface CommandRow {
@@ -55,14 +56,44 @@ const pageHelp: OptionRow = { name: 'help', value: undefined, help: 'show this p
 const json = (help: string): OptionRow => ({ name: 'json', value: undefined, help })
 const pipelineFile: OperandRow = { name: 'FILE', kind: 'module', isRequired: true }
 
+/** Runners there are. */
+export const runners: readonly RunnerName[] = ['direct', 'micro-batch']
+/** A runner that this version has. */
+export type RunnerName = 'direct' | 'micro-batch'
+
 /** Settings of a run: flags, `MILLRACE_…` in the environment, keys of `millrace.config.ts`. */
 export const settingRows: readonly OptionRow[] = [
   {
     name: 'runner',
     value: 'name',
-    help: 'who runs it; this version has direct',
-    values: ['direct'],
+    help: 'who runs it: direct, or micro-batch, which can go on after a crash',
+    values: runners,
     setting: { default: 'direct' },
+  },
+  {
+    name: 'checkpoint',
+    value: 'folder',
+    help: 'where the micro-batch runner keeps the run, to go on there when it is started again',
+    isPath: true,
+    setting: { default: undefined },
+  },
+  {
+    name: 'batch-interval',
+    value: 'duration',
+    help: 'how long a batch of the micro-batch runner lasts, such as 500ms (default)',
+    setting: { default: undefined },
+  },
+  {
+    name: 'batch-size',
+    value: 'number',
+    help: 'elements that a batch of the micro-batch runner reads at most, about',
+    setting: { default: undefined },
+  },
+  {
+    name: 'grace',
+    value: 'duration',
+    help: 'how long the run may take to end after SIGTERM; default 10s',
+    setting: { default: '10s' },
   },
   {
     name: 'call-timeout',
@@ -116,8 +147,8 @@ export const settingRows: readonly OptionRow[] = [
   {
     name: 'guarantee',
     value: 'kind',
-    help: 'what is promised when something fails; the direct runner: gap, or at-least-once from sources that acknowledge',
-    values: ['gap', 'at-least-once'],
+    help: 'what is promised when something fails: gap, at-least-once or, by the micro-batch runner, exactly-once',
+    values: ['gap', 'at-least-once', 'exactly-once'],
     setting: { default: undefined },
   },
   {
@@ -170,6 +201,7 @@ const run: CommandRow = {
     'given there is looked for in the environment, as MILLRACE_MIN_CENTS, and then in millrace.config.ts. So are',
     'the settings of the run, and --no-strict takes one back. Results of .print(name) go to stdout, everything',
     'else to stderr. Ctrl-C stops reading and finishes what was read; a second one stops at once.',
+    'With --runner micro-batch --checkpoint DIR, SIGTERM stops after the batch at hand, and the same command goes on there.',
   ],
 }
 
@@ -205,8 +237,8 @@ const graph: CommandRow = {
     {
       name: 'runner',
       value: 'name',
-      help: 'whose stages --physical shows; this version has direct',
-      values: ['direct'],
+      help: 'whose stages --physical shows: direct or micro-batch, which make the same ones',
+      values: runners,
     },
     json('the graph as JSON, and errors as JSON, too'),
     fileHelp,
@@ -343,8 +375,11 @@ const conformance: CommandRow = {
   ],
 }
 
+const ofPipelines = [run, why, graph]
+const others = [init, config, doctor, explain, completion, conformance]
+
 /** What can be asked for. */
-export const commands: readonly CommandRow[] = [run, why, graph, init, config, doctor, explain, completion, conformance]
+export const commands: readonly CommandRow[] = [...ofPipelines, ...checkpointCommands, ...others]
 
 /** Where the file of a pipeline stands among a command's operands; -1 for a command that takes none. */
 export function moduleAt({ operands }: CommandRow): number {
@@ -356,32 +391,3 @@ export const globalOptions: readonly OptionRow[] = [
   pageHelp,
   { name: 'version', value: undefined, help: 'show the version', short: 'v' },
 ]
-
-/** Commands of later versions. */
-export const laterCommands: ReadonlyMap<string, string> = new Map([
-  ['verify', 'compares what went in with what came out'],
-  ['fsck', 'checks a checkpoint store'],
-  ['state', 'shows the state of keys'],
-  ['savepoint', 'takes and lists savepoints'],
-  ['query', 'reads running queries'],
-  ['worker-pool', 'serves workers to an engine'],
-])
-
-/** Options of later versions, by the command they will belong to. Most take a value; without one they are refused too. */
-export const laterOptions: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map([
-  [
-    'run',
-    new Map([
-      ['workers', 'the direct runner runs in one thread; --workers is not supported yet. Leave it out.'],
-      ['ui', '--ui is not part of this version.'],
-      ['checkpoint-dir', '--checkpoint-dir belongs to the micro-batch runner, which is not part of this version.'],
-      ['isolation', '--isolation is not part of this version.'],
-      ['options', '--options, a file of options, is not part of this version. Say them in millrace.config.ts.'],
-    ]),
-  ],
-])
-
-/** Formats of graphs that others have and this version has not. */
-export const laterFormats: readonly string[] = ['png', 'html', 'proto']
-/** Runners of later versions. */
-export const laterRunners: readonly string[] = ['micro-batch', 'flink', 'prism']

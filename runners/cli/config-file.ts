@@ -13,7 +13,11 @@ import { UsageError } from './command-line.js'
 
 const guarantee = t.keyof({ gap: null, 'at-most-once': null, 'at-least-once': null, 'exactly-once': null })
 const fields = {
-  runner: t.literal('direct'),
+  runner: t.keyof({ direct: null, 'micro-batch': null }),
+  checkpoint: t.string,
+  batchInterval: t.string,
+  batchSize: t.Int,
+  grace: t.string,
   callTimeout: t.string,
   check: t.boolean,
   strict: t.boolean,

@@ -12,6 +12,6 @@ export const EXIT = {
   interrupted: 130,
   /** Whoever read the output has closed it. */
   outputClosed: 141,
-  /** SIGTERM, and draining took longer than the time of grace. */
+  /** SIGTERM: a run that is kept was stopped after the batch at hand, or the time of grace was over. */
   terminated: 143,
 } as const

@@ -6,11 +6,11 @@ import { type CommandRow, commands, globalOptions, type OptionRow } from './comm
 /** What the command's exit codes mean. */
 export const exitCodes: readonly (readonly [code: string, meaning: string])[] = [
   ['0', 'done, or drained after Ctrl-C'],
-  ['1', 'the run, or a conformance case, failed; the doctor found something broken'],
+  ['1', 'the run, or a conformance case, failed; doctor or fsck found a fault'],
   ['2', 'nothing ran: the command line, the module, its types, the configuration or the pipeline is wrong'],
   ['130', 'stopped by a second Ctrl-C'],
   ['141', 'the reader of the output has gone'],
-  ['143', 'stopped by SIGTERM, after draining for 10 seconds'],
+  ['143', 'stopped by SIGTERM: after the batch at hand, or when the time of grace was over'],
 ]
 
 /** The first page. */

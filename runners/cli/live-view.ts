@@ -37,14 +37,14 @@ export function viewLines(status: RunStatus, before: RunStatus | undefined, opti
   const { columns, rows, details, help, keys } = options
   // What has left the screen at its top could not be redrawn.
   const room = Math.max(3, rows - 1)
-  const head = titleLine(status, before)
+  const head = [titleLine(status, before), ...batchLines(status)]
   const foot = help ? helpLines(keys) : keys ? [keyLine(status)] : []
   const panes = paneLines(status, Math.min(PANES_MAX, Math.floor(room / 4)))
   const reasons = details ? reasonLines(status, columns) : []
-  const table = tableRoom(room - 2 - foot.length - panes.length, reasons.length, details)
+  const table = tableRoom(room - 1 - head.length - foot.length - panes.length, reasons.length, details)
   const { lines, hidden } = stepTable(status, before, table.steps, columns, details)
   const more: ViewLine[] = hidden === 0 ? [] : [[[` … and ${countText(hidden)} more ${hidden === 1 ? 'step' : 'steps'}${details || !keys ? '' : '; d shows all'}`, 'dim']]] // prettier-ignore
-  const all = [head, ...lines, ...more, ...reasons.slice(0, table.reasons), ...panes, ...foot]
+  const all = [...head, ...lines, ...more, ...reasons.slice(0, table.reasons), ...panes, ...foot]
   return all.slice(0, room).map((line) => cutLine(line, Math.max(20, columns - 1)))
 }
 
@@ -70,6 +70,25 @@ function titleLine(status: RunStatus, before: RunStatus | undefined): ViewLine {
     state,
     [` · ${spanText(status.wallMillis)} · ${countText(read)} read, ${rate}/s`],
   ]
+}
+
+/** Which batch it is, and where the time of the newest one has gone. */
+function batchLines({ batches }: RunStatus): readonly ViewLine[] {
+  if (batches === undefined) return []
+  const { committed, intervalMillis, last, resumedAfter } = batches
+  const parts = [
+    ` batch ${countText(committed)}`,
+    `every ${spanText(intervalMillis)}`,
+    ...(last === undefined
+      ? []
+      : [`read ${millisText(last.readMillis)}, close ${millisText(last.closeMillis)}, commit ${millisText(last.commitMillis)}`]), // prettier-ignore
+    ...(resumedAfter === undefined ? [] : [`went on after batch ${countText(resumedAfter)}`]),
+  ]
+  return [[[parts.join(' · '), 'dim']]]
+}
+
+function millisText(millis: number): string {
+  return millis < 1000 ? `${Math.round(millis)} ms` : spanText(millis)
 }
 
 // ---- steps -----------------------------------------------------------------------------------------------------------
@@ -166,6 +185,8 @@ function isSink({ step }: StepStatus, status: RunStatus): boolean {
 }
 
 function rateOf(now: number, then: number | undefined, status: RunStatus, before: RunStatus | undefined): string {
+  // What earlier runs of the query have counted is not of this one.
+  if (before === undefined && status.batches?.resumedAfter !== undefined) return '–'
   const millis = status.wallMillis - (before?.wallMillis ?? 0)
   if (millis <= 0) return '0'
   return countText(Math.round(Math.max(0, ((now - (then ?? 0)) * 1000) / millis)))

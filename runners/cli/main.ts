@@ -47,6 +47,12 @@ async function commandOf(invocation: CommandInvocation): Promise<number> {
       return (await import('./init-command.js')).initCommand(invocation)
     case 'doctor':
       return (await import('./doctor-command.js')).doctorCommand(invocation)
+    case 'state':
+      return (await import('./state-command.js')).stateCommand(invocation)
+    case 'savepoint':
+      return (await import('./savepoint-command.js')).savepointCommand(invocation)
+    case 'fsck':
+      return (await import('./fsck-command.js')).fsckCommand(invocation)
     case 'completion':
       return (await import('./completion-command.js')).completionCommand(invocation)
     case 'explain': {

@@ -8,24 +8,30 @@ import { url as debuggerUrl } from 'node:inspector'
 import { Worker } from 'node:worker_threads'
 import { UnsupportedFeature } from '../runner.js'
 import { type CommandInvocation, type Options, UsageError } from './command-line.js'
-import { type GraphFormat, graphFormats, laterFormats } from './commands.js'
+import { type GraphFormat, graphFormats } from './commands.js'
 import type { ConfigFile } from './config-file.js'
 import { EXIT } from './exit-codes.js'
 import { findConfig } from './find-config.js'
 import { commandHelp } from './help.js'
+import { laterFormats } from './later-versions.js'
 import { logSettings, metricsPlace } from './observation-settings.js'
 import { otherCopy } from './package-root.js'
 import type { Question } from './protocol.js'
 import { codeLine } from './code-line.js'
 import { isRefusal, showRefusal } from './refusal.js'
-import { consoleMode, runnerSettings, type Settings, settingsFrom, whySettings } from './runner-settings.js'
+import {
+  consoleMode,
+  graceMillis,
+  runnerSettings,
+  type Settings,
+  settingsFrom,
+  whySettings,
+} from './runner-settings.js'
 import { sourceFile } from './source-file.js'
 import type { WatchedRun } from './watch-runs.js'
 
 /** Panes that are kept for those who look. */
 const PANES = 10
-/** Draining after SIGTERM may take as long as process managers usually wait. */
-const GRACE_MILLIS = 10_000
 
 /** Makes of a module's answer what goes to stdout. */
 export type Present = (answer: string, settings: Settings, config: ConfigFile | undefined) => string
@@ -172,7 +178,7 @@ async function once(
     listens: isShown && err.isTerminal && !isJson,
     // A halted debugger looks like an endless call.
     watchdog: debuggerUrl() === undefined ? new Watchdog(runner.callTimeoutMillis, testMillis('REPORT')) : undefined,
-    graceMillis: testMillis('GRACE') ?? GRACE_MILLIS,
+    graceMillis: graceMillis(settings),
     ...(watched === undefined ? {} : { changed: watched.changed }),
   })
   await metrics?.close()
@@ -249,8 +255,8 @@ function optionVariables(): Record<string, string> {
   )
 }
 
-/** Tests of what takes ten seconds set `MILLRACE_TEST_REPORT_MILLIS`, `…_GRACE_…` and `…_STALE_…`; nobody else should. */
-function testMillis(name: 'REPORT' | 'GRACE' | 'STALE'): number | undefined {
+/** Tests of what takes ten seconds set `MILLRACE_TEST_REPORT_MILLIS` and `…_STALE_…`; nobody else should. */
+function testMillis(name: 'REPORT' | 'STALE'): number | undefined {
   const value = Number(process.env[`MILLRACE_TEST_${name}_MILLIS`])
   return value > 0 ? value : undefined
 }

@@ -5,7 +5,7 @@
 import type { ErrorCode } from '../../sdk/error-codes.js'
 import type { RunSnapshot } from '../metrics/snapshot.js'
 import type { DeadLetterGroup, EndState, Progress } from '../runner.js'
-import type { RunStatus } from '../run-status.js'
+import type { BatchesStatus, RunStatus } from '../run-status.js'
 import type { GraphFormat } from './commands.js'
 import type { ConsoleMode } from './console-limit.js'
 import type { Excerpt } from './excerpt.js'
@@ -86,6 +86,10 @@ export interface StartMessage {
 export type ToWorker =
   | StartMessage
   | { readonly kind: 'drain' }
+  /** Stops so that the run can go on; only one that is kept. */
+  | { readonly kind: 'stop' }
+  /** Gives up what is under way. */
+  | { readonly kind: 'cancel' }
   /** Pauses the sources, or reads on. */
   | { readonly kind: 'pause' }
   /** Time to say why. */
@@ -140,6 +144,8 @@ export interface Finished {
   /** Names of `.collect`, where the pipeline prints nothing and has written no file: what came out, nobody has seen. */
   readonly unseen: readonly string[]
   readonly deadLetters: readonly DeadLetterReport[]
+  /** Of a runner that works in batches. */
+  readonly batches?: BatchesStatus
 }
 
 /** From the pipeline's thread. */

@@ -8,15 +8,28 @@ import { textMillis } from '../../sdk/duration-text.js'
 import type { MillraceConfig } from '../config.js'
 import { type Guarantee, type RunnerOptions, UnsupportedFeature } from '../runner.js'
 import { type Options, UsageError } from './command-line.js'
-import { laterRunners, type OptionRow, settingRows } from './commands.js'
+import { type OptionRow, type RunnerName, runners, settingRows } from './commands.js'
 import { CONSOLE_MODES, type ConsoleMode } from './console-limit.js'
+import { laterRunners } from './later-versions.js'
 import type { WhySettings } from './protocol.js'
 
 /** Options for the runner that can be sent to a thread. */
-export type RunnerSettings = Pick<
+export interface RunnerSettings extends Pick<
   RunnerOptions,
-  'strict' | 'seed' | 'reexecute' | 'bundleSize' | 'guarantee' | 'callTimeoutMillis' | 'requireCodecs' | 'stageCompiler'
->
+  | 'strict'
+  | 'seed'
+  | 'reexecute'
+  | 'bundleSize'
+  | 'guarantee'
+  | 'callTimeoutMillis'
+  | 'requireCodecs'
+  | 'stageCompiler'
+  | 'checkpoint'
+  | 'batchInterval'
+  | 'batchSize'
+> {
+  readonly runner: RunnerName
+}
 
 /** So long a pipeline runs before `millrace why` answers. */
 const WHY_MILLIS = 5000
@@ -78,7 +91,7 @@ export function settingsFrom({ flags, environment, file }: SettingSources): Sett
 /** Settings as what a runner takes. @throws {UsageError} or {@link UnsupportedFeature}. */
 export function runnerSettings(settings: Settings): RunnerSettings {
   const given = (name: string): Given => new Given(settings, name)
-  checkRunner(given('runner'))
+  const runner = runnerOf(given('runner'))
   const strict = given('strict')
   const seed = given('seed')
   const reexecute = given('reexecute')
@@ -86,11 +99,15 @@ export function runnerSettings(settings: Settings): RunnerSettings {
   const timeout = given('call-timeout')
   const guarantee = given('guarantee')
   const isStrict = strict.value === true
+  const batches = batchSettings(given)
   // Checked also where it is switched off: a typing error stays one.
+  graceMillis(settings)
   const seedNumber = seed.isSaid ? wholeNumber(seed, Number.MIN_SAFE_INTEGER) : 0
   if (seed.isSaid && !isStrict) refuseWithoutStrict(seed, strict, 'is the seed of strict mode')
   if (reexecute.value === true && !isStrict) refuseWithoutStrict(reexecute, strict, 'is a part of strict mode')
   return {
+    runner,
+    ...batches,
     strict: isStrict,
     requireCodecs: given('require-codecs').value === true,
     stageCompiler: oneOf(given('stage-compiler'), compilers),
@@ -141,16 +158,58 @@ function camel(name: string): string {
   return name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
-function checkRunner(given: Given): void {
+function runnerOf(given: Given): RunnerName {
   const name = String(given.value)
-  if (name === 'direct') return
+  const found = runners.find((runner) => runner === name)
+  if (found !== undefined) return found
   if (laterRunners.includes(name))
     throw new UnsupportedFeature(
       'MR-6002',
       `runner.${name}`,
-      `the ${name} runner is not part of this version. Use --runner direct, or leave --runner out.`,
+      `the ${name} runner is not part of this version. Use --runner ${runners.join(' or ')}.`,
     )
-  throw new UsageError('MR-6003', `there is no runner "${name}".`, name, ['direct', ...laterRunners])
+  throw new UsageError('MR-6003', `there is no runner "${name}".`, name, [...runners, ...laterRunners])
+}
+
+/** What only runs in batches have. */
+function batchSettings(
+  given: (name: string) => Given,
+): Pick<RunnerSettings, 'checkpoint' | 'batchInterval' | 'batchSize'> {
+  const runner = given('runner')
+  const [checkpoint, interval, size] = [given('checkpoint'), given('batch-interval'), given('batch-size')]
+  // Checked also where another runner was chosen.
+  const path = checkpoint.isSaid ? folderOf(checkpoint) : undefined
+  const millis = interval.isSaid ? millisOf(interval) : undefined
+  const elements = size.isSaid ? wholeNumber(size, 1) : undefined
+  if (runner.value !== 'micro-batch') {
+    for (const each of [checkpoint, interval, size]) if (each.isSaid) refuseWithoutBatches(each, runner)
+    return {}
+  }
+  return {
+    ...(path === undefined ? {} : { checkpoint: path }),
+    ...(millis === undefined ? {} : { batchInterval: millis }),
+    ...(elements === undefined ? {} : { batchSize: elements }),
+  }
+}
+
+/** What a stronger source has chosen another runner for is passed over; else it was meant and would do nothing. */
+function refuseWithoutBatches(given: Given, runner: Given): void {
+  if (STRENGTH[runner.origin.kind] > STRENGTH[given.origin.kind]) return
+  throw new UsageError(
+    'MR-1016',
+    `${given.named} is for the micro-batch runner; with the ${String(runner.value)} runner it changes nothing. Add --runner micro-batch, or leave ${given.named} out.`,
+  )
+}
+
+function folderOf(given: Given): string {
+  const path = String(given.value)
+  if (path.trim() !== '') return path
+  throw new UsageError('MR-7003', `${given.named} needs the path of a folder, not "${path}".`, '')
+}
+
+/** How long a run may take to end after SIGTERM. */
+export function graceMillis(settings: Settings): number {
+  return millisOf(new Given(settings, 'grace'))
 }
 
 function oneOf<T extends string>(given: Given, known: readonly T[]): T {

@@ -41,7 +41,7 @@ describe.concurrent('a run that is told to stop', { timeout: 30_000 }, () => {
   })
 
   it('is stopped when draining after SIGTERM takes too long', async () => {
-    const run = start(['run', endless, '--neverEnds'], { env: { MILLRACE_TEST_GRACE_MILLIS: '300' } })
+    const run = start(['run', endless, '--neverEnds', '--grace', '300ms'])
     await run.said('tick: 1')
     run.signal('SIGTERM')
     const { code, stderr, left } = await run.ended

@@ -43,7 +43,7 @@ export interface SupervisionServices {
   /** Serves metrics, where it was asked for. */
   readonly metrics?: MetricsService | undefined
   readonly start: Omit<StartMessage, 'kind' | 'module' | 'beatMillis'>
-  /** How long draining after SIGTERM may take. */
+  /** How long the run may take to end after SIGTERM. */
   readonly graceMillis: number
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
@@ -55,6 +55,8 @@ export interface SupervisionServices {
 /** Without any output for this long, it is said what is waited for. */
 const IDLE_MILLIS = 5000
 const BEAT_MILLIS = 1000
+/** So long a run that has been given up may take to give its checkpoint back. */
+const GIVE_UP_MILLIS = 1000
 /** So long a run may be drained for whose files have changed. */
 const CHANGE_GRACE_MILLIS = 3000
 
@@ -66,6 +68,9 @@ export class Supervision {
   #startedAt: number | undefined
   #drainedBy: 'SIGINT' | 'SIGTERM' | 'q' | 'change' | undefined
   #stopAt = Number.POSITIVE_INFINITY
+  /** Whether the batch at hand is given up. */
+  #isGivenUp = false
+  #hasToldBatch = false
   #isLooking = false
   /** What has come out so far, and when something last did. */
   #output = -1
@@ -118,8 +123,13 @@ export class Supervision {
     if (this.#startedAt === undefined || this.#drainedBy !== undefined) return EXIT.done
     this.#drainedBy = 'change'
     this.#stopAt = this.#services.now() + CHANGE_GRACE_MILLIS
-    this.#services.post({ kind: 'drain' })
+    this.#services.post({ kind: this.#isKept ? 'stop' : 'drain' })
     return undefined
+  }
+
+  /** Whether the run can go on when it is started again. */
+  get #isKept(): boolean {
+    return this.#services.start.runner.checkpoint !== undefined
   }
 
   #begin(module: ModuleText): undefined {
@@ -162,7 +172,9 @@ export class Supervision {
         return EXIT.done
       case 'finished':
         display.finished(message)
-        return EXIT.done
+        return message.state === 'STOPPED' || (this.#isGivenUp && message.state === 'CANCELLED')
+          ? EXIT.terminated
+          : EXIT.done
       case 'outputClosed':
         return EXIT.outputClosed
       case 'failed':
@@ -176,8 +188,16 @@ export class Supervision {
     const at = now()
     watchdog?.sign(at)
     if (progress === undefined || status === undefined || this.#startedAt === undefined) return
+    this.#noteBatch(status)
     display.progress(status, at - this.#startedAt)
     this.#noteSilence(status, at)
+  }
+
+  /** Says once where the run has gone on. */
+  #noteBatch({ batches }: RunStatus): void {
+    if (this.#hasToldBatch || batches?.resumedAfter === undefined) return
+    this.#hasToldBatch = true
+    this.#services.display.note(`went on after batch ${countText(batches.resumedAfter)}.`)
   }
 
   /** Never silent for long: says, once for each silence, what waits and why. */
@@ -222,7 +242,7 @@ export class Supervision {
     const stopped = name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
     if (this.#startedAt === undefined) return stopped
     if (this.#drainedBy !== undefined) {
-      display.note(`${name}: stopped. What was under way is lost.`)
+      display.note(`${name}: stopped. ${this.#whatIsLost}`)
       return stopped
     }
     if (this.#services.start.why !== undefined) {
@@ -232,8 +252,24 @@ export class Supervision {
       return undefined
     }
     if (name === 'SIGTERM') this.#stopAt = now() + graceMillis
-    this.#drain(name)
+    if (name === 'SIGTERM' && this.#isKept) this.#stop()
+    else this.#drain(name)
     return undefined
+  }
+
+  get #whatIsLost(): string {
+    return this.#isKept
+      ? 'What was under way is given up, and done again when the run goes on.'
+      : 'What was under way is lost.'
+  }
+
+  #stop(): void {
+    const { display, graceMillis, post } = this.#services
+    this.#drainedBy = 'SIGTERM'
+    display.note(
+      `SIGTERM: stopping: the batch at hand is finished, within ${secondsText(graceMillis)}; the run goes on when it is started again.`,
+    )
+    post({ kind: 'stop' })
   }
 
   #drain(by: 'SIGINT' | 'SIGTERM' | 'q'): void {
@@ -242,18 +278,27 @@ export class Supervision {
     const reading = 'endless sources stop, and what has been read is finished'
     display.note(
       by === 'SIGTERM'
-        ? `SIGTERM: draining: ${reading}, within ${Math.round(graceMillis / 100) / 10} s.`
-        : `${by}: draining: ${reading}. Press Ctrl-C ${by === 'q' ? '' : 'again '}to stop at once.`,
+        ? `SIGTERM: draining: ${reading}, within ${secondsText(graceMillis)}.`
+        : `${by}: draining: ${reading}${this.#isKept ? ', and the run does not go on after that (SIGTERM stops one that is to)' : ''}. Press Ctrl-C ${by === 'q' ? '' : 'again '}to stop at once.`,
     )
     post({ kind: 'drain' })
   }
 
   #tick(): number | undefined {
-    const { display, look, now, watchdog } = this.#services
+    const { display, look, now, post, watchdog } = this.#services
     const at = now()
     if (at >= this.#stopAt) {
+      if (this.#isKept && !this.#isGivenUp) {
+        // It gives the checkpoint back: another machine need not wait until it is free.
+        this.#isGivenUp = true
+        this.#stopAt = at + GIVE_UP_MILLIS
+        if (this.#drainedBy !== 'change')
+          display.note(`SIGTERM: the time for the batch at hand is over. ${this.#whatIsLost}`)
+        post({ kind: 'cancel' })
+        return undefined
+      }
       if (this.#drainedBy === 'change') return EXIT.done
-      display.note('SIGTERM: the time for draining is over; stopped. What was under way is lost.')
+      if (!this.#isKept) display.note(`SIGTERM: the time for draining is over; stopped. ${this.#whatIsLost}`)
       return EXIT.terminated
     }
     if (this.#module !== undefined && !this.#isLooking && watchdog?.isLookDue(at) === true) {
@@ -290,6 +335,10 @@ export class Supervision {
     this.#services.display.failed({ name: 'Error', message, frames: [], code })
     return EXIT.failed
   }
+}
+
+function secondsText(millis: number): string {
+  return `${Math.round(millis / 100) / 10} s`
 }
 
 /** What a run has put out: what has come to steps that nobody reads. */

@@ -7,7 +7,7 @@ import { styleText } from 'node:util'
 import stringWidth from 'string-width'
 import { formatTimestamp } from '../../sdk/time.js'
 import { countText as grouped } from '../run-status-text.js'
-import type { RunStatus, StepStatus } from '../run-status.js'
+import type { BatchesStatus, RunStatus, StepStatus } from '../run-status.js'
 import type { Display, Output } from './display.js'
 import { deadLetterLines, reportLines } from './error-report.js'
 import { type Segment, type Style, viewLines, type ViewLine } from './live-view.js'
@@ -55,7 +55,9 @@ export class TextDisplay implements Display {
     if (this.#form === 'block') this.#show()
     else {
       const rate = Math.round(
-        ((elementsReadBy(status) - (this.#before === undefined ? 0 : elementsReadBy(this.#before))) * 1000) / millis,
+        ((elementsReadBy(status) - (this.#before === undefined ? earlierReads(status) : elementsReadBy(this.#before))) *
+          1000) /
+          millis,
       )
       this.#err.write(`${progressLine(status, elapsedMillis, Math.max(0, rate))}\n`)
     }
@@ -158,15 +160,22 @@ function widthOf(line: ViewLine): number {
   return line.reduce((width, [text]) => width + stringWidth(text), 0)
 }
 
+/** What earlier runs of the query have read is not of this one: its first rate is not known. */
+function earlierReads(status: RunStatus): number {
+  return status.batches?.resumedAfter === undefined ? 0 : elementsReadBy(status)
+}
+
 // ---- progress ------------------------------------------------------------------------------------------------------
 
 function progressLine(status: RunStatus, elapsedMillis: number, rate: number): string {
-  const { steps, state } = status
+  const { steps, state, batches } = status
   const slowest = slowestStep(steps)
   const sum = (of: (step: StepStatus) => number): number => steps.reduce((all, step) => all + of(step), 0)
   return keyValues({
     elapsed: `${(elapsedMillis / 1000).toFixed(1)}s`,
     ...(state === 'running' ? {} : { state }),
+    ...(batches === undefined ? {} : { batch: batches.committed }),
+    ...(batches?.last === undefined ? {} : { closing: `${closingMillis(batches.last)}ms` }),
     read: elementsReadBy(status),
     rate: `${rate}/s`,
     ...(slowest === undefined ? {} : { watermark: formatTimestamp(slowest.outputWatermark), at: slowest.step }),
@@ -175,6 +184,11 @@ function progressLine(status: RunStatus, elapsedMillis: number, rate: number): s
     late: sum(({ droppedLate }) => droppedLate),
     errors: sum(({ deadLetters }) => deadLetters),
   })
+}
+
+/** How long a batch took once it was read. */
+function closingMillis({ closeMillis, commitMillis }: NonNullable<BatchesStatus['last']>): number {
+  return Math.round(closeMillis + commitMillis)
 }
 
 /** The step that is furthest behind. */
@@ -191,12 +205,13 @@ const FILES_MAX = 5
 
 function summaryLines(
   name: string,
-  { state, millis, elementsRead, counters, files, unseen, deadLetters }: Finished,
+  { state, millis, elementsRead, counters, files, unseen, deadLetters, batches }: Finished,
 ): readonly string[] {
-  const how = state === 'DONE' ? 'done' : state === 'DRAINED' ? 'drained' : 'cancelled'
   const lines = [
-    `${name}: ${how} in ${(millis / 1000).toFixed(2)} s, ${grouped(elementsRead)} ${elementsRead === 1 ? 'element' : 'elements'} read`,
+    `${name}: ${state.toLowerCase()} in ${(millis / 1000).toFixed(2)} s, ${grouped(elementsRead)} ${elementsRead === 1 ? 'element' : 'elements'} read`,
   ]
+  if (batches !== undefined) lines.push(`  ${batchesText(batches)}`)
+  if (state === 'STOPPED') lines.push('  goes on there when it is started again with the same checkpoint')
   for (const { step, name: counter, value } of counters)
     lines.push(`  ${counterText(counter, value)} in step "${step}"`)
   lines.push(...deadLetterLines(deadLetters))
@@ -207,6 +222,12 @@ function summaryLines(
   }
   if (files.length > FILES_MAX) lines.push(`  … and ${files.length - FILES_MAX} more files`)
   return lines
+}
+
+function batchesText({ committed, resumedAfter }: BatchesStatus): string {
+  const newest = `batch ${grouped(committed)} is committed`
+  if (resumedAfter === undefined) return committed === 0 ? 'no batch is committed' : newest
+  return `went on after batch ${grouped(resumedAfter)}; ${committed > resumedAfter ? newest : 'there was nothing new'}`
 }
 
 function counterText(counter: string, value: number): string {

@@ -48,7 +48,8 @@ const RESULTS_MAX = 1000
 let running: RunningPipeline | undefined
 let built: BuiltPipeline | undefined
 let phase: 'load' | 'run' = 'load'
-let isDraining = false
+/** What was asked of the run before there was one. */
+let early: 'drain' | 'stop' | undefined
 /** Ends the wait of `why`. */
 let explainNow: (() => void) | undefined
 let isExplaining = false
@@ -220,10 +221,11 @@ async function begin(message: StartMessage): Promise<void> {
   sendSnapshot()
   if (message.panes > 0) running.recordPanes(message.panes)
   if (message.why !== undefined) return explain(running, message.why)
-  if (isDraining) running.drain()
+  if (early !== undefined) running[early]()
   const { state, metrics } = await running.result
   const millis = performance.now() - startedAt
   await leftUnderWay(ours)
+  const { batches } = running.status()
   const finished: Finished = {
     kind: 'finished',
     state,
@@ -234,6 +236,7 @@ async function begin(message: StartMessage): Promise<void> {
     files: files(),
     unseen: files().length > 0 ? [] : unseenResults(ready.graph),
     deadLetters: deadLetters(),
+    ...(batches === undefined ? {} : { batches }),
   }
   end(finished)
 }
@@ -270,8 +273,12 @@ port.on('message', (message: ToWorker) => {
   }
   switch (message.kind) {
     case 'drain':
-      isDraining = true
-      running?.drain()
+    case 'stop':
+      early = message.kind
+      running?.[message.kind]()
+      return
+    case 'cancel':
+      running?.cancel()
       return
     case 'pause':
       return pauseOrResume()

@@ -99,7 +99,7 @@ class OriginCheck {
     throw new UnsupportedFeature(
       'MR-6005',
       'guarantee.atLeastOnce',
-      `the ${this.#runner} runner cannot promise at-least-once for pipeline "${this.#built.name}": step "${authorPath(step)}" ${why}. The micro-batch runner keeps such a promise by checkpoints; it is not part of this version.`,
+      `the ${this.#runner} runner cannot promise at-least-once for pipeline "${this.#built.name}": step "${authorPath(step)}" ${why}. Use runner: 'micro-batch' with a checkpoint, which keeps what the step keeps.`,
       authorPath(step),
     )
   }

@@ -66,10 +66,11 @@ function refuseUnbuilt(options: RunnerOptions): void {
     )
   }
   if (guarantee !== 'gap' && guarantee !== 'at-least-once') {
+    const isExact = guarantee === 'exactly-once'
     throw new UnsupportedFeature(
       'MR-6004',
-      guarantee === 'exactly-once' ? 'guarantee.exactlyOnce' : 'guarantee.atMostOnce',
-      `the direct runner loses its state when it crashes (guarantee: gap) and cannot promise ${guarantee}. The micro-batch runner is for that; it is not part of this version.`,
+      isExact ? 'guarantee.exactlyOnce' : 'guarantee.atMostOnce',
+      `the direct runner loses its state when it crashes (guarantee: gap) and cannot promise ${guarantee}. ${isExact ? "Use runner: 'micro-batch' with a checkpoint." : 'Leave guarantee out.'}`,
     )
   }
 }

@@ -26,7 +26,7 @@ export function notReadyBecause(aged: AgedSnapshot, { callMillis, staleMillis }:
   const { state, oldestCall } = aged.snapshot.status
   const reasons: string[] = []
   if (state === 'paused') reasons.push('the run is paused')
-  else if (state !== 'running' && state !== 'draining') return [`the run is over: ${state}`]
+  else if (state !== 'running' && state !== 'draining' && state !== 'stopping') return [`the run is over: ${state}`]
   if (aged.ageMillis > staleMillis)
     reasons.push(`the pipeline's thread has not answered for ${wholeSeconds(aged.ageMillis)} s`)
   // While nothing new is known, a call that was under way still is.

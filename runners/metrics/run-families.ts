@@ -12,7 +12,17 @@ import type { RunSnapshot } from './snapshot.js'
 import type { ThreadReading } from './thread-reading.js'
 import { userFamilies } from './user-families.js'
 
-const STATES: readonly RunState[] = ['running', 'paused', 'draining', 'done', 'drained', 'cancelled', 'failed']
+const STATES: readonly RunState[] = [
+  'running',
+  'paused',
+  'draining',
+  'stopping',
+  'done',
+  'drained',
+  'stopped',
+  'cancelled',
+  'failed',
+]
 
 /** A metric of each step. */
 interface StepRow {
@@ -130,6 +140,7 @@ export function runFamilies(snapshot: RunSnapshot, ageSeconds: number): readonly
       'Callbacks after a bundle that have thrown.',
       finalizers,
     ),
+    ...ofBatches(status),
     ...ofSources(status.sources, run),
     ...userFamilies(user, run),
     ...ofProcess(thread),
@@ -181,6 +192,26 @@ function ofRun(status: RunStatus, ageSeconds: number): readonly Family[] {
       "How old these numbers are. It grows while the pipeline's thread does not answer.",
       one(ageSeconds),
     ),
+  ]
+}
+
+/** None where the runner has no batches. */
+function ofBatches({ batches, pipeline }: RunStatus): readonly Family[] {
+  if (batches === undefined) return []
+  const { committed, intervalMillis, last } = batches
+  const spent = (phase: string, millis: number): Sample => ({ labels: { pipeline, phase }, value: millis / 1000 })
+  const times =
+    last === undefined
+      ? []
+      : [spent('read', last.readMillis), spent('close', last.closeMillis), spent('commit', last.commitMillis)]
+  return [
+    family('millrace_batches_committed_total', 'counter', 'Batches that are committed, over all runs of the query.', [
+      { labels: { pipeline }, value: committed },
+    ]),
+    family('millrace_batch_interval_seconds', 'gauge', 'How long a batch is to last.', [
+      { labels: { pipeline }, value: intervalMillis / 1000 },
+    ]),
+    family('millrace_batch_seconds', 'gauge', 'Where the time of the newest batch has gone.', times),
   ]
 }
 

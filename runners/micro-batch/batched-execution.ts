@@ -6,7 +6,7 @@
  *
  * Law: the state after batch n is a function of the plans 1 … n; nothing is seen outside that is not committed.
  */
-import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
+import { dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import type { Env } from '../../sdk/env.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { Execution } from '../core/execution/execution.js'
@@ -15,10 +15,13 @@ import type { SourceCodec } from '../core/execution/source-codec.js'
 import { SourceExecutor } from '../core/execution/source-executor.js'
 import { canonicalHash } from '../core/slot-hash.js'
 import type { PipelineResult } from '../runner.js'
+import type { BatchesStatus, RunStatus } from '../run-status.js'
+import type { RunLog } from '../core/run-log.js'
 import type { BatchAcknowledgements } from './batch-acknowledgements.js'
 import type { BatchJournal } from './batch-journal.js'
 import { decodePlan } from './batch-journal.js'
 import type { BatchWorld } from './batch-world.js'
+import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
 import { KeptParts } from './kept-parts.js'
 import { Outbox } from './outbox.js'
@@ -39,9 +42,9 @@ export interface BatchedParts {
   readonly acknowledgements: BatchAcknowledgements
   readonly limits: BatchLimits
   readonly store: QueryStore
-  readonly seed: number
-  /** Whether the run has a checkpoint. */
+  /** Whether the store outlives the run. */
   readonly isKept: boolean
+  readonly seed: number
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
   setScript(instant: number): void
 }
@@ -60,10 +63,14 @@ export class BatchedExecution extends Execution {
   #watermarks = ''
   /** Milliseconds that closing and committing a batch has taken of late. */
   #closingMillis = 0
+  #resumedAfter: number | undefined
+  #last: BatchesStatus['last']
+  readonly #log: RunLog
 
   constructor(built: BuiltPipeline, options: ExecutionOptions, parts: BatchedParts) {
     super(built, options)
     this.#parts = parts
+    this.#log = options.log
     this.#outbox = new Outbox(this.executors, parts.store)
     for (const executor of this.executors) {
       executor.commitsLater = true
@@ -79,6 +86,21 @@ export class BatchedExecution extends Execution {
     }
   }
 
+  override status(pipeline: string): RunStatus {
+    const { intervalMillis } = this.#parts.limits
+    const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last: this.#last }
+    return { ...super.status(pipeline), batches }
+  }
+
+  override get isKept(): boolean {
+    return this.#parts.isKept
+  }
+
+  /** Not that of the batch: it stands still between two. */
+  protected override clockNow(): number {
+    return this.#parts.real.now()
+  }
+
   /** The store comes first: a query that cannot go on here has not begun anything. */
   protected override async setup(): Promise<void> {
     await this.#parts.store.open()
@@ -92,9 +114,10 @@ export class BatchedExecution extends Execution {
     const committed = await this.#parts.store.committed()
     if (committed === undefined) return
     await kept.restore(this.#parts.store.entries(committed.batch))
-    this.#committed = committed.batch
+    this.#committed = this.#resumedAfter = committed.batch
+    this.#log.event('info', 'run goes on from its checkpoint', { batch: committed.batch })
     this.#parts.store.batch = committed.batch + 1
-    const { watermarks, clock } = decodeFromBytes(dynamicCoder, committed.content) as CommitContent
+    const { watermarks, clock } = decodeCommitContent(committed.content)
     for (const executor of this.executors) {
       const watermark = watermarks.get(executor.stage.root.info.id)
       if (watermark !== undefined) executor.restoreWatermark(watermark)
@@ -109,7 +132,7 @@ export class BatchedExecution extends Execution {
     const { real, store, limits, journal } = this.#parts
     const planned = await store.planned()
     let again = planned === undefined ? undefined : { ...planned, rounds: decodePlan(planned.content, this.#codecs) }
-    while (!this.isCancelled) {
+    while (!this.isCancelled && !this.isStopping) {
       const began = real.monotonic()
       const isBacklogged = await this.#batch(began, again)
       if (this.isCancelled) return
@@ -146,8 +169,16 @@ export class BatchedExecution extends Execution {
     await this.#parts.acknowledgements.release()
     while (!this.isCancelled && (await this.round()));
     if (this.isCancelled) return false
-    if (await this.#commit(plan, isPlanned))
-      this.#closingMillis += (real.monotonic() - closing - this.#closingMillis) / 4
+    const committing = real.monotonic()
+    if (await this.#commit(plan, isPlanned)) {
+      const over = real.monotonic()
+      this.#closingMillis += (over - closing - this.#closingMillis) / 4
+      this.#last = {
+        readMillis: closing - began,
+        closeMillis: committing - closing,
+        commitMillis: over - committing,
+      }
+    }
     return isBacklogged
   }
 
@@ -163,6 +194,7 @@ export class BatchedExecution extends Execution {
       isReleased = false
       if (this.isCancelled) return { changed, isBacklogged: false }
       if (isAgain) continue
+      if (this.isStopping) return { changed, isBacklogged: false }
       if (changed && this.#isFull(began)) return { changed, isBacklogged: true }
       if (isNew) continue
       if (this.isPaused || !this.hasScript) return { changed, isBacklogged: false }
@@ -188,7 +220,7 @@ export class BatchedExecution extends Execution {
     if (!isPlanned && changes.length === 0 && text === this.#watermarks && isSilent) return false
     if (!isPlanned) await store.logPlan(plan, false)
     real.crashpoint('batch.commit')
-    const content = encodeToBytes(dynamicCoder, { watermarks, clock: world.env.now() } satisfies CommitContent)
+    const content = encodeCommitContent({ watermarks, clock: world.env.now() })
     const deliveries = this.#outbox.encode(delivered)
     await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries }, changes)
     this.#committed = plan.batch
@@ -210,14 +242,6 @@ interface PlannedBatch {
   readonly instant: number
   readonly content: Uint8Array
   readonly rounds: ReturnType<typeof decodePlan>
-}
-
-/** What is said of a batch beside its changes. */
-interface CommitContent {
-  /** Output watermarks of stages, by the step they begin with. */
-  readonly watermarks: ReadonlyMap<string, number>
-  /** The clock when it was committed: a script may have moved it since the batch began. */
-  readonly clock: number
 }
 
 function watermarksText(watermarks: ReadonlyMap<string, number>): string {

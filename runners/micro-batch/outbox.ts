@@ -40,6 +40,8 @@ export class Outbox {
 
   /** Hands the items of a committed batch to their sinks. */
   async deliver(batch: number, delivered: readonly Delivered[]): Promise<void> {
+    // A driver that stood still while another took over must not bring what may be far behind by now.
+    if (delivered.length > 0) await this.#store.verify()
     for (const { step, items } of delivered)
       await this.#step(step).deliver(items, { query: this.#store.id, step, batch, shard: 0 })
     if (delivered.length > 0) await this.#store.delivered(batch)

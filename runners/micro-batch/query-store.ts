@@ -136,6 +136,11 @@ export class QueryStore {
     return this.#store.deliveredUntil()
   }
 
+  /** @throws {StoreFenced} when somebody has taken over. Else the lease lasts anew: sinks may take their time. */
+  verify(): Promise<void> {
+    return this.#store.renew(this.#held, this.#env.now(), LEASE_MILLIS)
+  }
+
   delivered(batch: number): Promise<void> {
     return this.#store.delivered(this.#held, batch)
   }

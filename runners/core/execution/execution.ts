@@ -26,7 +26,7 @@ import { SourceExecutor } from './source-executor.js'
 import type { StageExecutor } from './stage-executor.js'
 import { StageWiring } from './stage-wiring.js'
 
-const END_STATES = { DONE: 'done', DRAINED: 'drained', CANCELLED: 'cancelled' } as const
+const END_STATES = { DONE: 'done', DRAINED: 'drained', CANCELLED: 'cancelled', STOPPED: 'stopped' } as const
 
 /** What ends the turn of a stage when the run is cancelled. */
 const CANCELLED = new Error('the run was cancelled')
@@ -60,13 +60,14 @@ export class Execution {
   readonly #combiners: CombinerLives
   readonly #panes: PaneRecorder
   readonly #look: ExecutionStatus
-  readonly #startedAt: number
+  #startedAt = 0
   readonly #startedMonotonic: number
   /** How it ended, and how long it had lasted then. */
   #ended: { readonly state: RunState; readonly wallMillis: number } | undefined
   #isDraining = false
   #isCancelled = false
   #isPaused = false
+  #isStopping = false
   #wake: (() => void) | undefined
 
   constructor(built: BuiltPipeline, options: ExecutionOptions) {
@@ -84,12 +85,12 @@ export class Execution {
     this.#combiners = new CombinerLives(built)
     this.#panes = options.panes
     this.#look = new ExecutionStatus(this.staged, this.counted, this.executors)
-    this.#startedAt = this.env.now()
     this.#startedMonotonic = this.env.monotonic()
   }
 
   /** Runs until nothing is left to do, or the run is drained or cancelled. */
   async run(): Promise<PipelineResult> {
+    this.#startedAt = this.clockNow()
     try {
       const result = await this.#run()
       this.#end(END_STATES[result.state])
@@ -114,6 +115,7 @@ export class Execution {
       await this.setup()
       await this.rounds()
       if (this.#isCancelled) state = 'CANCELLED'
+      else if (this.#isStopping && !this.isDone) state = 'STOPPED'
       else if (this.#isDraining) state = 'DRAINED'
     } catch (error) {
       for (const { processor } of this.executors) processor.abandon()
@@ -126,7 +128,7 @@ export class Execution {
       throw error
     }
     await this.#teardown()
-    for (const printed of this.wiring.printed) printed.finish()
+    if (state !== 'STOPPED') for (const printed of this.wiring.printed) printed.finish()
     return this.#resultOf(state)
   }
 
@@ -146,6 +148,13 @@ export class Execution {
     this.#wake?.()
   }
 
+  /** Ends the run where it can be taken up again. Only for one that is kept. */
+  stop(): void {
+    this.#isStopping = true
+    this.resume()
+    this.#wake?.()
+  }
+
   cancel(): void {
     this.#isCancelled = true
     // Calls that never end are not waited for.
@@ -155,7 +164,7 @@ export class Execution {
 
   /** Reads nothing until {@link resume}. @returns whether the run is paused now. */
   pause(): boolean {
-    if (this.#isDraining || this.#isCancelled || this.#ended !== undefined) return false
+    if (this.#isDraining || this.#isStopping || this.#isCancelled || this.#ended !== undefined) return false
     this.#isPaused = true
     for (const executor of this.executors) {
       if (executor instanceof SourceExecutor) executor.pause()
@@ -177,12 +186,12 @@ export class Execution {
   /** The run as those who look at it see it. */
   status(pipeline: string): RunStatus {
     const { steps: _, ...progress } = this.progress()
-    const takenAt = this.env.now()
+    const takenAt = this.clockNow()
     const steps = this.#look.steps(takenAt, this.env.monotonic())
     return {
       pipeline,
       runner: this.#runner,
-      state: this.#ended?.state ?? (this.#isDraining ? 'draining' : this.#isPaused ? 'paused' : 'running'),
+      state: this.#ended?.state ?? this.#stateNow,
       startedAt: this.#startedAt,
       takenAt,
       wallMillis: this.#ended?.wallMillis ?? this.#wallMillis(),
@@ -191,6 +200,16 @@ export class Execution {
       steps,
       panes: this.#panes.panes(),
     }
+  }
+
+  get #stateNow(): RunState {
+    if (this.#isStopping) return 'stopping'
+    return this.#isDraining ? 'draining' : this.#isPaused ? 'paused' : 'running'
+  }
+
+  /** The clock of those who look at the run. */
+  protected clockNow(): number {
+    return this.env.now()
   }
 
   /** The asynchronous call that has been under way longest. */
@@ -254,6 +273,15 @@ export class Execution {
   /** Whether nothing is left to do, for ever. */
   protected get isDone(): boolean {
     return this.executors.every((executor) => executor.isDone)
+  }
+
+  /** Whether what the run has done is kept, so that another can go on from there. */
+  get isKept(): boolean {
+    return false
+  }
+
+  protected get isStopping(): boolean {
+    return this.#isStopping
   }
 
   protected get isPaused(): boolean {

@@ -12,7 +12,15 @@ import * as urns from '../../../sdk/graph/urns.js'
 import { validateGraph } from '../../../sdk/graph/validate.js'
 import { preview } from '../../../sdk/preview.js'
 import { assertionsStarted } from '../../../sdk/testing/unrun.js'
-import type { Feature, MetricsResult, PipelineResult, Progress, RunnerOptions, RunningPipeline } from '../../runner.js'
+import {
+  type Feature,
+  type MetricsResult,
+  type PipelineResult,
+  type Progress,
+  type RunnerOptions,
+  type RunningPipeline,
+  UnsupportedFeature,
+} from '../../runner.js'
 import type { RunStatus } from '../../run-status.js'
 import { verifyAssertions } from '../assertions.js'
 import { checkFeatures } from '../features.js'
@@ -143,15 +151,28 @@ export function startLocal(runner: LocalRunner, built: BuiltPipeline, options: R
     .finally(() => signal?.removeEventListener('abort', cancel))
   // Named before they are put into the object: V8 makes functions written inside it long-lived, and the run with them.
   const drain = (): void => execution.drain()
+  const stop = (): void => {
+    if (!execution.isKept) throw nothingIsKept(runner.name)
+    execution.stop()
+  }
   const progress = (): Progress => execution.progress()
   const metrics = (): MetricsResult => execution.metrics()
   const status = (): RunStatus => execution.status(built.name)
   const pause = (): boolean => execution.pause()
   const resume = (): void => execution.resume()
   const recordPanes = (count: number): (() => void) => panes.record(checkedCount(count))
-  const running = { result, drain, cancel, progress, metrics, status, recordPanes, pause, resume }
+  const running = { result, drain, cancel, stop, progress, metrics, status, recordPanes, pause, resume }
   telemetry?.running(running)
   return running
+}
+
+function nothingIsKept(runner: string): UnsupportedFeature {
+  const what = runner === 'direct' ? 'a run of the direct runner' : `a run of the ${runner} runner without a checkpoint`
+  return new UnsupportedFeature(
+    'MR-6024',
+    'stop',
+    `${what} keeps nothing from which it could go on. Add runner: 'micro-batch' and checkpoint: './folder', or call drain() or cancel().`,
+  )
 }
 
 /** What the log says of a run that failed. */

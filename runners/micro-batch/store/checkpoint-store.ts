@@ -21,6 +21,9 @@ export interface QueryRecord {
   readonly createdAt: number
 }
 
+/** What a copy says of its query that the original does not. */
+export type QueryFork = Pick<QueryRecord, 'id' | 'createdAt'>
+
 /** The right to write. */
 export interface Lease {
   /** Grows by one with each holder. */
@@ -131,8 +134,15 @@ export interface CheckpointStore {
   deliveredUntil(): Promise<number>
   /** A partition, from 0. */
   partition(index: number): PartitionStore
-  /** Puts a copy of the newest committed version into a new place. */
-  savepoint(place: string): Promise<void>
+  /**
+   * Puts a copy of the newest committed version into a new place.
+   *
+   * @param fork makes it a query of its own, unlike the one it was copied from: sinks do not take what it delivers for what the other
+   *   has delivered. The plan of the next batch, where there is one, goes along: its input may be acknowledged.
+   * @throws {DeliveriesPending} when it is a query of its own, and the newest commit's deliveries have not all been made: both would
+   *   make them.
+   */
+  savepoint(place: string, fork?: QueryFork): Promise<void>
   /** Looks at everything there is: checksums, versions, that plans and commits follow each other. @returns what is wrong. */
   check(): Promise<readonly StoreFault[]>
   close(): Promise<void>

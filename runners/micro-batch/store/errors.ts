@@ -92,6 +92,18 @@ export class StoreOccupied extends Error {
   }
 }
 
+/** A copy that is a query of its own would deliver once more what was not delivered to the end. */
+export class DeliveriesPending extends Error {
+  override readonly name = 'DeliveriesPending'
+  readonly code: ErrorCode = 'MR-6108'
+
+  constructor(place: string, batch: number) {
+    super(
+      `batch ${batch} of the checkpoint ${place} is committed, and its sinks have not taken all of it: a savepoint would deliver it once more, as a query of its own. Start the run again and let it deliver, then take the savepoint.`,
+    )
+  }
+}
+
 /** The message of whatever was thrown, for the end of a sentence. */
 export function reasonOf(error: unknown): string {
   return messageOf(error).replace(/\.$/, '')

@@ -14,6 +14,7 @@ import type {
   LeaseClaim,
   PartitionStore,
   PlanRecord,
+  QueryFork,
   QueryRecord,
   StoredEntry,
   StoreFault,
@@ -227,8 +228,8 @@ export class FileStore implements CheckpointStore {
     return new FilePartition(this.#session, index, this.#compactAboveBytes)
   }
 
-  async savepoint(place: string): Promise<void> {
-    copyTo(this.#session, place)
+  async savepoint(place: string, fork?: QueryFork): Promise<void> {
+    copyTo(this.#session, place, fork)
   }
 
   async check(): Promise<readonly StoreFault[]> {

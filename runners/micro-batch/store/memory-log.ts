@@ -72,7 +72,8 @@ class LogState {
         for (const batch of this.plans.keys()) if (batch < row.batch) this.plans.delete(batch)
         if (this.commits.length > HISTORY) this.commits.splice(0, this.commits.length - HISTORY)
         for (const batch of this.bodies.keys()) {
-          if (batch < row.batch && batch <= this.delivered) this.bodies.delete(batch)
+          const isOld = batch <= row.batch - HISTORY && this.bodies.get(batch)?.deliveries.length === 0
+          if (isOld || (batch < row.batch && batch <= this.delivered)) this.bodies.delete(batch)
         }
         return
       case 'old':

@@ -69,6 +69,27 @@ export class HeadFile {
   }
 }
 
+/** What is wrong with the file, down to the byte: a record that cannot be read, and anything between the records. */
+export function headFaults(path: string): readonly string[] {
+  const bytes = readFileSync(path)
+  const places = [FIRST_PLACE, ...PLACES]
+  const faults = places
+    .filter((place) => stepAt(bytes, place) === undefined)
+    .map(
+      (place) =>
+        `its record at byte ${place} cannot be read; after a loss of power that may be, and the next run mends it`,
+    )
+  const isOfRecord = (at: number): boolean => places.some((place) => at >= place && at < place + RECORD_BYTES)
+  const stray = bytes.findIndex((byte, at) => byte !== 0 && !isOfRecord(at))
+  return stray < 0 ? faults : [...faults, `byte ${stray} lies in no record, and is not 0`]
+}
+
+function stepAt(bytes: Buffer, place: number): number | undefined {
+  const record = bytes.subarray(place, place + RECORD_BYTES)
+  if (record.length < RECORD_BYTES || record.readUInt32LE(0) !== MAGIC) return undefined
+  return crc32(record.subarray(0, 12)) === record.readUInt32LE(12) ? record.readDoubleLE(4) : undefined
+}
+
 /** The step that the file remembers; `undefined` where there is no file. @throws {StoreDamaged} when it says nothing. */
 export function readHead(path: string): number | undefined {
   let bytes: Buffer
@@ -79,9 +100,8 @@ export function readHead(path: string): number | undefined {
     throw new StoreFailed(path, reasonOf(error), false, error)
   }
   const steps = [FIRST_PLACE, ...PLACES].flatMap((place) => {
-    const record = bytes.subarray(place, place + RECORD_BYTES)
-    if (record.length < RECORD_BYTES || record.readUInt32LE(0) !== MAGIC) return []
-    return crc32(record.subarray(0, 12)) === record.readUInt32LE(12) ? [record.readDoubleLE(4)] : []
+    const step = stepAt(bytes, place)
+    return step === undefined ? [] : [step]
   })
   if (steps.length === 0) throw new StoreDamaged(path, 'none of its records can be read')
   return Math.max(...steps)

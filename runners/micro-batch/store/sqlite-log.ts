@@ -120,6 +120,7 @@ export class SqliteLog extends SqliteTables implements LogTable {
     this.file.run('DELETE FROM commit_record WHERE batch <= ?', batch - HISTORY)
     // What has not been delivered is still needed.
     this.file.run('DELETE FROM commit_body WHERE batch < ? AND batch <= ?', batch, this.deliveredUntil())
+    this.file.run('DELETE FROM commit_body WHERE batch <= ? AND length(deliveries) = 0', batch - HISTORY)
   }
 
   putOldCommit({ batch, epoch, instant, hashes }: CommitHeader, body: CommitBody | undefined): void {

@@ -6,11 +6,11 @@
  */
 import { invariant } from '../../../sdk/invariant.js'
 import { SLOTS } from '../../core/kept-state.js'
-import type { Change, Lease, QueryRecord } from './checkpoint-store.js'
-import { StoreOccupied } from './errors.js'
+import type { Change, Lease, QueryFork, QueryRecord } from './checkpoint-store.js'
+import { DeliveriesPending, StoreOccupied } from './errors.js'
 import { partitionOf } from './partition-of.js'
 import { fencePartition, replaceSnapshot } from './partition-state.js'
-import { stepOfCommit, type StoreSession } from './store-session.js'
+import { stepOfCommit, stepOfPlan, type StoreSession } from './store-session.js'
 
 const NOTHING_MORE = (): void => undefined
 
@@ -66,24 +66,27 @@ function* movedEntries(
 }
 
 /** Copies the newest commit to a new place. */
-export function copyTo(session: StoreSession, place: string): void {
+export function copyTo(session: StoreSession, place: string, fork?: QueryFork): void {
   if (session.files.at(place).isOccupied()) throw new StoreOccupied(place, 'is not empty')
   const { log } = session.begun()
   const partial = session.files.at(`${place}.partial`)
-  partial.remove()
-  partial.make()
   // One view of the log for all of it: another process may commit meanwhile.
   log.reading(() => {
-    const { query } = session.begun().stored
+    const query = { ...session.begun().stored.query, ...fork }
     const committed = log.committedBatch()
-    const plan = log.plan(committed)
     const bodies = log.bodies(0)
+    const isPending = (bodies.get(committed)?.deliveries.length ?? 0) > 0 && log.deliveredUntil() < committed
+    if (fork !== undefined && isPending) throw new DeliveriesPending(session.files.place, committed)
+    partial.remove()
+    partial.make()
+    const next = fork === undefined ? undefined : log.plan(committed + 1)
+    const plans = [log.plan(committed), next].filter((plan) => plan !== undefined)
     const copy = partial.openLog(true)
     try {
       copy.transaction(true, () => {
         copy.putQuery(query, 0)
         copy.putLease({ epoch: log.holder()?.epoch ?? 0, holder: '', until: 0 })
-        if (plan !== undefined) copy.putPlan(plan)
+        for (const plan of plans) copy.putPlan(plan)
         for (const header of log.headers(0)) copy.putOldCommit(header, bodies.get(header.batch))
         copy.putDelivered(log.deliveredUntil())
         if (committed > 0) for (let index = 0; index < query.partitions; index++) copy.putTip(index, committed)
@@ -103,7 +106,7 @@ export function copyTo(session: StoreSession, place: string): void {
     }
     try {
       partial.makeHead()
-      partial.writeHead(stepOfCommit(committed))
+      partial.writeHead(next === undefined ? stepOfCommit(committed) : stepOfPlan(next.batch))
       partial.syncHead()
     } finally {
       partial.closeHead()

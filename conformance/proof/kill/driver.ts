@@ -1,0 +1,110 @@
+/**
+ * A driver process of the kill lane: `node driver.js CASE.json`. It runs the case's pipeline on its checkpoint to the end, and
+ * tells its parent, line by line, that it has begun, of each commit, and the result.
+ *
+ * `CRASH_AT=name:n` in its environment makes the n-th hit of a crash point (`*`: of any) kill the process, as `kill -9` does:
+ * nothing is flushed, closed or given back. `STOP_AT`, `FAIL_AT` and `CLOCK_AHEAD` are the other ways in which it may go wrong.
+ */
+import { readFileSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type Env, type RunningPipeline, start } from 'millrace'
+import { microBatchRunner } from 'millrace/micro-batch'
+import { nodeEnv } from '../../../runners/direct/node.js'
+import { nodeCapabilities } from '../../../runners/micro-batch/node.js'
+import { openSqliteStore } from '../../../runners/micro-batch/store/sqlite-store.js'
+import type { KillCase } from './kill-case.js'
+import { build, SEEN } from './pipelines.js'
+
+/** What a driver says, one in a line. */
+export type Word =
+  | { readonly say: 'begun' }
+  | { readonly say: 'commit' }
+  | { readonly say: 'killed' | 'stopped'; readonly at: string }
+  | { readonly say: 'done'; readonly dropped: number; readonly seen: number }
+
+/** What the parent lets happen in a driver, through its environment. */
+interface Fate {
+  /** `name:n` of a crash point at which it is killed. */
+  readonly crashAt: string | undefined
+  /** `name:n` of a crash point at which it stands still (SIGSTOP) until somebody lets it go on. */
+  readonly stopAt: string | undefined
+  /** `id:what`: the function that sees this record throws, or ends the process. */
+  readonly failAt: string | undefined
+  /** Milliseconds by which its clock is ahead. */
+  readonly aheadMillis: number
+}
+
+// Written at once: what is said survives the next instruction.
+const say = (word: Word): void => void writeSync(1, `${JSON.stringify(word)}\n`)
+
+/** The world, in which this process may die. */
+function fatefulEnv({ crashAt, stopAt, aheadMillis }: Fate): Env {
+  const real = nodeEnv()
+  const crash = countdown(crashAt)
+  const stop = countdown(stopAt)
+  return {
+    ...real,
+    now: () => real.now() + aheadMillis,
+    crashpoint(name) {
+      if (crash(name)) {
+        say({ say: 'killed', at: name })
+        process.kill(process.pid, 'SIGKILL')
+      }
+      if (stop(name)) {
+        say({ say: 'stopped', at: name })
+        process.kill(process.pid, 'SIGSTOP')
+      }
+      if (name === 'batch.committed') say({ say: 'commit' })
+    },
+  }
+}
+
+/** Tells the n-th hit of `name:n`. */
+function countdown(text: string | undefined): (name: string) => boolean {
+  const [, at, nth] = /^(.+):(\d+)$/.exec(text ?? '') ?? []
+  let left = Number(nth ?? 0)
+  return (name) => (name === at || at === '*') && --left === 0
+}
+
+/** What user code does with a record: nothing, unless it is the one at which it fails. */
+function userCode({ failAt }: Fate): (id: number) => void {
+  const [, at, what] = /^(\d+):(throw|exit)$/.exec(failAt ?? '') ?? []
+  return (id) => {
+    if (at === undefined || id !== Number(at)) return
+    if (what === 'throw') throw new Error('user code fails here')
+    process.exit(3)
+  }
+}
+
+/** Drains a stream once all of its records have come in. */
+function drainAtEnd(running: RunningPipeline, { records }: KillCase): void {
+  const poll = setInterval(() => {
+    if (running.metrics().get(SEEN, 'seen') === records.length) running.drain()
+  }, 10)
+  const end = (): void => clearInterval(poll)
+  running.result.then(end, end)
+}
+
+const [path = ''] = process.argv.slice(2)
+const folder = dirname(path)
+const of = JSON.parse(readFileSync(path, 'utf8')) as KillCase
+const { compactAboveBytes } = of
+const fate: Fate = {
+  crashAt: process.env['CRASH_AT'],
+  stopAt: process.env['STOP_AT'],
+  failAt: process.env['FAIL_AT'],
+  aheadMillis: Number(process.env['CLOCK_AHEAD'] ?? 0),
+}
+const runner = microBatchRunner(
+  { batchSize: of.batchSize, batchInterval: of.batchMillis },
+  { ...nodeCapabilities(), openStore: (place, env) => openSqliteStore(place, env, { compactAboveBytes }) },
+)
+const running = start((p) => build(p, folder, of, userCode(fate)), {
+  runner,
+  checkpoint: `${folder}/checkpoint`,
+  env: fatefulEnv(fate),
+})
+say({ say: 'begun' })
+if (of.source === 'stream') drainAtEnd(running, of)
+const { metrics } = await running.result
+say({ say: 'done', dropped: metrics.counter('droppedDueToLateness'), seen: metrics.get(SEEN, 'seen') as number })

@@ -1,0 +1,298 @@
+/**
+ * The failure points of a stream processor, one by one, on the micro-batch runner: the incoming stream, the processing, the sink and
+ * the system beneath it, the checkpoint's system, and the driver that others take for dead. (Drivers that are dead are the kill
+ * lane's; there is no network between the parts of this runner.)
+ *
+ * Law: a run that meets one of these fails and says why, or waits; when the cause is gone it is started again and goes on, and in
+ * the end nothing is lost and nothing repeated.
+ */
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import Database from 'better-sqlite3'
+import { thrownText } from '../draw.js'
+import type { LaneProgram, Tally } from '../lane.js'
+import { type Ended, startDriver } from './drive.js'
+import { caseOf, type KillCase } from './kill-case.js'
+import { storeFaults } from './kill-cycles.js'
+import { makeInput, readOutput } from './places.js'
+import { judgeAtEnd } from './reconcile.js'
+
+/** A case in its folder, and drivers for it. */
+interface Bench {
+  readonly of: KillCase
+  readonly folder: string
+  readonly disk: SmallDisk
+  drive(fate?: Readonly<Record<string, string>>): Promise<Ended>
+  start(fate?: Readonly<Record<string, string>>): ReturnType<typeof startDriver>
+}
+
+/** A failure, and how the run has to take it. */
+interface Point {
+  readonly name: string
+  readonly of?: Partial<KillCase>
+  /** A folder of the case that lies on a disk of its own, a small one; only root can make one. */
+  readonly disk?: 'out' | 'checkpoint'
+  /** Lets it go wrong, and puts it right. @returns what was not as it has to be. */
+  happens(bench: Bench): Promise<string | undefined>
+}
+
+/** A driver that stands still: with it, whatever its sink. */
+const TAKE_OVERS = [
+  'store.plan.before',
+  'batch.commit',
+  'store.commit.before',
+  'batch.committed',
+  'delivery.begin',
+  'store.delivered.before',
+]
+
+const points: readonly Point[] = [
+  {
+    name: 'incoming stream: a file that has vanished',
+    of: { source: 'lines', parts: 1 },
+    async happens({ drive, folder }) {
+      const killed = await drive({ CRASH_AT: 'batch.committed:4' })
+      const file = join(folder, 'in/0.jsonl')
+      renameSync(file, `${file}.away`)
+      const failed = await drive()
+      renameSync(`${file}.away`, file)
+      return expectEnd(killed, 'killed') ?? expectEnd(failed, 'failed', /0\.jsonl/)
+    },
+  },
+  {
+    name: 'incoming stream: a table that somebody keeps locked',
+    of: { source: 'table' },
+    async happens({ drive, folder }) {
+      const killed = await drive({ CRASH_AT: 'batch.committed:4' })
+      const failed = await whileLocked(join(folder, 'in.db'), () => drive())
+      return expectEnd(killed, 'killed') ?? expectEnd(failed, 'failed', /locked|busy/i)
+    },
+  },
+  {
+    name: 'processing: user code that throws',
+    async happens({ drive }) {
+      return expectEnd(await drive({ FAIL_AT: '40:throw' }), 'failed', /user code fails here/)
+    },
+  },
+  {
+    name: 'processing: user code that ends the process',
+    async happens({ drive }) {
+      return expectEnd(await drive({ FAIL_AT: '50:exit' }), 'failed')
+    },
+  },
+  {
+    name: 'sink connection: a database that somebody keeps locked',
+    of: { sink: 'append' },
+    async happens({ drive, folder }) {
+      const killed = await drive({ CRASH_AT: 'batch.committed:4' })
+      const failed = await whileLocked(join(folder, 'out/out.db'), () => drive())
+      return expectEnd(killed, 'killed') ?? expectEnd(failed, 'failed', /locked|busy/i)
+    },
+  },
+  {
+    name: 'sink connection: a database that is locked for a while',
+    of: { sink: 'append' },
+    async happens({ start, folder }) {
+      const driver = start()
+      await driver.committed(3)
+      const lock = locked(join(folder, 'out/out.db'))
+      await pause(2_000)
+      lock.close()
+      return expectEnd(await driver.ended, 'done')
+    },
+  },
+  ...(['append', 'manifest', 'log'] as const).map((sink): Point => ({
+    name: `sink system: no room on the disk of the sink (${sink})`,
+    of: { sink },
+    disk: 'out',
+    happens: noRoom,
+  })),
+  { name: 'manager: no room on the disk of the checkpoint', disk: 'checkpoint', happens: noRoom },
+  {
+    name: 'manager: a checkpoint that can only be read',
+    disk: 'checkpoint',
+    async happens({ drive, disk }) {
+      const killed = await drive({ CRASH_AT: 'batch.committed:4' })
+      disk.remount('ro')
+      const failed = await drive()
+      disk.remount('rw')
+      return expectEnd(killed, 'killed') ?? expectEnd(failed, 'failed', /read-?only|EROFS|cannot be written/i)
+    },
+  },
+  {
+    name: 'driver: a second one is refused by name, and takes over when the lease has run out',
+    of: { sink: 'append' },
+    happens: (bench) => takeOver(bench, 'batch.commit', async () => pause(11_000)),
+  },
+  ...TAKE_OVERS.flatMap((at) =>
+    (['append', 'upsert', 'log', 'manifest'] as const).map((sink): Point => ({
+      name: `driver: one that stands still at ${at} (${sink}) and wakes after another has taken over`,
+      of: { sink },
+      happens: (bench) => takeOver(bench, at, () => Promise.resolve({ CLOCK_AHEAD: '11000' })),
+    })),
+  ),
+]
+
+/** A driver stops; another is refused, later takes over and finishes; the first goes on, and must be able to write nothing. */
+async function takeOver(
+  { start, drive, of, folder }: Bench,
+  at: string,
+  later: () => Promise<Readonly<Record<string, string>> | undefined>,
+): Promise<string | undefined> {
+  // Files of a bounded input are delivered once, at the end.
+  const first = start({ STOP_AT: `${at}:${of.sink === 'manifest' && at.includes('deliver') ? 1 : 4}` })
+  if (!(await first.stopped)) return `the first driver has not stopped: ${(await first.ended).stderr}`
+  try {
+    const refused = await drive()
+    const fault = expectEnd(refused, 'failed', new RegExp(`MR-6101[^]*process ${first.process.pid} `))
+    if (fault !== undefined) return `the second driver: ${fault}`
+    const second = await drive(await later())
+    const secondFault = expectEnd(second, 'done')
+    if (secondFault !== undefined) return `after the lease has run out: ${secondFault}`
+    const before = await readOutput(folder, of)
+    first.process.kill('SIGCONT')
+    const woken = await first.ended
+    const after = await readOutput(folder, of)
+    if (after.length !== before.length) return `the driver that woke has written ${after.length - before.length} rows`
+    return expectEnd(woken, 'failed', /MR-6102/)
+  } finally {
+    first.process.kill('SIGKILL')
+    await first.ended.catch(() => undefined)
+  }
+}
+
+function expectEnd({ how, at, stderr }: Ended, expected: Ended['how'], message?: RegExp): string | undefined {
+  if (how !== expected) return `the run is ${how}${at === undefined ? '' : ` at ${at}`}, not ${expected}: ${stderr}`
+  if (message === undefined || message.test(stderr)) return undefined
+  return `the run failed without ${String(message)}: ${stderr}`
+}
+
+function locked(path: string): { close(): void } {
+  const database = new Database(path)
+  database.exec('BEGIN EXCLUSIVE')
+  return database
+}
+
+async function whileLocked<T>(path: string, body: () => Promise<T>): Promise<T> {
+  const lock = locked(path)
+  try {
+    return await body()
+  } finally {
+    lock.close()
+  }
+}
+
+/** A disk of little room. */
+interface SmallDisk {
+  fill(): void
+  empty(): void
+  remount(how: 'ro' | 'rw'): void
+}
+
+/** No byte fits on a disk any more, until somebody makes room. */
+async function noRoom({ start, disk }: Bench): Promise<string | undefined> {
+  const driver = start()
+  await driver.committed(3)
+  disk.fill()
+  const failed = await driver.ended
+  disk.empty()
+  return expectEnd(failed, 'failed', /no room|full|ENOSPC|no space/i)
+}
+
+function smallDisk(place: string): SmallDisk {
+  const filler = join(place, 'filler')
+  return {
+    fill() {
+      for (const size of [1 << 16, 1 << 12, 1]) {
+        for (;;) {
+          try {
+            appendFileSync(filler, Buffer.alloc(size))
+          } catch {
+            break
+          }
+        }
+      }
+    },
+    empty: () => rmSync(filler, { force: true }),
+    remount: (how) => void execFileSync('mount', ['-o', `remount,${how}`, place]),
+  }
+}
+
+/** Makes a disk of some megabytes at a place. @returns takes it away. */
+function mountSmall(place: string): () => void {
+  mkdirSync(place, { recursive: true })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'millrace-proof', place])
+  return () => void execFileSync('umount', ['-l', place])
+}
+
+/** Starts the run a last time, when everything is as it was: it goes on to its end, and the result is whole. */
+async function faultOf(point: Point, seed: number): Promise<string | undefined> {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-points-'))
+  const unmount = point.disk === undefined ? undefined : mountSmall(join(folder, point.disk))
+  try {
+    const of: KillCase = { ...caseOf(seed), ...USUAL, ...point.of }
+    await makeInput(folder, of)
+    const path = join(folder, 'case.json')
+    writeFileSync(path, JSON.stringify(of))
+    const start = (fate?: Readonly<Record<string, string>>): ReturnType<typeof startDriver> =>
+      startDriver(path, undefined, fate)
+    const bench: Bench = {
+      of,
+      folder,
+      start,
+      drive: (fate) => start(fate).ended,
+      disk: smallDisk(join(folder, point.disk ?? 'checkpoint')),
+    }
+    const fault = await point.happens(bench)
+    if (fault !== undefined) return fault
+    const last = await bench.drive()
+    const lastFault = expectEnd(last, 'done')
+    if (lastFault !== undefined) return `when all was right again: ${lastFault}`
+    const { faults } = judgeAtEnd(of, await readOutput(folder, of), last.done?.dropped ?? 0)
+    return [...faults, ...(await storeFaults(join(folder, 'checkpoint')))][0]
+  } finally {
+    unmount?.()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Counting by key shows what was lost of the state, and what of it counted twice. */
+const USUAL: Partial<KillCase> = {
+  source: 'log',
+  sink: 'append',
+  pipeline: 'counters',
+  batchSize: 5,
+  batchMillis: 1,
+  outOfOrderMillis: 0,
+}
+
+/** Makes the lane's program. `--only` chooses points by a part of their names, `--from` the seed of their input. */
+export function pointsLane(
+  print: (line: string) => void = (line) => void process.stdout.write(`${line}\n`),
+): LaneProgram {
+  return async (args): Promise<Tally> => {
+    const { values } = parseArgs({ args: [...args], options: { only: { type: 'string' }, from: { type: 'string' } } })
+    const seed = Number(values.from ?? 1)
+    const chosen = points.filter(({ name }) => name.includes(values.only ?? ''))
+    let passed = 0
+    let failed = 0
+    for (const point of chosen) {
+      if (point.disk !== undefined && process.getuid?.() !== 0) {
+        print(`- ${point.name}: left out, as only root can make a disk`)
+        continue
+      }
+      const fault = await faultOf(point, seed).catch(thrownText)
+      print(`${fault === undefined ? '✓' : '✗'} ${point.name}${fault === undefined ? '' : `: ${fault}`}`)
+      if (fault === undefined) passed++
+      else {
+        failed++
+        print(`  repeat: npm run proof -- points --from ${seed} --only '${point.name}'`)
+      }
+    }
+    return { passed, failed }
+  }
+}

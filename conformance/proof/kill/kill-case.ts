@@ -1,0 +1,172 @@
+/**
+ * What a seed of the kill lane decides: a pipeline from a source to a sink, its input, how batches are cut, and when its driver is
+ * killed. All of it is data: the parent writes it down, and every driver process reads it.
+ *
+ * Law: an input record has an id of its own, and a pipeline makes one row of each record, which carries the id; so what came out
+ * is held against what went in, one by one.
+ */
+import { type Draw, drawOf } from '../draw.js'
+
+/** A record of the input. */
+export interface InputRecord {
+  readonly id: number
+  readonly key: string
+  /** Event time, milliseconds since 1970. */
+  readonly at: number
+}
+
+/** `stream` is a log that goes on until the run is drained; `replay` a stream in memory that ends; the others are bounded. */
+export type SourceKind = 'lines' | 'table' | 'log' | 'stream' | 'replay'
+/** `manifest` is lines, read through the manifests of the write. */
+export type SinkKind = 'lines' | 'manifest' | 'append' | 'upsert' | 'log'
+export type PipelineKind =
+  'map' | 'counters' | 'windows' | 'sessions' | 'buffers' | 'batches' | 'sideInput' | 'asOf' | 'transfers'
+
+/** When a driver dies: at the n-th hit of a crash point (`*`: of any), or some milliseconds after its run began. */
+export type Kill = { readonly at: string; readonly nth: number } | { readonly afterMillis: number }
+
+/** See the head of this file. */
+export interface KillCase {
+  readonly seed: number
+  readonly source: SourceKind
+  readonly sink: SinkKind
+  readonly pipeline: PipelineKind
+  /** In order of arrival. */
+  readonly records: readonly InputRecord[]
+  /** By how much an element may lie behind the watermark's source, and how long windows wait for late ones, in milliseconds. */
+  readonly outOfOrderMillis: number
+  readonly latenessMillis: number
+  /** Files of lines, partitions of a log. */
+  readonly parts: number
+  readonly batchSize: number
+  readonly batchMillis: number
+  /** State above so many bytes of changes is merged into a snapshot. */
+  readonly compactAboveBytes: number
+  readonly kills: readonly Kill[]
+}
+
+/** Windows of the pipelines. */
+export const WINDOW_MILLIS = 10_000
+/** Gap of the sessions. */
+export const GAP_MILLIS = 3_000
+/** Where event time begins: 2001-09-09. */
+export const BEGINNING = 1_000_000_000_000
+
+const SOURCES: readonly SourceKind[] = ['lines', 'table', 'log', 'stream', 'replay']
+const SINKS: readonly SinkKind[] = ['lines', 'manifest', 'append', 'upsert', 'log']
+const PIPELINES: readonly PipelineKind[] = [
+  'map',
+  'counters',
+  'counters',
+  'windows',
+  'windows',
+  'sessions',
+  'buffers',
+  'batches',
+  'sideInput',
+  'asOf',
+  'transfers',
+]
+
+/** Edges that every run has, whatever its sink. */
+const COMMON_POINTS: readonly string[] = [
+  'store.acquire.before',
+  'store.acquire.lease',
+  'store.acquire.fenced',
+  'store.plan.before',
+  'store.plan.after',
+  'batch.commit',
+  'store.commit.before',
+  'store.commit.changes',
+  'store.commit.durable',
+  'store.commit.after',
+  'batch.committed',
+  'store.compact.before',
+  'store.compact.snapshot',
+  'store.compact.after',
+  'delivery.begin',
+  'delivery.done',
+  'store.delivered.before',
+  'store.delivered.after',
+]
+
+/** Edges of a query's beginning: passed once, by the first driver. */
+const FIRST_POINTS: readonly string[] = [
+  'store.create.before',
+  'store.create.files',
+  'store.create.query',
+  'store.create.after',
+]
+
+const LINE_POINTS: readonly string[] = [
+  'text.write.part',
+  'text.write.shard',
+  'text.write.commit',
+  'text.write.rename',
+  'text.write.committed',
+]
+
+const SINK_POINTS: Readonly<Record<SinkKind, readonly string[]>> = {
+  lines: LINE_POINTS,
+  manifest: [...LINE_POINTS, 'text.write.manifest', 'text.write.manifested'],
+  append: ['sqlite.commit', 'sqlite.committed'],
+  upsert: ['sqlite.commit', 'sqlite.committed'],
+  log: ['log.append.begun', 'log.append.written', 'log.append.committed'],
+}
+
+/** Every edge that the lane aims at. */
+export const AIMED_POINTS: readonly string[] = [
+  ...new Set([...FIRST_POINTS, ...COMMON_POINTS, ...Object.values(SINK_POINTS).flat()]),
+]
+
+/** Whether elements of a case come in disorder. */
+function isDisordered(source: SourceKind, kind: PipelineKind): boolean {
+  return (source === 'stream' || source === 'replay') && (kind === 'windows' || kind === 'sessions')
+}
+
+/** The case of a seed. */
+export function caseOf(seed: number): KillCase {
+  const draw = drawOf(seed)
+  const source = draw.pick(SOURCES)
+  const sink = draw.pick(SINKS)
+  const pipeline = draw.pick(PIPELINES)
+  const disorderMillis = isDisordered(source, pipeline) ? draw.int(1_000, 25_000) : 0
+  const outOfOrderMillis = draw.pick([0, 1_000, disorderMillis])
+  return {
+    seed,
+    source,
+    sink,
+    pipeline,
+    records: recordsOf(draw, disorderMillis),
+    outOfOrderMillis,
+    // With less than the disorder some are dropped, and counted.
+    latenessMillis: draw.chance(0.5) ? disorderMillis + WINDOW_MILLIS : draw.pick([0, 2_000]),
+    parts: draw.int(1, 3),
+    batchSize: draw.int(1, 30),
+    batchMillis: draw.pick([1, 5, 50]),
+    compactAboveBytes: draw.pick([200, 2_000, 1 << 20]),
+    kills: killsOf(draw, sink),
+  }
+}
+
+function recordsOf(draw: Draw, disorderMillis: number): readonly InputRecord[] {
+  const keys = draw.int(1, 8)
+  let clock = BEGINNING
+  return Array.from({ length: draw.int(60, 300) }, (_, id) => {
+    clock += draw.chance(0.05) ? draw.int(2_000, 12_000) : draw.int(0, 700)
+    const back = draw.chance(0.3) ? draw.int(0, disorderMillis) : 0
+    return { id, key: `k${draw.int(1, keys)}`, at: clock - back }
+  })
+}
+
+/** Kills that follow closely on each other meet the recovery of the one before. */
+function killsOf(draw: Draw, sink: SinkKind): readonly Kill[] {
+  const points = [...COMMON_POINTS, ...SINK_POINTS[sink]]
+  return Array.from({ length: draw.int(7, 11) }, (_, place): Kill => {
+    if (place === 0 && draw.chance(0.3)) return { at: draw.pick(FIRST_POINTS), nth: 1 }
+    if (draw.chance(0.2)) return { afterMillis: draw.int(0, 400) }
+    if (draw.chance(0.3)) return { at: '*', nth: draw.chance(0.5) ? draw.int(1, 12) : draw.int(10, 120) }
+    const at = draw.pick(points)
+    return { at, nth: at.startsWith('store.acquire') ? 1 : draw.int(1, 4) }
+  })
+}

@@ -1,0 +1,56 @@
+/**
+ * Rows of the command table: what looks at checkpoints, and at what went in and came out.
+ */
+import type { CommandRow, OperandRow, OptionRow } from './commands.js'
+
+/** Names of these commands. */
+export type CheckpointCommandName = 'state' | 'savepoint' | 'fsck'
+
+const pageHelp: OptionRow = { name: 'help', value: undefined, help: 'show this page', short: 'h' }
+const json = (help: string): OptionRow => ({ name: 'json', value: undefined, help })
+const checkpoint: OperandRow = { name: 'CHECKPOINT', kind: 'folder', isRequired: true }
+
+const state: CommandRow = {
+  name: 'state',
+  usage: 'millrace state ls|get CHECKPOINT [options]',
+  summary: 'show what a checkpoint keeps: its parts, or the entries of a step',
+  operands: [{ name: 'ls', kind: 'word', isRequired: true, values: ['ls', 'get'] }, checkpoint],
+  options: [
+    { name: 'step', value: 'name', help: 'get: the step, as ls names it; - for what the run itself keeps' },
+    { name: 'limit', value: 'number', help: 'get: entries that are shown at most; default 100' },
+    json('ls: as JSON; get: an entry a line'),
+    pageHelp,
+  ],
+  notes: [
+    'Looks at the newest committed batch, in a copy in the folder for temporary files: the checkpoint is not touched, and',
+    'a run may be writing it. ls tells query, batch, parts with their sizes, and watermarks. get tells the kind, slot, id',
+    'and content of each entry, in bytes.',
+  ],
+}
+
+const savepoint: CommandRow = {
+  name: 'savepoint',
+  usage: 'millrace savepoint CHECKPOINT TARGET',
+  summary: 'copy the newest committed version of a checkpoint into a new folder',
+  operands: [checkpoint, { name: 'TARGET', kind: 'folder', isRequired: true }],
+  options: [json('what was made, as JSON on stdout'), pageHelp],
+  notes: [
+    'A run may be writing the checkpoint. TARGET is new or empty, appears as a whole, and is a checkpoint of a query of its',
+    'own: what a run delivers from there is new to its sinks, also what the first query has delivered meanwhile.',
+  ],
+}
+
+const fsck: CommandRow = {
+  name: 'fsck',
+  usage: 'millrace fsck CHECKPOINT [--json]',
+  summary: 'look whether a checkpoint is whole, and name what is damaged',
+  operands: [checkpoint],
+  options: [json('as JSON on stdout'), pageHelp],
+  notes: [
+    'Reads all of a checkpoint that no run is writing, in a copy in the folder for temporary files: checksums, that plans,',
+    'commits and versions follow each other, that time does not go back. Exits with 1 when anything is wrong.',
+  ],
+}
+
+/** See the head of this file. */
+export const checkpointCommands: readonly CommandRow[] = [state, savepoint, fsck]

@@ -1,0 +1,28 @@
+/**
+ * What later versions of the command will have and this one has not, so that it is refused by name.
+ */
+
+/** Commands of later versions. */
+export const laterCommands: ReadonlyMap<string, string> = new Map([
+  ['verify', 'compares what went in with what came out'],
+  ['query', 'reads running queries'],
+  ['worker-pool', 'serves workers to an engine'],
+])
+
+/** Options of later versions, by the command they will belong to. Most take a value; without one they are refused too. */
+export const laterOptions: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map([
+  [
+    'run',
+    new Map([
+      ['workers', 'a run has one thread; --workers is not supported yet. Leave it out.'],
+      ['ui', '--ui is not part of this version.'],
+      ['isolation', '--isolation is not part of this version.'],
+      ['options', '--options, a file of options, is not part of this version. Say them in millrace.config.ts.'],
+    ]),
+  ],
+])
+
+/** Formats of graphs that others have and this version has not. */
+export const laterFormats: readonly string[] = ['png', 'html', 'proto']
+/** Runners of later versions. */
+export const laterRunners: readonly string[] = ['flink', 'prism']
