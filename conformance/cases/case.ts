@@ -10,7 +10,8 @@ import type { Claims } from './claims.js'
 import type { TranscriptEvent } from './transcript.js'
 
 /** A property of modes by which a case leaves some of them out. */
-export type ModeTrait = 'fast' | 'strict' | 'bundles' | 'generated' | 'closures' | 'reexecuted' | 'batches'
+export type ModeTrait =
+  'fast' | 'strict' | 'bundles' | 'generated' | 'closures' | 'reexecuted' | 'batches' | 'smallBatches' | 'restarts'
 
 /** What all cases say of themselves. */
 export interface CaseFacts {

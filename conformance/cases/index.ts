@@ -51,6 +51,7 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['splittable-elements', { areas: ['SDF'], load: () => import('./splittable-elements.js') }],
   ['splittable-life', { areas: ['SDF', 'CRE'], load: () => import('./splittable-life.js') }],
   ['reshuffle', { areas: ['RSH'], load: () => import('./reshuffle.js') }],
+  ['consistency', { areas: ['ICO'], load: () => import('./consistency.js') }],
   ['retracting', { areas: ['ACC'], load: () => import('./retracting.js') }],
   ['metrics', { areas: ['MET'], load: () => import('./metrics.js') }],
   ['options', { areas: ['DSP'], load: () => import('./options.js') }],

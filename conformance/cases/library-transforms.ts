@@ -164,6 +164,7 @@ const others: readonly ConformanceCase[] = [
     id: 'LIB-05/uniform',
     name: 'every part of the input is as likely a sample as any other',
     needs: ['combine'],
+    notIn: { smallBatches: 'thousands of batches take half a minute and show nothing new' },
     build(p) {
       const pairs = upTo(4000).flatMap((key) => upTo(5).map((value) => kv(key, value)))
       const samples = p.create('values', pairs).apply('two', samplePerKey(2))
@@ -201,6 +202,7 @@ const others: readonly ConformanceCase[] = [
     id: 'LIB-09/quantiles',
     name: 'quantiles of 100,000 values are within their bound of the exact ones',
     needs: WITH_DEFAULT,
+    notIn: { smallBatches: 'thousands of batches take half a minute and show nothing new' },
     build(p) {
       const random = seededRandom(9)
       const numbers = upTo(100_000).map(() => Math.exp(20 * random() - 10) * (random() < 0.3 ? -1 : 1))
@@ -222,6 +224,7 @@ const others: readonly ConformanceCase[] = [
     id: 'LIB-09/distinct',
     name: 'the estimated number of different values of 100,000 is within three standard errors; of few it is exact',
     needs: WITH_DEFAULT,
+    notIn: { smallBatches: 'thousands of batches take half a minute and show nothing new' },
     build(p) {
       const random = seededRandom(10)
       const users = upTo(100_000).map(() => Math.floor(random() * 50_000))

@@ -92,6 +92,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'LIF-01',
     name: 'an instance is set up, handles bundles, each started and finished, and is torn down',
     inProcess: true,
+    notIn: { restarts: 'each process has its own instances' },
     build(p) {
       const calls: string[] = []
       const out = numbersOf(p).parDo('life', {
@@ -116,6 +117,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'LIF-02',
     name: 'setup runs once for an instance, and what it made is seen in every bundle',
     inProcess: true,
+    notIn: { restarts: 'each process has its own instances' },
     build(p) {
       let setups = 0
       const out = numbersOf(p).parDo('life', {
@@ -381,6 +383,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'LIF-14',
     name: 'promises of all calls of a life are awaited',
     inProcess: true,
+    notIn: { restarts: 'each process has its own instances' },
     build(p) {
       const calls: string[] = []
       const later = async (call: string): Promise<void> => {

@@ -330,6 +330,7 @@ const elements: readonly ConformanceCase[] = [
       name: `setup comes before all, teardown after all, once each, and restrictions are made in between (${id})`,
       needs,
       inProcess: true,
+      notIn: { restarts: 'each process has its own instances' },
       build(p) {
         const calls: string[] = []
         const out = p.apply(

@@ -29,10 +29,29 @@ describe('the suite', () => {
     expect(stdout).toMatch(/\n1 mode \(generated\), seed 1: \d+ runs, \d+ claims\n\d+ passed, 0 failed\n$/)
   })
 
+  it('has a column for each runner, with the modes of each', async () => {
+    const chosen = { only: 'FLT-01,GBK-01', runners: 'direct,micro-batch', modes: 'one', json: file('b.json') }
+    const { holds, stdout } = await command({ ...chosen, html: file('b.html') })
+    expect(holds).toBe(true)
+    expect(stdout).toMatch(/^area +direct +micro-batch\nGBK +1 passed +1 passed\n/)
+    expect(stdout).toMatch(/\ndirect: 1 mode \(generated\)\nmicro-batch: 1 mode \(batches of 7\)\n2 runners, seed 1: /)
+    const matrix = JSON.parse(readFileSync(file('b.json'), 'utf8')) as object
+    expect(matrix).toMatchObject({ runners: ['direct', 'micro-batch'], modes: [['generated'], ['batches of 7']] })
+    expect(readFileSync(file('b.html'), 'utf8')).toContain('<th scope="col">micro-batch</th>')
+  })
+
+  it.each(['batches of 3, restarted after each', 'batches of 2, ended at crash points, seed 1'])(
+    'goes on from what is kept in mode "%s"',
+    async (modes) => {
+      const { holds, stdout } = await command({ only: 'GBK-01,STA-01,CMB-01', runners: 'micro-batch', modes })
+      expect(holds, stdout).toBe(true)
+    },
+  )
+
   it('writes the matrix as JSON and as a page', async () => {
     await command({ only: 'CRE-0', modes: 'one', json: file('m.json'), html: file('m.html'), seed: '7' })
     const matrix = JSON.parse(readFileSync(file('m.json'), 'utf8')) as object
-    expect(matrix).toMatchObject({ runners: ['direct'], modes: ['generated'], seed: 7, withoutCase: [] })
+    expect(matrix).toMatchObject({ runners: ['direct'], modes: [['generated']], seed: 7, withoutCase: [] })
     const page = readFileSync(file('m.html'), 'utf8')
     expect(page).toContain('<td class="id">CRE-01</td>')
     expect(page).not.toMatch(/(src|href)="http/)

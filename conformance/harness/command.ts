@@ -3,12 +3,12 @@
  *
  * Law: with a file of questions, stdout has one line for each line of the file that is not blank, in its order, and nothing else.
  */
-import { PipelineError, type Runner, UnsupportedFeature } from 'millrace'
-import { directRunner } from 'millrace/direct'
+import { PipelineError } from 'millrace'
 import type { QuestionKind } from '../oracle/answers.js'
 import { answerFile } from './answer-file.js'
+import { columnsOf } from './columns.js'
 import { failedOf, type Matrix, matrixText, type MatrixRow, passedOf } from './matrix.js'
-import { chosenModes, type ModeChoice } from './modes.js'
+import type { ModeChoice } from './modes.js'
 import { matrixPage } from './page.js'
 import { checkWritable, writeResult } from './result-file.js'
 import { leftOutOf, listCases } from './suite.js'
@@ -29,8 +29,6 @@ export interface CommandOptions {
   readonly coders?: string
 }
 
-const RUNNERS: ReadonlyMap<string, () => Runner> = new Map([['direct', () => directRunner()]])
-const LATER_RUNNERS: readonly string[] = ['micro-batch', 'flink', 'prism']
 const QUESTIONS: readonly QuestionKind[] = ['scenarios', 'constructions', 'coders']
 /** What says how the suite runs, and nothing to a question. */
 const OF_THE_SUITE = ['runners', 'only', 'modes', 'seed', 'json', 'html'] as const
@@ -68,42 +66,28 @@ export async function conformanceCommand(options: CommandOptions, write: (text: 
 
 async function runSuite(options: CommandOptions): Promise<Matrix> {
   const { runners = 'direct', only, modes = 'all', seed = '1' } = options
-  const makers = runners.split(',').map((name) => ({ name, makeRunner: runnerNamed(name.trim()) }))
   const seedNumber = Number(seed)
   if (!Number.isSafeInteger(seedNumber) || seed.trim() === '')
     throw new PipelineError('MR-7003', `--seed must be a whole number, but is "${seed}".`)
-  const chosen = chosenBy(modes, seedNumber)
+  const columns = columnsOf(runners, choiceOf(modes), seedNumber)
   const rows: MatrixRow[] = []
   for (const { module, area, id, name, run } of await listCases(only)) {
     const reports = []
-    for (const { makeRunner } of makers) {
+    for (const { makeRunner, modes: chosen } of columns) {
       const { status, why, runs, claims } = await run({ makeRunner, modes: chosen, inProcess: true })
       reports.push({ status, why, runs, claims })
     }
     rows.push({ module, area, id, name, reports })
   }
   return {
-    runners: makers.map(({ name }) => name),
-    modes: chosen.map(({ name }) => name),
+    runners: columns.map(({ name }) => name),
+    modes: columns.map((column) => column.modes.map(({ name }) => name)),
     seed: seedNumber,
     rows,
     withoutCase: leftOutOf(only),
   }
 }
 
-function runnerNamed(name: string): () => Runner {
-  const make = RUNNERS.get(name)
-  if (make !== undefined) return make
-  if (LATER_RUNNERS.includes(name))
-    throw new UnsupportedFeature(
-      'MR-6002',
-      `runner.${name}`,
-      `the ${name} runner is not part of this version. Use --runners direct.`,
-    )
-  throw new PipelineError('MR-6003', `there is no runner "${name}". Runners: ${[...RUNNERS.keys()].join(', ')}.`)
-}
-
-function chosenBy(modes: string, seed: number): ReturnType<typeof chosenModes> {
-  const choice: ModeChoice = modes === 'one' || modes === 'all' ? modes : modes.split(';').map((name) => name.trim())
-  return chosenModes(choice, seed)
+function choiceOf(modes: string): ModeChoice {
+  return modes === 'one' || modes === 'all' ? modes : modes.split(';').map((name) => name.trim())
 }

@@ -18,7 +18,8 @@ export interface MatrixRow {
 /** The whole run. */
 export interface Matrix {
   readonly runners: readonly string[]
-  readonly modes: readonly string[]
+  /** Of each runner, in the order of the runners. */
+  readonly modes: readonly (readonly string[])[]
   readonly seed: number
   readonly rows: readonly MatrixRow[]
   /** Rows of the catalogue that have no case. */
@@ -88,9 +89,15 @@ export function matrixText(matrix: Matrix): string {
     ...(reasons.length === 0 ? [] : ['', ...reasons]),
     ...(withoutCase.length === 0 ? [] : ['', ...withoutCase.map(({ id, reason }) => `– ${id} has no case: ${reason}`)]),
     '',
-    `${counted(modes.length, 'mode')} (${modes.join('; ')}), seed ${seed}: ${counted(sumOf(rows, 'runs'), 'run')}, ${counted(sumOf(rows, 'claims'), 'claim')}`,
+    ...(runners.length === 1 ? [] : modes.map((names, at) => `${runners[at] ?? ''}: ${modesText(names)}`)),
+    `${runners.length === 1 ? modesText(modes[0] ?? []) : counted(runners.length, 'runner')}, seed ${seed}: ${counted(sumOf(rows, 'runs'), 'run')}, ${counted(sumOf(rows, 'claims'), 'claim')}`,
     `${passedOf(matrix)} passed, ${failedOf(matrix)} failed`,
   ].join('\n')
+}
+
+/** `2 modes (generated; closures)`. */
+export function modesText(names: readonly string[]): string {
+  return `${counted(names.length, 'mode')} (${names.join('; ')})`
 }
 
 /** `1 mode`, `10 modes`. */

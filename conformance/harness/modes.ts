@@ -4,7 +4,7 @@
  *
  * Law: a seed decides everything that is random, so that a mode's name repeats it.
  */
-import { PipelineError, type RunnerOptions, seededRandom } from 'millrace'
+import { PipelineError, type Runner, type RunnerOptions, seededRandom } from 'millrace'
 import type { ModeTrait } from '../cases/case.js'
 
 /** A way of running a case. */
@@ -18,6 +18,8 @@ export interface Mode {
   readonly keepsScripts: boolean
   /** Whether a runner may do without it, refusing it with `UnsupportedFeature`. */
   readonly isOptional?: boolean
+  /** Makes the runner of this mode, where it is not the one that every mode gives its options to. */
+  readonly makeRunner?: () => Runner
 }
 
 /** A choice of modes: one for a quick answer, all, or by name. */
@@ -43,7 +45,11 @@ export function allModes(seed: number): readonly Mode[] {
 
 /** The modes of a choice. @throws when there is no mode of a name. */
 export function chosenModes(choice: ModeChoice, seed: number): readonly Mode[] {
-  const all = allModes(seed)
+  return chosenAmong(allModes(seed), choice)
+}
+
+/** Those of a choice among `all`. @throws when there is no mode of a name. */
+export function chosenAmong(all: readonly Mode[], choice: ModeChoice): readonly Mode[] {
   if (choice === 'all') return all
   if (choice === 'one') return all.slice(0, 1)
   return choice.map((name) => {

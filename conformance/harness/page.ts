@@ -1,7 +1,7 @@
 /**
  * The matrix as a page that needs nothing beside itself.
  */
-import { areasOf, counted, countsOf, countsText, type Matrix, STATUS_WORDS } from './matrix.js'
+import { areasOf, counted, countsOf, countsText, type Matrix, modesText, STATUS_WORDS } from './matrix.js'
 
 const STYLE = `
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
@@ -42,7 +42,7 @@ export function matrixPage(matrix: Matrix): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>millrace: conformance</title><style>${STYLE}</style></head><body>
 <h1>Conformance</h1>
-<p>${counted(matrix.rows.length, 'case')} in ${counted(modes.length, 'mode')} (${escape(modes.join('; '))}), seed ${seed}. Refused: the runner lacks a
+<p>${counted(matrix.rows.length, 'case')}, seed ${seed}: ${modes.map((names, at) => escape(`${runners[at] ?? ''} in ${modesText(names)}`)).join('; ')}. Refused: the runner lacks a
 feature that the case needs, and says so before it runs.</p>
 <table>${head('area')}<tbody>
 ${summary.join('\n')}

@@ -58,8 +58,8 @@ export interface CaseReport {
 
 /** Where cases run. */
 export interface Setting {
-  /** A fresh runner for each run. */
-  readonly makeRunner: () => Runner
+  /** A fresh runner for each run in a mode; without one, for looking at what it can do. */
+  readonly makeRunner: (mode?: Mode) => Runner
   readonly modes: readonly Mode[]
   /** Whether user code runs in this process, so that variables can be looked at. */
   readonly inProcess: boolean
@@ -125,7 +125,7 @@ async function faultIn(of: ConformanceCase, { makeRunner, modes }: Setting, tall
   for (const mode of modes) {
     const fault =
       of.kind === 'pipeline'
-        ? await faultOfPipeline(of, makeRunner(), mode, tally)
+        ? await faultOfPipeline(of, makeRunner(mode), mode, tally)
         : await faultOfTranscript(of, makeRunner, mode, tally)
     if (fault !== undefined) return `[${mode.name}] ${fault}`
   }
@@ -191,7 +191,7 @@ async function faultOfPipeline(
 
 async function faultOfTranscript(
   of: Transcript,
-  makeRunner: () => Runner,
+  makeRunner: (mode?: Mode) => Runner,
   mode: Mode,
   tally: Tally,
 ): Promise<string | undefined> {
@@ -203,7 +203,7 @@ async function faultOfTranscript(
       const p = new Pipeline()
       buildTranscript(p, of, playing)
       const assertions = assertionsOf(p.build())
-      const { result, error } = await runToEnd(p, makeRunner(), mode)
+      const { result, error } = await runToEnd(p, makeRunner(mode), mode)
       if (mode.isOptional === true && errorKind(error) === 'UnsupportedFeature') return undefined
       if (result === undefined) return `${where}: ${messageOf(error)}`
       const fault = assertionFault(assertions, result) ?? droppedFault(of, playing, result)

@@ -4,7 +4,7 @@
  *
  * `npm run proof -- bundling [--seeds n] [--from seed]`; a failure prints its seed, and `--from seed --seeds 1` repeats it.
  */
-import { run, type RunOptions, seededRandom } from 'millrace'
+import { type PipelineResult, run, type RunOptions, seededRandom } from 'millrace'
 import { effectiveSteps, programOf, reference, textOf, toPipeline } from './random-pipelines.js'
 
 /** The ways in which each program is run. */
@@ -29,11 +29,7 @@ export async function faultOf(seed: number): Promise<string | undefined> {
       `seed ${seed}, ${JSON.stringify(mode)}, steps ${JSON.stringify(effectiveSteps(program))}, input ${JSON.stringify(program.input)}: ${what}`
     let actual: string[]
     try {
-      const result = await run(toPipeline(program), mode)
-      actual = result
-        .collectWindowed<number>('out')
-        .map(({ value, timestamp, window }) => textOf({ value, timestamp, start: window.start, end: window.end }))
-        .sort()
+      actual = textsOf(await run(toPipeline(program), mode))
     } catch (error) {
       return describe(`failed with ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     }
@@ -43,6 +39,14 @@ export async function faultOf(seed: number): Promise<string | undefined> {
     return describe(`missing ${missing.slice(0, 5).join('; ')} … extra ${extra.slice(0, 5).join('; ')} …`)
   }
   return undefined
+}
+
+/** What a program has collected, as sorted texts. */
+export function textsOf(result: PipelineResult): string[] {
+  return result
+    .collectWindowed<number>('out')
+    .map(({ value, timestamp, window }) => textOf({ value, timestamp, start: window.start, end: window.end }))
+    .sort()
 }
 
 function difference(a: readonly string[], b: readonly string[]): readonly string[] {

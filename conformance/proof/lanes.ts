@@ -48,6 +48,13 @@ export const lanes: readonly Lane[] = [
     load: async () => (await import('./wal-lane.js')).walLane(),
   },
   {
+    name: 'sim',
+    meaning:
+      'random programs in batches give the reference result, and their sinks everything once, through crashes and losses of power in simulated time [--seeds n] [--from seed] [--minutes m] [--faults 0,2] [--input n]',
+    sample: seededSample,
+    load: async () => (await import('./sim/lane.js')).simLane(),
+  },
+  {
     name: 'mutants',
     meaning: 'every broken law is noticed by a case that is named for it [--only part-of-name]',
     load: async () => (await import('./mutants/run-mutants.js')).mutantsLane(),

@@ -166,8 +166,8 @@ export function effectiveSteps({ steps }: Program): readonly Step[] {
   return done
 }
 
-/** The program as a pipeline that collects its result under `out`. */
-export function toPipeline(program: Program): Pipeline {
+/** The program as a pipeline that collects its result under `out`; `also` may do more with it. */
+export function toPipeline(program: Program, also?: (out: PCollection<number>) => void): Pipeline {
   const p = pipeline()
   let c: PCollection<number> = p
     .create('input', program.input, { timestamp: ({ timestamp }) => timestamp })
@@ -175,7 +175,7 @@ export function toPipeline(program: Program): Pipeline {
   effectiveSteps(program).forEach((step, i) => {
     c = c.apply(`${i} ${step.op}`, (input) => applyStep(input, step))
   })
-  c.collect('out')
+  also?.(c.collect('out'))
   return p
 }
 

@@ -217,8 +217,11 @@ export function windowFnOf(windowing: Windowing): WindowFn {
   }
 }
 
-/** The program as a pipeline that collects the panes of its last grouping under `out`. */
-export function toPipeline(program: Program): Pipeline {
+/** The program as a pipeline that collects the panes of its last grouping under `out`; `also` may do more with them. */
+export function toPipeline(
+  program: Program,
+  also?: (out: PCollection<KV<number, readonly number[]>>) => void,
+): Pipeline {
   const p = pipeline()
   const read = (name: string, { arrivals, watermark }: Stream): PCollection<number> =>
     p
@@ -246,7 +249,7 @@ export function toPipeline(program: Program): Pipeline {
   program.groupings.forEach((grouping, i) => {
     grouped = grouped.apply(`grouping ${i}`, (input) => applyGrouping(input, grouping))
   })
-  grouped.collect('out')
+  also?.(grouped.collect('out'))
   return p
 }
 

@@ -41,7 +41,8 @@ interface Pane extends Content {
   readonly pane: PaneInfo
 }
 
-function faultIn(result: PipelineResult, program: Program, expected: readonly Content[]): string | undefined {
+/** What is wrong with the result of a program; `undefined` when nothing is. */
+export function faultIn(result: PipelineResult, program: Program, expected: readonly Content[]): string | undefined {
   for (const counter of ['droppedDueToLateness', 'droppedDueToClosedWindow']) {
     const dropped = result.metrics.counter(counter)
     if (dropped !== 0) return `${counter} is ${dropped}`

@@ -85,7 +85,12 @@ const table: readonly Row[] = [
   { of: /^runners\/platform\//, modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\/(?!node)/], packages: [] },
   {
     of: /^runners\/testing\//,
-    modules: [/^sdk\//, /^runners\/(core|direct|testing)\/(?!node)/, /^runners\/(run|runner)\.ts$/],
+    modules: [
+      /^sdk\//,
+      /^runners\/(core|direct|testing)\/(?!node)/,
+      /^runners\/micro-batch\/(?!node|store\/sqlite-)/,
+      /^runners\/(run|runner)\.ts$/,
+    ],
     packages: [/^#platform$/, /^vitest$/],
   },
   {

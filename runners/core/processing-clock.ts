@@ -22,6 +22,13 @@ export class ProcessingClock {
     this.#env = env
   }
 
+  /** Goes on from a time that was told before, by another clock of the same run. */
+  restore(told: number): void {
+    this.#latest = told
+    this.#wall = told
+    this.#lead = 0
+  }
+
   /** The time now, or the latest that has been told. */
   now(): number {
     const wall = this.#env.now()

@@ -13,11 +13,15 @@ export class BatchWorld {
   readonly env: Env
   /** What strict mode decides by. */
   readonly disorder: () => number
+  /** What strict mode reads by. A batch that is done again does not decide anew what is read. */
+  readonly readingDisorder: () => number
   readonly #real: Env
   #random: () => number = () => 0
   #disorder: () => number = () => 0
+  #readingDisorder: () => number = () => 0
   /** Goes on where the wall clock is set back. */
   readonly #clock: ProcessingClock
+  #seed = 0
   #instant = Number.NEGATIVE_INFINITY
   #lines: string[] = []
 
@@ -26,6 +30,7 @@ export class BatchWorld {
     this.#real = real
     this.#clock = new ProcessingClock(real)
     this.disorder = () => this.#disorder()
+    this.readingDisorder = () => this.#readingDisorder()
     this.env = {
       ...real,
       now: isScripted ? () => real.now() : () => this.#instant,
@@ -44,11 +49,25 @@ export class BatchWorld {
     return this.#instant
   }
 
+  /** Goes on after a batch of another run, wherever the wall clock stands now. */
+  restore(instant: number): void {
+    this.#clock.restore(instant)
+    this.begin(0, instant)
+  }
+
   /** Begins a batch at `instant`, or now. @param seed unlike that of any other batch of the query. */
   begin(seed: number, instant: number = Math.floor(this.#clock.now())): void {
     this.#instant = Math.max(this.#instant, instant)
+    this.#seed = seed
     this.#random = seededRandom(seed)
     this.#disorder = seededRandom(seed ^ 0x3c6ef372)
+    this.#readingDisorder = seededRandom(seed ^ 0x1f83d9ab)
+  }
+
+  /** The batch has been read. How often sources were asked in vain before is no part of what follows. */
+  close(): void {
+    this.#random = seededRandom(this.#seed ^ 0x2b3e6c1f)
+    this.#disorder = seededRandom(this.#seed ^ 0x5851f42d)
   }
 
   /** Lines that the batch has printed, once it is committed. */

@@ -113,18 +113,20 @@ export class BatchedExecution extends Execution {
     ))
     const committed = await this.#parts.store.committed()
     if (committed === undefined) return
+    const { watermarks, clock } = decodeCommitContent(committed.content)
+    // What waits is measured by the clock as it stood, so the clock comes first.
+    this.#parts.world.restore(committed.instant)
+    this.#parts.setScript(clock)
     await kept.restore(this.#parts.store.entries(committed.batch))
+    this.#parts.real.crashpoint('query.restored')
     this.#committed = this.#resumedAfter = committed.batch
     this.#log.event('info', 'run goes on from its checkpoint', { batch: committed.batch })
     this.#parts.store.batch = committed.batch + 1
-    const { watermarks, clock } = decodeCommitContent(committed.content)
     for (const executor of this.executors) {
       const watermark = watermarks.get(executor.stage.root.info.id)
       if (watermark !== undefined) executor.restoreWatermark(watermark)
     }
     this.#watermarks = watermarksText(watermarks)
-    this.#parts.world.begin(0, committed.instant)
-    this.#parts.setScript(clock)
     await this.#outbox.deliverAgain(committed)
   }
 
@@ -158,6 +160,7 @@ export class BatchedExecution extends Execution {
     const { changed, isBacklogged } = await this.#read(began, again !== undefined)
     if (this.isCancelled) return false
     if (!changed && again === undefined) return false
+    real.crashpoint('batch.read')
     const closing = real.monotonic()
     const plan = { batch, instant: world.instant, content: again?.content ?? journal.encode(this.#codecs) }
     let isPlanned = again !== undefined
@@ -166,6 +169,7 @@ export class BatchedExecution extends Execution {
       isPlanned = true
     }
     journal.close()
+    world.close()
     await this.#parts.acknowledgements.release()
     while (!this.isCancelled && (await this.round()));
     if (this.isCancelled) return false

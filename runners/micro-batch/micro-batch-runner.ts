@@ -113,7 +113,7 @@ function execution(
       },
       journal,
       bundleSize: smaller(given.bundleSize, options.batchSize),
-      ...(given.isStrict ? { disorder: world.disorder } : {}),
+      ...(given.isStrict ? { disorder: world.disorder, readingDisorder: world.readingDisorder } : {}),
     },
     {
       real,

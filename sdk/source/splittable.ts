@@ -65,6 +65,11 @@ export interface SplittableContext<Out, Resource, Outs = never, SI = None, M = N
      * @throws when an earlier call has said more: a watermark never falls.
      */
     set(instant: Instant): void
+    /**
+     * What this work has reported last, also in a process that has ended since. Milliseconds since 1970;
+     * `-9223372036854775` before the first report.
+     */
+    readonly current: number
   }
   /** Side inputs, in the window of the element that names the work. */
   readonly sides: SideValues<SI>

@@ -229,7 +229,7 @@ async function readAll<E, R, T extends AnyTracker<R>, C extends Codec, Resource>
           )
         if (++count === room) split()
       },
-      watermark: { set: () => undefined },
+      watermark: { set: () => undefined, current: TIMESTAMP_MIN },
       sides: {},
       metrics: {},
       log: UNHEARD,

@@ -69,7 +69,7 @@ export interface SourceDeclaration<C extends Codec, Mark, Resource> {
    * the pipeline; else: their bundle is committed. Marks of a part come in order.
    */
   readonly acknowledge?: (mark: Mark, context: { readonly resource: Resource }) => void | Promise<void>
-  /** Drops records whose `id` was read before, at most this long ago on the runner's clock. Per worker. Default: none. */
+  /** Drops records whose `id` was read before, at most this long ago on the runner's clock. Per worker, and not remembered by one that is started again. Default: none. */
   readonly deduplicate?: Duration
   /** How long to wait when there is nothing. Default 100 ms. */
   readonly pollEvery?: Duration
@@ -255,17 +255,15 @@ class Readers<T, Mark, Resource> {
 /** A reader at work. */
 class Session<T, Mark> {
   readonly reader: SourceReader<T, Mark>
-  #watermark = -Infinity
 
   constructor(reader: SourceReader<T, Mark>) {
     this.reader = reader
   }
 
-  reportWatermark({ set }: { set(instant: Instant): void }): void {
+  /** A reader that was opened again may know less than the one before it. */
+  reportWatermark(watermark: { set(instant: Instant): void; readonly current: number }): void {
     const reported = this.reader.watermark?.()
-    if (reported === undefined || toTimestamp(reported) <= this.#watermark) return
-    this.#watermark = toTimestamp(reported)
-    set(this.#watermark)
+    if (reported !== undefined && toTimestamp(reported) > watermark.current) watermark.set(reported)
   }
 }
 

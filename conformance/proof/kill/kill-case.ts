@@ -142,7 +142,7 @@ export function caseOf(seed: number): KillCase {
     // With less than the disorder some are dropped, and counted.
     latenessMillis: draw.chance(0.5) ? disorderMillis + WINDOW_MILLIS : draw.pick([0, 2_000]),
     parts: draw.int(1, 3),
-    batchSize: draw.int(1, 30),
+    batchSize: draw.int(1, 15),
     batchMillis: draw.pick([1, 5, 50]),
     compactAboveBytes: draw.pick([200, 2_000, 1 << 20]),
     kills: killsOf(draw, sink),
@@ -152,7 +152,7 @@ export function caseOf(seed: number): KillCase {
 function recordsOf(draw: Draw, disorderMillis: number): readonly InputRecord[] {
   const keys = draw.int(1, 8)
   let clock = BEGINNING
-  return Array.from({ length: draw.int(60, 300) }, (_, id) => {
+  return Array.from({ length: draw.int(100, 300) }, (_, id) => {
     clock += draw.chance(0.05) ? draw.int(2_000, 12_000) : draw.int(0, 700)
     const back = draw.chance(0.3) ? draw.int(0, disorderMillis) : 0
     return { id, key: `k${draw.int(1, keys)}`, at: clock - back }
@@ -161,12 +161,11 @@ function recordsOf(draw: Draw, disorderMillis: number): readonly InputRecord[] {
 
 /** Kills that follow closely on each other meet the recovery of the one before. */
 function killsOf(draw: Draw, sink: SinkKind): readonly Kill[] {
-  const points = [...COMMON_POINTS, ...SINK_POINTS[sink]]
-  return Array.from({ length: draw.int(7, 11) }, (_, place): Kill => {
+  return Array.from({ length: draw.int(8, 12) }, (_, place): Kill => {
     if (place === 0 && draw.chance(0.3)) return { at: draw.pick(FIRST_POINTS), nth: 1 }
-    if (draw.chance(0.2)) return { afterMillis: draw.int(0, 400) }
-    if (draw.chance(0.3)) return { at: '*', nth: draw.chance(0.5) ? draw.int(1, 12) : draw.int(10, 120) }
-    const at = draw.pick(points)
-    return { at, nth: at.startsWith('store.acquire') ? 1 : draw.int(1, 4) }
+    if (draw.chance(0.15)) return { afterMillis: draw.int(0, 400) }
+    if (draw.chance(0.2)) return { at: '*', nth: draw.chance(0.5) ? draw.int(1, 12) : draw.int(10, 120) }
+    const at = draw.pick(draw.chance(0.4) ? SINK_POINTS[sink] : COMMON_POINTS)
+    return { at, nth: at.startsWith('store.acquire') || draw.chance(0.6) ? 1 : draw.int(2, 4) }
   })
 }

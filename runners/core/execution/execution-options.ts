@@ -24,6 +24,8 @@ export interface ExecutionOptions {
   readonly seed: number
   /** What strict mode decides by, uniform in [0, 1). Default: a sequence that `seed` begins. */
   readonly disorder?: () => number
+  /** What strict mode reads by, where reading is not done again with the rest. Default: as `disorder`. */
+  readonly readingDisorder?: () => number
   /** Whether every bundle is attempted twice. */
   readonly reexecutes: boolean
   readonly bundleSize: number | undefined

@@ -10,15 +10,20 @@ const PARTS_MAX = 4
 /** Decides by a seed about splits and order. */
 export class ReadingDisorder {
   readonly #random: () => number
+  readonly #parts: () => number
 
-  /** @param random - uniform in [0, 1), seeded. */
-  constructor(random: () => number) {
+  /**
+   * @param random - uniform in [0, 1), seeded.
+   * @param parts - the same, for what is decided when work comes and not when it is read.
+   */
+  constructor(random: () => number, parts: () => number) {
     this.#random = random
+    this.#parts = parts
   }
 
   /** Into how many parts a restriction is cut before it is read. */
   initialParts(): number {
-    return 1 + Math.floor(this.#random() * PARTS_MAX)
+    return 1 + Math.floor(this.#parts() * PARTS_MAX)
   }
 
   /** Another part of bounded work comes next now and then; always would mean to open each part anew. */

@@ -20,7 +20,7 @@ import type { SourceReading } from '../../runner.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { Inbox } from './inbox.js'
 import { type GateParts, SideGate } from './side-gate.js'
-import { ReadingDisorder } from './reading-disorder.js'
+import type { ReadingDisorder } from './reading-disorder.js'
 import { positionsLeft, timestampsOf } from './source-positions.js'
 import {
   checkCount,
@@ -46,8 +46,8 @@ import { NOTHING_KEPT, sideHold, type StageStatus } from './stage-status.js'
 export interface BundleLimits {
   /** Elements of the next bundle. */
   next(isBounded: boolean): number
-  /** In strict mode, what decides about splits: uniform in [0, 1), seeded. */
-  readonly random: (() => number) | undefined
+  /** In strict mode, what decides about splits. */
+  readonly disorder: ReadingDisorder | undefined
 }
 
 /** What stands behind a splittable step. */
@@ -93,8 +93,7 @@ export class SourceExecutor extends StageExecutor {
     this.#parts = parts
     this.#gate = new SideGate(parts)
     this.#calls = new SourceCalls(this.#root.info, processor)
-    const { random } = parts.limits
-    this.#disorder = random === undefined ? undefined : new ReadingDisorder(random)
+    this.#disorder = parts.limits.disorder
     this.#work = new WorkList({
       doFn: this.#doFn,
       env: parts.env,
@@ -138,7 +137,7 @@ export class SourceExecutor extends StageExecutor {
   }
 
   override keepers(): ReadonlyMap<string, Keeper> {
-    const work = new WorkKeeper(this.#work, this.codec, () => this.#clock())
+    const work = new WorkKeeper(this.#work, this.codec, () => (this.#parts.isScripted ? 0 : this.#clock()))
     return this.#gate.keepers(['work', work], ['inbox', this.#parts.inbox])
   }
 

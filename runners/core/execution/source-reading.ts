@@ -207,7 +207,7 @@ export interface ReadingServices {
 /** The context of one call. */
 export class ReadingContext {
   readonly emit: Emit | Readonly<Record<string, Emit>>
-  readonly watermark: { readonly set: (instant: Instant) => void }
+  readonly watermark: { readonly set: (instant: Instant) => void; readonly current: number }
   readonly resource: unknown
   readonly metrics: object
   readonly log: StepLog
@@ -236,6 +236,9 @@ export class ReadingContext {
         if (!services.hasManualWatermark)
           throw coded('MR-3014', new Error('watermark.set needs watermark: watermarks.manual() in the declaration'))
         work.report(instant)
+      },
+      get current() {
+        return work.watermark
       },
     }
     this.acknowledge = (callback) => {

@@ -58,6 +58,8 @@ export class StageCoders {
         : root.kind === 'edge'
           ? root.output.coderId
           : (this.#built.graph.components.collections.get(input)?.coderId ?? '')
-    return { coding: new ElementCoding(this.of(coderId), this.strategyOf(input).windowFn), step: root.info }
+    // The union of no collection has no input, and what comes out of it the windows of its output.
+    const likeInput = input === '' && root.kind === 'edge' ? root.output.collectionId : input
+    return { coding: new ElementCoding(this.of(coderId), this.strategyOf(likeInput).windowFn), step: root.info }
   }
 }

@@ -42,6 +42,7 @@ import type { ExecutionOptions } from './execution-options.js'
 import { GroupingExecutor } from './grouping-executor.js'
 import { type BundleDisorder, Inbox } from './inbox.js'
 import { Collected, Printed } from './result.js'
+import { ReadingDisorder } from './reading-disorder.js'
 import { ImpulseExecutor, TestStreamExecutor } from './root-executors.js'
 import type { SideSource } from './side-gate.js'
 import type { WaitingCoding } from './kept-elements.js'
@@ -375,12 +376,16 @@ export class StageWiring {
     const { bundleSize } = this.#options
     const disorder = this.#disorder
     if (disorder !== undefined) {
-      const { random, bundleSizeMax } = disorder
-      return { next: () => 1 + Math.floor(random() * bundleSizeMax), random }
+      const { random: parts, bundleSizeMax } = disorder
+      const random = this.#options.readingDisorder ?? parts
+      return {
+        next: () => 1 + Math.floor(random() * bundleSizeMax),
+        disorder: new ReadingDisorder(random, parts),
+      }
     }
     return {
       next: (isBounded) => bundleSize ?? (isBounded ? BOUNDED_BUNDLE : UNBOUNDED_BUNDLE),
-      random: undefined,
+      disorder: undefined,
     }
   }
 }

@@ -1,0 +1,112 @@
+/**
+ * The ways in which cases run in batches: batches of any size, one process or many. Where a mode restarts, the process ends after
+ * committed batches, or at crash points that the seed chooses, and a fresh one goes on from what is kept.
+ *
+ * Law: as of all modes, a seed decides everything that is random.
+ */
+import { type Runner, type RunnerOptions, seededRandom } from 'millrace'
+import { microBatchRunner } from 'millrace/micro-batch'
+import { type CrashPlan, restartingRunner } from '../../runners/testing/restarting-runner.js'
+import type { Mode } from './modes.js'
+
+/** Short, so that cases that wait for time are soon over. */
+const INTERVAL = '2 millis'
+/** Restarts of one run at most: what comes after them runs on. A case with thousands of batches takes no longer than one with few. */
+const RESTARTS_MAX = 60
+/** Crash points that a life passes at most before it ends, where the seed chooses. */
+const POINTS_MAX = 25
+
+/** How the process of a mode ends. */
+export type Restarts = 'after each batch' | 'by seed'
+
+/** All modes under a seed. */
+export function batchModes(seed: number): readonly Mode[] {
+  const random = seededRandom(seed ^ 0x2545f491)
+  const size = 2 + Math.floor(random() * 40)
+  const every = 2 + Math.floor(random() * 4)
+  return [
+    batches('batches of 7', { batchSize: 7 }, 'generated'),
+    batches('batches of 1', { batchSize: 1 }, 'closures'),
+    batches('batches of all', {}, 'generated'),
+    batches(`batches of ${size}, by seed`, { batchSize: size }, 'closures'),
+    { ...batches(`batches of 7, strict, seed ${seed}`, { batchSize: 7, strict: true, seed }, 'generated'), ...STRICT }, // prettier-ignore
+    {
+      ...batches(`batches of ${size}, strict, seed ${seed + 1}, each bundle twice`, { batchSize: size, strict: true, seed: seed + 1, reexecute: true }, 'closures'), // prettier-ignore
+      ...STRICT,
+      traits: [...STRICT.traits, 'reexecuted'],
+      isOptional: true,
+    },
+    restarted('batches of 3, restarted after each', { batchSize: 3 }, () => afterBatches(1)),
+    restarted(`batches of all, restarted after each ${every}`, {}, () => afterBatches(every)),
+    restarted(
+      `batches of ${size}, ended at crash points, seed ${seed}`,
+      { batchSize: size },
+      () => atPoints(seed),
+      true,
+    ),
+  ]
+}
+
+/** The runner of a mode. */
+export function batchRunner(mode?: Mode): Runner {
+  return mode?.makeRunner === undefined ? microBatchRunner({ batchInterval: INTERVAL }) : mode.makeRunner()
+}
+
+/** Batches below this are small: too many for a case with a hundred thousand elements. */
+const SMALL = 1_000
+
+const STRICT = { traits: ['strict', 'bundles', 'batches', 'smallBatches'], keepsScripts: false } as const
+
+function batches(name: string, options: RunnerOptions, stageCompiler: 'generated' | 'closures'): Mode {
+  return {
+    name,
+    options: { batchInterval: INTERVAL, stageCompiler, ...options },
+    traits: [
+      'fast',
+      'batches',
+      stageCompiler,
+      ...((options.batchSize ?? SMALL) < SMALL ? (['smallBatches'] as const) : []),
+    ],
+    keepsScripts: true,
+  }
+}
+
+/** @param reexecutes whether lives also end within batches, which are done again then. */
+function restarted(name: string, options: RunnerOptions, planOf: () => CrashPlan, reexecutes = false): Mode {
+  const mode = batches(name, options, 'generated')
+  return {
+    ...mode,
+    traits: [...mode.traits, 'restarts', ...(reexecutes ? (['reexecuted'] as const) : [])],
+    makeRunner: () => restartingRunner({ batchInterval: INTERVAL }, { random: seededRandom(1), planOf }),
+  }
+}
+
+/** Ends a life after so many batches. */
+function afterBatches(every: number): CrashPlan {
+  let restarts = 0
+  let left = every
+  return {
+    crashAt(point) {
+      if (point !== 'batch.committed' || restarts >= RESTARTS_MAX || --left > 0) return undefined
+      left = every
+      restarts++
+      return 'process'
+    },
+  }
+}
+
+/** Ends lives anywhere, by the end of the process or of its machine's power. */
+function atPoints(seed: number): CrashPlan {
+  const random = seededRandom(seed)
+  const next = (): number => 1 + Math.floor(random() * POINTS_MAX)
+  let restarts = 0
+  let left = next()
+  return {
+    crashAt() {
+      if (restarts >= RESTARTS_MAX || --left > 0) return undefined
+      left = next()
+      restarts++
+      return random() < 0.5 ? 'process' : 'power'
+    },
+  }
+}

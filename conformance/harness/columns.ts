@@ -1,0 +1,53 @@
+/**
+ * The columns of the matrix: the runners of the package, each with the ways in which its cases run.
+ */
+import { PipelineError, type Runner, UnsupportedFeature } from 'millrace'
+import { directRunner } from 'millrace/direct'
+import { batchModes, batchRunner } from './batch-modes.js'
+import { allModes, chosenAmong, type Mode, type ModeChoice } from './modes.js'
+
+/** A runner with its modes. */
+export interface Column {
+  readonly name: string
+  /** A fresh runner for each run; for a mode that has one of its own, that. */
+  readonly makeRunner: (mode?: Mode) => Runner
+  readonly modes: readonly Mode[]
+}
+
+interface Kind {
+  readonly makeRunner: (mode?: Mode) => Runner
+  readonly modesOf: (seed: number) => readonly Mode[]
+}
+
+const KINDS: ReadonlyMap<string, Kind> = new Map([
+  ['direct', { makeRunner: () => directRunner(), modesOf: allModes }],
+  ['micro-batch', { makeRunner: batchRunner, modesOf: batchModes }],
+])
+const LATER: readonly string[] = ['flink', 'prism']
+
+/**
+ * The columns for names of runners, separated by commas.
+ *
+ * @throws {PipelineError} when there is no runner of a name, or it has no mode that is chosen; {@link UnsupportedFeature} for a
+ *   runner that this version does not have.
+ */
+export function columnsOf(names: string, choice: ModeChoice, seed: number): readonly Column[] {
+  return names.split(',').map((each) => {
+    const name = each.trim()
+    const { makeRunner, modesOf } = kindNamed(name)
+    return { name, makeRunner, modes: chosenAmong(modesOf(seed), choice) }
+  })
+}
+
+function kindNamed(name: string): Kind {
+  const kind = KINDS.get(name)
+  if (kind !== undefined) return kind
+  const known = [...KINDS.keys()].join(', ')
+  if (LATER.includes(name))
+    throw new UnsupportedFeature(
+      'MR-6002',
+      `runner.${name}`,
+      `the ${name} runner is not part of this version. Runners: ${known}.`,
+    )
+  throw new PipelineError('MR-6003', `there is no runner "${name}". Runners: ${known}.`)
+}

@@ -1,0 +1,94 @@
+/**
+ * What a seed of the simulation stands for: a program with its input, how batches are cut, and every fault that happens.
+ *
+ * Law: the seed decides all of it; what is left out of it (faults, input) is named by number, so that the rest stays as it is.
+ */
+import { type Draw, drawOf } from '../draw.js'
+import { type Program as PipelineProgram, programOf as pipelineProgramOf } from '../random-pipelines.js'
+import { type Program as StreamProgram, programOf as streamProgramOf } from '../random-streams.js'
+import { REACHED_POINTS } from './crash-points.js'
+
+/** A fault of one life. */
+export type Fault =
+  /** The life ends at the crash point that it passes as its `pass`-th, of all or of one name. */
+  | { readonly kind: 'process' | 'power'; readonly point: string | undefined; readonly pass: number }
+  /** The disk fails once, at its so many-th write or sync. */
+  | { readonly kind: 'disk'; readonly operation: number }
+
+/** A program: over what is there at once, or over a stream. */
+export type AnyProgram =
+  | { readonly kind: 'pipeline'; readonly program: PipelineProgram }
+  | { readonly kind: 'stream'; readonly program: StreamProgram }
+
+/** A scenario. */
+export interface Scenario {
+  readonly seed: number
+  readonly of: AnyProgram
+  readonly batchSize: number | undefined
+  readonly bundleSize: number | undefined
+  readonly intervalMillis: number
+  /** What a look at the clock costs at most. */
+  readonly momentMillis: number
+  readonly strict: boolean
+  /** Fewer bytes of changes than these are not merged into a snapshot. */
+  readonly compactAboveBytes: number
+  /** Of the lives in turn; the life after the last of them has none. */
+  readonly faults: readonly Fault[]
+}
+
+/** What is left out of a scenario. */
+export interface Cut {
+  /** Numbers of the faults that stay, from 0; all by default. */
+  readonly faults?: readonly number[]
+  /** Elements of the input that stay, from its beginning. */
+  readonly input?: number
+}
+
+const FAULTS_MAX = 8
+
+/** The scenario of a seed, without what is cut. */
+export function scenarioOf(seed: number, cut: Cut = {}): Scenario {
+  const draw = drawOf(seed ^ 0x51ed270b)
+  const all = Array.from({ length: draw.int(0, FAULTS_MAX) }, () => faultOf(draw))
+  const of: AnyProgram = draw.chance(0.5)
+    ? { kind: 'pipeline', program: pipelineProgramOf(seed) }
+    : { kind: 'stream', program: streamProgramOf(seed) }
+  return {
+    seed,
+    of: shortened(of, cut.input),
+    batchSize: draw.pick([undefined, 1, 2, 7, draw.int(3, 40)]),
+    bundleSize: draw.pick([undefined, undefined, 1, draw.int(2, 9)]),
+    intervalMillis: draw.pick([1, 10, 500]),
+    momentMillis: draw.pick([0.001, 0.1, 5]),
+    strict: draw.chance(0.25),
+    compactAboveBytes: draw.pick([1, 500, 1 << 16]),
+    faults: cut.faults === undefined ? all : all.filter((_, at) => cut.faults?.includes(at)),
+  }
+}
+
+function faultOf(draw: Draw): Fault {
+  if (draw.chance(0.1)) return { kind: 'disk', operation: draw.int(1, 60) }
+  const kind = draw.chance(0.4) ? 'power' : 'process'
+  return draw.chance(0.6)
+    ? { kind, point: draw.pick(REACHED_POINTS), pass: draw.chance(0.7) ? 1 : draw.int(2, 4) }
+    : { kind, point: undefined, pass: draw.int(1, 40) }
+}
+
+/** Elements of a program's input. */
+export function inputOf(of: AnyProgram): number {
+  if (of.kind === 'pipeline') return of.program.input.length
+  return of.program.streams.reduce((sum, { arrivals }) => sum + arrivals.length, 0)
+}
+
+function shortened(of: AnyProgram, length: number | undefined): AnyProgram {
+  if (length === undefined) return of
+  if (of.kind === 'pipeline')
+    return { kind: 'pipeline', program: { ...of.program, input: of.program.input.slice(0, length) } }
+  let left = length
+  const streams = of.program.streams.map((stream) => {
+    const arrivals = stream.arrivals.slice(0, left)
+    left -= arrivals.length
+    return { ...stream, arrivals }
+  })
+  return { kind: 'stream', program: { ...of.program, streams } }
+}

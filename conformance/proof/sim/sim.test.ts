@@ -1,0 +1,27 @@
+/**
+ * A sample of lane `sim`: what it plays holds, is played the same twice, and what is broken is noticed.
+ */
+import { expect, it } from 'vitest'
+import { simLane } from './lane.js'
+import { scenarioOf } from './scenario.js'
+import { play } from './simulation.js'
+
+it('random programs give the reference result through crashes', async () => {
+  const lines: string[] = []
+  const tally = await simLane((line) => void lines.push(line))(['--from', '1', '--seeds', '60'])
+  expect(tally, lines.join('\n')).toEqual({ passed: 60, failed: 0 })
+}, 60_000)
+
+it('a seed is one story', async () => {
+  for (const seed of [3, 8, 21]) {
+    const first = await play(scenarioOf(seed))
+    expect(first.lives).toBeGreaterThanOrEqual(1)
+    expect((await play(scenarioOf(seed))).trace).toBe(first.trace)
+  }
+})
+
+it('faults and input are left out by number', () => {
+  const whole = scenarioOf(12)
+  expect(scenarioOf(12, { faults: [0] }).faults).toEqual(whole.faults.slice(0, 1))
+  expect(scenarioOf(12, { input: 0 }).of.program).toMatchObject({ seed: 12 })
+})

@@ -1,0 +1,167 @@
+/**
+ * One run of a scenario: simulated time, a modelled disk, lives that end where the scenario says, and everything that is checked.
+ *
+ * Law: a scenario decides the whole run; it is run twice with the same trace.
+ */
+import { type PipelineResult, type Pipeline, seededRandom } from 'millrace'
+import { type CrashPlan, restartingRunner } from '../../../runners/testing/restarting-runner.js'
+import { textsOf } from '../bundling.js'
+import { differenceText } from '../draw.js'
+import { reference as pipelineReference, textOf, toPipeline as pipelineOf } from '../random-pipelines.js'
+import { toPipeline as streamOf } from '../random-streams.js'
+import { faultIn } from '../streams.js'
+import { reference as streamReference } from '../streams-reference.js'
+import { ModelledSink } from './modelled-sink.js'
+import { StoreObserver } from './observed-store.js'
+import type { AnyProgram, Fault, Scenario } from './scenario.js'
+import { SimulatedWorld } from './simulated-world.js'
+
+/** What a run came to. */
+export interface Played {
+  /** What is wrong; `undefined` when nothing is. */
+  readonly fault: string | undefined
+  /** Everything that happened, as text. */
+  readonly trace: string
+  readonly lives: number
+  readonly batches: number
+  readonly simulatedMillis: number
+  /** How often each crash point ended a life. */
+  readonly crashes: ReadonlyMap<string, number>
+  /** How often each was passed. */
+  readonly passes: ReadonlyMap<string, number>
+  /** How often the disk failed. */
+  readonly diskFaults: number
+}
+
+/** More simulated time than any program takes. */
+const MILLIS_MAX = 3_600_000
+
+/** Runs a scenario. Never rejects. */
+export async function play(scenario: Scenario): Promise<Played> {
+  const { seed, momentMillis, of } = scenario
+  const world = new SimulatedWorld(seededRandom(seed ^ 0x6a09e667), momentMillis)
+  const faults = new Faults(scenario)
+  const sink = new ModelledSink(() => faults.observer.committed)
+  const { pipeline, check } = programOf(of, sink)
+  const { batchSize, bundleSize, intervalMillis, strict, compactAboveBytes } = scenario
+  const runner = restartingRunner(
+    {
+      batchInterval: intervalMillis,
+      ...(batchSize === undefined ? {} : { batchSize }),
+      ...(bundleSize === undefined ? {} : { bundleSize }),
+      ...(strict ? { strict: true, seed } : {}),
+      env: world.env,
+    },
+    { random: seededRandom(seed ^ 0x3c6ef372), planOf: () => faults, compactAboveBytes },
+  )
+  let fault: string | undefined
+  try {
+    const result = await world.until(runner.start(pipeline.build()).result, MILLIS_MAX)
+    fault = faults.observer.broken ?? sink.broken ?? check(result)
+  } catch (error) {
+    fault = faults.observer.broken ?? sink.broken ?? `failed with ${textOfError(error)}`
+  }
+  const { crashes, passes, observer, lives, diskFaults } = faults
+  return {
+    fault,
+    trace: [...observer.trace, ...sink.trace, `${world.elapsed}`].join('\n'),
+    lives,
+    batches: observer.committed,
+    simulatedMillis: world.elapsed,
+    crashes,
+    passes,
+    diskFaults,
+  }
+}
+
+function programOf(
+  of: AnyProgram,
+  sink: ModelledSink,
+): { readonly pipeline: Pipeline; readonly check: (result: PipelineResult) => string | undefined } {
+  const delivered = (expected: readonly string[]): string | undefined => {
+    const difference = differenceText(expected, sink.items)
+    return difference === undefined ? undefined : `the sink has not what was collected: ${difference}`
+  }
+  if (of.kind === 'pipeline') {
+    const { program } = of
+    return {
+      pipeline: pipelineOf(program, (out) => sink.write(out, String)),
+      check: (result) =>
+        differenceText(pipelineReference(program).map(textOf), textsOf(result)) ??
+        delivered(result.collect<number>('out').map(String)),
+    }
+  }
+  const { program } = of
+  return {
+    pipeline: streamOf(program, (out) => sink.write(out, (item) => JSON.stringify(item))),
+    check: (result) =>
+      faultIn(result, program, streamReference(program)) ??
+      delivered(result.collect('out').map((item) => JSON.stringify(item))),
+  }
+}
+
+/** The faults of a scenario, life by life, and what is noticed. */
+class Faults implements CrashPlan {
+  readonly observer = new StoreObserver()
+  readonly crashes = new Map<string, number>()
+  readonly passes = new Map<string, number>()
+  lives = 1
+  diskFaults = 0
+  readonly #scenario: Scenario
+  #passed = 0
+  #named = 0
+  #operations = 0
+  #hasFailed = false
+  #lostPower = false
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario
+  }
+
+  get #fault(): Fault | undefined {
+    return this.#scenario.faults[this.lives - 1]
+  }
+
+  crashAt(point: string): 'process' | 'power' | undefined {
+    this.passes.set(point, (this.passes.get(point) ?? 0) + 1)
+    const fault = this.#fault
+    if (fault === undefined || fault.kind === 'disk') return undefined
+    this.#passed++
+    if (fault.point === point) this.#named++
+    const reached = fault.point === undefined ? this.#passed : this.#named
+    if (reached < fault.pass) return undefined
+    this.crashes.set(point, (this.crashes.get(point) ?? 0) + 1)
+    this.observer.trace.push(`ends at ${point}`)
+    this.#lostPower = fault.kind === 'power'
+    return fault.kind
+  }
+
+  failsDisk(): boolean {
+    const fault = this.#fault
+    if (fault?.kind !== 'disk' || this.#hasFailed || ++this.#operations < fault.operation) return false
+    this.#hasFailed = true
+    this.diskFaults++
+    this.observer.trace.push('the disk fails')
+    return true
+  }
+
+  readonly onStore = this.observer.watched.bind(this.observer)
+
+  isOwn(): boolean {
+    return this.#hasFailed
+  }
+
+  onRestart(): void {
+    this.lives++
+    this.#passed = 0
+    this.#named = 0
+    this.#operations = 0
+    this.#hasFailed = false
+    this.observer.restarted(this.#lostPower)
+    this.#lostPower = false
+  }
+}
+
+function textOfError(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
