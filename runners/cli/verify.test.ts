@@ -135,12 +135,12 @@ describe('millrace verify', () => {
 
   it('reads the topics of a log', async () => {
     const log = await openLog(at('log'))
-    await log.createTopic('orders', { partitions: 3 })
+    log.createTopic('orders', { partitions: 3 })
     log.append(
       'orders',
       orders.map((order) => ({ key: order.id, value: order })),
     )
-    await log.close()
+    log.close()
     writeFileSync(at('orders.ndjson'), ndjson(orders))
     expect(await verify(at('orders.ndjson'), `log:${at('log')}#orders`, 'id')).toMatchObject([
       0,
