@@ -37,6 +37,7 @@ export type {
   PaneStatus,
   PartitionStatus,
   RunState,
+  BatchesStatus,
   RunStatus,
   SourceHold,
   StepStatus,

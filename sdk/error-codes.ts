@@ -213,6 +213,8 @@ export const errorCodes = {
   'MR-7024': 'there is no checkpoint here',
   'MR-7025': 'a run is writing the checkpoint',
   'MR-7026': 'the checkpoint keeps nothing of this step',
+  'MR-7027': 'verify cannot read this place',
+  'MR-7028': 'a record has no id',
   // ---- 8: testing --------------------------------------------------------------------------------------------------
   'MR-8001': 'an assertion does not hold',
   'MR-8002': 'an assertion was never judged',

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: ours against the hand-written loop, in one process, outputs compared before times.
  *
- * Options: `--rounds n` (default 7), `--guard` (smaller, and fails when a ratio exceeds its limit), `--only name`.
+ * `npm run bench -- micro-batch` measures batches instead. Options: `--rounds n` (default 7), `--guard` (smaller, and fails when a ratio exceeds its limit), `--only name`.
  * Peak memory is measured in a process of its own for each program (`--memory name:who` is that process).
  */
 import { spawnSync } from 'node:child_process'
@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { fiveMaps, fiveMapsContests, windowedCountContest, wordCountContest } from './contests.js'
 import { firstOutputTimes, helpTimes } from './first-output.js'
+import { microBatchBench } from './micro-batch.js'
 import { compete, type Contest, medianRatio, type Outcome, timesOf } from './measure.js'
 
 /** Largest ratios that are acceptable; `docs/performance.md` says where they come from. */
@@ -22,7 +23,8 @@ const FLAT = 0.15
 
 type Finding = readonly [holds: boolean, what: string]
 
-const { values: flags } = parseArgs({
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '7' },
     guard: { type: 'boolean', default: false },
@@ -47,7 +49,8 @@ const kinds = (Object.keys(LIMITS) as (keyof typeof LIMITS)[]).filter(
   (kind) => flags.only === undefined || kind.includes(flags.only),
 )
 
-if (flags.memory !== undefined) await measureMemory(flags.memory)
+if (positionals[0] === 'micro-batch') process.exitCode = (await microBatchBench()) ? 0 : 1
+else if (flags.memory !== undefined) await measureMemory(flags.memory)
 else process.exitCode = (await report()) ? 0 : 1
 
 async function report(): Promise<boolean> {

@@ -4,7 +4,7 @@
 import type { CommandRow, OperandRow, OptionRow } from './commands.js'
 
 /** Names of these commands. */
-export type CheckpointCommandName = 'state' | 'savepoint' | 'fsck'
+export type CheckpointCommandName = 'state' | 'savepoint' | 'fsck' | 'verify'
 
 const pageHelp: OptionRow = { name: 'help', value: undefined, help: 'show this page', short: 'h' }
 const json = (help: string): OptionRow => ({ name: 'json', value: undefined, help })
@@ -52,5 +52,34 @@ const fsck: CommandRow = {
   ],
 }
 
+const verify: CommandRow = {
+  name: 'verify',
+  usage: 'millrace verify --source PLACE --sink PLACE --id FIELD [options]',
+  summary: 'compare by id what went in with what came out: what is lost, repeated, unknown',
+  operands: [],
+  options: [
+    {
+      name: 'source',
+      value: 'place',
+      help: 'what went in: a file, a glob, sqlite:FILE#TABLE or log:FOLDER#TOPIC',
+      isPath: true,
+    },
+    { name: 'sink', value: 'place', help: 'what came out, in the same forms', isPath: true },
+    { name: 'id', value: 'field', help: 'path of a field (order.id), column, line (of text) or key (of a log)' },
+    { name: 'sink-id', value: 'field', help: 'the same for the sink, where it is called otherwise' },
+    {
+      name: 'allow-missing-tail',
+      value: undefined,
+      help: 'what follows the last id that came out, in each file or partition, is not lost',
+    },
+    json('as JSON on stdout'),
+    pageHelp,
+  ],
+  notes: [
+    'Files are .ndjson, .jsonl, .csv, .txt, .lines or .log, also with .gz. Ids lie in a database in the folder for',
+    'temporary files: memory does not grow with them. Exits with 1 when an id is lost, repeated or unknown.',
+  ],
+}
+
 /** See the head of this file. */
-export const checkpointCommands: readonly CommandRow[] = [state, savepoint, fsck]
+export const checkpointCommands: readonly CommandRow[] = [state, savepoint, fsck, verify]

@@ -108,7 +108,6 @@ describe('the command line', () => {
   })
 
   it.each<[string[], string]>([
-    [['verify', 'x'], 'millrace verify, which compares what went in with what came out, is not part of this version.'],
     [['worker-pool'], 'millrace worker-pool, which serves workers to an engine, is not part of this version.'],
     [['help', 'query'], 'millrace query, which reads running queries, is not part of this version.'],
     [['run', 'file.ts', '--workers', '2'], 'a run has one thread; --workers is not supported yet.'],

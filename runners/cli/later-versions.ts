@@ -4,7 +4,6 @@
 
 /** Commands of later versions. */
 export const laterCommands: ReadonlyMap<string, string> = new Map([
-  ['verify', 'compares what went in with what came out'],
   ['query', 'reads running queries'],
   ['worker-pool', 'serves workers to an engine'],
 ])

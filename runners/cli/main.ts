@@ -53,6 +53,8 @@ async function commandOf(invocation: CommandInvocation): Promise<number> {
       return (await import('./savepoint-command.js')).savepointCommand(invocation)
     case 'fsck':
       return (await import('./fsck-command.js')).fsckCommand(invocation)
+    case 'verify':
+      return (await import('./verify-command.js')).verifyCommand(invocation)
     case 'completion':
       return (await import('./completion-command.js')).completionCommand(invocation)
     case 'explain': {

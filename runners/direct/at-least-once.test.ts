@@ -334,7 +334,7 @@ describe('is refused by name', () => {
           .windowInto('d', fixedWindows('1 day'))
           .keyBy('k', () => 'a')
           .groupByKey('group'),
-      /step "group" groups elements.*micro-batch runner/,
+      /step "group" groups elements.*'micro-batch' with a checkpoint/,
     ],
     [
       'where they are combined',

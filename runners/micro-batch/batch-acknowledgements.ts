@@ -1,13 +1,15 @@
 /**
- * Acknowledging sources of a run in batches: what was read is acknowledged when the plan that holds it is durable.
+ * Acknowledging sources of a run in batches. What the plan holds is acknowledged when the plan is durable; what is read again from where
+ * it lies (a file that is deleted once it was read) when the batch is committed, since until then it may be asked for again.
  */
 import type { FinalizerHost } from '../core/bundle-finalizers.js'
 import { Acknowledgements } from '../core/execution/acknowledgements.js'
 import type { StepInfo } from '../core/stage.js'
 
-/** Acknowledgements that wait for the plan of their batch. */
+/** Acknowledgements that wait for the plan, or the commit, of their batch. */
 export class BatchAcknowledgements extends Acknowledgements {
-  readonly #waiting: (() => Promise<void>)[] = []
+  readonly #forPlan: (() => Promise<void>)[] = []
+  readonly #forCommit: (() => Promise<void>)[] = []
 
   constructor() {
     super(false)
@@ -17,13 +19,20 @@ export class BatchAcknowledgements extends Acknowledgements {
     host: FinalizerHost,
     step: StepInfo,
     callbacks: readonly (() => void | Promise<void>)[],
+    isReadAgain: boolean,
   ): Promise<void> {
-    this.#waiting.push(() => super.committed(host, step, callbacks))
+    const waiting = isReadAgain ? this.#forCommit : this.#forPlan
+    waiting.push(() => super.committed(host, step, callbacks, isReadAgain))
     return Promise.resolve()
   }
 
   /** The plan is durable. */
-  async release(): Promise<void> {
-    for (const acknowledge of this.#waiting.splice(0)) await acknowledge()
+  async planned(): Promise<void> {
+    for (const acknowledge of this.#forPlan.splice(0)) await acknowledge()
+  }
+
+  /** The batch is committed. */
+  async batchCommitted(): Promise<void> {
+    for (const acknowledge of this.#forCommit.splice(0)) await acknowledge()
   }
 }

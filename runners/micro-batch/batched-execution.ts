@@ -170,7 +170,7 @@ export class BatchedExecution extends Execution {
     }
     journal.close()
     world.close()
-    await this.#parts.acknowledgements.release()
+    await this.#parts.acknowledgements.planned()
     while (!this.isCancelled && (await this.round()));
     if (this.isCancelled) return false
     const committing = real.monotonic()
@@ -233,6 +233,7 @@ export class BatchedExecution extends Execution {
     real.crashpoint('batch.committed')
     world.flush()
     for (const executor of this.executors) await executor.batchCommitted()
+    await this.#parts.acknowledgements.batchCommitted()
     await this.#outbox.deliver(plan.batch, delivered)
     return true
   }

@@ -9,6 +9,7 @@ export {
   microBatchRunner,
   type OpenStore,
 } from './micro-batch-runner.js'
+export type { DriverNames } from './query-store.js'
 export type {
   Change as StateChange,
   CheckpointStore,
@@ -17,6 +18,7 @@ export type {
   LeaseClaim,
   PartitionStore,
   PlanRecord,
+  QueryFork,
   QueryRecord,
   StoredEntry,
   StoreFault,

@@ -50,11 +50,12 @@ export class Acknowledgements {
     return holders.reduce((round, { heldSince }) => Math.min(round, heldSince), this.#round)
   }
 
-  /** A bundle of a source is committed, and these callbacks wait for the rest. */
+  /** A bundle of a source is committed, and these callbacks wait for the rest. `isReadAgain`: after a crash from where it lies. */
   async committed(
     host: FinalizerHost,
     step: StepInfo,
     callbacks: readonly (() => void | Promise<void>)[],
+    _isReadAgain: boolean,
   ): Promise<void> {
     for (const callback of callbacks) {
       if (this.#isDeferred) this.#waiting.push({ round: this.#round, step, host, callback })

@@ -290,10 +290,9 @@ export class SourceExecutor extends StageExecutor {
     this.#note(work, batch.length, left)
     await this.#push(work, batch.values, batch.stamps, batch.length)
     this.#work.replace(work, left)
-    if (reading.acknowledgements.length > 0) {
-      const { acknowledgements } = this.#parts
-      await acknowledgements.committed(this.processor.runtime, this.#root.info, reading.acknowledgements)
-    }
+    if (reading.acknowledgements.length === 0) return
+    const [host, { info }] = [this.processor.runtime, this.#root]
+    await this.#parts.acknowledgements.committed(host, info, reading.acknowledgements, this.#doFn.replayable)
   }
 
   #begunBatch({ of: { timestamp } }: Work): SourceBatch {

@@ -94,7 +94,7 @@ export interface PartitionStore {
   close(): Promise<void>
 }
 
-/** See the head of this file. Every method that takes a lease throws {@link StoreFenced} when a newer one was given out. */
+/** See the head of this file. Every method that takes a lease throws `StoreFenced` when a newer one was given out. */
 export interface CheckpointStore {
   /** Where it is, for messages. */
   readonly place: string
@@ -145,6 +145,7 @@ export interface CheckpointStore {
   savepoint(place: string, fork?: QueryFork): Promise<void>
   /** Looks at everything there is: checksums, versions, that plans and commits follow each other. @returns what is wrong. */
   check(): Promise<readonly StoreFault[]>
+  /** Gives files and memory back; nothing else may be called afterwards. */
   close(): Promise<void>
 }
 

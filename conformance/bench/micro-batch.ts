@@ -1,0 +1,188 @@
+/**
+ * `npm run bench -- micro-batch`: what batches cost and how soon they answer, against the direct runner in the same process.
+ *
+ * Throughput is compared by processor time, which a busy machine disturbs less than the clock on the wall. Recovery and memory are
+ * measured in processes of their own (`--child what` is that process).
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as t from 'io-ts'
+import { platformEnv } from '#platform'
+import { type Env, fixedWindows, pipeline, type Pipeline, run, type RunOptions } from 'millrace'
+import { generateSequence } from 'millrace/io/generate'
+import { timesOf } from './measure.js'
+
+/** Largest ratios of processor time against the direct runner. */
+const LIMITS = { '500 ms': 1.1, '100 ms': 1.3 } as const
+const RECOVERY_MILLIS_MAX = 3000
+const MEMORY_RATIO_MAX = 1.1
+const KEYS = 1000
+const count = { empty: 0, concat: (a: number, b: number): number => a + b }
+
+/** Events of 1,000 keys, a thousand a second of event time, counted in windows of ten seconds. */
+function counting(elements: number): Pipeline {
+  const p = pipeline()
+  p.apply('events', generateSequence({ to: elements, start: 0, rate: { elements: 1000, per: '1 second' } }))
+    .windowInto('in windows', fixedWindows('10 seconds'))
+    .keyBy('by key', (n) => n % KEYS)
+    .combinePerKey('count', { of: () => 1, monoid: count })
+    .filter('none', ({ value }) => value < 0)
+    .collect('none')
+  return p
+}
+
+/** Does it all. @returns whether every limit holds. */
+export async function microBatchBench(): Promise<boolean> {
+  let isFine = true
+  const check = (holds: boolean, what: string): void => {
+    console.log(`${holds ? '✔' : '✘'} ${what}`)
+    isFine &&= holds
+  }
+  await throughput(check)
+  for (const interval of ['100 millis', '500 millis', '2 seconds'] as const) await latency(interval)
+  await recovery(check)
+  await memory(check)
+  return isFine
+}
+
+type Check = (holds: boolean, what: string) => void
+
+async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
+  try {
+    return await use(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function cpuMillis(options: RunOptions): Promise<number> {
+  const before = process.cpuUsage()
+  await run(counting(40_000_000), options)
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1000
+}
+
+async function throughput(check: Check): Promise<void> {
+  const times = new Map<string, number[]>()
+  const note = (name: string, millis: number): void => void times.set(name, [...(times.get(name) ?? []), millis])
+  for (let round = -1; round < 3; round++) {
+    const inBatches = (batchInterval: '500 millis' | '100 millis'): Promise<number> =>
+      withFolder((checkpoint) => cpuMillis({ runner: 'micro-batch', checkpoint, batchInterval }))
+    const direct = await cpuMillis({})
+    const unkept = await cpuMillis({ runner: 'micro-batch' })
+    const [slow, quick] = [await inBatches('500 millis'), await inBatches('100 millis')]
+    if (round < 0) continue
+    note('direct', direct)
+    note('500 ms, no checkpoint', unkept)
+    note('500 ms', slow)
+    note('100 ms', quick)
+  }
+  const best = (name: string): number => timesOf(times.get(name) ?? []).fastest
+  for (const [name, millis] of times)
+    console.log(`  ${name.padEnd(24)} ${millis.map((each) => each.toFixed(0)).join(' ')} ms of processor time`)
+  for (const [name, limit] of Object.entries(LIMITS)) {
+    const ratio = best(name) / best('direct')
+    check(ratio <= limit, `batches of ${name} with a checkpoint: ${ratio.toFixed(2)} × direct (limit ${limit} ×)`)
+  }
+  const cost = best('500 ms') / best('500 ms, no checkpoint') - 1
+  check(cost <= 0.05, `a checkpoint at 500 ms costs ${(cost * 100).toFixed(1)} % (limit 5 %)`)
+}
+
+/** From the instant an element is due to the moment its sink has it. */
+async function latency(batchInterval: '100 millis' | '500 millis' | '2 seconds'): Promise<void> {
+  const millis: number[] = []
+  const p = pipeline()
+  p.apply('events', generateSequence({ to: 8000, rate: { elements: 1000, per: '1 second' } })).parDo('deliver', {
+    output: t.null,
+    delivery: {
+      codec: t.number,
+      repeats: 'visible',
+      deliver(items: readonly number[]) {
+        for (const due of items) millis.push(Date.now() - due)
+      },
+    },
+    process: (_, { timestamp, deliver }) => deliver(timestamp),
+  })
+  await withFolder((checkpoint) => run(p, { runner: 'micro-batch', checkpoint, batchInterval }))
+  const sorted = millis.sort((a, b) => a - b)
+  const at = (share: number): string => (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(0)
+  console.log(`  latency at ${batchInterval}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms (${sorted.length} elements)`)
+}
+
+const self = fileURLToPath(import.meta.url)
+
+/** Starts a driver, in a process of its own; resolves with the milliseconds until it has committed a batch that is new. */
+function driver(folder: string, elements: number, killAfter: number | undefined): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const began = performance.now()
+    let millis: number | undefined
+    const child = spawn(process.execPath, [self, '--child', 'driver', folder, String(elements)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    child.stdout.on('data', () => {
+      millis ??= performance.now() - began
+      if (killAfter === undefined) child.kill('SIGKILL')
+    })
+    if (killAfter !== undefined) setTimeout(() => child.kill('SIGKILL'), killAfter)
+    child.on('error', reject)
+    child.on('close', () => resolve(millis ?? Number.NaN))
+  })
+}
+
+/** After `kill -9` of the driver, until the next one has committed: for a stream that is short, and one ten times as long. */
+async function recovery(check: Check): Promise<void> {
+  for (const lasted of [2000, 20_000]) {
+    const times = await withFolder(async (folder) => {
+      const all: number[] = []
+      await driver(folder, 1e9, lasted)
+      for (let kills = 0; kills < 5; kills++) all.push(await driver(folder, 1e9, undefined))
+      return all.sort((a, b) => a - b)
+    })
+    const slowest = times.at(-1) ?? Number.NaN
+    check(
+      slowest <= RECOVERY_MILLIS_MAX,
+      `recovery of a driver after ${lasted / 1000} s of stream: ${times.map((each) => each.toFixed(0)).join(' ')} ms to the next commit (limit ${RECOVERY_MILLIS_MAX} ms)`,
+    )
+  }
+}
+
+function peakOf(elements: number): Promise<number> {
+  return withFolder(
+    (folder) =>
+      new Promise<number>((resolve, reject) => {
+        let text = ''
+        const child = spawn(process.execPath, [self, '--child', 'memory', folder, String(elements)], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        })
+        child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+        child.on('error', reject)
+        child.on('close', () => resolve(Number(text)))
+      }),
+  )
+}
+
+async function memory(check: Check): Promise<void> {
+  const [few, many] = [await peakOf(4_000_000), await peakOf(40_000_000)]
+  const ratio = many / few
+  check(
+    ratio <= MEMORY_RATIO_MAX,
+    `peak memory for ten times the elements: ${many} MiB against ${few} MiB, ${ratio.toFixed(2)} × (limit ${MEMORY_RATIO_MAX} ×)`,
+  )
+}
+
+/** What a child process does. */
+async function child(what: string, folder: string, elements: number): Promise<void> {
+  const real = platformEnv()
+  const env: Env = {
+    ...real,
+    crashpoint: (name) => void (what === 'driver' && name === 'batch.committed' && process.stdout.write('.')),
+  }
+  await run(counting(elements), { runner: 'micro-batch', checkpoint: folder, batchInterval: '100 millis', env })
+  if (what === 'memory') process.stdout.write(String(Math.round(process.resourceUsage().maxRSS / 1024)))
+}
+
+if (process.argv[2] === '--child') await child(process.argv[3] ?? '', process.argv[4] ?? '', Number(process.argv[5]))

@@ -1,0 +1,251 @@
+/**
+ * Reads the records of a source or sink for `millrace verify`, one after another: their ids, and where each lies.
+ *
+ * Law: a record without an id, or one that cannot be read, is an error that names its place; nothing is passed over.
+ */
+import { createReadStream, statSync } from 'node:fs'
+import { createGunzip } from 'node:zlib'
+import { resolve } from 'node:path'
+import { isDynamicPattern, globSync } from 'tinyglobby'
+import { decodeFromBytes, dynamicCoder } from '../../sdk/coders/index.js'
+import { preview } from '../../sdk/preview.js'
+import { loadSqlite } from '../micro-batch/store/sqlite-database.js'
+import { UsageError } from './command-line.js'
+
+/** A record. */
+export interface Found {
+  readonly id: string
+  /** A file, table or partition; records of one have an order. */
+  readonly part: string
+  /** From 1: line, row or offset. */
+  readonly at: number
+}
+
+/** The records of a place. @throws {UsageError} when it cannot be read so, or a record has no id. */
+export async function* recordsOf(place: string, idField: string): AsyncGenerator<Found, void, undefined> {
+  const [, kind, file = '', name = ''] = /^(sqlite|log):(.+)#([^#]+)$/s.exec(place) ?? []
+  if (kind === 'sqlite') yield* tableRecords(file, name, idField)
+  else if (kind === 'log') yield* logRecords(file, name, idField)
+  else if (/^(sqlite|log):/.test(place)) throw unreadable(place, 'write sqlite:FILE#TABLE, or log:FOLDER#TOPIC')
+  else yield* fileRecords(place, idField)
+}
+
+// ---- files ---------------------------------------------------------------------------------------------------------
+
+async function* fileRecords(place: string, idField: string): AsyncGenerator<Found, void, undefined> {
+  const isFile = statSync(place, { throwIfNoEntry: false })?.isFile() === true
+  const files = isFile
+    ? [place]
+    : isDynamicPattern(place)
+      ? globSync(place, { absolute: false, dot: false }).sort()
+      : []
+  if (files.length === 0)
+    throw unreadable(place, 'no file is there. Give a file, a glob in quotes, sqlite:FILE#TABLE or log:FOLDER#TOPIC')
+  for (const file of files) {
+    const form = /\.(ndjson|jsonl|csv|txt|log|lines)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase()
+    if (form === 'csv') yield* csvRecords(file, idField)
+    else if (form === 'ndjson' || form === 'jsonl') yield* jsonRecords(file, idField)
+    else if (form !== undefined) yield* lineRecords(file, idField)
+    else throw unreadable(file, 'its name ends in none of .ndjson, .jsonl, .csv, .txt, .lines, .log (and .gz)')
+  }
+}
+
+/** Text, piece by piece. */
+async function* textOf(file: string): AsyncGenerator<string, void, undefined> {
+  const raw = createReadStream(file)
+  const stream = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw
+  raw.on('error', (error) => stream.destroy(error))
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  try {
+    for await (const piece of stream) yield decoder.decode(piece as Uint8Array, { stream: true })
+    yield decoder.decode()
+  } catch (error) {
+    throw unreadable(file, error instanceof Error ? error.message : String(error))
+  }
+}
+
+async function* linesOf(file: string): AsyncGenerator<string, void, undefined> {
+  let rest = ''
+  for await (const piece of textOf(file)) {
+    const lines = (rest + piece).split('\n')
+    rest = lines.pop() as string
+    for (const line of lines) yield line.endsWith('\r') ? line.slice(0, -1) : line
+  }
+  if (rest !== '') yield rest
+}
+
+async function* lineRecords(file: string, idField: string): AsyncGenerator<Found, void, undefined> {
+  if (idField !== 'line')
+    throw unreadable(file, 'lines of text have no fields: their id is the whole line. Say --id line')
+  let at = 0
+  for await (const line of linesOf(file)) yield { id: line, part: file, at: ++at }
+}
+
+async function* jsonRecords(file: string, idField: string): AsyncGenerator<Found, void, undefined> {
+  let at = 0
+  for await (const line of linesOf(file)) {
+    at++
+    if (line.trim() === '') continue
+    yield { id: jsonId(line, idField, `${file}:${at}`), part: file, at }
+  }
+}
+
+function jsonId(text: string, idField: string, where: string): string {
+  try {
+    return fieldId(JSON.parse(text), idField, where)
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    throw unreadable(where, `it is no JSON: ${error.message}`)
+  }
+}
+
+function logId(value: unknown, idField: string, where: string): string {
+  if (idField === 'key') return idText(value, idField, where)
+  if (value instanceof Uint8Array) return jsonId(new TextDecoder().decode(value), idField, where)
+  return typeof value === 'string' ? jsonId(value, idField, where) : fieldId(value, idField, where)
+}
+
+function fieldId(of: unknown, idField: string, where: string): string {
+  let value = of
+  for (const name of idField.split('.')) {
+    const holds = typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    value = holds ? (value as Readonly<Record<string, unknown>>)[name] : undefined
+  }
+  return idText(value, idField, where)
+}
+
+async function* csvRecords(file: string, idField: string): AsyncGenerator<Found, void, undefined> {
+  let column: number | undefined
+  let at = 0
+  for await (const row of csvRows(file)) {
+    at++
+    if (column === undefined) {
+      column = row.indexOf(idField)
+      if (column < 0) throw withoutId(`${file}:1`, idField, `its columns are ${row.join(', ')}`)
+      continue
+    }
+    if (row.length === 1 && row[0] === '') continue
+    const id = row[column]
+    if (id === undefined || id === '') throw withoutId(`row ${at} of ${file}`, idField, 'it is empty there')
+    yield { id, part: file, at }
+  }
+}
+
+/** Rows as RFC 4180 has them: fields in quotes may hold commas, quotes in pairs, and ends of lines. */
+async function* csvRows(file: string): AsyncGenerator<readonly string[], void, undefined> {
+  let row: string[] = []
+  let field = ''
+  let quotes: 'none' | 'open' | 'closed' = 'none'
+  let isFirst = true
+  for await (const piece of textOf(file)) {
+    for (const char of isFirst && piece.startsWith('\ufeff') ? piece.slice(1) : piece) {
+      if (quotes === 'open') {
+        if (char === '"') quotes = 'closed'
+        else field += char
+      } else if (char === '"') {
+        if (quotes === 'closed') field += '"'
+        quotes = 'open'
+      } else if (char === ',') {
+        row.push(field)
+        field = ''
+        quotes = 'none'
+      } else if (char === '\n') {
+        row.push(quotes === 'none' ? field.replace(/\r$/, '') : field)
+        yield row
+        row = []
+        field = ''
+        quotes = 'none'
+      } else if (!(quotes === 'closed' && char === '\r')) field += char
+    }
+    if (piece !== '') isFirst = false
+  }
+  if (quotes === 'open') throw unreadable(file, 'a quote is opened and never closed')
+  if (field !== '' || row.length > 0) yield [...row, field]
+}
+
+// ---- databases -----------------------------------------------------------------------------------------------------
+
+async function* tableRecords(file: string, table: string, idField: string): AsyncGenerator<Found, void, undefined> {
+  const db = await opened(file)
+  try {
+    const names = db.prepare<[string], { name: string }>('SELECT name FROM pragma_table_info(?)').all(table)
+    if (names.length === 0) throw unreadable(file, `it has no table "${table}"`)
+    const columns = names.map(({ name }) => name)
+    if (!columns.includes(idField))
+      throw withoutId(`table ${table} of ${file}`, idField, `its columns are ${columns.join(', ')}`)
+    let at = 0
+    const rows = db
+      .prepare<[], [unknown]>(`SELECT ${quoted(idField)} FROM ${quoted(table)}`)
+      .raw()
+      .safeIntegers()
+      .iterate()
+    for (const [id] of rows as unknown as Iterable<[unknown]>) {
+      at++
+      yield { id: idText(id, idField, `row ${at} of table ${table} of ${file}`), part: `${file}#${table}`, at }
+    }
+  } finally {
+    db.close()
+  }
+}
+
+/** Records of a topic: values as the log has them, texts and bytes as JSON; `key` is the key. */
+async function* logRecords(folder: string, topic: string, idField: string): AsyncGenerator<Found, void, undefined> {
+  const db = await opened(`${folder}/log.sqlite`)
+  try {
+    const partitions = db
+      .prepare<[string], { id: number; partition: number }>(
+        'SELECT p.id AS id, p.partition AS partition FROM partitions p JOIN topics t ON t.id = p.topic WHERE t.name = ? ORDER BY p.partition',
+      )
+      .all(topic)
+    if (partitions.length === 0) throw unreadable(folder, `the log has no topic "${topic}"`)
+    for (const { id, partition } of partitions) {
+      const rows = db
+        .prepare<[], { at: number; key: Uint8Array | null; value: Uint8Array | null }>(
+          `SELECT offset AS at, key, value FROM p${id} ORDER BY offset`,
+        )
+        .iterate()
+      for (const { at, key, value: stored } of rows) {
+        const where = `${topic}/${partition}@${at}`
+        const bytes = idField === 'key' ? key : stored
+        if (bytes === null) throw withoutId(where, idField, 'it is null')
+        const value = decodeFromBytes(dynamicCoder, bytes)
+        yield { id: logId(value, idField, where), part: `${topic}/${partition}`, at }
+      }
+    }
+  } finally {
+    db.close()
+  }
+}
+
+async function opened(file: string): Promise<import('better-sqlite3').Database> {
+  const Sqlite = await loadSqlite()
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) throw unreadable(file, 'there is no such file')
+  try {
+    const db = new Sqlite(resolve(file), { fileMustExist: true })
+    db.pragma('query_only = ON')
+    return db
+  } catch (error) {
+    throw unreadable(file, error instanceof Error ? error.message : String(error))
+  }
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+// ---- ids -----------------------------------------------------------------------------------------------------------
+
+/** Texts are themselves, numbers as JavaScript writes them: 7 and "7" are one id, as a CSV file knows no other. */
+function idText(value: unknown, idField: string, where: string): string {
+  if (typeof value === 'string' && value !== '') return value
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value)
+  throw withoutId(where, idField, `it is ${value === undefined ? 'not there' : preview(value)}`)
+}
+
+function unreadable(place: string, why: string): UsageError {
+  return new UsageError('MR-7027', `verify cannot read ${place}: ${why}.`, '')
+}
+
+function withoutId(where: string, idField: string, why: string): UsageError {
+  return new UsageError('MR-7028', `${where} has no id "${idField}": ${why}.`, '')
+}

@@ -1,0 +1,160 @@
+/** Reconciling by id: files, tables and logs of real runs. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import Sqlite from 'better-sqlite3'
+import * as t from 'io-ts'
+import { pipeline, run } from 'millrace'
+import { openLog } from 'millrace/io/log'
+import { writeTable } from 'millrace/io/sqlite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compiled, leftOvers, start } from './fixtures/command.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-verify-test-'))
+const at = (name: string): string => join(folder, name)
+beforeAll(compiled, 240_000)
+afterAll(() => {
+  leftOvers()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+interface Told {
+  readonly fine: boolean
+  readonly source: { readonly records: number; readonly ids: number }
+  readonly sink: { readonly records: number; readonly ids: number }
+  readonly lost: { readonly count: number; readonly first?: { readonly id: string; readonly at: number } }
+  readonly tail: number
+  readonly repeated: { readonly count: number; readonly first?: { readonly id: string; readonly inSink: number } }
+  readonly unknown: { readonly count: number; readonly first?: { readonly id: string } }
+}
+
+async function verify(
+  source: string,
+  sink: string,
+  id: string,
+  ...more: string[]
+): Promise<readonly [number | null, Told]> {
+  const { code, stdout, stderr, left } = await start([
+    'verify',
+    '--source',
+    source,
+    '--sink',
+    sink,
+    '--id',
+    id,
+    '--json',
+    ...more,
+  ]).ended
+  expect([stderr, left.files]).toEqual(['', []])
+  return [code, JSON.parse(stdout) as Told]
+}
+
+const orders = Array.from({ length: 500 }, (_, i) => ({ id: `o${i}`, nested: { id: i }, cents: i }))
+const ndjson = (rows: readonly unknown[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('')
+
+describe('millrace verify', () => {
+  it('finds every record that a run wrote into a table, and those that somebody took away or wrote twice', async () => {
+    writeFileSync(at('orders.ndjson'), ndjson(orders))
+    const file = at('orders.sqlite')
+    const p = pipeline()
+    const Row = t.type({ id: t.string, cents: t.number })
+    const rows = orders.map(({ id, cents }) => ({ id, cents }))
+    p.create('orders', rows, { codec: Row }).apply(
+      'write',
+      writeTable({ file, table: 'orders', codec: Row, create: true }),
+    )
+    await run(p, { runner: 'micro-batch', checkpoint: at('checkpoint'), batchSize: 50 })
+    const table = `sqlite:${file}#orders`
+    expect(await verify(at('orders.ndjson'), table, 'id')).toMatchObject([
+      0,
+      { fine: true, source: { records: 500, ids: 500 }, sink: { records: 500 } },
+    ])
+    const db = new Sqlite(file)
+    db.exec(
+      "DELETE FROM orders WHERE id IN ('o7', 'o9'); INSERT INTO orders SELECT * FROM orders WHERE id = 'o30'; INSERT INTO orders (id, cents) VALUES ('ghost', 1)",
+    )
+    db.close()
+    expect(await verify(at('orders.ndjson'), table, 'id')).toMatchObject([
+      1,
+      {
+        lost: { count: 2, first: { id: 'o7', at: 8 } },
+        repeated: { count: 1, first: { id: 'o30', inSink: 2 } },
+        unknown: { count: 1, first: { id: 'ghost' } },
+      },
+    ])
+  })
+
+  it('reads CSV, lines, compressed files, globs and fields within fields', async () => {
+    mkdirSync(at('parts'))
+    writeFileSync(
+      at('parts/a.csv'),
+      `id,note\r\n${orders
+        .slice(0, 250)
+        .map(({ nested }) => `${nested.id},"a ""note"",\r\nof two lines"\r\n`)
+        .join('')}`,
+    )
+    writeFileSync(
+      at('parts/b.csv.gz'),
+      gzipSync(
+        `note,id\n${orders
+          .slice(250)
+          .map(({ nested }) => `,${nested.id}\n`)
+          .join('')}`,
+      ),
+    )
+    writeFileSync(at('orders.ndjson'), ndjson(orders))
+    expect(await verify(at('orders.ndjson'), at('parts/*.csv*'), 'nested.id', '--sink-id', 'id')).toMatchObject([
+      0,
+      { sink: { records: 500 } },
+    ])
+    writeFileSync(at('ids.txt'), orders.map(({ id }) => id).join('\n'))
+    expect(await verify(at('ids.txt'), at('orders.ndjson'), 'line', '--sink-id', 'id')).toMatchObject([
+      0,
+      { fine: true },
+    ])
+  })
+
+  it('lets the end be missing, and nothing before it, where a stream is still running', async () => {
+    writeFileSync(at('orders.ndjson'), ndjson(orders))
+    writeFileSync(at('so-far.ndjson'), ndjson(orders.slice(0, 400)))
+    expect(await verify(at('orders.ndjson'), at('so-far.ndjson'), 'id')).toMatchObject([
+      1,
+      { lost: { count: 100 }, tail: 0 },
+    ])
+    expect(await verify(at('orders.ndjson'), at('so-far.ndjson'), 'id', '--allow-missing-tail')).toMatchObject([
+      0,
+      { tail: 100 },
+    ])
+    writeFileSync(at('so-far.ndjson'), ndjson([...orders.slice(0, 3), ...orders.slice(4, 400)]))
+    expect(await verify(at('orders.ndjson'), at('so-far.ndjson'), 'id', '--allow-missing-tail')).toMatchObject([
+      1,
+      { lost: { count: 1, first: { id: 'o3' } } },
+    ])
+  })
+
+  it('reads the topics of a log', async () => {
+    const log = await openLog(at('log'))
+    log.createTopic('orders', { partitions: 3 })
+    log.append(
+      'orders',
+      orders.map((order) => ({ key: order.id, value: order })),
+    )
+    log.close()
+    writeFileSync(at('orders.ndjson'), ndjson(orders))
+    expect(await verify(at('orders.ndjson'), `log:${at('log')}#orders`, 'id')).toMatchObject([
+      0,
+      { sink: { ids: 500 } },
+    ])
+  })
+
+  it('refuses records without an id, naming the place, and what it cannot read', async () => {
+    writeFileSync(at('bad.ndjson'), ndjson([{ id: 1 }, { name: 'none' }]))
+    const bad = await start(['verify', '--source', at('bad.ndjson'), '--sink', at('bad.ndjson'), '--id', 'id']).ended
+    expect([bad.code, bad.stderr]).toEqual([2, expect.stringContaining(`bad.ndjson:2 has no id "id"`)])
+    const none = await start(['verify', '--source', at('nowhere.csv'), '--sink', 'x', '--id', 'id']).ended
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('MR-7027')])
+    const lacking = await start(['verify', '--source', 'a']).ended
+    expect([lacking.code, lacking.stderr]).toEqual([2, expect.stringContaining('--sink is missing')])
+  })
+})
