@@ -41,8 +41,8 @@ export const elements: readonly Mutant[] = [
     name: 'no-teardown-at-the-end',
     breaks: 'an instance is torn down when the pipeline ends',
     file: 'runners/core/execution/execution.ts',
-    from: '    await this.#teardown()\n    for (const printed',
-    to: '    for (const printed',
+    from: '    await this.#teardown()\n    if (state',
+    to: '    if (state',
     caughtBy: ['LIF-01', 'LIF-13', 'PDO-03'],
   },
   {

@@ -99,8 +99,8 @@ const ofWatermarks: readonly Mutant[] = [
     name: 'readers-are-believed',
     breaks: 'a source that reports less than before is ignored',
     file: 'sdk/transforms/read-from.ts',
-    from: 'if (reported === undefined || toTimestamp(reported) <= this.#watermark) return',
-    to: 'if (reported === undefined) return',
+    from: 'if (reported !== undefined && toTimestamp(reported) > watermark.current) watermark.set(reported)',
+    to: 'if (reported !== undefined) watermark.set(reported)',
     caughtBy: ['WMK-02'],
   },
   {
