@@ -37,7 +37,7 @@ const OF_THE_SUITE = ['runners', 'only', 'modes', 'seed', 'json', 'html'] as con
  * Does what the options say; text for stdout goes to `write`.
  *
  * @returns whether everything holds.
- * @throws {PipelineError} when an option is wrong, {@link UnsupportedFeature} when it names what this version does not have;
+ * @throws {PipelineError} when an option is wrong, `UnsupportedFeature` when it names what this version does not have;
  *   before anything has run.
  */
 export async function conformanceCommand(options: CommandOptions, write: (text: string) => void): Promise<boolean> {
