@@ -198,9 +198,11 @@ function commitText(
   // Cells of groupings and timers have numbers by which they follow each other, which each life gives anew.
   const kept = (part: string, bytes: Uint8Array): string =>
     part.endsWith(' cells') || part.endsWith(' state') ? 'something' : unordered(bytes)
+  // Elements that wait for a side input are named by such numbers.
+  const named = (part: string, id: Uint8Array): string => (part.endsWith(' gate') ? '' : unordered(id))
   const entries = [...changes].flatMap(([index, list]) =>
     list.map(({ part, slot, id, content: bytes }) =>
-      [index, part, slot, unordered(id), bytes === undefined ? '-' : kept(part, bytes)].join(' '),
+      [index, part, slot, named(part, id), bytes === undefined ? '-' : kept(part, bytes)].join(' '),
     ),
   )
   return [instant, unordered(content), unordered(deliveries), ...entries.sort()].join('\n')
