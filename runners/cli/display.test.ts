@@ -193,3 +193,36 @@ describe('for programs', () => {
     expect(lines[3]).toMatchObject({ elapsedMillis: 1000, elements: 2 })
   })
 })
+
+describe('a run in batches', () => {
+  const last = { readMillis: 480.4, closeMillis: 3.2, commitMillis: 8.6 }
+  const batches = { committed: 41, resumedAfter: 12, intervalMillis: 500, last }
+  const inBatches = (count: number, wallMillis: number): RunStatus => ({ ...progressOf(count, wallMillis), batches })
+
+  it('shows its batch, where the time of that has gone, and what it went on after', () => {
+    const page = new Page(true)
+    const display = displayOn(page, page, { json: false, quiet: false })
+    page.size = () => ({ columns: 120, rows: 24 })
+    display.started(started, 'hash')
+    display.progress(inBatches(7000, 1000), 1000)
+    expect(page.lines).toContain(
+      ' batch 41 · every 0.5 s · read 480 ms, close 3 ms, commit 9 ms · went on after batch 12',
+    )
+    // What the runs before it have read says nothing about how fast this one is.
+    expect(page.lines[0]).toContain('7,000 read, –/s')
+    display.progress(inBatches(7500, 2000), 2000)
+    expect(page.lines[0]).toContain('7,500 read, 500/s')
+  })
+
+  it('says them in lines, and at its end', () => {
+    const page = new Page(false)
+    const display = displayOn(page, page, { json: false, quiet: false })
+    display.started(started, 'hash')
+    display.progress(inBatches(7000, 1000), 1000)
+    expect(page.written).toContain('elapsed=1.0s batch=41 closing=12ms read=7000 rate=0/s')
+    display.finished({ ...finished, state: 'STOPPED', batches })
+    expect(page.written).toContain('words: stopped in 1.23 s')
+    expect(page.written).toContain('  went on after batch 12; batch 41 is committed\n')
+    expect(page.written).toContain('  goes on there when it is started again with the same checkpoint\n')
+  })
+})

@@ -38,6 +38,7 @@ export default definePipeline({
   name: 'counting',
   build(p) {
     p.apply('numbers', numbers)
+      .map('maybe for ever', (n) => (process.env.HANGS === '1' && n === 25 ? new Promise<number>(() => console.log('hangs')) : n))
       .windowInto('by ten', fixedWindows('10 seconds'))
       .keyBy('one key', () => 'all')
       .groupByKey('group')
@@ -50,11 +51,9 @@ const expected = Array.from({ length: ENDS / 10 }, (_, i) =>
   Array.from({ length: 10 }, (_, j) => 10 * i + j).join(' '),
 ).sort()
 
-function begun(made: Project, interval = '40ms'): Running {
-  return start(
-    ['run', 'counting.ts', '--runner', 'micro-batch', '--checkpoint', 'kept', '--batch-interval', interval],
-    { cwd: made.folder },
-  )
+function begun(made: Project, more: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Running {
+  const batches = ['--checkpoint', 'kept', '--batch-interval', '40ms']
+  return start(['run', 'counting.ts', '--runner', 'micro-batch', ...batches, ...more], { cwd: made.folder, env })
 }
 
 function lines(made: Project): readonly string[] {
@@ -96,6 +95,20 @@ describe.concurrent('a run that is kept', { timeout: 90_000 }, () => {
     expect(second.stderr).toMatch(/went on after batch \d+; batch \d+ is committed/)
     expect(second.code).toBe(0)
     expect(lines(made)).toEqual(expected)
+  })
+
+  it('is given up when the batch at hand takes longer than the time of grace, and does it again', async () => {
+    const made = project({ 'counting.ts': counting })
+    projects.push(made)
+    const first = begun(made, ['--grace', '300ms'], { HANGS: '1' })
+    await first.said('hangs')
+    first.signal('SIGTERM')
+    const { code, stderr, left } = await first.ended
+    expect(stderr).toContain('SIGTERM: the time for the batch at hand is over.')
+    expect([code, left.processes]).toEqual([143, []])
+    const second = await begun(made).ended
+    expect(second.stderr).toMatch(/went on after batch \d+/)
+    expect([second.code, lines(made)]).toEqual([0, expected])
   })
 
   it('keeps its windows open when it is stopped, and closes them when it is drained', async () => {
