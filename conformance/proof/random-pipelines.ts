@@ -175,7 +175,8 @@ export function toPipeline(program: Program, also?: (out: PCollection<number>) =
   effectiveSteps(program).forEach((step, i) => {
     c = c.apply(`${i} ${step.op}`, (input) => applyStep(input, step))
   })
-  also?.(c.collect('out'))
+  const out = c.collect('out')
+  also?.(out)
   return p
 }
 

@@ -249,7 +249,8 @@ export function toPipeline(
   program.groupings.forEach((grouping, i) => {
     grouped = grouped.apply(`grouping ${i}`, (input) => applyGrouping(input, grouping))
   })
-  also?.(grouped.collect('out'))
+  const out = grouped.collect('out')
+  also?.(out)
   return p
 }
 
