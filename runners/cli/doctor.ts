@@ -37,6 +37,7 @@ interface Manifest {
 /** What the optional packages are for. */
 export const PEER_USES: ReadonlyMap<string, string> = new Map([
   ['@opentelemetry/api', 'traces and metrics by OpenTelemetry'],
+  ['better-sqlite3', 'checkpoints, tables and logs in SQLite files'],
   ['hyparquet', 'reading Parquet files'],
   ['hyparquet-compressors', 'reading compressed Parquet files'],
   ['hyparquet-writer', 'writing Parquet files'],

@@ -118,10 +118,8 @@ describe.concurrent('what is wrong with the command line', { timeout: 30_000 }, 
     [['run', 'sdk'], 'error: sdk is not a file.'],
     [['run', 'package.json'], 'error: package.json is not a TypeScript or JavaScript file.'],
     [['graph', words, '--format', 'mermaidd'], 'Did you mean "mermaid"?\n'],
-    [
-      ['verify', 'x'],
-      'error: millrace verify, which compares what went in with what came out, is not part of this version.',
-    ],
+    [['verify', 'x'], 'error: millrace verify takes no file, and was given "x".'],
+    [['query', 'x'], 'error: millrace query, which'],
     [['run', words, '--runner', 'flink'], 'error: the flink runner is not part of this version.'],
     [['run', words, '--guarantee', 'exactly-once'], 'cannot promise exactly-once'],
     [

@@ -43,7 +43,7 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   },
   telemetry: { allowed: 'what openTelemetry() of millrace/opentelemetry gives', holds: hasMethod('begin') },
   checkpoint: { allowed: 'the path of a folder', holds: (value) => typeof value === 'string' && value !== '' },
-  batchInterval: { allowed: "a time such as '500 milliseconds'", holds: (value) => value !== null },
+  batchInterval: { allowed: "a time such as '500 ms'", holds: (value) => value !== null },
   batchSize: wholeFrom(1),
   env: { allowed: 'an Env, such as systemEnv() gives', holds: hasMethod('monotonic') },
 }

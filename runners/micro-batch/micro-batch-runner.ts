@@ -53,7 +53,7 @@ export interface MicroBatchCapabilities {
  * import { microBatchRunner } from 'millrace/micro-batch'
  * const p = pipeline()
  * p.create('numbers', [1, 2]).collect('all')
- * const result = await microBatchRunner({ batchInterval: '100 milliseconds' }).start(p.build()).result
+ * const result = await microBatchRunner({ batchInterval: '100 ms' }).start(p.build()).result
  * result.collect('all') // => [1, 2]
  * ```
  */
