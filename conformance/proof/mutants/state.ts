@@ -97,9 +97,9 @@ export const state: readonly Mutant[] = [
   {
     name: 'timers-ahead-of-the-watermark',
     breaks: 'a timer fires when the watermark has passed it',
-    file: 'runners/core/timer-internals.ts',
-    from: 'head.timestamp < watermark ? this.#take()',
-    to: 'head.timestamp < watermark + 60 ? this.#take()',
+    file: 'runners/core/execution/element-executor.ts',
+    from: 'Math.max(keyed.inputWatermark, watermark)',
+    to: 'Math.max(keyed.inputWatermark, watermark < TIMESTAMP_MAX ? watermark + 60 : watermark)',
     caughtBy: ['TMR-10', 'TMR-05', 'TMR-23'],
   },
   {
