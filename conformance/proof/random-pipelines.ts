@@ -161,9 +161,7 @@ export function isAllowed(step: Step, before: readonly Step[]): boolean {
 
 /** The steps that are actually done. */
 export function effectiveSteps({ steps }: Program): readonly Step[] {
-  const done: Step[] = []
-  for (const step of steps) if (isAllowed(step, done)) done.push(step)
-  return done
+  return steps.reduce<readonly Step[]>((done, step) => (isAllowed(step, done) ? [...done, step] : done), [])
 }
 
 /** The program as a pipeline that collects its result under `out`; `also` may do more with it. */
@@ -175,8 +173,8 @@ export function toPipeline(program: Program, also?: (out: PCollection<number>) =
   effectiveSteps(program).forEach((step, i) => {
     c = c.apply(`${i} ${step.op}`, (input) => applyStep(input, step))
   })
-  const out = c.collect('out')
-  also?.(out)
+  c = c.collect('out')
+  also?.(c)
   return p
 }
 
