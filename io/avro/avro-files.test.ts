@@ -1,12 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import avsc from 'avsc'
 import fc from 'fast-check'
 import * as t from 'io-ts'
-import { afterAll, expect, expectTypeOf, it } from 'vitest'
+import { expect, expectTypeOf, it } from 'vitest'
 import { fixedWindows, type PCollection, pipeline, run, type RunOptions } from 'millrace'
 import {
   avroSchemaIn,
@@ -24,16 +23,9 @@ import { BlockReader } from './block-reader.js'
 import { unpackerOf } from './compression.js'
 import { reading } from './decode.js'
 import { parseSchema } from './schema.js'
+import { testFolders } from '../../conformance/support/test-folders.js'
 
-const root = mkdtempSync(join(tmpdir(), 'millrace-avro-'))
-afterAll(() => rmSync(root, { recursive: true }))
-
-let folders = 0
-function folder(): string {
-  const path = join(root, String(folders++))
-  mkdirSync(path)
-  return path
-}
+const folder = testFolders('avro')
 
 const ways: readonly RunOptions[] = [
   { bundleSize: 1, stageCompiler: 'generated' },

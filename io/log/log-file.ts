@@ -6,6 +6,7 @@
  */
 import { coded } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
+import { isBusy, sqliteCode } from '../sqlite/sqlite-code.js'
 import { type LogEnv, sleep } from './node.js'
 import type { Database, OpenDatabase, Statement } from './packages.js'
 import { APPLICATION_ID, FORMAT_VERSION, SCHEMA } from './schema.js'
@@ -264,8 +265,8 @@ export class LogFile {
     try {
       return work()
     } catch (error) {
-      const code = (error as { readonly code?: unknown } | null)?.code
-      if (typeof code !== 'string' || !code.startsWith('SQLITE_')) throw error
+      const code = sqliteCode(error)
+      if (code === undefined) throw error
       const where = `the log in "${this.folder}"`
       if (/^SQLITE_(CORRUPT|NOTADB)/.test(code))
         throw coded('MR-5401', new Error(`${where} is broken: ${messageOf(error)}. Restore it from a copy.`, { cause: error })) // prettier-ignore
@@ -274,9 +275,4 @@ export class LogFile {
       throw error
     }
   }
-}
-
-function isBusy(error: unknown): boolean {
-  const code = (error as { readonly code?: unknown } | null)?.code
-  return typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)
 }

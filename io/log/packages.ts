@@ -3,7 +3,7 @@
  *
  * Law: what is missing is said once, with the line that installs it.
  */
-import { messageOf, PipelineError } from '../../sdk/errors.js'
+import { missingPackage } from '../../sdk/missing-package.js'
 
 /** Opens a file as a database. */
 export type OpenDatabase = typeof import('better-sqlite3')
@@ -20,9 +20,6 @@ export async function loadSqlite(): Promise<OpenDatabase> {
     new open(':memory:').close()
     return open
   } catch (error) {
-    throw new PipelineError(
-      'MR-5017',
-      `a log needs a package that cannot be loaded (${messageOf(error)}). Install it: npm install better-sqlite3@12`,
-    )
+    return missingPackage('a log', 'better-sqlite3@12', error)
   }
 }

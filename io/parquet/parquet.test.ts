@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import * as t from 'io-ts'
-import { afterAll, expect, expectTypeOf, it } from 'vitest'
+import { expect, expectTypeOf, it } from 'vitest'
 import {
   codecOf,
   type Env,
@@ -29,16 +28,9 @@ import { nodeEnv, nodeFiles } from '../../runners/direct/node.js'
 import { checkPages } from './page-headers.js'
 import { RowReader } from './row-reader.js'
 import { type RowRange, RowTracker, splitRows } from './row-ranges.js'
+import { testFolders } from '../../conformance/support/test-folders.js'
 
-const root = mkdtempSync(join(tmpdir(), 'millrace-parquet-'))
-afterAll(() => rmSync(root, { recursive: true }))
-
-let folders = 0
-function folder(): string {
-  const path = join(root, String(folders++))
-  mkdirSync(path)
-  return path
-}
+const folder = testFolders('parquet')
 
 const fixture = (name: string): string => fileURLToPath(new URL(`./fixtures/${name}.parquet`, import.meta.url))
 

@@ -11,6 +11,7 @@ import { preview } from '../../sdk/preview.js'
 import { refuse } from '../../sdk/refuse.js'
 import { isPath } from '../text/paths.js'
 import { type Database, loadSqlite } from './package.js'
+import { isBusy, sqliteCode } from './sqlite-code.js'
 
 /** How long one call waits inside SQLite for others. */
 const WAIT_MILLIS = 20
@@ -85,17 +86,6 @@ export function inTransaction<T>(db: Database, action: () => T): T {
     if (db.inTransaction) db.exec('ROLLBACK')
     throw error
   }
-}
-
-/** Whether somebody else is in the way, so that the same call may succeed later. */
-export function isBusy(error: unknown): boolean {
-  return /^SQLITE_(BUSY|LOCKED)/.test(sqliteCode(error) ?? '')
-}
-
-/** SQLite's own name of a failure. */
-function sqliteCode(error: unknown): string | undefined {
-  const { code } = (error ?? {}) as { readonly code?: unknown }
-  return typeof code === 'string' && code.startsWith('SQLITE_') ? code : undefined
 }
 
 interface Kind {

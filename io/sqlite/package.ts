@@ -4,7 +4,7 @@
  * Law: what is missing is said once, with the line that installs it.
  */
 import type { Database, Options } from 'better-sqlite3'
-import { messageOf, PipelineError } from '../../sdk/errors.js'
+import { missingPackage } from '../../sdk/missing-package.js'
 
 /** An open database. */
 export type { Database, Statement } from 'better-sqlite3'
@@ -24,8 +24,5 @@ export async function loadSqlite(who: string): Promise<Open> {
 
 /** Says what to install. */
 export function missing(who: string, error: unknown): never {
-  throw new PipelineError(
-    'MR-5017',
-    `${who} needs a package that cannot be loaded (${messageOf(error)}). Install it: npm install better-sqlite3@12`,
-  )
+  return missingPackage(who, 'better-sqlite3@12', error)
 }

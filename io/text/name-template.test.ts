@@ -1,7 +1,6 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import {
   afterCount,
   afterWatermark,
@@ -19,16 +18,9 @@ import {
 } from 'millrace'
 import { replay } from 'millrace/io/generate'
 import { writeLines, type WriteLinesOptions, type WrittenFile } from 'millrace/io/text'
+import { testFolders } from '../../conformance/support/test-folders.js'
 
-const root = mkdtempSync(join(tmpdir(), 'millrace-names-'))
-afterAll(() => rmSync(root, { recursive: true }))
-
-let folders = 0
-const folder = (): string => {
-  const path = join(root, String(folders++))
-  mkdirSync(path)
-  return path
-}
+const folder = testFolders('names')
 
 function tree(path: string): Readonly<Record<string, string>> {
   const files = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())

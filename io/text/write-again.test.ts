@@ -1,20 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { fixedWindows, pipeline, run, start, TIMESTAMP_MIN, watermarks } from 'millrace'
 import { replay } from 'millrace/io/generate'
 import { readLines, spool, writeLines, type WriteLinesOptions, type WrittenFile } from 'millrace/io/text'
+import { testFolders } from '../../conformance/support/test-folders.js'
 
-const root = mkdtempSync(join(tmpdir(), 'millrace-again-'))
-afterAll(() => rmSync(root, { recursive: true }))
-
-let folders = 0
-const folder = (): string => {
-  const path = join(root, String(folders++))
-  mkdirSync(path)
-  return path
-}
+const folder = testFolders('again')
 const tree = (at: string): Readonly<Record<string, string>> =>
   Object.fromEntries(readdirSync(at).map((name) => [name, readFileSync(join(at, name), 'utf8')]))
 

@@ -1,7 +1,6 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { type Env, IntervalWindow, type Query } from 'millrace'
 import { nodeEnv, nodeFiles } from '../../runners/direct/node.js'
 import type { FileHandle, FileSystem } from '../../sdk/env.js'
@@ -14,16 +13,9 @@ import { manifestCodec } from './manifest.js'
 import { FileNames } from './name-template.js'
 import { TemporaryFolder } from './temporary-folder.js'
 import { type Part, PartWriter } from './write-parts.js'
+import { testFolders } from '../../conformance/support/test-folders.js'
 
-const root = mkdtempSync(join(tmpdir(), 'millrace-deliver-'))
-afterAll(() => rmSync(root, { recursive: true }))
-
-let folders = 0
-const folder = (): string => {
-  const path = join(root, String(folders++))
-  mkdirSync(path)
-  return path
-}
+const folder = testFolders('deliver')
 
 /** Every file below a folder with its text, hidden ones too. */
 function tree(path: string): Readonly<Record<string, string>> {

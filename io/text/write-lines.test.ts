@@ -1,9 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import * as t from 'io-ts'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   type Env,
   fixedWindows,
@@ -22,16 +21,9 @@ import {
 import { generateSequence, replay } from 'millrace/io/generate'
 import { readLines, writeLines, type WriteLinesOptions, type WrittenFile } from 'millrace/io/text'
 import { nodeEnv, nodeFiles } from '../../runners/direct/node.js'
+import { testFolders } from '../../conformance/support/test-folders.js'
 
-const root = mkdtempSync(join(tmpdir(), 'millrace-write-'))
-afterAll(() => rmSync(root, { recursive: true }))
-
-let folders = 0
-const folder = (): string => {
-  const path = join(root, String(folders++))
-  mkdirSync(path)
-  return path
-}
+const folder = testFolders('write')
 
 /** Every file below a folder with its text, hidden ones too. */
 function tree(path: string): Readonly<Record<string, string>> {

@@ -6,7 +6,7 @@
  */
 import { ByteWriter } from '../../sdk/coders/index.js'
 import { type ChangeSink, SLOTS } from './kept-state.js'
-import { canonicalHash } from './slot-hash.js'
+import { canonicalHash } from '../../sdk/coders/canonical-hash.js'
 
 /** So many bytes are collected before they are handed out. */
 const BUFFER_MAX = 1 << 16

@@ -6,8 +6,7 @@
  *
  * Law: what was restored behaves in every way like what was kept: the same panes, timers, holds and counts come of it.
  */
-import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
-import { canonicalHash } from './slot-hash.js'
+import { canonicalHash } from '../../sdk/coders/canonical-hash.js'
 
 /**
  * Entries lie in slots, by key: a partition of the state is a range of slots, so a run may go on with more or fewer partitions.
@@ -45,32 +44,3 @@ export interface Keeper {
   /** Takes back all that was kept. Called once, after {@link track} and before anything else. */
   restore(entries: Iterable<KeptEntry>): void
 }
-
-/** Keeps one number. */
-export class NumberKeeper implements Keeper {
-  readonly #read: () => number
-  readonly #write: (value: number) => void
-  #stored: number | undefined
-
-  constructor(read: () => number, write: (value: number) => void) {
-    this.#read = read
-    this.#write = write
-  }
-
-  track(): void {
-    // It is looked at.
-  }
-
-  changes(sink: ChangeSink): void {
-    const value = this.#read()
-    if (value === this.#stored) return
-    this.#stored = value
-    sink.put(0, NUMBER, encodeToBytes(dynamicCoder, value))
-  }
-
-  restore(entries: Iterable<KeptEntry>): void {
-    for (const { content } of entries) this.#write((this.#stored = decodeFromBytes(dynamicCoder, content) as number))
-  }
-}
-
-const NUMBER = new Uint8Array(0)

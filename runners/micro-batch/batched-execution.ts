@@ -6,6 +6,7 @@
  *
  * Law: the state after batch n is a function of the plans 1 … n; nothing is seen outside that is not committed.
  */
+import { canonicalHash } from '../../sdk/coders/canonical-hash.js'
 import { dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import type { Env } from '../../sdk/env.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
@@ -13,7 +14,6 @@ import { Execution } from '../core/execution/execution.js'
 import type { ExecutionOptions } from '../core/execution/execution-options.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import { SourceExecutor } from '../core/execution/source-executor.js'
-import { canonicalHash } from '../core/slot-hash.js'
 import type { PipelineResult } from '../runner.js'
 import type { BatchesStatus, RunStatus } from '../run-status.js'
 import type { RunLog } from '../core/run-log.js'
@@ -26,6 +26,7 @@ import { collectedKeepers } from './kept-results.js'
 import { KeptParts } from './kept-parts.js'
 import { Outbox } from './outbox.js'
 import type { QueryStore } from './query-store.js'
+import type { PlanRecord } from './store/checkpoint-store.js'
 
 /** How batches are cut. */
 export interface BatchLimits {
@@ -152,7 +153,7 @@ export class BatchedExecution extends Execution {
 
   /** One batch. @returns whether there is more to read at once. */
   async #batch(began: number, again: PlannedBatch | undefined): Promise<boolean> {
-    const { world, journal, store, seed, real } = this.#parts
+    const { world, journal, seed, real } = this.#parts
     const batch = this.#committed + 1
     world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
     if (again !== undefined) this.#parts.setScript(again.instant)
@@ -162,10 +163,10 @@ export class BatchedExecution extends Execution {
     if (!changed && again === undefined) return false
     real.crashpoint('batch.read')
     const closing = real.monotonic()
-    const plan = { batch, instant: world.instant, content: again?.content ?? journal.encode(this.#codecs) }
+    const plan = { batch, instant: world.instant }
     let isPlanned = again !== undefined
     if (!isPlanned && journal.elements > 0) {
-      await store.logPlan(plan, journal.hasElements)
+      await this.#logPlan(plan)
       isPlanned = true
     }
     journal.close()
@@ -213,8 +214,14 @@ export class BatchedExecution extends Execution {
     return journal.elements >= limits.elementsMax || real.monotonic() - began >= limits.intervalMillis - forClosing
   }
 
+  /** Writes down what was read; durably, where that is the only place that has it. */
+  async #logPlan(plan: Pick<PlanRecord, 'batch' | 'instant'>): Promise<void> {
+    const { store, journal, isKept } = this.#parts
+    if (isKept) await store.logPlan({ ...plan, content: journal.encode(this.#codecs) }, journal.hasElements)
+  }
+
   /** Makes the batch visible. @returns whether there was anything. */
-  async #commit(plan: { batch: number; instant: number; content: Uint8Array }, isPlanned: boolean): Promise<boolean> {
+  async #commit(plan: Pick<PlanRecord, 'batch' | 'instant'>, isPlanned: boolean): Promise<boolean> {
     const { store, world, real } = this.#parts
     const changes = this.#kept?.changes() ?? []
     const watermarks = this.#watermarksNow()
@@ -222,7 +229,7 @@ export class BatchedExecution extends Execution {
     const delivered = this.#outbox.take()
     const isSilent = !world.hasPrinted && delivered.length === 0
     if (!isPlanned && changes.length === 0 && text === this.#watermarks && isSilent) return false
-    if (!isPlanned) await store.logPlan(plan, false)
+    if (!isPlanned) await this.#logPlan(plan)
     real.crashpoint('batch.commit')
     const content = encodeCommitContent({ watermarks, clock: world.env.now() })
     const deliveries = this.#outbox.encode(delivered)
@@ -245,7 +252,6 @@ export class BatchedExecution extends Execution {
 
 interface PlannedBatch {
   readonly instant: number
-  readonly content: Uint8Array
   readonly rounds: ReturnType<typeof decodePlan>
 }
 

@@ -7,6 +7,7 @@ import { coded } from '../../sdk/error-codes.js'
 import type { Env, TimerHandle } from '../../sdk/env.js'
 import { firstDifference, type GraphFingerprint, graphFingerprint } from '../../sdk/graph/fingerprint.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
+import { newQueryId } from '../core/query-identity.js'
 import type {
   Change,
   CheckpointStore,
@@ -49,7 +50,7 @@ export class QueryStore {
     this.#open = open
     this.#env = env
     this.#built = built
-    this.#driver = driver ?? { own: `driver ${randomName(env)}`, isGone: () => false }
+    this.#driver = driver ?? { own: `driver ${newQueryId(env)}`, isGone: () => false }
   }
 
   /** What sinks know the query by. */
@@ -67,7 +68,7 @@ export class QueryStore {
     const lease = await this.#acquire(store, now)
     this.#lease = lease
     this.#query = existing ?? {
-      id: `${randomName(this.#env)}${randomName(this.#env)}`,
+      id: newQueryId(this.#env),
       pipeline: this.#built.name,
       graph: JSON.stringify(fingerprint),
       partitions: 1,
@@ -156,12 +157,6 @@ export class QueryStore {
     if (lease !== undefined) await store?.release(lease).catch(() => undefined)
     await store?.close()
   }
-}
-
-function randomName(env: Env): string {
-  return Math.floor(env.random() * 2 ** 48)
-    .toString(36)
-    .padStart(10, '0')
 }
 
 function checkGraph({ graph, pipeline }: QueryRecord, now: GraphFingerprint, place: string): void {

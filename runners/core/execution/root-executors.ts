@@ -5,7 +5,8 @@ import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
 import { NO_FIRING } from '../../../sdk/windowing/pane-info.js'
 import { globalWindow } from '../../../sdk/windowing/window.js'
 import type { BundleProcessor } from '../bundle-processor.js'
-import { type Keeper, NumberKeeper } from '../kept-state.js'
+import type { Keeper } from '../kept-state.js'
+import { SnapshotKeeper } from '../snapshot-keeper.js'
 import { type Committable, StageExecutor } from './stage-executor.js'
 import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
 
@@ -30,10 +31,10 @@ export class TestStreamExecutor extends StageExecutor {
   /** Whether the run is paused, so that nothing is played. */
   isPaused = false
   readonly #clock: ScriptedClock | undefined
-  readonly #keeper = new NumberKeeper(
-    () => this.#next,
-    (played) => {
-      this.#next = played
+  readonly #keeper = new SnapshotKeeper(
+    () => [['played', this.#next]],
+    (things) => {
+      this.#next = things.get('played') as number
     },
   )
 

@@ -7,7 +7,7 @@
  */
 import type { Database as Connection, Statement } from 'better-sqlite3'
 import { closeSync, existsSync, openSync, statSync } from 'node:fs'
-import { PipelineError } from '../../../sdk/errors.js'
+import { missingPackage } from '../../../sdk/missing-package.js'
 import { reasonOf, StoreDamaged, StoreFailed, StoreFormatUnknown } from './errors.js'
 
 /** 'MRck', in the header of each file. */
@@ -29,10 +29,7 @@ export async function loadSqlite(): Promise<BetterSqlite3> {
   try {
     return (await import('better-sqlite3')).default
   } catch (error) {
-    throw new PipelineError(
-      'MR-5017',
-      `a checkpoint in files needs a package that cannot be loaded (${reasonOf(error)}). Install it: npm install better-sqlite3@12`,
-    )
+    return missingPackage('a checkpoint in files', 'better-sqlite3@12', error)
   }
 }
 
