@@ -45,7 +45,8 @@ export interface BatchedParts {
   readonly store: QueryStore
   /** Whether the store outlives the run. */
   readonly isKept: boolean
-  readonly seed: number
+  /** What the chance of all batches comes from. */
+  readonly seed: number | string
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
   setScript(instant: number): void
 }

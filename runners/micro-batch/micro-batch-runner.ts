@@ -121,7 +121,10 @@ function execution(
       journal,
       acknowledgements,
       store,
-      seed: given.seed,
+      // A batch that another life does again has the same one: chance is the query's, not the process's.
+      get seed() {
+        return checkpoint === undefined || options.seed !== undefined ? given.seed : store.id
+      },
       isKept: checkpoint !== undefined,
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       limits: {
