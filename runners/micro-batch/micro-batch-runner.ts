@@ -88,8 +88,8 @@ function execution(
 ): BatchedExecution {
   const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
   const world = new BatchWorld(real, given.clock !== undefined)
-  const journal = new BatchJournal()
   const { checkpoint } = options
+  const journal = new BatchJournal(checkpoint !== undefined)
   const open = (): Promise<CheckpointStore> =>
     checkpoint === undefined || openStore === undefined
       ? Promise.resolve(new VolatileStore())
@@ -121,10 +121,7 @@ function execution(
       journal,
       acknowledgements,
       store,
-      // A batch that another life does again has the same one: chance is the query's, not the process's.
-      get seed() {
-        return checkpoint === undefined || options.seed !== undefined ? given.seed : store.id
-      },
+      seed: given.isStrict ? given.seed : undefined,
       isKept: checkpoint !== undefined,
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       limits: {
