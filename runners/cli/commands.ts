@@ -4,23 +4,7 @@
  */
 
 import { type CheckpointCommandName, checkpointCommands } from './checkpoint-commands.js'
-import { runners, settingRows } from './setting-rows.js'
-
-/** An option of the command, as opposed to one of the pipeline. */
-export interface OptionRow {
-  /** In kebab case, without dashes. */
-  readonly name: string
-  /** What its value is called in help; `undefined` for a flag. */
-  readonly value: string | undefined
-  readonly help: string
-  readonly short?: string
-  /** What it may be, where that is a list. */
-  readonly values?: readonly string[]
-  /** Whether the value is a path. */
-  readonly isPath?: boolean
-  /** Whether it may also come from the environment or a configuration file, and what it is when nobody says. */
-  readonly setting?: { readonly default: string | number | boolean | undefined }
-}
+import { type OptionRow, runners, settingRows } from './setting-rows.js'
 
 /** What stands after a command without dashes. */
 export interface OperandRow {

@@ -43,7 +43,9 @@ it('graph --guarantees, run and its refusal agree', { timeout: 120_000 }, async 
   const run = await start(['run', 'echo.ts', ...batches, '--guarantee', 'at-most-once'], at).ended
   expect(run.code).toBe(0)
   expect(run.stderr).toContain('after a crash\n')
-  expect(run.stderr).toMatch(/ {2}write\/commit: at-most-once, as what was not delivered before a crash is not delivered\n/)
+  expect(run.stderr).toMatch(
+    / {2}write\/commit: at-most-once, as what was not delivered before a crash is not delivered\n/,
+  )
   const both = await start(['graph', 'echo.ts', '--guarantees', '--format', 'svg'], at).ended
   expect([both.code, both.stderr]).toEqual([2, expect.stringContaining('--format is for the picture')])
 })

@@ -8,11 +8,10 @@ import { textMillis } from '../../sdk/duration-text.js'
 import type { MillraceConfig } from '../config.js'
 import { type Guarantee, type RunnerOptions, UnsupportedFeature } from '../runner.js'
 import { type Options, UsageError } from './command-line.js'
-import type { OptionRow } from './commands.js'
+import { type OptionRow, type RunnerName, runners, settingRows } from './setting-rows.js'
 import { CONSOLE_MODES, type ConsoleMode } from './console-limit.js'
 import { laterRunners } from './later-versions.js'
 import type { WhySettings } from './protocol.js'
-import { type RunnerName, runners, settingRows } from './setting-rows.js'
 
 /** Options for the runner that can be sent to a thread. */
 export interface RunnerSettings extends Pick<

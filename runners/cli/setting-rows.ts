@@ -1,7 +1,22 @@
 /**
- * Rows of the option table: the settings of a run, which flags, the environment and a configuration file may give.
+ * The settings of a run, as rows of a table: each is a flag, a `MILLRACE_…` variable and a key of `millrace.config.ts`.
  */
-import type { OptionRow } from './commands.js'
+
+/** An option of the command, as opposed to one of the pipeline. */
+export interface OptionRow {
+  /** In kebab case, without dashes. */
+  readonly name: string
+  /** What its value is called in help; `undefined` for a flag. */
+  readonly value: string | undefined
+  readonly help: string
+  readonly short?: string
+  /** What it may be, where that is a list. */
+  readonly values?: readonly string[]
+  /** Whether the value is a path. */
+  readonly isPath?: boolean
+  /** Whether it may also come from the environment or a configuration file, and what it is when nobody says. */
+  readonly setting?: { readonly default: string | number | boolean | undefined }
+}
 
 /** Runners there are. */
 export const runners: readonly RunnerName[] = ['direct', 'micro-batch']
