@@ -188,6 +188,7 @@ export const errorCodes = {
   'MR-6106': 'there is no room for the checkpoint',
   'MR-6107': 'this place has a checkpoint already',
   'MR-6108': 'a savepoint would repeat deliveries',
+  'MR-6201': 'a call to an engine failed',
   // ---- 7: the command line and configuration -----------------------------------------------------------------------
   'MR-7001': 'there is no such command',
   'MR-7002': 'the command has no such option',
