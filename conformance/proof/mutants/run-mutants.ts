@@ -18,7 +18,7 @@ import { compiled, type Mutant, mutated } from './mutant.js'
 const COPIES = 2
 const MILLIS_MAX = 300_000
 /** What tests are made of. */
-const SOURCES = ['sdk', 'runners', 'io', 'conformance', 'vitest.config.ts', 'tsconfig.json']
+const SOURCES = ['sdk', 'runners', 'io', 'conformance', 'examples', 'vitest.config.ts', 'tsconfig.json']
 
 /** What a run of cases, seeds or tests came to. */
 interface Tried {
