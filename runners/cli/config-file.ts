@@ -17,6 +17,7 @@ const fields = {
   checkpoint: t.string,
   batchInterval: t.string,
   batchSize: t.Int,
+  rate: t.string,
   grace: t.string,
   callTimeout: t.string,
   check: t.boolean,

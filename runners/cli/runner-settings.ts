@@ -12,6 +12,7 @@ import { type OptionRow, type RunnerName, runners, settingRows } from './command
 import { CONSOLE_MODES, type ConsoleMode } from './console-limit.js'
 import { laterRunners } from './later-versions.js'
 import type { WhySettings } from './protocol.js'
+import { rateLimits } from './rate-limits.js'
 
 /** Options for the runner that can be sent to a thread. */
 export interface RunnerSettings extends Pick<
@@ -27,6 +28,7 @@ export interface RunnerSettings extends Pick<
   | 'checkpoint'
   | 'batchInterval'
   | 'batchSize'
+  | 'sourceLimits'
 > {
   readonly runner: RunnerName
 }
@@ -174,21 +176,24 @@ function runnerOf(given: Given): RunnerName {
 /** What only runs in batches have. */
 function batchSettings(
   given: (name: string) => Given,
-): Pick<RunnerSettings, 'checkpoint' | 'batchInterval' | 'batchSize'> {
+): Pick<RunnerSettings, 'checkpoint' | 'batchInterval' | 'batchSize' | 'sourceLimits'> {
   const runner = given('runner')
   const [checkpoint, interval, size] = [given('checkpoint'), given('batch-interval'), given('batch-size')]
+  const rate = given('rate')
   // Checked also where another runner was chosen.
   const path = checkpoint.isSaid ? folderOf(checkpoint) : undefined
   const millis = interval.isSaid ? millisOf(interval) : undefined
   const elements = size.isSaid ? wholeNumber(size, 1) : undefined
+  const limits = rate.isSaid ? rateLimits(String(rate.value), rate.named) : undefined
   if (runner.value !== 'micro-batch') {
-    for (const each of [checkpoint, interval, size]) if (each.isSaid) refuseWithoutBatches(each, runner)
+    for (const each of [checkpoint, interval, size, rate]) if (each.isSaid) refuseWithoutBatches(each, runner)
     return {}
   }
   return {
     ...(path === undefined ? {} : { checkpoint: path }),
     ...(millis === undefined ? {} : { batchInterval: millis }),
     ...(elements === undefined ? {} : { batchSize: elements }),
+    ...(limits === undefined ? {} : { sourceLimits: limits }),
   }
 }
 

@@ -7,6 +7,7 @@
 import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import type { SourceJournal, TurnRecord } from '../core/execution/source-journal.js'
+import type { BatchPacing } from './batch-pacing.js'
 
 /** A round in which something may have been read. */
 interface Round {
@@ -22,6 +23,8 @@ export class BatchJournal implements SourceJournal {
   elements = 0
   /** Whether elements were read that cannot be read again. */
   hasElements = false
+  /** Says how much may be read. */
+  pacing: Pick<BatchPacing, 'room' | 'take'> | undefined
   #rounds: Round[] = []
   /** Rounds to be done again. */
   #planned: readonly Round[] | undefined
@@ -63,10 +66,15 @@ export class BatchJournal implements SourceJournal {
     return this.#planned?.[this.#at - 1]?.turns.find((turn) => turn.stage === stage)
   }
 
+  room(stage: number): number {
+    return this.pacing?.room(stage, this.elements) ?? Infinity
+  }
+
   write(turn: TurnRecord): void {
     this.#rounds.at(-1)?.turns.push(turn)
     for (const { count, elements } of turn.reads) {
       this.elements += count
+      this.pacing?.take(turn.stage, count)
       if (elements !== undefined && count > 0) this.hasElements = true
     }
   }

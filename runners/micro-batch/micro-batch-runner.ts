@@ -124,6 +124,7 @@ function execution(
       seed: given.seed,
       isKept: checkpoint !== undefined,
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
+      sourceLimits: options.sourceLimits,
       limits: {
         intervalMillis: durationMillis(options.batchInterval ?? INTERVAL, 'batchInterval'),
         elementsMax: options.batchSize ?? Infinity,

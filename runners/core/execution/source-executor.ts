@@ -9,7 +9,7 @@ import type { Env } from '../../../sdk/env.js'
 import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import { invariant } from '../../../sdk/invariant.js'
 import type { OffsetRange } from '../../../sdk/source/restriction-tracker.js'
-import type { AnySplittableDoFn, Resume } from '../../../sdk/source/splittable.js'
+import type { AnySplittableDoFn } from '../../../sdk/source/splittable.js'
 import { addMillis, TIMESTAMP_MAX } from '../../../sdk/time.js'
 import type { BundleProcessor } from '../bundle-processor.js'
 import type { Keeper } from '../kept-state.js'
@@ -22,14 +22,7 @@ import type { Inbox } from './inbox.js'
 import { type GateParts, SideGate } from './side-gate.js'
 import type { ReadingDisorder } from './reading-disorder.js'
 import { positionsLeft, timestampsOf } from './source-positions.js'
-import {
-  checkCount,
-  Reading,
-  ReadingContext,
-  type ReadingServices,
-  SourceBatch,
-  type SplitPlan,
-} from './source-reading.js'
+import type { ReadingServices, SourceBatch, SplitPlan } from './source-reading.js'
 import { SourceCalls } from './source-calls.js'
 import { SourceCodec } from './source-codec.js'
 import { type ReadRecord, type SourceJournal, type TurnRecord, workAgain, workLeft } from './source-journal.js'
@@ -39,6 +32,7 @@ import { partitionsOf, sourceHold } from './source-status.js'
 import type { Work } from './source-work.js'
 import { WorkKeeper } from './work-keeper.js'
 import { WorkList } from './work-list.js'
+import { WorkReader } from './work-reader.js'
 import { type Committable, StageExecutor } from './stage-executor.js'
 import { NOTHING_KEPT, sideHold, type StageStatus } from './stage-status.js'
 
@@ -72,7 +66,7 @@ export class SourceExecutor extends StageExecutor {
   readonly #parts: SourceParts
   readonly #gate: SideGate
   readonly #work: WorkList
-  readonly #batch = new SourceBatch()
+  readonly #reader: WorkReader
   readonly #told = new SourceReport()
   readonly #disorder: ReadingDisorder | undefined
   readonly #calls: SourceCalls
@@ -103,6 +97,16 @@ export class SourceExecutor extends StageExecutor {
       disorder: this.#disorder,
       clock: () => this.#clock(),
       resource: () => this.#resource,
+    })
+    this.#reader = new WorkReader({
+      doFn: this.#doFn,
+      calls: this.#calls,
+      told: this.#told,
+      env: parts.env,
+      clock: () => this.#clock(),
+      services: () => (this.#services ??= this.#readingServices()),
+      numbered: (work) => this.#work.numbered(work),
+      splitPlan: (limit) => this.#splitPlan(limit),
     })
   }
 
@@ -210,9 +214,11 @@ export class SourceExecutor extends StageExecutor {
     if (journal !== undefined) this.#turn = { reads: [], idle: [] }
     const drains = mayRead && this.#isDraining && this.#work.truncate()
     let hasRead = false
-    for (const work of isReading ? this.#work.due() : []) {
-      await this.#read(work)
+    let room = journal?.room(this.stage.id) ?? Infinity
+    for (const work of isReading && room >= 1 ? this.#work.due() : []) {
+      room -= await this.#read(work, room)
       hasRead = true
+      if (room < 1) break
     }
     const idle = this.#turn?.idle
     const watermark = this.#work.estimate(isReading, (work) => idle?.push({ work: work.id, watermark: work.watermark }))
@@ -247,9 +253,8 @@ export class SourceExecutor extends StageExecutor {
         this.processor.processIndexed(element, timestamp, windows, pane, from, from + record.count),
       )
     } else if (record.count > 0) {
-      await this.#call(work, new Reading(this.#doFn.tracker(work.restriction), this.#begunBatch(work), record.count))
-      this.#calls.guarded('process', element, () => checkCount(record.count, this.#batch.length))
-      await this.#push(work, this.#batch.values, this.#batch.stamps, record.count)
+      const { values, stamps } = await this.#reader.again(work, record.count)
+      await this.#push(work, values, stamps, record.count)
     }
     const left = record.left.map((each) => workAgain(work, each, at))
     this.#work.replace(work, left)
@@ -271,41 +276,19 @@ export class SourceExecutor extends StageExecutor {
     this.#gate.forgetBefore(addMillis(until, -this.#root.strategy.allowedLatenessMillis))
   }
 
-  /** Reads a bundle. */
-  async #read(work: Work): Promise<void> {
-    if (this.#doFn.elementAt !== undefined) {
-      await this.#readByPosition(work)
-      return
-    }
-    const { element } = work.of
-    const batch = this.#begunBatch(work)
-    const tracker = this.#calls.guarded('tracker', element, () => this.#doFn.tracker(work.restriction))
-    const limit = this.#parts.limits.next(this.#doFn.bounded)
-    const splits: Work[] = []
-    // What is split off may hold what was to come next, so it begins with the watermark of that moment.
-    const giveAway = (rest: unknown): void => void splits.push(this.#work.numbered(work.part(rest, this.#clock())))
-    const reading = new Reading(tracker, batch, limit, this.#splitPlan(limit), giveAway)
-    const resumed = await this.#call(work, reading)
-    const left = [...this.#settle(work, reading, resumed), ...splits]
-    this.#note(work, batch.length, left)
-    await this.#push(work, batch.values, batch.stamps, batch.length)
+  /** Reads a bundle of at most `room` elements, about. @returns how many they were. */
+  async #read(work: Work, room: number): Promise<number> {
+    const limit = Math.min(this.#parts.limits.next(this.#doFn.bounded), Math.floor(room))
+    if (this.#doFn.elementAt !== undefined) return this.#readByPosition(work, limit)
+    const { batch, left, acknowledgements } = await this.#reader.read(work, limit)
+    const count = batch.length
+    this.#note(work, count, left, batch)
+    await this.#push(work, batch.values, batch.stamps, count)
     this.#work.replace(work, left)
-    if (reading.acknowledgements.length === 0) return
+    if (acknowledgements.length === 0) return count
     const [host, { info }] = [this.processor.runtime, this.#root]
-    await this.#parts.acknowledgements.committed(host, info, reading.acknowledgements, this.#doFn.replayable)
-  }
-
-  #begunBatch({ of: { timestamp } }: Work): SourceBatch {
-    this.#batch.begin(timestamp)
-    return this.#batch
-  }
-
-  /** One call of `process`. */
-  async #call(work: Work, reading: Reading): Promise<Resume | void> {
-    const { element } = work.of
-    const context = new ReadingContext(work, reading, (this.#services ??= this.#readingServices()))
-    const result = this.#calls.guarded('process', element, () => this.#doFn.process(element, reading.tracker, context))
-    return isThenable(result) ? await this.#calls.awaited('process', element, result) : result
+    await this.#parts.acknowledgements.committed(host, info, acknowledgements, this.#doFn.replayable)
+    return count
   }
 
   /** A bundle of what has been read. */
@@ -325,37 +308,17 @@ export class SourceExecutor extends StageExecutor {
   }
 
   /** Writes down what was read, and where it cannot be read again, the elements. */
-  #note(work: Work, count: number, left: readonly Work[]): void {
+  #note(work: Work, count: number, left: readonly Work[], batch?: SourceBatch): void {
     if (this.#turn === undefined) return
     const at = this.#clock()
-    const batch = this.#batch
-    const elements = this.#doFn.replayable
-      ? undefined
-      : {
-          values: batch.values.slice(0, count),
-          timestamps: batch.isStamped ? Array.from(batch.timestamps.subarray(0, count)) : undefined,
-        }
+    const elements =
+      this.#doFn.replayable || batch === undefined
+        ? undefined
+        : {
+            values: batch.values.slice(0, count),
+            timestamps: batch.isStamped ? Array.from(batch.timestamps.subarray(0, count)) : undefined,
+          }
     this.#turn.reads.push({ work: work.id, count, left: left.map((each) => workLeft(each, at)), elements })
-  }
-
-  /** What is left of the work, with the watermark as far as it is known now. */
-  #settle(work: Work, reading: Reading, resumed: Resume | void): readonly Work[] {
-    const { env } = this.#parts
-    const { tracker, minTimestamp, maxTimestamp } = reading
-    const { element } = work.of
-    const at = this.#clock()
-    const now = env.now()
-    if (this.#batch.length > 0) work.observe(maxTimestamp, at)
-    work.estimate(this.#doFn.watermark, now)
-    this.#told.observe(minTimestamp, maxTimestamp, now)
-    this.#calls.guarded('tracker.checkDone', element, () => {
-      if (resumed !== undefined && reading.residual === undefined) reading.checkpoint()
-      tracker.checkDone()
-    })
-    if (reading.residual === undefined) return []
-    const rest = work.part(reading.residual.rest, work.activeAt)
-    rest.notBefore = resumed === undefined ? 0 : at + resumed.delayMillis
-    return [rest]
   }
 
   /** In strict mode, where a restriction is split while it is read: one that may be read in parts. */
@@ -366,11 +329,11 @@ export class SourceExecutor extends StageExecutor {
   }
 
   /** Reads a bundle of a source that knows its elements by position. */
-  async #readByPosition(work: Work): Promise<void> {
-    const { limits, env } = this.#parts
+  async #readByPosition(work: Work, limit: number): Promise<number> {
+    const { env } = this.#parts
     const { element, timestamp, windows, pane } = work.of
     const { from, to } = work.restriction as OffsetRange
-    const end = Math.min(to, from + limits.next(this.#doFn.bounded))
+    const end = Math.min(to, from + limit)
     await this.bundle(async () => {
       await this.#calls.byPosition(element, () =>
         this.processor.processIndexed(element, timestamp, windows, pane, from, end),
@@ -389,6 +352,7 @@ export class SourceExecutor extends StageExecutor {
     })
     this.#note(work, end - from, left)
     this.#work.replace(work, left)
+    return end - from
   }
 
   #readingServices(): ReadingServices {

@@ -48,6 +48,8 @@ export interface TurnRecord {
 export interface SourceJournal {
   /** Whether anything new may be read now. */
   readonly isReading: boolean
+  /** How many elements a stage may still read now; less than 1: none. */
+  room(stage: number): number
   /** What is to be done again in this turn of a stage; `undefined`: decide anew, if something may be read. */
   again(stage: number): TurnRecord | undefined
   /** What was done. */
