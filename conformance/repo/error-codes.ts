@@ -20,7 +20,7 @@ const NEVER_MET: Readonly<Record<string, string>> = {
   'runners/core/execution/execution.ts': 'ends the turns of a cancelled run, whose result says so',
   'runners/cli/worker.ts': 'is for who starts an inner module by hand',
   'runners/cli/doctor.ts': 'becomes a line of the report in the same function',
-  'runners/cli/package-root.ts': 'is for a package that somebody has taken apart',
+  'runners/author-module/package-root.ts': 'is for a package that somebody has taken apart',
 }
 
 /** Errors of the platform's classes without a code, and classes of errors that have none. */

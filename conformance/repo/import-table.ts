@@ -62,24 +62,35 @@ const table: readonly Row[] = [
     ],
     packages: [],
   },
+  // Reads files of the author and makes a module of them; knows no runner.
+  { of: /^runners\/author-module\//, modules: [/^sdk\//, /^runners\/author-module\//], packages: [NODE, /^esbuild$/] },
   {
     of: /^runners\/micro-batch\/(node|store\/sqlite-[\w-]+)\.ts$/,
     modules: [/^sdk\//, /^runners\/(core|micro-batch)\//],
     packages: [NODE, /^better-sqlite3$/],
   },
   {
+    of: /^runners\/micro-batch\/links\//,
+    modules: [
+      /^sdk\//,
+      /^runners\/(author-module|core|direct|micro-batch)\//,
+      /^runners\/(runner|run-status|telemetry)\.ts$/,
+    ],
+    packages: [NODE],
+  },
+  {
     of: /^runners\/micro-batch\//,
     modules: [
       /^sdk\//,
       /^runners\/core\//,
-      /^runners\/micro-batch\/(?!node|store\/sqlite-)/,
+      /^runners\/micro-batch\/(?!node|links\/|store\/sqlite-)/,
       /^runners\/(runner|run-status|telemetry)\.ts$/,
     ],
     packages: [/^@noble\/hashes(\/|$)/],
   },
   {
     of: /^runners\/platform\/node\.ts$/,
-    modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\//],
+    modules: [/^sdk\//, /^runners\/(author-module|core|direct|micro-batch)\//],
     packages: [NODE],
   },
   { of: /^runners\/platform\//, modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\/(?!node)/], packages: [] },
@@ -88,7 +99,7 @@ const table: readonly Row[] = [
     modules: [
       /^sdk\//,
       /^runners\/(core|direct|testing)\/(?!node)/,
-      /^runners\/micro-batch\/(?!node|store\/sqlite-)/,
+      /^runners\/micro-batch\/(?!node|links\/|store\/sqlite-)/,
       /^runners\/(run|runner)\.ts$/,
     ],
     packages: [/^#platform$/, /^vitest$/],

@@ -15,7 +15,7 @@ import { findConfig } from './find-config.js'
 import { commandHelp } from './help.js'
 import { laterFormats } from './later-versions.js'
 import { logSettings, metricsPlace } from './observation-settings.js'
-import { otherCopy } from './package-root.js'
+import { otherCopy } from '../author-module/package-root.js'
 import type { Question } from './protocol.js'
 import { codeLine } from './code-line.js'
 import { isRefusal, showRefusal } from './refusal.js'
@@ -130,7 +130,7 @@ async function once(
   const worker = new Worker(new URL('./worker.js', import.meta.url), { stdout: true, stderr: true, name: 'pipeline' })
   // Whatever goes wrong before the supervision listens, it will be told by the thread's end.
   worker.on('error', () => undefined)
-  const module = import('./bundle.js').then(({ bundle }) => bundle(source))
+  const module = import('../author-module/bundle.js').then(({ bundle }) => bundle(source))
   module.then(
     ({ files }) => watched?.madeOf([...files, ...(config?.files ?? [])], true),
     (error: unknown) => {

@@ -41,7 +41,8 @@ export interface BatchedParts {
   readonly store: QueryStore
   /** Whether the store outlives the run. */
   readonly isKept: boolean
-  readonly seed: number
+  /** Of strict mode. Else the query's id decides, which a run that goes on also has. */
+  readonly seed: number | undefined
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
   setScript(instant: number): void
 }
@@ -69,6 +70,7 @@ export class BatchedExecution extends Execution {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
     }
+    parts.journal.hasSources = this.#codecs.size > 0
   }
 
   /** @throws {PipelineError} when limits are set for what does not read. */
@@ -154,7 +156,8 @@ export class BatchedExecution extends Execution {
 
   /** One batch. @returns whether there is more to read at once. */
   async #batch(began: number, again: PlannedBatch | undefined): Promise<boolean> {
-    const { world, journal, seed, real } = this.#parts
+    const { world, journal, store, real } = this.#parts
+    const seed = this.#parts.seed ?? store.id
     const batch = this.#committed + 1
     world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
     if (again !== undefined) this.#parts.setScript(again.instant)
@@ -189,12 +192,12 @@ export class BatchedExecution extends Execution {
   async #read(began: number, isAgain: boolean): Promise<{ readonly changed: boolean; readonly isBacklogged: boolean }> {
     const { journal } = this.#parts
     let changed = false
-    for (let isReleased = false; ;) {
+    for (let isQuiet = false; ;) {
       if (isAgain && journal.isOver) return { changed: true, isBacklogged: false }
-      if (journal.nextRound(isReleased)) this.releaseScripted()
+      if (journal.nextRound(isQuiet)) this.releaseScripted()
       const isNew = await this.round()
       changed ||= isNew
-      isReleased = false
+      isQuiet = isAgain && !isNew
       if (this.isCancelled) return { changed, isBacklogged: false }
       if (isAgain) continue
       if (this.isStopping) return { changed, isBacklogged: false }
@@ -202,7 +205,7 @@ export class BatchedExecution extends Execution {
         return { changed, isBacklogged: true }
       if (isNew) continue
       if (this.isPaused || !this.hasScript) return { changed, isBacklogged: false }
-      isReleased = true
+      isQuiet = true
     }
   }
 

@@ -88,8 +88,8 @@ function execution(
 ): BatchedExecution {
   const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
   const world = new BatchWorld(real, given.clock !== undefined)
-  const journal = new BatchJournal()
   const { checkpoint } = options
+  const journal = new BatchJournal(checkpoint !== undefined)
   const open = (): Promise<CheckpointStore> =>
     checkpoint === undefined || openStore === undefined
       ? Promise.resolve(new VolatileStore())
@@ -121,7 +121,7 @@ function execution(
       journal,
       acknowledgements,
       store,
-      seed: given.seed,
+      seed: given.isStrict ? given.seed : undefined,
       isKept: checkpoint !== undefined,
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       sourceLimits: options.sourceLimits,

@@ -39,6 +39,8 @@ export interface BundleRead {
   /** The elements; overwritten by the next bundle. */
   readonly batch: SourceBatch
   readonly left: readonly Work[]
+  /** Whether its size ended the bundle, and all that it left is the rest of the work, to be read at once. */
+  readonly isFull: boolean
   readonly acknowledgements: readonly (() => void | Promise<void>)[]
 }
 
@@ -62,16 +64,18 @@ export class WorkReader {
     const reading = new Reading(tracker, batch, limit, splitPlan(limit), giveAway)
     const resumed = await this.#call(work, reading)
     const left = [...this.#settle(work, reading, resumed), ...splits]
-    return { batch, left, acknowledgements: reading.acknowledgements }
+    const isFull = batch.length === limit && resumed === undefined && reading.residual !== undefined
+    return { batch, left, isFull: isFull && splits.length === 0, acknowledgements: reading.acknowledgements }
   }
 
-  /** The same `count` elements again. */
-  async again(work: Work, count: number): Promise<SourceBatch> {
+  /** The same `count` elements again. @param wantsRest whether what they leave is not known. */
+  async again(work: Work, count: number, wantsRest: boolean): Promise<Pick<BundleRead, 'batch' | 'left'>> {
     const { doFn, calls } = this.#parts
     const batch = this.#begun(work)
-    await this.#call(work, new Reading(doFn.tracker(work.restriction), batch, count))
+    const reading = new Reading(doFn.tracker(work.restriction), batch, count)
+    const resumed = await this.#call(work, reading)
     calls.guarded('process', work.of.element, () => checkCount(count, batch.length))
-    return batch
+    return { batch, left: wantsRest ? this.#settle(work, reading, resumed) : [] }
   }
 
   #begun({ of: { timestamp } }: Work): SourceBatch {
