@@ -179,6 +179,8 @@ export const errorCodes = {
   'MR-6023': 'there is no store on this platform',
   'MR-6024': 'a run that keeps nothing cannot be stopped to go on later',
   'MR-6060': 'a limit is set for a step that does not read',
+  'MR-6070': 'a source cannot keep the guarantee',
+  'MR-6071': 'a sink cannot keep the guarantee',
   'MR-6101': 'another run holds the checkpoint',
   'MR-6102': 'another run has taken over the checkpoint',
   'MR-6103': 'a checkpoint is damaged',
@@ -187,6 +189,7 @@ export const errorCodes = {
   'MR-6106': 'there is no room for the checkpoint',
   'MR-6107': 'this place has a checkpoint already',
   'MR-6108': 'a savepoint would repeat deliveries',
+  'MR-6201': 'a call to an engine failed',
   // ---- 7: the command line and configuration -----------------------------------------------------------------------
   'MR-7001': 'there is no such command',
   'MR-7002': 'the command has no such option',

@@ -41,6 +41,8 @@ export interface BatchedParts {
   readonly store: QueryStore
   /** Whether the store outlives the run. */
   readonly isKept: boolean
+  /** Whether what was not delivered before a crash is let go: it may have been, and must not come twice. */
+  readonly deliversOnce: boolean
   /** Of strict mode. Else the query's id decides, which a run that goes on also has. */
   readonly seed: number | undefined
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
@@ -64,7 +66,7 @@ export class BatchedExecution extends Execution {
     super(built, options)
     this.#parts = parts
     this.#log = options.log
-    this.#outbox = new Outbox(this.executors, parts.store)
+    this.#outbox = new Outbox(this.executors, parts.store, parts.deliversOnce)
     this.#pacing = parts.journal.pacing = this.#paced(parts)
     for (const executor of this.executors) {
       executor.commitsLater = true
