@@ -182,6 +182,8 @@ export const errorCodes = {
   'MR-6041': 'a worker has another program than its driver',
   'MR-6042': 'an option cannot be handed to workers',
   'MR-6043': 'a worker could not be started',
+  'MR-6070': 'a source cannot keep the guarantee',
+  'MR-6071': 'a sink cannot keep the guarantee',
   'MR-6101': 'another run holds the checkpoint',
   'MR-6102': 'another run has taken over the checkpoint',
   'MR-6103': 'a checkpoint is damaged',
@@ -190,6 +192,7 @@ export const errorCodes = {
   'MR-6106': 'there is no room for the checkpoint',
   'MR-6107': 'this place has a checkpoint already',
   'MR-6108': 'a savepoint would repeat deliveries',
+  'MR-6201': 'a call to an engine failed',
   // ---- 7: the command line and configuration -----------------------------------------------------------------------
   'MR-7001': 'there is no such command',
   'MR-7002': 'the command has no such option',
