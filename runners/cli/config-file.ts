@@ -18,6 +18,8 @@ const fields = {
   batchInterval: t.string,
   batchSize: t.Int,
   rate: t.string,
+  workers: t.Int,
+  isolation: t.keyof({ thread: null, process: null }),
   grace: t.string,
   callTimeout: t.string,
   check: t.boolean,

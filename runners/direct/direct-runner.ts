@@ -51,7 +51,7 @@ export function directRunner(defaults: RunnerOptions = {}): Runner {
 
 /** Options that name what this runner will have one day, or what only another runner has. */
 function refuseUnbuilt(options: RunnerOptions): void {
-  const names = ['checkpoint', 'batchInterval', 'batchSize', 'sourceLimits'] as const
+  const names = ['checkpoint', 'batchInterval', 'batchSize', 'sourceLimits', 'module'] as const
   const batched = names.find((name) => options[name] !== undefined)
   if (batched !== undefined)
     throw new PipelineError(
