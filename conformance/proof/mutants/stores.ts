@@ -69,8 +69,8 @@ const durable: readonly Mutant[] = [
     "session.crashpoint('store.commit.before')",
     "session.crashpoint('store.commit.before')\n    session.files.writeHead(stepOfCommit(record.batch))",
   ),
-  bySeeds(
-    'wal',
+  byTest(
+    [SQLITE, 'whose sync has failed is written no more through the same store'],
     'store-written-after-failure',
     'after a write that failed nothing more is written through the same connection',
     FRAMES,
@@ -78,7 +78,7 @@ const durable: readonly Mutant[] = [
     '',
   ),
   bySeeds(
-    'wal',
+    'sim',
     'store-not-settled',
     'a new driver makes durable what a sync that failed has left',
     FILE_STORE,
@@ -109,8 +109,8 @@ const visible: readonly Mutant[] = [
     'store-compaction-drops',
     'compaction keeps every entry that is not changed since',
     STATE,
-    'if (!newest.has(entry)) yield entry',
-    'if (newest.has(entry)) yield entry',
+    'if (!newest.has(reader)) writer.copy(',
+    'if (newest.has(reader)) writer.copy(',
   ),
   bySeeds(
     'sim',
@@ -124,9 +124,9 @@ const visible: readonly Mutant[] = [
     'sim',
     'store-removal-comes-back',
     'what was removed stays removed',
-    STATE,
-    'if (entry.content !== undefined) yield entry',
-    'yield { ...entry, content: entry.content ?? new Uint8Array(0) }',
+    `${STORE}newest-changes.ts`,
+    'if (index === FREE) this.#slots[slot] = index = this.#count++',
+    'if (reader.contentStart < 0 && index === FREE) return\n    if (index === FREE) this.#slots[slot] = index = this.#count++',
   ),
   byTest(
     [CONTRACT, 'takes what the last attempt wrote'],
@@ -196,7 +196,7 @@ const guarded: readonly Mutant[] = [
     "invariant(plan.batch >= committed, 'a plan is of",
   ),
   byTest(
-    [CRASHES, 'of any byte is refused with the file named'],
+    [SQLITE, 'were changed behind their checksums'],
     'store-checksum-unverified',
     'a row whose checksum is wrong is refused',
     `${STORE}sqlite-log.ts`,
