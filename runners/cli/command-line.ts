@@ -154,7 +154,7 @@ function tooMany({ name, operands, usage }: CommandRow, given: string): string {
 
 function setOption(
   options: Map<string, string | boolean>,
-  { name, value, values }: OptionRow,
+  { name, value, values, isMany }: OptionRow,
   given: string | undefined,
 ): void {
   if (value === undefined) {
@@ -164,7 +164,8 @@ function setOption(
   }
   if (given === undefined || given === '' || /^-\D/.test(given))
     throw new UsageError('MR-7003', `--${name} needs ${value.endsWith('s') ? '' : 'a '}${value}${choices(values)}.`)
-  options.set(name, given)
+  const before = isMany === true ? options.get(name) : undefined
+  options.set(name, typeof before === 'string' ? `${before}\n${given}` : given)
 }
 
 function choices(values: readonly string[] | undefined): string {

@@ -3,7 +3,7 @@
  * suggestions read the same rows. What later versions will have stands in `later-versions.ts`.
  */
 
-import { type CheckpointCommandName, checkpointCommands } from './checkpoint-commands.js'
+import { changeOptions, type CheckpointCommandName, checkpointCommands } from './checkpoint-commands.js'
 
 /** An option of the command, as opposed to one of the pipeline. */
 export interface OptionRow {
@@ -17,6 +17,8 @@ export interface OptionRow {
   readonly values?: readonly string[]
   /** Whether the value is a path. */
   readonly isPath?: boolean
+  /** Whether it may be given several times; the values then lie in lines of one text. */
+  readonly isMany?: boolean
   /** Whether it may also come from the environment or a configuration file, and what it is when nobody says. */
   readonly setting?: { readonly default: string | number | boolean | undefined }
 }
@@ -172,6 +174,7 @@ const run: CommandRow = {
       value: undefined,
       help: 'run again whenever a file of yours that the pipeline is made of changes',
     },
+    ...changeOptions,
     {
       name: 'metrics-port',
       value: 'number',

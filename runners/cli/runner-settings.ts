@@ -27,6 +27,10 @@ export interface RunnerSettings extends Pick<
   | 'checkpoint'
   | 'batchInterval'
   | 'batchSize'
+  | 'onChange'
+  | 'renameSteps'
+  | 'dropState'
+  | 'partitions'
 > {
   readonly runner: RunnerName
 }
