@@ -36,16 +36,27 @@ function bodyOf(
   { differences, fates }: { readonly differences: readonly GraphDifference[]; readonly fates: readonly Fate[] },
 ): readonly string[] {
   const whole = headOf(differences) !== ''
+  // A codec's name changes with its fields, which say more.
+  const ofFields = new Set(differences.filter(isOfField).map(({ step: id, of }) => `${id} ${of}`))
+  const told = differences.filter(
+    (each) => !each.isCodec || isOfField(each) || !ofFields.has(`${each.step} ${each.of}`),
+  )
   const texts = whole
     ? []
     : [
         ...new Set(
-          differences.map(({ step: id, text }) => (id === step ? text : `${id.slice(step.length + 1)}: ${text}`)),
+          told.map(({ step: id, text }) =>
+            id === step ? text : `${id.slice(step.length + 1).replace(/^\$/, '')}: ${text}`,
+          ),
         ),
       ]
   const cut =
     texts.length > LINES_MAX ? [...texts.slice(0, LINES_MAX), `… and ${texts.length - LINES_MAX} more`] : texts
   return [...cut.map((text) => `  ${text}`), ...fates.map((fate) => `  → ${fateText(fate)}`)]
+}
+
+function isOfField({ isCodec, text }: GraphDifference): boolean {
+  return isCodec && text.includes('changed its field "')
 }
 
 function fateText({ what, outcome, because, entries, address, isNamed, isChecked }: Fate): string {
