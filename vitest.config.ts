@@ -26,12 +26,15 @@ const alias = [
 /** Tests that start processes and wait for them, or for a clock: beside others they would wait for the wrong reason. */
 const ALONE = [
   'runners/cli/**/*.test.ts',
+  'runners/micro-batch/links/**/*.test.ts',
   'examples/**/*.test.ts',
   'conformance/{bench,docs,pack,repo}/**/*.test.ts',
   'io/**/processes.test.ts',
   'conformance/proof/**/processes.test.ts',
 ]
 const BROWSER = ['conformance/browser/**/*.test.ts']
+/** What needs programs that are fetched, or that a person has installed: engines, Beam's Python package. */
+const ENGINES = ['conformance/engines/**/*.test.ts']
 const NEVER = ['node_modules/**', 'dist/**', '.cache/**']
 
 const browser = {
@@ -50,7 +53,7 @@ export default defineConfig({
         test: {
           name: 'model',
           include: ['**/*.test.ts'],
-          exclude: [...NEVER, ...ALONE, ...BROWSER],
+          exclude: [...NEVER, ...ALONE, ...BROWSER, ...ENGINES],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -58,6 +61,18 @@ export default defineConfig({
       {
         extends: true,
         test: { name: 'processes', include: ALONE, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'engines',
+          include: ENGINES,
+          exclude: NEVER,
+          maxWorkers: 1,
+          // A job on an engine starts a worker, and may be the first on it.
+          testTimeout: 120_000,
+          sequence: { groupOrder: 3 },
+        },
       },
       // Where a lane of its own looks at pages, the others need not.
       ...(process.env['MILLRACE_WITHOUT_BROWSER'] === undefined ? [browser] : []),

@@ -27,6 +27,7 @@ const FP_TS = /^fp-ts(\/lib\/\w+\.js)?$/
 const IO_TS = /^io-ts$/
 /** Never the barrel: it takes four times as long to load. */
 const EFFECT = /^effect\/\w+$/
+const PROTOBUF = /^@bufbuild\/protobuf(\/(wkt|codegenv2))?$/
 const ANY_PACKAGE = /^(?!\.)/
 
 const table: readonly Row[] = [
@@ -62,24 +63,55 @@ const table: readonly Row[] = [
     ],
     packages: [],
   },
+  // Reads files of the author and makes a module of them; knows no runner.
+  { of: /^runners\/author-module\//, modules: [/^sdk\//, /^runners\/author-module\//], packages: [NODE, /^esbuild$/] },
   {
     of: /^runners\/micro-batch\/(node|store\/sqlite-[\w-]+)\.ts$/,
     modules: [/^sdk\//, /^runners\/(core|micro-batch)\//],
     packages: [NODE, /^better-sqlite3$/],
   },
   {
+    of: /^runners\/micro-batch\/links\//,
+    modules: [
+      /^sdk\//,
+      /^runners\/(author-module|core|direct|micro-batch)\//,
+      /^runners\/(runner|run-status|telemetry)\.ts$/,
+    ],
+    packages: [NODE],
+  },
+  {
     of: /^runners\/micro-batch\//,
     modules: [
       /^sdk\//,
       /^runners\/core\//,
-      /^runners\/micro-batch\/(?!node|store\/sqlite-)/,
+      /^runners\/micro-batch\/(?!node|links\/|store\/sqlite-)/,
       /^runners\/(runner|run-status|telemetry)\.ts$/,
     ],
     packages: [/^@noble\/hashes(\/|$)/],
   },
   {
+    of: /^runners\/distributed\/proto\/generated\//,
+    modules: [/^runners\/distributed\/proto\/generated\//],
+    packages: [PROTOBUF],
+  },
+  {
+    of: /^runners\/distributed\/node\//,
+    modules: [/^sdk\//, /^runners\/(core|distributed)\//, /^runners\/(runner|run-status|telemetry)\.ts$/],
+    packages: [NODE, PROTOBUF, /^@grpc\/grpc-js$/],
+  },
+  {
+    of: /^runners\/distributed\//,
+    modules: [
+      /^sdk\//,
+      /^runners\/core\//,
+      /^runners\/distributed\/(?!node)/,
+      /^runners\/(runner|run-status|telemetry)\.ts$/,
+    ],
+    packages: [PROTOBUF],
+  },
+  {
     of: /^runners\/platform\/node\.ts$/,
-    modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\//],
+    modules: [/^sdk\//, /^runners\/(author-module|core|direct|micro-batch)\//],
     packages: [NODE],
   },
   { of: /^runners\/platform\//, modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\/(?!node)/], packages: [] },
@@ -88,7 +120,7 @@ const table: readonly Row[] = [
     modules: [
       /^sdk\//,
       /^runners\/(core|direct|testing)\/(?!node)/,
-      /^runners\/micro-batch\/(?!node|store\/sqlite-)/,
+      /^runners\/micro-batch\/(?!node|links\/|store\/sqlite-)/,
       /^runners\/(run|runner)\.ts$/,
     ],
     packages: [/^#platform$/, /^vitest$/],

@@ -2,12 +2,13 @@
  * For tests of pipelines that change: a source that gives what a test has put into it, and runs on one checkpoint.
  */
 import {
+  type Runner,
+  type RunnerOptions,
   type PCollection,
   pipeline,
   type Pipeline,
   type PipelineResult,
   readFrom,
-  type RunnerOptions,
   start,
   typed,
   watermarks,
@@ -51,12 +52,17 @@ export class Feed<T> {
   }
 }
 
+/** Options of a run on a checkpoint. */
+export interface RunOptions extends RunnerOptions {
+  readonly runner?: Runner
+}
+
 /** Runs until all that is in the feeds has been read and committed; to the end where they are closed. */
 export async function runOn(
   checkpoint: string,
   build: (p: Pipeline) => unknown,
   feeds: readonly Pick<Feed<unknown>, 'isExhausted' | 'isClosed'>[],
-  options: RunnerOptions = {},
+  options: RunOptions = {},
 ): Promise<PipelineResult> {
   for (const feed of feeds) feed.isExhausted = false
   const p = pipeline()

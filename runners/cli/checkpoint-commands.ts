@@ -1,7 +1,8 @@
 /**
  * Rows of the command table: what looks at checkpoints, and at what went in and came out.
  */
-import type { CommandRow, OperandRow, OptionRow } from './commands.js'
+import type { CommandRow, OperandRow } from './commands.js'
+import type { OptionRow } from './setting-rows.js'
 
 /** Names of these commands. */
 export type CheckpointCommandName = 'state' | 'savepoint' | 'fsck' | 'verify'

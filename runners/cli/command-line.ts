@@ -7,7 +7,8 @@
 import { parseArgs } from 'node:util'
 import type { ErrorCode } from '../../sdk/error-codes.js'
 import { UnsupportedFeature } from '../runner.js'
-import { type CommandRow, commands, globalOptions, moduleAt, type OptionRow } from './commands.js'
+import { type CommandRow, commands, globalOptions, moduleAt } from './commands.js'
+import type { OptionRow } from './setting-rows.js'
 import { laterCommands, laterOptions } from './later-versions.js'
 
 /** The command line is wrong. Whoever shows it adds the nearest of the `known` names. */

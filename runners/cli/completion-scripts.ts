@@ -4,7 +4,8 @@
  *
  * Law: every command and option of the table is offered; no text of the table can end a quotation.
  */
-import { type CommandRow, commands, globalOptions, type OptionRow, type Shell } from './commands.js'
+import { type CommandRow, commands, globalOptions, type Shell } from './commands.js'
+import type { OptionRow } from './setting-rows.js'
 
 /** What a module's name ends in. */
 const ENDINGS = ['ts', 'mts', 'cts', 'tsx', 'js', 'mjs', 'cjs', 'jsx']

@@ -5,7 +5,7 @@
  */
 import { suggestion } from '../../sdk/suggestion.js'
 import type { CommandInvocation } from './command-line.js'
-import { settingRows } from './commands.js'
+import { settingRows } from './setting-rows.js'
 import type { ConfigFile } from './config-file.js'
 import { EXIT } from './exit-codes.js'
 import { findConfig } from './find-config.js'

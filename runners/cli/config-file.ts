@@ -17,6 +17,8 @@ const fields = {
   checkpoint: t.string,
   batchInterval: t.string,
   batchSize: t.Int,
+  workers: t.Int,
+  isolation: t.keyof({ thread: null, process: null }),
   grace: t.string,
   callTimeout: t.string,
   check: t.boolean,
@@ -55,7 +57,7 @@ function jsonIn(path: string): unknown {
 
 /** What a module exports. It is bundled like a pipeline's, so that TypeScript works and a second reading sees a change. */
 async function exportOf(path: string): Promise<{ value: unknown; files: readonly string[] }> {
-  const { bundle } = await import('./bundle.js')
+  const { bundle } = await import('../author-module/bundle.js')
   try {
     const { code, files } = await bundle(path)
     const url = `data:text/javascript;base64,${Buffer.from(`${code}\n//# sourceURL=millrace:config\n`).toString('base64')}`

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { packageFolder } from './find-config.js'
 import { outputOn } from './output.js'
-import { packageRoot, packageVersion } from './package-root.js'
+import { packageRoot, packageVersion } from '../author-module/package-root.js'
 
 /** How something is: working, not there and not needed, worth knowing, or in the way of everything. */
 export type FindingState = 'fine' | 'missing' | 'note' | 'broken'

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ErrorCode, errorCodes, errorFamilies } from '../../sdk/error-codes.js'
 import { UsageError } from './command-line.js'
-import { packageRoot } from './package-root.js'
+import { packageRoot } from '../author-module/package-root.js'
 
 /** The text of a code's page; of the catalogue without one. @throws {UsageError} when there is no such code. */
 export function explain(given: string | undefined): string {

@@ -1,7 +1,8 @@
 /**
  * The pages of help. Text for people, on stdout, because it is what was asked for.
  */
-import { type CommandRow, commands, globalOptions, type OptionRow } from './commands.js'
+import { type CommandRow, commands, globalOptions } from './commands.js'
+import type { OptionRow } from './setting-rows.js'
 
 /** What the command's exit codes mean. */
 export const exitCodes: readonly (readonly [code: string, meaning: string])[] = [

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { basename, dirname, join, relative } from 'node:path'
 import { UsageError } from './command-line.js'
 import type { TemplateName } from './commands.js'
-import { packageRoot, packageVersion } from './package-root.js'
+import { packageRoot, packageVersion } from '../author-module/package-root.js'
 
 /** What npm would leave out of the package, or read as its own, by the name it has in a template. */
 const RENAMED: ReadonlyMap<string, string> = new Map([['gitignore', '.gitignore']])

@@ -13,13 +13,13 @@ async function main(args: readonly string[]): Promise<number> {
     const invocation = parseCommandLine(args)
     switch (invocation.kind) {
       case 'version': {
-        const { packageVersion } = await import('./package-root.js')
+        const { packageVersion } = await import('../author-module/package-root.js')
         process.stdout.write(`${packageVersion()}\n`)
         return EXIT.done
       }
       case 'help': {
         const { commandHelp, mainHelp } = await import('./help.js')
-        const { packageVersion } = await import('./package-root.js')
+        const { packageVersion } = await import('../author-module/package-root.js')
         const { command } = invocation
         process.stdout.write(`${command === undefined ? mainHelp(packageVersion()) : commandHelp(command)}\n`)
         return EXIT.done

@@ -15,7 +15,7 @@ import { findConfig } from './find-config.js'
 import { commandHelp } from './help.js'
 import { laterFormats } from './later-versions.js'
 import { logSettings, metricsPlace } from './observation-settings.js'
-import { otherCopy } from './package-root.js'
+import { otherCopy } from '../author-module/package-root.js'
 import type { Question } from './protocol.js'
 import { changeSettings } from './change-settings.js'
 import { codeLine } from './code-line.js'
@@ -87,6 +87,15 @@ function questionOf({ command, options, wantsHelp }: CommandInvocation): Questio
   if (command.name === 'config') return { kind: 'config' }
   if (command.name !== 'graph') return undefined
   const isPhysical = options.get('physical') === true
+  if (options.get('guarantees') === true) {
+    const other = ['physical', 'format', 'depth'].find((name) => options.has(name))
+    if (other === undefined) return { kind: 'guarantees', json: options.get('json') === true }
+    throw new UsageError(
+      'MR-1016',
+      `--${other} is for the picture of a graph, and --guarantees shows none. Leave one of them out.`,
+      '',
+    )
+  }
   if (options.has('runner') && !isPhysical)
     throw new UsageError(
       'MR-1016',
@@ -132,7 +141,7 @@ async function once(
   const worker = new Worker(new URL('./worker.js', import.meta.url), { stdout: true, stderr: true, name: 'pipeline' })
   // Whatever goes wrong before the supervision listens, it will be told by the thread's end.
   worker.on('error', () => undefined)
-  const module = import('./bundle.js').then(({ bundle }) => bundle(source))
+  const module = import('../author-module/bundle.js').then(({ bundle }) => bundle(source))
   module.then(
     ({ files }) => watched?.madeOf([...files, ...(config?.files ?? [])], true),
     (error: unknown) => {

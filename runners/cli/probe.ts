@@ -6,7 +6,7 @@
  * Law: whatever goes wrong, the thread is not left halted by us.
  */
 import { Session } from 'node:inspector'
-import type { AuthorMap, AuthorPosition } from './stacks.js'
+import type { AuthorMap, AuthorPosition } from '../author-module/stacks.js'
 import { PROBE, type Sighting } from './probe-target.js'
 
 /** What was seen. */

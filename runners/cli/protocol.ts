@@ -3,7 +3,9 @@
  * example, travels as the text that people will read, because its class and its stack would not survive the way.
  */
 import type { ErrorCode } from '../../sdk/error-codes.js'
+import type { ModuleText } from '../author-module/module-text.js'
 import type { RunSnapshot } from '../metrics/snapshot.js'
+import type { SinkPromise } from '../micro-batch/sink-promises.js'
 import type { DeadLetterGroup, EndState, Progress } from '../runner.js'
 import type { BatchesStatus, RunStatus } from '../run-status.js'
 import type { GraphFormat } from './commands.js'
@@ -11,23 +13,6 @@ import type { ConsoleMode } from './console-limit.js'
 import type { Excerpt } from './excerpt.js'
 import type { RunnerSettings } from './runner-settings.js'
 import type { Observation } from './worker-observation.js'
-
-/** An author's module, ready to be loaded. */
-export interface ModuleText {
-  /** JavaScript whose imports are all absolute. */
-  readonly code: string
-  /** Name of the code on stacks. */
-  readonly sourceUrl: string
-  /** Source map, as JSON; its sources are relative to `folder`. */
-  readonly map: string
-  readonly folder: string
-  /** The file the author named. */
-  readonly file: string
-  /** The author's files that it is made of. */
-  readonly files: readonly string[]
-  /** sha-256 of the code, free of where it lies, and of the version of millrace. */
-  readonly hash: string
-}
 
 /** What is asked of a module that does not run. */
 export type Question =
@@ -40,6 +25,8 @@ export type Question =
       readonly isPhysical: boolean
       readonly depth: number | undefined
     }
+  /** What each of its ends sees after a crash of a run with a checkpoint. */
+  | { readonly kind: 'guarantees'; readonly json: boolean }
   /** The options of its pipeline as they would be, and where each comes from; JSON. */
   | { readonly kind: 'config' }
 
@@ -127,6 +114,8 @@ export interface Started {
   readonly graphFingerprint: string
   /** The pipeline's options as JSON; secrets are `***`. */
   readonly options: string
+  /** What its ends are promised, where the run has a checkpoint. */
+  readonly guarantees: readonly SinkPromise[]
 }
 
 /** What is known when it is over. */

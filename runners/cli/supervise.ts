@@ -11,8 +11,9 @@ import * as Queue from 'effect/Queue'
 import type { Scope } from 'effect/Scope'
 import { canListen, listenToKeys } from './live-keys.js'
 import { look, type Sight } from './probe.js'
-import type { FromWorker, ModuleText } from './protocol.js'
-import { AuthorMap } from './stacks.js'
+import type { ModuleText } from '../author-module/module-text.js'
+import type { FromWorker } from './protocol.js'
+import { AuthorMap } from '../author-module/stacks.js'
 import { Supervision, type SupervisionServices, type SupervisorEvent } from './supervision.js'
 
 /** What is supervised. */

@@ -7,7 +7,7 @@
  * Asynchronous calls leave the thread alive; the runner itself knows how long they take.
  */
 import type { Sight } from './probe.js'
-import { positionText } from './stacks.js'
+import { positionText } from '../author-module/stacks.js'
 
 /** What to do about the thread. */
 export type Verdict =

@@ -54,6 +54,7 @@ const BATCHED = [
   'checkpoint',
   'batchInterval',
   'batchSize',
+  'module',
   'onChange',
   'renameSteps',
   'dropState',

@@ -45,7 +45,10 @@ export interface BatchedParts {
   readonly store: QueryStore
   /** Whether the store outlives the run. */
   readonly isKept: boolean
-  readonly seed: number
+  /** Whether what was not delivered before a crash is let go: it may have been, and must not come twice. */
+  readonly deliversOnce: boolean
+  /** Of strict mode. Else the query's id decides, which a run that goes on also has. */
+  readonly seed: number | undefined
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
   setScript(instant: number): void
 }
@@ -72,11 +75,12 @@ export class BatchedExecution extends Execution {
     super(built, options)
     this.#parts = parts
     this.#log = options.log
-    this.#outbox = new Outbox(this.executors, parts.store)
+    this.#outbox = new Outbox(this.executors, parts.store, parts.deliversOnce)
     for (const executor of this.executors) {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
     }
+    parts.journal.hasSources = this.#codecs.size > 0
   }
 
   override async run(): Promise<PipelineResult> {
@@ -155,7 +159,8 @@ export class BatchedExecution extends Execution {
 
   /** One batch. @returns whether there is more to read at once. */
   async #batch(began: number, again: PlannedBatch | undefined): Promise<boolean> {
-    const { world, journal, seed, real } = this.#parts
+    const { world, journal, store, real } = this.#parts
+    const seed = this.#parts.seed ?? store.id
     const batch = this.#committed + 1
     world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
     if (again !== undefined) this.#parts.setScript(again.instant)
@@ -193,19 +198,19 @@ export class BatchedExecution extends Execution {
   async #read(began: number, isAgain: boolean): Promise<{ readonly changed: boolean; readonly isBacklogged: boolean }> {
     const { journal } = this.#parts
     let changed = false
-    for (let isReleased = false; ;) {
+    for (let isQuiet = false; ;) {
       if (isAgain && journal.isOver) return { changed: true, isBacklogged: false }
-      if (journal.nextRound(isReleased)) this.releaseScripted()
+      if (journal.nextRound(isQuiet)) this.releaseScripted()
       const isNew = await this.round()
       changed ||= isNew
-      isReleased = false
+      isQuiet = isAgain && !isNew
       if (this.isCancelled) return { changed, isBacklogged: false }
       if (isAgain) continue
       if (this.isStopping) return { changed, isBacklogged: false }
       if (changed && this.#isFull(began)) return { changed, isBacklogged: true }
       if (isNew) continue
       if (this.isPaused || !this.hasScript) return { changed, isBacklogged: false }
-      isReleased = true
+      isQuiet = true
     }
   }
 

@@ -9,6 +9,8 @@ import { nodeCapabilities } from '../micro-batch/node.js'
 import type { Env } from '../../sdk/env.js'
 import { nodeEnv } from '../direct/node.js'
 
+export { workerLoadingModule } from '../author-module/loading.js'
+
 /** The Env of this process. */
 export function platformEnv(): Env {
   return nodeEnv()
@@ -23,18 +25,6 @@ export function isMainModule(url: string): boolean {
   } catch {
     return false
   }
-}
-
-const loading = Symbol.for('millrace.worker.loadingModule')
-
-/** Whether a `millrace` worker is loading a module right now: its top level must not start anything. */
-export function workerLoadingModule(): boolean {
-  return (globalThis as { readonly [loading]?: boolean })[loading] === true
-}
-
-/** Marks the time in which a worker loads the author's module. */
-export function markLoadingModule(isLoading: boolean): void {
-  ;(globalThis as { [loading]?: boolean })[loading] = isLoading
 }
 
 /** What the micro-batch runner can do here. */

@@ -95,7 +95,7 @@ export function coderOfShape(shape: CoderShape): Coder<unknown> {
     case 'schema':
       return rowCoder(shape.schema, true)
     case 'row': {
-      const row = rowOfCodec(codecOfShape(shape.type) as unknown as Codec)
+      const row = rowOfCodec(codecOfShape(shape.type))
       if (row === undefined)
         throw new PipelineError('MR-1017', `what was kept as rows of ${shape.name} is described as something else`)
       return row.coder

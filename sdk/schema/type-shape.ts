@@ -61,7 +61,7 @@ const UNKNOWN: TypeShape = { kind: 'atom', name: 'unknown' }
 /** The shape of an io-ts codec; of another, its name. */
 export function typeShapeOf(codec: Codec): TypeShape {
   if (isTypeOnly(codec) || !isIoTs(codec)) return { kind: 'opaque', name: codecName(codec), plain: true }
-  return shapeOf(codec as unknown as Type)
+  return shapeOf(codec)
 }
 
 function shapeOf(codec: Type): TypeShape {

@@ -4,11 +4,12 @@
  *
  * Law: a part that has entries is kept, migrated, or named by somebody as dropped; nothing is dropped silently.
  */
-import { type Conversion, conversion, shapedCoder, shapeText } from '../../../sdk/graph/coder-shape.js'
+import { type Conversion, conversion, shapedCoder } from '../../../sdk/graph/coder-shape.js'
 import { differences, type GraphDifference, type GraphFingerprint } from '../../../sdk/graph/fingerprint.js'
 import { authorPath } from '../../../sdk/graph/names.js'
 import type { BuiltPipeline } from '../../../sdk/graph/model.js'
-import type { CellShape, KeptShape, LivePart, PartShape, WindowsShape } from './kept-shape.js'
+import type { CellShape, KeptShape, LivePart, PartShape } from './kept-shape.js'
+import { codecText, kindText, misfitOf, unreadable, valueOf } from './misfits.js'
 
 /** What an author chooses. */
 export interface ChangeChoice {
@@ -370,49 +371,4 @@ class PartComparison {
       return `${codecText(cell.key, now.key)}, and two of its keys could become one`
     return { at, value, key }
   }
-}
-
-function valueOf(from: PartShape['value'], to: LivePart['coders']['value']): Conversion | undefined {
-  return from === undefined || to === undefined ? undefined : conversion(from, to)
-}
-
-function kindText({ kind, inPieces }: CellShape): string {
-  return kind === 'combining' ? `combining cell ${inPieces ? 'of a CombineFn' : 'of a monoid'}` : `${kind} cell`
-}
-
-function codecText(from: PartShape['value'], to: PartShape['value']): string {
-  const [was, is] = [from === undefined ? 'none' : shapeText(from), to === undefined ? 'none' : shapeText(to)]
-  return `its codec changed from ${was} to ${is}, which does not take what was written`
-}
-
-function unreadable(
-  from: PartShape,
-  to: PartShape,
-  value: Conversion | undefined,
-  restriction: Conversion | undefined,
-): string | undefined {
-  // Records of state have values of their own; elements that wait among them are few, and go like those of an inbox.
-  if (value?.relation === 'other') return codecText(from.value, to.value)
-  return restriction?.relation === 'other' ? codecText(from.restriction, to.restriction) : undefined
-}
-
-/** Why a part cannot go on; `undefined` when it can. */
-function misfitOf(from: PartShape, to: PartShape): string | undefined {
-  if (JSON.stringify(from.key) !== JSON.stringify(to.key))
-    return `the codec of its keys changed from ${from.key === undefined ? 'none' : shapeText(from.key)} to ${to.key === undefined ? 'none' : shapeText(to.key)}, and keys decide where state lies`
-  if (from.isList !== to.isList)
-    return from.isList ? 'it listed values, and combines them now' : 'it combined values, and lists them now'
-  if (from.windows === undefined || to.windows === undefined) return undefined
-  if (JSON.stringify(from.windows.coder) !== JSON.stringify(to.windows.coder)) return 'its windows are of another kind'
-  return from.keeps === 'grouping' ? groupingMisfit(from.windows, to.windows) : undefined
-}
-
-/** What has been accumulated by windows goes on where windows, triggers and holds have the same form. */
-function groupingMisfit(from: WindowsShape, to: WindowsShape): string | undefined {
-  if (from.isMerging !== to.isMerging) return 'its windows merge, or do so no more'
-  const isSliding = from.fn['kind'] === 'sliding' || to.fn['kind'] === 'sliding'
-  if (isSliding && JSON.stringify(from.fn) !== JSON.stringify(to.fn))
-    return 'sliding windows share slices of their size'
-  if (from.trigger !== to.trigger) return 'its trigger is of another form'
-  return from.timestamps === to.timestamps ? undefined : 'its timestamp combiner changed'
 }

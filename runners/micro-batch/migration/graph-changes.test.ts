@@ -247,7 +247,7 @@ describe('timers', () => {
           },
           onTimer: Object.fromEntries(
             names.map((name) => [name, ({ emit }: { readonly emit: (text: string) => void }) => emit(name)]),
-          ) as never,
+          ),
         })
         .collect('rung')
     }

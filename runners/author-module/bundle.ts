@@ -13,7 +13,7 @@ import type { BuildFailure, Message, OutputFile } from 'esbuild'
 import type { ErrorCode } from '../../sdk/error-codes.js'
 import { authorModules, type Placed } from './author-modules.js'
 import { packageVersion } from './package-root.js'
-import type { ModuleText } from './protocol.js'
+import type { ModuleText } from './module-text.js'
 
 /** The module cannot be made: what is wrong, and where. */
 export class BundleError extends Error {

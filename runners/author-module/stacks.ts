@@ -6,7 +6,7 @@
  */
 import { SourceMap, type SourceMapPayload } from 'node:module'
 import { resolve } from 'node:path'
-import type { ModuleText } from './protocol.js'
+import type { ModuleText } from './module-text.js'
 import type { Frame } from './step-of-call.js'
 
 /** A place in a file of the author; line and column count from 1. */

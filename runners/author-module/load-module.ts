@@ -7,8 +7,8 @@ import { definePipeline, isPipelineDefinition, type PipelineDefinition } from '.
 import { PipelineError } from '../../sdk/errors.js'
 import { Pipeline } from '../../sdk/pipeline.js'
 import { preview } from '../../sdk/preview.js'
-import { markLoadingModule } from '../platform/node.js'
-import type { ModuleText } from './protocol.js'
+import { markLoadingModule } from './loading.js'
+import type { ModuleText } from './module-text.js'
 import type { AuthorMap } from './stacks.js'
 
 /** The pipeline that a module exports. @throws whatever the module throws; {@link PipelineError} when it exports none. */

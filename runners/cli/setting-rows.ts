@@ -1,0 +1,138 @@
+/**
+ * The settings of a run, as rows of a table: each is a flag, a `MILLRACE_…` variable and a key of `millrace.config.ts`.
+ */
+
+/** An option of the command, as opposed to one of the pipeline. */
+export interface OptionRow {
+  /** In kebab case, without dashes. */
+  readonly name: string
+  /** What its value is called in help; `undefined` for a flag. */
+  readonly value: string | undefined
+  readonly help: string
+  readonly short?: string
+  /** What it may be, where that is a list. */
+  readonly values?: readonly string[]
+  /** Whether the value is a path. */
+  readonly isPath?: boolean
+  /** Whether it may be given several times; the values then lie in lines of one text. */
+  readonly isMany?: boolean
+  /** Whether it may also come from the environment or a configuration file, and what it is when nobody says. */
+  readonly setting?: { readonly default: string | number | boolean | undefined }
+}
+
+/** Runners there are. */
+export const runners: readonly RunnerName[] = ['direct', 'micro-batch']
+/** A runner that this version has. */
+export type RunnerName = 'direct' | 'micro-batch'
+
+/** Settings of a run: flags, `MILLRACE_…` in the environment, keys of `millrace.config.ts`. */
+export const settingRows: readonly OptionRow[] = [
+  {
+    name: 'runner',
+    value: 'name',
+    help: 'who runs it: direct, or micro-batch, which can go on after a crash',
+    values: runners,
+    setting: { default: 'direct' },
+  },
+  {
+    name: 'checkpoint',
+    value: 'folder',
+    help: 'where the micro-batch runner keeps the run, to go on there when it is started again',
+    isPath: true,
+    setting: { default: undefined },
+  },
+  {
+    name: 'batch-interval',
+    value: 'duration',
+    help: 'how long a batch of the micro-batch runner lasts, such as 500ms (default)',
+    setting: { default: undefined },
+  },
+  {
+    name: 'batch-size',
+    value: 'number',
+    help: 'elements that a batch of the micro-batch runner reads at most, about',
+    setting: { default: undefined },
+  },
+  {
+    name: 'workers',
+    value: 'number',
+    help: 'workers of the micro-batch runner; 0 (default) runs everything on one thread',
+    setting: { default: undefined },
+  },
+  {
+    name: 'isolation',
+    value: 'kind',
+    help: 'what workers are: thread (default) or process',
+    values: ['thread', 'process'],
+    setting: { default: undefined },
+  },
+  {
+    name: 'grace',
+    value: 'duration',
+    help: 'how long the run may take to end after SIGTERM; default 10s',
+    setting: { default: '10s' },
+  },
+  {
+    name: 'call-timeout',
+    value: 'duration',
+    help: 'fail when one call of user code takes longer, such as 30s',
+    setting: { default: undefined },
+  },
+  {
+    name: 'check',
+    value: undefined,
+    help: "type-check first, with the project's own typescript; with errors nothing runs",
+    setting: { default: false },
+  },
+  {
+    name: 'strict',
+    value: undefined,
+    help: 'check coders, changed inputs and bundle sizes while running',
+    setting: { default: false },
+  },
+  {
+    name: 'seed',
+    value: 'number',
+    help: 'seed of strict mode; printed when a strict run fails',
+    setting: { default: undefined },
+  },
+  {
+    name: 'reexecute',
+    value: undefined,
+    help: 'in strict mode: attempt every bundle twice, and keep the second',
+    setting: { default: false },
+  },
+  {
+    name: 'bundle-size',
+    value: 'number',
+    help: 'elements per bundle of a source',
+    setting: { default: undefined },
+  },
+  {
+    name: 'require-codecs',
+    value: undefined,
+    help: 'refuse groupings of elements that no codec describes',
+    setting: { default: false },
+  },
+  {
+    name: 'stage-compiler',
+    value: 'kind',
+    help: 'auto, generated or closures',
+    values: ['auto', 'generated', 'closures'],
+    setting: { default: 'auto' },
+  },
+  {
+    name: 'guarantee',
+    value: 'kind',
+    help: 'what is promised when something fails: gap, at-least-once or, by the micro-batch runner, at-most-once or exactly-once',
+    values: ['gap', 'at-most-once', 'at-least-once', 'exactly-once'],
+    setting: { default: undefined },
+  },
+  {
+    name: 'console',
+    value: 'kind',
+    help: 'what the pipeline writes to the console: limited, all or off',
+    values: ['limited', 'all', 'off'],
+    setting: { default: 'limited' },
+  },
+]

@@ -1,0 +1,102 @@
+/**
+ * A task: one turn of one stage in one partition, and what came of it.
+ *
+ * Law: what comes of a task depends on the order, on what the partition was before it, and, where the task reads, on what the source
+ * gave, which is in the answer: so a partition that is lost is made anew by the same orders.
+ */
+import type { LogRecord } from '../../../sdk/logger.js'
+import type { SourceReading } from '../../runner.js'
+
+/** Elements on their way to a stage of a partition, encoded. */
+export interface Block {
+  /** The stage that takes them. */
+  readonly stage: number
+  /** `main`, `work` (restrictions that are to be read there), or the name of a side input. */
+  readonly input: string
+  /** The partition that takes them. */
+  readonly partition: number
+  readonly bytes: Uint8Array
+  readonly count: number
+  /** Numbers of elements after which a bundle ends. */
+  readonly ends: readonly number[]
+  /** The smallest timestamp in it. */
+  readonly hold: number
+}
+
+/** What a source is to do in its turn. */
+export interface SourceOrder {
+  /** `no` reads nothing, `anew` reads what is due, `again` what `record` says. */
+  readonly reads: 'no' | 'anew' | 'again'
+  /** What a turn did, as the source's codec has it. */
+  readonly record: Uint8Array | undefined
+  readonly isDraining: boolean
+  readonly isPaused: boolean
+}
+
+/** What is asked of a partition. */
+export interface TaskOrder {
+  readonly batch: number
+  /** Counts the tasks of the partition in the batch, from 0. */
+  readonly number: number
+  readonly stage: number
+  /** `wake` does what waited for the clock, and only that. */
+  readonly call: 'turn' | 'wake'
+  /** Processing time. */
+  readonly now: number
+  /** What randomness begins with in this task. */
+  readonly seed: number
+  /** Output watermarks of all stages, over all partitions. */
+  readonly watermarks: readonly number[]
+  /** The earliest processing time that something of a stage waits for, over all partitions. */
+  readonly waits: readonly number[]
+  readonly blocks: readonly Block[]
+  readonly source: SourceOrder | undefined
+  /** Whether the stage's script is to go on. */
+  readonly isReleased: boolean
+  /** Dead letters of each handler so far, over all partitions. */
+  readonly budgets: readonly (readonly [handler: string, used: number])[]
+}
+
+/** What of a task goes on to others: the same whenever the task is done again. */
+export interface TaskOutput {
+  readonly blocks: readonly Block[]
+  /** Items for sinks, by step. */
+  readonly delivered: readonly (readonly [step: string, items: readonly Uint8Array[]])[]
+  /** Elements that are collected, by name. */
+  readonly collected: readonly (readonly [name: string, elements: readonly Uint8Array[]])[]
+  /** Lines that are printed, by the number of the step that prints, and how many elements have none. */
+  readonly printed: readonly (readonly [index: number, lines: readonly string[], hidden: number])[]
+}
+
+/** What has become of a task. */
+export interface TaskDone extends TaskOutput {
+  readonly batch: number
+  readonly number: number
+  /** Of all that goes on to others. */
+  readonly hash: string
+  readonly changed: boolean
+  readonly outputWatermark: number
+  readonly isArmed: boolean
+  readonly nextProcessingTime: number
+  /** Stages of the partition for which elements wait that have not left it. */
+  readonly waiting: readonly number[]
+  /** Milliseconds until the source has something, where it waits for real time. */
+  readonly waitMillis: number | undefined
+  readonly reading: SourceReading | undefined
+  /** What the source did, as its codec has it. */
+  readonly record: Uint8Array | undefined
+  /** Events of a script that were played so far, and how far this task has moved the clock. */
+  readonly script: { readonly played: number; readonly advanceMillis: number } | undefined
+  readonly metrics: unknown
+  /** Dead letters of each handler in this task. */
+  readonly budgets: readonly (readonly [handler: string, used: number])[]
+  readonly log: readonly LogRecord[]
+}
+
+/** A call that is under way, as people are told of it. */
+export interface StuckText {
+  readonly step: string
+  readonly call: string
+  readonly element: string | undefined
+  readonly millis: number
+}
