@@ -178,6 +178,7 @@ export const errorCodes = {
   'MR-6022': 'a promise needs a checkpoint',
   'MR-6023': 'there is no store on this platform',
   'MR-6024': 'a run that keeps nothing cannot be stopped to go on later',
+  'MR-6060': 'a limit is set for a step that does not read',
   'MR-6040': 'workers need the module of the pipeline',
   'MR-6041': 'a worker has another program than its driver',
   'MR-6042': 'an option cannot be handed to workers',

@@ -23,13 +23,13 @@ export const changeOptions: readonly OptionRow[] = [
     name: 'rename-step',
     value: 'old=new',
     help: 'a step has another name: what it keeps goes along; several times',
-    isMany: true,
+    repeats: '\n',
   },
   {
     name: 'drop-state',
     value: 'step',
     help: 'what a step keeps, or step#part, may be dropped; several times',
-    isMany: true,
+    repeats: '\n',
   },
   { name: 'partitions', value: 'number', help: 'partitions of what the checkpoint keeps, 1 to 256; it moves there' },
 ]

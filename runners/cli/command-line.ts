@@ -155,7 +155,7 @@ function tooMany({ name, operands, usage }: CommandRow, given: string): string {
 
 function setOption(
   options: Map<string, string | boolean>,
-  { name, value, values, isMany }: OptionRow,
+  { name, value, values, repeats }: OptionRow,
   given: string | undefined,
 ): void {
   if (value === undefined) {
@@ -165,8 +165,8 @@ function setOption(
   }
   if (given === undefined || given === '' || /^-\D/.test(given))
     throw new UsageError('MR-7003', `--${name} needs ${value.endsWith('s') ? '' : 'a '}${value}${choices(values)}.`)
-  const before = isMany === true ? options.get(name) : undefined
-  options.set(name, typeof before === 'string' ? `${before}\n${given}` : given)
+  const before = options.get(name)
+  options.set(name, repeats !== undefined && typeof before === 'string' ? `${before}${repeats}${given}` : given)
 }
 
 function choices(values: readonly string[] | undefined): string {

@@ -12,10 +12,10 @@ export interface OptionRow {
   readonly short?: string
   /** What it may be, where that is a list. */
   readonly values?: readonly string[]
+  /** What stands between its values in one text, where it may be given several times. */
+  readonly repeats?: string
   /** Whether the value is a path. */
   readonly isPath?: boolean
-  /** Whether it may be given several times; the values then lie in lines of one text. */
-  readonly isMany?: boolean
   /** Whether it may also come from the environment or a configuration file, and what it is when nobody says. */
   readonly setting?: { readonly default: string | number | boolean | undefined }
 }
@@ -51,6 +51,13 @@ export const settingRows: readonly OptionRow[] = [
     name: 'batch-size',
     value: 'number',
     help: 'elements that a batch of the micro-batch runner reads at most, about',
+    setting: { default: undefined },
+  },
+  {
+    name: 'rate',
+    value: 'limits',
+    help: "how much sources may read: 'read orders=1000/s', or =5000/batch; several, separated by commas",
+    repeats: ',',
     setting: { default: undefined },
   },
   {

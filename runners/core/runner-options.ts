@@ -65,6 +65,10 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
     allowed: 'a whole number from 1 to 256',
     holds: (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 256,
   },
+  sourceLimits: {
+    allowed: "an object such as { 'read orders': { perSecond: 1000 } }",
+    holds: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  },
   env: { allowed: 'an Env, such as systemEnv() gives', holds: hasMethod('monotonic') },
 }
 

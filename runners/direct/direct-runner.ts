@@ -54,6 +54,7 @@ const BATCHED = [
   'checkpoint',
   'batchInterval',
   'batchSize',
+  'sourceLimits',
   'module',
   'onChange',
   'renameSteps',

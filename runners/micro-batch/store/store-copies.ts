@@ -9,7 +9,7 @@ import { SLOTS } from '../../core/kept-state.js'
 import type { Change, KeptChange, Lease, QueryFork, QueryRecord } from './checkpoint-store.js'
 import { DeliveriesPending, StoreOccupied } from './errors.js'
 import { partitionOf } from './partition-of.js'
-import { fencePartition, replaceSnapshot } from './partition-state.js'
+import { chunksFrom, fencePartition, replaceSnapshot } from './partition-state.js'
 import { stepOfCommit, stepOfPlan, type StoreSession } from './store-session.js'
 
 const NOTHING_MORE = (): void => undefined
@@ -31,7 +31,7 @@ export function repartition(session: StoreSession, lease: Lease, query: QueryRec
       if (committed > 0) {
         const moved = movedEntries(session, old.partitions, query.partitions, index)
         const entries = change === undefined ? moved : changedEntries(moved, change)
-        replaceSnapshot(file, committed, committed, entries, NOTHING_MORE)
+        replaceSnapshot(file, committed, committed, chunksFrom(entries), NOTHING_MORE)
       }
     } finally {
       file.close()
@@ -110,7 +110,7 @@ export function copyTo(session: StoreSession, place: string, fork?: QueryFork): 
     for (let index = 0; index < query.partitions; index++) {
       const file = partial.openPartition({ query: query.id, partition: index, generation: 0 }, true)
       try {
-        if (committed > 0) replaceSnapshot(file, committed, committed, session.entries(index), NOTHING_MORE)
+        if (committed > 0) replaceSnapshot(file, committed, committed, session.chunks(index), NOTHING_MORE)
         file.settle()
       } finally {
         file.close()
