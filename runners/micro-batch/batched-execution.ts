@@ -110,6 +110,7 @@ export class BatchedExecution extends Execution {
   /** The store comes first: a query that cannot go on here has not begun anything. */
   protected override async setup(): Promise<void> {
     await this.#parts.store.open()
+    for (const note of this.#parts.store.notes) this.#log.note(note)
     await super.setup()
     // Without a checkpoint nobody asks what has changed, and noting it costs nothing.
     if (!this.#parts.isKept) return
@@ -119,7 +120,8 @@ export class BatchedExecution extends Execution {
     ))
     const committed = await this.#parts.store.committed()
     if (committed === undefined) return
-    const { watermarks, clock } = decodeCommitContent(committed.content)
+    const { watermarks: written, clock } = decodeCommitContent(committed.content)
+    const watermarks = this.#parts.store.watermarks(committed.batch, written)
     // What waits is measured by the clock as it stood, so the clock comes first.
     this.#parts.world.restore(committed.instant)
     this.#parts.setScript(clock)
