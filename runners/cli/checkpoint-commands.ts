@@ -128,6 +128,18 @@ const verify: CommandRow = {
     { name: 'id', value: 'field', help: 'path of a field (order.id), column, line (of text) or key (of a log)' },
     { name: 'sink-id', value: 'field', help: 'the same for the sink, where it is called otherwise' },
     {
+      name: 'manifest',
+      value: 'folder',
+      help: 'of a sink of files: the manifests, which name the batch of each file',
+      isPath: true,
+    },
+    {
+      name: 'checkpoint',
+      value: 'folder',
+      help: 'of the run: tells the batch of what a log has got, of the last 1,000',
+      isPath: true,
+    },
+    {
       name: 'allow-missing-tail',
       value: undefined,
       help: 'what follows the last id that came out, in each file or partition, is not lost',
