@@ -60,8 +60,8 @@ const state: CommandRow = {
   notes: [
     'Looks at the newest committed batch, in a copy in the folder for temporary files: the checkpoint is not touched, and',
     'a run may be writing it. ls tells query, batch, parts with their sizes, and watermarks. get tells the kind, slot, id',
-    'and content of each entry, in bytes; with --pipeline what they mean, decoded by its codecs: state cells, timers, what is',
-    'grouped, side inputs, how far sources have read.',
+    'and content of each entry, in bytes; with --pipeline what they mean, decoded by its codecs: state cells, timers,',
+    'what is grouped, side inputs, how far sources have read.',
   ],
 }
 
@@ -82,9 +82,10 @@ const query: CommandRow = {
     { name: 'help', value: undefined, help: 'show help; after FILE also the options of its pipeline', short: 'h' },
   ],
   notes: [
-    'FILE exports a pipeline with an option named checkpoint, which reads readState(options.checkpoint, { step, state }) of',
-    'millrace/micro-batch, joins it with whatever else it reads, and comes to an end. It runs on the direct runner. All it reads',
-    'of the checkpoint is of one committed batch, in a copy in the folder for temporary files; a run that writes it is not disturbed.',
+    'FILE exports a pipeline with an option named checkpoint, which reads readState(options.checkpoint, { step, state })',
+    'of millrace/micro-batch, joins it with whatever else it reads, and comes to an end. It runs on the direct runner. All',
+    'it reads of the checkpoint is of one committed batch, in a copy in the folder for temporary files; a run that writes',
+    'it is not disturbed.',
   ],
 }
 

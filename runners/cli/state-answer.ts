@@ -116,7 +116,7 @@ function windowJson(window: BoundedWindow): unknown {
 }
 
 function startText(window: BoundedWindow): string {
-  return 'start' in window ? timeText(window.start as number) : ''
+  return 'start' in window ? timeText(window.start) : ''
 }
 
 function isKey(key: unknown, given: string): boolean {

@@ -53,7 +53,7 @@ export function decodeRecords(
     }
     const cell = `${record} ${numberOf(name)}`
     let own = parts.get(cell)
-    if (own === undefined) parts.set(cell, (own = new Map()))
+    if (own === undefined) parts.set(cell, (own = new Map<string, Uint8Array>()))
     own.set(name.string(), content)
   }
   const serialOf = ({ content }: { readonly content: Uint8Array }): number => numberOf(new ByteReader(content))

@@ -172,7 +172,7 @@ function stateOf({ keeps, cells, path }: PartShape, given: string | undefined): 
 
 /** What a combiner makes of an accumulator, or of the pieces of one. */
 function combined(value: unknown, combiner: object, step: string, { keeps, cells }: PartShape): unknown {
-  const combine = toCombine(combiner as never, step)
+  const combine = toCombine(combiner, step)
   if (combine.kind !== 'full') return value
   const fn = combine.fn as unknown as {
     readonly mergeAccumulators: (a: unknown, b: unknown) => unknown
