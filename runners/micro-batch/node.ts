@@ -25,6 +25,7 @@ function nameOf(pid: number, thread: number, run: number): string {
 }
 
 let runs = 0
+let spills = 0
 
 function isGone(name: string): boolean {
   const [, pid, host, start] = /^process (\d+) on (.*) \(started (\d*), thread \d+, run \d+\)$/.exec(name) ?? []
@@ -79,6 +80,7 @@ export function nodeCapabilities(): MicroBatchCapabilities {
           ))
         )(index)
     },
+    spillFolder: () => join(tmpdir(), `millrace-${process.pid}-${threadId}-${++spills}`),
     driver: { own: nameOf(process.pid, threadId, ++runs), isGone },
   }
 }
