@@ -9,7 +9,7 @@ import type { SourceCodec } from '../core/execution/source-codec.js'
 import type { SourceJournal, TurnRecord } from '../core/execution/source-journal.js'
 
 /** A round in which something may have been read. */
-interface Round {
+export interface Round {
   readonly turns: TurnRecord[]
   /** Whether a script went on before it. */
   readonly isReleased: boolean
@@ -40,7 +40,13 @@ export class BatchJournal implements SourceJournal {
   /** From here on nothing is read. */
   close(): void {
     this.isReading = false
+    if (this.#planned !== undefined) this.#rounds = [...this.#planned]
     this.#planned = undefined
+  }
+
+  /** What was read in this batch so far, to be done again in another attempt at it. */
+  get rounds(): readonly Round[] {
+    return this.#planned ?? this.#rounds
   }
 
   /** Whether rounds of the plan are left. */
@@ -59,8 +65,9 @@ export class BatchJournal implements SourceJournal {
     return isReleased
   }
 
-  again(stage: number): TurnRecord | undefined {
-    return this.#planned?.[this.#at - 1]?.turns.find((turn) => turn.stage === stage)
+  again(stage: number, partition = 0): TurnRecord | undefined {
+    const turns = this.#planned?.[this.#at - 1]?.turns
+    return turns?.find((turn) => turn.stage === stage && (turn.partition ?? 0) === partition)
   }
 
   write(turn: TurnRecord): void {
@@ -79,7 +86,7 @@ export class BatchJournal implements SourceJournal {
       .slice(0, length)
       .map(({ turns, isReleased }) => [
         isReleased,
-        turns.map((turn) => [turn.stage, (codecs.get(turn.stage) as SourceCodec).turn(turn)]),
+        turns.map((turn) => [turn.stage, (codecs.get(turn.stage) as SourceCodec).turn(turn), turn.partition ?? 0]),
       ])
     return encodeToBytes(dynamicCoder, rounds)
   }
@@ -91,9 +98,12 @@ function isEmpty({ turns, isReleased }: Round): boolean {
 
 /** The rounds of a plan. */
 export function decodePlan(bytes: Uint8Array, codecs: ReadonlyMap<number, SourceCodec>): readonly Round[] {
-  const rounds = decodeFromBytes(dynamicCoder, bytes) as readonly [boolean, readonly [number, unknown][]][]
+  const rounds = decodeFromBytes(dynamicCoder, bytes) as readonly [boolean, readonly [number, unknown, number?][]][]
   return rounds.map(([isReleased, turns]) => ({
     isReleased,
-    turns: turns.map(([stage, turn]) => (codecs.get(stage) as SourceCodec).turnFrom(stage, turn)),
+    turns: turns.map(([stage, turn, partition = 0]) => ({
+      ...(codecs.get(stage) as SourceCodec).turnFrom(stage, turn),
+      partition,
+    })),
   }))
 }
