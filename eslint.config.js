@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint'
 
 /** Correctness that needs types; form is left to prettier. */
 export default defineConfig(
-  { ignores: ['dist/**', 'node_modules/**', 'docs/site/**', '.cache/**'] },
+  { ignores: ['dist/**', 'node_modules/**', 'docs/site/**', '.cache/**', 'runners/distributed/proto/generated/**'] },
   tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: {

@@ -32,6 +32,8 @@ const ALONE = [
   'conformance/proof/**/processes.test.ts',
 ]
 const BROWSER = ['conformance/browser/**/*.test.ts']
+/** What needs programs that are fetched, or that a person has installed: engines, Beam's Python package. */
+const ENGINES = ['conformance/engines/**/*.test.ts']
 const NEVER = ['node_modules/**', 'dist/**', '.cache/**']
 
 const browser = {
@@ -50,7 +52,7 @@ export default defineConfig({
         test: {
           name: 'model',
           include: ['**/*.test.ts'],
-          exclude: [...NEVER, ...ALONE, ...BROWSER],
+          exclude: [...NEVER, ...ALONE, ...BROWSER, ...ENGINES],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -58,6 +60,18 @@ export default defineConfig({
       {
         extends: true,
         test: { name: 'processes', include: ALONE, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'engines',
+          include: ENGINES,
+          exclude: NEVER,
+          maxWorkers: 1,
+          // A job on an engine starts a worker, and may be the first on it.
+          testTimeout: 120_000,
+          sequence: { groupOrder: 3 },
+        },
       },
       // Where a lane of its own looks at pages, the others need not.
       ...(process.env['MILLRACE_WITHOUT_BROWSER'] === undefined ? [browser] : []),

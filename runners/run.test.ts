@@ -21,7 +21,7 @@ import {
   UnsupportedFeature,
   watermarks,
 } from 'millrace'
-import { markLoadingModule } from './platform/node.js'
+import { markLoadingModule } from './author-module/loading.js'
 
 const doubled = (p: Pipeline) => p.create('n', [1, 2]).map('double', (n) => n * 2).collect('out') // prettier-ignore
 

@@ -10,7 +10,7 @@ import type { Violation } from './source-tree.js'
 
 /** Modules that give a run its world, and the program that a person starts. */
 const CAPABILITIES =
-  /^runners\/(core\/system-env\.ts|direct\/node(-stdio)?\.ts|micro-batch\/(node|links\/[\w-]+|store\/sqlite-[\w-]+)\.ts|platform\/|author-module\/|cli\/|metrics\/(server|thread-reading|run-source|serve-metrics)\.ts)|^io\/log\/node\.ts$/
+  /^runners\/(core\/system-env\.ts|direct\/node(-stdio)?\.ts|micro-batch\/(node|links\/[\w-]+|store\/sqlite-[\w-]+)\.ts|distributed\/node\/|platform\/|author-module\/|cli\/|metrics\/(server|thread-reading|run-source|serve-metrics)\.ts)|^io\/log\/node\.ts$/
 const ENGINE = /^(sdk|runners|io)\//
 const GLOBAL_OBJECTS = new Set(['globalThis', 'window', 'self', 'global'])
 const TIMERS = new Set(['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask'])

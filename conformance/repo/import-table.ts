@@ -27,6 +27,7 @@ const FP_TS = /^fp-ts(\/lib\/\w+\.js)?$/
 const IO_TS = /^io-ts$/
 /** Never the barrel: it takes four times as long to load. */
 const EFFECT = /^effect\/\w+$/
+const PROTOBUF = /^@bufbuild\/protobuf(\/(wkt|codegenv2))?$/
 const ANY_PACKAGE = /^(?!\.)/
 
 const table: readonly Row[] = [
@@ -87,6 +88,26 @@ const table: readonly Row[] = [
       /^runners\/(runner|run-status|telemetry)\.ts$/,
     ],
     packages: [/^@noble\/hashes(\/|$)/],
+  },
+  {
+    of: /^runners\/distributed\/proto\/generated\//,
+    modules: [/^runners\/distributed\/proto\/generated\//],
+    packages: [PROTOBUF],
+  },
+  {
+    of: /^runners\/distributed\/node\//,
+    modules: [/^sdk\//, /^runners\/(core|distributed)\//, /^runners\/(runner|run-status|telemetry)\.ts$/],
+    packages: [NODE, PROTOBUF, /^@grpc\/grpc-js$/],
+  },
+  {
+    of: /^runners\/distributed\//,
+    modules: [
+      /^sdk\//,
+      /^runners\/core\//,
+      /^runners\/distributed\/(?!node)/,
+      /^runners\/(runner|run-status|telemetry)\.ts$/,
+    ],
+    packages: [PROTOBUF],
   },
   {
     of: /^runners\/platform\/node\.ts$/,

@@ -108,6 +108,11 @@ const graph: CommandRow = {
       value: undefined,
       help: 'the stages a runner makes of it: what is fused, grouped and kept',
     },
+    {
+      name: 'guarantees',
+      value: undefined,
+      help: 'what each end of it sees of its elements after a crash, on the micro-batch runner with a checkpoint',
+    },
     { name: 'depth', value: 'number', help: 'composites deeper than this are one box; 0 folds all of them' },
     {
       name: 'out',

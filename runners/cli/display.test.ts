@@ -36,7 +36,13 @@ class Page implements Output {
   }
 }
 
-const started: Started = { kind: 'started', pipeline: 'words', graphFingerprint: 'f', options: '{"top":3}' }
+const started: Started = {
+  kind: 'started',
+  pipeline: 'words',
+  graphFingerprint: 'f',
+  options: '{"top":3}',
+  guarantees: [],
+}
 const finished: Finished = {
   kind: 'finished',
   state: 'DONE',

@@ -85,6 +85,15 @@ function questionOf({ command, options, wantsHelp }: CommandInvocation): Questio
   if (command.name === 'config') return { kind: 'config' }
   if (command.name !== 'graph') return undefined
   const isPhysical = options.get('physical') === true
+  if (options.get('guarantees') === true) {
+    const other = ['physical', 'format', 'depth'].find((name) => options.has(name))
+    if (other === undefined) return { kind: 'guarantees', json: options.get('json') === true }
+    throw new UsageError(
+      'MR-1016',
+      `--${other} is for the picture of a graph, and --guarantees shows none. Leave one of them out.`,
+      '',
+    )
+  }
   if (options.has('runner') && !isPhysical)
     throw new UsageError(
       'MR-1016',

@@ -109,8 +109,8 @@ export const settingRows: readonly OptionRow[] = [
   {
     name: 'guarantee',
     value: 'kind',
-    help: 'what is promised when something fails: gap, at-least-once or, by the micro-batch runner, exactly-once',
-    values: ['gap', 'at-least-once', 'exactly-once'],
+    help: 'what is promised when something fails: gap, at-least-once or, by the micro-batch runner, at-most-once or exactly-once',
+    values: ['gap', 'at-most-once', 'at-least-once', 'exactly-once'],
     setting: { default: undefined },
   },
   {

@@ -8,6 +8,7 @@ import { parentPort } from 'node:worker_threads'
 import { errorKind } from '../../sdk/errors.js'
 import { graphFingerprint } from '../../sdk/graph/fingerprint.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
+import { sinkPromises } from '../micro-batch/sink-promises.js'
 import { platformEnv } from '../platform/node.js'
 import { start } from '../run.js'
 import type { RunningPipeline } from '../runner.js'
@@ -205,6 +206,7 @@ async function begin(message: StartMessage): Promise<void> {
     pipeline: ready.name,
     graphFingerprint: graphFingerprint(ready.graph).hash,
     options: JSON.stringify(ready.options),
+    guarantees: runner.checkpoint === undefined ? [] : sinkPromises(ready, runner.guarantee, true),
   })
   const { env, files } = runEnv(platformEnv(), (line, stream) => {
     if (stream === 'out') results.add(line)

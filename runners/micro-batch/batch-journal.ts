@@ -2,36 +2,57 @@
  * The journal of a batch: what sources did in each round while it was read, and when scripts went on. As bytes it is the plan of the
  * batch, by which the same rounds come again after a crash.
  *
- * Law: rounds done again from a plan are the rounds it was made of, turn by turn.
+ * Law: rounds done again from a plan are the rounds it was made of, turn by turn. Rounds in which sources had no turn, because what
+ * was due came first, are no part of it: they come by themselves. Rounds of full bundles that were alike are written down once.
  */
 import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
-import type { SourceJournal, TurnRecord } from '../core/execution/source-journal.js'
+import type { ReadRecord, SourceJournal, TurnRecord } from '../core/execution/source-journal.js'
 
-/** A round in which something may have been read. */
-export interface Round {
-  readonly turns: TurnRecord[]
+/** Rounds in which the same was done; what the last of them left is known. */
+export interface Rounds {
+  turns: readonly TurnRecord[]
+  times: number
   /** Whether a script went on before it. */
   readonly isReleased: boolean
 }
 
 /** The journal of the batch at hand. */
 export class BatchJournal implements SourceJournal {
+  readonly isKept: boolean
+  /** Whether the pipeline has sources: a round in which none of them had its turn is none of the plan. */
+  hasSources = false
   isReading = false
   /** Elements read in this batch so far, and scripted events played. */
   elements = 0
   /** Whether elements were read that cannot be read again. */
   hasElements = false
-  #rounds: Round[] = []
+  readonly #rounds: Rounds[] = []
+  /** Turns of the round at hand, once it is part of the plan. */
+  #turns: TurnRecord[] | undefined
   /** Rounds to be done again. */
-  #planned: readonly Round[] | undefined
+  #planned: readonly Rounds[] | undefined
+  /** What was planned, once it is done. */
+  #closed: readonly Rounds[] | undefined
   #at = 0
+  #times = 0
+  /** Of the round at hand, what is to be done again. */
+  #again: readonly TurnRecord[] | undefined
+
+  /** @param isKept whether plans are made of it. */
+  constructor(isKept: boolean) {
+    this.isKept = isKept
+  }
 
   /** Begins a batch; with a plan, one that is done again. */
-  begin(planned: readonly Round[] | undefined): void {
+  begin(planned: readonly Rounds[] | undefined): void {
     this.#planned = planned
-    this.#rounds = []
+    this.#closed = undefined
+    this.#rounds.length = 0
+    this.#turns = undefined
+    this.#again = undefined
     this.#at = 0
+    this.#times = 0
     this.elements = 0
     this.hasElements = false
     this.isReading = planned === undefined
@@ -40,13 +61,13 @@ export class BatchJournal implements SourceJournal {
   /** From here on nothing is read. */
   close(): void {
     this.isReading = false
-    if (this.#planned !== undefined) this.#rounds = [...this.#planned]
+    this.#closed = this.#planned
     this.#planned = undefined
   }
 
   /** What was read in this batch so far, to be done again in another attempt at it. */
-  get rounds(): readonly Round[] {
-    return this.#planned ?? this.#rounds
+  get rounds(): readonly Rounds[] {
+    return this.#planned ?? this.#closed ?? [...this.#rounds]
   }
 
   /** Whether rounds of the plan are left. */
@@ -54,56 +75,144 @@ export class BatchJournal implements SourceJournal {
     return this.#planned === undefined || this.#at >= this.#planned.length
   }
 
-  /** Begins a round. @returns whether a script is to go on first. */
-  nextRound(isReleased: boolean): boolean {
-    if (this.#planned !== undefined) {
-      const round = this.#planned[this.#at++]
-      return round?.isReleased === true
+  /**
+   * Begins a round.
+   *
+   * @param isQuiet - whether the one before it changed nothing, and a script may go on.
+   * @returns whether it is to go on first.
+   */
+  nextRound(isQuiet: boolean): boolean {
+    this.#turns = undefined
+    this.#again = undefined
+    if (this.#planned === undefined) {
+      if (isQuiet) this.elements++
+      if (isQuiet || !this.hasSources) this.#begin(isQuiet)
+      return isQuiet
     }
-    if (isReleased) this.elements++
-    this.#rounds.push({ turns: [], isReleased })
-    return isReleased
+    const isReleased = this.#planned[this.#at]?.isReleased === true
+    if (isReleased ? isQuiet : !this.hasSources) this.#beginAgain()
+    return isReleased && isQuiet
+  }
+
+  #begin(isReleased: boolean): TurnRecord[] {
+    if (this.#isLastRepeated()) this.#rounds.pop()
+    const turns: TurnRecord[] = (this.#turns = [])
+    if (this.isKept) this.#rounds.push({ turns, times: 1, isReleased })
+    return turns
+  }
+
+  #beginAgain(): readonly TurnRecord[] {
+    const rounds = this.#planned?.[this.#at]
+    if (rounds === undefined) return (this.#again = [])
+    const isLast = ++this.#times === rounds.times
+    if (isLast) {
+      this.#at++
+      this.#times = 0
+    }
+    return (this.#again = isLast ? rounds.turns : rounds.turns.map(asItComes))
   }
 
   again(stage: number, partition = 0): TurnRecord | undefined {
-    const turns = this.#planned?.[this.#at - 1]?.turns
-    return turns?.find((turn) => turn.stage === stage && (turn.partition ?? 0) === partition)
+    if (this.#planned === undefined) {
+      if (this.isReading) this.#turns ??= this.#begin(false)
+      return undefined
+    }
+    // A round that a script begins comes when the one before it has changed nothing.
+    if (this.#again === undefined && this.#planned[this.#at]?.isReleased === true) return nothing(stage)
+    const turns = this.#again ?? this.#beginAgain()
+    return turns.find((turn) => turn.stage === stage && (turn.partition ?? 0) === partition) ?? nothing(stage)
   }
 
   write(turn: TurnRecord): void {
-    this.#rounds.at(-1)?.turns.push(turn)
+    this.#turns?.push(turn)
     for (const { count, elements } of turn.reads) {
       this.elements += count
       if (elements !== undefined && count > 0) this.hasElements = true
     }
   }
 
+  /** Makes one of the last two rounds, where they are alike. @returns whether the last is to go. */
+  #isLastRepeated(): boolean {
+    const last = this.#rounds.at(-1)
+    const before = this.#rounds.at(-2)
+    if (last === undefined || before === undefined || last.isReleased || before.isReleased) return false
+    if (!areAlike(before.turns, last.turns)) return false
+    before.turns = last.turns
+    before.times += last.times
+    return true
+  }
+
   /** The plan of what was read. Rounds after the last in which something was read are no part of it. */
   encode(codecs: ReadonlyMap<number, SourceCodec>): Uint8Array {
-    let length = this.#rounds.length
-    while (length > 0 && isEmpty(this.#rounds[length - 1] as Round)) length--
-    const rounds = this.#rounds
+    if (this.#isLastRepeated()) this.#rounds.pop()
+    const all = this.rounds
+    let length = all.length
+    while (length > 0 && isEmpty(all[length - 1] as Rounds)) length--
+    const rounds = all
       .slice(0, length)
-      .map(({ turns, isReleased }) => [
+      .map(({ turns, times, isReleased }) => [
         isReleased,
         turns.map((turn) => [turn.stage, (codecs.get(turn.stage) as SourceCodec).turn(turn), turn.partition ?? 0]),
+        times,
       ])
     return encodeToBytes(dynamicCoder, rounds)
   }
 }
 
-function isEmpty({ turns, isReleased }: Round): boolean {
+function nothing(stage: number): TurnRecord {
+  return { stage, drains: false, reads: [], idle: [] }
+}
+
+function isEmpty({ turns, isReleased }: Rounds): boolean {
   return turns.length === 0 && !isReleased
 }
 
+/** Whether the second of two rounds goes on where the first would have, and does the same. */
+function areAlike(before: readonly TurnRecord[], after: readonly TurnRecord[]): boolean {
+  return before.length === after.length && before.every((turn, i) => isTurnAlike(turn, after[i] as TurnRecord))
+}
+
+function isTurnAlike(before: TurnRecord, { stage, partition = 0, drains, reads, idle }: TurnRecord): boolean {
+  return (
+    before.stage === stage &&
+    (before.partition ?? 0) === partition &&
+    !before.drains &&
+    !drains &&
+    before.idle.length === 0 &&
+    idle.length === 0 &&
+    before.reads.length === reads.length &&
+    before.reads.every((read, i) => isReadAlike(read, reads[i] as ReadRecord))
+  )
+}
+
+function isReadAlike(before: ReadRecord, { work, count, elements }: ReadRecord): boolean {
+  return (
+    before.isFull &&
+    before.work === work &&
+    before.count === count &&
+    before.elements === undefined &&
+    elements === undefined
+  )
+}
+
+/** A turn after which others follow that are alike. */
+function asItComes(turn: TurnRecord): TurnRecord {
+  return { ...turn, reads: turn.reads.map((read) => ({ ...read, left: undefined })) }
+}
+
 /** The rounds of a plan. */
-export function decodePlan(bytes: Uint8Array, codecs: ReadonlyMap<number, SourceCodec>): readonly Round[] {
-  const rounds = decodeFromBytes(dynamicCoder, bytes) as readonly [boolean, readonly [number, unknown, number?][]][]
-  return rounds.map(([isReleased, turns]) => ({
+export function decodePlan(bytes: Uint8Array, codecs: ReadonlyMap<number, SourceCodec>): readonly Rounds[] {
+  const rounds = decodeFromBytes(dynamicCoder, bytes) as readonly [
+    boolean,
+    readonly [number, unknown, number?][],
+    number,
+  ][]
+  return rounds.map(([isReleased, turns, times]) => ({
     isReleased,
     turns: turns.map(([stage, turn, partition = 0]) => ({
       ...(codecs.get(stage) as SourceCodec).turnFrom(stage, turn),
       partition,
     })),
+    times,
   }))
 }

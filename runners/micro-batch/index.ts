@@ -10,6 +10,7 @@ export {
   type OpenStore,
 } from './micro-batch-runner.js'
 export type { DriverNames } from './query-store.js'
+export { type SinkKind, type SinkPromise, sinkPromises, type SourceAbility, sourceAbilities } from './sink-promises.js'
 export type {
   Change as StateChange,
   CheckpointStore,

@@ -17,6 +17,7 @@ import { BatchAcknowledgements } from './batch-acknowledgements.js'
 import { BatchJournal } from './batch-journal.js'
 import { BatchWorld } from './batch-world.js'
 import { BatchedExecution } from './batched-execution.js'
+import { checkGuarantee } from './sink-promises.js'
 import { type DriverNames, QueryStore } from './query-store.js'
 import type { CheckpointStore } from './store/checkpoint-store.js'
 import { VolatileStore } from './store/volatile-store.js'
@@ -73,7 +74,10 @@ function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilitie
   return {
     name: 'micro-batch',
     features: MICRO_BATCH_FEATURES,
-    check: () => checkOptions(options, capabilities.openStore),
+    check: (built) => {
+      checkOptions(options, capabilities.openStore)
+      if (options.guarantee !== undefined) checkGuarantee(built, options.guarantee)
+    },
     acknowledgements: () => acknowledgements,
     execution: (built, given) => execution(built, given, options, acknowledgements, capabilities),
   }
@@ -88,8 +92,8 @@ function execution(
 ): BatchedExecution {
   const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
   const world = new BatchWorld(real, given.clock !== undefined)
-  const journal = new BatchJournal()
   const { checkpoint } = options
+  const journal = new BatchJournal(checkpoint !== undefined)
   const open = (): Promise<CheckpointStore> =>
     checkpoint === undefined || openStore === undefined
       ? Promise.resolve(new VolatileStore())
@@ -121,8 +125,9 @@ function execution(
       journal,
       acknowledgements,
       store,
-      seed: given.seed,
+      seed: given.isStrict ? given.seed : undefined,
       isKept: checkpoint !== undefined,
+      deliversOnce: options.guarantee === 'gap' || options.guarantee === 'at-most-once',
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       limits: {
         intervalMillis: durationMillis(options.batchInterval ?? INTERVAL, 'batchInterval'),
@@ -140,13 +145,7 @@ function checkOptions(options: RunnerOptions, openStore: OpenStore | undefined):
       'workers',
       `the micro-batch runner runs in one thread; workers: ${workers} is not supported yet. Leave workers out.`,
     )
-  if (guarantee === 'gap' || guarantee === 'at-most-once')
-    throw new UnsupportedFeature(
-      'MR-6004',
-      'guarantee.atMostOnce',
-      `the micro-batch runner goes on after a crash and loses nothing; guarantee: '${guarantee}' asks it to. Leave guarantee out.`,
-    )
-  if (guarantee !== undefined && checkpoint === undefined)
+  if (guarantee !== undefined && guarantee !== 'gap' && checkpoint === undefined)
     throw new PipelineError(
       'MR-6022',
       `guarantee: '${guarantee}' needs a place where the run is kept. Add checkpoint: './folder'.`,

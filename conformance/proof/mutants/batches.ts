@@ -127,7 +127,14 @@ export const batches: readonly Mutant[] = [
     'batch-plan-ignored',
     'a batch that was planned is read as it was planned',
     JOURNAL,
-    'return this.#planned?.[this.#at - 1]?.turns.find((turn) => turn.stage === stage)',
-    'return this.#planned === undefined ? undefined : { stage, drains: false, reads: [], idle: [] }',
+    'return turns.find((turn) => turn.stage === stage) ?? nothing(stage)',
+    'return turns.length < 0 ? undefined : nothing(stage)',
+  ),
+  mutant(
+    'batch-plan-counts-once',
+    'rounds that are written down once are done as often as they were',
+    JOURNAL,
+    'before.times += last.times',
+    'before.times += 0 * last.times',
   ),
 ]

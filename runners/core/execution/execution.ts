@@ -119,14 +119,14 @@ export class Execution {
     } catch (error) {
       for (const executor of this.executors) executor.abandon()
       if (this.#isCancelled && (error === CANCELLED || (error as { cause?: unknown }).cause === CANCELLED)) {
-        await this.#teardown()
+        await this.teardown()
         return this.#resultOf('CANCELLED')
       }
       // The first failure is the one to report, not what disposing of a broken run may throw.
-      await this.#teardown().catch(() => undefined)
+      await this.teardown().catch(() => undefined)
       throw error
     }
-    await this.#teardown()
+    await this.teardown()
     if (state !== 'STOPPED') for (const printed of this.wiring.printed) printed.finish()
     return this.#resultOf(state)
   }
@@ -367,7 +367,7 @@ export class Execution {
     for (const executor of this.executors) await executor.setup()
   }
 
-  async #teardown(): Promise<void> {
+  protected async teardown(): Promise<void> {
     let failure: unknown
     for (const executor of [...this.executors].reverse()) {
       try {

@@ -4,6 +4,8 @@
  * Law: what is decoded is what was encoded; restrictions, elements and outputs go through the coders that the graph names.
  */
 import {
+  ByteReader,
+  ByteWriter,
   type Coder,
   decodeFromBytes,
   dynamicCoder,
@@ -17,7 +19,8 @@ import type { BoundedWindow } from '../../../sdk/windowing/window.js'
 import { windowCoderOf } from '../../../sdk/windowing/window-coder.js'
 import { listOf } from '../side-inputs.js'
 import type { Output, Routed, StageRoot } from '../stage.js'
-import type { ReadElements, ReadRecord, TurnRecord, WorkLeft } from './source-journal.js'
+import { whole } from '../cell-format.js'
+import type { ReadRecord, TurnRecord, WorkLeft } from './source-journal.js'
 import { Work } from './source-work.js'
 
 /** Work in a form that the default coder takes. */
@@ -36,8 +39,15 @@ interface PlainLeft extends Omit<WorkLeft, 'restriction'> {
 }
 
 interface PlainRead extends Omit<ReadRecord, 'left' | 'elements'> {
-  readonly left: readonly PlainLeft[]
-  readonly elements: { readonly values: readonly Uint8Array[]; readonly timestamps: readonly number[] | null } | null
+  readonly left: readonly PlainLeft[] | null
+  readonly elements: Uint8Array | null
+}
+
+/** Elements as they are read again. */
+export interface ReadElements {
+  readonly values: readonly unknown[]
+  /** `undefined`: all have the timestamp of the element that names the work. */
+  readonly timestamps: ArrayLike<number> | undefined
 }
 
 /** Codes work and turns of one source. */
@@ -93,14 +103,12 @@ export class SourceCodec {
 
   /** A turn, as the default coder takes it. */
   turn({ drains, reads, idle }: TurnRecord): unknown {
-    const plainReads = reads.map(({ work, count, left, elements }): PlainRead => ({
+    const plainReads = reads.map(({ work, count, isFull, left, elements = null }): PlainRead => ({
       work,
       count,
-      left: left.map((each) => ({ ...each, restriction: encodeToBytes(this.#restriction, each.restriction) })),
-      elements:
-        elements === undefined
-          ? null
-          : { values: elements.values.map((value) => this.#output(value)), timestamps: elements.timestamps ?? null },
+      isFull,
+      left: left?.map((each) => ({ ...each, restriction: encodeToBytes(this.#restriction, each.restriction) })) ?? null,
+      elements,
     }))
     return { drains, reads: plainReads, idle }
   }
@@ -109,27 +117,53 @@ export class SourceCodec {
     const { drains, reads, idle } = turn as Pick<TurnRecord, 'drains' | 'idle'> & {
       readonly reads: readonly PlainRead[]
     }
-    const readsFrom = reads.map(({ work, count, left, elements }): ReadRecord => ({
+    const readsFrom = reads.map(({ work, count, isFull, left, elements }): ReadRecord => ({
       work,
       count,
-      left: left.map((each) => ({ ...each, restriction: decodeFromBytes(this.#restriction, each.restriction) })),
-      elements: elements === null ? undefined : this.#elements(elements),
+      isFull,
+      left: left?.map((each) => ({ ...each, restriction: decodeFromBytes(this.#restriction, each.restriction) })),
+      elements: elements ?? undefined,
     }))
     return { stage, drains, reads: readsFrom, idle }
   }
 
-  #output(value: unknown): Uint8Array {
-    const { output, value: own } = this.#isRouted ? (value as Routed) : { output: 0, value }
-    const bytes = encodeToBytes(this.#outputs[output] as Coder<unknown>, own)
-    return this.#isRouted ? encodeToBytes(dynamicCoder, [output, bytes]) : bytes
+  /** The first `count` elements of a bundle; `stamps` where some have a timestamp of their own. */
+  elements(values: readonly unknown[], stamps: ArrayLike<number> | undefined, count: number): Uint8Array {
+    const out = new ByteWriter()
+    out.varint(count)
+    out.byte(stamps === undefined ? 0 : 1)
+    for (let i = 0; i < count; i++) {
+      if (stamps !== undefined) out.double(stamps[i] as number)
+      this.#writeOutput(out, values[i])
+    }
+    return out.take()
   }
 
-  #elements({ values, timestamps }: NonNullable<PlainRead['elements']>): ReadElements {
-    const valueFrom = (bytes: Uint8Array): unknown => {
-      if (!this.#isRouted) return decodeFromBytes(this.#outputs[0] as Coder<unknown>, bytes)
-      const [output, own] = decodeFromBytes(dynamicCoder, bytes) as [number, Uint8Array]
-      return { output, value: decodeFromBytes(this.#outputs[output] as Coder<unknown>, own) } satisfies Routed
+  /** The same back. */
+  elementsFrom(bytes: Uint8Array): ReadElements {
+    const input = new ByteReader(bytes)
+    const count = whole(input)
+    const timestamps = input.byte() === 0 ? undefined : new Float64Array(count)
+    const values: unknown[] = []
+    for (let i = 0; i < count; i++) {
+      if (timestamps !== undefined) timestamps[i] = input.double()
+      values.push(this.#readOutput(input))
     }
-    return { values: values.map(valueFrom), timestamps: timestamps ?? undefined }
+    return { values, timestamps }
+  }
+
+  #writeOutput(out: ByteWriter, value: unknown): void {
+    if (!this.#isRouted) (this.#outputs[0] as Coder<unknown>).encode(value, out, true)
+    else {
+      const { output, value: own } = value as Routed
+      out.varint(output)
+      ;(this.#outputs[output] as Coder<unknown>).encode(own, out, true)
+    }
+  }
+
+  #readOutput(input: ByteReader): unknown {
+    if (!this.#isRouted) return (this.#outputs[0] as Coder<unknown>).decode(input, true)
+    const output = whole(input)
+    return { output, value: (this.#outputs[output] as Coder<unknown>).decode(input, true) } satisfies Routed
   }
 }

@@ -20,6 +20,7 @@ import type { ReadingDisorder } from './reading-disorder.js'
 import { positionsLeft, timestampsOf } from './source-positions.js'
 import {
   checkCount,
+  checkRest,
   Reading,
   ReadingContext,
   type ReadingServices,
@@ -28,11 +29,12 @@ import {
 } from './source-reading.js'
 import { SourceCalls } from './source-calls.js'
 import { SourceCodec } from './source-codec.js'
-import { type ReadRecord, type TurnRecord, workAgain, workLeft } from './source-journal.js'
+import { type ReadRecord, type TurnRecord, workAgain } from './source-journal.js'
 import { readingServices } from './reading-services.js'
 import type { SourceParts } from './source-parts.js'
 import { SourceReport } from './source-report.js'
 import { partitionsOf, sourceHold } from './source-status.js'
+import { SourceTurns } from './source-turn.js'
 import type { Work } from './source-work.js'
 import { WorkKeeper } from './work-keeper.js'
 import { WorkList } from './work-list.js'
@@ -59,8 +61,7 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
   #isDraining = false
   /** Since when nothing is read, by the delay clock. */
   #pausedAt: number | undefined
-  /** What is done in this turn, where somebody writes it down. */
-  #turn: { readonly reads: ReadRecord[]; readonly idle: TurnRecord['idle'][number][] } | undefined
+  readonly #turns: SourceTurns
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, parts: SourceParts) {
     super(processor, targets)
@@ -70,6 +71,7 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
     this.#gate = new SideGate(parts)
     this.#calls = new SourceCalls(this.#root.info, processor)
     this.#disorder = parts.limits.disorder
+    this.#turns = new SourceTurns(parts.journal, this.stage.id, () => this.codec)
     this.#work = new WorkList({
       doFn: this.#doFn,
       env: parts.env,
@@ -198,23 +200,18 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
 
   /** Reads what is due, or what was read before. @returns the watermark of all work. */
   async #readOn(): Promise<{ readonly watermark: number; readonly hasRead: boolean }> {
-    const { journal } = this.#parts
-    const again = journal?.again(this.stage.id)
+    const turns = this.#turns
+    const again = turns.again()
     if (again !== undefined) return this.#readAgain(again)
-    const mayRead = journal?.isReading !== false
-    const isReading = mayRead && this.#pausedAt === undefined
-    if (journal !== undefined) this.#turn = { reads: [], idle: [] }
-    const drains = mayRead && this.#isDraining && this.#work.truncate()
+    const isReading = turns.mayRead && this.#pausedAt === undefined
+    const drains = turns.mayRead && this.#isDraining && this.#work.truncate()
     let hasRead = false
     for (const work of isReading ? this.#work.due() : []) {
       await this.#read(work)
       hasRead = true
     }
-    const idle = this.#turn?.idle
-    const watermark = this.#work.estimate(isReading, (work) => idle?.push({ work: work.id, watermark: work.watermark }))
-    const turn = this.#turn
-    if (turn !== undefined && (hasRead || turn.idle.length > 0 || drains))
-      journal?.write({ stage: this.stage.id, drains, ...turn })
+    const watermark = this.#work.estimate(isReading, (work) => turns.idle(work))
+    turns.end(drains)
     return { watermark, hasRead }
   }
 
@@ -230,26 +227,27 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
   }
 
   /** One bundle again. */
-  async #repeat(record: ReadRecord): Promise<void> {
-    const work = this.#work.all.find(({ id }) => id === record.work)
-    invariant(work !== undefined, 'what was read is still there to be read again', { work: record.work })
-    const { element, timestamp, windows, pane } = work.of
-    const at = this.#clock()
-    if (record.elements !== undefined)
-      await this.#push(work, record.elements.values, record.elements.timestamps, record.count)
-    else if (this.#doFn.elementAt !== undefined) {
-      const { from } = work.restriction as OffsetRange
-      await this.bundle(() =>
-        this.processor.processIndexed(element, timestamp, windows, pane, from, from + record.count),
-      )
-    } else if (record.count > 0) {
-      await this.#call(work, new Reading(this.#doFn.tracker(work.restriction), this.#begunBatch(work), record.count))
-      this.#calls.guarded('process', element, () => checkCount(record.count, this.#batch.length))
-      await this.#push(work, this.#batch.values, this.#batch.stamps, record.count)
+  async #repeat({ work: id, count, left, elements }: ReadRecord): Promise<void> {
+    const work = this.#work.all.find((each) => each.id === id)
+    invariant(work !== undefined, 'what was read is still there to be read again', { work: id })
+    const { element } = work.of
+    let rest: readonly Work[] = []
+    if (elements !== undefined) {
+      const { values, timestamps } = this.codec.elementsFrom(elements)
+      await this.#push(work, values, timestamps, count)
+    } else if (this.#doFn.elementAt !== undefined) rest = await this.#pushPositions(work, count, undefined)
+    else if (count > 0) {
+      const reading = new Reading(this.#doFn.tracker(work.restriction), this.#begunBatch(work), count)
+      const resumed = await this.#call(work, reading)
+      this.#calls.guarded('process', element, () => checkCount(count, this.#batch.length))
+      if (left === undefined) rest = this.#settle(work, reading, resumed)
+      await this.#push(work, this.#batch.values, this.#batch.stamps, count)
     }
-    const left = record.left.map((each) => workAgain(work, each, at))
-    this.#work.replace(work, left)
-    for (const { id } of left) this.#work.hasMade(id)
+    const at = this.#clock()
+    if (left === undefined) this.#calls.guarded('process', element, () => checkRest(rest.length))
+    else rest = left.map((each) => workAgain(work, each, at))
+    this.#work.replace(work, rest)
+    for (const each of rest) this.#work.hasMade(each.id)
   }
 
   /** What delays are measured by. */
@@ -283,7 +281,8 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
     const reading = new Reading(tracker, batch, limit, this.#splitPlan(limit), giveAway)
     const resumed = await this.#call(work, reading)
     const left = [...this.#settle(work, reading, resumed), ...splits]
-    this.#note(work, batch.length, left)
+    const isFull = batch.length === limit && resumed === undefined && reading.residual !== undefined
+    this.#note(work, batch.length, left, isFull && splits.length === 0, this.#doFn.replayable ? undefined : batch)
     await this.#push(work, batch.values, batch.stamps, batch.length)
     this.#work.replace(work, left)
     if (reading.acknowledgements.length === 0) return
@@ -320,18 +319,8 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
     )
   }
 
-  /** Writes down what was read, and where it cannot be read again, the elements. */
-  #note(work: Work, count: number, left: readonly Work[]): void {
-    if (this.#turn === undefined) return
-    const at = this.#clock()
-    const batch = this.#batch
-    const elements = this.#doFn.replayable
-      ? undefined
-      : {
-          values: batch.values.slice(0, count),
-          timestamps: batch.isStamped ? Array.from(batch.timestamps.subarray(0, count)) : undefined,
-        }
-    this.#turn.reads.push({ work: work.id, count, left: left.map((each) => workLeft(each, at)), elements })
+  #note(work: Work, count: number, left: readonly Work[], isFull: boolean, batch?: SourceBatch): void {
+    this.#turns.read({ work, count, left, isFull, batch, at: this.#clock() })
   }
 
   /** What is left of the work, with the watermark as far as it is known now. */
@@ -363,10 +352,20 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
 
   /** Reads a bundle of a source that knows its elements by position. */
   async #readByPosition(work: Work): Promise<void> {
-    const { limits, env } = this.#parts
+    const { from, to } = work.restriction as OffsetRange
+    const limit = this.#parts.limits.next(this.#doFn.bounded)
+    const count = Math.min(limit, to - from)
+    const left = await this.#pushPositions(work, count, to - from - count > 1 ? this.#splitPlan(1) : undefined)
+    this.#note(work, count, left, count === limit && left.length === 1)
+    this.#work.replace(work, left)
+  }
+
+  /** A bundle of positions. @returns what is left. */
+  async #pushPositions(work: Work, count: number, plan: SplitPlan | undefined): Promise<readonly Work[]> {
+    const { env } = this.#parts
     const { element, timestamp, windows, pane } = work.of
     const { from, to } = work.restriction as OffsetRange
-    const end = Math.min(to, from + limits.next(this.#doFn.bounded))
+    const end = from + count
     await this.bundle(async () => {
       await this.#calls.byPosition(element, () =>
         this.processor.processIndexed(element, timestamp, windows, pane, from, end),
@@ -378,13 +377,10 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
     work.observe(max, this.#clock())
     work.estimate(this.#doFn.watermark, env.now())
     this.#told.observe(min, max, env.now())
-    const ranges = positionsLeft({ from: end, to }, to - end > 1 ? this.#splitPlan(1) : undefined)
-    const left = ranges.map((range, i) => {
+    return positionsLeft({ from: end, to }, plan).map((range, i) => {
       const part = work.part(range, work.activeAt)
       return i === 0 ? part : this.#work.numbered(part)
     })
-    this.#note(work, end - from, left)
-    this.#work.replace(work, left)
   }
 
   #readingServices(): ReadingServices {

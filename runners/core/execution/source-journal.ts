@@ -17,21 +17,18 @@ export interface WorkLeft {
   readonly maxTimestamp: number
 }
 
-/** Elements that cannot be read again. */
-export interface ReadElements {
-  readonly values: readonly unknown[]
-  /** `undefined`: all have the timestamp of the element that names the work. */
-  readonly timestamps: readonly number[] | undefined
-}
-
 /** One bundle of a source. */
 export interface ReadRecord {
   /** Which work was read. */
   readonly work: number
   /** How many elements came of it. */
   readonly count: number
-  readonly left: readonly WorkLeft[]
-  readonly elements: ReadElements | undefined
+  /** Whether its size ended the bundle, and all that it left is the rest of the work, to be read at once. */
+  readonly isFull: boolean
+  /** `undefined`, of a full bundle: the rest, as the source leaves it. */
+  readonly left: readonly WorkLeft[] | undefined
+  /** What cannot be read again, as a `SourceCodec` has it. */
+  readonly elements: Uint8Array | undefined
 }
 
 /** One turn of a source in which something was done. */
@@ -50,6 +47,8 @@ export interface TurnRecord {
 export interface SourceJournal {
   /** Whether anything new may be read now. */
   readonly isReading: boolean
+  /** Whether what is written here is kept, with elements that cannot be read again. */
+  readonly isKept: boolean
   /** What is to be done again in this turn of a stage; `undefined`: decide anew, if something may be read. */
   again(stage: number): TurnRecord | undefined
   /** What was done. */

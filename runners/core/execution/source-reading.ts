@@ -187,6 +187,17 @@ export function checkCount(before: number, now: number): void {
   )
 }
 
+/** @throws when a source that is read again ends after a bundle that something had come after. */
+export function checkRest(parts: number): void {
+  if (parts === 1) return
+  throw coded(
+    'MR-6020',
+    new Error(
+      'read again, the source ends where it had gone on: it has changed since. Bring back what was there, or begin a new query in another place.',
+    ),
+  )
+}
+
 /** What the contexts of a step share. */
 export interface ReadingServices {
   readonly env: Env

@@ -47,6 +47,7 @@ class StageView implements UpstreamStage {
 /** What a source does in a task, as its order says. */
 class TaskJournal implements SourceJournal {
   isReading = false
+  readonly isKept = true
   #again: TurnRecord | undefined
   #written: TurnRecord | undefined
 
@@ -71,7 +72,6 @@ class TaskJournal implements SourceJournal {
 
 /** See the head of this file. */
 export class PartitionHost {
-  readonly #staged: StagedPipeline
   readonly #world: TaskWorld
   readonly #metrics: Metrics
   readonly #clock: ProcessingClock
@@ -88,7 +88,6 @@ export class PartitionHost {
   #isSetUp = false
 
   constructor(staged: StagedPipeline, settings: RunSettings, partition: number, real: Env) {
-    this.#staged = staged
     this.#world = new TaskWorld(real)
     const { env, disorder, readingDisorder } = this.#world
     this.#metrics = new Metrics(staged.collectionCount, staged.steps.length)

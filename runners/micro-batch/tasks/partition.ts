@@ -64,6 +64,7 @@ export class Partition {
   readonly #parts: PartitionParts
   #life: Life | undefined
   #log: Logged[] = []
+  #numbers = 0
   #attempt: Attempt | undefined
   /** Lives whose answer may still come, and is compared. */
   readonly #late = new Set<Life>()
@@ -78,9 +79,9 @@ export class Partition {
     this.#log = []
   }
 
-  /** How many tasks it has done in the batch. */
-  get tasks(): number {
-    return this.#log.length
+  /** The number of its next task: no two tasks of a run have the same. */
+  nextNumber(): number {
+    return this.#numbers++
   }
 
   /** Where it lives. */

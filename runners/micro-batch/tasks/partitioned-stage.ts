@@ -230,11 +230,11 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     const chosen = this.#indexes((share, partition) =>
       this.#isSingle
         ? partition === 0 && !this.isDone && (this.#isScript ? isReleased : true)
-        : this.#hasInput(share, partition, seen) ||
+        : (this.#isSource && this.#hasToRead(share, partition, time)) ||
+          this.#hasInput(share, partition, seen) ||
           share.isArmed ||
           share.isActive ||
-          share.nextProcessingTime <= now ||
-          (this.#isSource && this.#hasToRead(share, partition, time)),
+          share.nextProcessingTime <= now,
     )
     return this.#perform('turn', chosen)
   }
@@ -245,7 +245,8 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
 
   #hasToRead(share: Share, partition: number, time: number): boolean {
     const { journal } = this.#run
-    if (journal.again(this.stage.id, partition) !== undefined) return true
+    const again = journal.again(this.stage.id, partition)
+    if (again !== undefined) return again.drains || again.reads.length > 0 || again.idle.length > 0
     if (!journal.isReading) return false
     return (
       (this.#isDraining && !share.isDraining) ||
@@ -338,7 +339,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     share.reading = done.reading
     share.hasWaiting = done.waiting.includes(stage)
     if (done.script !== undefined) this.played = done.script.played
-    if (done.record !== undefined) {
+    if (done.record !== undefined && this.#run.journal.isReading) {
       const turn = this.codec.turnFrom(stage, decodeFromBytes(dynamicCoder, done.record))
       this.#run.journal.write({ ...turn, partition })
     }

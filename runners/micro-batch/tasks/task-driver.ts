@@ -15,7 +15,7 @@ import type { Change } from '../store/checkpoint-store.js'
 import { WORK } from './block-codings.js'
 import { Partition, type RecoveryCounts } from './partition.js'
 import type { Block, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
-import { type Life, Workers } from './workers.js'
+import { Workers } from './workers.js'
 import type { Begin, HostPartition, OpenWorker } from './worker-link.js'
 
 /** A task that takes longer than this, and than {@link SLOW_FACTOR} times what its siblings have taken, gets a twin. */
@@ -96,7 +96,7 @@ export class TaskDriver {
       if (at !== undefined && (at.index >= workers || at.load > most)) partition.leave()
     }
     await this.live()
-    await Promise.all(this.workers.surplus.map((worker) => worker.finish()))
+    await Promise.all(this.workers.surplus.map((worker) => worker.finish(this.#parts.env)))
   }
 
   #differs(stage: number, why: 'twin' | 'again'): void {
@@ -149,7 +149,7 @@ export class TaskDriver {
     const drawn = this.#drawn.get(place) ?? 0
     this.#drawn.set(place, drawn + 1)
     const random = canonicalHash(encodeToBytes(dynamicCoder, [seed, this.#batch, phase, stage, partition, drawn]))
-    return { batch: this.#batch, number: this.#partitions[partition]?.tasks ?? 0, seed: random }
+    return { batch: this.#batch, number: this.#partitions[partition]?.nextNumber() ?? 0, seed: random }
   }
 
   /** Does tasks of different partitions at the same time. @returns what came of them, in the same order. */
@@ -250,7 +250,7 @@ export class TaskDriver {
   }
 
   close(): Promise<void> {
-    return this.workers.close()
+    return this.workers.close(this.#parts.env)
   }
 }
 

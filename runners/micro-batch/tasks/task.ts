@@ -36,7 +36,7 @@ export interface SourceOrder {
 /** What is asked of a partition. */
 export interface TaskOrder {
   readonly batch: number
-  /** Counts the tasks of the partition in the batch, from 0. */
+  /** Counts the tasks of the partition, from 0. */
   readonly number: number
   readonly stage: number
   /** `wake` does what waited for the clock, and only that. */

@@ -5,6 +5,7 @@
  * too often.
  */
 import { coded } from '../../../sdk/error-codes.js'
+import type { Env } from '../../../sdk/env.js'
 import type { MetricsDelta } from '../../core/metrics.js'
 import type { LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
 import { errorFromWire } from './wire-error.js'
@@ -26,6 +27,8 @@ export interface WorkersHost {
   remark(text: string): void
 }
 
+/** A worker that has not ended in order after so long is ended. */
+const END_MILLIS = 5000
 /** So often may workers end while nothing gets on. */
 const ENDS_MAX = 20
 
@@ -186,10 +189,14 @@ export class Worker {
   }
 
   /** Ends it in order. @returns what went wrong in that, if something did. */
-  async finish(): Promise<unknown> {
+  async finish(env: Env): Promise<unknown> {
     if (this.isEnded) return undefined
     const failure = await new Promise<unknown>((resolve) => {
-      this.#finished = resolve
+      const patience = env.setTimer(END_MILLIS, () => resolve(undefined))
+      this.#finished = (error) => {
+        patience.cancel()
+        resolve(error)
+      }
       this.#link.send({ kind: 'end' })
     })
     this.isEnded = true
@@ -345,10 +352,10 @@ export class Workers {
   }
 
   /** Ends all. @throws the first failure, after all have ended. */
-  async close(): Promise<void> {
+  async close(env: Env): Promise<void> {
     this.#isOver = true
     await Promise.allSettled([...this.#opening.values()])
-    const failures = await Promise.all(this.living.map((worker) => worker.finish()))
+    const failures = await Promise.all(this.living.map((worker) => worker.finish(env)))
     const failure = failures.find((each) => each !== undefined)
     if (failure !== undefined) throw failure
   }
