@@ -73,6 +73,23 @@ export class UnsupportedFeature extends MillraceError {
 /** What a run promises about each element when something fails. */
 export type Guarantee = 'exactly-once' | 'at-least-once' | 'at-most-once' | 'gap'
 
+/** Where workers live: on threads of the driver's process, in processes of their own, or (for tests) in the driver itself. */
+export type Isolation = 'thread' | 'process' | 'memory'
+
+/** What workers load, as the command and the conformance suite say it; authors give the path of a file. */
+export type WorkerModule = (
+  | { readonly file: string }
+  /** A module that was bundled already: a `ModuleText` of `runners/author-module`. */
+  | { readonly text: object }
+  /** A function of a module that Node can load as it is, which gives the pipeline for an argument. */
+  | { readonly call: { readonly url: string; readonly name: string; readonly argument: unknown } }
+) & {
+  /** The pipeline's options as they were given, before its codec has seen them. */
+  readonly options?: unknown
+  /** Takes what user code writes to the console in workers. Default: it is printed. */
+  readonly console?: (text: string, stream: 'out' | 'err', step: string | undefined) => void
+}
+
 /** Options that every runner understands. */
 export interface RunnerOptions {
   /** Elements are round-tripped through their coders, inputs watched for changes, bundles cut and ordered by a seed. */
@@ -90,8 +107,25 @@ export interface RunnerOptions {
   readonly signal?: AbortSignal
   /** What is promised when something fails. Default: the runner's. */
   readonly guarantee?: Guarantee
-  /** Number of workers besides this thread. Default 0. */
+  /**
+   * Workers of the micro-batch runner, from 0. Default 0: everything runs on this thread. More need `module`, because each worker
+   * builds the same pipeline.
+   */
   readonly workers?: number
+  /** Whether workers are threads of this process, the default, or processes; refused without `workers`. */
+  readonly isolation?: Isolation
+  /**
+   * Into how many partitions keys and state are divided where there are workers, from 1 to 256. Default: as many as workers. A checkpoint
+   * keeps its number; workers may be more or fewer each time.
+   */
+  readonly partitions?: number
+  /** Whether a task that takes much longer than others is done twice, on another worker, and the first answer counts. Default: with 2 workers or more. */
+  readonly speculation?: boolean
+  /**
+   * The file whose default export is the pipeline, as a path or as `import.meta.url`: what workers load. `millrace run FILE --workers n`
+   * gives it by itself.
+   */
+  readonly module?: string | WorkerModule
   /** Milliseconds, above 0, that one asynchronous call of user code may take before the run fails. Default: no limit. */
   readonly callTimeoutMillis?: number
   /** Refuses collections without a codec where they are grouped or kept. */

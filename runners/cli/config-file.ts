@@ -17,6 +17,8 @@ const fields = {
   checkpoint: t.string,
   batchInterval: t.string,
   batchSize: t.Int,
+  workers: t.Int,
+  isolation: t.keyof({ thread: null, process: null }),
   grace: t.string,
   callTimeout: t.string,
   check: t.boolean,

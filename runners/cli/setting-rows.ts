@@ -52,6 +52,19 @@ export const settingRows: readonly OptionRow[] = [
     setting: { default: undefined },
   },
   {
+    name: 'workers',
+    value: 'number',
+    help: 'workers of the micro-batch runner; 0 (default) runs everything on one thread',
+    setting: { default: undefined },
+  },
+  {
+    name: 'isolation',
+    value: 'kind',
+    help: 'what workers are: thread (default) or process',
+    values: ['thread', 'process'],
+    setting: { default: undefined },
+  },
+  {
     name: 'grace',
     value: 'duration',
     help: 'how long the run may take to end after SIGTERM; default 10s',

@@ -166,7 +166,7 @@ export class BatchedExecution extends Execution {
 
   protected override async teardown(): Promise<void> {
     let failure: unknown
-    await this.#parts.tasks?.close().catch((error: unknown) => (failure = error))
+    await this.#parts.tasks?.close(this.#parts.store.isOver).catch((error: unknown) => (failure = error))
     await super.teardown()
     if (failure !== undefined) throw failure
   }

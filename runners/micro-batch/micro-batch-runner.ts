@@ -10,9 +10,10 @@ import { PipelineError } from '../../sdk/errors.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { type Duration, durationMillis } from '../../sdk/time.js'
 import type { ExecutionOptions } from '../core/execution/execution-options.js'
+import { runGraph } from '../core/execution/run-graph.js'
 import { LOCAL_FEATURES, type LocalRunner, startLocal } from '../core/execution/start-local.js'
 import { systemEnv } from '../core/system-env.js'
-import { type Feature, type Runner, type RunnerOptions, UnsupportedFeature } from '../runner.js'
+import { type Feature, type Runner, type RunnerOptions, UnsupportedFeature, type WorkerModule } from '../runner.js'
 import { BatchAcknowledgements } from './batch-acknowledgements.js'
 import { BatchJournal } from './batch-journal.js'
 import { BatchWorld } from './batch-world.js'
@@ -20,7 +21,10 @@ import { BatchedExecution } from './batched-execution.js'
 import { checkGuarantee } from './sink-promises.js'
 import { type DriverNames, QueryStore } from './query-store.js'
 import type { CheckpointStore } from './store/checkpoint-store.js'
+import type { LinkScript } from './tasks/memory-link.js'
+import { partitionedRun } from './tasks/partitioned-options.js'
 import { VolatileStore } from './store/volatile-store.js'
+import type { OpenWorker } from './tasks/worker-link.js'
 
 /** What the micro-batch runner can do. */
 export const MICRO_BATCH_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
@@ -41,7 +45,14 @@ export interface MicroBatchCapabilities {
   readonly openStore?: OpenStore
   /** How drivers know each other. Without it, a driver that has crashed is waited for until its lease has run out. */
   readonly driver?: DriverNames
+  /** Makes what starts workers that load a module. Without it, workers on threads and in processes are refused. */
+  readonly openWorkers?: OpenWorkers
+  /** What happens to messages of workers with `isolation: 'memory'`: tests and simulations hold them up, and end workers. */
+  readonly linkScript?: LinkScript
 }
+
+/** Makes what starts the workers of a run. `checked` are the pipeline's options, as its codec has made them. */
+export type OpenWorkers = (isolation: 'thread' | 'process', module: WorkerModule, checked: unknown) => OpenWorker
 
 /**
  * Makes a micro-batch runner.
@@ -75,7 +86,7 @@ function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilitie
     name: 'micro-batch',
     features: MICRO_BATCH_FEATURES,
     check: (built) => {
-      checkOptions(options, capabilities.openStore)
+      checkOptions(options, capabilities)
       if (options.guarantee !== undefined) checkGuarantee(built, options.guarantee)
     },
     acknowledgements: () => acknowledgements,
@@ -88,19 +99,33 @@ function execution(
   given: ExecutionOptions,
   options: RunnerOptions,
   acknowledgements: BatchAcknowledgements,
-  { openStore, driver }: MicroBatchCapabilities,
+  { openStore, openWorkers, linkScript, driver }: MicroBatchCapabilities,
 ): BatchedExecution {
   const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
   const world = new BatchWorld(real, given.clock !== undefined)
   const { checkpoint } = options
-  const journal = new BatchJournal(checkpoint !== undefined)
+  const { workers = 0, partitions = Math.max(1, workers) } = options
+  const journal = new BatchJournal(checkpoint !== undefined || workers > 0)
   const open = (): Promise<CheckpointStore> =>
     checkpoint === undefined || openStore === undefined
       ? Promise.resolve(new VolatileStore())
       : openStore(checkpoint, real)
-  const store = new QueryStore(open, real, built, driver)
-  return new BatchedExecution(
+  const store = new QueryStore(open, real, built, driver, workers > 0 ? partitions : 1)
+  const bundleSize = smaller(given.bundleSize, options.batchSize)
+  const tasks = partitionedRun({
     built,
+    options,
+    given,
+    bundleSize,
+    env: real,
+    now: () => world.env.now(),
+    journal,
+    query: { id: () => store.id, restarts: checkpoint !== undefined },
+    openWorkers,
+    script: linkScript,
+  })
+  return new BatchedExecution(
+    runGraph(built, given, tasks !== undefined),
     {
       ...given,
       env: world.env,
@@ -116,7 +141,8 @@ function execution(
         },
       },
       journal,
-      bundleSize: smaller(given.bundleSize, options.batchSize),
+      bundleSize,
+      ...(tasks === undefined ? {} : { stages: (own) => tasks.stagesFor(own) }),
       ...(given.isStrict ? { disorder: world.disorder, readingDisorder: world.readingDisorder } : {}),
     },
     {
@@ -125,6 +151,7 @@ function execution(
       journal,
       acknowledgements,
       store,
+      tasks,
       seed: given.isStrict ? given.seed : undefined,
       isKept: checkpoint !== undefined,
       deliversOnce: options.guarantee === 'gap' || options.guarantee === 'at-most-once',
@@ -137,13 +164,18 @@ function execution(
   )
 }
 
-function checkOptions(options: RunnerOptions, openStore: OpenStore | undefined): void {
-  const { workers = 0, guarantee, checkpoint, batchInterval } = options
-  if (workers !== 0)
+function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroBatchCapabilities): void {
+  const { workers = 0, isolation = 'thread', module, guarantee, checkpoint, batchInterval } = options
+  if (workers > 0 && isolation !== 'memory' && openWorkers === undefined)
     throw new UnsupportedFeature(
       'MR-6006',
       'workers',
-      `the micro-batch runner runs in one thread; workers: ${workers} is not supported yet. Leave workers out.`,
+      `workers: ${workers} asks for threads or processes, and this platform gives the runner none. Leave workers out.`,
+    )
+  if (workers > 0 && isolation !== 'memory' && module === undefined)
+    throw new PipelineError(
+      'MR-6040',
+      `workers: ${workers} needs the module of the pipeline: each worker builds the same pipeline, because no function is sent to another thread. Make the pipeline a file's default export (export default definePipeline(…)), and run it by millrace run FILE --workers ${workers} or with module: import.meta.url of that file. Or leave workers out.`,
     )
   if (guarantee !== undefined && guarantee !== 'gap' && checkpoint === undefined)
     throw new PipelineError(

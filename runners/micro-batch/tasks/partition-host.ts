@@ -85,6 +85,8 @@ export class PartitionHost {
   readonly #collected: CollectedCoders
   #kept: KeptParts | undefined
   #batch = 0
+  /** Whether the query does not go on from what is kept. */
+  isQueryOver = false
   #isSetUp = false
 
   constructor(staged: StagedPipeline, settings: RunSettings, partition: number, real: Env) {
@@ -97,13 +99,17 @@ export class PartitionHost {
     this.#exchange = new TaskExchange(this.#codings, partition, settings.partitions)
     this.#collected = collectedCoders(staged)
     const batch = (): number => this.#batch
+    const restarts = (): boolean => settings.query.restarts && !this.isQueryOver
     const options = {
       runner: 'micro-batch',
       env,
       query: {
-        ...settings.query,
+        id: settings.query.id,
         get batch() {
           return batch()
+        },
+        get restarts() {
+          return restarts()
         },
       },
       isStrict: settings.isStrict,

@@ -41,7 +41,8 @@ export interface PartitionedParts {
   readonly begin: (partitions: number) => Begin
   readonly journal: BatchJournal
   readonly log: RunLog
-  readonly seed: number
+  /** What randomness begins with: the same in every life of the query. */
+  readonly seed: () => number | string
   /** Processing time of the batch at hand. */
   readonly now: () => number
   readonly clock: ScriptedClock | undefined
@@ -264,7 +265,7 @@ export class PartitionedRun {
   }
 
   /** Ends the workers. @throws what failed in their teardown. */
-  close(): Promise<void> {
-    return this.driver.close()
+  close(isQueryOver: boolean): Promise<void> {
+    return this.driver.close(isQueryOver)
   }
 }

@@ -22,7 +22,7 @@ import type { SourceOrder, TaskDone, TaskOrder } from './task.js'
 /** What the run says about a stage's turn. */
 export interface StageRun {
   readonly driver: TaskDriver
-  readonly seed: number
+  seed(): number | string
   /** Processing time of the batch at hand. */
   now(): number
   /** The clock that sources wait by. */
@@ -297,12 +297,12 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
   }
 
   #order(call: TaskOrder['call'], partition: number): TaskOrder {
-    const { driver, stages, seed } = this.#run
+    const { driver, stages } = this.#run
     const { id: stage } = this.stage
     const share = this.#shares[partition] as Share
     if (call === 'turn') share.seen = this.#seen()
     return {
-      ...driver.next(partition, stage, this.#run.phase(), seed),
+      ...driver.next(partition, stage, this.#run.phase(), this.#run.seed()),
       stage,
       call,
       now: this.#run.now(),

@@ -96,7 +96,7 @@ export class TaskDriver {
       if (at !== undefined && (at.index >= workers || at.load > most)) partition.leave()
     }
     await this.live()
-    await Promise.all(this.workers.surplus.map((worker) => worker.finish(this.#parts.env)))
+    await Promise.all(this.workers.surplus.map((worker) => worker.finish(this.#parts.env, false)))
   }
 
   #differs(stage: number, why: 'twin' | 'again'): void {
@@ -144,7 +144,7 @@ export class TaskDriver {
   // ---- tasks -----------------------------------------------------------------------------------------------------
 
   /** The number and the randomness of the next task of a partition. */
-  next(partition: number, stage: number, phase: number, seed: number): Pick<TaskOrder, 'batch' | 'number' | 'seed'> {
+  next(partition: number, stage: number, phase: number, seed: number | string): Pick<TaskOrder, 'batch' | 'number' | 'seed'> {
     const place = placeOf(partition, stage)
     const drawn = this.#drawn.get(place) ?? 0
     this.#drawn.set(place, drawn + 1)
@@ -249,8 +249,9 @@ export class TaskDriver {
     for (const partition of this.#partitions) partition.broken(error)
   }
 
-  close(): Promise<void> {
-    return this.workers.close(this.#parts.env)
+  /** @param isQueryOver whether it does not go on from what is kept. */
+  close(isQueryOver: boolean): Promise<void> {
+    return this.workers.close(this.#parts.env, isQueryOver)
   }
 }
 

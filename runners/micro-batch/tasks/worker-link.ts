@@ -115,7 +115,7 @@ export type ToWorker =
   /** What is under way is not waited for. */
   | { readonly kind: 'cancel' }
   /** No more messages come. Answered with `ended`. */
-  | { readonly kind: 'end' }
+  | { readonly kind: 'end'; readonly isQueryOver: boolean }
 
 /** Messages of a worker. */
 export type FromWorker =

@@ -78,7 +78,7 @@ class Worker implements ServedWorker {
         this.#port.send({ kind: 'stuck', call: this.#stuck() })
         return
       case 'end':
-        void this.#finish()
+        void this.#finish(message.isQueryOver)
         return
       case 'drop': {
         const life = this.#lives.get(message.life)
@@ -196,10 +196,11 @@ class Worker implements ServedWorker {
     }
   }
 
-  async #finish(): Promise<void> {
+  async #finish(isQueryOver: boolean): Promise<void> {
     await this.#ready
     for (const [number, life] of [...this.#lives]) {
       await life.queue
+      life.host.isQueryOver = isQueryOver
       await this.#tearDown(number, life)
     }
     try {

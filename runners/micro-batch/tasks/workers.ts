@@ -189,7 +189,7 @@ export class Worker {
   }
 
   /** Ends it in order. @returns what went wrong in that, if something did. */
-  async finish(env: Env): Promise<unknown> {
+  async finish(env: Env, isQueryOver: boolean): Promise<unknown> {
     if (this.isEnded) return undefined
     const failure = await new Promise<unknown>((resolve) => {
       const patience = env.setTimer(END_MILLIS, () => resolve(undefined))
@@ -197,7 +197,7 @@ export class Worker {
         patience.cancel()
         resolve(error)
       }
-      this.#link.send({ kind: 'end' })
+      this.#link.send({ kind: 'end', isQueryOver })
     })
     this.isEnded = true
     await this.#link.close()
@@ -352,10 +352,10 @@ export class Workers {
   }
 
   /** Ends all. @throws the first failure, after all have ended. */
-  async close(env: Env): Promise<void> {
+  async close(env: Env, isQueryOver: boolean): Promise<void> {
     this.#isOver = true
     await Promise.allSettled([...this.#opening.values()])
-    const failures = await Promise.all(this.living.map((worker) => worker.finish(env)))
+    const failures = await Promise.all(this.living.map((worker) => worker.finish(env, isQueryOver)))
     const failure = failures.find((each) => each !== undefined)
     if (failure !== undefined) throw failure
   }
