@@ -175,7 +175,10 @@ export class BatchedExecution extends Execution {
   protected override async rounds(): Promise<void> {
     const { real, store, journal } = this.#parts
     const planned = await store.planned()
-    let again: PlannedBatch | undefined = planned === undefined ? undefined : { ...planned, isLogged: true, hasElements: false, rounds: decodePlan(planned.content, this.#codecs) }
+    let again: PlannedBatch | undefined =
+      planned === undefined
+        ? undefined
+        : { ...planned, isLogged: true, hasElements: false, rounds: decodePlan(planned.content, this.#codecs) }
     while (!this.isCancelled && !this.isStopping) {
       const began = real.monotonic()
       const isBacklogged = await this.#batch(began, again)
