@@ -26,6 +26,7 @@ import { type CollectedCoders, collectedCoders } from '../kept-results.js'
 import { changesIn, ChangeWriter } from '../store/change-bytes.js'
 import type { StoredEntry } from '../store/checkpoint-store.js'
 import { BlockCodings, sideOf, WORK } from './block-codings.js'
+import { hostedPart } from './kept-version.js'
 import { CapturedLog } from './captured-log.js'
 import type { Block, LoggedLine, SourceOrder, TaskDone, TaskOrder, TaskOutput } from './task.js'
 import { TaskExchange } from './task-exchange.js'
@@ -81,6 +82,7 @@ class TaskJournal implements SourceJournal {
 /** See the head of this file. */
 export class PartitionHost {
   readonly #world: TaskWorld
+  readonly #partOf: string
   readonly #metrics: Metrics
   readonly #clock: ProcessingClock
   readonly #log: CapturedLog
@@ -100,6 +102,7 @@ export class PartitionHost {
   constructor(staged: StagedPipeline, settings: RunSettings, partition: number, real: Env) {
     this.#world = new TaskWorld(real)
     const { env, disorder, readingDisorder } = this.#world
+    this.#partOf = hostedPart(partition, settings.partitions)
     this.#metrics = new Metrics(staged.collectionCount, staged.steps.length)
     this.#clock = new ProcessingClock(env)
     this.#log = new CapturedLog(env, staged.built.name, settings.logLevels)
@@ -156,7 +159,7 @@ export class PartitionHost {
     this.#isSetUp = true
     for (const executor of this.#executors) await executor.setup()
     this.#clock.restore(instant)
-    const kept = (this.#kept = new KeptParts(this.#executors, new Map()))
+    const kept = (this.#kept = new KeptParts(this.#executors, new Map(), this.#partOf))
     await kept.restore(entriesIn(entries))
     for (const executor of this.#executors) {
       const watermark = watermarks[executor.stage.id] ?? TIMESTAMP_MIN
