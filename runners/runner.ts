@@ -115,6 +115,13 @@ export interface RunnerOptions {
   /** Whether workers are threads of this process, the default, or processes; refused without `workers`. */
   readonly isolation?: Isolation
   /**
+   * Into how many partitions keys and state are divided where there are workers, from 1 to 256. Default: as many as workers. A checkpoint
+   * keeps its number; workers may be more or fewer each time.
+   */
+  readonly partitions?: number
+  /** Whether a task that takes much longer than others is done twice, on another worker, and the first answer counts. Default: with 2 workers or more. */
+  readonly speculation?: boolean
+  /**
    * The file whose default export is the pipeline, as a path or as `import.meta.url`: what workers load. `millrace run FILE --workers n`
    * gives it by itself.
    */

@@ -33,6 +33,11 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   guarantee: oneOf(guarantees),
   workers: wholeFrom(0),
   isolation: oneOf(isolations),
+  partitions: {
+    allowed: 'a whole number from 1 to 256',
+    holds: (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 256,
+  },
+  speculation: flag,
   module: {
     allowed: 'the path of a file, or import.meta.url of the module that exports the pipeline',
     holds: (value) => (typeof value === 'string' && value !== '') || (typeof value === 'object' && value !== null),
@@ -82,6 +87,12 @@ export function checkRunnerOptions(options: RunnerOptions): void {
       'MR-1016',
       'reexecute is a part of strict mode, which is off. Add strict: true, or leave reexecute out.',
     )
+  for (const name of ['partitions', 'speculation'] as const)
+    if (options[name] !== undefined && (options.workers ?? 0) === 0)
+      throw new PipelineError(
+        'MR-1016',
+        `${name} is about workers, and there are none. Add workers: 2, or leave ${name} out.`,
+      )
   if (options.isolation !== undefined && options.workers === undefined)
     throw new PipelineError(
       'MR-1016',

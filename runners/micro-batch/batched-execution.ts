@@ -6,6 +6,7 @@
  *
  * Law: the state after batch n is a function of the plans 1 … n; nothing is seen outside that is not committed.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { canonicalHash } from '../../sdk/coders/canonical-hash.js'
 import { dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import type { Env } from '../../sdk/env.js'
@@ -26,7 +27,9 @@ import { collectedKeepers } from './kept-results.js'
 import { KeptParts } from './kept-parts.js'
 import { Outbox } from './outbox.js'
 import type { QueryStore } from './query-store.js'
-import type { PlanRecord } from './store/checkpoint-store.js'
+import type { Change, CommitRecord, PlanRecord } from './store/checkpoint-store.js'
+import { Diverged } from './tasks/partition.js'
+import type { PartitionedRun } from './tasks/partitioned-run.js'
 
 /** How batches are cut. */
 export interface BatchLimits {
@@ -43,6 +46,8 @@ export interface BatchedParts {
   readonly acknowledgements: BatchAcknowledgements
   readonly limits: BatchLimits
   readonly store: QueryStore
+  /** Set where partitions on workers do the work. */
+  readonly tasks: PartitionedRun | undefined
   /** Whether the store outlives the run. */
   readonly isKept: boolean
   /** Whether what was not delivered before a crash is let go: it may have been, and must not come twice. */
@@ -52,6 +57,9 @@ export interface BatchedParts {
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
   setScript(instant: number): void
 }
+
+/** So often is a batch done before a step that does something else each time fails the run. */
+const ATTEMPTS_MAX = 3
 
 /** Part of a batch that is left for what comes after it was read, at most. */
 const CLOSING_SHARE_MAX = 0.9
@@ -70,16 +78,20 @@ export class BatchedExecution extends Execution {
   #resumedAfter: number | undefined
   #last: BatchesStatus['last']
   readonly #log: RunLog
+  /** Whether the plan of the batch at hand is written down. */
+  #isLogged = false
 
   constructor(built: BuiltPipeline, options: ExecutionOptions, parts: BatchedParts) {
     super(built, options)
     this.#parts = parts
     this.#log = options.log
     this.#outbox = new Outbox(this.executors, parts.store, parts.deliversOnce)
+    parts.tasks?.attach({ staged: this.staged, wiring: this.wiring, metrics: this.counted })
     for (const executor of this.executors) {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
     }
+    for (const [stage, codec] of parts.tasks?.codecs ?? []) this.#codecs.set(stage, codec)
     parts.journal.hasSources = this.#codecs.size > 0
   }
 
@@ -108,16 +120,25 @@ export class BatchedExecution extends Execution {
 
   /** The store comes first: a query that cannot go on here has not begun anything. */
   protected override async setup(): Promise<void> {
-    await this.#parts.store.open()
+    const { store, tasks } = this.#parts
+    await store.open()
+    this.#checkPartitions()
     await super.setup()
+    const committed = await this.#restore()
+    await tasks?.open(store.partitions, this.#committed, this.#parts.isKept ? store : undefined)
+    if (committed !== undefined) await this.#outbox.deliverAgain(committed)
+  }
+
+  /** Takes back what is kept. @returns the newest commit, if there is one. */
+  async #restore(): Promise<CommitRecord | undefined> {
     // Without a checkpoint nobody asks what has changed, and noting it costs nothing.
-    if (!this.#parts.isKept) return
+    if (!this.#parts.isKept) return undefined
     const kept = (this.#kept = new KeptParts(
       this.executors,
       new Map([...collectedKeepers(this.staged, this.wiring.collected), ...this.wiring.keepers()]),
     ))
     const committed = await this.#parts.store.committed()
-    if (committed === undefined) return
+    if (committed === undefined) return undefined
     const { watermarks, clock } = decodeCommitContent(committed.content)
     // What waits is measured by the clock as it stood, so the clock comes first.
     this.#parts.world.restore(committed.instant)
@@ -132,13 +153,28 @@ export class BatchedExecution extends Execution {
       if (watermark !== undefined) executor.restoreWatermark(watermark)
     }
     this.#watermarks = watermarksText(watermarks)
-    await this.#outbox.deliverAgain(committed)
+    return committed
+  }
+
+  /** One process does what one partition does. */
+  #checkPartitions(): void {
+    const { store, tasks } = this.#parts
+    if (tasks === undefined && store.partitions > 1) throw dividedOtherwise(store.partitions, undefined)
+    if (tasks?.partitions !== undefined && tasks.partitions !== store.partitions)
+      throw dividedOtherwise(store.partitions, tasks.partitions)
+  }
+
+  protected override async teardown(): Promise<void> {
+    let failure: unknown
+    await this.#parts.tasks?.close(this.#parts.store.isOver).catch((error: unknown) => (failure = error))
+    await super.teardown()
+    if (failure !== undefined) throw failure
   }
 
   protected override async rounds(): Promise<void> {
     const { real, store, limits, journal } = this.#parts
     const planned = await store.planned()
-    let again = planned === undefined ? undefined : { ...planned, rounds: decodePlan(planned.content, this.#codecs) }
+    let again: PlannedBatch | undefined = planned === undefined ? undefined : { ...planned, isLogged: true, hasElements: false, rounds: decodePlan(planned.content, this.#codecs) }
     while (!this.isCancelled && !this.isStopping) {
       const began = real.monotonic()
       const isBacklogged = await this.#batch(began, again)
@@ -155,32 +191,50 @@ export class BatchedExecution extends Execution {
     }
   }
 
-  /** One batch. @returns whether there is more to read at once. */
-  async #batch(began: number, again: PlannedBatch | undefined): Promise<boolean> {
-    const { world, journal, store, real } = this.#parts
+  /** One batch, until a task that was done again has done the same. @returns whether there is more to read at once. */
+  async #batch(began: number, planned: PlannedBatch | undefined): Promise<boolean> {
+    const { world, journal, tasks } = this.#parts
+    if (tasks === undefined) return this.#attempt(began, planned)
+    for (let again = planned, attempts = 1; ; attempts++) {
+      try {
+        return await this.#attempt(began, again)
+      } catch (error) {
+        if (!(error instanceof Diverged)) throw error
+        if (attempts >= ATTEMPTS_MAX) throw notDeterministic(tasks.stepOf(error.stage))
+        const { instant } = world
+        again = { instant, rounds: journal.rounds, isLogged: this.#isLogged, hasElements: journal.hasElements || again?.hasElements === true } // prettier-ignore
+        tasks.abandon(error)
+        world.discard()
+      }
+    }
+  }
+
+  async #attempt(began: number, again: PlannedBatch | undefined): Promise<boolean> {
+    const { world, journal, store, real, tasks } = this.#parts
     const seed = this.#parts.seed ?? store.id
     const batch = this.#committed + 1
     world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
     if (again !== undefined) this.#parts.setScript(again.instant)
     journal.begin(again?.rounds)
+    this.#isLogged = again?.isLogged === true
+    tasks?.begin(batch)
     const { changed, isBacklogged } = await this.#read(began, again !== undefined)
     if (this.isCancelled) return false
     if (!changed && again === undefined) return false
     real.crashpoint('batch.read')
     const closing = real.monotonic()
     const plan = { batch, instant: world.instant }
-    let isPlanned = again !== undefined
-    if (!isPlanned && journal.elements > 0) {
-      await this.#logPlan(plan)
-      isPlanned = true
-    }
+    if (!this.#isLogged && (again !== undefined || journal.elements > 0))
+      await this.#logPlan(plan, again?.hasElements === true || journal.hasElements)
     journal.close()
     world.close()
+    tasks?.closing()
     await this.#parts.acknowledgements.planned()
+    await tasks?.planned(batch)
     while (!this.isCancelled && (await this.round()));
     if (this.isCancelled) return false
     const committing = real.monotonic()
-    if (await this.#commit(plan, isPlanned)) {
+    if (await this.#commit(plan)) {
       const over = real.monotonic()
       this.#closingMillis += (over - closing - this.#closingMillis) / 4
       this.#last = {
@@ -220,21 +274,24 @@ export class BatchedExecution extends Execution {
   }
 
   /** Writes down what was read; durably, where that is the only place that has it. */
-  async #logPlan(plan: Pick<PlanRecord, 'batch' | 'instant'>): Promise<void> {
+  async #logPlan(plan: Pick<PlanRecord, 'batch' | 'instant'>, isDurable: boolean): Promise<void> {
+    this.#isLogged = true
     const { store, journal, isKept } = this.#parts
-    if (isKept) await store.logPlan({ ...plan, content: journal.encode(this.#codecs) }, journal.hasElements)
+    if (isKept) await store.logPlan({ ...plan, content: journal.encode(this.#codecs) }, isDurable)
   }
 
   /** Makes the batch visible. @returns whether there was anything. */
-  async #commit(plan: Pick<PlanRecord, 'batch' | 'instant'>, isPlanned: boolean): Promise<boolean> {
-    const { store, world, real } = this.#parts
-    const changes = this.#kept?.changes() ?? []
+  async #commit(plan: Pick<PlanRecord, 'batch' | 'instant'>): Promise<boolean> {
+    const { store, world, real, tasks, journal } = this.#parts
+    const shared = (await tasks?.changes(plan.batch)) ?? []
+    tasks?.apply()
+    const changes = changesOf(this.#kept?.changes() ?? [], shared)
     const watermarks = this.#watermarksNow()
     const text = watermarksText(watermarks)
     const delivered = this.#outbox.take()
     const isSilent = !world.hasPrinted && delivered.length === 0
-    if (!isPlanned && changes.length === 0 && text === this.#watermarks && isSilent) return false
-    if (!isPlanned) await this.#logPlan(plan)
+    if (!this.#isLogged && changes.size === 0 && text === this.#watermarks && isSilent) return false
+    if (!this.#isLogged) await this.#logPlan(plan, journal.hasElements)
     real.crashpoint('batch.commit')
     const content = encodeCommitContent({ watermarks, clock: world.env.now() })
     const deliveries = this.#outbox.encode(delivered)
@@ -245,6 +302,7 @@ export class BatchedExecution extends Execution {
     real.crashpoint('batch.committed')
     world.flush()
     for (const executor of this.executors) await executor.batchCommitted()
+    await tasks?.committed(plan.batch, shared)
     await this.#parts.acknowledgements.batchCommitted()
     await this.#outbox.deliver(plan.batch, delivered)
     return true
@@ -257,9 +315,41 @@ export class BatchedExecution extends Execution {
 
 interface PlannedBatch {
   readonly instant: number
+  /** Whether the plan is written down. */
+  readonly isLogged: boolean
+  /** Whether it has elements that cannot be read again. */
+  readonly hasElements: boolean
   readonly rounds: ReturnType<typeof decodePlan>
 }
 
 function watermarksText(watermarks: ReadonlyMap<string, number>): string {
   return [...watermarks.values()].join()
+}
+
+/** Changes by partition; what the driver itself keeps lies with the first. */
+function changesOf(
+  own: readonly Change[],
+  shared: readonly (readonly Change[])[],
+): ReadonlyMap<number, readonly Change[]> {
+  const all = new Map<number, readonly Change[]>()
+  for (const [partition, each] of shared.entries()) if (each.length > 0) all.set(partition, each)
+  if (own.length > 0) all.set(0, [...own, ...(all.get(0) ?? [])])
+  return all
+}
+
+function dividedOtherwise(kept: number, asked: number | undefined): Error {
+  const text =
+    asked === undefined
+      ? `what is kept here is divided into ${kept} partitions, which workers run. Add workers: ${kept}, or another number from 1.`
+      : `what is kept here is divided into ${kept} partitions, not ${asked}. Leave partitions out, or begin anew with another checkpoint; workers may be as many as you like.`
+  return coded('MR-6033', new Error(text))
+}
+
+function notDeterministic(step: string): Error {
+  return coded(
+    'MR-6030',
+    new Error(
+      `a batch was given up ${ATTEMPTS_MAX} times because step "${step}", or one fused with it, did not give the same when it was done again. Let it depend on its elements, its state and its context alone (context.now and context.random, not the clock or Math.random).`,
+    ),
+  )
 }

@@ -29,7 +29,7 @@ export class KeptParts {
   }
 
   /** Puts back what a store has. @returns the parts that nobody here keeps. */
-  async restore(entries: AsyncIterable<StoredEntry>): Promise<readonly string[]> {
+  async restore(entries: AsyncIterable<StoredEntry> | Iterable<StoredEntry>): Promise<readonly string[]> {
     const byPart = new Map<string, KeptEntry[]>()
     for await (const entry of entries) {
       const there = byPart.get(entry.part)

@@ -45,8 +45,17 @@ export class QueryStore {
   #query: QueryRecord | undefined
   #renewal: TimerHandle | undefined
   #failure: unknown
+  readonly #begunWith: number
 
-  constructor(open: () => Promise<CheckpointStore>, env: Env, built: BuiltPipeline, driver?: DriverNames) {
+  /** @param partitions of a query that begins. */
+  constructor(
+    open: () => Promise<CheckpointStore>,
+    env: Env,
+    built: BuiltPipeline,
+    driver?: DriverNames,
+    partitions = 1,
+  ) {
+    this.#begunWith = partitions
     this.#open = open
     this.#env = env
     this.#built = built
@@ -71,7 +80,7 @@ export class QueryStore {
       id: newQueryId(this.#env),
       pipeline: this.#built.name,
       graph: JSON.stringify(fingerprint),
-      partitions: 1,
+      partitions: this.#begunWith,
       createdAt: now,
     }
     if (existing === undefined) await store.create(lease, this.#query)
@@ -118,9 +127,14 @@ export class QueryStore {
     return this.#store.planned()
   }
 
-  async *entries(batch: number): AsyncIterable<StoredEntry> {
-    for (let partition = 0; partition < (this.#query?.partitions ?? 1); partition++)
-      yield* this.#store.partition(partition).read(batch)
+  /** Into how many partitions the state is divided. */
+  get partitions(): number {
+    return this.#query?.partitions ?? this.#begunWith
+  }
+
+  /** What is kept of a partition. */
+  entries(batch: number, partition = 0): AsyncIterable<StoredEntry> {
+    return this.#store.partition(partition).read(batch)
   }
 
   logPlan(plan: Omit<PlanRecord, 'epoch'>, durable: boolean): Promise<void> {
@@ -128,9 +142,9 @@ export class QueryStore {
     return this.#store.logPlan(lease, { ...plan, epoch: lease.epoch }, { durable })
   }
 
-  commit(record: Omit<CommitRecord, 'epoch' | 'hashes'>, changes: readonly Change[]): Promise<void> {
+  commit(record: Omit<CommitRecord, 'epoch' | 'hashes'>, changes: ReadonlyMap<number, readonly Change[]>): Promise<void> {
     const lease = this.#held
-    return this.#store.commit(lease, { ...record, epoch: lease.epoch, hashes: [] }, new Map([[0, changes]]))
+    return this.#store.commit(lease, { ...record, epoch: lease.epoch, hashes: [] }, changes)
   }
 
   deliveredUntil(): Promise<number> {

@@ -5,8 +5,6 @@
  * Law: what a bundle leaves of a restriction is read by later bundles, once; the output watermark is the smallest
  * estimate of all that is still to be read.
  */
-import type { Env } from '../../../sdk/env.js'
-import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import { invariant } from '../../../sdk/invariant.js'
 import type { OffsetRange } from '../../../sdk/source/restriction-tracker.js'
 import type { AnySplittableDoFn, Resume } from '../../../sdk/source/splittable.js'
@@ -17,9 +15,7 @@ import { isThenable } from '../prepare-step.js'
 import { listOf } from '../side-inputs.js'
 import type { StageRoot } from '../stage.js'
 import type { SourceReading } from '../../runner.js'
-import type { Acknowledgements } from './acknowledgements.js'
-import type { Inbox } from './inbox.js'
-import { type GateParts, SideGate } from './side-gate.js'
+import { SideGate } from './side-gate.js'
 import type { ReadingDisorder } from './reading-disorder.js'
 import { positionsLeft, timestampsOf } from './source-positions.js'
 import {
@@ -33,42 +29,22 @@ import {
 } from './source-reading.js'
 import { SourceCalls } from './source-calls.js'
 import { SourceCodec } from './source-codec.js'
-import { type ReadRecord, type SourceJournal, type TurnRecord, workAgain } from './source-journal.js'
+import { type ReadRecord, type TurnRecord, workAgain } from './source-journal.js'
 import { readingServices } from './reading-services.js'
+import type { SourceParts } from './source-parts.js'
 import { SourceReport } from './source-report.js'
 import { partitionsOf, sourceHold } from './source-status.js'
 import { SourceTurns } from './source-turn.js'
 import type { Work } from './source-work.js'
 import { WorkKeeper } from './work-keeper.js'
 import { WorkList } from './work-list.js'
-import { type Committable, StageExecutor } from './stage-executor.js'
+import { type Committable, type SourceStage, StageExecutor } from './stage-executor.js'
 import { NOTHING_KEPT, sideHold, type StageStatus } from './stage-status.js'
-
-/** How bundles of sources are cut. */
-export interface BundleLimits {
-  /** Elements of the next bundle. */
-  next(isBounded: boolean): number
-  /** In strict mode, what decides about splits. */
-  readonly disorder: ReadingDisorder | undefined
-}
-
-/** What stands behind a splittable step. */
-export interface SourceParts extends GateParts {
-  readonly built: BuiltPipeline
-  readonly inbox: Inbox
-  readonly env: Env
-  readonly limits: BundleLimits
-  readonly acknowledgements: Acknowledgements
-  /** Whether scripted events move the clock that delays are measured by; else they are real time. */
-  readonly isScripted: boolean
-  /** Where turns are written down, to be done again. */
-  readonly journal: SourceJournal | undefined
-}
 
 type SplittableRoot = Extract<StageRoot, { kind: 'splittable' }>
 
 /** Runs a splittable stage. */
-export class SourceExecutor extends StageExecutor {
+export class SourceExecutor extends StageExecutor implements SourceStage {
   readonly #root: SplittableRoot
   readonly #doFn: AnySplittableDoFn<unknown>
   readonly #parts: SourceParts
@@ -103,20 +79,29 @@ export class SourceExecutor extends StageExecutor {
       told: this.#told,
       isPerWindow: this.#doFn.perWindow ?? parts.sides.length > 0,
       disorder: this.#disorder,
+      share: parts.share,
+      codec: () => this.codec,
       clock: () => this.#clock(),
       resource: () => this.#resource,
     })
   }
 
-  async setup(): Promise<void> {
-    const { setup } = this.#doFn
-    this.#isSetUp = true
-    if (setup === undefined) return
-    const made = this.#calls.guarded('setup', undefined, () => setup(this.#calls.setupContext()))
-    this.#resource = isThenable(made) ? await this.#calls.awaited('setup', undefined, made) : made
+  override get source(): SourceStage {
+    return this
   }
 
-  async teardown(): Promise<void> {
+  override async setup(): Promise<void> {
+    const { setup } = this.#doFn
+    this.#isSetUp = true
+    if (setup !== undefined) {
+      const made = this.#calls.guarded('setup', undefined, () => setup(this.#calls.setupContext()))
+      this.#resource = isThenable(made) ? await this.#calls.awaited('setup', undefined, made) : made
+    }
+    await super.setup()
+  }
+
+  override async teardown(): Promise<void> {
+    await super.teardown()
     const isSetUp = this.#isSetUp
     this.#isSetUp = false
     if (isSetUp) await this.#doFn.teardown?.({ resource: this.#resource })
@@ -134,8 +119,19 @@ export class SourceExecutor extends StageExecutor {
 
   resume(): void {
     if (this.#pausedAt === undefined) return
-    for (const work of this.#work.all) work.wasPausedFor(this.#clock() - Math.max(this.#pausedAt, work.activeAt))
+    this.wasPausedFor(this.#clock() - this.#pausedAt)
     this.#pausedAt = undefined
+  }
+
+  /** Nobody wanted to read for so long until now. */
+  wasPausedFor(millis: number): void {
+    const at = this.#clock()
+    for (const work of this.#work.all) work.wasPausedFor(Math.min(millis, at - work.activeAt))
+  }
+
+  /** Takes a restriction from another that shares the work. */
+  takeWork(bytes: Uint8Array): void {
+    this.#work.take(bytes)
   }
 
   override keepers(): ReadonlyMap<string, Keeper> {

@@ -5,6 +5,7 @@
  * gave, which is in the answer: so a partition that is lost is made anew by the same orders.
  */
 import type { LogRecord } from '../../../sdk/logger.js'
+import type { MetricsDelta } from '../../core/metrics.js'
 import type { SourceReading } from '../../runner.js'
 
 /** Elements on their way to a stage of a partition, encoded. */
@@ -19,8 +20,6 @@ export interface Block {
   readonly count: number
   /** Numbers of elements after which a bundle ends. */
   readonly ends: readonly number[]
-  /** The smallest timestamp in it. */
-  readonly hold: number
 }
 
 /** What a source is to do in its turn. */
@@ -30,13 +29,14 @@ export interface SourceOrder {
   /** What a turn did, as the source's codec has it. */
   readonly record: Uint8Array | undefined
   readonly isDraining: boolean
-  readonly isPaused: boolean
+  /** Milliseconds for which nobody wanted to read, since the last task. */
+  readonly pausedMillis: number
 }
 
 /** What is asked of a partition. */
 export interface TaskOrder {
   readonly batch: number
-  /** Counts the tasks of the partition in the batch, from 0. */
+  /** Counts the tasks of the partition, from 0. */
   readonly number: number
   readonly stage: number
   /** `wake` does what waited for the clock, and only that. */
@@ -87,10 +87,15 @@ export interface TaskDone extends TaskOutput {
   readonly record: Uint8Array | undefined
   /** Events of a script that were played so far, and how far this task has moved the clock. */
   readonly script: { readonly played: number; readonly advanceMillis: number } | undefined
-  readonly metrics: unknown
+  readonly metrics: MetricsDelta
   /** Dead letters of each handler in this task. */
   readonly budgets: readonly (readonly [handler: string, used: number])[]
-  readonly log: readonly LogRecord[]
+  readonly log: readonly LoggedLine[]
+}
+
+/** A line for the log of the run: one of the pipeline's own code, an event of the runner's, or a remark for people. */
+export interface LoggedLine extends LogRecord {
+  readonly kind: 'line' | 'event' | 'remark'
 }
 
 /** A call that is under way, as people are told of it. */

@@ -1,0 +1,39 @@
+/**
+ * What partitions are made of when they are lost: the entries of the newest committed batch, from the store, or from memory where
+ * nothing is stored.
+ */
+import { NewestEntries } from './newest-entries.js'
+import type { Change, StoredEntry } from '../store/checkpoint-store.js'
+import type { HostPartition } from './worker-link.js'
+
+/** The newest committed batch. */
+export class KeptVersion {
+  /** What is true of all partitions. */
+  at: Pick<HostPartition, 'batch' | 'instant' | 'watermarks'> = { batch: 0, instant: 0, watermarks: [] }
+  readonly #stored: ((partition: number, batch: number) => AsyncIterable<StoredEntry>) | undefined
+  readonly #partitions = new Map<number, NewestEntries>()
+
+  /** @param stored reads what a store has; `undefined` where nothing is stored. */
+  constructor(stored: ((partition: number, batch: number) => AsyncIterable<StoredEntry>) | undefined) {
+    this.#stored = stored
+  }
+
+  /** What a partition is made of. */
+  async of(partition: number): Promise<Omit<HostPartition, 'kind' | 'partition' | 'life'>> {
+    const { at } = this
+    if (this.#stored === undefined) return { ...at, entries: [...(this.#partitions.get(partition)?.values() ?? [])] }
+    const entries: StoredEntry[] = []
+    if (at.batch > 0) for await (const entry of this.#stored(partition, at.batch)) entries.push(entry)
+    return { ...at, entries }
+  }
+
+  /** A batch is committed. */
+  keep(changes: readonly (readonly Change[])[]): void {
+    if (this.#stored !== undefined) return
+    for (const [partition, each] of changes.entries()) {
+      let entries = this.#partitions.get(partition)
+      if (entries === undefined) this.#partitions.set(partition, (entries = new NewestEntries()))
+      for (const change of each) entries.put(change)
+    }
+  }
+}
