@@ -17,6 +17,8 @@ export interface Bench {
 export interface Point {
   readonly name: string
   readonly of?: Partial<KillCase>
+  /** What the last driver is given, when all is right again. */
+  readonly last?: Readonly<Record<string, string>>
   /** A folder of the case that lies on a disk of its own, a small one; only root can make one. */
   readonly disk?: 'out' | 'checkpoint'
   /** Lets it go wrong, and puts it right. @returns what was not as it has to be. */

@@ -220,7 +220,7 @@ async function faultOf(point: Point, seed: number): Promise<string | undefined> 
     }
     const fault = await point.happens(bench)
     if (fault !== undefined) return fault
-    const last = await bench.drive()
+    const last = await bench.drive(point.last)
     const lastFault = expectEnd(last, 'done')
     if (lastFault !== undefined) return `when all was right again: ${lastFault}`
     const { faults } = judgeAtEnd(of, await readOutput(folder, of), last.done?.dropped ?? 0)

@@ -72,8 +72,7 @@ async function driverKilled({ start, drive }: Bench, at: string): Promise<string
 
 const SINKS = ['append', 'upsert', 'manifest', 'log'] as const
 
-/** See the head of this file. */
-export const workerPoints: readonly Point[] = [
+const points: readonly Point[] = [
   ...SINKS.map((sink): Point => ({
     name: `processing: worker processes that are killed, one and then two of three (${sink})`,
     of: { sink },
@@ -97,3 +96,6 @@ export const workerPoints: readonly Point[] = [
     happens: (bench) => driverKilled(bench, at),
   })),
 ]
+
+/** See the head of this file. What is divided into partitions is never done without workers. */
+export const workerPoints: readonly Point[] = points.map((point) => ({ ...point, last: { WORKERS: '2:thread' } }))
