@@ -21,6 +21,7 @@ export type {
   Runner,
   RunnerOptions,
   RunningPipeline,
+  SourceLimit,
   SourceReading,
   StepProgress,
   StuckCallReport,

@@ -73,6 +73,14 @@ export class UnsupportedFeature extends MillraceError {
 /** What a run promises about each element when something fails. */
 export type Guarantee = 'exactly-once' | 'at-least-once' | 'at-most-once' | 'gap'
 
+/** How much one source may read, in the micro-batch runner. */
+export interface SourceLimit {
+  /** Elements a second at most, above 0. What was not used is made up for within a second, or a batch where that lasts longer. */
+  readonly perSecond?: number
+  /** Elements of one batch at most, from 1. */
+  readonly perBatch?: number
+}
+
 /** Where workers live: on threads of the driver's process, in processes of their own, or (for tests) in the driver itself. */
 export type Isolation = 'thread' | 'process' | 'memory'
 
@@ -148,6 +156,11 @@ export interface RunnerOptions {
   readonly batchInterval?: Duration
   /** Elements that a batch reads at most, about: the bundle at hand is finished. Default: as many as come in its interval. */
   readonly batchSize?: number
+  /**
+   * How much sources of the micro-batch runner may read, by the path of their step: `{ 'read orders': { perSecond: 1000 } }`. Default: as
+   * much as batches can take.
+   */
+  readonly sourceLimits?: Readonly<Record<string, SourceLimit>>
   /** The world the run lives in. Default: the real one. */
   readonly env?: Env
 }

@@ -192,6 +192,7 @@ describe('settings of the runner', () => {
     ['--checkpoint', 'kept'],
     ['--batch-interval', '1s'],
     ['--batch-size', '5'],
+    ['--rate', 'orders=5/s'],
     ['--workers', '2'],
     ['--isolation', 'thread'],
   ])('%s is refused without the micro-batch runner, which alone has batches', (name, value) => {
@@ -200,6 +201,15 @@ describe('settings of the runner', () => {
       `${name} is for the micro-batch runner; with the direct runner it changes nothing. Add --runner micro-batch`,
     )
     expect(errorCode(error)).toBe('MR-1016')
+  })
+
+  it('limit sources by the paths of their steps, several at a time, in one text or in many', () => {
+    const limits = (...rates: string[]): unknown =>
+      settings('--runner', 'micro-batch', ...rates.flatMap((rate) => ['--rate', rate])).sourceLimits
+    const expected = { 'read orders': { perSecond: 1000, perBatch: 50 }, 'a, b=c': { perSecond: 0.5 } }
+    expect(limits('read orders=1000/s, a, b=c=0.5/s', 'read orders = 50/batch')).toEqual(expected)
+    for (const wrong of ['orders', 'orders=5', 'orders=0/s', 'orders=x/s', '=5/s', 'orders=5/h'])
+      expect(() => limits(wrong)).toThrow(/--rate needs limits such as 'read orders=1000\/s'/)
   })
 
   it('isolation is refused without workers', () => {

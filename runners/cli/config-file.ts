@@ -17,6 +17,7 @@ const fields = {
   checkpoint: t.string,
   batchInterval: t.string,
   batchSize: t.Int,
+  rate: t.string,
   workers: t.Int,
   isolation: t.keyof({ thread: null, process: null }),
   grace: t.string,

@@ -12,6 +12,7 @@ import { type OptionRow, type RunnerName, runners, settingRows } from './setting
 import { CONSOLE_MODES, type ConsoleMode } from './console-limit.js'
 import { laterRunners } from './later-versions.js'
 import type { WhySettings } from './protocol.js'
+import { rateLimits } from './rate-limits.js'
 
 /** Options for the runner that can be sent to a thread. */
 export interface RunnerSettings extends Pick<
@@ -27,6 +28,7 @@ export interface RunnerSettings extends Pick<
   | 'checkpoint'
   | 'batchInterval'
   | 'batchSize'
+  | 'sourceLimits'
   | 'workers'
   | 'isolation'
 > {
@@ -177,18 +179,20 @@ function runnerOf(given: Given): RunnerName {
 /** What only runs in batches have. */
 function batchSettings(
   given: (name: string) => Given,
-): Pick<RunnerSettings, 'checkpoint' | 'batchInterval' | 'batchSize' | 'workers' | 'isolation'> {
+): Pick<RunnerSettings, 'checkpoint' | 'batchInterval' | 'batchSize' | 'sourceLimits' | 'workers' | 'isolation'> {
   const runner = given('runner')
   const [checkpoint, interval, size] = [given('checkpoint'), given('batch-interval'), given('batch-size')]
   const [workers, isolation] = [given('workers'), given('isolation')]
+  const rate = given('rate')
   // Checked also where another runner was chosen.
   const path = checkpoint.isSaid ? folderOf(checkpoint) : undefined
   const millis = interval.isSaid ? millisOf(interval) : undefined
   const elements = size.isSaid ? wholeNumber(size, 1) : undefined
+  const limits = rate.isSaid ? rateLimits(String(rate.value), rate.named) : undefined
   const count = workers.isSaid ? wholeNumber(workers, 0) : undefined
   const kind = isolation.isSaid ? oneOf(isolation, isolations) : undefined
   if (runner.value !== 'micro-batch') {
-    for (const each of [checkpoint, interval, size, workers, isolation])
+    for (const each of [checkpoint, interval, size, rate, workers, isolation])
       if (each.isSaid) refuseWithoutBatches(each, runner)
     return {}
   }
@@ -202,6 +206,7 @@ function batchSettings(
     ...(path === undefined ? {} : { checkpoint: path }),
     ...(millis === undefined ? {} : { batchInterval: millis }),
     ...(elements === undefined ? {} : { batchSize: elements }),
+    ...(limits === undefined ? {} : { sourceLimits: limits }),
     ...(count === undefined ? {} : { workers: count }),
     ...(kind === undefined || count === undefined ? {} : { isolation: kind }),
   }

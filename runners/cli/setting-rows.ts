@@ -12,6 +12,8 @@ export interface OptionRow {
   readonly short?: string
   /** What it may be, where that is a list. */
   readonly values?: readonly string[]
+  /** Whether it may be given several times: the values are joined with commas. */
+  readonly repeats?: boolean
   /** Whether the value is a path. */
   readonly isPath?: boolean
   /** Whether it may also come from the environment or a configuration file, and what it is when nobody says. */
@@ -49,6 +51,13 @@ export const settingRows: readonly OptionRow[] = [
     name: 'batch-size',
     value: 'number',
     help: 'elements that a batch of the micro-batch runner reads at most, about',
+    setting: { default: undefined },
+  },
+  {
+    name: 'rate',
+    value: 'limits',
+    help: "how much sources may read: 'read orders=1000/s', or =5000/batch; several, separated by commas",
+    repeats: true,
     setting: { default: undefined },
   },
   {

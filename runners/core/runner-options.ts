@@ -56,6 +56,10 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   checkpoint: { allowed: 'the path of a folder', holds: (value) => typeof value === 'string' && value !== '' },
   batchInterval: { allowed: "a time such as '500 ms'", holds: (value) => value !== null },
   batchSize: wholeFrom(1),
+  sourceLimits: {
+    allowed: "an object such as { 'read orders': { perSecond: 1000 } }",
+    holds: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  },
   env: { allowed: 'an Env, such as systemEnv() gives', holds: hasMethod('monotonic') },
 }
 

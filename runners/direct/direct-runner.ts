@@ -52,7 +52,8 @@ export function directRunner(defaults: RunnerOptions = {}): Runner {
 
 /** Options that name what this runner will have one day, or what only another runner has. */
 function refuseUnbuilt(options: RunnerOptions): void {
-  const batched = (['checkpoint', 'batchInterval', 'batchSize', 'module'] as const).find((name) => options[name] !== undefined)
+  const names = ['checkpoint', 'batchInterval', 'batchSize', 'sourceLimits', 'module'] as const
+  const batched = names.find((name) => options[name] !== undefined)
   if (batched !== undefined)
     throw new PipelineError(
       'MR-1016',

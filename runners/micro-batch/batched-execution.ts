@@ -15,28 +15,23 @@ import { Execution } from '../core/execution/execution.js'
 import type { ExecutionOptions } from '../core/execution/execution-options.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import { SourceExecutor } from '../core/execution/source-executor.js'
-import type { PipelineResult } from '../runner.js'
-import type { BatchesStatus, RunStatus } from '../run-status.js'
+import type { PipelineResult, RunnerOptions } from '../runner.js'
+import type { RunStatus } from '../run-status.js'
 import type { RunLog } from '../core/run-log.js'
 import type { BatchAcknowledgements } from './batch-acknowledgements.js'
 import type { BatchJournal } from './batch-journal.js'
 import { decodePlan } from './batch-journal.js'
+import { type BatchLimits, BatchPacing } from './batch-pacing.js'
 import type { BatchWorld } from './batch-world.js'
 import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
 import { KeptParts } from './kept-parts.js'
 import { Outbox } from './outbox.js'
 import type { QueryStore } from './query-store.js'
+import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
 import type { Change, CommitRecord, PlanRecord } from './store/checkpoint-store.js'
 import { Diverged } from './tasks/partition.js'
 import type { PartitionedRun } from './tasks/partitioned-run.js'
-
-/** How batches are cut. */
-export interface BatchLimits {
-  readonly intervalMillis: number
-  /** Elements that a batch reads at most, about: the bundle at hand is finished. */
-  readonly elementsMax: number
-}
 
 /** What a batched run needs besides the options of every run. */
 export interface BatchedParts {
@@ -45,6 +40,7 @@ export interface BatchedParts {
   readonly journal: BatchJournal
   readonly acknowledgements: BatchAcknowledgements
   readonly limits: BatchLimits
+  readonly sourceLimits: RunnerOptions['sourceLimits']
   readonly store: QueryStore
   /** Set where partitions on workers do the work. */
   readonly tasks: PartitionedRun | undefined
@@ -61,9 +57,6 @@ export interface BatchedParts {
 /** So often is a batch done before a step that does something else each time fails the run. */
 const ATTEMPTS_MAX = 3
 
-/** Part of a batch that is left for what comes after it was read, at most. */
-const CLOSING_SHARE_MAX = 0.9
-
 /** A run in batches. */
 export class BatchedExecution extends Execution {
   readonly #parts: BatchedParts
@@ -73,10 +66,8 @@ export class BatchedExecution extends Execution {
   /** The newest committed batch. */
   #committed = 0
   #watermarks = ''
-  /** Milliseconds that closing and committing a batch has taken of late. */
-  #closingMillis = 0
+  readonly #pacing: BatchPacing
   #resumedAfter: number | undefined
-  #last: BatchesStatus['last']
   readonly #log: RunLog
   /** Whether the plan of the batch at hand is written down. */
   #isLogged = false
@@ -87,12 +78,21 @@ export class BatchedExecution extends Execution {
     this.#log = options.log
     this.#outbox = new Outbox(this.executors, parts.store, parts.deliversOnce)
     parts.tasks?.attach({ staged: this.staged, wiring: this.wiring, metrics: this.counted })
+    this.#pacing = parts.journal.pacing = this.#paced(parts)
     for (const executor of this.executors) {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
     }
     for (const [stage, codec] of parts.tasks?.codecs ?? []) this.#codecs.set(stage, codec)
     parts.journal.hasSources = this.#codecs.size > 0
+  }
+
+  /** @throws {PipelineError} when limits are set for what does not read. */
+  #paced({ limits, sourceLimits = {}, real }: BatchedParts): BatchPacing {
+    const steps = readingSteps(this.staged)
+    const { intervalMillis } = limits
+    const clock = (): number => real.monotonic()
+    return new BatchPacing(limits, new SourceAllowances(limitsByStage(sourceLimits, steps), clock, intervalMillis))
   }
 
   override async run(): Promise<PipelineResult> {
@@ -105,8 +105,9 @@ export class BatchedExecution extends Execution {
 
   override status(pipeline: string): RunStatus {
     const { intervalMillis } = this.#parts.limits
-    const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last: this.#last }
-    return { ...super.status(pipeline), batches }
+    const { last, held } = this.#pacing
+    const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last }
+    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held } }
   }
 
   override get isKept(): boolean {
@@ -172,7 +173,7 @@ export class BatchedExecution extends Execution {
   }
 
   protected override async rounds(): Promise<void> {
-    const { real, store, limits, journal } = this.#parts
+    const { real, store, journal } = this.#parts
     const planned = await store.planned()
     let again: PlannedBatch | undefined = planned === undefined ? undefined : { ...planned, isLogged: true, hasElements: false, rounds: decodePlan(planned.content, this.#codecs) }
     while (!this.isCancelled && !this.isStopping) {
@@ -187,7 +188,7 @@ export class BatchedExecution extends Execution {
       }
       if (isBacklogged || wasAgain) continue
       journal.close()
-      await this.waitForTime(Math.max(0, began + limits.intervalMillis - real.monotonic()))
+      await this.waitForTime(Math.max(0, this.#pacing.due(began) - real.monotonic()))
     }
   }
 
@@ -215,11 +216,13 @@ export class BatchedExecution extends Execution {
     const batch = this.#committed + 1
     world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
     if (again !== undefined) this.#parts.setScript(again.instant)
+    this.#pacing.begin(began)
     journal.begin(again?.rounds)
     this.#isLogged = again?.isLogged === true
     tasks?.begin(batch)
     const { changed, isBacklogged } = await this.#read(began, again !== undefined)
     if (this.isCancelled) return false
+    if (!changed && again === undefined) this.#pacing.idle()
     if (!changed && again === undefined) return false
     real.crashpoint('batch.read')
     const closing = real.monotonic()
@@ -235,13 +238,8 @@ export class BatchedExecution extends Execution {
     if (this.isCancelled) return false
     const committing = real.monotonic()
     if (await this.#commit(plan)) {
-      const over = real.monotonic()
-      this.#closingMillis += (over - closing - this.#closingMillis) / 4
-      this.#last = {
-        readMillis: closing - began,
-        closeMillis: committing - closing,
-        commitMillis: over - committing,
-      }
+      const times = { began, closing, committing, over: real.monotonic() }
+      this.#pacing.over({ ...times, elements: journal.elements, isCut: isBacklogged || again !== undefined })
     }
     return isBacklogged
   }
@@ -259,18 +257,12 @@ export class BatchedExecution extends Execution {
       if (this.isCancelled) return { changed, isBacklogged: false }
       if (isAgain) continue
       if (this.isStopping) return { changed, isBacklogged: false }
-      if (changed && this.#isFull(began)) return { changed, isBacklogged: true }
+      if (changed && this.#pacing.isFull(journal.elements, this.#parts.real.monotonic() - began))
+        return { changed, isBacklogged: true }
       if (isNew) continue
       if (this.isPaused || !this.hasScript) return { changed, isBacklogged: false }
       isQuiet = true
     }
-  }
-
-  /** Whether the batch has read enough: what comes after also takes its part of the interval. */
-  #isFull(began: number): boolean {
-    const { limits, journal, real } = this.#parts
-    const forClosing = Math.min(this.#closingMillis, limits.intervalMillis * CLOSING_SHARE_MAX)
-    return journal.elements >= limits.elementsMax || real.monotonic() - began >= limits.intervalMillis - forClosing
   }
 
   /** Writes down what was read; durably, where that is the only place that has it. */

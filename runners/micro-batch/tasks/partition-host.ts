@@ -48,13 +48,19 @@ class StageView implements UpstreamStage {
 class TaskJournal implements SourceJournal {
   isReading = false
   readonly isKept = true
+  #room = 0
   #again: TurnRecord | undefined
   #written: TurnRecord | undefined
 
   begin(order: SourceOrder | undefined, again: TurnRecord | undefined): void {
     this.isReading = order?.reads === 'anew'
+    this.#room = order?.room ?? 0
     this.#again = again
     this.#written = undefined
+  }
+
+  room(): number {
+    return this.#room
   }
 
   again(): TurnRecord | undefined {
@@ -63,6 +69,7 @@ class TaskJournal implements SourceJournal {
 
   write(turn: TurnRecord): void {
     this.#written = turn
+    this.#room -= turn.reads.reduce((sum, { count }) => sum + count, 0)
   }
 
   get written(): TurnRecord | undefined {

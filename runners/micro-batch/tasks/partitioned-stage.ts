@@ -34,6 +34,7 @@ export interface StageRun {
   /** What sources are to do, and have done. */
   readonly journal: {
     readonly isReading: boolean
+    room(stage: number): number
     again(stage: number, partition: number): TurnRecord | undefined
     write(turn: TurnRecord): void
   }
@@ -56,6 +57,8 @@ interface Share {
   seen: string
   isDraining: boolean
   pausedMillis: number
+  /** How many elements it may read now. */
+  room: number
   reading: SourceReading | undefined
   /** Elements that wait in the partition itself. */
   hasWaiting: boolean
@@ -75,6 +78,8 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
   played = 0
   isPaused = false
   #isReleased = false
+  /** Turns in which what may be read was divided. */
+  #turns = 0
 
   /** @param own the stage as it would run here: it delivers to sinks. */
   constructor(own: StageExecutor, run: StageRun) {
@@ -147,6 +152,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
       seen: '',
       isDraining: false,
       pausedMillis: 0,
+      room: 0,
       reading: undefined,
       hasWaiting: false,
     }
@@ -227,6 +233,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     const now = this.#run.now()
     const time = this.#run.monotonic()
     const isReleased = this.#isReleased
+    this.#divideRoom(time)
     const chosen = this.#indexes((share, partition) =>
       this.#isSingle
         ? partition === 0 && !this.isDone && (this.#isScript ? isReleased : true)
@@ -248,10 +255,25 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     const again = journal.again(this.stage.id, partition)
     if (again !== undefined) return again.drains || again.reads.length > 0 || again.idle.length > 0
     if (!journal.isReading) return false
-    return (
-      (this.#isDraining && !share.isDraining) ||
-      (this.#pausedAt === undefined && share.readAt !== undefined && share.readAt <= time)
-    )
+    return (this.#isDraining && !share.isDraining) || (this.#isDue(share, time) && share.room >= 1)
+  }
+
+  #isDue({ readAt }: Share, time: number): boolean {
+    return this.#pausedAt === undefined && readAt !== undefined && readAt <= time
+  }
+
+  /** What the stage may read now is divided among those that have something to read; of a rest, each gets one in turn. */
+  #divideRoom(time: number): void {
+    const { journal } = this.#run
+    if (!this.#isSource || !journal.isReading) return
+    const due = this.#shares.filter((share) => this.#isDue(share, time))
+    const room = Math.max(0, journal.room(this.stage.id))
+    for (const share of this.#shares) share.room = room
+    if (room === Infinity || due.length < 2) return
+    const each = Math.floor(room / due.length)
+    const rest = Math.floor(room) % due.length
+    this.#turns++
+    for (const [i, share] of due.entries()) share.room = each + ((i + this.#turns) % due.length < rest ? 1 : 0)
   }
 
   #indexes(holds: (share: Share, partition: number) => boolean): readonly number[] {
@@ -321,11 +343,11 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     const { pausedMillis } = share
     share.pausedMillis = 0
     if (again !== undefined) {
-      return { reads: 'again', record: recordOf(this.codec, again), isDraining: false, pausedMillis }
+      return { reads: 'again', room: 0, record: recordOf(this.codec, again), isDraining: false, pausedMillis }
     }
     const reads = journal.isReading && this.#pausedAt === undefined ? 'anew' : 'no'
     if (reads === 'anew') share.isDraining = this.#isDraining
-    return { reads, record: undefined, isDraining: this.#isDraining, pausedMillis }
+    return { reads, room: share.room, record: undefined, isDraining: this.#isDraining, pausedMillis }
   }
 
   #take(partition: number, done: TaskDone): boolean {

@@ -26,6 +26,8 @@ export interface Block {
 export interface SourceOrder {
   /** `no` reads nothing, `anew` reads what is due, `again` what `record` says. */
   readonly reads: 'no' | 'anew' | 'again'
+  /** How many elements it may read. */
+  readonly room: number
   /** What a turn did, as the source's codec has it. */
   readonly record: Uint8Array | undefined
   readonly isDraining: boolean
