@@ -13,7 +13,15 @@ import type { Change, StoredEntry } from './store/checkpoint-store.js'
 export class KeptParts {
   readonly #keepers = new Map<string, Keeper>()
 
-  constructor(executors: readonly StageExecutor[], own: ReadonlyMap<string, Keeper>) {
+  readonly #slotOf: (slot: number) => number
+
+  /** @param slotOf where an entry lies that a keeper puts into a slot; a partition has only some. */
+  constructor(
+    executors: readonly StageExecutor[],
+    own: ReadonlyMap<string, Keeper>,
+    slotOf: (slot: number) => number = (slot) => slot,
+  ) {
+    this.#slotOf = slotOf
     for (const { stage, keepers } of executors.map((executor) => ({
       stage: executor.stage,
       keepers: executor.keepers(),
@@ -48,8 +56,8 @@ export class KeptParts {
     const changes: Change[] = []
     for (const [part, keeper] of this.#keepers) {
       const sink: ChangeSink = {
-        put: (slot, id, content) => void changes.push({ part, slot, id, content }),
-        remove: (slot, id) => void changes.push({ part, slot, id, content: undefined }),
+        put: (slot, id, content) => void changes.push({ part, slot: this.#slotOf(slot), id, content }),
+        remove: (slot, id) => void changes.push({ part, slot: this.#slotOf(slot), id, content: undefined }),
       }
       keeper.changes(sink)
     }

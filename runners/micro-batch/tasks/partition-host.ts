@@ -24,6 +24,7 @@ import { BatchAcknowledgements } from '../batch-acknowledgements.js'
 import { KeptParts } from '../kept-parts.js'
 import { type CollectedCoders, collectedCoders } from '../kept-results.js'
 import type { Change } from '../store/checkpoint-store.js'
+import { firstSlotOf, partitionOf } from '../store/partition-of.js'
 import { BlockCodings, sideOf, WORK } from './block-codings.js'
 import { CapturedLog } from './captured-log.js'
 import type { Block, LoggedLine, SourceOrder, TaskDone, TaskOrder, TaskOutput } from './task.js'
@@ -96,7 +97,13 @@ export class PartitionHost {
   isQueryOver = false
   #isSetUp = false
 
+  /** What has no key (work of a source, what waits in a stage) is kept in any slot: here, in one of this partition's. */
+  readonly #slotOf: (slot: number) => number
+
   constructor(staged: StagedPipeline, settings: RunSettings, partition: number, real: Env) {
+    const { partitions } = settings
+    const first = firstSlotOf(partition, partitions)
+    this.#slotOf = (slot) => (partitionOf(slot, partitions) === partition ? slot : first)
     this.#world = new TaskWorld(real)
     const { env, disorder, readingDisorder } = this.#world
     this.#metrics = new Metrics(staged.collectionCount, staged.steps.length)
@@ -112,6 +119,7 @@ export class PartitionHost {
       env,
       query: {
         id: settings.query.id,
+        part: partition,
         get batch() {
           return batch()
         },
@@ -155,7 +163,7 @@ export class PartitionHost {
     this.#isSetUp = true
     for (const executor of this.#executors) await executor.setup()
     this.#clock.restore(instant)
-    const kept = (this.#kept = new KeptParts(this.#executors, new Map()))
+    const kept = (this.#kept = new KeptParts(this.#executors, new Map(), this.#slotOf))
     await kept.restore(entries)
     for (const executor of this.#executors) {
       const watermark = watermarks[executor.stage.id] ?? TIMESTAMP_MIN
@@ -200,12 +208,7 @@ export class PartitionHost {
     inbox.commit()
   }
 
-  #doneOf(
-    order: TaskOrder,
-    executor: StageExecutor,
-    reader: SourceExecutor | undefined,
-    changed: boolean,
-  ): TaskDone {
+  #doneOf(order: TaskOrder, executor: StageExecutor, reader: SourceExecutor | undefined, changed: boolean): TaskDone {
     const record = this.#journal.written
     const output = this.#output()
     return {
@@ -288,7 +291,8 @@ export class PartitionHost {
   }
 
   /** The call that has been under way longest, with the time since it began. */
-  stuck(): { readonly step: string; readonly call: string; readonly element: unknown; readonly since: number } | undefined {
+  stuck():
+    { readonly step: string; readonly call: string; readonly element: unknown; readonly since: number } | undefined {
     const calls = this.#executors.map((executor) => executor.stuck()).filter((call) => call !== undefined)
     const [oldest] = calls.sort((a, b) => a.startedAt - b.startedAt)
     if (oldest === undefined) return undefined
@@ -317,9 +321,8 @@ export class PartitionHost {
   }
 }
 
-type CollectedElement = StageWiring['collected'] extends Map<string, { readonly elements: (infer Element)[] }>
-  ? Element
-  : never
+type CollectedElement =
+  StageWiring['collected'] extends Map<string, { readonly elements: (infer Element)[] }> ? Element : never
 
 function recordFrom(reader: SourceExecutor | undefined, record: Uint8Array): TurnRecord | undefined {
   return reader?.codec.turnFrom(reader.stage.id, decodeFromBytes(dynamicCoder, record))
