@@ -187,6 +187,7 @@ export const errorCodes = {
   'MR-6041': 'a worker has another program than its driver',
   'MR-6042': 'an option cannot be handed to workers',
   'MR-6043': 'a worker could not be started',
+  'MR-6044': 'a run without workers cannot be given some',
   'MR-6070': 'a source cannot keep the guarantee',
   'MR-6071': 'a sink cannot keep the guarantee',
   'MR-6101': 'another run holds the checkpoint',

@@ -69,6 +69,8 @@ export class BatchedExecution extends Execution {
   readonly #pacing: BatchPacing
   #resumedAfter: number | undefined
   readonly #log: RunLog
+  /** Workers that there are to be from the next batch on. */
+  #workersAsked: number | undefined
   /** Whether the plan of the batch at hand is written down. */
   #isLogged = false
 
@@ -137,6 +139,8 @@ export class BatchedExecution extends Execution {
     const kept = (this.#kept = new KeptParts(
       this.executors,
       new Map([...collectedKeepers(this.staged, this.wiring.collected), ...this.wiring.keepers()]),
+      // What the driver itself keeps lies with the first partition.
+      this.#parts.tasks === undefined ? undefined : () => 0,
     ))
     const committed = await this.#parts.store.committed()
     if (committed === undefined) return undefined
@@ -175,8 +179,12 @@ export class BatchedExecution extends Execution {
   protected override async rounds(): Promise<void> {
     const { real, store, journal } = this.#parts
     const planned = await store.planned()
-    let again: PlannedBatch | undefined = planned === undefined ? undefined : { ...planned, isLogged: true, hasElements: false, rounds: decodePlan(planned.content, this.#codecs) }
+    let again: PlannedBatch | undefined =
+      planned === undefined
+        ? undefined
+        : { ...planned, isLogged: true, hasElements: false, rounds: decodePlan(planned.content, this.#codecs) }
     while (!this.isCancelled && !this.isStopping) {
+      await this.#resize()
       const began = real.monotonic()
       const isBacklogged = await this.#batch(began, again)
       if (this.isCancelled) return
@@ -190,6 +198,21 @@ export class BatchedExecution extends Execution {
       journal.close()
       await this.waitForTime(Math.max(0, this.#pacing.due(began) - real.monotonic()))
     }
+  }
+
+  override setWorkers(count: number): boolean {
+    if (this.#parts.tasks === undefined) return false
+    this.#workersAsked = count
+    return true
+  }
+
+  /** Between batches. */
+  async #resize(): Promise<void> {
+    const count = this.#workersAsked
+    if (count === undefined) return
+    this.#workersAsked = undefined
+    await this.#parts.tasks?.driver.resize(count)
+    this.#log.event('info', 'number of workers changed', { workers: count })
   }
 
   /** One batch, until a task that was done again has done the same. @returns whether there is more to read at once. */

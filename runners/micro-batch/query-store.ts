@@ -142,7 +142,10 @@ export class QueryStore {
     return this.#store.logPlan(lease, { ...plan, epoch: lease.epoch }, { durable })
   }
 
-  commit(record: Omit<CommitRecord, 'epoch' | 'hashes'>, changes: ReadonlyMap<number, readonly Change[]>): Promise<void> {
+  commit(
+    record: Omit<CommitRecord, 'epoch' | 'hashes'>,
+    changes: ReadonlyMap<number, readonly Change[]>,
+  ): Promise<void> {
     const lease = this.#held
     return this.#store.commit(lease, { ...record, epoch: lease.epoch, hashes: [] }, changes)
   }
