@@ -37,7 +37,7 @@ export function batchModes(seed: number): readonly Mode[] {
       traits: [...STRICT.traits, 'reexecuted'],
       isOptional: true,
     },
-    shared(batches('1 worker', { workers: 1, isolation: 'memory' }, 'generated')),
+    batches('1 worker', { workers: 1, isolation: 'memory' }, 'generated'),
     shared(batches('3 workers, batches of 7', { workers: 3, isolation: 'memory', batchSize: 7 }, 'closures')),
     shared({
       ...batches(`3 workers, 5 partitions, strict, seed ${seed}`, { workers: 3, partitions: 5, isolation: 'memory', strict: true, seed }, 'generated'), // prettier-ignore

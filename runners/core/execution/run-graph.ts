@@ -5,7 +5,7 @@
  */
 import { seededRandom } from '../../../sdk/env.js'
 import type { BuiltPipeline } from '../../../sdk/graph/model.js'
-import { liftCombines } from '../lift-combines.js'
+import { isUnseen, liftCombines } from '../lift-combines.js'
 import { rehearsingState } from '../rehearse.js'
 
 /** What it depends on. */
@@ -21,7 +21,7 @@ export function runGraph(
   { isStrict, reexecutes, seed }: GraphSettings,
   isShared = false,
 ): BuiltPipeline {
-  if (!isStrict) return isShared ? liftCombines(built) : built
+  if (!isStrict) return isShared ? liftCombines(built, isUnseen) : built
   const random = seededRandom(seed ^ 0x2545f491)
   return liftCombines(reexecutes ? rehearsingState(built) : built, () => random() < 0.5)
 }

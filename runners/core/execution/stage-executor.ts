@@ -144,6 +144,16 @@ export abstract class StageExecutor {
     return this.processor.stuck()
   }
 
+  /** Whether the next turn has something to do although nothing comes: more is due than one turn does. */
+  get hasMore(): boolean {
+    return false
+  }
+
+  /** Whether somebody waits for what the stage has done to be committed. */
+  get isAwaited(): boolean {
+    return this.processor.runtime.finalizers.isAwaited
+  }
+
   /** What of the stage is kept from batch to batch, by name. */
   keepers(): ReadonlyMap<string, Keeper> {
     return NO_KEEPERS

@@ -57,10 +57,7 @@ export class BlockCodings {
     const side = sideInputs(stage).find(({ name }) => name === sideName)
     invariant(side !== undefined, 'blocks are for side inputs that there are', { side: sideName })
     const { collections } = this.#staged.built.graph.components
-    return new ElementCoding(
-      this.#coders.of(collections.get(side.collectionId)?.coderId ?? ''),
-      side.strategy.windowFn,
-    )
+    return new ElementCoding(this.#coders.of(collections.get(side.collectionId)?.coderId ?? ''), side.strategy.windowFn)
   }
 
   /** Where the elements of a stage's main input belong. */

@@ -2,6 +2,7 @@
  * What partitions are made of when they are lost: the entries of the newest committed batch, from the store, or from memory where
  * nothing is stored.
  */
+import { ChangeWriter } from '../store/change-bytes.js'
 import { NewestEntries } from './newest-entries.js'
 import type { Change, StoredEntry } from '../store/checkpoint-store.js'
 import type { HostPartition } from './worker-link.js'
@@ -21,10 +22,10 @@ export class KeptVersion {
   /** What a partition is made of. */
   async of(partition: number): Promise<Omit<HostPartition, 'kind' | 'partition' | 'life'>> {
     const { at } = this
-    if (this.#stored === undefined) return { ...at, entries: [...(this.#partitions.get(partition)?.values() ?? [])] }
-    const entries: StoredEntry[] = []
-    if (at.batch > 0) for await (const entry of this.#stored(partition, at.batch)) entries.push(entry)
-    return { ...at, entries }
+    const writer = new ChangeWriter()
+    if (this.#stored === undefined) writer.putAll(this.#partitions.get(partition)?.values() ?? [])
+    else if (at.batch > 0) for await (const entry of this.#stored(partition, at.batch)) writer.putAll([entry])
+    return { ...at, entries: writer.finish() }
   }
 
   /** A batch is committed. */

@@ -5,7 +5,7 @@
  * partition but in the answer.
  */
 import { canonicalHash } from '../../../sdk/coders/canonical-hash.js'
-import { dynamicCoder, decodeFromBytes, encodeToBytes } from '../../../sdk/coders/index.js'
+import { ByteWriter, type Coder, decodeFromBytes, dynamicCoder, encodeToBytes } from '../../../sdk/coders/index.js'
 import type { Env } from '../../../sdk/env.js'
 import { UserCodeError } from '../../../sdk/errors.js'
 import { invariant } from '../../../sdk/invariant.js'
@@ -23,7 +23,8 @@ import { TimeSlice } from '../../core/time-slice.js'
 import { BatchAcknowledgements } from '../batch-acknowledgements.js'
 import { KeptParts } from '../kept-parts.js'
 import { type CollectedCoders, collectedCoders } from '../kept-results.js'
-import type { Change } from '../store/checkpoint-store.js'
+import { changesIn, ChangeWriter } from '../store/change-bytes.js'
+import type { StoredEntry } from '../store/checkpoint-store.js'
 import { firstSlotOf, partitionOf } from '../store/partition-of.js'
 import { BlockCodings, sideOf, WORK } from './block-codings.js'
 import { CapturedLog } from './captured-log.js'
@@ -164,7 +165,7 @@ export class PartitionHost {
     for (const executor of this.#executors) await executor.setup()
     this.#clock.restore(instant)
     const kept = (this.#kept = new KeptParts(this.#executors, new Map(), this.#slotOf))
-    await kept.restore(entries)
+    await kept.restore(entriesIn(entries))
     for (const executor of this.#executors) {
       const watermark = watermarks[executor.stage.id] ?? TIMESTAMP_MIN
       executor.restoreWatermark(watermark)
@@ -219,6 +220,8 @@ export class PartitionHost {
       changed,
       outputWatermark: executor.outputWatermark,
       isArmed: executor.isArmed,
+      hasMore: executor.hasMore,
+      isAwaited: this.#acknowledgements.isAwaited || this.#executors.some(({ isAwaited }) => isAwaited),
       nextProcessingTime: executor.nextProcessingTime,
       waiting: this.#executors.flatMap(({ stage: { id } }) =>
         (this.#wiring.inboxOf(id, undefined)?.length ?? 0) > 0 ? [id] : [],
@@ -240,13 +243,13 @@ export class PartitionHost {
     const delivered = this.#executors.flatMap(({ processor: { runtime } }) =>
       runtime.deliveries.take().map(({ step, items }) => {
         const { coder } = runtime.deliveries.step(step)
-        return [step, items.map((item) => encodeToBytes(coder, item))] as const
+        return [step, packed(items, coder), items.length] as const
       }),
     )
     const collected = [...this.#wiring.collected].flatMap(([name, { elements }]) => {
       if (elements.length === 0) return []
-      const taken = elements.splice(0).map((element) => this.#collectedBytes(name, element))
-      return [[name, taken] as const]
+      const taken = elements.splice(0)
+      return [[name, this.#collectedBytes(name, taken), taken.length] as const]
     })
     const printed = this.#wiring.printed.flatMap((each, index) => {
       const { lines, hidden } = each.take()
@@ -255,13 +258,17 @@ export class PartitionHost {
     return { blocks: this.#exchange.take(), delivered, collected, printed }
   }
 
-  #collectedBytes(name: string, { value, timestamp, window, pane }: CollectedElement): Uint8Array {
+  #collectedBytes(name: string, elements: readonly CollectedElement[]): Uint8Array {
     const of = this.#collected.get(name)
     invariant(of !== undefined, 'what is collected has a coder', { name })
+    const { coder, step } = of
     try {
-      return encodeToBytes(of.coder, { value, timestamp, windows: [window], pane })
+      return packed(
+        elements.map(({ value, timestamp, window, pane }) => ({ value, timestamp, windows: [window], pane })),
+        coder,
+      )
     } catch (cause) {
-      throw new UserCodeError({ step: of.step.path, call: 'collecting', timestamp, source: of.step.source, cause })
+      throw new UserCodeError({ step: step.path, call: 'collecting', source: step.source, cause })
     }
   }
 
@@ -271,8 +278,9 @@ export class PartitionHost {
   }
 
   /** What has changed in the batch. */
-  changes(): readonly Change[] {
-    return this.#kept?.changes() ?? []
+  changes(): readonly Uint8Array[] {
+    const changes = this.#kept?.changes() ?? []
+    return changes.length === 0 ? [] : new ChangeWriter().putAll(changes).finish()
   }
 
   /** The batch is committed. */
@@ -338,13 +346,27 @@ function usedSince(before: TaskOrder['budgets'], now: TaskOrder['budgets']): Tas
 
 /** Of all that goes on to others: two 32-bit numbers, as hexadecimal. */
 function hashOf({ blocks, delivered, collected, printed }: TaskOutput): string {
+  if (blocks.length + delivered.length + collected.length + printed.length === 0) return ''
   const parts: unknown[] = [
     blocks.map(({ stage, input, partition, bytes, count, ends }) => [stage, input, partition, hashed(bytes), count, ends]), // prettier-ignore
-    delivered.map(([step, items]) => [step, items.map(hashed)]),
-    collected.map(([name, elements]) => [name, elements.map(hashed)]),
+    delivered.map(([step, items, count]) => [step, hashed(items), count]),
+    collected.map(([name, elements, count]) => [name, hashed(elements), count]),
     printed,
   ]
   return hashed(encodeToBytes(dynamicCoder, parts))
+}
+
+function* entriesIn(chunks: readonly Uint8Array[]): Generator<StoredEntry, void, undefined> {
+  for (const chunk of chunks)
+    for (const { part, slot, id, content } of changesIn(chunk))
+      if (content !== undefined) yield { part, slot, id, content }
+}
+
+/** Values one after another. */
+function packed<T>(values: readonly T[], coder: Coder<T>): Uint8Array {
+  const out = new ByteWriter()
+  for (const value of values) coder.encode(value, out, true)
+  return out.take()
 }
 
 function hashed(bytes: Uint8Array): string {

@@ -65,6 +65,8 @@ export class Partition {
   #life: Life | undefined
   #log: Logged[] = []
   #numbers = 0
+  /** Whether somebody there waits for the plan, or the commit. */
+  #isAwaited = false
   #attempt: Attempt | undefined
   /** Lives whose answer may still come, and is compared. */
   readonly #late = new Set<Life>()
@@ -132,6 +134,7 @@ export class Partition {
       void this.#try(this.#attempt)
     }).finally(() => (this.#attempt = undefined))
     this.#log.push({ order: again(order, done), hash: done.hash })
+    this.#isAwaited ||= done.isAwaited
     this.#parts.workers.gotOn()
     return done
   }
@@ -194,7 +197,8 @@ export class Partition {
     }
     attempt.coming--
     if (life !== undefined && attempt.isOver) this.#retire(life)
-    else if (life !== undefined) await this.#on(life, attempt, true).catch((error: unknown) => this.#failed(attempt, error))
+    else if (life !== undefined)
+      await this.#on(life, attempt, true).catch((error: unknown) => this.#failed(attempt, error))
     else if (attempt.lives.size === 0) await this.#try(attempt)
   }
 
@@ -215,6 +219,7 @@ export class Partition {
 
   /** What has changed in the batch. */
   async changes(batch: number): Promise<readonly Change[]> {
+    if (this.#log.length === 0) return []
     for (;;) {
       const life = await this.live()
       try {
@@ -232,6 +237,8 @@ export class Partition {
     batch: number,
   ): Promise<{ readonly metrics: MetricsDelta; readonly log: readonly LoggedLine[] } | undefined> {
     const { life } = this
+    if (!this.#isAwaited) return undefined
+    if (kind === 'committed') this.#isAwaited = false
     try {
       return await life?.settle(kind, batch)
     } catch (error) {

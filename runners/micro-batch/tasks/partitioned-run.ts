@@ -6,7 +6,7 @@
  */
 import { coded } from '../../../sdk/error-codes.js'
 import type { Env } from '../../../sdk/env.js'
-import { decodeFromBytes } from '../../../sdk/coders/index.js'
+import { ByteReader, type Coder } from '../../../sdk/coders/index.js'
 import { UserCodeError } from '../../../sdk/errors.js'
 import { invariant } from '../../../sdk/invariant.js'
 import { TIMESTAMP_MIN } from '../../../sdk/time.js'
@@ -182,29 +182,28 @@ export class PartitionedRun {
   apply(): void {
     const { wiring } = this.#in
     for (const { collected, printed, delivered } of this.#given.splice(0)) {
-      for (const [name, elements] of collected) this.#collect(name, elements)
+      for (const [name, elements, count] of collected) this.#collect(name, elements, count)
       for (const [index, lines, hidden] of printed) wiring.printed[index]?.print({ lines, hidden })
-      for (const [id, items] of delivered) this.#deliver(id, items)
+      for (const [id, items, count] of delivered) this.#deliver(id, items, count)
     }
   }
 
-  #collect(name: string, elements: readonly Uint8Array[]): void {
+  #collect(name: string, elements: Uint8Array, count: number): void {
     const own = this.#in.wiring.collected.get(name)
     const coder = this.#coders.get(name)?.coder
     invariant(own !== undefined && coder !== undefined, 'what is collected has a name', { name })
-    for (const bytes of elements) {
-      const { value, timestamp, windows, pane } = decodeFromBytes(coder, bytes)
+    for (const { value, timestamp, windows, pane } of unpacked(elements, count, coder)) {
       own.add(value, timestamp, windows, pane)
     }
     own.commit()
   }
 
-  #deliver(id: string, items: readonly Uint8Array[]): void {
+  #deliver(id: string, items: Uint8Array, count: number): void {
     for (const { processor } of this.#stages) {
       const { deliveries } = processor.runtime
       const step = deliveries.steps.find(({ info }) => info.id === id)
       if (step === undefined) continue
-      for (const item of items) step.add(decodeFromBytes(step.coder, item))
+      for (const item of unpacked(items, count, step.coder)) step.add(item)
       deliveries.commit()
     }
   }
@@ -232,7 +231,8 @@ export class PartitionedRun {
 
   #done(_stage: StageExecutor, done: TaskDone): void {
     if (done.collected.length > 0 || done.printed.length > 0 || done.delivered.length > 0) this.#given.push(done)
-    if (done.script !== undefined && done.script.advanceMillis > 0) this.#parts.clock?.advance(done.script.advanceMillis)
+    if (done.script !== undefined && done.script.advanceMillis > 0)
+      this.#parts.clock?.advance(done.script.advanceMillis)
     const exceeded = this.#in.wiring.budgets.add(done.budgets)
     if (exceeded !== undefined) throw this.#tooManyLetters(exceeded, done.budgets)
   }
@@ -268,4 +268,9 @@ export class PartitionedRun {
   close(isQueryOver: boolean): Promise<void> {
     return this.driver.close(isQueryOver)
   }
+}
+
+function* unpacked<T>(bytes: Uint8Array, count: number, coder: Coder<T>): Generator<T, void, undefined> {
+  const input = new ByteReader(bytes)
+  for (let i = 0; i < count; i++) yield coder.decode(input, true)
 }

@@ -9,7 +9,7 @@ import { TIMESTAMP_MAX } from '../../../sdk/time.js'
 import type { Keeper } from '../../core/kept-state.js'
 import { type ScriptStage, type SourceStage, StageExecutor, type UpstreamStage } from '../../core/execution/stage-executor.js' // prettier-ignore
 import type { SourceCodec } from '../../core/execution/source-codec.js'
-import { SourceExecutor } from '../../core/execution/source-executor.js'
+import type { SourceExecutor } from '../../core/execution/source-executor.js'
 import type { TurnRecord } from '../../core/execution/source-journal.js'
 import type { StageStatus } from '../../core/execution/stage-status.js'
 import type { StuckCall } from '../../core/stage-runtime.js'
@@ -44,6 +44,9 @@ export interface StageRun {
   stuck(): StuckCall | undefined
 }
 
+/** What a partition that has had no turn has seen of the stages before. */
+const NOTHING_SEEN = 'nothing'
+
 /** A partition of the stage, as far as it was heard of. */
 interface Share {
   watermark: number
@@ -51,7 +54,7 @@ interface Share {
   nextProcessingTime: number
   /** Time of the monotonic clock at which its source has something. */
   readAt: number | undefined
-  /** Whether its last turn did something, so that the next one may. */
+  /** Whether its next turn has something to do although nothing comes. */
   isActive: boolean
   /** What it has seen of the stages before. */
   seen: string
@@ -62,6 +65,10 @@ interface Share {
   reading: SourceReading | undefined
   /** Elements that wait in the partition itself. */
   hasWaiting: boolean
+}
+
+interface CommonOrder extends Omit<TaskOrder, 'batch' | 'number' | 'seed' | 'blocks' | 'source'> {
+  readonly seen: string
 }
 
 /** See the head of this file. */
@@ -149,7 +156,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
       nextProcessingTime: TIMESTAMP_MAX,
       readAt: undefined,
       isActive: false,
-      seen: '',
+      seen: NOTHING_SEEN,
       isDraining: false,
       pausedMillis: 0,
       room: 0,
@@ -167,7 +174,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
       this.played = played
       this.#isReleased = false
       // Nothing is taken for granted of what partitions have seen: they are made anew.
-      this.#shares = shares.map((share) => ({ ...share, seen: '', isActive: true, isDraining: false }))
+      this.#shares = shares.map((share) => ({ ...share, seen: NOTHING_SEEN, isActive: true, isDraining: false }))
     }
   }
 
@@ -195,7 +202,10 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
   }
 
   get report(): SourceReading {
-    return mergedReading(this.stage.root.info.path, this.#shares.map(({ reading }) => reading))
+    return mergedReading(
+      this.stage.root.info.path,
+      this.#shares.map(({ reading }) => reading),
+    )
   }
 
   override status(): StageStatus {
@@ -225,7 +235,10 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
 
   override async wake(): Promise<boolean> {
     const now = this.#run.now()
-    return this.#perform('wake', this.#indexes(({ nextProcessingTime }) => nextProcessingTime <= now))
+    return this.#perform(
+      'wake',
+      this.#indexes(({ nextProcessingTime }) => nextProcessingTime <= now),
+    )
   }
 
   async turn(): Promise<boolean> {
@@ -302,7 +315,8 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
   async #perform(call: TaskOrder['call'], partitions: readonly number[]): Promise<boolean> {
     if (partitions.length === 0) return false
     const run = async (): Promise<boolean> => {
-      const orders = partitions.map((partition) => [partition, this.#order(call, partition)] as const)
+      const common = this.#common(call)
+      const orders = partitions.map((partition) => [partition, this.#order(common, partition)] as const)
       this.#isReleased = false
       const dones = await this.#run.driver.perform(orders)
       let changed = false
@@ -318,22 +332,31 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     return changed
   }
 
-  #order(call: TaskOrder['call'], partition: number): TaskOrder {
-    const { driver, stages } = this.#run
-    const { id: stage } = this.stage
-    const share = this.#shares[partition] as Share
-    if (call === 'turn') share.seen = this.#seen()
+  /** What the tasks of a turn have in common. */
+  #common(call: TaskOrder['call']): CommonOrder {
+    const { stages } = this.#run
     return {
-      ...driver.next(partition, stage, this.#run.phase(), this.#run.seed()),
-      stage,
+      stage: this.stage.id,
       call,
       now: this.#run.now(),
       watermarks: stages.map(({ outputWatermark }) => outputWatermark),
       waits: stages.map(({ nextProcessingTime }) => nextProcessingTime),
-      blocks: call === 'turn' ? driver.takeMail(partition, stage) : [],
-      source: this.#isSource ? this.#sourceOrder(share, partition) : undefined,
       isReleased: this.#isReleased,
       budgets: this.#run.budgets(),
+      seen: this.#seen(),
+    }
+  }
+
+  #order({ seen, ...common }: CommonOrder, partition: number): TaskOrder {
+    const { driver } = this.#run
+    const { stage, call } = common
+    const share = this.#shares[partition] as Share
+    if (call === 'turn') share.seen = seen
+    return {
+      ...common,
+      ...driver.next(partition, stage, this.#run.phase(), this.#run.seed()),
+      blocks: call === 'turn' ? driver.takeMail(partition, stage) : [],
+      source: this.#isSource ? this.#sourceOrder(share, partition) : undefined,
     }
   }
 
@@ -357,7 +380,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     share.isArmed = done.isArmed
     share.nextProcessingTime = done.nextProcessingTime
     share.readAt = done.waitMillis === undefined ? undefined : this.#run.monotonic() + done.waitMillis
-    share.isActive = done.changed
+    share.isActive = done.hasMore
     share.reading = done.reading
     share.hasWaiting = done.waiting.includes(stage)
     if (done.script !== undefined) this.played = done.script.played

@@ -50,6 +50,8 @@ export class TaskDriver {
   /** Tasks of each stage and partition since randomness began anew. */
   readonly #drawn = new Map<string, number>()
   #batch = 0
+  /** What randomness begins with in the batch. */
+  #seed: number | undefined
   readonly #statuses = new Map<number, readonly StageStatus[]>()
   readonly #stuck = new Map<string, { readonly call: StuckText; readonly at: number }>()
 
@@ -113,6 +115,7 @@ export class TaskDriver {
   /** A batch begins. */
   begin(batch: number): void {
     this.#batch = batch
+    this.#seed = undefined
     this.#drawn.clear()
     for (const partition of this.#partitions) partition.begin()
   }
@@ -141,14 +144,23 @@ export class TaskDriver {
     return Promise.all(this.#partitions.map((partition) => partition.changes(batch)))
   }
 
+  #seedOf(seed: number | string): number {
+    return (this.#seed ??= canonicalHash(encodeToBytes(dynamicCoder, [seed, this.#batch])))
+  }
+
   // ---- tasks -----------------------------------------------------------------------------------------------------
 
   /** The number and the randomness of the next task of a partition. */
-  next(partition: number, stage: number, phase: number, seed: number | string): Pick<TaskOrder, 'batch' | 'number' | 'seed'> {
+  next(
+    partition: number,
+    stage: number,
+    phase: number,
+    seed: number | string,
+  ): Pick<TaskOrder, 'batch' | 'number' | 'seed'> {
     const place = placeOf(partition, stage)
     const drawn = this.#drawn.get(place) ?? 0
     this.#drawn.set(place, drawn + 1)
-    const random = canonicalHash(encodeToBytes(dynamicCoder, [seed, this.#batch, phase, stage, partition, drawn]))
+    const random = mixed(this.#seedOf(seed), phase, stage, partition, drawn)
     return { batch: this.#batch, number: this.#partitions[partition]?.nextNumber() ?? 0, seed: random }
   }
 
@@ -253,6 +265,16 @@ export class TaskDriver {
   close(isQueryOver: boolean): Promise<void> {
     return this.workers.close(this.#parts.env, isQueryOver)
   }
+}
+
+/** One number of several, each of which matters. */
+function mixed(...numbers: readonly number[]): number {
+  let hash = 0x811c9dc5
+  for (const number of numbers) {
+    hash = Math.imul(hash ^ number, 0x01000193)
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b)
+  }
+  return (hash ^ (hash >>> 13)) >>> 0
 }
 
 function placeOf(partition: number, stage: number): string {

@@ -62,10 +62,10 @@ export interface TaskOrder {
 /** What of a task goes on to others: the same whenever the task is done again. */
 export interface TaskOutput {
   readonly blocks: readonly Block[]
-  /** Items for sinks, by step. */
-  readonly delivered: readonly (readonly [step: string, items: readonly Uint8Array[]])[]
-  /** Elements that are collected, by name. */
-  readonly collected: readonly (readonly [name: string, elements: readonly Uint8Array[]])[]
+  /** Items for sinks, by step, one after another. */
+  readonly delivered: readonly (readonly [step: string, items: Uint8Array, count: number])[]
+  /** Elements that are collected, by name, one after another. */
+  readonly collected: readonly (readonly [name: string, elements: Uint8Array, count: number])[]
   /** Lines that are printed, by the number of the step that prints, and how many elements have none. */
   readonly printed: readonly (readonly [index: number, lines: readonly string[], hidden: number])[]
 }
@@ -80,6 +80,10 @@ export interface TaskDone extends TaskOutput {
   readonly outputWatermark: number
   readonly isArmed: boolean
   readonly nextProcessingTime: number
+  /** Whether the stage has something to do although nothing comes. */
+  readonly hasMore: boolean
+  /** Whether somebody in the partition waits for the plan, or the commit, of the batch. */
+  readonly isAwaited: boolean
   /** Stages of the partition for which elements wait that have not left it. */
   readonly waiting: readonly number[]
   /** Milliseconds until the source has something, where it waits for real time. */

@@ -10,7 +10,6 @@ import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import type { LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
 import type { StageStatus } from '../../core/execution/stage-status.js'
 import type { MetricsDelta } from '../../core/metrics.js'
-import type { Change, StoredEntry } from '../store/checkpoint-store.js'
 import type { WireError } from './wire-error.js'
 
 /** A worker as its driver sees it. */
@@ -84,7 +83,8 @@ export interface HostPartition {
   readonly batch: number
   /** What processing time was then. */
   readonly instant: number
-  readonly entries: readonly StoredEntry[]
+  /** As `change-bytes.ts` packs them. */
+  readonly entries: readonly Uint8Array[]
   /** Output watermarks of stages, over all partitions. */
   readonly watermarks: readonly number[]
 }
@@ -128,7 +128,7 @@ export type FromWorker =
   | ({ readonly kind: 'done'; readonly done: TaskDone } & OfPartition)
   /** What was asked of the partition has failed: the pipeline's own code, most often. */
   | ({ readonly kind: 'failed'; readonly error: WireError; readonly log: readonly LoggedLine[] } & OfPartition)
-  | ({ readonly kind: 'changes'; readonly batch: number; readonly changes: readonly Change[] } & OfPartition)
+  | ({ readonly kind: 'changes'; readonly batch: number; readonly changes: readonly Uint8Array[] } & OfPartition)
   | ({
       readonly kind: 'settled'
       readonly batch: number

@@ -7,6 +7,8 @@
 import { coded } from '../../../sdk/error-codes.js'
 import type { Env } from '../../../sdk/env.js'
 import type { MetricsDelta } from '../../core/metrics.js'
+import { changesIn } from '../store/change-bytes.js'
+import type { Change } from '../store/checkpoint-store.js'
 import type { LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
 import { errorFromWire } from './wire-error.js'
 import type { Begin, FromWorker, HostPartition, OfPartition, OpenWorker, ToWorker, WorkerLink } from './worker-link.js'
@@ -69,12 +71,12 @@ export class Life {
     return (answer as Extract<FromWorker, { kind: 'done' }>).done
   }
 
-  async changes(batch: number): Promise<Extract<FromWorker, { kind: 'changes' }>['changes']> {
+  async changes(batch: number): Promise<readonly Change[]> {
     const answer = await this.#ask(
       { kind: 'changes', ...this.#place, batch },
       (message) => message.kind === 'changes' && message.batch === batch,
     )
-    return (answer as Extract<FromWorker, { kind: 'changes' }>).changes
+    return (answer as Extract<FromWorker, { kind: 'changes' }>).changes.flatMap((chunk) => [...changesIn(chunk)])
   }
 
   async settle(
@@ -125,7 +127,7 @@ export class Life {
 
   #ask(message: ToWorker, wants: Waiting['wants']): Promise<FromWorker> {
     if (this.worker.isEnded) return Promise.reject(new WorkerLost(this.worker.reason))
-    if (this.#failure !== undefined) return Promise.reject(this.#failure as Error)
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
     return new Promise((resolve, reject) => {
       this.#waiting = { wants, resolve, reject }
       this.worker.send(message)
