@@ -122,11 +122,6 @@ export interface RunnerOptions {
   readonly workers?: number
   /** Whether workers are threads of this process, the default, or processes; refused without `workers`. */
   readonly isolation?: Isolation
-  /**
-   * Into how many partitions keys and state are divided where there are workers, from 1 to 256. Default: as many as workers. A checkpoint
-   * keeps its number; workers may be more or fewer each time.
-   */
-  readonly partitions?: number
   /** Whether a task that takes much longer than others is done twice, on another worker, and the first answer counts. Default: with 2 workers or more. */
   readonly speculation?: boolean
   /**
@@ -156,6 +151,24 @@ export interface RunnerOptions {
   readonly batchInterval?: Duration
   /** Elements that a batch reads at most, about: the bundle at hand is finished. Default: as many as come in its interval. */
   readonly batchSize?: number
+  /**
+   * What happens when the pipeline is not the one whose state the checkpoint keeps. `'refuse'` (the default) explains what has changed,
+   * step by step, and runs nothing, unless all of it is codecs that take what was written; `'migrate'` goes on with what still fits.
+   */
+  readonly onChange?: 'refuse' | 'migrate'
+  /** New names of steps by their old ones, so that what they keep goes along: `{ sum: 'total' }`. With `onChange: 'migrate'`. */
+  readonly renameSteps?: Readonly<Record<string, string>>
+  /**
+   * What may be dropped of what is kept: steps, or parts of them, as the explanation names them: `['sum', 'over limit#total']`. With
+   * `onChange: 'migrate'`, which drops nothing that is not named. Does nothing when the pipeline has not changed.
+   */
+  readonly dropState?: readonly string[]
+  /**
+   * Partitions of keys and state, 1 to 256. Default: as many as a checkpoint has; at first as many as workers, without workers 1. Without
+   * workers another number moves what is kept. With workers each partition is run by one of them; a checkpoint keeps its number then,
+   * while workers may be more or fewer each time.
+   */
+  readonly partitions?: number
   /**
    * How much sources of the micro-batch runner may read, by the path of their step: `{ 'read orders': { perSecond: 1000 } }`. Default: as
    * much as batches can take.

@@ -33,10 +33,6 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   guarantee: oneOf(guarantees),
   workers: wholeFrom(0),
   isolation: oneOf(isolations),
-  partitions: {
-    allowed: 'a whole number from 1 to 256',
-    holds: (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 256,
-  },
   speculation: flag,
   module: {
     allowed: 'the path of a file, or import.meta.url of the module that exports the pipeline',
@@ -56,6 +52,20 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   checkpoint: { allowed: 'the path of a folder', holds: (value) => typeof value === 'string' && value !== '' },
   batchInterval: { allowed: "a time such as '500 ms'", holds: (value) => value !== null },
   batchSize: wholeFrom(1),
+  onChange: oneOf(['refuse', 'migrate']),
+  renameSteps: {
+    allowed: "new names of steps by their old ones, such as { sum: 'total' }",
+    holds: (value) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value) && areNames(Object.values(value)),
+  },
+  dropState: {
+    allowed: "a list of steps or of parts of them, such as ['sum', 'over limit#total']",
+    holds: (value) => Array.isArray(value) && areNames(value),
+  },
+  partitions: {
+    allowed: 'a whole number from 1 to 256',
+    holds: (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 256,
+  },
   sourceLimits: {
     allowed: "an object such as { 'read orders': { perSecond: 1000 } }",
     holds: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
@@ -91,17 +101,20 @@ export function checkRunnerOptions(options: RunnerOptions): void {
       'MR-1016',
       'reexecute is a part of strict mode, which is off. Add strict: true, or leave reexecute out.',
     )
-  for (const name of ['partitions', 'speculation'] as const)
-    if (options[name] !== undefined && (options.workers ?? 0) === 0)
-      throw new PipelineError(
-        'MR-1016',
-        `${name} is about workers, and there are none. Add workers: 2, or leave ${name} out.`,
-      )
+  if (options.speculation !== undefined && (options.workers ?? 0) === 0)
+    throw new PipelineError(
+      'MR-1016',
+      'speculation is about workers, and there are none. Add workers: 2, or leave speculation out.',
+    )
   if (options.isolation !== undefined && options.workers === undefined)
     throw new PipelineError(
       'MR-1016',
       'isolation says where workers live, and there are none. Add workers: 2, or leave isolation out.',
     )
+}
+
+function areNames(values: readonly unknown[]): boolean {
+  return values.every((value) => typeof value === 'string' && value !== '')
 }
 
 function isOption(name: string): name is keyof RunnerOptions {

@@ -29,7 +29,7 @@ import { KeptParts } from './kept-parts.js'
 import { Outbox } from './outbox.js'
 import type { QueryStore } from './query-store.js'
 import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
-import type { Change, CommitRecord, PlanRecord } from './store/checkpoint-store.js'
+import type { CommitRecord, PlanRecord } from './store/checkpoint-store.js'
 import { Diverged } from './tasks/partition.js'
 import type { PartitionedRun } from './tasks/partitioned-run.js'
 
@@ -71,6 +71,8 @@ export class BatchedExecution extends Execution {
   readonly #log: RunLog
   /** Workers that there are to be from the next batch on. */
   #workersAsked: number | undefined
+  /** Into how many partitions workers divide what is kept. */
+  #hosts: number | undefined
   /** Whether the plan of the batch at hand is written down. */
   #isLogged = false
 
@@ -125,10 +127,11 @@ export class BatchedExecution extends Execution {
   protected override async setup(): Promise<void> {
     const { store, tasks } = this.#parts
     await store.open()
-    this.#checkPartitions()
+    for (const note of store.notes) this.#log.note(note)
     await super.setup()
     const committed = await this.#restore()
-    await tasks?.open(store.partitions, this.#committed, this.#parts.isKept ? store : undefined)
+    this.#hosts ??= this.#hostsOf(undefined)
+    await tasks?.open(this.#hosts, this.#committed, this.#parts.isKept ? store : undefined)
     if (committed !== undefined) await this.#outbox.deliverAgain(committed)
   }
 
@@ -139,12 +142,12 @@ export class BatchedExecution extends Execution {
     const kept = (this.#kept = new KeptParts(
       this.executors,
       new Map([...collectedKeepers(this.staged, this.wiring.collected), ...this.wiring.keepers()]),
-      // What the driver itself keeps lies with the first partition.
-      this.#parts.tasks === undefined ? undefined : () => 0,
     ))
     const committed = await this.#parts.store.committed()
     if (committed === undefined) return undefined
-    const { watermarks, clock } = decodeCommitContent(committed.content)
+    const { watermarks: written, clock, hosts = 1 } = decodeCommitContent(committed.content)
+    const watermarks = this.#parts.store.watermarks(committed.batch, written)
+    this.#hosts = this.#hostsOf(hosts)
     // What waits is measured by the clock as it stood, so the clock comes first.
     this.#parts.world.restore(committed.instant)
     this.#parts.setScript(clock)
@@ -161,12 +164,13 @@ export class BatchedExecution extends Execution {
     return committed
   }
 
-  /** One process does what one partition does. */
-  #checkPartitions(): void {
+  /** Into how many partitions the run divides what is kept. @param kept by the newest commit. */
+  #hostsOf(kept: number | undefined): number {
     const { store, tasks } = this.#parts
-    if (tasks === undefined && store.partitions > 1) throw dividedOtherwise(store.partitions, undefined)
-    if (tasks?.partitions !== undefined && tasks.partitions !== store.partitions)
-      throw dividedOtherwise(store.partitions, tasks.partitions)
+    if (kept === undefined) return store.partitions
+    if (tasks === undefined && kept > 1) throw dividedOtherwise(kept, undefined)
+    if (tasks?.asked !== undefined && tasks.asked !== kept) throw dividedOtherwise(kept, tasks.asked)
+    return kept
   }
 
   protected override async teardown(): Promise<void> {
@@ -300,15 +304,20 @@ export class BatchedExecution extends Execution {
     const { store, world, real, tasks, journal } = this.#parts
     const shared = (await tasks?.changes(plan.batch)) ?? []
     tasks?.apply()
-    const changes = changesOf(this.#kept?.changes() ?? [], shared)
+    const own = this.#kept?.changes() ?? []
+    const changes = shared.length === 0 ? own : own.concat(...shared)
     const watermarks = this.#watermarksNow()
     const text = watermarksText(watermarks)
     const delivered = this.#outbox.take()
     const isSilent = !world.hasPrinted && delivered.length === 0
-    if (!this.#isLogged && changes.size === 0 && text === this.#watermarks && isSilent) return false
+    if (!this.#isLogged && changes.length === 0 && text === this.#watermarks && isSilent) return false
     if (!this.#isLogged) await this.#logPlan(plan, journal.hasElements)
     real.crashpoint('batch.commit')
-    const content = encodeCommitContent({ watermarks, clock: world.env.now() })
+    const content = encodeCommitContent({
+      watermarks,
+      clock: world.env.now(),
+      ...(tasks === undefined ? {} : { hosts: tasks.partitions }),
+    })
     const deliveries = this.#outbox.encode(delivered)
     await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries }, changes)
     this.#committed = plan.batch
@@ -339,17 +348,6 @@ interface PlannedBatch {
 
 function watermarksText(watermarks: ReadonlyMap<string, number>): string {
   return [...watermarks.values()].join()
-}
-
-/** Changes by partition; what the driver itself keeps lies with the first. */
-function changesOf(
-  own: readonly Change[],
-  shared: readonly (readonly Change[])[],
-): ReadonlyMap<number, readonly Change[]> {
-  const all = new Map<number, readonly Change[]>()
-  for (const [partition, each] of shared.entries()) if (each.length > 0) all.set(partition, each)
-  if (own.length > 0) all.set(0, [...own, ...(all.get(0) ?? [])])
-  return all
 }
 
 function dividedOtherwise(kept: number, asked: number | undefined): Error {

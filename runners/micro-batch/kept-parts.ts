@@ -13,20 +13,13 @@ import type { Change, StoredEntry } from './store/checkpoint-store.js'
 export class KeptParts {
   readonly #keepers = new Map<string, Keeper>()
 
-  readonly #slotOf: (slot: number) => number
-
-  /** @param slotOf where an entry lies that a keeper puts into a slot; a partition has only some. */
-  constructor(
-    executors: readonly StageExecutor[],
-    own: ReadonlyMap<string, Keeper>,
-    slotOf: (slot: number) => number = (slot) => slot,
-  ) {
-    this.#slotOf = slotOf
+  /** @param of follows the names of the stages' parts: which of several hosts they are of. */
+  constructor(executors: readonly StageExecutor[], own: ReadonlyMap<string, Keeper>, of = '') {
     for (const { stage, keepers } of executors.map((executor) => ({
       stage: executor.stage,
       keepers: executor.keepers(),
     })))
-      for (const [name, keeper] of keepers) this.#add(`${stage.root.info.id} ${name}`, keeper)
+      for (const [name, keeper] of keepers) this.#add(`${stage.root.info.id} ${name}${of}`, keeper)
     for (const [name, keeper] of own) this.#add(name, keeper)
   }
 
@@ -56,8 +49,8 @@ export class KeptParts {
     const changes: Change[] = []
     for (const [part, keeper] of this.#keepers) {
       const sink: ChangeSink = {
-        put: (slot, id, content) => void changes.push({ part, slot: this.#slotOf(slot), id, content }),
-        remove: (slot, id) => void changes.push({ part, slot: this.#slotOf(slot), id, content: undefined }),
+        put: (slot, id, content) => void changes.push({ part, slot, id, content }),
+        remove: (slot, id) => void changes.push({ part, slot, id, content: undefined }),
       }
       keeper.changes(sink)
     }

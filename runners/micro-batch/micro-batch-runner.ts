@@ -26,6 +26,9 @@ import { partitionedRun } from './tasks/partitioned-options.js'
 import { VolatileStore } from './store/volatile-store.js'
 import type { OpenWorker } from './tasks/worker-link.js'
 
+/** Options of a run that are about what is kept. */
+const CHANGE_OPTIONS = ['onChange', 'renameSteps', 'dropState', 'partitions'] as const
+
 /** What the micro-batch runner can do. */
 export const MICRO_BATCH_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   ...LOCAL_FEATURES,
@@ -104,13 +107,19 @@ function execution(
   const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
   const world = new BatchWorld(real, given.clock !== undefined)
   const { checkpoint } = options
-  const { workers = 0, partitions = Math.max(1, workers) } = options
+  const { workers = 0 } = options
   const journal = new BatchJournal(checkpoint !== undefined || workers > 0)
   const open = (): Promise<CheckpointStore> =>
     checkpoint === undefined || openStore === undefined
       ? Promise.resolve(new VolatileStore())
       : openStore(checkpoint, real)
-  const store = new QueryStore(open, real, built, driver, workers > 0 ? partitions : 1)
+  const { onChange = 'refuse', renameSteps = {}, dropState = [] } = options
+  const choice = { onChange, renameSteps: new Map(Object.entries(renameSteps)), dropState }
+  const store = new QueryStore(open, real, built, driver, {
+    choice,
+    partitions: workers > 0 ? undefined : options.partitions,
+    begunWith: workers > 0 ? (options.partitions ?? workers) : 1,
+  })
   const bundleSize = smaller(given.bundleSize, options.batchSize)
   const tasks = partitionedRun({
     built,
@@ -188,6 +197,18 @@ function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroB
       'MR-6023',
       'checkpoint',
       `there is no place for checkpoint ${checkpoint} here: this platform has no store. Leave checkpoint out.`,
+    )
+  for (const name of CHANGE_OPTIONS) {
+    if (options[name] === undefined || checkpoint !== undefined || (name === 'partitions' && workers > 0)) continue
+    throw new PipelineError(
+      'MR-1016',
+      `${name} is about what a checkpoint keeps, and this run has none, so it would change nothing. Add checkpoint: './folder', or leave ${name} out.`,
+    )
+  }
+  if (options.onChange !== 'migrate' && (options.renameSteps ?? options.dropState) !== undefined)
+    throw new PipelineError(
+      'MR-1016',
+      "renameSteps and dropState say how a changed pipeline goes on, which is refused as it stands. Add onChange: 'migrate', or leave them out.",
     )
   if (batchInterval !== undefined) durationMillis(batchInterval, 'batchInterval')
 }

@@ -9,8 +9,3 @@ import { SLOTS } from '../../core/kept-state.js'
 export function partitionOf(slot: number, partitions: number): number {
   return Math.floor((slot * partitions) / SLOTS)
 }
-
-/** The first slot of a partition. */
-export function firstSlotOf(partition: number, partitions: number): number {
-  return Math.ceil((partition * SLOTS) / partitions)
-}

@@ -7,16 +7,23 @@ import { NewestEntries } from './newest-entries.js'
 import type { Change, StoredEntry } from '../store/checkpoint-store.js'
 import type { HostPartition } from './worker-link.js'
 
+/** What follows the names of the parts that a partition keeps. One that is alone keeps them as a run without workers does. */
+export function hostedPart(partition: number, partitions: number): string {
+  return partitions === 1 ? '' : ` (partition ${partition + 1} of ${partitions})`
+}
+
 /** The newest committed batch. */
 export class KeptVersion {
   /** What is true of all partitions. */
   at: Pick<HostPartition, 'batch' | 'instant' | 'watermarks'> = { batch: 0, instant: 0, watermarks: [] }
-  readonly #stored: ((partition: number, batch: number) => AsyncIterable<StoredEntry>) | undefined
+  readonly #stored: ((batch: number) => AsyncIterable<StoredEntry>) | undefined
+  readonly #count: number
   readonly #partitions = new Map<number, NewestEntries>()
 
   /** @param stored reads what a store has; `undefined` where nothing is stored. */
-  constructor(stored: ((partition: number, batch: number) => AsyncIterable<StoredEntry>) | undefined) {
+  constructor(stored: ((batch: number) => AsyncIterable<StoredEntry>) | undefined, partitions: number) {
     this.#stored = stored
+    this.#count = partitions
   }
 
   /** What a partition is made of. */
@@ -24,7 +31,10 @@ export class KeptVersion {
     const { at } = this
     const writer = new ChangeWriter()
     if (this.#stored === undefined) writer.putAll(this.#partitions.get(partition)?.values() ?? [])
-    else if (at.batch > 0) for await (const entry of this.#stored(partition, at.batch)) writer.putAll([entry])
+    else if (at.batch > 0) {
+      const own = hostedPart(partition, this.#count)
+      for await (const entry of this.#stored(at.batch)) if (entry.part.endsWith(own)) writer.putAll([entry])
+    }
     return { ...at, entries: writer.finish() }
   }
 

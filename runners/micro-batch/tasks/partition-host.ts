@@ -25,8 +25,8 @@ import { KeptParts } from '../kept-parts.js'
 import { type CollectedCoders, collectedCoders } from '../kept-results.js'
 import { changesIn, ChangeWriter } from '../store/change-bytes.js'
 import type { StoredEntry } from '../store/checkpoint-store.js'
-import { firstSlotOf, partitionOf } from '../store/partition-of.js'
 import { BlockCodings, sideOf, WORK } from './block-codings.js'
+import { hostedPart } from './kept-version.js'
 import { CapturedLog } from './captured-log.js'
 import type { Block, LoggedLine, SourceOrder, TaskDone, TaskOrder, TaskOutput } from './task.js'
 import { TaskExchange } from './task-exchange.js'
@@ -82,6 +82,7 @@ class TaskJournal implements SourceJournal {
 /** See the head of this file. */
 export class PartitionHost {
   readonly #world: TaskWorld
+  readonly #partOf: string
   readonly #metrics: Metrics
   readonly #clock: ProcessingClock
   readonly #log: CapturedLog
@@ -98,15 +99,10 @@ export class PartitionHost {
   isQueryOver = false
   #isSetUp = false
 
-  /** What has no key (work of a source, what waits in a stage) is kept in any slot: here, in one of this partition's. */
-  readonly #slotOf: (slot: number) => number
-
   constructor(staged: StagedPipeline, settings: RunSettings, partition: number, real: Env) {
-    const { partitions } = settings
-    const first = firstSlotOf(partition, partitions)
-    this.#slotOf = (slot) => (partitionOf(slot, partitions) === partition ? slot : first)
     this.#world = new TaskWorld(real)
     const { env, disorder, readingDisorder } = this.#world
+    this.#partOf = hostedPart(partition, settings.partitions)
     this.#metrics = new Metrics(staged.collectionCount, staged.steps.length)
     this.#clock = new ProcessingClock(env)
     this.#log = new CapturedLog(env, staged.built.name, settings.logLevels)
@@ -164,7 +160,7 @@ export class PartitionHost {
     this.#isSetUp = true
     for (const executor of this.#executors) await executor.setup()
     this.#clock.restore(instant)
-    const kept = (this.#kept = new KeptParts(this.#executors, new Map(), this.#slotOf))
+    const kept = (this.#kept = new KeptParts(this.#executors, new Map(), this.#partOf))
     await kept.restore(entriesIn(entries))
     for (const executor of this.#executors) {
       const watermark = watermarks[executor.stage.id] ?? TIMESTAMP_MIN

@@ -23,7 +23,8 @@ import type { QueryStore } from '../query-store.js'
 import type { Change } from '../store/checkpoint-store.js'
 import { KeptVersion } from './kept-version.js'
 import type { Diverged, RecoveryCounts } from './partition.js'
-import { PartitionedStage, type StageRun } from './partitioned-stage.js'
+import { PartitionedStage } from './partitioned-stage.js'
+import type { StageRun } from './stage-run.js'
 import { TaskDriver } from './task-driver.js'
 import type { TaskDone, TaskOrder, TaskOutput } from './task.js'
 import type { Begin, OpenWorker } from './worker-link.js'
@@ -62,7 +63,7 @@ export class PartitionedRun {
   #stages: readonly PartitionedStage[] = []
   #place: PartitionedPlace | undefined
   #coders: CollectedCoders = new Map()
-  #version: KeptVersion = new KeptVersion(undefined)
+  #version: KeptVersion = new KeptVersion(undefined, 1)
   /** What the batch at hand has given for results and sinks. */
   #given: TaskOutput[] = []
   #isClosing = false
@@ -124,8 +125,13 @@ export class PartitionedRun {
   }
 
   /** How many partitions were asked for, if it was said. */
-  get partitions(): number | undefined {
+  get asked(): number | undefined {
     return this.#parts.partitions
+  }
+
+  /** How many there are. */
+  get partitions(): number {
+    return this.driver.partitions
   }
 
   get counts(): RecoveryCounts {
@@ -134,9 +140,7 @@ export class PartitionedRun {
 
   /** Starts the workers, and makes the partitions live as they were after a committed batch; 0 before the first. */
   async open(partitions: number, committed: number, store: Pick<QueryStore, 'entries'> | undefined): Promise<void> {
-    this.#version = new KeptVersion(
-      store === undefined ? undefined : (partition, batch) => store.entries(batch, partition),
-    )
+    this.#version = new KeptVersion(store === undefined ? undefined : (batch) => store.entries(batch), partitions)
     for (const stage of this.#stages) stage.share(partitions)
     await this.driver.open(partitions, (partition) => this.#version.of(partition))
     this.#committedAt(committed)

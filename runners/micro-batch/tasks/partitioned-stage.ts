@@ -7,7 +7,7 @@
 import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../../sdk/coders/index.js'
 import { TIMESTAMP_MAX } from '../../../sdk/time.js'
 import type { Keeper } from '../../core/kept-state.js'
-import { type ScriptStage, type SourceStage, StageExecutor, type UpstreamStage } from '../../core/execution/stage-executor.js' // prettier-ignore
+import { type ScriptStage, type SourceStage, StageExecutor } from '../../core/execution/stage-executor.js' // prettier-ignore
 import type { SourceCodec } from '../../core/execution/source-codec.js'
 import type { SourceExecutor } from '../../core/execution/source-executor.js'
 import type { TurnRecord } from '../../core/execution/source-journal.js'
@@ -15,34 +15,9 @@ import type { StageStatus } from '../../core/execution/stage-status.js'
 import type { StuckCall } from '../../core/stage-runtime.js'
 import { sideInputs } from '../../core/stage.js'
 import type { SourceReading } from '../../runner.js'
+import type { StageRun } from './stage-run.js'
 import { mergedReading, mergedStatus } from './merged-status.js'
-import type { TaskDriver } from './task-driver.js'
 import type { SourceOrder, TaskDone, TaskOrder } from './task.js'
-
-/** What the run says about a stage's turn. */
-export interface StageRun {
-  readonly driver: TaskDriver
-  seed(): number | string
-  /** Processing time of the batch at hand. */
-  now(): number
-  /** The clock that sources wait by. */
-  monotonic(): number
-  /** Every stage, by its number. */
-  readonly stages: readonly UpstreamStage[]
-  /** 0 while the batch is read, 1 after that. */
-  phase(): number
-  /** What sources are to do, and have done. */
-  readonly journal: {
-    readonly isReading: boolean
-    room(stage: number): number
-    again(stage: number, partition: number): TurnRecord | undefined
-    write(turn: TurnRecord): void
-  }
-  budgets(): TaskOrder['budgets']
-  /** What a task has given for sinks, results and budgets. */
-  done(stage: StageExecutor, done: TaskDone): void
-  stuck(): StuckCall | undefined
-}
 
 /** What a partition that has had no turn has seen of the stages before. */
 const NOTHING_SEEN = 'nothing'

@@ -291,16 +291,12 @@ export class Workers {
 
   /** A life for a partition, on the worker with the fewest; not on `except`, unless it is the only one. */
   async life(partition: number, except?: Worker): Promise<Life> {
-    const worker = await this.#choose(except)
-    return worker.host(partition, this.#lives++)
-  }
-
-  async #choose(except: Worker | undefined): Promise<Worker> {
     for (;;) {
       const able = this.living.filter(({ index }) => index < this.#count)
       const others = able.filter((worker) => worker !== except)
       const [best] = [...(others.length > 0 ? others : able)].sort((a, b) => a.load - b.load)
-      if (best !== undefined) return best
+      // Chosen and taken at once: others who choose at the same time see it.
+      if (best !== undefined) return best.host(partition, this.#lives++)
       await Promise.any(Array.from({ length: this.#count }, (_, index) => this.#worker(index))).catch(
         (error: unknown) => {
           throw error instanceof AggregateError ? error.errors[0] : error
