@@ -192,6 +192,8 @@ export const errorCodes = {
   'MR-6052': 'a value that is kept does not fit its new codec',
   'MR-6053': 'a batch must be finished before the pipeline changes',
   'MR-6060': 'a limit is set for a step that does not read',
+  'MR-6061': 'a source cannot have a queue',
+  'MR-6062': "a part of a source's queue cannot be read back",
   'MR-6070': 'a source cannot keep the guarantee',
   'MR-6071': 'a sink cannot keep the guarantee',
   'MR-6101': 'another run holds the checkpoint',

@@ -3,8 +3,7 @@
  */
 import type { ExecutionOptions } from './execution-options.js'
 import type { BundleDisorder } from './inbox.js'
-import { ReadingDisorder } from './reading-disorder.js'
-import type { BundleLimits } from './source-parts.js'
+import { type BundleLimits, ReadingDisorder } from './reading-disorder.js'
 
 /** Elements per bundle, unless the author says otherwise. Larger ones cost less per element; endless sources answer sooner with smaller ones. */
 const BOUNDED_BUNDLE = 10_000

@@ -6,17 +6,9 @@ import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { WorkShare } from './exchange.js'
 import type { Inbox } from './inbox.js'
-import type { ReadingDisorder } from './reading-disorder.js'
+import type { BundleLimits } from './reading-disorder.js'
 import type { GateParts } from './side-gate.js'
 import type { SourceJournal } from './source-journal.js'
-
-/** How bundles of sources are cut. */
-export interface BundleLimits {
-  /** Elements of the next bundle. */
-  next(isBounded: boolean): number
-  /** In strict mode, what decides about splits. */
-  readonly disorder: ReadingDisorder | undefined
-}
 
 /** What stands behind a splittable step. */
 export interface SourceParts extends GateParts {

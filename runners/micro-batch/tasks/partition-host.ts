@@ -65,6 +65,11 @@ class TaskJournal implements SourceJournal {
     return this.#room
   }
 
+  /** The pace of batches goes by what comes to the driver. */
+  seen(): void {
+    // Nobody asks for it here.
+  }
+
   again(): TurnRecord | undefined {
     return this.#again
   }
