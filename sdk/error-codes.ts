@@ -191,6 +191,8 @@ export const errorCodes = {
   'MR-6051': 'a choice for a changed pipeline names nothing',
   'MR-6052': 'a value that is kept does not fit its new codec',
   'MR-6053': 'a batch must be finished before the pipeline changes',
+  'MR-6054': 'a checkpoint keeps no such state',
+  'MR-6055': 'a query must come to an end',
   'MR-6060': 'a limit is set for a step that does not read',
   'MR-6061': 'a source cannot have a queue',
   'MR-6062': "a part of a source's queue cannot be read back",
