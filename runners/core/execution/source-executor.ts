@@ -154,8 +154,7 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
 
   /** Nobody wanted to read for so long until now. */
   wasPausedFor(millis: number): void {
-    const at = this.#clock()
-    for (const work of this.#work.all) work.wasPausedFor(Math.min(millis, at - work.activeAt))
+    for (const work of this.#work.all) work.wasPausedFor(Math.min(millis, this.#clock() - work.activeAt))
   }
 
   /** Takes a restriction from another that shares the work. */

@@ -14,6 +14,7 @@ import type { HostPartition } from './worker-link.js'
 /** Thrown when a task that is done again gives something else. */
 export class Diverged extends Error {
   override readonly name = 'Diverged'
+  readonly code = 'MR-6030' as const
   readonly stage: number
 
   constructor(stage: number) {

@@ -16,6 +16,7 @@ import type { Begin, FromWorker, HostPartition, OfPartition, OpenWorker, ToWorke
 /** Thrown where an answer is waited for of a worker that has ended. */
 export class WorkerLost extends Error {
   override readonly name = 'WorkerLost'
+  readonly code = 'MR-6032' as const
 }
 
 /** What the workers tell the run besides answers. */
