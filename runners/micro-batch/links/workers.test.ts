@@ -66,24 +66,6 @@ describe.each<Isolation>(['thread', 'process'])('workers in a %s', (isolation) =
   })
 })
 
-it('worker processes may be killed, added and removed while a run goes on, and it counts every word once', async () => {
-  const options = optionsFor()
-  const checkpoint = join(folder, 'kept')
-  const running = start(wordCount, { runner: 'micro-batch', workers: 3, partitions: 4, isolation: 'process', module, checkpoint, batchSize: 40, batchInterval: '5 ms', options, ...quiet }) // prettier-ignore
-  await until(() => committed(running) >= 3)
-  const [victim = 0] = children()
-  process.kill(victim, 'SIGKILL')
-  const before = committed(running)
-  await until(() => committed(running) >= before + 3)
-  running.setWorkers(1)
-  await until(() => children().length === 1)
-  running.setWorkers(4)
-  await until(() => children().length === 4)
-  expect((await running.result).state).toBe('DONE')
-  expect(rowsOf(options.output)).toEqual(await expected)
-  expect(children()).toEqual([])
-}, 90_000)
-
 it('a run that is stopped goes on with another number of workers, in threads instead of processes', async () => {
   const options = optionsFor()
   const kept = { runner: 'micro-batch', module, checkpoint: join(folder, 'stopped'), batchSize: 200, options, ...quiet } as const // prettier-ignore
