@@ -66,6 +66,20 @@ describe.each<Isolation>(['thread', 'process'])('workers in a %s', (isolation) =
   })
 })
 
+it('a worker process may be killed while a run goes on, and every word is counted once', async () => {
+  const options = optionsFor()
+  const checkpoint = join(folder, 'killed')
+  const running = start(wordCount, { runner: 'micro-batch', workers: 3, isolation: 'process', module, checkpoint, batchSize: 100, batchInterval: '5 ms', options, ...quiet }) // prettier-ignore
+  for (const commits of [2, 6]) {
+    await until(() => committed(running) >= commits)
+    const [victim = 0] = children()
+    process.kill(victim, 'SIGKILL')
+  }
+  expect((await running.result).state).toBe('DONE')
+  expect(rowsOf(options.output)).toEqual(await expected)
+  expect(children()).toEqual([])
+}, 90_000)
+
 it('a run that is stopped goes on with another number of workers, in threads instead of processes', async () => {
   const options = optionsFor()
   const kept = { runner: 'micro-batch', module, checkpoint: join(folder, 'stopped'), batchSize: 200, options, ...quiet } as const // prettier-ignore
