@@ -72,6 +72,9 @@ export interface Fragment {
   readonly sinks: readonly DataPort[]
   /** By name of the step in the graph. */
   readonly kept: ReadonlyMap<string, KeptStep>
+  /** Of splittable steps and others that the engine keeps something for: tags of the main input, and of the outputs. */
+  readonly mainTagOf: ReadonlyMap<string, string>
+  readonly outputTagsOf: ReadonlyMap<string, readonly string[]>
   /** Address of the State service; empty where there is none. */
   readonly stateUrl: string
   readonly hasTimers: boolean
@@ -129,6 +132,8 @@ class FragmentBuilder {
   readonly #sources: DataPort[] = []
   readonly #sinks: DataPort[] = []
   readonly #kept = new Map<string, KeptStep>()
+  readonly #mainTagOf = new Map<string, string>()
+  readonly #outputTagsOf = new Map<string, readonly string[]>()
 
   constructor(descriptor: ProcessBundleDescriptor, local: BuiltPipeline, services: WorkerServices) {
     this.#descriptor = descriptor
@@ -168,6 +173,8 @@ class FragmentBuilder {
       sources: this.#sources,
       sinks: this.#sinks,
       kept: this.#kept,
+      mainTagOf: this.#mainTagOf,
+      outputTagsOf: this.#outputTagsOf,
       stateUrl: this.#descriptor.stateApiServiceDescriptor?.url ?? '',
       hasTimers: (this.#descriptor.timerApiServiceDescriptor?.url ?? '') !== '',
     }
@@ -226,11 +233,11 @@ class FragmentBuilder {
     }
   }
 
-  /** What comes in begins like an Impulse. */
+  /** What comes in begins like a union of nothing: elements are put where those of its inputs would be. */
   #root(id: string, collectionId: string): void {
     this.#transforms.set(id, {
       uniqueName: id,
-      spec: { urn: urns.IMPULSE },
+      spec: { urn: urns.FLATTEN },
       subtransforms: [],
       inputs: new Map(),
       outputs: new Map([['out', collectionId]]),
@@ -280,6 +287,8 @@ class FragmentBuilder {
       this.#add(id, transform, { uniqueName: `${step}/$${urn === PAIR ? 'pair' : 'split'}`, spec })
       return
     }
+    this.#mainTagOf.set(id, mainTag)
+    this.#outputTagsOf.set(id, Object.keys(transform.outputs))
     const inputs = new Map([['in', main]])
     for (const tag of payload.sideInputs.keys()) inputs.set(tag, this.#viewed(local, tag))
     this.#add(id, transform, {
