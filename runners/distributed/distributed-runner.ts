@@ -5,7 +5,6 @@
  * Law: what the engine or the worker cannot do is refused by name before anything is submitted. A run ends once, with the result or
  * the first failure of user code; what was started for it is ended with it.
  */
-import { create, toBinary } from '@bufbuild/protobuf'
 import { MillraceError, PipelineError } from '../../sdk/errors.js'
 import type { Env } from '../../sdk/env.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
@@ -30,16 +29,8 @@ import {
 } from '../runner.js'
 import type { RunState, RunStatus } from '../run-status.js'
 import { ENGINE_FEATURES, type EngineName } from './engine-features.js'
-import { forEngine } from './for-engine.js'
-import {
-  type Environment,
-  EnvironmentSchema,
-  ExternalPayloadSchema,
-  PipelineSchema,
-} from './proto/generated/beam/pipeline_pb.js'
-import { graphToWire } from './translation/graph-to-wire.js'
 import { WorkerRun } from './worker/worker-run.js'
-import { WorkerSide } from './worker/worker-side.js'
+import type { WorkerSide } from './worker/worker-side.js'
 import type { JobStateName, ToUser, Wire } from './wire/messages.js'
 
 /** An engine that takes jobs. */
@@ -52,9 +43,10 @@ export interface Engine {
 
 /** What the platform does for the runner. */
 export interface DistributedCapabilities {
+  /** Starts the thread of the wire. */
   startWire(): Wire
   /** Finds the engine, and starts it where it does not run. @throws {PipelineError} naming what is missing. */
-  openEngine(name: EngineName, options: EngineOptions): Promise<Engine>
+  openEngine(name: EngineName, options: EngineOptions, warn: (text: string) => void): Promise<Engine>
 }
 
 /** Which engine. */
@@ -62,24 +54,6 @@ export interface EngineOptions {
   /** `host:port` of a Job API that runs already. Default: the engine is started for the run. */
   readonly endpoint?: string
 }
-
-/** URNs of what the worker understands. */
-const CAPABILITIES = [
-  'beam:coder:bytes:v1',
-  'beam:coder:string_utf8:v1',
-  'beam:coder:kv:v1',
-  'beam:coder:bool:v1',
-  'beam:coder:varint:v1',
-  'beam:coder:double:v1',
-  'beam:coder:iterable:v1',
-  'beam:coder:timer:v1',
-  'beam:coder:interval_window:v1',
-  'beam:coder:length_prefix:v1',
-  'beam:coder:global_window:v1',
-  'beam:coder:windowed_value:v1',
-  'beam:coder:param_windowed_value:v1',
-  'beam:coder:nullable:v1',
-]
 
 /** Makes the runner of an engine. */
 export function engineRunner(
@@ -207,13 +181,16 @@ class EngineRun {
   }
 
   async #execute(): Promise<PipelineResult> {
-    const engine = await this.#capabilities.openEngine(this.#name, this.#engine)
+    const engine = await this.#capabilities.openEngine(this.#name, this.#engine, (text) => this.#log.note(text))
+    const { jobOf, WorkerSide } = await import('./engine-job.js')
     const combiners = new CombinerLives(this.#built)
     const run = this.#workerRun()
     const worker = new WorkerSide(run)
+    const submit = (poolAddress: string): void =>
+      run.wire.send({ kind: 'submit', job: jobOf(this.#built, run.moduleHash, engine.address, poolAddress) })
     try {
       await combiners.setup()
-      const state = await this.#job(engine, run.wire, worker)
+      const state = await this.#job(run.wire, worker, submit)
       return run.result(state)
     } finally {
       await worker.close().catch((error: unknown) => (worker.failure ??= error))
@@ -224,13 +201,13 @@ class EngineRun {
   }
 
   /** Submits, and waits for the end. */
-  #job(engine: Engine, wire: Wire, worker: WorkerSide): Promise<EndState> {
+  #job(wire: Wire, worker: WorkerSide, submit: (poolAddress: string) => void): Promise<EndState> {
     return new Promise((resolve, reject) => {
       wire.onMessage((message: ToUser) => {
         switch (message.kind) {
           case 'opened':
             if (this.#isCancelled) resolve('CANCELLED')
-            else wire.send({ kind: 'submit', job: this.#request(engine, message.poolAddress) })
+            else submit(message.poolAddress)
             return
           case 'jobEnded': {
             const ended = END_STATES[message.state]
@@ -251,17 +228,6 @@ class EngineRun {
       })
       wire.send({ kind: 'open' })
     })
-  }
-
-  #request(engine: Engine, poolAddress: string) {
-    const environment = externalEnvironment(poolAddress)
-    const pipeline = graphToWire(forEngine(this.#built), { moduleHash: this.#workerRun().moduleHash, environment })
-    return {
-      endpoint: engine.address,
-      jobName: this.#built.name.replace(/[^A-Za-z0-9_-]+/g, '-') || 'pipeline',
-      pipeline: toBinary(PipelineSchema, pipeline),
-      options: {},
-    }
   }
 
   #failed(state: JobStateName, error: string | undefined): MillraceError {
@@ -317,14 +283,4 @@ class EngineRun {
       oldestCall,
     }
   }
-}
-
-/** Where steps are executed: by workers that the engine asks this process to start. */
-function externalEnvironment(poolAddress: string): Environment {
-  const payload = create(ExternalPayloadSchema, { endpoint: { url: poolAddress } })
-  return create(EnvironmentSchema, {
-    urn: 'beam:env:external:v1',
-    payload: toBinary(ExternalPayloadSchema, payload),
-    capabilities: CAPABILITIES,
-  })
 }

@@ -2,17 +2,17 @@
  * What Node does for the distributed runner.
  */
 import type { DistributedCapabilities } from '../distributed-runner.js'
-import { loadGrpc } from './packages.js'
+import { checkPackages } from './packages.js'
 import { startPrism } from './prism.js'
 import { startWireThread } from './wire-thread.js'
 
-/** The capabilities of this process. @param warn says something to people. */
-export function distributedCapabilities(warn: (text: string) => void): DistributedCapabilities {
+/** The capabilities of this process. */
+export function distributedCapabilities(): DistributedCapabilities {
   return {
     startWire: startWireThread,
-    openEngine: async (_name, { endpoint }) => {
+    openEngine: async (_name, { endpoint }, warn) => {
       // Else the thread would find out, and nobody could say it well.
-      await loadGrpc()
+      await checkPackages()
       return endpoint === undefined ? startPrism(warn) : { address: endpoint, close: async () => undefined }
     },
   }

@@ -119,12 +119,16 @@ export class FragmentAtWork {
     const receivers: StageReceiver[] = []
     for (const { transformId, coderId, collectionId } of sinks) {
       if (collectionId !== output.collectionId) continue
-      const outlet = new Outlet(
-        coders.of(coderId),
-        output.producer,
-        (bytes, isLast) => this.#send(transformId, undefined, bytes, isLast),
-        (error) => at.processor.runtime.broken(error),
-      )
+      // The stage's two compilers ask one after the other, and go on where the other was.
+      const known = this.#outlets.get(transformId)
+      const outlet =
+        known ??
+        new Outlet(
+          coders.of(coderId),
+          output.producer,
+          (bytes, isLast) => this.#send(transformId, undefined, bytes, isLast),
+          (error) => at.processor.runtime.broken(error),
+        )
       this.#outlets.set(transformId, outlet)
       receivers.push({ kind: 'buffer', receiver: outlet })
     }
@@ -180,7 +184,7 @@ export class FragmentAtWork {
     const step = this.#fragment.kept.get(info.id)
     invariant(step !== undefined, 'a step with side inputs is one of the engine', { step: info.id })
     const { built, coders, stateUrl } = this.#fragment
-    return new RemoteSides(built, coders, step.transformId, sides, info, (key) => {
+    return new RemoteSides(built, coders, step, sides, info, (key) => {
       const [bytes] = this.#run.wire.read({ kind: 'get', bundle: this.#name, url: stateUrl, keys: [key] })
       return bytes ?? new Uint8Array(0)
     })
@@ -238,6 +242,7 @@ export class FragmentAtWork {
     }
     const at = this.#stages[this.#staged.producer.get(source.collectionId) ?? -1]
     invariant(at !== undefined, 'a source has a stage', { transform: transformId })
+    if (source.localId !== undefined) this.#run.arrived(transformId, source.localId, buffer.length)
     await at.processor.process(buffer)
     await this.#flow()
   }

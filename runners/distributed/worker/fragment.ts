@@ -7,8 +7,9 @@
  * engine's: it may have put length prefixes around ours.
  */
 import { fromBinary } from '@bufbuild/protobuf'
-import type { Coder } from '../../../sdk/coders/index.js'
+import { type Coder, decodeFromBytes } from '../../../sdk/coders/index.js'
 import { PipelineError } from '../../../sdk/errors.js'
+import { coderOf } from '../../../sdk/graph/coders.js'
 import type {
   BuiltPipeline,
   CoderNode,
@@ -22,6 +23,7 @@ import { kv, type KV } from '../../../sdk/kv.js'
 import type { AnySplittable } from '../../../sdk/source/splittable.js'
 import type { AnyCombine } from '../../../sdk/transforms/combine.js'
 import type { StepFunction } from '../../../sdk/transforms/do-fn.js'
+import { DECODE_STEP, SAME_STEP, workerStep } from '../for-engine.js'
 import { reduceFnOf } from '../../core/reduce-fn.js'
 import { type ProcessBundleDescriptor, RemoteGrpcPortSchema } from '../proto/generated/beam/fn_execution_pb.js'
 import {
@@ -54,6 +56,8 @@ export interface DataPort {
   readonly transformId: string
   readonly coderId: string
   readonly collectionId: string
+  /** What its readers call the collection, where they are the author's steps. */
+  readonly localId?: string
 }
 
 /** A step that the engine keeps state or timers for, or that reads side inputs. */
@@ -62,6 +66,8 @@ export interface KeptStep {
   readonly payload: ParDoPayload
   /** Coder of its main input. */
   readonly inputCoderId: string
+  /** The engine's coders of what it views, by tag. */
+  readonly sideCoderIds: ReadonlyMap<string, string>
 }
 
 /** The part of a pipeline. */
@@ -170,7 +176,7 @@ class FragmentBuilder {
     return {
       built: { ...this.#local, functions: this.#functions, graph: { components, rootTransformIds } },
       coders: this.#coders,
-      sources: this.#sources,
+      sources: this.#sources.map((source) => this.#named(source)),
       sinks: this.#sinks,
       kept: this.#kept,
       mainTagOf: this.#mainTagOf,
@@ -178,6 +184,15 @@ class FragmentBuilder {
       stateUrl: this.#descriptor.stateApiServiceDescriptor?.url ?? '',
       hasTimers: (this.#descriptor.timerApiServiceDescriptor?.url ?? '') !== '',
     }
+  }
+
+  #named(source: DataPort): DataPort {
+    for (const step of this.#kept.keys()) {
+      const node = [...this.#transforms.values()].find(({ uniqueName }) => uniqueName === step)
+      const localId = this.#local.graph.components.transforms.get(step)?.inputs.get('in')
+      if (node?.inputs.get('in') === source.collectionId && localId !== undefined) return { ...source, localId }
+    }
+    return source
   }
 
   /** A coder as the stages know it: length prefixes matter only where bytes come in and go out. */
@@ -268,7 +283,12 @@ class FragmentBuilder {
       return
     }
     const wire = fromBinary(ParDoPayloadSchema, transform.spec?.payload ?? new Uint8Array(0))
-    const { moduleHash, step } = referenceOf(wire.doFn)
+    const { moduleHash, step, index } = referenceOf(wire.doFn)
+    const added = addedFunction(step, index, this.#local)
+    if (added !== undefined) {
+      this.#add(id, transform, { spec: plainParDo(this.#functions.add(added)) })
+      return
+    }
     const local = this.#local.graph.components.transforms.get(step)
     if (moduleHash !== this.#services.moduleHash || local?.spec?.urn !== urns.PAR_DO)
       throw new PipelineError(
@@ -301,7 +321,13 @@ class FragmentBuilder {
       source: local.source,
     })
     const inputCoderId = this.#collections.get(main)?.coderId ?? ''
-    this.#kept.set(step, { transformId: id, payload: wire, inputCoderId })
+    const sideCoderIds = new Map(
+      [...payload.sideInputs.keys()].map((tag): [string, string] => {
+        const sent = this.#descriptor.pcollections[transform.inputs[tag] ?? '']
+        return [tag, sent?.coderId ?? this.#collections.get(inputs.get(tag) ?? '')?.coderId ?? '']
+      }),
+    )
+    this.#kept.set(step, { transformId: id, payload: wire, inputCoderId, sideCoderIds })
   }
 
   /** A collection that is viewed is made elsewhere; here it needs a maker all the same. */
@@ -347,22 +373,17 @@ class FragmentBuilder {
 }
 
 /** A ParDo that keeps nothing. */
-function plainParDo(reference: Reference): NonNullable<TransformNode['spec']> {
-  return {
-    urn: urns.PAR_DO,
-    payload: {
-      doFn: { urn: urns.USER_FUNCTION, payload: reference },
-      sideInputs: new Map(),
-      stateSpecs: new Map(),
-      timerSpecs: new Map(),
-      restrictionCoderId: '',
-      onWindowExpiration: false,
-      requestsFinalization: false,
-      requiresTimeSortedInput: false,
-      requiresStableInput: false,
-      delivery: undefined,
-    },
-  }
+function plainParDo({ step, index }: Reference): NonNullable<TransformNode['spec']> {
+  return { urn: urns.PAR_DO, payload: workerStep(step, index) }
+}
+
+/** Functions of the worker's own, which steps name that were added before the pipeline was submitted. */
+function addedFunction(step: string, index: number, local: BuiltPipeline): StepFunction | undefined {
+  if (step === SAME_STEP) return { kind: 'map', fn: (value: unknown) => value, options: {} }
+  if (step !== DECODE_STEP) return undefined
+  const coderId = [...local.graph.components.coders.keys()][index] ?? ''
+  const coder = coderOf(local, coderId)
+  return { kind: 'map', fn: (bytes: Uint8Array) => decodeFromBytes(coder, bytes, true), options: {} }
 }
 
 /** An element, with all the work that it names. */

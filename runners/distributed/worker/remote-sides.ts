@@ -17,6 +17,7 @@ import { sideSource } from '../../core/execution/side-sources.js'
 import type { SideInput, StepInfo } from '../../core/stage.js'
 import { WindowMap } from '../../core/window-map.js'
 import { StateKeySchema } from '../proto/generated/beam/fn_execution_pb.js'
+import type { KeptStep } from './fragment.js'
 import type { WireCoderTable } from '../translation/coders.js'
 
 /** The side inputs of one step. */
@@ -33,20 +34,17 @@ export class RemoteSides implements SideInputReader {
   constructor(
     built: BuiltPipeline,
     coders: WireCoderTable,
-    transformId: string,
+    step: KeptStep,
     sides: readonly SideInput[],
     info: StepInfo,
     fetch: (key: Uint8Array) => Uint8Array,
   ) {
     this.#built = built
-    this.#transformId = transformId
+    this.#transformId = step.transformId
     this.#sides = sides
     this.#info = info
     this.#fetch = fetch
-    this.#elements = sides.map(({ collectionId }) => {
-      const { coderId } = built.graph.components.collections.get(collectionId) as { coderId: string }
-      return coders.of(coderId)
-    })
+    this.#elements = sides.map(({ name }) => coders.of(step.sideCoderIds.get(name) ?? ''))
     this.#sources = this.#made()
   }
 

@@ -16,7 +16,7 @@ import { fuse } from '../../core/fusion.js'
 import { Metrics } from '../../core/metrics.js'
 import { runIdentity } from '../../core/query-identity.js'
 import type { RunLog } from '../../core/run-log.js'
-import type { Operator, ParDoOperator, StagedPipeline } from '../../core/stage.js'
+import type { Operator, ParDoOperator, Stage, StagedPipeline } from '../../core/stage.js'
 import type { DeadLetterBudget } from '../../core/stage-runtime.js'
 import { TimeSlice } from '../../core/time-slice.js'
 import type { EndState, MetricsResult, RunnerOptions } from '../../runner.js'
@@ -43,6 +43,7 @@ export class WorkerRun {
   readonly #resources = new Map<AnySplittable, Promise<unknown>>()
   readonly #made = new Map<AnySplittable, unknown>()
   readonly #stepIndex: ReadonlyMap<string, number>
+  readonly #countedBy = new Map<string, string>()
   #added = 0
 
   constructor(built: BuiltPipeline, env: Env, log: RunLog, wire: Wire, options: RunnerOptions) {
@@ -77,6 +78,17 @@ export class WorkerRun {
     for (const step of fragment.steps) {
       ;(step as { index: number }).index = this.#stepIndex.get(step.id) ?? steps.length + (this.#added++ % ADDED_MAX)
     }
+  }
+
+  /** Counts what an engine has made (groups, say) as it comes in, at one of its readers. */
+  arrived(reader: string, collectionId: string, count: number): void {
+    const output = this.staged.outputs.get(collectionId)
+    const stage = this.staged.stages[this.staged.producer.get(collectionId) ?? -1]
+    if (output === undefined || stage === undefined || !isEngines(stage, collectionId)) return
+    const counted = this.#countedBy.get(collectionId) ?? reader
+    this.#countedBy.set(collectionId, counted)
+    const { elements } = this.metrics
+    if (counted === reader) elements[output.counter] = (elements[output.counter] ?? 0) + count
   }
 
   budgetFor(operator: ParDoOperator): DeadLetterBudget {
@@ -126,6 +138,11 @@ export class WorkerRun {
   }
 }
 
+/** Whether a collection is what the root of its stage makes, and that root is an engine's business. */
+function isEngines({ root }: Stage, collectionId: string): boolean {
+  return (root.kind === 'grouping' || root.kind === 'edge') && root.output.collectionId === collectionId
+}
+
 /** What a bundle collects and prints. */
 export class BundleSinks {
   readonly #collected: ReadonlyMap<string, Collected>
@@ -145,7 +162,7 @@ export class BundleSinks {
           ? this.#printed.get(operator.name)
           : undefined
     invariant(target !== undefined, 'only collect and print are sinks', { kind: operator.kind })
-    const buffer = new ElementBuffer()
+    const buffer = this.#open.get(target) ?? new ElementBuffer()
     this.#open.set(target, buffer)
     return (value, timestamp, windows, pane) => buffer.add(value, timestamp, windows, pane)
   }
