@@ -50,6 +50,9 @@ function isProgram(path: string): boolean {
 /** How long it may take to listen. */
 const START_MILLIS = 15_000
 
+/** Who starts it may be killed, and can then not end it: it does so itself when it has no job. */
+const ORPHANED = '--idle_shutdown_timeout=60s'
+
 /** Starts Prism. @throws {PipelineError} when it is not there, or does not start. */
 export async function startPrism(warn: (text: string) => void): Promise<Engine> {
   const program = findPrism()
@@ -60,9 +63,8 @@ export async function startPrism(warn: (text: string) => void): Promise<Engine> 
     )
   if (isReachable()) warn('warning: Prism listens on every network interface of this machine while the run lasts.')
   const port = await freePort()
-  const child = spawn(program, [`--job_port=${port}`, '--serve_http=false', '--log_kind=text', '--log_level=error'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const flags = [`--job_port=${port}`, '--serve_http=false', '--log_kind=text', '--log_level=error', ORPHANED]
+  const child = spawn(program, flags, { stdio: ['ignore', 'pipe', 'pipe'] })
   const said: Buffer[] = []
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (bytes: Buffer) => {
@@ -97,7 +99,8 @@ function isReachable(): boolean {
   return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ internal }) => !internal) === true)
 }
 
-function freePort(): Promise<number> {
+/** A port of the loopback interface that nobody uses. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
