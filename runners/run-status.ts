@@ -45,6 +45,8 @@ export interface BatchesStatus {
   readonly resumedAfter: number | undefined
   /** How long a batch is to last, in milliseconds. */
   readonly intervalMillis: number
+  /** Backpressure: elements that a batch reads at most, because earlier ones took too long; `undefined` while none did. */
+  readonly elementsMax: number | undefined
   /** Where the time of the newest batch of this run has gone; `undefined` before there is one. */
   readonly last:
     | {
@@ -54,6 +56,10 @@ export interface BatchesStatus {
         readonly closeMillis: number
         /** Storing what has changed, and delivering it to the sinks. */
         readonly commitMillis: number
+        /** Elements that sources have read. */
+        readonly elements: number
+        /** How much later it began than it was due, because the batch before took so long. */
+        readonly delayMillis: number
       }
     | undefined
 }

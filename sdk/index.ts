@@ -103,6 +103,7 @@ export {
 } from './source/restriction-tracker.js'
 export { GrowableRangeTracker, OneShotTracker, UNKNOWN_END, UnsplittableRangeTracker } from './source/other-trackers.js'
 export {
+  type AfterCrash,
   type AnyTracker,
   type RestrictionContext,
   type Resume,

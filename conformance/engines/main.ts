@@ -25,7 +25,9 @@ async function main([action = '', name = '']: readonly string[]): Promise<number
     return 0
   }
   const { pid, address } = await startToStay(installed.program)
-  say(`Prism listens at ${address}, on every network interface of this machine (process ${pid}). End it: npm run engines -- stop prism`)
+  say(
+    `Prism listens at ${address}, on every network interface of this machine (process ${pid}). End it: npm run engines -- stop prism`,
+  )
   return 0
 }
 

@@ -23,7 +23,10 @@ export function installPrism(say: (text: string) => void): { readonly program: s
   mkdirSync(place, { recursive: true })
   say(`building Prism (${PRISM_INSTALL}); the first time takes some minutes …`)
   const [command = 'go', ...args] = PRISM_INSTALL.split(' ')
-  const { status } = spawnSync(command, args, { env: { ...process.env, GOBIN: place }, stdio: ['ignore', 'inherit', 'inherit'] })
+  const { status } = spawnSync(command, args, {
+    env: { ...process.env, GOBIN: place },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   const program = join(place, 'prism')
   return status === 0 && existsSync(program) ? { program } : { missing: `"${PRISM_INSTALL}" failed` }
 }

@@ -13,7 +13,8 @@ for (const found of [installPrism(say), beamPython()]) if ('missing' in found) s
 const vitest = [join('node_modules', '.bin', 'vitest'), 'run', '--project', 'engines', ...process.argv.slice(2)]
 const alone = ['unshare', '-rn', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh']
 const canBeAlone = spawnSync(alone[0] as string, [...alone.slice(1), 'true'], { stdio: 'ignore' }).status === 0
-if (!canBeAlone) say('warning: no network of its own (unshare -rn): engines listen on every interface while the tests run')
+if (!canBeAlone)
+  say('warning: no network of its own (unshare -rn): engines listen on every interface while the tests run')
 const [command = '', ...args] = [...(canBeAlone ? alone : []), process.execPath, ...vitest]
 const { status } = spawnSync(command, args, { stdio: 'inherit' })
 process.exitCode = status ?? 1

@@ -119,6 +119,8 @@ export function poll<T, C>(
     output: typed<Polled<T>>(),
     bounded: false,
     replayable: false,
+    // The cursor is kept with the plan; which ids were seen is not.
+    afterCrash: id === undefined ? 'exact' : 'repeats',
     watermark,
     // An answer under way is looked for more often than a new one is asked for.
     pollEvery: Math.min(20, rules.intervalMillis),

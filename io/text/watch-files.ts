@@ -87,6 +87,8 @@ export function watching(
     output: matchedFileCodec as unknown as TypeOnly<MatchedFile>,
     bounded: false,
     replayable: false,
+    // Which files were seen is kept with the plan, and they are still there.
+    afterCrash: 'exact',
     watermark,
     pollEvery: pollMillis,
     setup({ env, step }) {

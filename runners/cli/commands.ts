@@ -3,8 +3,8 @@
  * suggestions read the same rows. What later versions will have stands in `later-versions.ts`.
  */
 
-import { type CheckpointCommandName, checkpointCommands } from './checkpoint-commands.js'
-import { type OptionRow, runners, settingRows } from './setting-rows.js'
+import { changeOptions, type CheckpointCommandName, checkpointCommands } from './checkpoint-commands.js'
+import { type OptionRow, settingRows } from './setting-rows.js'
 
 /** What stands after a command without dashes. */
 export interface OperandRow {
@@ -53,6 +53,7 @@ const run: CommandRow = {
       value: undefined,
       help: 'run again whenever a file of yours that the pipeline is made of changes',
     },
+    ...changeOptions,
     {
       name: 'metrics-port',
       value: 'number',
@@ -108,6 +109,11 @@ const graph: CommandRow = {
       value: undefined,
       help: 'the stages a runner makes of it: what is fused, grouped and kept',
     },
+    {
+      name: 'guarantees',
+      value: undefined,
+      help: 'what each end of it sees of its elements after a crash, on the micro-batch runner with a checkpoint',
+    },
     { name: 'depth', value: 'number', help: 'composites deeper than this are one box; 0 folds all of them' },
     {
       name: 'out',
@@ -119,7 +125,7 @@ const graph: CommandRow = {
       name: 'runner',
       value: 'name',
       help: 'whose stages --physical shows: direct or micro-batch, which make the same ones',
-      values: runners,
+      values: ['direct', 'micro-batch'],
     },
     json('the graph as JSON, and errors as JSON, too'),
     fileHelp,

@@ -19,8 +19,9 @@ export class JsonDisplay implements Display {
     this.#err = err
   }
 
-  started({ pipeline, graphFingerprint, options }: Started, moduleHash: string): void {
-    this.#line('started', { pipeline, moduleHash, graphFingerprint, options: JSON.parse(options) as unknown })
+  started({ pipeline, graphFingerprint, options, guarantees }: Started, moduleHash: string): void {
+    const known = guarantees.length === 0 ? {} : { guarantees }
+    this.#line('started', { pipeline, moduleHash, graphFingerprint, options: JSON.parse(options) as unknown, ...known })
   }
 
   progress(status: RunStatus, elapsedMillis: number): void {

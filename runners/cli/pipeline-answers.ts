@@ -6,6 +6,7 @@ import type { PipelineDefinition } from '../../sdk/define-pipeline.js'
 import { mermaid } from '../../sdk/graph/mermaid.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { preview } from '../../sdk/preview.js'
+import { promiseText, sinkPromises, sourceAbilities } from '../micro-batch/sink-promises.js'
 import { kebab } from './command-line.js'
 import { table } from './help.js'
 import { optionInfos, optionRows } from './option-info.js'
@@ -36,10 +37,21 @@ export async function answerTo(
     return JSON.stringify({ pipeline: definition.name, options: shownOptions(definition, sources) })
   const built = definition.build(pipelineOptions(definition, sources))
   onBuilt(built)
+  if (question.kind === 'guarantees') return guaranteesOf(built, question.json)
   if (question.format === 'mermaid' && !question.isPhysical && question.depth === undefined)
     return mermaid(built.graph).trimEnd()
   const { drawGraph } = await import('../graph-picture/index.js')
   return (await drawGraph(built, question)).trimEnd()
+}
+
+function guaranteesOf(built: BuiltPipeline, json: boolean): string {
+  const promises = sinkPromises(built, undefined, true)
+  if (json) return JSON.stringify({ pipeline: built.name, sources: sourceAbilities(built), sinks: promises })
+  const lines = promises.length === 0 ? ['nothing comes out of it'] : promises.map(promiseText)
+  return [
+    `After a crash of pipeline "${built.name}" on the micro-batch runner with a checkpoint`,
+    ...lines.map((line) => `  ${line}`),
+  ].join('\n')
 }
 
 function description(definition: PipelineDefinition): string {

@@ -5,6 +5,7 @@
 import type { ErrorCode } from '../../sdk/error-codes.js'
 import type { ModuleText } from '../author-module/module-text.js'
 import type { RunSnapshot } from '../metrics/snapshot.js'
+import type { SinkPromise } from '../micro-batch/sink-promises.js'
 import type { DeadLetterGroup, EndState, Progress } from '../runner.js'
 import type { BatchesStatus, RunStatus } from '../run-status.js'
 import type { GraphFormat } from './commands.js'
@@ -24,6 +25,8 @@ export type Question =
       readonly isPhysical: boolean
       readonly depth: number | undefined
     }
+  /** What each of its ends sees after a crash of a run with a checkpoint. */
+  | { readonly kind: 'guarantees'; readonly json: boolean }
   /** The options of its pipeline as they would be, and where each comes from; JSON. */
   | { readonly kind: 'config' }
 
@@ -111,6 +114,8 @@ export interface Started {
   readonly graphFingerprint: string
   /** The pipeline's options as JSON; secrets are `***`. */
   readonly options: string
+  /** What its ends are promised, where the run has a checkpoint. */
+  readonly guarantees: readonly SinkPromise[]
 }
 
 /** What is known when it is over. */

@@ -12,6 +12,8 @@ export interface OptionRow {
   readonly short?: string
   /** What it may be, where that is a list. */
   readonly values?: readonly string[]
+  /** What stands between its values in one text, where it may be given several times. */
+  readonly repeats?: string
   /** Whether the value is a path. */
   readonly isPath?: boolean
   /** Whether it may also come from the environment or a configuration file, and what it is when nobody says. */
@@ -49,6 +51,26 @@ export const settingRows: readonly OptionRow[] = [
     name: 'batch-size',
     value: 'number',
     help: 'elements that a batch of the micro-batch runner reads at most, about',
+    setting: { default: undefined },
+  },
+  {
+    name: 'rate',
+    value: 'limits',
+    help: "how much sources may read: 'read orders=1000/s', or =5000/batch; several, separated by commas",
+    repeats: ',',
+    setting: { default: undefined },
+  },
+  {
+    name: 'workers',
+    value: 'number',
+    help: 'workers of the micro-batch runner; 0 (default) runs everything on one thread',
+    setting: { default: undefined },
+  },
+  {
+    name: 'isolation',
+    value: 'kind',
+    help: 'what workers are: thread (default) or process',
+    values: ['thread', 'process'],
     setting: { default: undefined },
   },
   {
@@ -109,8 +131,8 @@ export const settingRows: readonly OptionRow[] = [
   {
     name: 'guarantee',
     value: 'kind',
-    help: 'what is promised when something fails: gap, at-least-once or, by the micro-batch runner, exactly-once',
-    values: ['gap', 'at-least-once', 'exactly-once'],
+    help: 'what is promised when something fails: gap, at-least-once or, by the micro-batch runner, at-most-once or exactly-once',
+    values: ['gap', 'at-most-once', 'at-least-once', 'exactly-once'],
     setting: { default: undefined },
   },
   {

@@ -3,6 +3,7 @@
  *
  * Law: a line, once written, is never touched again, also while the block below it is redrawn.
  */
+import { promiseText } from '../micro-batch/sink-promises.js'
 import { styleText } from 'node:util'
 import stringWidth from 'string-width'
 import { formatTimestamp } from '../../sdk/time.js'
@@ -41,8 +42,10 @@ export class TextDisplay implements Display {
     this.#form = form
   }
 
-  started({ pipeline }: Started): void {
+  started({ pipeline, guarantees }: Started): void {
     this.#name = pipeline
+    if (this.#form === 'none' || guarantees.length === 0) return
+    for (const line of ['after a crash', ...guarantees.map((each) => `  ${promiseText(each)}`)]) this.note(line)
   }
 
   progress(status: RunStatus, elapsedMillis: number): void {

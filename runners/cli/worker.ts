@@ -8,6 +8,7 @@ import { parentPort } from 'node:worker_threads'
 import { errorKind } from '../../sdk/errors.js'
 import { graphFingerprint } from '../../sdk/graph/fingerprint.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
+import { sinkPromises } from '../micro-batch/sink-promises.js'
 import { platformEnv } from '../platform/node.js'
 import { start } from '../run.js'
 import type { RunningPipeline } from '../runner.js'
@@ -68,6 +69,11 @@ const consoleTarget = {
 const newLimit = (mode: StartMessage['console']): ConsoleLimit =>
   new ConsoleLimit(mode, consoleTarget, () => performance.now())
 let limit = newLimit('limited')
+
+/** What the author's code has written in a worker of the run. */
+const ofWorkers = (text: string, stream: 'out' | 'err', step: string | undefined): void => {
+  if (!limit.isOff) limit.write(text, stream, step)
+}
 
 /** A bundle's results leave together, before any other code runs. */
 const results = {
@@ -195,7 +201,8 @@ async function begin(message: StartMessage): Promise<void> {
     end({ kind: 'answer', text })
     return
   }
-  built = definition.build(pipelineOptions(definition, { args, environment, configured }))
+  const options = pipelineOptions(definition, { args, environment, configured })
+  built = definition.build(options)
   const ready = built
   redact = redacting(ready.options)
   let steps: StepOfCall | undefined
@@ -205,15 +212,22 @@ async function begin(message: StartMessage): Promise<void> {
     pipeline: ready.name,
     graphFingerprint: graphFingerprint(ready.graph).hash,
     options: JSON.stringify(ready.options),
+    guarantees: runner.checkpoint === undefined ? [] : sinkPromises(ready, runner.guarantee, true),
   })
   const { env, files } = runEnv(platformEnv(), (line, stream) => {
     if (stream === 'out') results.add(line)
     else post({ kind: 'note', text: redact(line) })
   })
   const startedAt = performance.now()
+  const { workers = 0 } = runner
   running = start(
     { ...definition, build: () => ready },
-    { ...runner, ...commandLogger(observation, (line) => post({ kind: 'record', line: redact(line) })), env },
+    {
+      ...runner,
+      ...(workers > 0 ? { module: { text: module, options, console: ofWorkers } } : {}),
+      ...commandLogger(observation, (line) => post({ kind: 'record', line: redact(line) })),
+      env,
+    },
   )
   phase = 'run'
   statusAt = performance.now()

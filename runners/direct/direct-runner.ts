@@ -49,9 +49,22 @@ export function directRunner(defaults: RunnerOptions = {}): Runner {
   }
 }
 
+/** Options of runs in batches. */
+const BATCHED = [
+  'checkpoint',
+  'batchInterval',
+  'batchSize',
+  'sourceLimits',
+  'module',
+  'onChange',
+  'renameSteps',
+  'dropState',
+  'partitions',
+] as const
+
 /** Options that name what this runner will have one day, or what only another runner has. */
 function refuseUnbuilt(options: RunnerOptions): void {
-  const batched = (['checkpoint', 'batchInterval', 'batchSize'] as const).find((name) => options[name] !== undefined)
+  const batched = BATCHED.find((name) => options[name] !== undefined)
   if (batched !== undefined)
     throw new PipelineError(
       'MR-1016',

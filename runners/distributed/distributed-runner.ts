@@ -93,7 +93,8 @@ function refuseOptions(name: EngineName, options: RunnerOptions): void {
     throw new UnsupportedFeature('MR-6001', 'workers', `${name} runs steps in this process; workers: ${workers} is not supported yet. Leave workers out.`) // prettier-ignore
   if (guarantee !== 'gap')
     throw new UnsupportedFeature('MR-6004', `guarantee.${guarantee}`, `the ${name} runner does not promise ${guarantee}: a job that fails is begun anew. Leave guarantee out.`) // prettier-ignore
-  const later = telemetry !== undefined ? 'telemetry' : callTimeoutMillis !== undefined ? 'callTimeoutMillis' : undefined
+  const later =
+    telemetry !== undefined ? 'telemetry' : callTimeoutMillis !== undefined ? 'callTimeoutMillis' : undefined
   if (later !== undefined)
     throw new UnsupportedFeature('MR-6001', later, `the ${name} runner does not support ${later} yet. Leave it out.`)
 }

@@ -85,7 +85,8 @@ class Rewriting {
     const outputId = node.outputs.get('out') as string
     const bytesId = `${id}/$bytes.out`
     const coder = coderOf(this.#built, coderId)
-    const encoded = events.map((event) =>
+    const encoded = events.map(
+      (event) =>
       event.kind !== 'elements'
         ? event
         : { ...event, elements: event.elements.map((each) => ({ ...each, value: encodeToBytes(coder, each.value, true) })) }, // prettier-ignore

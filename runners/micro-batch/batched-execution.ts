@@ -14,26 +14,21 @@ import { Execution } from '../core/execution/execution.js'
 import type { ExecutionOptions } from '../core/execution/execution-options.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import { SourceExecutor } from '../core/execution/source-executor.js'
-import type { PipelineResult } from '../runner.js'
-import type { BatchesStatus, RunStatus } from '../run-status.js'
+import type { PipelineResult, RunnerOptions } from '../runner.js'
+import type { RunStatus } from '../run-status.js'
 import type { RunLog } from '../core/run-log.js'
 import type { BatchAcknowledgements } from './batch-acknowledgements.js'
 import type { BatchJournal } from './batch-journal.js'
 import { decodePlan } from './batch-journal.js'
+import { type BatchLimits, BatchPacing } from './batch-pacing.js'
 import type { BatchWorld } from './batch-world.js'
 import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
 import { KeptParts } from './kept-parts.js'
 import { Outbox } from './outbox.js'
 import type { QueryStore } from './query-store.js'
+import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
 import type { PlanRecord } from './store/checkpoint-store.js'
-
-/** How batches are cut. */
-export interface BatchLimits {
-  readonly intervalMillis: number
-  /** Elements that a batch reads at most, about: the bundle at hand is finished. */
-  readonly elementsMax: number
-}
 
 /** What a batched run needs besides the options of every run. */
 export interface BatchedParts {
@@ -42,17 +37,17 @@ export interface BatchedParts {
   readonly journal: BatchJournal
   readonly acknowledgements: BatchAcknowledgements
   readonly limits: BatchLimits
+  readonly sourceLimits: RunnerOptions['sourceLimits']
   readonly store: QueryStore
   /** Whether the store outlives the run. */
   readonly isKept: boolean
+  /** Whether what was not delivered before a crash is let go: it may have been, and must not come twice. */
+  readonly deliversOnce: boolean
   /** Of strict mode. Else the query's id decides, which a run that goes on also has. */
   readonly seed: number | undefined
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
   setScript(instant: number): void
 }
-
-/** Part of a batch that is left for what comes after it was read, at most. */
-const CLOSING_SHARE_MAX = 0.9
 
 /** A run in batches. */
 export class BatchedExecution extends Execution {
@@ -63,22 +58,29 @@ export class BatchedExecution extends Execution {
   /** The newest committed batch. */
   #committed = 0
   #watermarks = ''
-  /** Milliseconds that closing and committing a batch has taken of late. */
-  #closingMillis = 0
+  readonly #pacing: BatchPacing
   #resumedAfter: number | undefined
-  #last: BatchesStatus['last']
   readonly #log: RunLog
 
   constructor(built: BuiltPipeline, options: ExecutionOptions, parts: BatchedParts) {
     super(built, options)
     this.#parts = parts
     this.#log = options.log
-    this.#outbox = new Outbox(this.executors, parts.store)
+    this.#outbox = new Outbox(this.executors, parts.store, parts.deliversOnce)
+    this.#pacing = parts.journal.pacing = this.#paced(parts)
     for (const executor of this.executors) {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
     }
     parts.journal.hasSources = this.#codecs.size > 0
+  }
+
+  /** @throws {PipelineError} when limits are set for what does not read. */
+  #paced({ limits, sourceLimits = {}, real }: BatchedParts): BatchPacing {
+    const steps = readingSteps(this.staged)
+    const { intervalMillis } = limits
+    const clock = (): number => real.monotonic()
+    return new BatchPacing(limits, new SourceAllowances(limitsByStage(sourceLimits, steps), clock, intervalMillis))
   }
 
   override async run(): Promise<PipelineResult> {
@@ -91,8 +93,9 @@ export class BatchedExecution extends Execution {
 
   override status(pipeline: string): RunStatus {
     const { intervalMillis } = this.#parts.limits
-    const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last: this.#last }
-    return { ...super.status(pipeline), batches }
+    const { last, held } = this.#pacing
+    const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last }
+    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held } }
   }
 
   override get isKept(): boolean {
@@ -107,6 +110,7 @@ export class BatchedExecution extends Execution {
   /** The store comes first: a query that cannot go on here has not begun anything. */
   protected override async setup(): Promise<void> {
     await this.#parts.store.open()
+    for (const note of this.#parts.store.notes) this.#log.note(note)
     await super.setup()
     // Without a checkpoint nobody asks what has changed, and noting it costs nothing.
     if (!this.#parts.isKept) return
@@ -116,7 +120,8 @@ export class BatchedExecution extends Execution {
     ))
     const committed = await this.#parts.store.committed()
     if (committed === undefined) return
-    const { watermarks, clock } = decodeCommitContent(committed.content)
+    const { watermarks: written, clock } = decodeCommitContent(committed.content)
+    const watermarks = this.#parts.store.watermarks(committed.batch, written)
     // What waits is measured by the clock as it stood, so the clock comes first.
     this.#parts.world.restore(committed.instant)
     this.#parts.setScript(clock)
@@ -134,7 +139,7 @@ export class BatchedExecution extends Execution {
   }
 
   protected override async rounds(): Promise<void> {
-    const { real, store, limits, journal } = this.#parts
+    const { real, store, journal } = this.#parts
     const planned = await store.planned()
     let again = planned === undefined ? undefined : { ...planned, rounds: decodePlan(planned.content, this.#codecs) }
     while (!this.isCancelled && !this.isStopping) {
@@ -149,7 +154,7 @@ export class BatchedExecution extends Execution {
       }
       if (isBacklogged || wasAgain) continue
       journal.close()
-      await this.waitForTime(Math.max(0, began + limits.intervalMillis - real.monotonic()))
+      await this.waitForTime(Math.max(0, this.#pacing.due(began) - real.monotonic()))
     }
   }
 
@@ -160,9 +165,11 @@ export class BatchedExecution extends Execution {
     const batch = this.#committed + 1
     world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
     if (again !== undefined) this.#parts.setScript(again.instant)
+    this.#pacing.begin(began)
     journal.begin(again?.rounds)
     const { changed, isBacklogged } = await this.#read(began, again !== undefined)
     if (this.isCancelled) return false
+    if (!changed && again === undefined) this.#pacing.idle()
     if (!changed && again === undefined) return false
     real.crashpoint('batch.read')
     const closing = real.monotonic()
@@ -179,13 +186,8 @@ export class BatchedExecution extends Execution {
     if (this.isCancelled) return false
     const committing = real.monotonic()
     if (await this.#commit(plan, isPlanned)) {
-      const over = real.monotonic()
-      this.#closingMillis += (over - closing - this.#closingMillis) / 4
-      this.#last = {
-        readMillis: closing - began,
-        closeMillis: committing - closing,
-        commitMillis: over - committing,
-      }
+      const times = { began, closing, committing, over: real.monotonic() }
+      this.#pacing.over({ ...times, elements: journal.elements, isCut: isBacklogged || again !== undefined })
     }
     return isBacklogged
   }
@@ -203,18 +205,12 @@ export class BatchedExecution extends Execution {
       if (this.isCancelled) return { changed, isBacklogged: false }
       if (isAgain) continue
       if (this.isStopping) return { changed, isBacklogged: false }
-      if (changed && this.#isFull(began)) return { changed, isBacklogged: true }
+      if (changed && this.#pacing.isFull(journal.elements, this.#parts.real.monotonic() - began))
+        return { changed, isBacklogged: true }
       if (isNew) continue
       if (this.isPaused || !this.hasScript) return { changed, isBacklogged: false }
       isQuiet = true
     }
-  }
-
-  /** Whether the batch has read enough: what comes after also takes its part of the interval. */
-  #isFull(began: number): boolean {
-    const { limits, journal, real } = this.#parts
-    const forClosing = Math.min(this.#closingMillis, limits.intervalMillis * CLOSING_SHARE_MAX)
-    return journal.elements >= limits.elementsMax || real.monotonic() - began >= limits.intervalMillis - forClosing
   }
 
   /** Writes down what was read; durably, where that is the only place that has it. */

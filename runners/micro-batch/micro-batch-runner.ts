@@ -12,14 +12,19 @@ import { type Duration, durationMillis } from '../../sdk/time.js'
 import type { ExecutionOptions } from '../core/execution/execution-options.js'
 import { LOCAL_FEATURES, type LocalRunner, startLocal } from '../core/execution/start-local.js'
 import { systemEnv } from '../core/system-env.js'
-import { type Feature, type Runner, type RunnerOptions, UnsupportedFeature } from '../runner.js'
+import { type Feature, type Runner, type RunnerOptions, UnsupportedFeature, type WorkerModule } from '../runner.js'
 import { BatchAcknowledgements } from './batch-acknowledgements.js'
 import { BatchJournal } from './batch-journal.js'
 import { BatchWorld } from './batch-world.js'
 import { BatchedExecution } from './batched-execution.js'
+import { checkGuarantee } from './sink-promises.js'
 import { type DriverNames, QueryStore } from './query-store.js'
 import type { CheckpointStore } from './store/checkpoint-store.js'
 import { VolatileStore } from './store/volatile-store.js'
+import type { OpenWorker } from './tasks/worker-link.js'
+
+/** Options of a run that are about what is kept. */
+const CHANGE_OPTIONS = ['onChange', 'renameSteps', 'dropState', 'partitions'] as const
 
 /** What the micro-batch runner can do. */
 export const MICRO_BATCH_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
@@ -40,7 +45,12 @@ export interface MicroBatchCapabilities {
   readonly openStore?: OpenStore
   /** How drivers know each other. Without it, a driver that has crashed is waited for until its lease has run out. */
   readonly driver?: DriverNames
+  /** Makes what starts workers that load a module. Without it, workers on threads and in processes are refused. */
+  readonly openWorkers?: OpenWorkers
 }
+
+/** Makes what starts the workers of a run. `checked` are the pipeline's options, as its codec has made them. */
+export type OpenWorkers = (isolation: 'thread' | 'process', module: WorkerModule, checked: unknown) => OpenWorker
 
 /**
  * Makes a micro-batch runner.
@@ -73,7 +83,10 @@ function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilitie
   return {
     name: 'micro-batch',
     features: MICRO_BATCH_FEATURES,
-    check: () => checkOptions(options, capabilities.openStore),
+    check: (built) => {
+      checkOptions(options, capabilities)
+      if (options.guarantee !== undefined) checkGuarantee(built, options.guarantee)
+    },
     acknowledgements: () => acknowledgements,
     execution: (built, given) => execution(built, given, options, acknowledgements, capabilities),
   }
@@ -94,7 +107,9 @@ function execution(
     checkpoint === undefined || openStore === undefined
       ? Promise.resolve(new VolatileStore())
       : openStore(checkpoint, real)
-  const store = new QueryStore(open, real, built, driver)
+  const { onChange = 'refuse', renameSteps = {}, dropState = [], partitions } = options
+  const choice = { onChange, renameSteps: new Map(Object.entries(renameSteps)), dropState }
+  const store = new QueryStore(open, real, built, driver, { choice, partitions })
   return new BatchedExecution(
     built,
     {
@@ -123,7 +138,9 @@ function execution(
       store,
       seed: given.isStrict ? given.seed : undefined,
       isKept: checkpoint !== undefined,
+      deliversOnce: options.guarantee === 'gap' || options.guarantee === 'at-most-once',
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
+      sourceLimits: options.sourceLimits,
       limits: {
         intervalMillis: durationMillis(options.batchInterval ?? INTERVAL, 'batchInterval'),
         elementsMax: options.batchSize ?? Infinity,
@@ -132,21 +149,26 @@ function execution(
   )
 }
 
-function checkOptions(options: RunnerOptions, openStore: OpenStore | undefined): void {
-  const { workers = 0, guarantee, checkpoint, batchInterval } = options
+function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroBatchCapabilities): void {
+  const { workers = 0, isolation = 'thread', module, guarantee, checkpoint, batchInterval } = options
+  if (workers > 0 && isolation !== 'memory' && openWorkers === undefined)
+    throw new UnsupportedFeature(
+      'MR-6006',
+      'workers',
+      `workers: ${workers} asks for threads or processes, and this platform gives the runner none. Leave workers out.`,
+    )
+  if (workers > 0 && isolation !== 'memory' && module === undefined)
+    throw new PipelineError(
+      'MR-6040',
+      `workers: ${workers} needs the module of the pipeline: each worker builds the same pipeline, because no function is sent to another thread. Make the pipeline a file's default export (export default definePipeline(…)), and run it by millrace run FILE --workers ${workers} or with module: import.meta.url of that file. Or leave workers out.`,
+    )
   if (workers !== 0)
     throw new UnsupportedFeature(
       'MR-6006',
       'workers',
       `the micro-batch runner runs in one thread; workers: ${workers} is not supported yet. Leave workers out.`,
     )
-  if (guarantee === 'gap' || guarantee === 'at-most-once')
-    throw new UnsupportedFeature(
-      'MR-6004',
-      'guarantee.atMostOnce',
-      `the micro-batch runner goes on after a crash and loses nothing; guarantee: '${guarantee}' asks it to. Leave guarantee out.`,
-    )
-  if (guarantee !== undefined && checkpoint === undefined)
+  if (guarantee !== undefined && guarantee !== 'gap' && checkpoint === undefined)
     throw new PipelineError(
       'MR-6022',
       `guarantee: '${guarantee}' needs a place where the run is kept. Add checkpoint: './folder'.`,
@@ -156,6 +178,18 @@ function checkOptions(options: RunnerOptions, openStore: OpenStore | undefined):
       'MR-6023',
       'checkpoint',
       `there is no place for checkpoint ${checkpoint} here: this platform has no store. Leave checkpoint out.`,
+    )
+  for (const name of CHANGE_OPTIONS) {
+    if (options[name] === undefined || checkpoint !== undefined) continue
+    throw new PipelineError(
+      'MR-1016',
+      `${name} is about what a checkpoint keeps, and this run has none, so it would change nothing. Add checkpoint: './folder', or leave ${name} out.`,
+    )
+  }
+  if (options.onChange !== 'migrate' && (options.renameSteps ?? options.dropState) !== undefined)
+    throw new PipelineError(
+      'MR-1016',
+      "renameSteps and dropState say how a changed pipeline goes on, which is refused as it stands. Add onChange: 'migrate', or leave them out.",
     )
   if (batchInterval !== undefined) durationMillis(batchInterval, 'batchInterval')
 }

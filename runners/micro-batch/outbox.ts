@@ -2,7 +2,7 @@
  * The outbox: what steps deliver lies with the commit of its batch, and goes to the sinks once that is durable.
  *
  * Law: a sink is handed the items of a batch after its commit, until it has taken them: after a crash the same items under the same
- * id.
+ * id. Where each is delivered at most once, nothing lies with the commit, and a crash in between loses it.
  */
 import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import { invariant } from '../../sdk/invariant.js'
@@ -18,9 +18,12 @@ export class Outbox {
   readonly #executors: readonly StageExecutor[]
   readonly #store: QueryStore
 
-  constructor(executors: readonly StageExecutor[], store: QueryStore) {
+  readonly #deliversOnce: boolean
+
+  constructor(executors: readonly StageExecutor[], store: QueryStore, deliversOnce: boolean) {
     this.#executors = executors
     this.#store = store
+    this.#deliversOnce = deliversOnce
   }
 
   /** What the bundles of a batch have delivered. */
@@ -28,8 +31,9 @@ export class Outbox {
     return this.#executors.flatMap(({ processor }) => processor.runtime.deliveries.take())
   }
 
-  /** The same as bytes; none where nothing is delivered. */
+  /** The same as bytes; none where nothing is delivered, or nothing again. */
   encode(delivered: readonly Delivered[]): Uint8Array {
+    if (this.#deliversOnce) return new Uint8Array()
     if (delivered.length === 0) return new Uint8Array()
     const packed: Packed = delivered.map(({ step, items }) => {
       const { coder } = this.#step(step)
@@ -49,7 +53,7 @@ export class Outbox {
 
   /** The same after a crash, where it may not have come to that. */
   async deliverAgain({ batch, deliveries }: CommitRecord): Promise<void> {
-    if (deliveries.length === 0 || (await this.#store.deliveredUntil()) >= batch) return
+    if (this.#deliversOnce || deliveries.length === 0 || (await this.#store.deliveredUntil()) >= batch) return
     const packed = decodeFromBytes(dynamicCoder, deliveries) as Packed
     const delivered = packed.map(([step, items]) => {
       const { coder } = this.#step(step)

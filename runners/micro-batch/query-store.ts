@@ -5,9 +5,10 @@
  */
 import { coded } from '../../sdk/error-codes.js'
 import type { Env, TimerHandle } from '../../sdk/env.js'
-import { firstDifference, type GraphFingerprint, graphFingerprint } from '../../sdk/graph/fingerprint.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { newQueryId } from '../core/query-identity.js'
+import { adoptGraph, GraphNow, watermarksNow } from './migration/adopt-graph.js'
+import type { ChangeChoice } from './migration/change-plan.js'
 import type {
   Change,
   CheckpointStore,
@@ -18,6 +19,8 @@ import type {
   StoredEntry,
 } from './store/checkpoint-store.js'
 import { LeaseHeld } from './store/errors.js'
+import { partitionOf } from './store/partition-of.js'
+import { VolatileStore } from './store/volatile-store.js'
 
 /** After so many milliseconds without a word from its driver a query may be taken over. */
 export const LEASE_MILLIS = 10_000
@@ -30,9 +33,24 @@ export interface DriverNames {
   isGone(name: string): boolean
 }
 
+/** How a query goes on from what is kept. */
+export interface GoingOn {
+  readonly choice: ChangeChoice
+  /** Of the state; as many as before when nobody says, 1 at first. */
+  readonly partitions: number | undefined
+}
+
+const AS_IT_WAS: GoingOn = {
+  choice: { onChange: 'refuse', renameSteps: new Map(), dropState: [] },
+  partitions: undefined,
+}
+
 /** An open query. */
 export class QueryStore {
   readonly #open: () => Promise<CheckpointStore>
+  readonly #goingOn: GoingOn
+  /** What was done to what is kept before the query went on, for people. */
+  notes: readonly string[] = []
   #opened: CheckpointStore | undefined
   readonly #env: Env
   readonly #built: BuiltPipeline
@@ -46,8 +64,15 @@ export class QueryStore {
   #renewal: TimerHandle | undefined
   #failure: unknown
 
-  constructor(open: () => Promise<CheckpointStore>, env: Env, built: BuiltPipeline, driver?: DriverNames) {
+  constructor(
+    open: () => Promise<CheckpointStore>,
+    env: Env,
+    built: BuiltPipeline,
+    driver?: DriverNames,
+    goingOn: GoingOn = AS_IT_WAS,
+  ) {
     this.#open = open
+    this.#goingOn = goingOn
     this.#env = env
     this.#built = built
     this.#driver = driver ?? { own: `driver ${newQueryId(env)}`, isGone: () => false }
@@ -62,20 +87,31 @@ export class QueryStore {
   async open(): Promise<void> {
     const store = (this.#opened = await this.#open())
     const existing = await store.query()
-    const fingerprint = graphFingerprint(this.#built.graph)
-    if (existing !== undefined) checkGraph(existing, fingerprint, store.place)
     const now = this.#env.now()
     const lease = await this.#acquire(store, now)
     this.#lease = lease
-    this.#query = existing ?? {
-      id: newQueryId(this.#env),
-      pipeline: this.#built.name,
-      graph: JSON.stringify(fingerprint),
-      partitions: 1,
-      createdAt: now,
-    }
-    if (existing === undefined) await store.create(lease, this.#query)
     this.#renewLater()
+    const { choice, partitions } = this.#goingOn
+    const graph = store instanceof VolatileStore ? undefined : new GraphNow(this.#built)
+    if (existing === undefined) {
+      this.#query = {
+        id: newQueryId(this.#env),
+        pipeline: this.#built.name,
+        graph: graph?.text() ?? '',
+        partitions: partitions ?? 1,
+        createdAt: now,
+      }
+      await store.create(lease, this.#query)
+    } else if (graph !== undefined) {
+      const adopted = await adoptGraph(store, lease, existing, graph, choice, partitions)
+      this.#query = adopted.query
+      this.notes = adopted.notes
+    }
+  }
+
+  /** The watermarks of a commit, by stages as they are called now. */
+  watermarks(batch: number, committed: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+    return this.#query === undefined ? committed : watermarksNow(this.#query, batch, committed)
   }
 
   /** Nobody waits for the lease of a driver that has ended. */
@@ -130,7 +166,8 @@ export class QueryStore {
 
   commit(record: Omit<CommitRecord, 'epoch' | 'hashes'>, changes: readonly Change[]): Promise<void> {
     const lease = this.#held
-    return this.#store.commit(lease, { ...record, epoch: lease.epoch, hashes: [] }, new Map([[0, changes]]))
+    const byPartition = divided(changes, this.#query?.partitions ?? 1)
+    return this.#store.commit(lease, { ...record, epoch: lease.epoch, hashes: [] }, byPartition)
   }
 
   deliveredUntil(): Promise<number> {
@@ -159,13 +196,10 @@ export class QueryStore {
   }
 }
 
-function checkGraph({ graph, pipeline }: QueryRecord, now: GraphFingerprint, place: string): void {
-  const difference = firstDifference(JSON.parse(graph) as GraphFingerprint, now)
-  if (difference === undefined) return
-  throw coded(
-    'MR-6021',
-    new Error(
-      `${place} keeps the state of pipeline "${pipeline}", which was another one: ${difference}. Run the pipeline as it was, or begin anew with another checkpoint.`,
-    ),
-  )
+/** Changes by the partition that their slot lies in. */
+function divided(changes: readonly Change[], partitions: number): ReadonlyMap<number, readonly Change[]> {
+  if (partitions === 1) return new Map([[0, changes]])
+  const byPartition = new Map(Array.from({ length: partitions }, (_, index): [number, Change[]] => [index, []]))
+  for (const change of changes) byPartition.get(partitionOf(change.slot, partitions))?.push(change)
+  return byPartition
 }

@@ -102,6 +102,15 @@ export interface SplittableContext<Out, Resource, Outs = never, SI = None, M = N
 /** Any tracker of restrictions `R`, whatever its positions are. */
 export type AnyTracker<R> = RestrictionTracker<R, never>
 
+/**
+ * What becomes, after a crash, of what a source had given and no plan or commit has yet:
+ *
+ * - `'exact'`: it is given again, each element once, as if nothing had happened.
+ * - `'repeats'`: it is delivered again, and with it perhaps some that a plan has already.
+ * - `'loses'`: it is gone.
+ */
+export type AfterCrash = 'exact' | 'repeats' | 'loses'
+
 /** What the functions about restrictions may use. */
 export interface RestrictionContext<Resource> {
   readonly resource: Resource
@@ -118,6 +127,8 @@ export interface SplittableFunctions<E, R, T extends AnyTracker<R>, Out, Outs, R
    * runner begins anew.
    */
   readonly replayable: boolean
+  /** See {@link AfterCrash}. Default: `'exact'` when replayable, else `'repeats'` when it acknowledges, else `'loses'`. */
+  readonly afterCrash?: AfterCrash
   /** How the progress of event time is known; see `watermarks`. */
   readonly watermark: WatermarkPolicy
   /** Views that `process` reads. */
@@ -207,6 +218,13 @@ export interface AnySplittable {
   readonly doFn: AnySplittableDoFn<never>
   /** Of the outputs, in the order they are declared. */
   readonly tags: readonly string[]
+}
+
+/** What a declaration says of crashes, or implies. */
+export function afterCrashOf(
+  doFn: Pick<AnySplittableDoFn<never>, 'afterCrash' | 'replayable' | 'acknowledges'>,
+): AfterCrash {
+  return doFn.afterCrash ?? (doFn.replayable ? 'exact' : doFn.acknowledges === true ? 'repeats' : 'loses')
 }
 
 /** The declaration, its types already checked. @internal */

@@ -12,7 +12,14 @@ import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
 import { preview } from '../preview.js'
 import { refuse } from '../refuse.js'
 import { type MarkedPart, MarkTracker } from '../source/mark-tracker.js'
-import { type RestrictionContext, type Resume, resume, type SplittableContext } from '../source/splittable.js'
+import {
+  type AfterCrash,
+  afterCrashOf,
+  type RestrictionContext,
+  type Resume,
+  resume,
+  type SplittableContext,
+} from '../source/splittable.js'
 import type { WatermarkPolicy } from '../source/watermark-policy.js'
 import { type Duration, durationMillis, type Instant, toTimestamp } from '../time.js'
 import type { SetupContext } from './do-fn.js'
@@ -52,6 +59,11 @@ export interface SourceDeclaration<C extends Codec, Mark, Resource> {
   readonly bounded: boolean
   /** Whether the same mark gives the same records again. */
   readonly replayable: boolean
+  /**
+   * See {@link AfterCrash}. Default: `'exact'` when replayable, else `'repeats'` when it acknowledges, else `'loses'`; with
+   * `deduplicate`, whose memory ends with the process, `'repeats'` in place of `'exact'`.
+   */
+  readonly afterCrash?: AfterCrash
   /** How the progress of event time is known. */
   readonly watermark: WatermarkPolicy
   /**
@@ -122,6 +134,7 @@ export function readFrom<C extends Codec, Mark, Resource = undefined>(
     output: declared.output,
     bounded: declared.bounded,
     replayable: declared.replayable,
+    afterCrash: afterCrashOfSource(declared),
     watermark,
     acknowledges: acknowledge !== undefined,
     setup: async (context): Promise<Shared> => {
@@ -276,6 +289,7 @@ const declarations: OptionNames<SourceDeclaration<Codec, unknown, unknown>> = {
   output: true,
   bounded: true,
   replayable: true,
+  afterCrash: true,
   watermark: true,
   split: true,
   open: true,
@@ -286,6 +300,15 @@ const declarations: OptionNames<SourceDeclaration<Codec, unknown, unknown>> = {
   maxReadTime: true,
   setup: true,
   teardown: true,
+}
+
+function afterCrashOfSource<C extends Codec, Mark, Resource>(
+  declared: SourceDeclaration<C, Mark, Resource>,
+): AfterCrash {
+  const { afterCrash, replayable, acknowledge, deduplicate } = declared
+  if (afterCrash !== undefined) return afterCrash
+  const implied = afterCrashOf({ replayable, acknowledges: acknowledge !== undefined })
+  return implied === 'exact' && deduplicate !== undefined ? 'repeats' : implied
 }
 
 function limitsOf<C extends Codec, Mark, Resource>(declared: SourceDeclaration<C, Mark, Resource>): Limits {

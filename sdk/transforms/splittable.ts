@@ -6,7 +6,7 @@ import type { Codec, TypeOf } from '../codec.js'
 import { type CollectionRef, reservedName, type StepName } from '../graph/builder.js'
 import type { OutputCollections, PCollection } from '../pcollection.js'
 import type { Pipeline } from '../pipeline.js'
-import { type OptionNames, refuseUnknownOptions } from '../known-options.js'
+import { type OptionNames, refuseUnknownOptions, refuseUnknownValue } from '../known-options.js'
 import { refuse } from '../refuse.js'
 import type {
   AnySplittable,
@@ -59,6 +59,7 @@ const declarations: OptionNames<
   outputs: true,
   bounded: true,
   replayable: true,
+  afterCrash: true,
   watermark: true,
   sides: true,
   metrics: true,
@@ -92,6 +93,8 @@ function check(path: string, doFn: AnySplittableDoFn<never>): void {
       'MR-3021',
       'does not say how the progress of event time is known. Declare watermark: watermarks.none(), or another one.',
     )
+  if (doFn.afterCrash !== undefined)
+    refuseUnknownValue(`afterCrash of step "${path}"`, doFn.afterCrash, ['exact', 'repeats', 'loses'])
   const tags = Object.keys(doFn.outputs ?? {})
   if (doFn.output !== undefined && doFn.outputs !== undefined)
     fail('MR-1011', 'declares both output and outputs; declare one of them.')

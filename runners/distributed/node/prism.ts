@@ -81,7 +81,7 @@ export async function startPrism(warn: (text: string) => void): Promise<Engine> 
     end()
     await ended
   }
-  for (const until = Date.now() + START_MILLIS; ; ) {
+  for (const until = Date.now() + START_MILLIS; ;) {
     if (await listens(port)) return { address: `localhost:${port}`, close }
     if (failure !== undefined || child.exitCode !== null || Date.now() > until) {
       await close()

@@ -13,7 +13,9 @@ import type { WireThreadData } from './wire-main.js'
 function mainModule(): URL {
   const own = new URL('./wire-main.js', import.meta.url)
   // Tests run the sources, and threads what was built of them.
-  return import.meta.url.endsWith('.ts') ? new URL('../../../dist/runners/distributed/node/wire-main.js', import.meta.url) : own
+  return import.meta.url.endsWith('.ts')
+    ? new URL('../../../dist/runners/distributed/node/wire-main.js', import.meta.url)
+    : own
 }
 
 /** Starts a wire. */

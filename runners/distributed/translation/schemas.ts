@@ -39,15 +39,13 @@ export function schemaToWire(schema: Schema, more: readonly SchemaOption[] = [])
 /** A message as a schema, with its options. */
 export function schemaFromWire({ fields, id, options, encodingPositionsSet }: WireSchema): Schema {
   return {
-    fields: fields.map(
-      ({ name, type, description, encodingPosition, options: own }): Field => ({
-        name,
-        type: typeFromWire(type),
-        ...(description === '' ? {} : { description }),
-        ...(encodingPositionsSet ? { encodingPosition } : {}),
-        ...(own.length === 0 ? {} : { options: own.map(optionFromWire) }),
-      }),
-    ),
+    fields: fields.map(({ name, type, description, encodingPosition, options: own }): Field => ({
+      name,
+      type: typeFromWire(type),
+      ...(description === '' ? {} : { description }),
+      ...(encodingPositionsSet ? { encodingPosition } : {}),
+      ...(own.length === 0 ? {} : { options: own.map(optionFromWire) }),
+    })),
     ...(id === '' ? {} : { id }),
     ...(options.length === 0 ? {} : { options: options.map(optionFromWire) }),
   }

@@ -100,7 +100,8 @@ export function sideInputToWire(node: SideInputNode, moduleHash: string): SideIn
   return create(SideInputSchema, {
     accessPattern: functionSpec(node.accessPattern),
     viewFn: userFunctionSpec(node.viewFn.payload, moduleHash),
-    windowMappingFn: mapping === undefined ? functionSpec(DEFAULT_MAPPING) : userFunctionSpec(mapping.payload, moduleHash),
+    windowMappingFn:
+      mapping === undefined ? functionSpec(DEFAULT_MAPPING) : userFunctionSpec(mapping.payload, moduleHash),
   })
 }
 

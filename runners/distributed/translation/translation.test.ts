@@ -54,21 +54,28 @@ function watcher(seen: BuiltPipeline[]): Runner {
 
 describe('a graph on the wire', () => {
   let graphs = 0
-  it.each([...modules.keys()])('comes back as it was sent: the pipelines of the conformance cases, %s', async (module) => {
-    const seen: BuiltPipeline[] = []
-    for (const each of await casesOf(module)) {
-      if (each.kind === 'construction' || each.kind === 'unit') continue
-      await runCase(each, { makeRunner: () => watcher(seen), modes: allModes(1).slice(0, 1), inProcess: true })
-    }
-    graphs += seen.length
-    for (const built of seen) expect(facts(graphFromWire(sent(built), built.functions))).toEqual(facts(built.graph))
-  }, 60_000)
+  it.each([...modules.keys()])(
+    'comes back as it was sent: the pipelines of the conformance cases, %s',
+    async (module) => {
+      const seen: BuiltPipeline[] = []
+      for (const each of await casesOf(module)) {
+        if (each.kind === 'construction' || each.kind === 'unit') continue
+        await runCase(each, { makeRunner: () => watcher(seen), modes: allModes(1).slice(0, 1), inProcess: true })
+      }
+      graphs += seen.length
+      for (const built of seen) expect(facts(graphFromWire(sent(built), built.functions))).toEqual(facts(built.graph))
+    },
+    60_000,
+  )
 
   it('has been tried with hundreds of graphs', () => expect(graphs).toBeGreaterThan(400))
 
   it('names what runs where: Impulse, GroupByKey and Flatten are the engine’s, steps are ours', () => {
     const p = pipeline()
-    p.create('words', ['a']).keyBy('by word', (word) => word).groupByKey('group').collect('all')
+    p.create('words', ['a'])
+      .keyBy('by word', (word) => word)
+      .groupByKey('group')
+      .collect('all')
     const { transforms } = sent(p.build()).components ?? {}
     const environments = Object.values(transforms ?? {}).map(({ spec, environmentId }) => [spec?.urn, environmentId])
     expect(environments).toContainEqual(['beam:transform:impulse:v1', ''])
@@ -93,7 +100,9 @@ describe('a graph on the wire', () => {
     const p = pipeline()
     p.create('words', ['a']).windowInto('minutes', fixedWindows('1 minute')).collect('all')
     const { windowingStrategies = {} } = sent(p.build()).components ?? {}
-    const payloads = Object.values(windowingStrategies).map(({ windowFn }) => Buffer.from(windowFn?.payload ?? []).toString('hex'))
+    const payloads = Object.values(windowingStrategies).map(({ windowFn }) =>
+      Buffer.from(windowFn?.payload ?? []).toString('hex'),
+    )
     expect(payloads).toContain('0a02083c1200')
   })
 

@@ -125,7 +125,10 @@ const ON_TIME = { always: OnTime.FIRE_ALWAYS, ifNonEmpty: OnTime.FIRE_IF_NONEMPT
 function nameOf<K extends string>(table: Readonly<Record<K, number>>, value: number): K {
   const found = (Object.keys(table) as K[]).find((key) => table[key] === value)
   if (found !== undefined) return found
-  throw new PipelineError('MR-6202', `the engine sends ${value} where one of ${Object.values(table).join(', ')} is meant`)
+  throw new PipelineError(
+    'MR-6202',
+    `the engine sends ${value} where one of ${Object.values(table).join(', ')} is meant`,
+  )
 }
 
 /** A strategy as a message. */

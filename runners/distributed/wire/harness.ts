@@ -206,7 +206,9 @@ export class Harness {
     this.#dataStream(address).send(
       create(
         ElementsSchema,
-        family === undefined ? { data: [{ ...of, data }] } : { timers: [{ ...of, timerFamilyId: family, timers: data }] },
+        family === undefined
+          ? { data: [{ ...of, data }] }
+          : { timers: [{ ...of, timerFamilyId: family, timers: data }] },
       ),
     )
   }

@@ -4,6 +4,7 @@
  * Law: every request is answered once, by the engine or by the end of the stream; a read that spans several answers is one.
  */
 import { create, fromBinary } from '@bufbuild/protobuf'
+import { coded } from '../../../sdk/error-codes.js'
 import {
   BeamFnState,
   StateKeySchema,
@@ -63,13 +64,13 @@ export class StateStream {
   #ask(instructionId: string, key: Uint8Array, request: object): Promise<StateResponse> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) {
-        reject(new Error(this.#failure))
+        reject(lost(this.#failure))
         return
       }
       const id = String(this.#next++)
       this.#open.set(id, (response) => {
         if (response instanceof Error) reject(response)
-        else if (response.error !== '') reject(new Error(`the engine refuses a request for state: ${response.error}`))
+        else if (response.error !== '') reject(lost(`the engine refuses a request for state: ${response.error}`))
         else resolve(response)
       })
       const stateKey = fromBinary(StateKeySchema, key)
@@ -80,7 +81,7 @@ export class StateStream {
   #end(failure: TransportFailure | undefined): void {
     if (this.#failure !== undefined) return
     this.#failure = `the stream of state is over (${failure?.status ?? 'OK'}: ${failure?.message ?? 'the engine ended it'})`
-    for (const settle of this.#open.values()) settle(new Error(this.#failure))
+    for (const settle of this.#open.values()) settle(lost(this.#failure))
     this.#open.clear()
     this.#lost(this.#failure)
   }
@@ -90,6 +91,8 @@ export class StateStream {
     this.#stream.cancel()
   }
 }
+
+const lost = (text: string): Error => coded('MR-6203', new Error(text))
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {
   const [first] = chunks

@@ -7,7 +7,15 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import { DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt'
-import { ByteReader, type Coder, encodeToBytes, type TimerElement, toWireMillis, type WindowedValue, windowedValueCoder } from '../../../sdk/coders/index.js'
+import {
+  ByteReader,
+  type Coder,
+  encodeToBytes,
+  type TimerElement,
+  toWireMillis,
+  type WindowedValue,
+  windowedValueCoder,
+} from '../../../sdk/coders/index.js'
 import { coderOf } from '../../../sdk/graph/coders.js'
 import { invariant } from '../../../sdk/invariant.js'
 import { TIMESTAMP_MIN } from '../../../sdk/time.js'
@@ -22,7 +30,14 @@ import type { DoFnServices } from '../../core/do-fn-services.js'
 import { ElementBuffer } from '../../core/element-buffer.js'
 import { fuse } from '../../core/fusion.js'
 import { listOf } from '../../core/side-inputs.js'
-import { mainInputs, type Output, type ParDoOperator, type Stage, sideInputs, type StagedPipeline } from '../../core/stage.js'
+import {
+  mainInputs,
+  type Output,
+  type ParDoOperator,
+  type Stage,
+  sideInputs,
+  type StagedPipeline,
+} from '../../core/stage.js'
 import type { StageReceiver } from '../../core/stage-compiler/compiled-stage.js'
 import { ProcessBundleResponseSchema } from '../proto/generated/beam/fn_execution_pb.js'
 import { IsBounded_Enum as IsBounded } from '../proto/generated/beam/pipeline_pb.js'
@@ -217,7 +232,10 @@ export class FragmentAtWork {
     const timers = [...this.#fragment.kept.values()].flatMap(({ transformId, payload }) =>
       Object.keys(payload.timerFamilySpecs).map((family) => `${transformId} ${family}`),
     )
-    return [...this.#fragment.sources.map(({ transformId }) => transformId), ...(this.#fragment.hasTimers ? timers : [])]
+    return [
+      ...this.#fragment.sources.map(({ transformId }) => transformId),
+      ...(this.#fragment.hasTimers ? timers : []),
+    ]
   }
 
   async begin(bundle: BundleName): Promise<void> {
@@ -236,7 +254,7 @@ export class FragmentAtWork {
     if (source === undefined || bytes.length === 0) return
     const coder = this.#fragment.coders.of(source.coderId) as Coder<WindowedValue<unknown, BoundedWindow>>
     const buffer = new ElementBuffer()
-    for (const input = new ByteReader(bytes); input.remaining > 0; ) {
+    for (const input = new ByteReader(bytes); input.remaining > 0;) {
       const { value, timestamp, windows, pane } = coder.decode(input, true)
       buffer.add(value, timestamp, windowsOf(windows), pane as PaneInfo)
     }
@@ -255,7 +273,7 @@ export class FragmentAtWork {
     if (at?.kept === undefined || coderId === undefined || bytes.length === 0) return
     const coder = this.#fragment.coders.of(coderId) as Coder<TimerElement<unknown, BoundedWindow>>
     const index = (this.#families.get(transformId) ?? []).findIndex(({ name }) => name === family)
-    for (const input = new ByteReader(bytes); input.remaining > 0; ) {
+    for (const input = new ByteReader(bytes); input.remaining > 0;) {
       const timer = coder.decode(input, true)
       if (timer.clearBit) continue
       for (const window of timer.windows) await this.#fire(at, index, family, timer, window)
@@ -334,7 +352,9 @@ export class FragmentAtWork {
     await this.#flow()
     for (const { kept } of this.#stages) kept?.state.write()
     for (const [transformId, timers] of this.#families) {
-      const at = this.#stages.find(({ stage }) => this.#fragment.kept.get(stage.root.info.id)?.transformId === transformId)
+      const at = this.#stages.find(
+        ({ stage }) => this.#fragment.kept.get(stage.root.info.id)?.transformId === transformId,
+      )
       at?.kept?.timers.write((family, bytes) => this.#send(transformId, family, bytes, false))
       for (const { name } of timers) this.#send(transformId, name, new Uint8Array(0), true)
     }
@@ -344,7 +364,9 @@ export class FragmentAtWork {
       if (outlet === undefined) this.#send(transformId, undefined, new Uint8Array(0), true)
       else outlet.finish()
     }
-    const residualRoots = this.#residuals.map(({ transformId, coderId, of }) => this.#residual(transformId, coderId, of))
+    const residualRoots = this.#residuals.map(({ transformId, coderId, of }) =>
+      this.#residual(transformId, coderId, of),
+    )
     for (const { processor } of this.#stages) processor.runtime.deliveries.commit()
     this.#sinks.commit()
     return toBinary(ProcessBundleResponseSchema, create(ProcessBundleResponseSchema, { residualRoots }))
@@ -359,7 +381,9 @@ export class FragmentAtWork {
 
   #residual(transformId: string, coderId: string, of: Residual) {
     const { coders, built } = this.#fragment
-    const at = this.#stages.find(({ stage }) => this.#fragment.kept.get(stage.root.info.id)?.transformId === transformId)
+    const at = this.#stages.find(
+      ({ stage }) => this.#fragment.kept.get(stage.root.info.id)?.transformId === transformId,
+    )
     const root = at?.stage.root
     invariant(root?.kind === 'splittable', 'what is left is of a splittable step', { transformId })
     const input = built.graph.components.collections.get(root.inputs[0] ?? '')

@@ -98,7 +98,11 @@ export interface WorkerServices {
 }
 
 /** The fragment that a descriptor describes. @throws {PipelineError} when it is of another pipeline, or of an unknown kind. */
-export function fragmentOf(descriptor: ProcessBundleDescriptor, local: BuiltPipeline, services: WorkerServices): Fragment {
+export function fragmentOf(
+  descriptor: ProcessBundleDescriptor,
+  local: BuiltPipeline,
+  services: WorkerServices,
+): Fragment {
   return new FragmentBuilder(descriptor, local, services).build()
 }
 
@@ -199,9 +203,7 @@ class FragmentBuilder {
   #coderNode(id: string): CoderNode {
     const node = this.#descriptor.coders[id]
     if (node === undefined) throw new PipelineError('MR-6202', `the engine does not send coder "${id}"`)
-    return node.spec?.urn === LENGTH_PREFIX
-      ? this.#coderNode(node.componentCoderIds[0] as string)
-      : coderFromWire(node)
+    return node.spec?.urn === LENGTH_PREFIX ? this.#coderNode(node.componentCoderIds[0] as string) : coderFromWire(node)
   }
 
   #place(id: string, transform: PTransform): void {
@@ -346,7 +348,8 @@ class FragmentBuilder {
   #unread(local: TransformNode, tag: string): string {
     const collectionId = local.outputs.get(tag) as string
     const collection = this.#local.graph.components.collections.get(collectionId)
-    if (collection !== undefined && !this.#collections.has(collectionId)) this.#collections.set(collectionId, collection)
+    if (collection !== undefined && !this.#collections.has(collectionId))
+      this.#collections.set(collectionId, collection)
     return collectionId
   }
 
@@ -406,7 +409,10 @@ function splitting(splittable: AnySplittable, services: WorkerServices): StepFun
     readonly tracker: (restriction: unknown) => { progress(): { readonly remaining: number } }
   }
   const sizeOf = (element: unknown, restriction: unknown): number => {
-    const amount = size === undefined ? tracker(restriction).progress().remaining : size(element, restriction, contextOf(splittable, services))
+    const amount =
+      size === undefined
+        ? tracker(restriction).progress().remaining
+        : size(element, restriction, contextOf(splittable, services))
     return Number.isFinite(amount) ? amount : 0
   }
   const fn = ({ key: element, value: work }: KV<unknown, ReturnType<typeof newWork>>): readonly unknown[] => {

@@ -72,7 +72,7 @@ export class RemoteSides implements SideInputReader {
       }
       const key = create(StateKeySchema, { type: { case: 'iterableSideInput', value: own } })
       const coder = this.#elements[side] as Coder<unknown>
-      for (const input = new ByteReader(this.#fetch(toBinary(StateKeySchema, key))); input.remaining > 0; )
+      for (const input = new ByteReader(this.#fetch(toBinary(StateKeySchema, key))); input.remaining > 0;)
         store.arrived.add(coder.decode(input, true), window.maxTimestamp, window, NO_FIRING)
       store.absorb()
       store.watermark = TIMESTAMP_MAX

@@ -62,8 +62,7 @@ export class WorkerRun {
     for (const { operators } of stages) {
       for (const operator of operators) {
         if (operator.kind === 'collect') this.#collected.set(operator.name, new Collected())
-        if (operator.kind === 'print')
-          this.#printed.set(operator.name, new Printed(env, operator.name, operator.limit))
+        if (operator.kind === 'print') this.#printed.set(operator.name, new Printed(env, operator.name, operator.limit))
       }
     }
   }

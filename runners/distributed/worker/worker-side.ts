@@ -6,6 +6,7 @@
  */
 import { fromBinary } from '@bufbuild/protobuf'
 import { messageOf } from '../../../sdk/errors.js'
+import { invariant } from '../../../sdk/invariant.js'
 import { type ProcessBundleDescriptor, ProcessBundleDescriptorSchema } from '../proto/generated/beam/fn_execution_pb.js'
 import type { BundleName, ToUser } from '../wire/messages.js'
 import { FragmentAtWork } from './bundle.js'
@@ -119,7 +120,7 @@ export class WorkerSide {
     const idle = this.#idle.get(plan)?.pop()
     if (idle !== undefined) return idle
     const descriptor = this.#descriptors.get(plan)
-    if (descriptor === undefined) throw new Error(`bundle ${plan} has no description`)
+    invariant(descriptor !== undefined, 'a bundle is described before it begins', { plan })
     const { built, moduleHash, env } = this.#run
     const fragment = fragmentOf(descriptor, built, {
       moduleHash,
