@@ -60,7 +60,7 @@ describe.skipIf(!isThere)('on Prism', () => {
     const pairs = Array.from({ length: 300 }, (_, n) => kv(`key ${n % 3}`, n))
     const result = await run(
       (p) => {
-        const factor = p.create('factor', [2]).asSingleton('factor')
+        const factor = p.create('two', [2]).asSingleton('factor')
         p.create('pairs', pairs)
           .parDo('largest', {
             output: t.string,

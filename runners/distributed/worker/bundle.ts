@@ -6,19 +6,15 @@
  * is written, timers are told and every outlet says that it is done before the bundle is answered. What failed is not used again.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
-import { DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt'
 import {
   ByteReader,
   type Coder,
-  encodeToBytes,
   type TimerElement,
-  toWireMillis,
   type WindowedValue,
   windowedValueCoder,
 } from '../../../sdk/coders/index.js'
 import { coderOf } from '../../../sdk/graph/coders.js'
 import { invariant } from '../../../sdk/invariant.js'
-import { TIMESTAMP_MIN } from '../../../sdk/time.js'
 import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
 import { windowCoderOf } from '../../../sdk/windowing/window-coder.js'
@@ -29,7 +25,6 @@ import { UNSET } from '../../core/state-internals.js'
 import type { DoFnServices } from '../../core/do-fn-services.js'
 import { ElementBuffer } from '../../core/element-buffer.js'
 import { fuse } from '../../core/fusion.js'
-import { listOf } from '../../core/side-inputs.js'
 import {
   mainInputs,
   type Output,
@@ -40,7 +35,6 @@ import {
 } from '../../core/stage.js'
 import type { StageReceiver } from '../../core/stage-compiler/compiled-stage.js'
 import { ProcessBundleResponseSchema } from '../proto/generated/beam/fn_execution_pb.js'
-import { IsBounded_Enum as IsBounded } from '../proto/generated/beam/pipeline_pb.js'
 import { EXPIRATION_FAMILY } from '../translation/par-do.js'
 import type { BundleName } from '../wire/messages.js'
 import type { Fragment, SizedWork } from './fragment.js'
@@ -48,18 +42,10 @@ import { Outlet } from './outlet.js'
 import { RemoteSides } from './remote-sides.js'
 import { RemoteState } from './remote-state.js'
 import { type RemoteTimer, RemoteTimers } from './remote-timers.js'
+import { type StageAtWork, windowsOf } from './stage-at-work.js'
+import { residualMessage } from './residuals.js'
 import { type Residual, SplittableStep } from './splittable-step.js'
 import { BundleSinks, type WorkerRun } from './worker-run.js'
-
-interface StageAtWork {
-  readonly stage: Stage
-  readonly inbox: ElementBuffer
-  readonly outlets: Outlet[]
-  readonly kept: { state: RemoteState; timers: RemoteTimers } | undefined
-  readonly sides: RemoteSides | undefined
-  processor: BundleProcessor
-  splittable: SplittableStep | undefined
-}
 
 /** The stages of a fragment, ready for one bundle after another. */
 export class FragmentAtWork {
@@ -95,7 +81,6 @@ export class FragmentAtWork {
     return {
       stage,
       inbox: new ElementBuffer(),
-      outlets: [],
       kept: isStateful ? this.#keptOf(root.operator) : undefined,
       sides: sideInputs(stage).length === 0 ? undefined : this.#sidesOf(stage),
       processor: undefined as never,
@@ -380,7 +365,7 @@ export class FragmentAtWork {
   }
 
   #residual(transformId: string, coderId: string, of: Residual) {
-    const { coders, built } = this.#fragment
+    const { coders, built, mainTagOf, outputTagsOf } = this.#fragment
     const at = this.#stages.find(
       ({ stage }) => this.#fragment.kept.get(stage.root.info.id)?.transformId === transformId,
     )
@@ -388,24 +373,13 @@ export class FragmentAtWork {
     invariant(root?.kind === 'splittable', 'what is left is of a splittable step', { transformId })
     const input = built.graph.components.collections.get(root.inputs[0] ?? '')
     const strategy = built.graph.components.windowingStrategies.get(input?.windowingStrategyId ?? '') ?? root.strategy
-    const coder = windowedValueCoder(coders.of(coderId), windowCoderOf(strategy.windowFn))
-    const { timestamp, pane, watermark, delayMillis } = of
-    const element = { value: of.element, timestamp, windows: listOf(of.windows), pane }
-    return {
-      application: {
-        transformId,
-        inputId: this.#fragment.mainTagOf.get(transformId) ?? 'in',
-        element: encodeToBytes(coder, element, true) as Uint8Array<ArrayBuffer>,
-        outputWatermarks: Object.fromEntries(
-          (this.#fragment.outputTagsOf.get(transformId) ?? []).map((tag) => [tag, timestampMessage(watermark)]),
-        ),
-        isBounded: root.fn.doFn.bounded ? IsBounded.BOUNDED : IsBounded.UNBOUNDED,
-      } as never,
-      requestedTimeDelay: create(DurationSchema, {
-        seconds: BigInt(Math.floor(delayMillis / 1000)),
-        nanos: (delayMillis % 1000) * 1_000_000,
-      }),
-    }
+    return residualMessage(of, {
+      transformId,
+      inputId: mainTagOf.get(transformId) ?? 'in',
+      outputTags: outputTagsOf.get(transformId) ?? [],
+      isBounded: root.fn.doFn.bounded,
+      coder: windowedValueCoder(coders.of(coderId), windowCoderOf(strategy.windowFn)),
+    })
   }
 
   /** Gives up the bundle: nothing of it remains. */
@@ -417,14 +391,4 @@ export class FragmentAtWork {
   async teardown(): Promise<void> {
     for (const { processor } of [...this.#stages].reverse()) await processor.teardown()
   }
-}
-
-function windowsOf(windows: readonly BoundedWindow[]): Windows {
-  return windows.length === 1 ? (windows[0] as BoundedWindow) : windows
-}
-
-function timestampMessage(millis: number) {
-  const wire = toWireMillis(Math.max(millis, TIMESTAMP_MIN))
-  const seconds = wire >= 0n ? wire / 1000n : (wire - 999n) / 1000n
-  return create(TimestampSchema, { seconds, nanos: Number(wire - seconds * 1000n) * 1_000_000 })
 }

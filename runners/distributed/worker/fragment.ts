@@ -7,23 +7,14 @@
  * engine's: it may have put length prefixes around ours.
  */
 import { fromBinary } from '@bufbuild/protobuf'
-import { type Coder, decodeFromBytes } from '../../../sdk/coders/index.js'
+import type { Coder } from '../../../sdk/coders/index.js'
 import { PipelineError } from '../../../sdk/errors.js'
-import { coderOf } from '../../../sdk/graph/coders.js'
-import type {
-  BuiltPipeline,
-  CoderNode,
-  CollectionNode,
-  FunctionTable,
-  Reference,
-  TransformNode,
-} from '../../../sdk/graph/model.js'
+import type { BuiltPipeline, CoderNode, CollectionNode, TransformNode } from '../../../sdk/graph/model.js'
 import * as urns from '../../../sdk/graph/urns.js'
 import { kv, type KV } from '../../../sdk/kv.js'
 import type { AnySplittable } from '../../../sdk/source/splittable.js'
 import type { AnyCombine } from '../../../sdk/transforms/combine.js'
 import type { StepFunction } from '../../../sdk/transforms/do-fn.js'
-import { DECODE_STEP, SAME_STEP, workerStep } from '../for-engine.js'
 import { reduceFnOf } from '../../core/reduce-fn.js'
 import { type ProcessBundleDescriptor, RemoteGrpcPortSchema } from '../proto/generated/beam/fn_execution_pb.js'
 import {
@@ -39,7 +30,15 @@ import { sinkOf } from '../translation/par-do.js'
 import { referenceOf } from '../translation/references.js'
 import { irFunction } from '../translation/state.js'
 import { strategyFromWire } from '../translation/windowing.js'
-import { newWork } from '../translation/work-coder.js'
+import type { SentWork } from '../translation/work-coder.js'
+import {
+  addedFunction,
+  pairing,
+  plainParDo,
+  splitting,
+  WorkerFunctions,
+  type WorkerServices,
+} from './worker-functions.js'
 import { SINK_URN, SOURCE_URN } from '../wire/harness.js'
 
 const PAIR = 'beam:transform:sdf_pair_with_restriction:v1'
@@ -47,9 +46,6 @@ const SPLIT = 'beam:transform:sdf_split_and_size_restrictions:v1'
 const PROCESS = 'beam:transform:sdf_process_sized_element_and_restrictions:v1'
 const CONVERT = 'beam:transform:combine_per_key_convert_to_accumulators:v1'
 const LENGTH_PREFIX = 'beam:coder:length_prefix:v1'
-
-/** Parts into which a bounded restriction is cut before it is read. */
-const INITIAL_PARTS = 4
 
 /** Where elements come in or go out. */
 export interface DataPort {
@@ -87,15 +83,7 @@ export interface Fragment {
 }
 
 /** Value of an element on the way to a reader of restrictions. */
-export type SizedWork = KV<KV<unknown, ReturnType<typeof newWork>>, number>
-
-/** What steps of the worker's own need of it. */
-export interface WorkerServices {
-  readonly moduleHash: string
-  now(): number
-  /** What a splittable step's `setup` has made. */
-  resourceOf(fn: AnySplittable): unknown
-}
+export type SizedWork = KV<KV<unknown, SentWork>, number>
 
 /** The fragment that a descriptor describes. @throws {PipelineError} when it is of another pipeline, or of an unknown kind. */
 export function fragmentOf(
@@ -105,31 +93,6 @@ export function fragmentOf(
 ): Fragment {
   return new FragmentBuilder(descriptor, local, services).build()
 }
-
-/** Steps that the worker adds are found here; all others in the author's build. */
-class WorkerFunctions implements FunctionTable {
-  readonly #local: FunctionTable
-  readonly #added: StepFunction[] = []
-
-  constructor(local: FunctionTable) {
-    this.#local = local
-  }
-
-  add(fn: StepFunction): Reference {
-    return { step: WORKER_STEP, role: 'process', index: this.#added.push(fn) - 1 }
-  }
-
-  resolve(reference: Reference): unknown {
-    return reference.step === WORKER_STEP ? this.#added[reference.index] : this.#local.resolve(reference)
-  }
-
-  all(): Iterable<readonly [string, unknown]> {
-    return this.#local.all()
-  }
-}
-
-/** No author's step has this name. */
-const WORKER_STEP = '$worker'
 
 class FragmentBuilder {
   readonly #descriptor: ProcessBundleDescriptor
@@ -373,53 +336,6 @@ class FragmentBuilder {
     const id = this.#collections.get(collectionId)?.coderId ?? ''
     return this.#coders.of(this.#coders.partsOf(id)[1] ?? id)
   }
-}
-
-/** A ParDo that keeps nothing. */
-function plainParDo({ step, index }: Reference): NonNullable<TransformNode['spec']> {
-  return { urn: urns.PAR_DO, payload: workerStep(step, index) }
-}
-
-/** Functions of the worker's own, which steps name that were added before the pipeline was submitted. */
-function addedFunction(step: string, index: number, local: BuiltPipeline): StepFunction | undefined {
-  if (step === SAME_STEP) return { kind: 'map', fn: (value: unknown) => value, options: {} }
-  if (step !== DECODE_STEP) return undefined
-  const coderId = [...local.graph.components.coders.keys()][index] ?? ''
-  const coder = coderOf(local, coderId)
-  return { kind: 'map', fn: (bytes: Uint8Array) => decodeFromBytes(coder, bytes, true), options: {} }
-}
-
-/** An element, with all the work that it names. */
-function pairing(splittable: AnySplittable, services: WorkerServices): StepFunction {
-  const { restriction } = splittable.doFn
-  const fn = (element: never): unknown =>
-    kv(element, newWork(restriction(element, contextOf(splittable, services) as never)))
-  return { kind: 'map', fn, options: {} }
-}
-
-function contextOf(splittable: AnySplittable, services: WorkerServices): object {
-  return { resource: services.resourceOf(splittable), now: () => services.now() }
-}
-
-/** The work in parts, each with its size. */
-function splitting(splittable: AnySplittable, services: WorkerServices): StepFunction {
-  const { split, size, tracker, bounded } = splittable.doFn as AnySplittable['doFn'] & {
-    readonly split?: (element: unknown, restriction: unknown, parts: number) => readonly unknown[]
-    readonly size?: (element: unknown, restriction: unknown, context: unknown) => number
-    readonly tracker: (restriction: unknown) => { progress(): { readonly remaining: number } }
-  }
-  const sizeOf = (element: unknown, restriction: unknown): number => {
-    const amount =
-      size === undefined
-        ? tracker(restriction).progress().remaining
-        : size(element, restriction, contextOf(splittable, services))
-    return Number.isFinite(amount) ? amount : 0
-  }
-  const fn = ({ key: element, value: work }: KV<unknown, ReturnType<typeof newWork>>): readonly unknown[] => {
-    const parts = split === undefined || !bounded ? [work.restriction] : split(element, work.restriction, INITIAL_PARTS)
-    return parts.map((part) => kv(kv(element, { ...work, restriction: part }), sizeOf(element, part)))
-  }
-  return { kind: 'flatMap', fn, options: {} }
 }
 
 function only(tags: Readonly<Record<string, string>>): string {
