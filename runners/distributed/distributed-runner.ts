@@ -5,7 +5,8 @@
  * Law: what the engine or the worker cannot do is refused by name before anything is submitted. A run ends once, with the result or
  * the first failure of user code; what was started for it is ended with it.
  */
-import { MillraceError, PipelineError } from '../../sdk/errors.js'
+import type { MillraceError } from '../../sdk/errors.js'
+import { PipelineError } from '../../sdk/errors.js'
 import type { Env } from '../../sdk/env.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { validateGraph } from '../../sdk/graph/validate.js'

@@ -173,8 +173,7 @@ class Translation {
       case urns.TEST_STREAM: {
         const { coderId, events } = spec.payload
         const coder = coderOf(this.#built, coderId)
-        const encoded = (value: unknown): Uint8Array<ArrayBuffer> =>
-          encodeToBytes(coder, value) as Uint8Array<ArrayBuffer>
+        const encoded = (value: unknown): Uint8Array<ArrayBuffer> => encodeToBytes(coder, value)
         const payload = create(TestStreamPayloadSchema, {
           coderId,
           events: events.map((event) => create(TestStreamPayload_EventSchema, { event: eventToWire(event, encoded) })),

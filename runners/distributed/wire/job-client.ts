@@ -125,7 +125,7 @@ export class JobClient {
       end: (failure) => this.#streamEnded(failure),
     })
     states.send(create(GetJobStateRequestSchema, { jobId }))
-    this.#streams.push(messages as MessageStream<never>, states as MessageStream<never>)
+    this.#streams.push(messages, states)
   }
 
   #state(state: JobStateName): void {

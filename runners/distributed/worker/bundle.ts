@@ -45,7 +45,8 @@ import { type RemoteTimer, RemoteTimers } from './remote-timers.js'
 import { type StageAtWork, windowsOf } from './stage-at-work.js'
 import { residualMessage } from './residuals.js'
 import { type Residual, SplittableStep } from './splittable-step.js'
-import { BundleSinks, type WorkerRun } from './worker-run.js'
+import type { BundleSinks } from './worker-run.js'
+import { type WorkerRun } from './worker-run.js'
 
 /** The stages of a fragment, ready for one bundle after another. */
 export class FragmentAtWork {
@@ -241,7 +242,7 @@ export class FragmentAtWork {
     const buffer = new ElementBuffer()
     for (const input = new ByteReader(bytes); input.remaining > 0;) {
       const { value, timestamp, windows, pane } = coder.decode(input, true)
-      buffer.add(value, timestamp, windowsOf(windows), pane as PaneInfo)
+      buffer.add(value, timestamp, windowsOf(windows), pane)
     }
     const at = this.#stages[this.#staged.producer.get(source.collectionId) ?? -1]
     invariant(at !== undefined, 'a source has a stage', { transform: transformId })

@@ -68,7 +68,7 @@ export class RemoteSides implements SideInputReader {
       const own = {
         transformId: this.#transformId,
         sideInputId: name,
-        window: encodeToBytes(windowCoderOf(strategy.windowFn), window, true) as Uint8Array<ArrayBuffer>,
+        window: encodeToBytes(windowCoderOf(strategy.windowFn), window, true),
       }
       const key = create(StateKeySchema, { type: { case: 'iterableSideInput', value: own } })
       const coder = this.#elements[side] as Coder<unknown>

@@ -99,7 +99,7 @@ export class RemoteState extends StateInternals {
 }
 
 function bytesFor<T>(coder: Coder<T>, value: T): Uint8Array<ArrayBuffer> {
-  return encodeToBytes(coder, value, true) as Uint8Array<ArrayBuffer>
+  return encodeToBytes(coder, value, true)
 }
 
 /** A cell: what stands for it, then its parts by name. No bytes are a cell that holds nothing. */

@@ -37,7 +37,7 @@ export class RemoteTimers implements TimerInternals {
   constructor(timers: readonly RemoteTimer[], clock: () => number) {
     this.#timers = timers
     this.#clock = clock
-    this.#changes = timers.map(() => new Map())
+    this.#changes = timers.map(() => new Map<StateRecord, Map<string, Change>>())
   }
 
   get processingTime(): number {

@@ -34,7 +34,7 @@ export function residualMessage(of: Residual, place: ResidualPlace): DelayedBund
     application: {
       transformId,
       inputId,
-      element: encodeToBytes(coder, element, true) as Uint8Array<ArrayBuffer>,
+      element: encodeToBytes(coder, element, true),
       outputWatermarks: Object.fromEntries(outputTags.map((tag) => [tag, timestampMessage(watermark)])),
       isBounded: isBounded ? IsBounded.BOUNDED : IsBounded.UNBOUNDED,
     },
