@@ -55,6 +55,7 @@ const BATCHED = [
   'batchInterval',
   'batchSize',
   'sourceLimits',
+  'latencyObjective',
   'module',
   'onChange',
   'renameSteps',

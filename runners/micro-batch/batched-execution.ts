@@ -20,13 +20,15 @@ import { newQueryId } from '../core/query-identity.js'
 import type { RunLog } from '../core/run-log.js'
 import type { BatchAcknowledgements } from './batch-acknowledgements.js'
 import type { BatchJournal } from './batch-journal.js'
-import { decodePlan } from './batch-journal.js'
+import { decodePlan, shedOfPlan } from './batch-journal.js'
 import { type BatchLimits, BatchPacing } from './batch-pacing.js'
 import type { BatchWorld } from './batch-world.js'
 import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
 import { KeptParts } from './kept-parts.js'
 import { Outbox } from './outbox.js'
+import { SlowSteps } from './latency-objective.js'
+import type { LoadShedding, ShedRecord } from './load-shedding.js'
 import type { QueryStore } from './query-store.js'
 import { SourceQueues } from './queue/source-queues.js'
 import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
@@ -40,6 +42,7 @@ export interface BatchedParts {
   readonly acknowledgements: BatchAcknowledgements
   readonly limits: BatchLimits
   readonly sourceLimits: RunnerOptions['sourceLimits']
+  readonly shedding: LoadShedding
   /** Folder for what sources have given and the memory does not hold. */
   readonly spillFolder: string | undefined
   readonly store: QueryStore
@@ -64,6 +67,9 @@ export class BatchedExecution extends Execution {
   #watermarks = ''
   readonly #pacing: BatchPacing
   readonly #queues: SourceQueues
+  readonly #slow = new SlowSteps()
+  /** Stages that feed a step that sheds, by its path. */
+  readonly #fedBy = new Map<string, ReadonlySet<number>>()
   #resumedAfter: number | undefined
   readonly #log: RunLog
 
@@ -75,17 +81,18 @@ export class BatchedExecution extends Execution {
     const limits = limitsByStage(parts.sourceLimits ?? {}, readingSteps(this.staged))
     const { intervalMillis } = parts.limits
     const allowances = new SourceAllowances(limits, () => parts.real.monotonic(), intervalMillis)
-    this.#pacing = parts.journal.pacing = new BatchPacing(parts.limits, allowances)
+    this.#pacing = parts.journal.pacing = new BatchPacing(parts.limits, allowances, () => parts.real.now())
     this.#queues = new SourceQueues(this.executors, {
       env: parts.real,
       limits,
-      isWanted: false,
+      isWanted: parts.limits.latencyMillis !== undefined,
       isScripted: options.clock !== undefined,
       folder: parts.spillFolder,
       run: newQueryId(parts.real),
       warn: (message) => this.#log.note(`warning: ${message}`),
       bundleMax: () => this.#pacing.bundleMax,
     })
+    if (parts.limits.latencyMillis !== undefined) this.#timeStages()
     for (const executor of this.executors) {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
@@ -106,7 +113,15 @@ export class BatchedExecution extends Execution {
     const { intervalMillis } = this.#parts.limits
     const { last, held } = this.#pacing
     const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last }
-    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, queues: this.#queues.status() } }
+    return {
+      ...super.status(pipeline),
+      batches: {
+        ...batches,
+        elementsMax: held,
+        queues: this.#queues.status(),
+        shedding: this.#parts.shedding.status(),
+      },
+    }
   }
 
   override get isKept(): boolean {
@@ -152,7 +167,10 @@ export class BatchedExecution extends Execution {
   protected override async rounds(): Promise<void> {
     const { real, store, journal } = this.#parts
     const planned = await store.planned()
-    let again = planned === undefined ? undefined : { ...planned, rounds: decodePlan(planned.content, this.#codecs) }
+    let again =
+      planned === undefined
+        ? undefined
+        : { ...planned, rounds: decodePlan(planned.content, this.#codecs), shed: shedOfPlan(planned.content) }
     while (!this.isCancelled && (await this.#goesOn())) {
       const began = real.monotonic()
       const isBacklogged = await this.#batch(began, again)
@@ -167,6 +185,44 @@ export class BatchedExecution extends Execution {
       journal.close()
       await this.waitForTime(Math.max(0, this.#pacing.due(began) - real.monotonic()))
     }
+  }
+
+  /** Whoever has an objective wants to know which step keeps it from being met. */
+  #timeStages(): void {
+    const { real } = this.#parts
+    for (const executor of this.executors) {
+      const { trace, stage } = executor
+      executor.trace = async (run) => {
+        const began = real.monotonic()
+        await (trace === undefined ? run() : trace(run))
+        this.#slow.add(stage.name, real.monotonic() - began)
+      }
+    }
+  }
+
+  /** Looks at the latency of a batch that is committed, and decides what the next one drops. */
+  #afterBatch(): void {
+    const { shedding } = this.#parts
+    shedding.over((step, measure) => this.#pacing.latencyOf(this.#sourcesOf(step), measure))
+    const slow = this.#slow.over(this.#pacing.isAbove)
+    if (slow === undefined) return
+    const what = shedding.isDeclared
+      ? 'Elements are dropped where shed says so.'
+      : 'Nothing may be dropped: no step sheds.'
+    this.#log.note(
+      `warning: latency stays above its objective. ${Math.round(slow.share * 100)} % of the time goes into "${slow.steps}". ${what}`,
+    )
+  }
+
+  /** The sources that feed a step, as stages; `undefined`: all. */
+  #sourcesOf(step: string): ReadonlySet<number> | undefined {
+    const known = this.#fedBy.get(step)
+    if (known !== undefined) return known
+    const own = this.executors.find(({ stage }) => stage.operators.some(({ info }) => info.path === step))
+    if (own === undefined) return undefined
+    const stages = new Set([own, ...own.upstream].map(({ stage }) => stage.id))
+    this.#fedBy.set(step, stages)
+    return stages
   }
 
   /** A run that is stopped takes what was read ahead: nobody else has it. */
@@ -184,6 +240,7 @@ export class BatchedExecution extends Execution {
     world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
     if (again !== undefined) this.#parts.setScript(again.instant)
     this.#pacing.begin(began)
+    this.#parts.shedding.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch, 'shed'])), again?.shed)
     journal.begin(again?.rounds)
     const { changed, isBacklogged } = await this.#read(began, again !== undefined)
     if (this.isCancelled) return false
@@ -206,6 +263,7 @@ export class BatchedExecution extends Execution {
     if (await this.#commit(plan, isPlanned)) {
       const times = { began, closing, committing, over: real.monotonic() }
       this.#pacing.over({ ...times, elements: journal.elements, isCut: isBacklogged || again !== undefined })
+      this.#afterBatch()
     }
     return isBacklogged
   }
@@ -234,7 +292,11 @@ export class BatchedExecution extends Execution {
   /** Writes down what was read; durably, where that is the only place that has it. */
   async #logPlan(plan: Pick<PlanRecord, 'batch' | 'instant'>): Promise<void> {
     const { store, journal, isKept } = this.#parts
-    if (isKept) await store.logPlan({ ...plan, content: journal.encode(this.#codecs) }, journal.hasElements)
+    if (isKept)
+      await store.logPlan(
+        { ...plan, content: journal.encode(this.#codecs, this.#parts.shedding.records()) },
+        journal.hasElements,
+      )
   }
 
   /** Makes the batch visible. @returns whether there was anything. */
@@ -271,6 +333,7 @@ export class BatchedExecution extends Execution {
 interface PlannedBatch {
   readonly instant: number
   readonly rounds: ReturnType<typeof decodePlan>
+  readonly shed: readonly ShedRecord[]
 }
 
 function watermarksText(watermarks: ReadonlyMap<string, number>): string {
