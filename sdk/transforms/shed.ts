@@ -103,5 +103,5 @@ function shedding(utility: (element: unknown) => number, measure: LoadMeasure): 
         emit.dropped(element)
       }
     },
-  } as unknown as AnyDoFn
+  }
 }
