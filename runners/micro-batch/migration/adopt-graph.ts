@@ -112,7 +112,15 @@ export async function adoptGraph(
     committed === undefined ? undefined : { batch: committed.batch, stages: stagesThatGoOn(before, plan, now) }
   const adopted = { ...moved, graph: now.text(since) }
   await store.update(lease, adopted, change)
-  return { query: adopted, notes: [...movedNotes, 'the pipeline has changed:', ...changeLines(plan)] }
+  return { query: adopted, notes: [...movedNotes, ...notesOf(plan)] }
+}
+
+function notesOf(plan: ChangePlan): readonly string[] {
+  if (!plan.isAutomatic) return ['the pipeline has changed:', ...changeLines(plan)]
+  const steps = [...new Set(plan.fates.flatMap(({ outcome, step }) => (outcome === 'migrated' ? [`"${step}"`] : [])))]
+  return steps.length === 0
+    ? []
+    : [`codecs take more than they did; what is kept was written anew: ${steps.join(', ')}`]
 }
 
 async function countEntries(
