@@ -292,11 +292,9 @@ export class BatchedExecution extends Execution {
   /** Writes down what was read; durably, where that is the only place that has it. */
   async #logPlan(plan: Pick<PlanRecord, 'batch' | 'instant'>): Promise<void> {
     const { store, journal, isKept } = this.#parts
-    if (isKept)
-      await store.logPlan(
-        { ...plan, content: journal.encode(this.#codecs, this.#parts.shedding.records()) },
-        journal.hasElements,
-      )
+    if (!isKept) return
+    const content = journal.encode(this.#codecs, this.#parts.shedding.records())
+    await store.logPlan({ ...plan, content }, journal.hasElements)
   }
 
   /** Makes the batch visible. @returns whether there was anything. */
