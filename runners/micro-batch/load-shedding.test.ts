@@ -281,6 +281,19 @@ describe('shed', () => {
     await expect(run(built({ utility: () => NaN }))).rejects.toThrow(/utility of shed must give a number, but gave NaN/)
   })
 
+  it('an objective, or a queue, is refused with workers, which have neither', async () => {
+    const p = pipeline()
+    p.create('numbers', [1]).collect('out')
+    const onWorkers = { runner: 'micro-batch', workers: 1, isolation: 'memory' } as const
+    await expect(run(p, { ...onWorkers, latencyObjective: '1 second' })).rejects.toThrow(
+      /latencyObjective does not work with workers yet/,
+    )
+    const sourceLimits = { numbers: { queue: true } }
+    await expect(run(p, { ...onWorkers, sourceLimits })).rejects.toThrow(
+      /queue in sourceLimits of "numbers" does not work/,
+    )
+  })
+
   it('an objective that no batch could meet is refused', async () => {
     const p = pipeline()
     p.create('numbers', [1]).collect('out')

@@ -163,6 +163,7 @@ function execution(
 
 function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroBatchCapabilities): void {
   const { workers = 0, isolation = 'thread', module, guarantee, checkpoint, batchInterval } = options
+  if (workers > 0) refuseOnWorkers(options)
   if (workers > 0 && isolation !== 'memory' && openWorkers === undefined)
     throw new UnsupportedFeature(
       'MR-6006',
@@ -205,6 +206,18 @@ function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroB
     )
   if (batchInterval !== undefined) durationMillis(batchInterval, 'batchInterval')
   objectiveMillis(options.latencyObjective)
+}
+
+/** What only the driver's own thread does so far. */
+function refuseOnWorkers({ latencyObjective, sourceLimits = {} }: RunnerOptions): void {
+  const queued = Object.entries(sourceLimits).find(([, limit]) => (limit.queue ?? false) !== false)
+  if (latencyObjective === undefined && queued === undefined) return
+  const what = queued === undefined ? 'latencyObjective' : `queue in sourceLimits of "${queued[0]}"`
+  throw new UnsupportedFeature(
+    'MR-6063',
+    queued === undefined ? 'latencyObjective' : 'sourceLimits.queue',
+    `${what} does not work with workers yet: sources are read on them, and nobody reads ahead there. Leave workers out, or leave it out.`,
+  )
 }
 
 function objectiveMillis(objective: Duration | undefined): number | undefined {
