@@ -26,6 +26,11 @@ export class BatchAcknowledgements extends Acknowledgements {
     return Promise.resolve()
   }
 
+  /** Whether any wait. */
+  get isAwaited(): boolean {
+    return this.#forPlan.length > 0 || this.#forCommit.length > 0
+  }
+
   /** The plan is durable. */
   async planned(): Promise<void> {
     for (const acknowledge of this.#forPlan.splice(0)) await acknowledge()

@@ -6,6 +6,7 @@
  *
  * Law: the state after batch n is a function of the plans 1 … n; nothing is seen outside that is not committed.
  */
+import { coded } from '../../sdk/error-codes.js'
 import { canonicalHash } from '../../sdk/coders/canonical-hash.js'
 import { dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import type { Env } from '../../sdk/env.js'
@@ -30,7 +31,9 @@ import { Outbox } from './outbox.js'
 import type { QueryStore } from './query-store.js'
 import { SourceQueues } from './queue/source-queues.js'
 import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
-import type { PlanRecord } from './store/checkpoint-store.js'
+import type { CommitRecord, PlanRecord } from './store/checkpoint-store.js'
+import { Diverged } from './tasks/partition.js'
+import type { PartitionedRun } from './tasks/partitioned-run.js'
 
 /** What a batched run needs besides the options of every run. */
 export interface BatchedParts {
@@ -43,6 +46,8 @@ export interface BatchedParts {
   /** Folder for what sources have given and the memory does not hold. */
   readonly spillFolder: string | undefined
   readonly store: QueryStore
+  /** Set where partitions on workers do the work. */
+  readonly tasks: PartitionedRun | undefined
   /** Whether the store outlives the run. */
   readonly isKept: boolean
   /** Whether what was not delivered before a crash is let go: it may have been, and must not come twice. */
@@ -52,6 +57,9 @@ export interface BatchedParts {
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
   setScript(instant: number): void
 }
+
+/** So often is a batch done before a step that does something else each time fails the run. */
+const ATTEMPTS_MAX = 3
 
 /** A run in batches. */
 export class BatchedExecution extends Execution {
@@ -66,12 +74,17 @@ export class BatchedExecution extends Execution {
   readonly #queues: SourceQueues
   #resumedAfter: number | undefined
   readonly #log: RunLog
+  /** Into how many partitions workers divide what is kept. */
+  #hosts: number | undefined
+  /** Whether the plan of the batch at hand is written down. */
+  #isLogged = false
 
   constructor(built: BuiltPipeline, options: ExecutionOptions, parts: BatchedParts) {
     super(built, options)
     this.#parts = parts
     this.#log = options.log
     this.#outbox = new Outbox(this.executors, parts.store, parts.deliversOnce)
+    parts.tasks?.attach({ staged: this.staged, wiring: this.wiring, metrics: this.counted })
     const limits = limitsByStage(parts.sourceLimits ?? {}, readingSteps(this.staged))
     const { intervalMillis } = parts.limits
     const allowances = new SourceAllowances(limits, () => parts.real.monotonic(), intervalMillis)
@@ -90,6 +103,7 @@ export class BatchedExecution extends Execution {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
     }
+    for (const [stage, codec] of parts.tasks?.codecs ?? []) this.#codecs.set(stage, codec)
     parts.journal.hasSources = this.#codecs.size > 0
   }
 
@@ -120,19 +134,29 @@ export class BatchedExecution extends Execution {
 
   /** The store comes first: a query that cannot go on here has not begun anything. */
   protected override async setup(): Promise<void> {
-    await this.#parts.store.open()
-    for (const note of this.#parts.store.notes) this.#log.note(note)
+    const { store, tasks } = this.#parts
+    await store.open()
+    for (const note of store.notes) this.#log.note(note)
     await super.setup()
+    const committed = await this.#restore()
+    this.#hosts ??= this.#hostsOf(undefined)
+    await tasks?.open(this.#hosts, this.#committed, this.#parts.isKept ? store : undefined)
+    if (committed !== undefined) await this.#outbox.deliverAgain(committed)
+  }
+
+  /** Takes back what is kept. @returns the newest commit, if there is one. */
+  async #restore(): Promise<CommitRecord | undefined> {
     // Without a checkpoint nobody asks what has changed, and noting it costs nothing.
-    if (!this.#parts.isKept) return
+    if (!this.#parts.isKept) return undefined
     const kept = (this.#kept = new KeptParts(
       this.executors,
       new Map([...collectedKeepers(this.staged, this.wiring.collected), ...this.wiring.keepers()]),
     ))
     const committed = await this.#parts.store.committed()
-    if (committed === undefined) return
-    const { watermarks: written, clock } = decodeCommitContent(committed.content)
+    if (committed === undefined) return undefined
+    const { watermarks: written, clock, hosts = 1 } = decodeCommitContent(committed.content)
     const watermarks = this.#parts.store.watermarks(committed.batch, written)
+    this.#hosts = this.#hostsOf(hosts)
     // What waits is measured by the clock as it stood, so the clock comes first.
     this.#parts.world.restore(committed.instant)
     this.#parts.setScript(clock)
@@ -146,13 +170,32 @@ export class BatchedExecution extends Execution {
       if (watermark !== undefined) executor.restoreWatermark(watermark)
     }
     this.#watermarks = watermarksText(watermarks)
-    await this.#outbox.deliverAgain(committed)
+    return committed
+  }
+
+  /** Into how many partitions the run divides what is kept. @param kept by the newest commit. */
+  #hostsOf(kept: number | undefined): number {
+    const { store, tasks } = this.#parts
+    if (kept === undefined) return store.partitions
+    if (tasks === undefined && kept > 1) throw dividedOtherwise(kept, undefined)
+    if (tasks?.asked !== undefined && tasks.asked !== kept) throw dividedOtherwise(kept, tasks.asked)
+    return kept
+  }
+
+  protected override async teardown(): Promise<void> {
+    let failure: unknown
+    await this.#parts.tasks?.close(this.#parts.store.isOver).catch((error: unknown) => (failure = error))
+    await super.teardown()
+    if (failure !== undefined) throw failure
   }
 
   protected override async rounds(): Promise<void> {
     const { real, store, journal } = this.#parts
     const planned = await store.planned()
-    let again = planned === undefined ? undefined : { ...planned, rounds: decodePlan(planned.content, this.#codecs) }
+    let again: PlannedBatch | undefined =
+      planned === undefined
+        ? undefined
+        : { ...planned, isLogged: true, hasElements: false, rounds: decodePlan(planned.content, this.#codecs) }
     while (!this.isCancelled && (await this.#goesOn())) {
       const began = real.monotonic()
       const isBacklogged = await this.#batch(began, again)
@@ -176,15 +219,34 @@ export class BatchedExecution extends Execution {
     return this.#queues.isAhead
   }
 
-  /** One batch. @returns whether there is more to read at once. */
-  async #batch(began: number, again: PlannedBatch | undefined): Promise<boolean> {
-    const { world, journal, store, real } = this.#parts
+  /** One batch, until a task that was done again has done the same. @returns whether there is more to read at once. */
+  async #batch(began: number, planned: PlannedBatch | undefined): Promise<boolean> {
+    const { world, journal, tasks } = this.#parts
+    if (tasks === undefined) return this.#attempt(began, planned)
+    for (let again = planned, attempts = 1; ; attempts++) {
+      try {
+        return await this.#attempt(began, again)
+      } catch (error) {
+        if (!(error instanceof Diverged)) throw error
+        if (attempts >= ATTEMPTS_MAX) throw notDeterministic(tasks.stepOf(error.stage))
+        const { instant } = world
+        again = { instant, rounds: journal.rounds, isLogged: this.#isLogged, hasElements: journal.hasElements || again?.hasElements === true } // prettier-ignore
+        tasks.abandon(error)
+        world.discard()
+      }
+    }
+  }
+
+  async #attempt(began: number, again: PlannedBatch | undefined): Promise<boolean> {
+    const { world, journal, store, real, tasks } = this.#parts
     const seed = this.#parts.seed ?? store.id
     const batch = this.#committed + 1
     world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
     if (again !== undefined) this.#parts.setScript(again.instant)
     this.#pacing.begin(began)
     journal.begin(again?.rounds)
+    this.#isLogged = again?.isLogged === true
+    tasks?.begin(batch)
     const { changed, isBacklogged } = await this.#read(began, again !== undefined)
     if (this.isCancelled) return false
     if (!changed && again === undefined) this.#pacing.idle()
@@ -192,18 +254,17 @@ export class BatchedExecution extends Execution {
     real.crashpoint('batch.read')
     const closing = real.monotonic()
     const plan = { batch, instant: world.instant }
-    let isPlanned = again !== undefined
-    if (!isPlanned && journal.elements > 0) {
-      await this.#logPlan(plan)
-      isPlanned = true
-    }
+    if (!this.#isLogged && (again !== undefined || journal.elements > 0))
+      await this.#logPlan(plan, again?.hasElements === true || journal.hasElements)
     journal.close()
     world.close()
+    tasks?.closing()
     await this.#parts.acknowledgements.planned()
+    await tasks?.planned(batch)
     while (!this.isCancelled && (await this.round()));
     if (this.isCancelled) return false
     const committing = real.monotonic()
-    if (await this.#commit(plan, isPlanned)) {
+    if (await this.#commit(plan)) {
       const times = { began, closing, committing, over: real.monotonic() }
       this.#pacing.over({ ...times, elements: journal.elements, isCut: isBacklogged || again !== undefined })
     }
@@ -232,23 +293,31 @@ export class BatchedExecution extends Execution {
   }
 
   /** Writes down what was read; durably, where that is the only place that has it. */
-  async #logPlan(plan: Pick<PlanRecord, 'batch' | 'instant'>): Promise<void> {
+  async #logPlan(plan: Pick<PlanRecord, 'batch' | 'instant'>, isDurable: boolean): Promise<void> {
+    this.#isLogged = true
     const { store, journal, isKept } = this.#parts
-    if (isKept) await store.logPlan({ ...plan, content: journal.encode(this.#codecs) }, journal.hasElements)
+    if (isKept) await store.logPlan({ ...plan, content: journal.encode(this.#codecs) }, isDurable)
   }
 
   /** Makes the batch visible. @returns whether there was anything. */
-  async #commit(plan: Pick<PlanRecord, 'batch' | 'instant'>, isPlanned: boolean): Promise<boolean> {
-    const { store, world, real } = this.#parts
-    const changes = this.#kept?.changes() ?? []
+  async #commit(plan: Pick<PlanRecord, 'batch' | 'instant'>): Promise<boolean> {
+    const { store, world, real, tasks, journal } = this.#parts
+    const shared = (await tasks?.changes(plan.batch)) ?? []
+    tasks?.apply()
+    const own = this.#kept?.changes() ?? []
+    const changes = shared.length === 0 ? own : own.concat(...shared)
     const watermarks = this.#watermarksNow()
     const text = watermarksText(watermarks)
     const delivered = this.#outbox.take()
     const isSilent = !world.hasPrinted && delivered.length === 0
-    if (!isPlanned && changes.length === 0 && text === this.#watermarks && isSilent) return false
-    if (!isPlanned) await this.#logPlan(plan)
+    if (!this.#isLogged && changes.length === 0 && text === this.#watermarks && isSilent) return false
+    if (!this.#isLogged) await this.#logPlan(plan, journal.hasElements)
     real.crashpoint('batch.commit')
-    const content = encodeCommitContent({ watermarks, clock: world.env.now() })
+    const content = encodeCommitContent({
+      watermarks,
+      clock: world.env.now(),
+      ...(tasks === undefined ? {} : { hosts: tasks.partitions }),
+    })
     const deliveries = this.#outbox.encode(delivered)
     await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries }, changes)
     this.#committed = plan.batch
@@ -257,6 +326,7 @@ export class BatchedExecution extends Execution {
     real.crashpoint('batch.committed')
     world.flush()
     for (const executor of this.executors) await executor.batchCommitted()
+    await tasks?.committed(plan.batch, shared)
     await this.#parts.acknowledgements.batchCommitted()
     this.#queues.committed()
     await this.#outbox.deliver(plan.batch, delivered)
@@ -270,9 +340,30 @@ export class BatchedExecution extends Execution {
 
 interface PlannedBatch {
   readonly instant: number
+  /** Whether the plan is written down. */
+  readonly isLogged: boolean
+  /** Whether it has elements that cannot be read again. */
+  readonly hasElements: boolean
   readonly rounds: ReturnType<typeof decodePlan>
 }
 
 function watermarksText(watermarks: ReadonlyMap<string, number>): string {
   return [...watermarks.values()].join()
+}
+
+function dividedOtherwise(kept: number, asked: number | undefined): Error {
+  const text =
+    asked === undefined
+      ? `what is kept here is divided into ${kept} partitions, which workers run. Add workers: ${kept}, or another number from 1.`
+      : `what is kept here is divided into ${kept} partitions, not ${asked}. Leave partitions out, or begin anew with another checkpoint; workers may be as many as you like.`
+  return coded('MR-6033', new Error(text))
+}
+
+function notDeterministic(step: string): Error {
+  return coded(
+    'MR-6030',
+    new Error(
+      `a batch was given up ${ATTEMPTS_MAX} times because step "${step}", or one fused with it, did not give the same when it was done again. Let it depend on its elements, its state and its context alone (context.now and context.random, not the clock or Math.random).`,
+    ),
+  )
 }
