@@ -19,6 +19,8 @@ export interface MillraceConfig {
   readonly batchSize?: number
   /** How much sources of the micro-batch runner may read: `'read orders=1000/s, read clicks=5000/batch'`. Default: no limits. */
   readonly rate?: string
+  /** How long the micro-batch runner may take from an arrival to its commit: `'2s'`. Default: as long as it takes. */
+  readonly latencyObjective?: string
   /** Workers of the micro-batch runner, from 0. Default 0: everything runs on one thread. */
   readonly workers?: number
   /** What workers are. Default `'thread'`. */
@@ -55,6 +57,7 @@ const keys: OptionNames<MillraceConfig> = {
   batchInterval: true,
   batchSize: true,
   rate: true,
+  latencyObjective: true,
   workers: true,
   isolation: true,
   grace: true,

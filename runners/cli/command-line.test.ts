@@ -193,6 +193,7 @@ describe('settings of the runner', () => {
     ['--batch-interval', '1s'],
     ['--batch-size', '5'],
     ['--rate', 'orders=5/s'],
+    ['--latency-objective', '2s'],
     ['--workers', '2'],
     ['--isolation', 'thread'],
   ])('%s is refused without the micro-batch runner, which alone has batches', (name, value) => {

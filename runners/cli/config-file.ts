@@ -18,6 +18,7 @@ const fields = {
   batchInterval: t.string,
   batchSize: t.Int,
   rate: t.string,
+  latencyObjective: t.string,
   workers: t.Int,
   isolation: t.keyof({ thread: null, process: null }),
   grace: t.string,

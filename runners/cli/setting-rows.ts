@@ -54,6 +54,12 @@ export const settingRows: readonly OptionRow[] = [
     setting: { default: undefined },
   },
   {
+    name: 'latency-objective',
+    value: 'duration',
+    help: 'how long the micro-batch runner may take from an arrival to its commit, such as 2s',
+    setting: { default: undefined },
+  },
+  {
     name: 'rate',
     value: 'limits',
     help: "how much sources may read: 'read orders=1000/s', or =5000/batch; several, separated by commas",
