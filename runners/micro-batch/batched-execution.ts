@@ -120,7 +120,12 @@ export class BatchedExecution extends Execution {
     const { intervalMillis } = this.#parts.limits
     const { last, held } = this.#pacing
     const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last }
-    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, queues: this.#queues.status() } }
+    const { tasks } = this.#parts
+    const twice = tasks === undefined ? {} : { tasks: { ...tasks.counts } }
+    return {
+      ...super.status(pipeline),
+      batches: { ...batches, elementsMax: held, queues: this.#queues.status(), ...twice },
+    }
   }
 
   override get isKept(): boolean {
