@@ -129,15 +129,10 @@ export class BatchedExecution extends Execution {
     const { intervalMillis } = this.#parts.limits
     const { last, held } = this.#pacing
     const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last }
-    return {
-      ...super.status(pipeline),
-      batches: {
-        ...batches,
-        elementsMax: held,
-        queues: this.#queues.status(),
-        shedding: this.#parts.shedding.status(),
-      },
-    }
+    const { tasks, shedding } = this.#parts
+    const twice = tasks === undefined ? {} : { tasks: { ...tasks.counts } }
+    const overload = { queues: this.#queues.status(), shedding: shedding.status() }
+    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, ...overload, ...twice } }
   }
 
   override get isKept(): boolean {
