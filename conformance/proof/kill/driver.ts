@@ -83,10 +83,10 @@ function userCode({ failAt }: Fate): (id: number) => void {
   }
 }
 
-/** Options that give a run `n:kind` workers. */
-function workersOf(workers: string, path: string): RunnerOptions {
-  const [, count, isolation] = /^([1-9]\d*):(thread|process)$/.exec(workers) ?? []
-  if (count === undefined) return {}
+/** Options that give a run workers: those of its fate, else those of the case, which are threads. */
+function workersOf(fate: Fate, of: KillCase, path: string): RunnerOptions {
+  const [, count = of.workers, isolation = 'thread'] = /^(\d+):(thread|process)$/.exec(fate.workers ?? '') ?? []
+  if (Number(count) === 0) return {}
   const url = new URL('./worker-case.js', import.meta.url).href
   return {
     workers: Number(count),
@@ -122,7 +122,7 @@ const runner = microBatchRunner(
 const running = start((p) => build(p, folder, of, userCode(fate)), {
   runner,
   checkpoint: `${folder}/checkpoint`,
-  ...workersOf(fate.workers ?? `${of.workers}:process`, path),
+  ...workersOf(fate, of, path),
   env: fatefulEnv(fate),
 })
 say({ say: 'begun' })
