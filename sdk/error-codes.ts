@@ -186,6 +186,7 @@ export const errorCodes = {
   'MR-6041': 'a worker has another program than its driver',
   'MR-6042': 'an option cannot be handed to workers',
   'MR-6043': 'a worker could not be started',
+  'MR-6044': 'a run without workers cannot be given some',
   'MR-6050': 'a changed pipeline would drop state that nobody has named',
   'MR-6051': 'a choice for a changed pipeline names nothing',
   'MR-6052': 'a value that is kept does not fit its new codec',
@@ -207,6 +208,10 @@ export const errorCodes = {
   'MR-6107': 'this place has a checkpoint already',
   'MR-6108': 'a savepoint would repeat deliveries',
   'MR-6201': 'a call to an engine failed',
+  'MR-6202': 'an engine and the pipeline do not fit together',
+  'MR-6203': 'state cannot be read from the engine',
+  'MR-6204': 'there is no engine to run on',
+  'MR-6205': 'the job failed on the engine',
   // ---- 7: the command line and configuration -----------------------------------------------------------------------
   'MR-7001': 'there is no such command',
   'MR-7002': 'the command has no such option',

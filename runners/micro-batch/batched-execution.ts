@@ -78,6 +78,8 @@ export class BatchedExecution extends Execution {
   readonly #watch: LoadWatch
   #resumedAfter: number | undefined
   readonly #log: RunLog
+  /** Workers that there are to be from the next batch on. */
+  #workersAsked: number | undefined
   /** Into how many partitions workers divide what is kept. */
   #hosts: number | undefined
   /** Whether the plan of the batch at hand is written down. */
@@ -218,6 +220,7 @@ export class BatchedExecution extends Execution {
             shed: shedOfPlan(planned.content),
           }
     while (!this.isCancelled && (await this.#goesOn())) {
+      await this.#resize()
       const began = real.monotonic()
       const isBacklogged = await this.#batch(began, again)
       if (this.isCancelled) return
@@ -231,6 +234,21 @@ export class BatchedExecution extends Execution {
       journal.close()
       await this.waitForTime(Math.max(0, this.#pacing.due(began) - real.monotonic()))
     }
+  }
+
+  override setWorkers(count: number): boolean {
+    if (this.#parts.tasks === undefined) return false
+    this.#workersAsked = count
+    return true
+  }
+
+  /** Between batches. */
+  async #resize(): Promise<void> {
+    const count = this.#workersAsked
+    if (count === undefined) return
+    this.#workersAsked = undefined
+    await this.#parts.tasks?.driver.resize(count)
+    this.#log.event('info', 'number of workers changed', { workers: count })
   }
 
   /** A run that is stopped takes what was read ahead: nobody else has it. */
