@@ -155,6 +155,9 @@ class EngineRun {
         throw new UnsupportedFeature('MR-6001', 'pause', `a job on ${name} cannot be paused.`)
       },
       resume: () => undefined,
+      setWorkers: () => {
+        throw new UnsupportedFeature('MR-6001', 'workers', `a job on ${name} has the workers that ${name} gives it.`)
+      },
     }
     if (signal?.aborted === true) cancel()
     signal?.addEventListener('abort', cancel)

@@ -6,7 +6,6 @@
  *
  * Law: the state after batch n is a function of the plans 1 … n; nothing is seen outside that is not committed.
  */
-import { coded } from '../../sdk/error-codes.js'
 import { canonicalHash } from '../../sdk/coders/canonical-hash.js'
 import { dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import type { Env } from '../../sdk/env.js'
@@ -34,6 +33,7 @@ import type { QueryStore } from './query-store.js'
 import { SourceQueues } from './queue/source-queues.js'
 import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
 import type { CommitRecord, PlanRecord } from './store/checkpoint-store.js'
+import { ATTEMPTS_MAX, dividedOtherwise, notDeterministic } from './tasks/refusals.js'
 import { Diverged } from './tasks/partition.js'
 import type { PartitionedRun } from './tasks/partitioned-run.js'
 
@@ -60,9 +60,6 @@ export interface BatchedParts {
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
   setScript(instant: number): void
 }
-
-/** So often is a batch done before a step that does something else each time fails the run. */
-const ATTEMPTS_MAX = 3
 
 /** A run in batches. */
 export class BatchedExecution extends Execution {
@@ -393,21 +390,4 @@ interface PlannedBatch {
 
 function watermarksText(watermarks: ReadonlyMap<string, number>): string {
   return [...watermarks.values()].join()
-}
-
-function dividedOtherwise(kept: number, asked: number | undefined): Error {
-  const text =
-    asked === undefined
-      ? `what is kept here is divided into ${kept} partitions, which workers run. Add workers: ${kept}, or another number from 1.`
-      : `what is kept here is divided into ${kept} partitions, not ${asked}. Leave partitions out, or begin anew with another checkpoint; workers may be as many as you like.`
-  return coded('MR-6033', new Error(text))
-}
-
-function notDeterministic(step: string): Error {
-  return coded(
-    'MR-6030',
-    new Error(
-      `a batch was given up ${ATTEMPTS_MAX} times because step "${step}", or one fused with it, did not give the same when it was done again. Let it depend on its elements, its state and its context alone (context.now and context.random, not the clock or Math.random).`,
-    ),
-  )
 }
