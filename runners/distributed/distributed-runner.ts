@@ -156,7 +156,7 @@ class EngineRun {
       },
       resume: () => undefined,
       setWorkers: () => {
-        throw new UnsupportedFeature('MR-6001', 'workers', `a job on ${name} has the workers that ${name} gives it.`)
+        throw new UnsupportedFeature('MR-6006', 'workers', `the engine of a job on ${name} shares its work out; the number of its workers cannot be set here.`) // prettier-ignore
       },
     }
     if (signal?.aborted === true) cancel()

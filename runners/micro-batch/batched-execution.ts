@@ -18,6 +18,7 @@ import type { PipelineResult, RunnerOptions } from '../runner.js'
 import type { RunStatus } from '../run-status.js'
 import { newQueryId } from '../core/query-identity.js'
 import type { RunLog } from '../core/run-log.js'
+import { ATTEMPTS_MAX, dividedOtherwise, notDeterministic } from './batch-errors.js'
 import type { BatchAcknowledgements } from './batch-acknowledgements.js'
 import type { BatchJournal } from './batch-journal.js'
 import { decodePlan, shedOfPlan } from './batch-journal.js'
@@ -126,15 +127,10 @@ export class BatchedExecution extends Execution {
     const { intervalMillis } = this.#parts.limits
     const { last, held } = this.#pacing
     const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last }
-    return {
-      ...super.status(pipeline),
-      batches: {
-        ...batches,
-        elementsMax: held,
-        queues: this.#queues.status(),
-        shedding: this.#parts.shedding.status(),
-      },
-    }
+    const { tasks, shedding } = this.#parts
+    const twice = tasks === undefined ? {} : { tasks: { ...tasks.counts } }
+    const overload = { queues: this.#queues.status(), shedding: shedding.status() }
+    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, ...overload, ...twice } }
   }
 
   override get isKept(): boolean {
