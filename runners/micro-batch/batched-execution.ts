@@ -34,7 +34,6 @@ import type { QueryStore } from './query-store.js'
 import { SourceQueues } from './queue/source-queues.js'
 import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
 import type { CommitRecord, PlanRecord } from './store/checkpoint-store.js'
-import { ATTEMPTS_MAX, dividedOtherwise, notDeterministic } from './tasks/refusals.js'
 import { Diverged } from './tasks/partition.js'
 import type { PartitionedRun } from './tasks/partitioned-run.js'
 
