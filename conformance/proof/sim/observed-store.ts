@@ -205,17 +205,26 @@ function commitText(
 ): string {
   // Cells of groupings and timers have numbers by which they follow each other, which each life gives anew.
   const kept = (part: string, id: Uint8Array, bytes: Uint8Array): string => {
-    if (part.endsWith(' cells') || part.endsWith(' state')) return 'something'
-    return unordered(part.endsWith(' work') && id.length > 0 ? withoutDelay(bytes) : bytes)
+    if (isKeptAs('cells', part) || isKeptAs('state', part)) return 'something'
+    return unordered(isKeptAs('work', part) && id.length > 0 ? withoutDelay(bytes) : bytes)
   }
   // Elements that wait for a side input are named by such numbers.
-  const named = (part: string, id: Uint8Array): string => (part.endsWith(' gate') ? '' : unordered(id))
+  const named = (part: string, id: Uint8Array): string => (isKeptAs('gate', part) ? '' : unordered(id))
+  // A grouping notes where its watermarks stood when it had its last turn; a run that begins again gives everybody one.
+  const isOfTurn = ({ part, id }: Change): boolean => isKeptAs('cells', part) && id.length === 1 && id[0] === 0
   const entries = [...changes].flatMap(([index, list]) =>
-    list.map(({ part, slot, id, content: bytes }) =>
-      [index, part, slot, named(part, id), bytes === undefined ? '-' : kept(part, id, bytes)].join(' '),
-    ),
+    list
+      .filter((change) => !isOfTurn(change))
+      .map(({ part, slot, id, content: bytes }) =>
+        [index, part, slot, named(part, id), bytes === undefined ? '-' : kept(part, id, bytes)].join(' '),
+      ),
   )
   return [instant, unordered(content), unordered(deliveries), ...entries.sort()].join('\n')
+}
+
+/** Whether a part is what stages keep under a name, whole or of one partition. */
+function isKeptAs(name: string, part: string): boolean {
+  return part.replace(/ \(partition \d+ of \d+\)$/, '').endsWith(` ${name}`)
 }
 
 /** For how long a source still waits is measured when it is written down. */
