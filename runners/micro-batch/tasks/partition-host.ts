@@ -168,6 +168,7 @@ export class PartitionHost {
     await kept.restore(entriesIn(entries))
     for (const executor of this.#executors) {
       const watermark = watermarks[executor.stage.id] ?? TIMESTAMP_MIN
+      executor.sharedWatermark = watermark
       executor.restoreWatermark(watermark)
       ;(this.#views[executor.stage.id] as StageView).outputWatermark = watermark
     }
@@ -194,6 +195,7 @@ export class PartitionHost {
     if (order.isReleased) executor.script?.release()
     const changed = order.call === 'wake' ? await executor.wake() : await executor.turn()
     for (const each of this.#executors) each.throwIfFailed()
+    executor.endShared()
     return this.#doneOf(order, executor, reader, changed)
   }
 
