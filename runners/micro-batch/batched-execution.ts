@@ -6,7 +6,6 @@
  *
  * Law: the state after batch n is a function of the plans 1 … n; nothing is seen outside that is not committed.
  */
-import { coded } from '../../sdk/error-codes.js'
 import { canonicalHash } from '../../sdk/coders/canonical-hash.js'
 import { dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import type { Env } from '../../sdk/env.js'
@@ -19,6 +18,7 @@ import type { PipelineResult, RunnerOptions } from '../runner.js'
 import type { RunStatus } from '../run-status.js'
 import { newQueryId } from '../core/query-identity.js'
 import type { RunLog } from '../core/run-log.js'
+import { ATTEMPTS_MAX, dividedOtherwise, notDeterministic } from './batch-errors.js'
 import type { BatchAcknowledgements } from './batch-acknowledgements.js'
 import type { BatchJournal } from './batch-journal.js'
 import { decodePlan, shedOfPlan } from './batch-journal.js'
@@ -61,9 +61,6 @@ export interface BatchedParts {
   setScript(instant: number): void
 }
 
-/** So often is a batch done before a step that does something else each time fails the run. */
-const ATTEMPTS_MAX = 3
-
 /** A run in batches. */
 export class BatchedExecution extends Execution {
   readonly #parts: BatchedParts
@@ -78,6 +75,8 @@ export class BatchedExecution extends Execution {
   readonly #watch: LoadWatch
   #resumedAfter: number | undefined
   readonly #log: RunLog
+  /** Workers that there are to be from the next batch on. */
+  #workersAsked: number | undefined
   /** Into how many partitions workers divide what is kept. */
   #hosts: number | undefined
   /** Whether the plan of the batch at hand is written down. */
@@ -127,17 +126,10 @@ export class BatchedExecution extends Execution {
     const { intervalMillis } = this.#parts.limits
     const { last, held } = this.#pacing
     const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last }
-    const { tasks } = this.#parts
-    return {
-      ...super.status(pipeline),
-      batches: {
-        ...batches,
-        elementsMax: held,
-        queues: this.#queues.status(),
-        shedding: this.#parts.shedding.status(),
-        ...(tasks === undefined ? {} : { tasks: { ...tasks.counts } }),
-      },
-    }
+    const { tasks, shedding } = this.#parts
+    const twice = tasks === undefined ? {} : { tasks: { ...tasks.counts } }
+    const overload = { queues: this.#queues.status(), shedding: shedding.status() }
+    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, ...overload, ...twice } }
   }
 
   override get isKept(): boolean {
@@ -220,6 +212,7 @@ export class BatchedExecution extends Execution {
             shed: shedOfPlan(planned.content),
           }
     while (!this.isCancelled && (await this.#goesOn())) {
+      await this.#resize()
       const began = real.monotonic()
       const isBacklogged = await this.#batch(began, again)
       if (this.isCancelled) return
@@ -233,6 +226,21 @@ export class BatchedExecution extends Execution {
       journal.close()
       await this.waitForTime(Math.max(0, this.#pacing.due(began) - real.monotonic()))
     }
+  }
+
+  override setWorkers(count: number): boolean {
+    if (this.#parts.tasks === undefined) return false
+    this.#workersAsked = count
+    return true
+  }
+
+  /** Between batches. */
+  async #resize(): Promise<void> {
+    const count = this.#workersAsked
+    if (count === undefined) return
+    this.#workersAsked = undefined
+    await this.#parts.tasks?.driver.resize(count)
+    this.#log.event('info', 'number of workers changed', { workers: count })
   }
 
   /** A run that is stopped takes what was read ahead: nobody else has it. */
@@ -377,21 +385,4 @@ interface PlannedBatch {
 
 function watermarksText(watermarks: ReadonlyMap<string, number>): string {
   return [...watermarks.values()].join()
-}
-
-function dividedOtherwise(kept: number, asked: number | undefined): Error {
-  const text =
-    asked === undefined
-      ? `what is kept here is divided into ${kept} partitions, which workers run. Add workers: ${kept}, or another number from 1.`
-      : `what is kept here is divided into ${kept} partitions, not ${asked}. Leave partitions out, or begin anew with another checkpoint; workers may be as many as you like.`
-  return coded('MR-6033', new Error(text))
-}
-
-function notDeterministic(step: string): Error {
-  return coded(
-    'MR-6030',
-    new Error(
-      `a batch was given up ${ATTEMPTS_MAX} times because step "${step}", or one fused with it, did not give the same when it was done again. Let it depend on its elements, its state and its context alone (context.now and context.random, not the clock or Math.random).`,
-    ),
-  )
 }

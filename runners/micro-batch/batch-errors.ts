@@ -1,0 +1,26 @@
+/**
+ * What a batched run says when it cannot go on with what is kept, or with its own steps.
+ */
+import { coded } from '../../sdk/error-codes.js'
+
+/** So often is a batch done before a step that does something else each time fails the run. */
+export const ATTEMPTS_MAX = 3
+
+/** A checkpoint is divided for another number of workers' partitions than the run asks for. */
+export function dividedOtherwise(kept: number, asked: number | undefined): Error {
+  const text =
+    asked === undefined
+      ? `what is kept here is divided into ${kept} partitions, which workers run. Add workers: ${kept}, or another number from 1.`
+      : `what is kept here is divided into ${kept} partitions, not ${asked}. Leave partitions out, or begin anew with another checkpoint; workers may be as many as you like.`
+  return coded('MR-6033', new Error(text))
+}
+
+/** A batch comes out otherwise each time. */
+export function notDeterministic(step: string): Error {
+  return coded(
+    'MR-6030',
+    new Error(
+      `a batch was given up ${ATTEMPTS_MAX} times because step "${step}", or one fused with it, did not give the same when it was done again. Let it depend on its elements, its state and its context alone (context.now and context.random, not the clock or Math.random).`,
+    ),
+  )
+}
