@@ -185,6 +185,12 @@ export interface RunnerOptions {
    */
   readonly partitions?: number
   /**
+   * How long it may take, in the micro-batch runner, from the arrival of an element to the commit of what became of it. Above it batches
+   * become shorter, sources that cannot wait have a queue, and steps that `shed` drop; where that is not enough a warning names the step
+   * that takes the time. From 2 milliseconds. Default: none.
+   */
+  readonly latencyObjective?: Duration
+  /**
    * How much sources of the micro-batch runner may read, by the path of their step: `{ 'read orders': { perSecond: 1000 } }`. Default: as
    * much as batches can take.
    */
@@ -352,6 +358,13 @@ export interface RunningPipeline {
   readonly pause: () => boolean
   /** Reads on. */
   readonly resume: () => void
+  /**
+   * From the next batch on, so many workers share what the run keeps; nothing is done again. Others are started, or ended in order.
+   *
+   * @param count a whole number from 1.
+   * @throws {UnsupportedFeature} when the run was started without workers.
+   */
+  readonly setWorkers: (count: number) => void
 }
 
 /** Makes pipelines happen. */

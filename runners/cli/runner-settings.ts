@@ -33,6 +33,7 @@ export interface RunnerSettings extends Pick<
   | 'dropState'
   | 'partitions'
   | 'sourceLimits'
+  | 'latencyObjective'
   | 'workers'
   | 'isolation'
 > {
@@ -183,20 +184,24 @@ function runnerOf(given: Given): RunnerName {
 /** What only runs in batches have. */
 function batchSettings(
   given: (name: string) => Given,
-): Pick<RunnerSettings, 'checkpoint' | 'batchInterval' | 'batchSize' | 'sourceLimits' | 'workers' | 'isolation'> {
+): Pick<
+  RunnerSettings,
+  'checkpoint' | 'batchInterval' | 'batchSize' | 'sourceLimits' | 'latencyObjective' | 'workers' | 'isolation'
+> {
   const runner = given('runner')
   const [checkpoint, interval, size] = [given('checkpoint'), given('batch-interval'), given('batch-size')]
   const [workers, isolation] = [given('workers'), given('isolation')]
-  const rate = given('rate')
+  const [rate, objective] = [given('rate'), given('latency-objective')]
   // Checked also where another runner was chosen.
   const path = checkpoint.isSaid ? folderOf(checkpoint) : undefined
   const millis = interval.isSaid ? millisOf(interval) : undefined
   const elements = size.isSaid ? wholeNumber(size, 1) : undefined
+  const latency = objective.isSaid ? millisOf(objective) : undefined
   const limits = rate.isSaid ? rateLimits(String(rate.value), rate.named) : undefined
   const count = workers.isSaid ? wholeNumber(workers, 0) : undefined
   const kind = isolation.isSaid ? oneOf(isolation, isolations) : undefined
   if (runner.value !== 'micro-batch') {
-    for (const each of [checkpoint, interval, size, rate, workers, isolation])
+    for (const each of [checkpoint, interval, size, rate, objective, workers, isolation])
       if (each.isSaid) refuseWithoutBatches(each, runner)
     return {}
   }
@@ -211,6 +216,7 @@ function batchSettings(
     ...(millis === undefined ? {} : { batchInterval: millis }),
     ...(elements === undefined ? {} : { batchSize: elements }),
     ...(limits === undefined ? {} : { sourceLimits: limits }),
+    ...(latency === undefined ? {} : { latencyObjective: latency }),
     ...(count === undefined ? {} : { workers: count }),
     ...(kind === undefined || count === undefined ? {} : { isolation: kind }),
   }

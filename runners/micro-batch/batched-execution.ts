@@ -21,13 +21,15 @@ import { newQueryId } from '../core/query-identity.js'
 import type { RunLog } from '../core/run-log.js'
 import type { BatchAcknowledgements } from './batch-acknowledgements.js'
 import type { BatchJournal } from './batch-journal.js'
-import { decodePlan } from './batch-journal.js'
+import { decodePlan, shedOfPlan } from './batch-journal.js'
 import { type BatchLimits, BatchPacing } from './batch-pacing.js'
 import type { BatchWorld } from './batch-world.js'
 import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
 import { KeptParts } from './kept-parts.js'
 import { Outbox } from './outbox.js'
+import type { LoadShedding, ShedRecord } from './load-shedding.js'
+import { LoadWatch } from './load-watch.js'
 import type { QueryStore } from './query-store.js'
 import { SourceQueues } from './queue/source-queues.js'
 import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
@@ -43,6 +45,7 @@ export interface BatchedParts {
   readonly acknowledgements: BatchAcknowledgements
   readonly limits: BatchLimits
   readonly sourceLimits: RunnerOptions['sourceLimits']
+  readonly shedding: LoadShedding
   /** Folder for what sources have given and the memory does not hold. */
   readonly spillFolder: string | undefined
   readonly store: QueryStore
@@ -72,8 +75,11 @@ export class BatchedExecution extends Execution {
   #watermarks = ''
   readonly #pacing: BatchPacing
   readonly #queues: SourceQueues
+  readonly #watch: LoadWatch
   #resumedAfter: number | undefined
   readonly #log: RunLog
+  /** Workers that there are to be from the next batch on. */
+  #workersAsked: number | undefined
   /** Into how many partitions workers divide what is kept. */
   #hosts: number | undefined
   /** Whether the plan of the batch at hand is written down. */
@@ -88,17 +94,20 @@ export class BatchedExecution extends Execution {
     const limits = limitsByStage(parts.sourceLimits ?? {}, readingSteps(this.staged))
     const { intervalMillis } = parts.limits
     const allowances = new SourceAllowances(limits, () => parts.real.monotonic(), intervalMillis)
-    this.#pacing = parts.journal.pacing = new BatchPacing(parts.limits, allowances)
+    this.#pacing = parts.journal.pacing = new BatchPacing(parts.limits, allowances, () => parts.real.now())
+    const warn = (message: string): void => this.#log.note(`warning: ${message}`)
     this.#queues = new SourceQueues(this.executors, {
       env: parts.real,
       limits,
-      isWanted: false,
+      isWanted: parts.limits.latencyMillis !== undefined,
       isScripted: options.clock !== undefined,
       folder: parts.spillFolder,
       run: newQueryId(parts.real),
-      warn: (message) => this.#log.note(`warning: ${message}`),
+      warn,
       bundleMax: () => this.#pacing.bundleMax,
     })
+    const watched = { executors: this.executors, pacing: this.#pacing, shedding: parts.shedding, env: parts.real, warn }
+    this.#watch = new LoadWatch(watched, parts.limits.latencyMillis !== undefined)
     for (const executor of this.executors) {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
@@ -120,7 +129,15 @@ export class BatchedExecution extends Execution {
     const { intervalMillis } = this.#parts.limits
     const { last, held } = this.#pacing
     const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last }
-    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, queues: this.#queues.status() } }
+    return {
+      ...super.status(pipeline),
+      batches: {
+        ...batches,
+        elementsMax: held,
+        queues: this.#queues.status(),
+        shedding: this.#parts.shedding.status(),
+      },
+    }
   }
 
   override get isKept(): boolean {
@@ -195,8 +212,15 @@ export class BatchedExecution extends Execution {
     let again: PlannedBatch | undefined =
       planned === undefined
         ? undefined
-        : { ...planned, isLogged: true, hasElements: false, rounds: decodePlan(planned.content, this.#codecs) }
+        : {
+            ...planned,
+            isLogged: true,
+            hasElements: false,
+            rounds: decodePlan(planned.content, this.#codecs),
+            shed: shedOfPlan(planned.content),
+          }
     while (!this.isCancelled && (await this.#goesOn())) {
+      await this.#resize()
       const began = real.monotonic()
       const isBacklogged = await this.#batch(began, again)
       if (this.isCancelled) return
@@ -210,6 +234,21 @@ export class BatchedExecution extends Execution {
       journal.close()
       await this.waitForTime(Math.max(0, this.#pacing.due(began) - real.monotonic()))
     }
+  }
+
+  override setWorkers(count: number): boolean {
+    if (this.#parts.tasks === undefined) return false
+    this.#workersAsked = count
+    return true
+  }
+
+  /** Between batches. */
+  async #resize(): Promise<void> {
+    const count = this.#workersAsked
+    if (count === undefined) return
+    this.#workersAsked = undefined
+    await this.#parts.tasks?.driver.resize(count)
+    this.#log.event('info', 'number of workers changed', { workers: count })
   }
 
   /** A run that is stopped takes what was read ahead: nobody else has it. */
@@ -230,7 +269,7 @@ export class BatchedExecution extends Execution {
         if (!(error instanceof Diverged)) throw error
         if (attempts >= ATTEMPTS_MAX) throw notDeterministic(tasks.stepOf(error.stage))
         const { instant } = world
-        again = { instant, rounds: journal.rounds, isLogged: this.#isLogged, hasElements: journal.hasElements || again?.hasElements === true } // prettier-ignore
+        again = { instant, rounds: journal.rounds, shed: this.#parts.shedding.records(), isLogged: this.#isLogged, hasElements: journal.hasElements || again?.hasElements === true } // prettier-ignore
         tasks.abandon(error)
         world.discard()
       }
@@ -244,6 +283,7 @@ export class BatchedExecution extends Execution {
     world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
     if (again !== undefined) this.#parts.setScript(again.instant)
     this.#pacing.begin(began)
+    this.#parts.shedding.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch, 'shed'])), again?.shed)
     journal.begin(again?.rounds)
     this.#isLogged = again?.isLogged === true
     tasks?.begin(batch)
@@ -267,6 +307,7 @@ export class BatchedExecution extends Execution {
     if (await this.#commit(plan)) {
       const times = { began, closing, committing, over: real.monotonic() }
       this.#pacing.over({ ...times, elements: journal.elements, isCut: isBacklogged || again !== undefined })
+      this.#watch.over()
     }
     return isBacklogged
   }
@@ -296,7 +337,9 @@ export class BatchedExecution extends Execution {
   async #logPlan(plan: Pick<PlanRecord, 'batch' | 'instant'>, isDurable: boolean): Promise<void> {
     this.#isLogged = true
     const { store, journal, isKept } = this.#parts
-    if (isKept) await store.logPlan({ ...plan, content: journal.encode(this.#codecs) }, isDurable)
+    if (!isKept) return
+    const content = journal.encode(this.#codecs, this.#parts.shedding.records())
+    await store.logPlan({ ...plan, content }, isDurable)
   }
 
   /** Makes the batch visible. @returns whether there was anything. */
@@ -345,6 +388,7 @@ interface PlannedBatch {
   /** Whether it has elements that cannot be read again. */
   readonly hasElements: boolean
   readonly rounds: ReturnType<typeof decodePlan>
+  readonly shed: readonly ShedRecord[]
 }
 
 function watermarksText(watermarks: ReadonlyMap<string, number>): string {

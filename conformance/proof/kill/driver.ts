@@ -4,10 +4,11 @@
  *
  * `CRASH_AT=name:n` in its environment makes the n-th hit of a crash point (`*`: of any) kill the process, as `kill -9` does:
  * nothing is flushed, closed or given back. `STOP_AT`, `FAIL_AT` and `CLOCK_AHEAD` are the other ways in which it may go wrong.
+ * `WORKERS` (`3:process`) gives it workers, which build the case anew (`worker-case.ts`).
  */
 import { readFileSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type Env, type RunningPipeline, start } from 'millrace'
+import { type Env, type Isolation, type RunnerOptions, type RunningPipeline, start } from 'millrace'
 import { microBatchRunner } from 'millrace/micro-batch'
 import { nodeEnv } from '../../../runners/direct/node.js'
 import { nodeCapabilities } from '../../../runners/micro-batch/node.js'
@@ -28,10 +29,12 @@ interface Fate {
   readonly crashAt: string | undefined
   /** `name:n` of a crash point at which it stands still (SIGSTOP) until somebody lets it go on. */
   readonly stopAt: string | undefined
-  /** `id:what`: the function that sees this record throws, or ends the process. */
+  /** `id:what`: the function that sees this record throws, ends the process, or is killed. */
   readonly failAt: string | undefined
   /** Milliseconds by which its clock is ahead. */
   readonly aheadMillis: number
+  /** `n:kind` of its workers. */
+  readonly workers: string | undefined
 }
 
 // Written at once: what is said survives the next instruction.
@@ -68,11 +71,27 @@ function countdown(text: string | undefined): (name: string) => boolean {
 
 /** What user code does with a record: nothing, unless it is the one at which it fails. */
 function userCode({ failAt }: Fate): (id: number) => void {
-  const [, at, what] = /^(\d+):(throw|exit)$/.exec(failAt ?? '') ?? []
+  const [, at, what] = /^(\d+):(throw|exit|kill)$/.exec(failAt ?? '') ?? []
   return (id) => {
     if (at === undefined || id !== Number(at)) return
     if (what === 'throw') throw new Error('user code fails here')
+    if (what === 'kill') {
+      say({ say: 'killed', at: 'user code' })
+      process.kill(process.pid, 'SIGKILL')
+    }
     process.exit(3)
+  }
+}
+
+/** Options that give a run workers: those of its fate, else those of the case, which are threads. */
+function workersOf(fate: Fate, of: KillCase, path: string): RunnerOptions {
+  const [, count = of.workers, isolation = 'thread'] = /^(\d+):(thread|process)$/.exec(fate.workers ?? '') ?? []
+  if (Number(count) === 0) return {}
+  const url = new URL('./worker-case.js', import.meta.url).href
+  return {
+    workers: Number(count),
+    isolation: isolation as Isolation,
+    module: { call: { url, name: 'builtCase', argument: path } },
   }
 }
 
@@ -94,6 +113,7 @@ const fate: Fate = {
   stopAt: process.env['STOP_AT'],
   failAt: process.env['FAIL_AT'],
   aheadMillis: Number(process.env['CLOCK_AHEAD'] ?? 0),
+  workers: process.env['WORKERS'],
 }
 const runner = microBatchRunner(
   { batchSize: of.batchSize, batchInterval: of.batchMillis },
@@ -102,6 +122,7 @@ const runner = microBatchRunner(
 const running = start((p) => build(p, folder, of, userCode(fate)), {
   runner,
   checkpoint: `${folder}/checkpoint`,
+  ...workersOf(fate, of, path),
   env: fatefulEnv(fate),
 })
 say({ say: 'begun' })

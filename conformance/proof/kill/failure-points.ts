@@ -7,7 +7,7 @@
  * the end nothing is lost and nothing repeated.
  */
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -15,30 +15,13 @@ import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { thrownText } from '../draw.js'
 import type { LaneProgram, Tally } from '../lane.js'
-import { type Ended, startDriver } from './drive.js'
+import { startDriver } from './drive.js'
+import { type Bench, expectEnd, type Point, type SmallDisk } from './failure-point.js'
 import { caseOf, type KillCase } from './kill-case.js'
 import { storeFaults } from './kill-cycles.js'
 import { makeInput, readOutput } from './places.js'
 import { judgeAtEnd } from './reconcile.js'
-
-/** A case in its folder, and drivers for it. */
-interface Bench {
-  readonly of: KillCase
-  readonly folder: string
-  readonly disk: SmallDisk
-  drive(fate?: Readonly<Record<string, string>>): Promise<Ended>
-  start(fate?: Readonly<Record<string, string>>): ReturnType<typeof startDriver>
-}
-
-/** A failure, and how the run has to take it. */
-interface Point {
-  readonly name: string
-  readonly of?: Partial<KillCase>
-  /** A folder of the case that lies on a disk of its own, a small one; only root can make one. */
-  readonly disk?: 'out' | 'checkpoint'
-  /** Lets it go wrong, and puts it right. @returns what was not as it has to be. */
-  happens(bench: Bench): Promise<string | undefined>
-}
+import { workerPoints } from './worker-points.js'
 
 /** A driver that stands still: with it, whatever its sink. */
 const TAKE_OVERS = [
@@ -63,6 +46,20 @@ const points: readonly Point[] = [
       return expectEnd(killed, 'killed') ?? expectEnd(failed, 'failed', /0\.jsonl/)
     },
   },
+  ...(['cut short', 'replaced'] as const).map((what): Point => ({
+    name: `incoming stream: a file that was ${what} while the run was down`,
+    of: { source: 'lines', parts: 1 },
+    async happens({ drive, folder }) {
+      const killed = await drive({ CRASH_AT: 'batch.committed:4' })
+      const file = join(folder, 'in/0.jsonl')
+      const text = readFileSync(file, 'utf8')
+      renameSync(file, `${file}.away`)
+      writeFileSync(file, what === 'replaced' ? '{"id":0}\n' : text.slice(0, text.length / 2))
+      const failed = await drive()
+      renameSync(`${file}.away`, file)
+      return expectEnd(killed, 'killed') ?? expectEnd(failed, 'failed', /0\.jsonl/)
+    },
+  })),
   {
     name: 'incoming stream: a table that somebody keeps locked',
     of: { source: 'table' },
@@ -135,6 +132,7 @@ const points: readonly Point[] = [
       happens: (bench) => takeOver(bench, at, () => Promise.resolve({ CLOCK_AHEAD: '11000' })),
     })),
   ),
+  ...workerPoints,
 ]
 
 /** A driver stops; another is refused, later takes over and finishes; the first goes on, and must be able to write nothing. */
@@ -165,12 +163,6 @@ async function takeOver(
   }
 }
 
-function expectEnd({ how, at, stderr }: Ended, expected: Ended['how'], message?: RegExp): string | undefined {
-  if (how !== expected) return `the run is ${how}${at === undefined ? '' : ` at ${at}`}, not ${expected}: ${stderr}`
-  if (message === undefined || message.test(stderr)) return undefined
-  return `the run failed without ${String(message)}: ${stderr}`
-}
-
 function locked(path: string): { close(): void } {
   const database = new Database(path)
   database.exec('BEGIN EXCLUSIVE')
@@ -184,13 +176,6 @@ async function whileLocked<T>(path: string, body: () => Promise<T>): Promise<T> 
   } finally {
     lock.close()
   }
-}
-
-/** A disk of little room. */
-interface SmallDisk {
-  fill(): void
-  empty(): void
-  remount(how: 'ro' | 'rw'): void
 }
 
 /** No byte fits on a disk any more, until somebody makes room. */
@@ -249,7 +234,7 @@ async function faultOf(point: Point, seed: number): Promise<string | undefined> 
     }
     const fault = await point.happens(bench)
     if (fault !== undefined) return fault
-    const last = await bench.drive()
+    const last = await bench.drive(point.last)
     const lastFault = expectEnd(last, 'done')
     if (lastFault !== undefined) return `when all was right again: ${lastFault}`
     const { faults } = judgeAtEnd(of, await readOutput(folder, of), last.done?.dropped ?? 0)
