@@ -17,6 +17,8 @@ export interface MillraceConfig {
   readonly batchInterval?: string
   /** Elements that a batch of the micro-batch runner reads at most, about, from 1. Default: as many as come in its interval. */
   readonly batchSize?: number
+  /** How the micro-batch runner waits where another run has the checkpoint. Default: it is refused. */
+  readonly standby?: 'cold' | 'warm' | 'hot'
   /** How long a run may take to end after SIGTERM: `'30s'`. Default `'10s'`. */
   readonly grace?: string
   /** How long one call of user code may take before the run fails: `'30s'`, `'2 minutes'`. Default: no limit. */
@@ -48,6 +50,7 @@ const keys: OptionNames<MillraceConfig> = {
   checkpoint: true,
   batchInterval: true,
   batchSize: true,
+  standby: true,
   grace: true,
   callTimeout: true,
   check: true,

@@ -45,6 +45,14 @@ export interface BatchesStatus {
   readonly resumedAfter: number | undefined
   /** How long a batch is to last, in milliseconds. */
   readonly intervalMillis: number
+  /** While the run waits for another one to end. */
+  readonly standby?: {
+    readonly mode: 'cold' | 'warm' | 'hot'
+    /** Who has the checkpoint. */
+    readonly holder: string
+    /** The batch up to which the state is at hand; 0 where none is. */
+    readonly batch: number
+  }
   /** Where the time of the newest batch of this run has gone; `undefined` before there is one. */
   readonly last:
     | {

@@ -114,6 +114,11 @@ export interface RunnerOptions {
   readonly batchInterval?: Duration
   /** Elements that a batch reads at most, about: the bundle at hand is finished. Default: as many as come in its interval. */
   readonly batchSize?: number
+  /**
+   * Waits where another run has the checkpoint, and takes over when that ends or crashes: `'cold'` reads the state then, `'warm'` keeps
+   * it in memory, `'hot'` does the same batches. Default: the run is refused where another has the checkpoint.
+   */
+  readonly standby?: 'cold' | 'warm' | 'hot'
   /** The world the run lives in. Default: the real one. */
   readonly env?: Env
 }

@@ -27,6 +27,7 @@ export interface RunnerSettings extends Pick<
   | 'checkpoint'
   | 'batchInterval'
   | 'batchSize'
+  | 'standby'
 > {
   readonly runner: RunnerName
 }
@@ -174,21 +175,24 @@ function runnerOf(given: Given): RunnerName {
 /** What only runs in batches have. */
 function batchSettings(
   given: (name: string) => Given,
-): Pick<RunnerSettings, 'checkpoint' | 'batchInterval' | 'batchSize'> {
+): Pick<RunnerSettings, 'checkpoint' | 'batchInterval' | 'batchSize' | 'standby'> {
   const runner = given('runner')
   const [checkpoint, interval, size] = [given('checkpoint'), given('batch-interval'), given('batch-size')]
+  const standby = given('standby')
   // Checked also where another runner was chosen.
   const path = checkpoint.isSaid ? folderOf(checkpoint) : undefined
   const millis = interval.isSaid ? millisOf(interval) : undefined
   const elements = size.isSaid ? wholeNumber(size, 1) : undefined
+  const wait = standby.isSaid ? oneOf(standby, ['cold', 'warm', 'hot'] as const) : undefined
   if (runner.value !== 'micro-batch') {
-    for (const each of [checkpoint, interval, size]) if (each.isSaid) refuseWithoutBatches(each, runner)
+    for (const each of [checkpoint, interval, size, standby]) if (each.isSaid) refuseWithoutBatches(each, runner)
     return {}
   }
   return {
     ...(path === undefined ? {} : { checkpoint: path }),
     ...(millis === undefined ? {} : { batchInterval: millis }),
     ...(elements === undefined ? {} : { batchSize: elements }),
+    ...(wait === undefined ? {} : { standby: wait }),
   }
 }
 

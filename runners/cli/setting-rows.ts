@@ -52,6 +52,13 @@ export const settingRows: readonly OptionRow[] = [
     setting: { default: undefined },
   },
   {
+    name: 'standby',
+    value: 'kind',
+    help: 'wait while another run has the checkpoint, and take over when it ends: cold, warm (state at hand) or hot (same batches)',
+    values: ['cold', 'warm', 'hot'],
+    setting: { default: undefined },
+  },
+  {
     name: 'grace',
     value: 'duration',
     help: 'how long the run may take to end after SIGTERM; default 10s',

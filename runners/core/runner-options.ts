@@ -45,6 +45,7 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   checkpoint: { allowed: 'the path of a folder', holds: (value) => typeof value === 'string' && value !== '' },
   batchInterval: { allowed: "a time such as '500 ms'", holds: (value) => value !== null },
   batchSize: wholeFrom(1),
+  standby: oneOf(['cold', 'warm', 'hot']),
   env: { allowed: 'an Env, such as systemEnv() gives', holds: hasMethod('monotonic') },
 }
 

@@ -51,7 +51,9 @@ export function directRunner(defaults: RunnerOptions = {}): Runner {
 
 /** Options that name what this runner will have one day, or what only another runner has. */
 function refuseUnbuilt(options: RunnerOptions): void {
-  const batched = (['checkpoint', 'batchInterval', 'batchSize'] as const).find((name) => options[name] !== undefined)
+  const batched = (['checkpoint', 'batchInterval', 'batchSize', 'standby'] as const).find(
+    (name) => options[name] !== undefined,
+  )
   if (batched !== undefined)
     throw new PipelineError(
       'MR-1016',

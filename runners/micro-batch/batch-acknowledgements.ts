@@ -26,6 +26,12 @@ export class BatchAcknowledgements extends Acknowledgements {
     return Promise.resolve()
   }
 
+  /** Another has acknowledged the same. */
+  forget(): void {
+    this.#forPlan.length = 0
+    this.#forCommit.length = 0
+  }
+
   /** The plan is durable. */
   async planned(): Promise<void> {
     for (const acknowledge of this.#forPlan.splice(0)) await acknowledge()

@@ -75,6 +75,11 @@ export class BatchWorld {
     for (const line of this.#lines.splice(0)) this.#real.print(line, 'out')
   }
 
+  /** The same lines have been printed by another. */
+  forget(): void {
+    this.#lines = []
+  }
+
   /** Whether it has printed anything. */
   get hasPrinted(): boolean {
     return this.#lines.length > 0

@@ -10,6 +10,7 @@ import { canonicalHash } from '../../sdk/coders/canonical-hash.js'
 import { dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import type { Env } from '../../sdk/env.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
+import type { Delivered } from '../core/deliveries.js'
 import { Execution } from '../core/execution/execution.js'
 import type { ExecutionOptions } from '../core/execution/execution-options.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
@@ -25,8 +26,10 @@ import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
 import { KeptParts } from './kept-parts.js'
 import { Outbox } from './outbox.js'
+import { follow, type Follower } from './following.js'
 import type { QueryStore } from './query-store.js'
-import type { PlanRecord } from './store/checkpoint-store.js'
+import { type StandbyMode, StandbyRole } from './standby-role.js'
+import type { Change, PlanRecord } from './store/checkpoint-store.js'
 
 /** How batches are cut. */
 export interface BatchLimits {
@@ -49,6 +52,7 @@ export interface BatchedParts {
   readonly deliversOnce: boolean
   /** Of strict mode. Else the query's id decides, which a run that goes on also has. */
   readonly seed: number | undefined
+  readonly standby: StandbyMode | undefined
   /** Moves the clock of a script on to an instant; nothing where no script moves it. */
   setScript(instant: number): void
 }
@@ -69,12 +73,17 @@ export class BatchedExecution extends Execution {
   #closingMillis = 0
   #resumedAfter: number | undefined
   #last: BatchesStatus['last']
+  #role: 'leads' | 'follows' | 'over' = 'leads'
+  readonly #standby: StandbyRole
+  /** A batch of another's that is done, and not committed. */
+  #waits: (Done & { readonly plan: PlanRecord }) | undefined
   readonly #log: RunLog
 
   constructor(built: BuiltPipeline, options: ExecutionOptions, parts: BatchedParts) {
     super(built, options)
     this.#parts = parts
     this.#log = options.log
+    this.#standby = new StandbyRole(parts.standby, options.log, () => this.#isUnwanted)
     this.#outbox = new Outbox(this.executors, parts.store, parts.deliversOnce)
     for (const executor of this.executors) {
       executor.commitsLater = true
@@ -93,7 +102,13 @@ export class BatchedExecution extends Execution {
 
   override status(pipeline: string): RunStatus {
     const { intervalMillis } = this.#parts.limits
-    const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last: this.#last }
+    const batches = {
+      committed: this.#committed,
+      resumedAfter: this.#resumedAfter,
+      intervalMillis,
+      last: this.#last,
+      ...(this.#standby.status === undefined ? {} : { standby: this.#standby.status }),
+    }
     return { ...super.status(pipeline), batches }
   }
 
@@ -108,7 +123,10 @@ export class BatchedExecution extends Execution {
 
   /** The store comes first: a query that cannot go on here has not begun anything. */
   protected override async setup(): Promise<void> {
-    await this.#parts.store.open()
+    const { store } = this.#parts
+    this.#role = await store.open(this.#standby.waiting)
+    if (this.#role === 'over') return
+    if (this.#role === 'leads') this.#standby.takesOver()
     await super.setup()
     // Without a checkpoint nobody asks what has changed, and noting it costs nothing.
     if (!this.#parts.isKept) return
@@ -116,7 +134,7 @@ export class BatchedExecution extends Execution {
       this.executors,
       new Map([...collectedKeepers(this.staged, this.wiring.collected), ...this.wiring.keepers()]),
     ))
-    const committed = await this.#parts.store.committed()
+    const committed = await (this.#role === 'leads' ? store.committed() : store.copied())
     if (committed === undefined) return
     const { watermarks, clock } = decodeCommitContent(committed.content)
     // What waits is measured by the clock as it stood, so the clock comes first.
@@ -132,11 +150,60 @@ export class BatchedExecution extends Execution {
       if (watermark !== undefined) executor.restoreWatermark(watermark)
     }
     this.#watermarks = watermarksText(watermarks)
-    await this.#outbox.deliverAgain(committed)
+    if (this.#role === 'leads') await this.#outbox.deliverAgain(committed)
+  }
+
+  /** Whether nobody wants it to take over any more. */
+  get #isUnwanted(): boolean {
+    return this.isCancelled || this.isStopping || this.isDraining
+  }
+
+  /** A hot standby does what the other does, until it has the lease. @returns whether it has. */
+  async #followed(): Promise<boolean> {
+    const { store, real, acknowledgements } = this.#parts
+    const follower: Follower = {
+      committed: () => this.#committed,
+      isOver: () => this.#isUnwanted,
+      redo: async (plan) => {
+        store.batch = plan.batch
+        this.#begin({ ...plan, rounds: decodePlan(plan.content, this.#codecs) })
+        await this.#read(0, true)
+        await this.#close()
+        return (this.#waits = { plan, ...this.#take() }).changes
+      },
+      settle: (batch) => {
+        this.#settled(batch, watermarksText(this.#waits?.watermarks ?? new Map()))
+        this.#forget()
+        this.#standby.follows(batch)
+      },
+    }
+    if (!(await follow(store, real, follower))) {
+      this.#forget()
+      return false
+    }
+    this.#standby.takesOver()
+    const committed = await store.committed()
+    if (committed !== undefined) await this.#outbox.deliverAgain(committed)
+    const waits = this.#waits
+    this.#waits = undefined
+    if (waits === undefined) return true
+    await acknowledgements.planned()
+    await this.#makeVisible(waits.plan, waits)
+    return true
+  }
+
+  /** Another has printed, acknowledged and delivered the same. */
+  #forget(): void {
+    this.#waits = undefined
+    this.#parts.world.forget()
+    this.#parts.acknowledgements.forget()
+    for (const { processor } of this.executors) processor.runtime.finalizers.abandon()
   }
 
   protected override async rounds(): Promise<void> {
     const { real, store, limits, journal } = this.#parts
+    if (this.#role === 'over') return
+    if (this.#role === 'follows' && !(await this.#followed())) return
     const planned = await store.planned()
     let again = planned === undefined ? undefined : { ...planned, rounds: decodePlan(planned.content, this.#codecs) }
     while (!this.isCancelled && !this.isStopping) {
@@ -157,12 +224,8 @@ export class BatchedExecution extends Execution {
 
   /** One batch. @returns whether there is more to read at once. */
   async #batch(began: number, again: PlannedBatch | undefined): Promise<boolean> {
-    const { world, journal, store, real } = this.#parts
-    const seed = this.#parts.seed ?? store.id
-    const batch = this.#committed + 1
-    world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
-    if (again !== undefined) this.#parts.setScript(again.instant)
-    journal.begin(again?.rounds)
+    const { world, journal, real } = this.#parts
+    const batch = this.#begin(again)
     const { changed, isBacklogged } = await this.#read(began, again !== undefined)
     if (this.isCancelled) return false
     if (!changed && again === undefined) return false
@@ -174,10 +237,8 @@ export class BatchedExecution extends Execution {
       await this.#logPlan(plan)
       isPlanned = true
     }
-    journal.close()
-    world.close()
     await this.#parts.acknowledgements.planned()
-    while (!this.isCancelled && (await this.round()));
+    await this.#close()
     if (this.isCancelled) return false
     const committing = real.monotonic()
     if (await this.#commit(plan, isPlanned)) {
@@ -190,6 +251,24 @@ export class BatchedExecution extends Execution {
       }
     }
     return isBacklogged
+  }
+
+  /** @returns its number. */
+  #begin(again: PlannedBatch | undefined): number {
+    const { world, journal, store } = this.#parts
+    const seed = this.#parts.seed ?? store.id
+    const batch = this.#committed + 1
+    world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
+    if (again !== undefined) this.#parts.setScript(again.instant)
+    journal.begin(again?.rounds)
+    return batch
+  }
+
+  /** Rounds that read nothing, until nothing changes. */
+  async #close(): Promise<void> {
+    this.#parts.journal.close()
+    this.#parts.world.close()
+    while (!this.isCancelled && (await this.round()));
   }
 
   /** Rounds that read, until the batch is long enough, there is nothing to read, or the plan is done. */
@@ -227,32 +306,55 @@ export class BatchedExecution extends Execution {
 
   /** Makes the batch visible. @returns whether there was anything. */
   async #commit(plan: Pick<PlanRecord, 'batch' | 'instant'>, isPlanned: boolean): Promise<boolean> {
-    const { store, world, real } = this.#parts
-    const changes = this.#kept?.changes() ?? []
-    const watermarks = this.#watermarksNow()
-    const text = watermarksText(watermarks)
-    const delivered = this.#outbox.take()
-    const isSilent = !world.hasPrinted && delivered.length === 0
-    if (!isPlanned && changes.length === 0 && text === this.#watermarks && isSilent) return false
+    const done = this.#take()
+    const isSilent = !this.#parts.world.hasPrinted && done.delivered.length === 0
+    const isSame = watermarksText(done.watermarks) === this.#watermarks
+    if (!isPlanned && done.changes.length === 0 && isSame && isSilent) return false
     if (!isPlanned) await this.#logPlan(plan)
+    await this.#makeVisible(plan, done)
+    return true
+  }
+
+  /** What the batch has done, each once. */
+  #take(): Done {
+    return {
+      changes: this.#kept?.changes() ?? [],
+      watermarks: this.#watermarksNow(),
+      delivered: this.#outbox.take(),
+    }
+  }
+
+  async #makeVisible(plan: Pick<PlanRecord, 'batch' | 'instant'>, done: Done): Promise<void> {
+    const { store, world, real } = this.#parts
+    const { changes, watermarks, delivered } = done
     real.crashpoint('batch.commit')
     const content = encodeCommitContent({ watermarks, clock: world.env.now() })
     const deliveries = this.#outbox.encode(delivered)
     await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries }, changes)
-    this.#committed = plan.batch
-    store.batch = plan.batch + 1
-    this.#watermarks = text
+    this.#settled(plan.batch, watermarksText(watermarks))
     real.crashpoint('batch.committed')
     world.flush()
     for (const executor of this.executors) await executor.batchCommitted()
     await this.#parts.acknowledgements.batchCommitted()
     await this.#outbox.deliver(plan.batch, delivered)
-    return true
+  }
+
+  #settled(batch: number, watermarks: string): void {
+    this.#committed = batch
+    this.#parts.store.batch = batch + 1
+    this.#watermarks = watermarks
   }
 
   #watermarksNow(): ReadonlyMap<string, number> {
     return new Map(this.executors.map(({ stage, outputWatermark }) => [stage.root.info.id, outputWatermark]))
   }
+}
+
+/** What a batch has done. */
+interface Done {
+  readonly changes: readonly Change[]
+  readonly watermarks: ReadonlyMap<string, number>
+  readonly delivered: readonly Delivered[]
 }
 
 interface PlannedBatch {

@@ -18,7 +18,9 @@ import { BatchJournal } from './batch-journal.js'
 import { BatchWorld } from './batch-world.js'
 import { BatchedExecution } from './batched-execution.js'
 import { checkGuarantee } from './sink-promises.js'
-import { type DriverNames, QueryStore } from './query-store.js'
+import { Fence } from './following.js'
+import { type DriverNames, QueryStore, type Standby } from './query-store.js'
+import { StandbyExecution } from './standby-execution.js'
 import type { CheckpointStore } from './store/checkpoint-store.js'
 import { VolatileStore } from './store/volatile-store.js'
 
@@ -79,19 +81,27 @@ function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilitie
       if (options.guarantee !== undefined) checkGuarantee(built, options.guarantee)
     },
     acknowledgements: () => acknowledgements,
-    execution: (built, given) => execution(built, given, options, acknowledgements, capabilities),
+    execution(built, given) {
+      const make = (mode: Standby | undefined): BatchedExecution => {
+        acknowledgements.forget()
+        return execution(built, given, { ...options, standby: mode }, acknowledgements, capabilities)
+      }
+      return options.standby === 'hot' ? new StandbyExecution(make, given.log) : make(options.standby)
+    },
   }
 }
 
 function execution(
   built: BuiltPipeline,
   given: ExecutionOptions,
-  options: RunnerOptions,
+  options: Omit<RunnerOptions, 'standby'> & { readonly standby: Standby | undefined },
   acknowledgements: BatchAcknowledgements,
   { openStore, driver }: MicroBatchCapabilities,
 ): BatchedExecution {
   const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
-  const world = new BatchWorld(real, given.clock !== undefined)
+  const { standby } = options
+  const fence = standby === 'hot' ? new Fence() : undefined
+  const world = new BatchWorld(fence?.env(real) ?? real, given.clock !== undefined)
   const { checkpoint } = options
   const journal = new BatchJournal(checkpoint !== undefined)
   const open = (): Promise<CheckpointStore> =>
@@ -127,6 +137,7 @@ function execution(
       store,
       seed: given.isStrict ? given.seed : undefined,
       isKept: checkpoint !== undefined,
+      standby: standby === undefined ? undefined : { mode: standby, fence },
       deliversOnce: options.guarantee === 'gap' || options.guarantee === 'at-most-once',
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       limits: {
@@ -155,6 +166,11 @@ function checkOptions(options: RunnerOptions, openStore: OpenStore | undefined):
       'MR-6023',
       'checkpoint',
       `there is no place for checkpoint ${checkpoint} here: this platform has no store. Leave checkpoint out.`,
+    )
+  if (options.standby !== undefined && checkpoint === undefined)
+    throw new PipelineError(
+      'MR-6072',
+      `standby: '${options.standby}' waits for a run that has the same checkpoint, and none is named. Add checkpoint: './folder'.`,
     )
   if (batchInterval !== undefined) durationMillis(batchInterval, 'batchInterval')
 }

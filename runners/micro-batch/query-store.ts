@@ -16,8 +16,10 @@ import type {
   PlanRecord,
   QueryRecord,
   StoredEntry,
+  StoreView,
 } from './store/checkpoint-store.js'
 import { LeaseHeld } from './store/errors.js'
+import { WarmCopy } from './warm-copy.js'
 
 /** After so many milliseconds without a word from its driver a query may be taken over. */
 export const LEASE_MILLIS = 10_000
@@ -29,6 +31,23 @@ export interface DriverNames {
   /** Whether it is certain that a driver has ended: its process is gone from this machine. */
   isGone(name: string): boolean
 }
+
+/** How a second driver waits for the first to end. */
+export type Standby = 'cold' | 'warm' | 'hot'
+
+/** A wait for the lease, as the run sees it. */
+export interface Waiting {
+  readonly mode: Standby
+  /** Whether the run does not want to take over any more. */
+  isOver(): boolean
+  /** Told once, with who has the lease. */
+  begins(holder: string): void
+  /** Told now and then, with the batch that is at hand. */
+  follows(batch: number): void
+}
+
+/** So often, in milliseconds, a driver that stands by looks at the lease and at what was committed. */
+export const STANDBY_MILLIS = 25
 
 /** An open query. */
 export class QueryStore {
@@ -45,6 +64,7 @@ export class QueryStore {
   #query: QueryRecord | undefined
   #renewal: TimerHandle | undefined
   #failure: unknown
+  #warm: WarmCopy | undefined
 
   constructor(open: () => Promise<CheckpointStore>, env: Env, built: BuiltPipeline, driver?: DriverNames) {
     this.#open = open
@@ -58,15 +78,27 @@ export class QueryStore {
     return this.#query?.id ?? ''
   }
 
-  /** Takes the lease, and the query that is there or a new one. */
-  async open(): Promise<void> {
+  /**
+   * Takes the lease, and the query that is there or a new one.
+   *
+   * @param waiting where somebody else's lease is waited for.
+   * @returns whether it leads, or a hot standby follows; `'over'` when the wait ended before.
+   */
+  async open(waiting?: Waiting): Promise<'leads' | 'follows' | 'over'> {
     const store = (this.#opened = await this.#open())
-    const existing = await store.query()
+    const found = waiting === undefined ? 'leads' : await this.#wait(store, waiting)
+    if (found === 'leads') await this.lead()
+    return found
+  }
+
+  /** Begins to lead, with the lease that it has or takes now. */
+  async lead(): Promise<void> {
+    const store = this.#store
     const fingerprint = graphFingerprint(this.#built.graph)
-    if (existing !== undefined) checkGraph(existing, fingerprint, store.place)
+    const existing = await this.#known(store, fingerprint)
     const now = this.#env.now()
-    const lease = await this.#acquire(store, now)
-    this.#lease = lease
+    const lease = (this.#lease ??= await this.#acquire(store, now))
+    if (this.#warm !== undefined && existing !== undefined) await this.#warm.follow(store.view(), existing.partitions)
     this.#query = existing ?? {
       id: newQueryId(this.#env),
       pipeline: this.#built.name,
@@ -76,6 +108,61 @@ export class QueryStore {
     }
     if (existing === undefined) await store.create(lease, this.#query)
     this.#renewLater()
+  }
+
+  async #known(store: CheckpointStore, fingerprint: GraphFingerprint): Promise<QueryRecord | undefined> {
+    const existing = await store.query()
+    if (existing !== undefined) checkGraph(existing, fingerprint, store.place)
+    return existing
+  }
+
+  /** Waits until the lease is free, and takes it; a hot one only until there is something to follow. */
+  async #wait(store: CheckpointStore, waiting: Waiting): Promise<'leads' | 'follows' | 'over'> {
+    const view = store.view()
+    const fingerprint = graphFingerprint(this.#built.graph)
+    if (waiting.mode === 'warm') this.#warm = new WarmCopy()
+    for (let isFirst = true; !waiting.isOver(); isFirst = false) {
+      if (await this.tryLead()) return 'leads'
+      if (isFirst) waiting.begins((await view.holder())?.holder ?? '')
+      const existing = (this.#query = await this.#known(store, fingerprint))
+      if (existing !== undefined && waiting.mode === 'hot') return 'follows'
+      if (existing !== undefined) await this.#warm?.follow(view, existing.partitions)
+      waiting.follows(this.#warm?.batch ?? 0)
+      await new Promise<void>((resolve) => void this.#env.setTimer(STANDBY_MILLIS, resolve))
+    }
+    return 'over'
+  }
+
+  /** The newest commit, while another driver goes on: {@link entries} has its state. */
+  async copied(): Promise<CommitRecord | undefined> {
+    const copy = (this.#warm = new WarmCopy())
+    for (;;) {
+      await copy.follow(this.view, this.#query?.partitions ?? 1)
+      const committed = await this.committed()
+      if (committed === undefined || committed.batch === copy.batch) return committed
+    }
+  }
+
+  /** What others write. */
+  get view(): StoreView {
+    return this.#store.view()
+  }
+
+  /** Takes the lease if nobody has it. @returns whether it has it. */
+  async tryLead(): Promise<boolean> {
+    const store = this.#store
+    const now = this.#env.now()
+    const held = await store.view().holder()
+    const isHeld = held !== undefined && held.holder !== '' && held.until > now
+    if (isHeld && held.holder !== this.#driver.own && !this.#driver.isGone(held.holder)) return false
+    try {
+      this.#lease = await this.#acquire(store, now)
+      return true
+    } catch (error) {
+      // Another one that stood by was quicker.
+      if (error instanceof LeaseHeld) return false
+      throw error
+    }
   }
 
   /** Nobody waits for the lease of a driver that has ended. */
@@ -119,6 +206,13 @@ export class QueryStore {
   }
 
   async *entries(batch: number): AsyncIterable<StoredEntry> {
+    const warm = this.#warm
+    this.#warm = undefined
+    if (warm !== undefined && warm.batch === batch) {
+      yield* warm.values()
+      warm.clear()
+      return
+    }
     for (let partition = 0; partition < (this.#query?.partitions ?? 1); partition++)
       yield* this.#store.partition(partition).read(batch)
   }

@@ -18,6 +18,7 @@ import type {
   QueryRecord,
   StoredEntry,
   StoreFault,
+  StoreView,
 } from './checkpoint-store.js'
 import { LeaseHeld, StoreOccupied } from './errors.js'
 import { fencePartition, writeVersion } from './partition-state.js'
@@ -25,6 +26,7 @@ import { checkSession } from './store-check.js'
 import { copyTo, repartition } from './store-copies.js'
 import { committedOf, stepOfCommit, stepOfPlan, type StoreSession } from './store-session.js'
 import type { ChangeBlob, LogTable } from './store-tables.js'
+import { SessionView } from './store-view.js'
 
 const NOTHING = new Uint8Array(0)
 
@@ -222,6 +224,10 @@ export class FileStore implements CheckpointStore {
 
   async deliveredUntil(): Promise<number> {
     return this.#session.log()?.deliveredUntil() ?? 0
+  }
+
+  view(): StoreView {
+    return new SessionView(this.#session)
   }
 
   partition(index: number): PartitionStore {
