@@ -26,6 +26,7 @@ const alias = [
 /** Tests that start processes and wait for them, or for a clock: beside others they would wait for the wrong reason. */
 const ALONE = [
   'runners/cli/**/*.test.ts',
+  'runners/micro-batch/links/**/*.test.ts',
   'examples/**/*.test.ts',
   'conformance/{bench,docs,pack,repo}/**/*.test.ts',
   'io/**/processes.test.ts',

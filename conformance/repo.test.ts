@@ -7,6 +7,10 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import vitestConfig from '../vitest.config.js'
+import { STORE_CRASH_POINTS } from '../runners/micro-batch/store/crash-points.js'
+import { AIMED_POINTS } from './proof/kill/kill-case.js'
+import { REACHED_POINTS } from './proof/sim/crash-points.js'
+import { unaimedCrashPoints } from './repo/crash-points.js'
 import { importCycles } from './repo/cycles.js'
 import { errorCodes } from '../sdk/error-codes.js'
 import { uncodedErrors, unusedCodes } from './repo/error-codes.js'
@@ -272,6 +276,19 @@ describe('sizes', () => {
     expect(caught(longFiles([file('sdk/a.ts', 10)], { 'sdk/a.ts': long }))).toContain('Remove it')
     expect(caught(longFiles([], { 'sdk/a.ts': long }))).toContain('does not exist')
     noneOf(longFiles([file('sdk/a.ts', long), file('sdk/a.test.ts', long)], { 'sdk/a.ts': long }))
+  })
+})
+
+describe('crash points', () => {
+  // Those of a store's other uses are reached by its own tests, which see to it that they reach all.
+  const aims = [...REACHED_POINTS, ...AIMED_POINTS, ...STORE_CRASH_POINTS]
+
+  it('are all aimed at by a proof, and no other', () => noneOf(unaimedCrashPoints(modules, aims)))
+
+  it('one that nobody aims at is caught, and an aim at nothing', () => {
+    const found = caught(unaimedCrashPoints([made('io/new/sink.ts', "env.crashpoint('new.sink')")], ['old.sink']))
+    expect(found).toContain('io/new/sink.ts:1')
+    expect(found).toContain('aims at crash point "old.sink"')
   })
 })
 

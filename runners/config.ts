@@ -19,6 +19,12 @@ export interface MillraceConfig {
   readonly batchSize?: number
   /** How the micro-batch runner waits where another run has the checkpoint. Default: it is refused. */
   readonly standby?: 'cold' | 'warm' | 'hot'
+  /** How much sources of the micro-batch runner may read: `'read orders=1000/s, read clicks=5000/batch'`. Default: no limits. */
+  readonly rate?: string
+  /** Workers of the micro-batch runner, from 0. Default 0: everything runs on one thread. */
+  readonly workers?: number
+  /** What workers are. Default `'thread'`. */
+  readonly isolation?: 'thread' | 'process'
   /** How long a run may take to end after SIGTERM: `'30s'`. Default `'10s'`. */
   readonly grace?: string
   /** How long one call of user code may take before the run fails: `'30s'`, `'2 minutes'`. Default: no limit. */
@@ -51,6 +57,9 @@ const keys: OptionNames<MillraceConfig> = {
   batchInterval: true,
   batchSize: true,
   standby: true,
+  rate: true,
+  workers: true,
+  isolation: true,
   grace: true,
   callTimeout: true,
   check: true,

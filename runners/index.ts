@@ -20,6 +20,7 @@ export type {
   Runner,
   RunnerOptions,
   RunningPipeline,
+  SourceLimit,
   SourceReading,
   StepProgress,
   StuckCallReport,

@@ -53,6 +53,8 @@ export interface BatchesStatus {
     /** The batch up to which the state is at hand; 0 where none is. */
     readonly batch: number
   }
+  /** Backpressure: elements that a batch reads at most, because earlier ones took too long; `undefined` while none did. */
+  readonly elementsMax: number | undefined
   /** Where the time of the newest batch of this run has gone; `undefined` before there is one. */
   readonly last:
     | {
@@ -62,6 +64,10 @@ export interface BatchesStatus {
         readonly closeMillis: number
         /** Storing what has changed, and delivering it to the sinks. */
         readonly commitMillis: number
+        /** Elements that sources have read. */
+        readonly elements: number
+        /** How much later it began than it was due, because the batch before took so long. */
+        readonly delayMillis: number
       }
     | undefined
 }

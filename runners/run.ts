@@ -102,7 +102,13 @@ export function start<Options>(pipeline: Runnable<Options>, options: RunOptions<
   }
   const runner = typeof chosen === 'string' ? runnerNamed(chosen) : chosen
   const built = buildOf(pipeline, pipelineOptions)
-  const running = runner.start(built, { ...runnerOptions, env: runnerOptions.env ?? platformEnv() })
+  const { module } = runnerOptions
+  const running = runner.start(built, {
+    ...runnerOptions,
+    // What the pipeline was given is only known here.
+    ...(typeof module === 'string' ? { module: { file: module, options: pipelineOptions } } : {}),
+    env: runnerOptions.env ?? platformEnv(),
+  })
   observe?.(running)
   return running
 }

@@ -73,6 +73,31 @@ export class UnsupportedFeature extends MillraceError {
 /** What a run promises about each element when something fails. */
 export type Guarantee = 'exactly-once' | 'at-least-once' | 'at-most-once' | 'gap'
 
+/** How much one source may read, in the micro-batch runner. */
+export interface SourceLimit {
+  /** Elements a second at most, above 0. What was not used is made up for within a second, or a batch where that lasts longer. */
+  readonly perSecond?: number
+  /** Elements of one batch at most, from 1. */
+  readonly perBatch?: number
+}
+
+/** Where workers live: on threads of the driver's process, in processes of their own, or (for tests) in the driver itself. */
+export type Isolation = 'thread' | 'process' | 'memory'
+
+/** What workers load, as the command and the conformance suite say it; authors give the path of a file. */
+export type WorkerModule = (
+  | { readonly file: string }
+  /** A module that was bundled already: a `ModuleText` of `runners/author-module`. */
+  | { readonly text: object }
+  /** A function of a module that Node can load as it is, which gives the pipeline for an argument. */
+  | { readonly call: { readonly url: string; readonly name: string; readonly argument: unknown } }
+) & {
+  /** The pipeline's options as they were given, before its codec has seen them. */
+  readonly options?: unknown
+  /** Takes what user code writes to the console in workers. Default: it is printed. */
+  readonly console?: (text: string, stream: 'out' | 'err', step: string | undefined) => void
+}
+
 /** Options that every runner understands. */
 export interface RunnerOptions {
   /** Elements are round-tripped through their coders, inputs watched for changes, bundles cut and ordered by a seed. */
@@ -90,8 +115,18 @@ export interface RunnerOptions {
   readonly signal?: AbortSignal
   /** What is promised when something fails. Default: the runner's. */
   readonly guarantee?: Guarantee
-  /** Number of workers besides this thread. Default 0. */
+  /**
+   * Workers of the micro-batch runner, from 0. Default 0: everything runs on this thread. More need `module`, because each worker
+   * builds the same pipeline.
+   */
   readonly workers?: number
+  /** Whether workers are threads of this process, the default, or processes; refused without `workers`. */
+  readonly isolation?: Isolation
+  /**
+   * The file whose default export is the pipeline, as a path or as `import.meta.url`: what workers load. `millrace run FILE --workers n`
+   * gives it by itself.
+   */
+  readonly module?: string | WorkerModule
   /** Milliseconds, above 0, that one asynchronous call of user code may take before the run fails. Default: no limit. */
   readonly callTimeoutMillis?: number
   /** Refuses collections without a codec where they are grouped or kept. */
@@ -119,6 +154,11 @@ export interface RunnerOptions {
    * it in memory, `'hot'` does the same batches. Default: the run is refused where another has the checkpoint.
    */
   readonly standby?: 'cold' | 'warm' | 'hot'
+  /**
+   * How much sources of the micro-batch runner may read, by the path of their step: `{ 'read orders': { perSecond: 1000 } }`. Default: as
+   * much as batches can take.
+   */
+  readonly sourceLimits?: Readonly<Record<string, SourceLimit>>
   /** The world the run lives in. Default: the real one. */
   readonly env?: Env
 }

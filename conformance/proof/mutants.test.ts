@@ -19,7 +19,10 @@ describe('mutants', () => {
 
   it.each(mutants.map((mutant) => [mutant.name, mutant] as const))('%s applies', async (_, mutant) => {
     expect(compiled(mutated(mutant, sourceOf(mutant.file)), mutant.file)).not.toBe('')
-    expect(mutant.caughtBy.length + (mutant.caughtWithin ?? 0)).toBeGreaterThan(0)
+    const { caughtBy, caughtWithin = 0, caughtByTest } = mutant
+    const kinds = [caughtBy.length > 0, caughtWithin > 0, caughtByTest !== undefined]
+    expect(kinds.filter(Boolean)).toHaveLength(1)
+    if (caughtByTest !== undefined) expect(sourceOf(caughtByTest.file)).toContain(caughtByTest.name)
     for (const id of mutant.caughtBy) expect((await listCases(id)).length, id).toBeGreaterThan(0)
   })
 

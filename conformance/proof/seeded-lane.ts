@@ -20,7 +20,10 @@ export interface SeededClaim {
 /** Failures after which going on tells nothing new. */
 const FAILURES_MAX = 10
 
-/** Makes the lane's program: `--seeds n` tries n seeds, `--from seed` starts there, `--minutes m` stops after m minutes. */
+/**
+ * Makes the lane's program: `--seeds n` tries n seeds, `--from seed` starts there, `--minutes m` stops after m minutes, `--failures k`
+ * after k failures.
+ */
 export function seededLane(
   claim: SeededClaim,
   print: (line: string) => void = (line) => void process.stdout.write(`${line}\n`),
@@ -28,16 +31,22 @@ export function seededLane(
   return async (args) => {
     const { values } = parseArgs({
       args: [...args],
-      options: { seeds: { type: 'string' }, from: { type: 'string' }, minutes: { type: 'string' } },
+      options: {
+        seeds: { type: 'string' },
+        from: { type: 'string' },
+        minutes: { type: 'string' },
+        failures: { type: 'string' },
+      },
     })
     const seeds = wholeNumber('--seeds', values.seeds) ?? claim.seeds
     const from = wholeNumber('--from', values.from) ?? 1
     const minutes = values.minutes === undefined ? Infinity : Number(values.minutes)
     if (!(minutes > 0)) throw new Error(`--minutes needs a number above 0, and got "${values.minutes}"`)
+    const failures = wholeNumber('--failures', values.failures) ?? FAILURES_MAX
     const started = performance.now()
     let passed = 0
     let failed = 0
-    for (let seed = from; seed < from + seeds && failed < FAILURES_MAX; seed++) {
+    for (let seed = from; seed < from + seeds && failed < failures; seed++) {
       if (performance.now() - started > minutes * 60_000) break
       const fault = await claim.faultOf(seed)
       if (fault === undefined) {

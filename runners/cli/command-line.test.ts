@@ -110,7 +110,7 @@ describe('the command line', () => {
   it.each<[string[], string]>([
     [['worker-pool'], 'millrace worker-pool, which serves workers to an engine, is not part of this version.'],
     [['help', 'query'], 'millrace query, which reads running queries, is not part of this version.'],
-    [['run', 'file.ts', '--workers', '2'], 'a run has one thread; --workers is not supported yet.'],
+    [['run', 'file.ts', '--ui'], '--ui is not part of this version.'],
   ])('%j is refused by name', (args, message) => {
     const error = thrownBy(() => parseCommandLine(args))
     expect(errorKind(error)).toBe('UnsupportedFeature')
@@ -165,6 +165,8 @@ describe('settings of the runner', () => {
     ['--checkpoint', ' ', '--checkpoint needs the path of a folder, not " ".'],
     ['--batch-interval', '5', '--batch-interval needs a duration with its unit'],
     ['--batch-size', '0', '--batch-size needs a whole number from 1, not "0".'],
+    ['--workers', '-1', '--workers needs a whole number from 0, not "-1".'],
+    ['--isolation', 'fork', '--isolation is one of thread, process, not "fork".'],
     ['--grace', 'soon', '--grace needs a duration with its unit'],
     ['--stage-compiler', 'jit', '--stage-compiler is one of auto, generated, closures, not "jit".'],
     ['--runner', 'direkt', 'there is no runner "direkt".'],
@@ -173,12 +175,14 @@ describe('settings of the runner', () => {
   })
 
   it('of the micro-batch runner are its own', () => {
-    const batches = ['--checkpoint', 'kept', '--batch-interval', '1.5s', '--batch-size', '100']
+    const batches = ['--checkpoint', 'kept', '--batch-interval', '1.5s', '--batch-size', '100', '--workers', '3', '--isolation', 'process'] // prettier-ignore
     expect(settings('--runner', 'micro-batch', ...batches, '--guarantee', 'exactly-once')).toMatchObject({
       runner: 'micro-batch',
       checkpoint: 'kept',
       batchInterval: 1500,
       batchSize: 100,
+      workers: 3,
+      isolation: 'process',
       guarantee: 'exactly-once',
     })
     expect(settings('--runner', 'micro-batch')).not.toHaveProperty('checkpoint')
@@ -188,12 +192,33 @@ describe('settings of the runner', () => {
     ['--checkpoint', 'kept'],
     ['--batch-interval', '1s'],
     ['--batch-size', '5'],
+    ['--rate', 'orders=5/s'],
+    ['--workers', '2'],
+    ['--isolation', 'thread'],
   ])('%s is refused without the micro-batch runner, which alone has batches', (name, value) => {
     const error = thrownBy(() => settings(name, value)) as Error
     expect(error.message).toContain(
       `${name} is for the micro-batch runner; with the direct runner it changes nothing. Add --runner micro-batch`,
     )
     expect(errorCode(error)).toBe('MR-1016')
+  })
+
+  it('limit sources by the paths of their steps, several at a time, in one text or in many', () => {
+    const limits = (...rates: string[]): unknown =>
+      settings('--runner', 'micro-batch', ...rates.flatMap((rate) => ['--rate', rate])).sourceLimits
+    const expected = { 'read orders': { perSecond: 1000, perBatch: 50 }, 'a, b=c': { perSecond: 0.5 } }
+    expect(limits('read orders=1000/s, a, b=c=0.5/s', 'read orders = 50/batch')).toEqual(expected)
+    for (const wrong of ['orders', 'orders=5', 'orders=0/s', 'orders=x/s', '=5/s', 'orders=5/h'])
+      expect(() => limits(wrong)).toThrow(/--rate needs limits such as 'read orders=1000\/s'/)
+  })
+
+  it('isolation is refused without workers', () => {
+    expect(() => settings('--runner', 'micro-batch', '--isolation', 'process')).toThrow(
+      '--isolation says what workers are, and there are none. Add --workers 2, or leave --isolation out.',
+    )
+    expect(settings('--runner', 'micro-batch', '--isolation', 'process', '--workers', '0')).toMatchObject({
+      workers: 0,
+    })
   })
 
   it('of the micro-batch runner are passed over where a stronger source has chosen another', () => {

@@ -155,7 +155,7 @@ function tooMany({ name, operands, usage }: CommandRow, given: string): string {
 
 function setOption(
   options: Map<string, string | boolean>,
-  { name, value, values }: OptionRow,
+  { name, value, values, repeats }: OptionRow,
   given: string | undefined,
 ): void {
   if (value === undefined) {
@@ -165,7 +165,8 @@ function setOption(
   }
   if (given === undefined || given === '' || /^-\D/.test(given))
     throw new UsageError('MR-7003', `--${name} needs ${value.endsWith('s') ? '' : 'a '}${value}${choices(values)}.`)
-  options.set(name, given)
+  const before = options.get(name)
+  options.set(name, repeats === true && typeof before === 'string' ? `${before},${given}` : given)
 }
 
 function choices(values: readonly string[] | undefined): string {

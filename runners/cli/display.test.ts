@@ -201,8 +201,8 @@ describe('for programs', () => {
 })
 
 describe('a run in batches', () => {
-  const last = { readMillis: 480.4, closeMillis: 3.2, commitMillis: 8.6 }
-  const batches = { committed: 41, resumedAfter: 12, intervalMillis: 500, last }
+  const last = { readMillis: 480.4, closeMillis: 3.2, commitMillis: 8.6, elements: 500, delayMillis: 0 }
+  const batches = { committed: 41, resumedAfter: 12, intervalMillis: 500, elementsMax: undefined, last }
   const inBatches = (count: number, wallMillis: number): RunStatus => ({ ...progressOf(count, wallMillis), batches })
 
   it('shows its batch, where the time of that has gone, and what it went on after', () => {
@@ -218,6 +218,18 @@ describe('a run in batches', () => {
     expect(page.lines[0]).toContain('7,000 read, –/s')
     display.progress(inBatches(7500, 2000), 2000)
     expect(page.lines[0]).toContain('7,500 read, 500/s')
+  })
+
+  it('shows to how many elements it is held, and how late it began', () => {
+    const page = new Page(true)
+    const display = displayOn(page, page, { json: false, quiet: false })
+    page.size = () => ({ columns: 120, rows: 24 })
+    display.started(started, 'hash')
+    const late = { ...batches, resumedAfter: undefined, elementsMax: 1200, last: { ...last, delayMillis: 1300 } }
+    display.progress({ ...inBatches(7000, 1000), batches: late }, 1000)
+    expect(page.lines).toContain(
+      ' batch 41 · every 0.5 s · read 480 ms, close 3 ms, commit 9 ms · held to 1,200 a batch · 1.3 s late',
+    )
   })
 
   it('says them in lines, and at its end', () => {

@@ -13,9 +13,7 @@ export const laterOptions: ReadonlyMap<string, ReadonlyMap<string, string>> = ne
   [
     'run',
     new Map([
-      ['workers', 'a run has one thread; --workers is not supported yet. Leave it out.'],
       ['ui', '--ui is not part of this version.'],
-      ['isolation', '--isolation is not part of this version.'],
       ['options', '--options, a file of options, is not part of this version. Say them in millrace.config.ts.'],
     ]),
   ],

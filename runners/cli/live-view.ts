@@ -29,6 +29,8 @@ export interface ViewOptions {
   readonly keys: boolean
 }
 
+/** A batch that begins so much later than it was due is said to be late. */
+const LATE_MILLIS = 10
 /** Panes on the screen. */
 const PANES_MAX = 5
 
@@ -75,13 +77,15 @@ function titleLine(status: RunStatus, before: RunStatus | undefined): ViewLine {
 /** Which batch it is, and where the time of the newest one has gone. */
 function batchLines({ batches }: RunStatus): readonly ViewLine[] {
   if (batches === undefined) return []
-  const { committed, intervalMillis, last, resumedAfter } = batches
+  const { committed, intervalMillis, last, resumedAfter, elementsMax } = batches
   const parts = [
     ` batch ${countText(committed)}`,
     `every ${spanText(intervalMillis)}`,
     ...(last === undefined
       ? []
       : [`read ${millisText(last.readMillis)}, close ${millisText(last.closeMillis)}, commit ${millisText(last.commitMillis)}`]), // prettier-ignore
+    ...(elementsMax === undefined ? [] : [`held to ${countText(elementsMax)} a batch`]),
+    ...(last === undefined || last.delayMillis < LATE_MILLIS ? [] : [`${millisText(last.delayMillis)} late`]),
     ...(resumedAfter === undefined ? [] : [`went on after batch ${countText(resumedAfter)}`]),
   ]
   return [[[parts.join(' · '), 'dim']]]

@@ -12,6 +12,7 @@ import { type OptionRow, type RunnerName, runners, settingRows } from './setting
 import { CONSOLE_MODES, type ConsoleMode } from './console-limit.js'
 import { laterRunners } from './later-versions.js'
 import type { WhySettings } from './protocol.js'
+import { rateLimits } from './rate-limits.js'
 
 /** Options for the runner that can be sent to a thread. */
 export interface RunnerSettings extends Pick<
@@ -28,6 +29,9 @@ export interface RunnerSettings extends Pick<
   | 'batchInterval'
   | 'batchSize'
   | 'standby'
+  | 'sourceLimits'
+  | 'workers'
+  | 'isolation'
 > {
   readonly runner: RunnerName
 }
@@ -60,6 +64,7 @@ export interface SettingSources {
 
 const STRENGTH = { flag: 3, environment: 2, file: 1, default: 0 } as const
 const compilers = ['auto', 'generated', 'closures'] as const
+const isolations = ['thread', 'process'] as const
 const guarantees: readonly Guarantee[] = ['gap', 'at-most-once', 'at-least-once', 'exactly-once']
 
 /** The name of a setting, or of an option, in the environment. */
@@ -175,24 +180,42 @@ function runnerOf(given: Given): RunnerName {
 /** What only runs in batches have. */
 function batchSettings(
   given: (name: string) => Given,
-): Pick<RunnerSettings, 'checkpoint' | 'batchInterval' | 'batchSize' | 'standby'> {
+): Pick<
+  RunnerSettings,
+  'checkpoint' | 'batchInterval' | 'batchSize' | 'standby' | 'sourceLimits' | 'workers' | 'isolation'
+> {
   const runner = given('runner')
   const [checkpoint, interval, size] = [given('checkpoint'), given('batch-interval'), given('batch-size')]
+  const [workers, isolation] = [given('workers'), given('isolation')]
+  const rate = given('rate')
   const standby = given('standby')
   // Checked also where another runner was chosen.
   const path = checkpoint.isSaid ? folderOf(checkpoint) : undefined
   const millis = interval.isSaid ? millisOf(interval) : undefined
   const elements = size.isSaid ? wholeNumber(size, 1) : undefined
   const wait = standby.isSaid ? oneOf(standby, ['cold', 'warm', 'hot'] as const) : undefined
+  const limits = rate.isSaid ? rateLimits(String(rate.value), rate.named) : undefined
+  const count = workers.isSaid ? wholeNumber(workers, 0) : undefined
+  const kind = isolation.isSaid ? oneOf(isolation, isolations) : undefined
   if (runner.value !== 'micro-batch') {
-    for (const each of [checkpoint, interval, size, standby]) if (each.isSaid) refuseWithoutBatches(each, runner)
+    for (const each of [checkpoint, interval, size, rate, workers, isolation, standby])
+      if (each.isSaid) refuseWithoutBatches(each, runner)
     return {}
   }
+  if (kind !== undefined && count === undefined)
+    throw new UsageError(
+      'MR-1016',
+      `${isolation.named} says what workers are, and there are none. Add --workers 2, or leave ${isolation.named} out.`,
+      '',
+    )
   return {
     ...(path === undefined ? {} : { checkpoint: path }),
     ...(millis === undefined ? {} : { batchInterval: millis }),
     ...(elements === undefined ? {} : { batchSize: elements }),
     ...(wait === undefined ? {} : { standby: wait }),
+    ...(limits === undefined ? {} : { sourceLimits: limits }),
+    ...(count === undefined ? {} : { workers: count }),
+    ...(kind === undefined || count === undefined ? {} : { isolation: kind }),
   }
 }
 
@@ -235,7 +258,10 @@ function wholeNumber(given: Given, least: number): number {
   const text = String(given.value)
   const number = Number(text)
   if (text.trim() !== '' && Number.isSafeInteger(number) && number >= least) return number
-  throw new UsageError('MR-7003', `${given.named} needs a whole number${least === 1 ? ' from 1' : ''}, not "${text}".`)
+  throw new UsageError(
+    'MR-7003',
+    `${given.named} needs a whole number${least >= 0 ? ` from ${least}` : ''}, not "${text}".`,
+  )
 }
 
 /** How `millrace why` answers. */

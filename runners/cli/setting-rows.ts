@@ -12,6 +12,8 @@ export interface OptionRow {
   readonly short?: string
   /** What it may be, where that is a list. */
   readonly values?: readonly string[]
+  /** Whether it may be given several times: the values are joined with commas. */
+  readonly repeats?: boolean
   /** Whether the value is a path. */
   readonly isPath?: boolean
   /** Whether it may also come from the environment or a configuration file, and what it is when nobody says. */
@@ -56,6 +58,26 @@ export const settingRows: readonly OptionRow[] = [
     value: 'kind',
     help: 'wait while another run has the checkpoint, and take over when it ends: cold, warm (state at hand) or hot (same batches)',
     values: ['cold', 'warm', 'hot'],
+    setting: { default: undefined },
+  },
+  {
+    name: 'rate',
+    value: 'limits',
+    help: "how much sources may read: 'read orders=1000/s', or =5000/batch; several, separated by commas",
+    repeats: true,
+    setting: { default: undefined },
+  },
+  {
+    name: 'workers',
+    value: 'number',
+    help: 'workers of the micro-batch runner; 0 (default) runs everything on one thread',
+    setting: { default: undefined },
+  },
+  {
+    name: 'isolation',
+    value: 'kind',
+    help: 'what workers are: thread (default) or process',
+    values: ['thread', 'process'],
     setting: { default: undefined },
   },
   {

@@ -70,6 +70,11 @@ const newLimit = (mode: StartMessage['console']): ConsoleLimit =>
   new ConsoleLimit(mode, consoleTarget, () => performance.now())
 let limit = newLimit('limited')
 
+/** What the author's code has written in a worker of the run. */
+const ofWorkers = (text: string, stream: 'out' | 'err', step: string | undefined): void => {
+  if (!limit.isOff) limit.write(text, stream, step)
+}
+
 /** A bundle's results leave together, before any other code runs. */
 const results = {
   lines: [] as string[],
@@ -196,7 +201,8 @@ async function begin(message: StartMessage): Promise<void> {
     end({ kind: 'answer', text })
     return
   }
-  built = definition.build(pipelineOptions(definition, { args, environment, configured }))
+  const options = pipelineOptions(definition, { args, environment, configured })
+  built = definition.build(options)
   const ready = built
   redact = redacting(ready.options)
   let steps: StepOfCall | undefined
@@ -213,9 +219,15 @@ async function begin(message: StartMessage): Promise<void> {
     else post({ kind: 'note', text: redact(line) })
   })
   const startedAt = performance.now()
+  const { workers = 0 } = runner
   running = start(
     { ...definition, build: () => ready },
-    { ...runner, ...commandLogger(observation, (line) => post({ kind: 'record', line: redact(line) })), env },
+    {
+      ...runner,
+      ...(workers > 0 ? { module: { text: module, options, console: ofWorkers } } : {}),
+      ...commandLogger(observation, (line) => post({ kind: 'record', line: redact(line) })),
+      env,
+    },
   )
   phase = 'run'
   statusAt = performance.now()

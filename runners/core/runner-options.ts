@@ -9,9 +9,10 @@ import { PipelineError } from '../../sdk/errors.js'
 import { LOG_LEVELS } from '../../sdk/logger.js'
 import { preview } from '../../sdk/preview.js'
 import { suggestion } from '../../sdk/suggestion.js'
-import type { Guarantee, RunnerOptions } from '../runner.js'
+import type { Guarantee, Isolation, RunnerOptions } from '../runner.js'
 
 const guarantees: readonly Guarantee[] = ['gap', 'at-most-once', 'at-least-once', 'exactly-once']
+const isolations: readonly Isolation[] = ['thread', 'process', 'memory']
 const compilers: readonly NonNullable<RunnerOptions['stageCompiler']>[] = ['auto', 'generated', 'closures']
 
 interface Rule {
@@ -31,6 +32,11 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   signal: { allowed: 'the signal of an AbortController', holds: hasMethod('addEventListener') },
   guarantee: oneOf(guarantees),
   workers: wholeFrom(0),
+  isolation: oneOf(isolations),
+  module: {
+    allowed: 'the path of a file, or import.meta.url of the module that exports the pipeline',
+    holds: (value) => (typeof value === 'string' && value !== '') || (typeof value === 'object' && value !== null),
+  },
   callTimeoutMillis: {
     allowed: 'a number of milliseconds above 0',
     holds: (value) => typeof value === 'number' && value > 0,
@@ -46,6 +52,10 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   batchInterval: { allowed: "a time such as '500 ms'", holds: (value) => value !== null },
   batchSize: wholeFrom(1),
   standby: oneOf(['cold', 'warm', 'hot']),
+  sourceLimits: {
+    allowed: "an object such as { 'read orders': { perSecond: 1000 } }",
+    holds: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  },
   env: { allowed: 'an Env, such as systemEnv() gives', holds: hasMethod('monotonic') },
 }
 
@@ -76,6 +86,11 @@ export function checkRunnerOptions(options: RunnerOptions): void {
     throw new PipelineError(
       'MR-1016',
       'reexecute is a part of strict mode, which is off. Add strict: true, or leave reexecute out.',
+    )
+  if (options.isolation !== undefined && options.workers === undefined)
+    throw new PipelineError(
+      'MR-1016',
+      'isolation says where workers live, and there are none. Add workers: 2, or leave isolation out.',
     )
 }
 

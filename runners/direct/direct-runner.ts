@@ -51,9 +51,8 @@ export function directRunner(defaults: RunnerOptions = {}): Runner {
 
 /** Options that name what this runner will have one day, or what only another runner has. */
 function refuseUnbuilt(options: RunnerOptions): void {
-  const batched = (['checkpoint', 'batchInterval', 'batchSize', 'standby'] as const).find(
-    (name) => options[name] !== undefined,
-  )
+  const names = ['checkpoint', 'batchInterval', 'batchSize', 'standby', 'sourceLimits', 'module'] as const
+  const batched = names.find((name) => options[name] !== undefined)
   if (batched !== undefined)
     throw new PipelineError(
       'MR-1016',

@@ -198,7 +198,7 @@ function ofRun(status: RunStatus, ageSeconds: number): readonly Family[] {
 /** None where the runner has no batches. */
 function ofBatches({ batches, pipeline }: RunStatus): readonly Family[] {
   if (batches === undefined) return []
-  const { committed, intervalMillis, last } = batches
+  const { committed, intervalMillis, last, elementsMax } = batches
   const spent = (phase: string, millis: number): Sample => ({ labels: { pipeline, phase }, value: millis / 1000 })
   const times =
     last === undefined
@@ -212,6 +212,24 @@ function ofBatches({ batches, pipeline }: RunStatus): readonly Family[] {
       { labels: { pipeline }, value: intervalMillis / 1000 },
     ]),
     family('millrace_batch_seconds', 'gauge', 'Where the time of the newest batch has gone.', times),
+    family(
+      'millrace_batch_elements_max',
+      'gauge',
+      'Elements that a batch reads at most because earlier ones took too long; absent while none did.',
+      sample({ pipeline }, elementsMax),
+    ),
+    family(
+      'millrace_batch_elements',
+      'gauge',
+      'Elements that sources have read in the newest batch.',
+      sample({ pipeline }, last?.elements),
+    ),
+    family(
+      'millrace_batch_delay_seconds',
+      'gauge',
+      'How much later the newest batch began than it was due.',
+      sample({ pipeline }, seconds(last?.delayMillis)),
+    ),
   ]
 }
 

@@ -8,6 +8,7 @@
 import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import type { ReadRecord, SourceJournal, TurnRecord } from '../core/execution/source-journal.js'
+import type { BatchPacing } from './batch-pacing.js'
 
 /** Rounds in which the same was done; what the last of them left is known. */
 interface Rounds {
@@ -27,6 +28,8 @@ export class BatchJournal implements SourceJournal {
   elements = 0
   /** Whether elements were read that cannot be read again. */
   hasElements = false
+  /** Says how much may be read. */
+  pacing: Pick<BatchPacing, 'room' | 'take'> | undefined
   readonly #rounds: Rounds[] = []
   /** Turns of the round at hand, once it is part of the plan. */
   #turns: TurnRecord[] | undefined
@@ -114,10 +117,15 @@ export class BatchJournal implements SourceJournal {
     return turns.find((turn) => turn.stage === stage) ?? nothing(stage)
   }
 
+  room(stage: number): number {
+    return this.pacing?.room(stage, this.elements) ?? Infinity
+  }
+
   write(turn: TurnRecord): void {
     this.#turns?.push(turn)
     for (const { count, elements } of turn.reads) {
       this.elements += count
+      this.pacing?.take(turn.stage, count)
       if (elements !== undefined && count > 0) this.hasElements = true
     }
   }

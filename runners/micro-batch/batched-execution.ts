@@ -15,12 +15,13 @@ import { Execution } from '../core/execution/execution.js'
 import type { ExecutionOptions } from '../core/execution/execution-options.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import { SourceExecutor } from '../core/execution/source-executor.js'
-import type { PipelineResult } from '../runner.js'
-import type { BatchesStatus, RunStatus } from '../run-status.js'
+import type { PipelineResult, RunnerOptions } from '../runner.js'
+import type { RunStatus } from '../run-status.js'
 import type { RunLog } from '../core/run-log.js'
 import type { BatchAcknowledgements } from './batch-acknowledgements.js'
 import type { BatchJournal } from './batch-journal.js'
 import { decodePlan } from './batch-journal.js'
+import { type BatchLimits, BatchPacing } from './batch-pacing.js'
 import type { BatchWorld } from './batch-world.js'
 import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
@@ -29,14 +30,8 @@ import { Outbox } from './outbox.js'
 import { follow, type Follower } from './following.js'
 import type { QueryStore } from './query-store.js'
 import { type StandbyMode, StandbyRole } from './standby-role.js'
+import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
 import type { Change, PlanRecord } from './store/checkpoint-store.js'
-
-/** How batches are cut. */
-export interface BatchLimits {
-  readonly intervalMillis: number
-  /** Elements that a batch reads at most, about: the bundle at hand is finished. */
-  readonly elementsMax: number
-}
 
 /** What a batched run needs besides the options of every run. */
 export interface BatchedParts {
@@ -45,6 +40,7 @@ export interface BatchedParts {
   readonly journal: BatchJournal
   readonly acknowledgements: BatchAcknowledgements
   readonly limits: BatchLimits
+  readonly sourceLimits: RunnerOptions['sourceLimits']
   readonly store: QueryStore
   /** Whether the store outlives the run. */
   readonly isKept: boolean
@@ -57,9 +53,6 @@ export interface BatchedParts {
   setScript(instant: number): void
 }
 
-/** Part of a batch that is left for what comes after it was read, at most. */
-const CLOSING_SHARE_MAX = 0.9
-
 /** A run in batches. */
 export class BatchedExecution extends Execution {
   readonly #parts: BatchedParts
@@ -69,10 +62,8 @@ export class BatchedExecution extends Execution {
   /** The newest committed batch. */
   #committed = 0
   #watermarks = ''
-  /** Milliseconds that closing and committing a batch has taken of late. */
-  #closingMillis = 0
+  readonly #pacing: BatchPacing
   #resumedAfter: number | undefined
-  #last: BatchesStatus['last']
   #role: 'leads' | 'follows' | 'over' = 'leads'
   readonly #standby: StandbyRole
   /** A batch of another's that is done, and not committed. */
@@ -85,11 +76,20 @@ export class BatchedExecution extends Execution {
     this.#log = options.log
     this.#standby = new StandbyRole(parts.standby, options.log, () => this.#isUnwanted)
     this.#outbox = new Outbox(this.executors, parts.store, parts.deliversOnce)
+    this.#pacing = parts.journal.pacing = this.#paced(parts)
     for (const executor of this.executors) {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
     }
     parts.journal.hasSources = this.#codecs.size > 0
+  }
+
+  /** @throws {PipelineError} when limits are set for what does not read. */
+  #paced({ limits, sourceLimits = {}, real }: BatchedParts): BatchPacing {
+    const steps = readingSteps(this.staged)
+    const { intervalMillis } = limits
+    const clock = (): number => real.monotonic()
+    return new BatchPacing(limits, new SourceAllowances(limitsByStage(sourceLimits, steps), clock, intervalMillis))
   }
 
   override async run(): Promise<PipelineResult> {
@@ -102,14 +102,10 @@ export class BatchedExecution extends Execution {
 
   override status(pipeline: string): RunStatus {
     const { intervalMillis } = this.#parts.limits
-    const batches = {
-      committed: this.#committed,
-      resumedAfter: this.#resumedAfter,
-      intervalMillis,
-      last: this.#last,
-      ...(this.#standby.status === undefined ? {} : { standby: this.#standby.status }),
-    }
-    return { ...super.status(pipeline), batches }
+    const { last, held } = this.#pacing
+    const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last }
+    const standby = this.#standby.status === undefined ? {} : { standby: this.#standby.status }
+    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, ...standby } }
   }
 
   override get isKept(): boolean {
@@ -164,6 +160,7 @@ export class BatchedExecution extends Execution {
     const follower: Follower = {
       committed: () => this.#committed,
       isOver: () => this.#isUnwanted,
+      hindered: (error) => this.#standby.hindered(error),
       redo: async (plan) => {
         store.batch = plan.batch
         this.#begin({ ...plan, rounds: decodePlan(plan.content, this.#codecs) })
@@ -201,7 +198,7 @@ export class BatchedExecution extends Execution {
   }
 
   protected override async rounds(): Promise<void> {
-    const { real, store, limits, journal } = this.#parts
+    const { real, store, journal } = this.#parts
     if (this.#role === 'over') return
     if (this.#role === 'follows' && !(await this.#followed())) return
     const planned = await store.planned()
@@ -218,16 +215,18 @@ export class BatchedExecution extends Execution {
       }
       if (isBacklogged || wasAgain) continue
       journal.close()
-      await this.waitForTime(Math.max(0, began + limits.intervalMillis - real.monotonic()))
+      await this.waitForTime(Math.max(0, this.#pacing.due(began) - real.monotonic()))
     }
   }
 
   /** One batch. @returns whether there is more to read at once. */
   async #batch(began: number, again: PlannedBatch | undefined): Promise<boolean> {
     const { world, journal, real } = this.#parts
+    this.#pacing.begin(began)
     const batch = this.#begin(again)
     const { changed, isBacklogged } = await this.#read(began, again !== undefined)
     if (this.isCancelled) return false
+    if (!changed && again === undefined) this.#pacing.idle()
     if (!changed && again === undefined) return false
     real.crashpoint('batch.read')
     const closing = real.monotonic()
@@ -242,13 +241,8 @@ export class BatchedExecution extends Execution {
     if (this.isCancelled) return false
     const committing = real.monotonic()
     if (await this.#commit(plan, isPlanned)) {
-      const over = real.monotonic()
-      this.#closingMillis += (over - closing - this.#closingMillis) / 4
-      this.#last = {
-        readMillis: closing - began,
-        closeMillis: committing - closing,
-        commitMillis: over - committing,
-      }
+      const times = { began, closing, committing, over: real.monotonic() }
+      this.#pacing.over({ ...times, elements: journal.elements, isCut: isBacklogged || again !== undefined })
     }
     return isBacklogged
   }
@@ -284,18 +278,12 @@ export class BatchedExecution extends Execution {
       if (this.isCancelled) return { changed, isBacklogged: false }
       if (isAgain) continue
       if (this.isStopping) return { changed, isBacklogged: false }
-      if (changed && this.#isFull(began)) return { changed, isBacklogged: true }
+      if (changed && this.#pacing.isFull(journal.elements, this.#parts.real.monotonic() - began))
+        return { changed, isBacklogged: true }
       if (isNew) continue
       if (this.isPaused || !this.hasScript) return { changed, isBacklogged: false }
       isQuiet = true
     }
-  }
-
-  /** Whether the batch has read enough: what comes after also takes its part of the interval. */
-  #isFull(began: number): boolean {
-    const { limits, journal, real } = this.#parts
-    const forClosing = Math.min(this.#closingMillis, limits.intervalMillis * CLOSING_SHARE_MAX)
-    return journal.elements >= limits.elementsMax || real.monotonic() - began >= limits.intervalMillis - forClosing
   }
 
   /** Writes down what was read; durably, where that is the only place that has it. */

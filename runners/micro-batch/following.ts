@@ -8,7 +8,7 @@
 import { coded } from '../../sdk/error-codes.js'
 import type { Env } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
-import { type QueryStore, STANDBY_MILLIS } from './query-store.js'
+import { type QueryStore, STANDBY_MILLIS, type Waiting } from './query-store.js'
 import { ChangeWriter, keyOf, NO_CHANGES } from './store/change-bytes.js'
 import type { Change, PlanRecord, StoreView } from './store/checkpoint-store.js'
 
@@ -17,6 +17,7 @@ export interface Follower {
   /** The newest batch that is committed, and whose state it has. */
   committed(): number
   isOver(): boolean
+  hindered: Waiting['hindered']
   /** Does a batch from its plan. @returns what it has changed. */
   redo(plan: PlanRecord): Promise<readonly Change[]>
   /** The batch that was done is committed, by another. */
@@ -63,7 +64,7 @@ export async function follow(store: QueryStore, env: Env, follower: Follower): P
       continue
     }
     if (isLeading) return true
-    isLeading = await store.tryLead()
+    isLeading = await store.tryLead((error) => follower.hindered(error))
     if (isLeading) await store.lead()
     else await new Promise<void>((resolve) => void env.setTimer(STANDBY_MILLIS, resolve))
   }
@@ -148,7 +149,8 @@ export class Fence {
         create: guarded(write, (path) => files.create(path)),
         rename: guarded(write, (from, to) => files.rename(from, to)),
         remove: guarded(write, (path) => files.remove(path)),
-        makeFolder: guarded(write, (path) => files.makeFolder(path)),
+        // There is one at most, whoever makes it.
+        makeFolder: (path) => files.makeFolder(path),
         removeFolder: guarded(write, (path) => files.removeFolder(path)),
         syncFolder: guarded(write, (folder) => files.syncFolder(folder)),
       },

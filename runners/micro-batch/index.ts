@@ -8,6 +8,7 @@ export {
   type MicroBatchCapabilities,
   microBatchRunner,
   type OpenStore,
+  type OpenWorkers,
 } from './micro-batch-runner.js'
 export type { DriverNames } from './query-store.js'
 export { type SinkKind, type SinkPromise, sinkPromises, type SourceAbility, sourceAbilities } from './sink-promises.js'
@@ -24,3 +25,4 @@ export type {
   StoredEntry,
   StoreFault,
 } from './store/checkpoint-store.js'
+export type { DriverPort, FromWorker, OpenWorker, ToWorker, WorkerLink } from './tasks/worker-link.js'

@@ -12,7 +12,7 @@ import { type Duration, durationMillis } from '../../sdk/time.js'
 import type { ExecutionOptions } from '../core/execution/execution-options.js'
 import { LOCAL_FEATURES, type LocalRunner, startLocal } from '../core/execution/start-local.js'
 import { systemEnv } from '../core/system-env.js'
-import { type Feature, type Runner, type RunnerOptions, UnsupportedFeature } from '../runner.js'
+import { type Feature, type Runner, type RunnerOptions, UnsupportedFeature, type WorkerModule } from '../runner.js'
 import { BatchAcknowledgements } from './batch-acknowledgements.js'
 import { BatchJournal } from './batch-journal.js'
 import { BatchWorld } from './batch-world.js'
@@ -23,6 +23,7 @@ import { type DriverNames, QueryStore, type Standby } from './query-store.js'
 import { StandbyExecution } from './standby-execution.js'
 import type { CheckpointStore } from './store/checkpoint-store.js'
 import { VolatileStore } from './store/volatile-store.js'
+import type { OpenWorker } from './tasks/worker-link.js'
 
 /** What the micro-batch runner can do. */
 export const MICRO_BATCH_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
@@ -43,7 +44,12 @@ export interface MicroBatchCapabilities {
   readonly openStore?: OpenStore
   /** How drivers know each other. Without it, a driver that has crashed is waited for until its lease has run out. */
   readonly driver?: DriverNames
+  /** Makes what starts workers that load a module. Without it, workers on threads and in processes are refused. */
+  readonly openWorkers?: OpenWorkers
 }
+
+/** Makes what starts the workers of a run. `checked` are the pipeline's options, as its codec has made them. */
+export type OpenWorkers = (isolation: 'thread' | 'process', module: WorkerModule, checked: unknown) => OpenWorker
 
 /**
  * Makes a micro-batch runner.
@@ -77,7 +83,7 @@ function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilitie
     name: 'micro-batch',
     features: MICRO_BATCH_FEATURES,
     check: (built) => {
-      checkOptions(options, capabilities.openStore)
+      checkOptions(options, capabilities)
       if (options.guarantee !== undefined) checkGuarantee(built, options.guarantee)
     },
     acknowledgements: () => acknowledgements,
@@ -140,6 +146,7 @@ function execution(
       standby: standby === undefined ? undefined : { mode: standby, fence },
       deliversOnce: options.guarantee === 'gap' || options.guarantee === 'at-most-once',
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
+      sourceLimits: options.sourceLimits,
       limits: {
         intervalMillis: durationMillis(options.batchInterval ?? INTERVAL, 'batchInterval'),
         elementsMax: options.batchSize ?? Infinity,
@@ -148,8 +155,25 @@ function execution(
   )
 }
 
-function checkOptions(options: RunnerOptions, openStore: OpenStore | undefined): void {
-  const { workers = 0, guarantee, checkpoint, batchInterval } = options
+function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroBatchCapabilities): void {
+  const { workers = 0, isolation = 'thread', module, guarantee, checkpoint, batchInterval } = options
+  if (workers > 0 && options.standby === 'hot')
+    throw new UnsupportedFeature(
+      'MR-6073',
+      'standby.hot',
+      `standby: 'hot' does the batches of another driver in one thread, and workers is ${workers}. Use standby: 'warm', or leave workers out.`,
+    )
+  if (workers > 0 && isolation !== 'memory' && openWorkers === undefined)
+    throw new UnsupportedFeature(
+      'MR-6006',
+      'workers',
+      `workers: ${workers} asks for threads or processes, and this platform gives the runner none. Leave workers out.`,
+    )
+  if (workers > 0 && isolation !== 'memory' && module === undefined)
+    throw new PipelineError(
+      'MR-6040',
+      `workers: ${workers} needs the module of the pipeline: each worker builds the same pipeline, because no function is sent to another thread. Make the pipeline a file's default export (export default definePipeline(…)), and run it by millrace run FILE --workers ${workers} or with module: import.meta.url of that file. Or leave workers out.`,
+    )
   if (workers !== 0)
     throw new UnsupportedFeature(
       'MR-6006',

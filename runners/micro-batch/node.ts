@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { threadId } from 'node:worker_threads'
 import type { MicroBatchCapabilities } from './micro-batch-runner.js'
+import type { OpenWorker } from './tasks/worker-link.js'
 
 /** When a process began, where the system tells (Linux: field 22 of /proc/PID/stat); a number is given to many processes in turn. */
 function startOf(pid: number): string {
@@ -39,6 +40,15 @@ export function nodeCapabilities(): MicroBatchCapabilities {
     openStore: async (place, env) => {
       const { openSqliteStore } = await import('./store/sqlite-store.js')
       return openSqliteStore(place, env)
+    },
+    openWorkers: (isolation, module, checked) => {
+      let open: Promise<OpenWorker> | undefined
+      return async (index) =>
+        (
+          await (open ??= import('./links/open-workers.js').then(({ openWorkersOf }) =>
+            openWorkersOf(isolation, module, checked),
+          ))
+        )(index)
     },
     driver: { own: nameOf(process.pid, threadId, ++runs), isGone },
   }

@@ -18,7 +18,7 @@ import type {
   StoredEntry,
   StoreView,
 } from './store/checkpoint-store.js'
-import { LeaseHeld } from './store/errors.js'
+import { LeaseHeld, StoreFailed } from './store/errors.js'
 import { WarmCopy } from './warm-copy.js'
 
 /** After so many milliseconds without a word from its driver a query may be taken over. */
@@ -42,6 +42,8 @@ export interface Waiting {
   isOver(): boolean
   /** Told once, with who has the lease. */
   begins(holder: string): void
+  /** Told when the checkpoint cannot be taken although its holder is gone: a file is locked, as by one that stands still. */
+  hindered(error: StoreFailed): void
   /** Told now and then, with the batch that is at hand. */
   follows(batch: number): void
 }
@@ -122,7 +124,7 @@ export class QueryStore {
     const fingerprint = graphFingerprint(this.#built.graph)
     if (waiting.mode === 'warm') this.#warm = new WarmCopy()
     for (let isFirst = true; !waiting.isOver(); isFirst = false) {
-      if (await this.tryLead()) return 'leads'
+      if (await this.tryLead((error) => waiting.hindered(error))) return 'leads'
       if (isFirst) waiting.begins((await view.holder())?.holder ?? '')
       const existing = (this.#query = await this.#known(store, fingerprint))
       if (existing !== undefined && waiting.mode === 'hot') return 'follows'
@@ -148,8 +150,8 @@ export class QueryStore {
     return this.#store.view()
   }
 
-  /** Takes the lease if nobody has it. @returns whether it has it. */
-  async tryLead(): Promise<boolean> {
+  /** Takes the lease if nobody has it, and nothing is in the way. @returns whether it has it. */
+  async tryLead(hindered: Waiting['hindered']): Promise<boolean> {
     const store = this.#store
     const now = this.#env.now()
     const held = await store.view().holder()
@@ -161,7 +163,9 @@ export class QueryStore {
     } catch (error) {
       // Another one that stood by was quicker.
       if (error instanceof LeaseHeld) return false
-      throw error
+      if (!(error instanceof StoreFailed)) throw error
+      hindered(error)
+      return false
     }
   }
 

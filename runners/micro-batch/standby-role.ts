@@ -5,6 +5,7 @@ import type { RunLog } from '../core/run-log.js'
 import type { BatchesStatus } from '../run-status.js'
 import type { Fence } from './following.js'
 import type { Standby, Waiting } from './query-store.js'
+import type { StoreFailed } from './store/errors.js'
 
 /** How a run waits while another has the checkpoint; the fence is that of a hot one. */
 export interface StandbyMode {
@@ -18,6 +19,7 @@ export class StandbyRole {
   readonly #log: RunLog
   /** Whether nobody wants it to take over any more. */
   readonly #isUnwanted: () => boolean
+  #hindrance: string | undefined
   #status: BatchesStatus['standby']
 
   constructor(standby: StandbyMode | undefined, log: RunLog, isUnwanted: () => boolean) {
@@ -42,8 +44,16 @@ export class StandbyRole {
         this.#status = { mode, holder, batch: 0 }
         this.#log.note(`stands by (${mode}): the checkpoint is held by ${holder}`, { mode, holder })
       },
+      hindered: (error) => this.hindered(error),
       follows: (batch) => this.follows(batch),
     }
+  }
+
+  /** It could take over, and the files do not let it. */
+  hindered(error: StoreFailed): void {
+    if (this.#hindrance === error.message) return
+    this.#hindrance = error.message
+    this.#log.note(`cannot take over yet, and waits on: ${error.message}`, { code: error.code })
   }
 
   /** The state of this batch is at hand. */

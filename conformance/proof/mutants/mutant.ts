@@ -17,10 +17,14 @@ export interface Mutant {
   /** Text of the source that is replaced; occurs once. */
   readonly from: string
   readonly to: string
-  /** Ids of cases that must notice: each alone suffices. Empty where lane `sim` notices. */
+  /** Ids of cases that must notice: each alone suffices. Empty where somebody else notices. */
   readonly caughtBy: readonly string[]
-  /** Seeds of lane `sim`, from 1, of which one must notice. */
+  /** Seeds of a lane, from 1, of which one must notice. */
   readonly caughtWithin?: number
+  /** The lane. Default: `sim`. */
+  readonly lane?: 'sim' | 'wal' | 'kill'
+  /** A test that must notice: its file, and a part of its name. */
+  readonly caughtByTest?: { readonly file: string; readonly name: string }
 }
 
 /** A source with a mutant's edit. @throws when the edit does not apply exactly once. */

@@ -1,8 +1,8 @@
 /**
- * Tries every mutant: the built package is copied, one file of the copy is replaced, and the named cases run in it, in all
- * modes, by the copy's own command.
+ * Tries every mutant: the package is copied, one file of the copy is replaced, and what is named to notice runs in it: cases in all
+ * modes, by the copy's own command; seeds of a lane, up to the first that fails; or a test.
  *
- * Law: the cases pass where nothing is mutated; a mutant counts as caught when a named case fails, and in no other way. A
+ * Law: all of it passes where nothing is mutated; a mutant counts as caught when what is named fails, and in no other way. A
  * copy in which the suite does not load, or in which a run never ends, is no catch.
  */
 import { execFile } from 'node:child_process'
@@ -16,11 +16,13 @@ import { compiled, type Mutant, mutated } from './mutant.js'
 
 /** Copies at work at once. */
 const COPIES = 2
-const MILLIS_MAX = 120_000
+const MILLIS_MAX = 300_000
+/** What tests are made of. */
+const SOURCES = ['sdk', 'runners', 'io', 'conformance', 'vitest.config.ts', 'tsconfig.json']
 
-/** What a run of cases came to. */
+/** What a run of cases, seeds or tests came to. */
 interface Tried {
-  /** Ids of cases that failed; `undefined` when the suite did not come to its end. */
+  /** What failed, by name; `undefined` when the suite did not come to its end. */
   readonly failed: readonly string[] | undefined
   readonly output: string
 }
@@ -50,51 +52,84 @@ async function tryAll(mutants: readonly Mutant[], folder: string, print: (line: 
   const root = process.cwd()
   const copies = await Promise.all(Array.from({ length: COPIES }, (_, n) => copyOf(root, join(folder, String(n)))))
   const [first = ''] = copies
-  const named = [...new Set(mutants.flatMap(({ caughtBy }) => caughtBy))]
-  const sound = named.length === 0 ? { failed: [], output: '' } : await tryCases(first, named)
-  if (sound.failed === undefined || sound.failed.length > 0)
-    throw new Error(`the cases do not pass as they are:\n${sound.output}`)
-  const seeds = Math.max(0, ...mutants.map(({ caughtWithin }) => caughtWithin ?? 0))
-  const soundSeeds = seeds === 0 ? undefined : await trySeeds(first, seeds)
-  if (soundSeeds?.failed !== undefined && soundSeeds.failed.length > 0)
-    throw new Error(`the seeds do not pass as they are:\n${soundSeeds.output}`)
+  await checkSound(mutants, first)
   const waiting = [...mutants]
   let passed = 0
   const work = async (copy: string): Promise<void> => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-      const fault = await faultOf(mutant, root, copy)
-      print(fault === undefined ? `✓ ${mutant.name}: ${mutant.breaks}` : `✗ ${mutant.name}: ${fault}`)
-      if (fault === undefined) passed++
+      const { by, fault } = await verdictOf(mutant, root, copy)
+      print(by === undefined ? `✗ ${mutant.name}: ${fault}` : `✓ ${mutant.name} (${by}): ${mutant.breaks}`)
+      if (by !== undefined) passed++
     }
   }
   await Promise.all(copies.map(work))
-  print(`${passed} of ${mutants.length} mutants caught by the cases named for them`)
+  print(`${passed} of ${mutants.length} mutants caught by the cases, seeds and tests named for them`)
   return { passed, failed: mutants.length - passed }
 }
 
-/** Why a mutant was not caught; `undefined` when it was. */
-async function faultOf(mutant: Mutant, root: string, copy: string): Promise<string | undefined> {
-  const { file, caughtBy, caughtWithin } = mutant
-  const built = join(copy, 'dist', file.replace(/\.ts$/, '.js'))
-  const before = await readFile(built, 'utf8')
+/** Whatever is named must pass as long as nothing is mutated. */
+async function checkSound(mutants: readonly Mutant[], copy: string): Promise<void> {
+  const check = ({ failed, output }: Tried, what: string): void => {
+    if (failed === undefined || failed.length > 0) throw new Error(`the ${what} do not pass as they are:\n${output}`)
+  }
+  const cases = [...new Set(mutants.flatMap(({ caughtBy }) => caughtBy))]
+  if (cases.length > 0) check(await tryCases(copy, cases), 'cases')
+  for (const lane of LANES) {
+    const seeds = Math.max(0, ...mutants.filter((each) => laneOf(each) === lane).map((each) => each.caughtWithin ?? 0))
+    // What the lane itself shows need not be shown here once more.
+    if (seeds > 0) check(await trySeeds(copy, lane, Math.min(seeds, SOUND_SEEDS[lane])), `seeds of lane ${lane}`)
+  }
+  const tests = new Set(mutants.flatMap(({ caughtByTest }) => caughtByTest?.file ?? []))
+  for (const file of tests) check(await tryTest(copy, { file, name: '' }), `tests of ${file}`)
+}
+
+type SeedLane = NonNullable<Mutant['lane']>
+const LANES: readonly SeedLane[] = ['sim', 'wal', 'kill']
+const SOUND_SEEDS: Readonly<Record<SeedLane, number>> = { sim: 300, wal: 20, kill: 3 }
+
+function laneOf({ caughtWithin, lane }: Mutant): SeedLane | undefined {
+  return caughtWithin === undefined ? undefined : (lane ?? 'sim')
+}
+
+/** Who caught a mutant, or why nobody did. */
+async function verdictOf(
+  mutant: Mutant,
+  root: string,
+  copy: string,
+): Promise<{ readonly by?: string; readonly fault?: string }> {
+  const { file, caughtBy, caughtWithin = 0, caughtByTest } = mutant
+  const lane = laneOf(mutant)
+  const isSource = caughtByTest !== undefined
+  const path = join(copy, isSource ? file : join('dist', file.replace(/\.ts$/, '.js')))
+  const before = await readFile(path, 'utf8')
   try {
-    await writeFile(built, compiled(mutated(mutant, await readFile(join(root, file), 'utf8')), file))
-    const { failed, output } =
-      caughtWithin === undefined ? await tryCases(copy, caughtBy) : await trySeeds(copy, caughtWithin)
-    if (failed === undefined) return `the suite did not come to its end:\n${output}`
-    return failed.length > 0
-      ? undefined
-      : `${caughtWithin === undefined ? caughtBy.join(', ') : `${caughtWithin} seeds`} pass, though it breaks this: ${mutant.breaks}`
+    const text = mutated(mutant, await readFile(join(root, file), 'utf8'))
+    await writeFile(path, isSource ? text : compiled(text, file))
+    const { failed, output } = isSource
+      ? await tryTest(copy, caughtByTest)
+      : lane === undefined
+        ? await tryCases(copy, caughtBy)
+        : await trySeeds(copy, lane, caughtWithin)
+    if (failed === undefined) return { fault: `the suite did not come to its end:\n${output}` }
+    const [by] = failed
+    if (by !== undefined) return { by }
+    const who = isSource
+      ? caughtByTest.file
+      : lane === undefined
+        ? caughtBy.join(', ')
+        : `${caughtWithin} seeds of ${lane}`
+    return { fault: `${who} pass, though it breaks this: ${mutant.breaks}` }
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return { fault: error instanceof Error ? error.message : String(error) }
   } finally {
-    await writeFile(built, before)
+    await writeFile(path, before)
   }
 }
 
-/** A copy of the built package, to be broken. */
+/** A copy of the package, built and as it is tested, to be broken. */
 async function copyOf(root: string, copy: string): Promise<string> {
   await cp(join(root, 'dist'), join(copy, 'dist'), { recursive: true, filter: (path) => !/\.(map|d\.ts)$/.test(path) })
+  for (const part of SOURCES) await cp(join(root, part), join(copy, part), { recursive: true })
   await cp(join(root, 'package.json'), join(copy, 'package.json'))
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
   return copy
@@ -118,22 +153,60 @@ function tryCases(copy: string, ids: readonly string[]): Promise<Tried> {
   })
 }
 
-/** Lane `sim`, in the copy, up to the first seed that fails. */
-function trySeeds(copy: string, seeds: number): Promise<Tried> {
+/** A lane, in the copy, up to the first seed that fails. */
+function trySeeds(copy: string, lane: SeedLane, seeds: number): Promise<Tried> {
   const command = join(copy, 'dist', 'conformance', 'proof', 'main.js')
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [command, 'sim', '--seeds', String(seeds), '--failures', '1'],
+      [command, lane, '--seeds', String(seeds), '--failures', '1'],
       { cwd: copy, timeout: MILLIS_MAX, killSignal: 'SIGKILL', maxBuffer: 1 << 26 },
       (error, stdout, stderr) => {
         const output = `${stdout}${stderr}`
         const seed = /^✗ seed (\d+)/m.exec(stdout)?.[1]
         if (error !== null && (error.code !== 1 || seed === undefined)) resolve({ failed: undefined, output })
-        else resolve({ failed: seed === undefined ? [] : [`seed ${seed}`], output })
+        else resolve({ failed: seed === undefined ? [] : [`${lane} seed ${seed}`], output })
       },
     )
   })
+}
+
+/** Tests of a file, in the copy. */
+function tryTest(copy: string, { file, name }: NonNullable<Mutant['caughtByTest']>): Promise<Tried> {
+  const json = join(copy, 'tests.json')
+  const command = join(copy, 'node_modules', 'vitest', 'vitest.mjs')
+  const chosen = name === '' ? [] : ['-t', name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')]
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [command, 'run', file, ...chosen, '--maxWorkers=1', '--reporter=json', `--outputFile=${json}`],
+      { cwd: copy, timeout: MILLIS_MAX, killSignal: 'SIGKILL', maxBuffer: 1 << 26 },
+      (error, stdout, stderr) => {
+        const output = `${stdout}${stderr}`
+        if (error !== null && error.code !== 1) resolve({ failed: undefined, output })
+        else resolve(testsFailedIn(json, output))
+      },
+    )
+  })
+}
+
+async function testsFailedIn(json: string, output: string): Promise<Tried> {
+  try {
+    const { testResults } = JSON.parse(await readFile(json, 'utf8')) as {
+      readonly testResults: readonly {
+        readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[]
+      }[]
+    }
+    const tests = testResults.flatMap(({ assertionResults }) => assertionResults)
+    // A file that does not load has none.
+    if (!tests.some(({ status }) => status === 'passed' || status === 'failed')) return { failed: undefined, output }
+    const failed = tests.filter(({ status }) => status === 'failed').map(({ fullName }) => `test "${fullName.trim()}"`)
+    return { failed, output: `${failed.join('\n')}\n${output}` }
+  } catch {
+    return { failed: undefined, output }
+  } finally {
+    await rm(json, { force: true })
+  }
 }
 
 async function failedIn(json: string, output: string): Promise<Tried> {

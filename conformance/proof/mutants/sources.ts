@@ -48,7 +48,7 @@ export const sources: readonly Mutant[] = [
   {
     name: 'delays-are-not-waited-for',
     breaks: 'work that is put off is not read before its time',
-    file: 'runners/core/execution/source-executor.ts',
+    file: 'runners/core/execution/work-reader.ts',
     from: 'rest.notBefore = resumed === undefined ? 0 : at + resumed.delayMillis',
     to: 'rest.notBefore = resumed === undefined ? 0 : at',
     caughtBy: ['SDF-08'],
@@ -56,7 +56,7 @@ export const sources: readonly Mutant[] = [
   {
     name: 'checkpoints-are-lost',
     breaks: 'what a bundle leaves of a restriction is read by later bundles',
-    file: 'runners/core/execution/source-executor.ts',
+    file: 'runners/core/execution/work-reader.ts',
     from: 'if (reading.residual === undefined) return []',
     to: 'if (reading.residual !== undefined) return []',
     caughtBy: ['SDF-09/unbounded'],
@@ -64,7 +64,7 @@ export const sources: readonly Mutant[] = [
   {
     name: 'split-off-parts-are-lost',
     breaks: 'what is split off while it is read is read by others',
-    file: 'runners/core/execution/source-executor.ts',
+    file: 'runners/core/execution/work-reader.ts',
     from: '[...this.#settle(work, reading, resumed), ...splits]',
     to: '[...this.#settle(work, reading, resumed)]',
     caughtBy: ['SDF-10'],

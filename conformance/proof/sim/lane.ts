@@ -13,6 +13,10 @@ import { play } from './simulation.js'
 
 /** The full set. */
 const SEEDS = 20_000
+/** Each crash point ends so many lives in the full set, and its part of them in a smaller one, … */
+const HITS_OF_WHOLE = 500
+/** … unless that is so small that chance may have missed one. */
+const SEEDS_FOR_ALL_POINTS = 2_000
 /** Failures after which going on tells nothing new. */
 const FAILURES = 10
 /** Every so many-th seed is played twice. */
@@ -53,6 +57,21 @@ export function simLane(print: (line: string) => void = (line) => void process.s
     const { user, system } = process.cpuUsage(cpu)
     const tried = passed + failed
     print(`crash points: ${REACHED_POINTS.map((point) => `${point} ${crashes.get(point) ?? 0}`).join(' · ')}`)
+    // Fewer seeds may have missed one by chance.
+    if (failed === 0 && tried >= SEEDS_FOR_ALL_POINTS) {
+      const least = Math.floor((tried * HITS_OF_WHOLE) / SEEDS)
+      const missed = [...new Set([...REACHED_POINTS, ...crashes.keys()])].filter(
+        (point) => (crashes.get(point) ?? 0) < Math.max(1, least) || !REACHED_POINTS.includes(point),
+      )
+      for (const point of missed) {
+        const hits = crashes.get(point) ?? 0
+        const what = REACHED_POINTS.includes(point)
+          ? `of ${least} that so many seeds must have`
+          : 'and it is in no list'
+        print(`✗ crash point ${point} ended ${hits} lives, ${what}`)
+      }
+      failed += missed.length
+    }
     print(
       `${tried} seeds, ${Math.round((tried * 1e6) / (user + system))} a second of a core: ${sums.lives} lives, ${sums.batches} batches, ${sums.diskFaults} failures of the disk, ${Math.round(sums.simulatedMillis / 1000)} simulated seconds; ${sums.twice} played twice`,
     )

@@ -4,7 +4,8 @@
  *
  * Law: it judges what the runner was answered; what a fault has left open (a commit that failed) may have gone either way.
  */
-import { decodeCommitContent } from '../../../runners/micro-batch/commit-content.js'
+import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../../sdk/coders/index.js'
+import { type CommitContent, decodeCommitContent } from '../../../runners/micro-batch/commit-content.js'
 import type {
   Change,
   CheckpointStore,
@@ -33,6 +34,8 @@ export class StoreObserver {
   #watermarks = new Map<string, number>()
   #clock = Number.NEGATIVE_INFINITY
   #instant = Number.NEGATIVE_INFINITY
+  /** Of the batch that is being committed. */
+  #times: (CommitContent & { readonly instant: number }) | undefined
   #lastLease: Lease | undefined
   #lostPower = false
 
@@ -165,22 +168,27 @@ export class StoreObserver {
     this.trace.push(`commit ${batch} ${text.length} ${record.deliveries.length}`)
   }
 
+  /** Times are those of a batch once it is committed: of an attempt that was lost with the power nobody has heard. */
   #checkTimes({ content, instant }: CommitRecord): void {
     const { watermarks, clock } = decodeCommitContent(content)
     for (const [step, watermark] of watermarks) {
       const before = this.#watermarks.get(step) ?? Number.NEGATIVE_INFINITY
       this.#demand(watermark >= before, `I5: the watermark of ${step} goes back from ${before} to ${watermark}`)
-      this.#watermarks.set(step, watermark)
     }
     this.#demand(clock >= this.#clock, `I5: the clock goes back from ${this.#clock} to ${clock}`)
-    this.#clock = clock
-    this.#instant = Math.max(this.#instant, instant)
+    this.#demand(instant >= this.#instant, `I5: the instant goes back from ${this.#instant} to ${instant}`)
+    this.#times = { watermarks, clock, instant }
   }
 
   #advance(batch: number): void {
     this.committed = batch
     this.#planned = undefined
     this.#attempted = undefined
+    if (this.#times === undefined) return
+    this.#watermarks = new Map([...this.#watermarks, ...this.#times.watermarks])
+    this.#clock = this.#times.clock
+    this.#instant = this.#times.instant
+    this.#times = undefined
   }
 
   #demand(holds: boolean, law: string): void {
@@ -197,16 +205,24 @@ function commitText(
   changes: ReadonlyMap<number, readonly Change[]>,
 ): string {
   // Cells of groupings and timers have numbers by which they follow each other, which each life gives anew.
-  const kept = (part: string, bytes: Uint8Array): string =>
-    part.endsWith(' cells') || part.endsWith(' state') ? 'something' : unordered(bytes)
+  const kept = (part: string, id: Uint8Array, bytes: Uint8Array): string => {
+    if (part.endsWith(' cells') || part.endsWith(' state')) return 'something'
+    return unordered(part.endsWith(' work') && id.length > 0 ? withoutDelay(bytes) : bytes)
+  }
   // Elements that wait for a side input are named by such numbers.
   const named = (part: string, id: Uint8Array): string => (part.endsWith(' gate') ? '' : unordered(id))
   const entries = [...changes].flatMap(([index, list]) =>
     list.map(({ part, slot, id, content: bytes }) =>
-      [index, part, slot, named(part, id), bytes === undefined ? '-' : kept(part, bytes)].join(' '),
+      [index, part, slot, named(part, id), bytes === undefined ? '-' : kept(part, id, bytes)].join(' '),
     ),
   )
   return [instant, unordered(content), unordered(deliveries), ...entries.sort()].join('\n')
+}
+
+/** For how long a source still waits is measured when it is written down. */
+function withoutDelay(bytes: Uint8Array): Uint8Array {
+  const { delay: _, ...work } = decodeFromBytes(dynamicCoder, bytes) as Readonly<Record<string, unknown>>
+  return encodeToBytes(dynamicCoder, work)
 }
 
 /** The model leaves the order of what is due at one time open: the same bytes in any order are the same. */

@@ -6,7 +6,8 @@
 import { type Draw, drawOf } from '../draw.js'
 import { type Program as PipelineProgram, programOf as pipelineProgramOf } from '../random-pipelines.js'
 import { type Program as StreamProgram, programOf as streamProgramOf } from '../random-streams.js'
-import { REACHED_POINTS } from './crash-points.js'
+import { ALWAYS_POINTS, FIRST_POINTS, LATER_POINTS, SELDOM_POINTS, TOLD_POINTS } from './crash-points.js'
+import { type Program as KeepingProgram, programOf as keepingProgramOf } from './keeping-programs.js'
 
 /** A fault of one life. */
 export type Fault =
@@ -15,10 +16,11 @@ export type Fault =
   /** The disk fails once, at its so many-th write or sync. */
   | { readonly kind: 'disk'; readonly operation: number }
 
-/** A program: over what is there at once, or over a stream. */
+/** A program: over what is there at once, over a stream, or one in which all that is kept shows. */
 export type AnyProgram =
   | { readonly kind: 'pipeline'; readonly program: PipelineProgram }
   | { readonly kind: 'stream'; readonly program: StreamProgram }
+  | { readonly kind: 'keeping'; readonly program: KeepingProgram }
 
 /** A scenario. */
 export interface Scenario {
@@ -32,6 +34,8 @@ export interface Scenario {
   readonly strict: boolean
   /** Fewer bytes of changes than these are not merged into a snapshot. */
   readonly compactAboveBytes: number
+  /** By how much the clock of the wall is set back at each restart. */
+  readonly setBackMillis: number
   /** Of the lives in turn; the life after the last of them has none. */
   readonly faults: readonly Fault[]
 }
@@ -49,10 +53,12 @@ const FAULTS_MAX = 8
 /** The scenario of a seed, without what is cut. */
 export function scenarioOf(seed: number, cut: Cut = {}): Scenario {
   const draw = drawOf(seed ^ 0x51ed270b)
-  const all = Array.from({ length: draw.int(0, FAULTS_MAX) }, () => faultOf(draw))
-  const of: AnyProgram = draw.chance(0.5)
-    ? { kind: 'pipeline', program: pipelineProgramOf(seed) }
-    : { kind: 'stream', program: streamProgramOf(seed) }
+  const of = draw.pick([
+    (): AnyProgram => ({ kind: 'pipeline', program: pipelineProgramOf(seed) }),
+    (): AnyProgram => ({ kind: 'stream', program: streamProgramOf(seed) }),
+    (): AnyProgram => ({ kind: 'keeping', program: keepingProgramOf(seed) }),
+  ])()
+  const all = Array.from({ length: draw.int(0, FAULTS_MAX) }, (_, life) => faultOf(draw, of, life))
   return {
     seed,
     of: shortened(of, cut.input),
@@ -62,21 +68,27 @@ export function scenarioOf(seed: number, cut: Cut = {}): Scenario {
     momentMillis: draw.pick([0.001, 0.1, 5]),
     strict: draw.chance(0.25),
     compactAboveBytes: draw.pick([1, 500, 1 << 16]),
+    setBackMillis: draw.pick([0, 0, 0, 10, 86_400_000]),
     faults: cut.faults === undefined ? all : all.filter((_, at) => cut.faults?.includes(at)),
   }
 }
 
-function faultOf(draw: Draw): Fault {
+/** Points are asked for where they are passed, so that each ends about as many lives as another. */
+function faultOf(draw: Draw, of: AnyProgram, life: number): Fault {
   if (draw.chance(0.1)) return { kind: 'disk', operation: draw.int(1, 60) }
   const kind = draw.chance(0.4) ? 'power' : 'process'
-  return draw.chance(0.6)
-    ? { kind, point: draw.pick(REACHED_POINTS), pass: draw.chance(0.7) ? 1 : draw.int(2, 4) }
-    : { kind, point: undefined, pass: draw.int(1, 40) }
+  if (draw.chance(0.3)) return { kind, point: undefined, pass: draw.int(1, 40) }
+  if (life === 0 && draw.chance(0.4)) return { kind, point: draw.pick(FIRST_POINTS), pass: 1 }
+  if (life > 0 && draw.chance(0.1)) return { kind, point: draw.pick(LATER_POINTS), pass: 1 }
+  if (draw.chance(0.2)) return { kind, point: draw.pick(SELDOM_POINTS), pass: 1 }
+  const isTold = of.kind === 'keeping' && of.program.topic === 'broker'
+  const points = isTold && draw.chance(0.75) ? TOLD_POINTS : ALWAYS_POINTS
+  return { kind, point: draw.pick(points), pass: draw.chance(0.7) ? 1 : draw.int(2, 4) }
 }
 
 /** Elements of a program's input. */
 export function inputOf(of: AnyProgram): number {
-  if (of.kind === 'pipeline') return of.program.input.length
+  if (of.kind !== 'stream') return of.program.input.length
   return of.program.streams.reduce((sum, { arrivals }) => sum + arrivals.length, 0)
 }
 
@@ -84,6 +96,8 @@ function shortened(of: AnyProgram, length: number | undefined): AnyProgram {
   if (length === undefined) return of
   if (of.kind === 'pipeline')
     return { kind: 'pipeline', program: { ...of.program, input: of.program.input.slice(0, length) } }
+  if (of.kind === 'keeping')
+    return { kind: 'keeping', program: { ...of.program, input: of.program.input.slice(0, length) } }
   let left = length
   const streams = of.program.streams.map((stream) => {
     const arrivals = stream.arrivals.slice(0, left)

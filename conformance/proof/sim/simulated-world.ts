@@ -25,6 +25,8 @@ export class SimulatedWorld {
   elapsed = 0
   readonly #sleepers = new Map<number, Sleeper>()
   #number = 0
+  /** By how much somebody has set the clock of the wall back. */
+  #setBack = 0
 
   /**
    * @param random decides how much time passes, and what `env.random` gives.
@@ -32,7 +34,7 @@ export class SimulatedWorld {
    */
   constructor(random: () => number, momentMillis: number) {
     this.env = {
-      now: () => BEGIN + Math.floor(this.elapsed),
+      now: () => BEGIN + Math.floor(this.elapsed) - this.#setBack,
       monotonic: () => (this.elapsed += random() * momentMillis),
       random,
       setTimer: (millis, callback) => {
@@ -46,6 +48,11 @@ export class SimulatedWorld {
       crashpoint: () => undefined,
       buggify: () => false,
     }
+  }
+
+  /** Sets the clock of the wall back; time passes as before. */
+  setBack(millis: number): void {
+    this.#setBack += millis
   }
 
   /**

@@ -6,13 +6,14 @@
 import { type PipelineResult, type Pipeline, seededRandom } from 'millrace'
 import { type CrashPlan, restartingRunner } from '../../../runners/testing/restarting-runner.js'
 import { textsOf } from '../bundling.js'
-import { differenceText } from '../draw.js'
+import { differenceText, thrownText } from '../draw.js'
 import { reference as pipelineReference, textOf, toPipeline as pipelineOf } from '../random-pipelines.js'
 import { toPipeline as streamOf } from '../random-streams.js'
 import { faultIn } from '../streams.js'
 import { reference as streamReference } from '../streams-reference.js'
 import { ModelledSink } from './modelled-sink.js'
 import { StoreObserver } from './observed-store.js'
+import { type Ended, outsideOf, toPipeline as keepingPipelineOf } from './keeping-programs.js'
 import type { AnyProgram, Fault, Scenario } from './scenario.js'
 import { SimulatedWorld } from './simulated-world.js'
 
@@ -40,9 +41,9 @@ const MILLIS_MAX = 3_600_000
 export async function play(scenario: Scenario): Promise<Played> {
   const { seed, momentMillis, of } = scenario
   const world = new SimulatedWorld(seededRandom(seed ^ 0x6a09e667), momentMillis)
-  const faults = new Faults(scenario)
+  const faults = new Faults(scenario, world)
   const sink = new ModelledSink(() => faults.observer.committed)
-  const { pipeline, check } = programOf(of, sink)
+  const { pipeline, check } = programOf(of, sink, world)
   const { batchSize, bundleSize, intervalMillis, strict, compactAboveBytes } = scenario
   const runner = restartingRunner(
     {
@@ -57,9 +58,14 @@ export async function play(scenario: Scenario): Promise<Played> {
   let fault: string | undefined
   try {
     const result = await world.until(runner.start(pipeline.build()).result, MILLIS_MAX)
-    fault = faults.observer.broken ?? sink.broken ?? check(result)
+    fault = faults.observer.broken ?? sink.broken ?? check({ result, error: undefined })
   } catch (error) {
-    fault = faults.observer.broken ?? sink.broken ?? `failed with ${textOfError(error)}`
+    fault =
+      faults.observer.broken ??
+      sink.broken ??
+      (of.kind === 'keeping' && error instanceof Error
+        ? check({ result: undefined, error })
+        : `failed with ${thrownText(error)}`)
   }
   const { crashes, passes, observer, lives, diskFaults } = faults
   return {
@@ -77,26 +83,39 @@ export async function play(scenario: Scenario): Promise<Played> {
 function programOf(
   of: AnyProgram,
   sink: ModelledSink,
-): { readonly pipeline: Pipeline; readonly check: (result: PipelineResult) => string | undefined } {
+  world: SimulatedWorld,
+): { readonly pipeline: Pipeline; readonly check: (ended: Ended) => string | undefined } {
   const delivered = (expected: readonly string[]): string | undefined => {
     const difference = differenceText(expected, sink.items)
     return difference === undefined ? undefined : `the sink has not what was collected: ${difference}`
   }
-  if (of.kind === 'pipeline') {
-    const { program } = of
-    return {
-      pipeline: pipelineOf(program, (out) => sink.write(out, String)),
-      check: (result) =>
-        differenceText(pipelineReference(program).map(textOf), textsOf(result)) ??
-        delivered(result.collect<number>('out').map(String)),
+  const compared =
+    (check: (result: PipelineResult) => string | undefined, textOfItem: (item: unknown) => string) =>
+    ({ result }: Ended): string | undefined =>
+      result === undefined ? undefined : (check(result) ?? delivered(result.collect('out').map(textOfItem)))
+  switch (of.kind) {
+    case 'pipeline': {
+      const { program } = of
+      return {
+        pipeline: pipelineOf(program, (out) => sink.write(out, String)),
+        check: compared((result) => differenceText(pipelineReference(program).map(textOf), textsOf(result)), String),
+      }
     }
-  }
-  const { program } = of
-  return {
-    pipeline: streamOf(program, (out) => sink.write(out, (item) => JSON.stringify(item))),
-    check: (result) =>
-      faultIn(result, program, streamReference(program)) ??
-      delivered(result.collect('out').map((item) => JSON.stringify(item))),
+    case 'stream': {
+      const { program } = of
+      return {
+        pipeline: streamOf(program, (out) => sink.write(out, (item) => JSON.stringify(item))),
+        check: compared(
+          (result) => faultIn(result, program, streamReference(program)),
+          (item) => JSON.stringify(item),
+        ),
+      }
+    }
+    case 'keeping': {
+      const outside = outsideOf(of.program, () => world.elapsed)
+      const { pipeline, check } = keepingPipelineOf(of.program, outside, (texts) => sink.write(texts, String))
+      return { pipeline, check: (ended) => check(ended, sink.items) }
+    }
   }
 }
 
@@ -108,14 +127,16 @@ class Faults implements CrashPlan {
   lives = 1
   diskFaults = 0
   readonly #scenario: Scenario
+  readonly #world: SimulatedWorld
   #passed = 0
   #named = 0
   #operations = 0
   #hasFailed = false
   #lostPower = false
 
-  constructor(scenario: Scenario) {
+  constructor(scenario: Scenario, world: SimulatedWorld) {
     this.#scenario = scenario
+    this.#world = world
   }
 
   get #fault(): Fault | undefined {
@@ -157,11 +178,8 @@ class Faults implements CrashPlan {
     this.#named = 0
     this.#operations = 0
     this.#hasFailed = false
+    this.#world.setBack(this.#scenario.setBackMillis)
     this.observer.restarted(this.#lostPower)
     this.#lostPower = false
   }
-}
-
-function textOfError(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -9,7 +9,7 @@ import type { Env } from '../../../sdk/env.js'
 import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import { invariant } from '../../../sdk/invariant.js'
 import type { OffsetRange } from '../../../sdk/source/restriction-tracker.js'
-import type { AnySplittableDoFn, Resume } from '../../../sdk/source/splittable.js'
+import type { AnySplittableDoFn } from '../../../sdk/source/splittable.js'
 import { addMillis, TIMESTAMP_MAX } from '../../../sdk/time.js'
 import type { BundleProcessor } from '../bundle-processor.js'
 import type { Keeper } from '../kept-state.js'
@@ -22,15 +22,7 @@ import type { Inbox } from './inbox.js'
 import { type GateParts, SideGate } from './side-gate.js'
 import type { ReadingDisorder } from './reading-disorder.js'
 import { positionsLeft, timestampsOf } from './source-positions.js'
-import {
-  checkCount,
-  checkRest,
-  Reading,
-  ReadingContext,
-  type ReadingServices,
-  SourceBatch,
-  type SplitPlan,
-} from './source-reading.js'
+import { checkRest, type ReadingServices, type SourceBatch, type SplitPlan } from './source-reading.js'
 import { SourceCalls } from './source-calls.js'
 import { SourceCodec } from './source-codec.js'
 import { type ReadRecord, type SourceJournal, type TurnRecord, workAgain } from './source-journal.js'
@@ -41,6 +33,7 @@ import { SourceTurns } from './source-turn.js'
 import type { Work } from './source-work.js'
 import { WorkKeeper } from './work-keeper.js'
 import { WorkList } from './work-list.js'
+import { WorkReader } from './work-reader.js'
 import { type Committable, StageExecutor } from './stage-executor.js'
 import { NOTHING_KEPT, sideHold, type StageStatus } from './stage-status.js'
 
@@ -74,7 +67,7 @@ export class SourceExecutor extends StageExecutor {
   readonly #parts: SourceParts
   readonly #gate: SideGate
   readonly #work: WorkList
-  readonly #batch = new SourceBatch()
+  readonly #reader: WorkReader
   readonly #told = new SourceReport()
   readonly #disorder: ReadingDisorder | undefined
   readonly #calls: SourceCalls
@@ -105,6 +98,16 @@ export class SourceExecutor extends StageExecutor {
       disorder: this.#disorder,
       clock: () => this.#clock(),
       resource: () => this.#resource,
+    })
+    this.#reader = new WorkReader({
+      doFn: this.#doFn,
+      calls: this.#calls,
+      told: this.#told,
+      env: parts.env,
+      clock: () => this.#clock(),
+      services: () => (this.#services ??= this.#readingServices()),
+      numbered: (work) => this.#work.numbered(work),
+      splitPlan: (limit) => this.#splitPlan(limit),
     })
   }
 
@@ -210,9 +213,11 @@ export class SourceExecutor extends StageExecutor {
     const isReading = turns.mayRead && this.#pausedAt === undefined
     const drains = turns.mayRead && this.#isDraining && this.#work.truncate()
     let hasRead = false
-    for (const work of isReading ? this.#work.due() : []) {
-      await this.#read(work)
+    let { room } = turns
+    for (const work of isReading && room >= 1 ? this.#work.due() : []) {
+      room -= await this.#read(work, room)
       hasRead = true
+      if (room < 1) break
     }
     const watermark = this.#work.estimate(isReading, (work) => turns.idle(work))
     turns.end(drains)
@@ -241,11 +246,9 @@ export class SourceExecutor extends StageExecutor {
       await this.#push(work, values, timestamps, count)
     } else if (this.#doFn.elementAt !== undefined) rest = await this.#pushPositions(work, count, undefined)
     else if (count > 0) {
-      const reading = new Reading(this.#doFn.tracker(work.restriction), this.#begunBatch(work), count)
-      const resumed = await this.#call(work, reading)
-      this.#calls.guarded('process', element, () => checkCount(count, this.#batch.length))
-      if (left === undefined) rest = this.#settle(work, reading, resumed)
-      await this.#push(work, this.#batch.values, this.#batch.stamps, count)
+      const read = await this.#reader.again(work, count, left === undefined)
+      rest = read.left
+      await this.#push(work, read.batch.values, read.batch.stamps, count)
     }
     const at = this.#clock()
     if (left === undefined) this.#calls.guarded('process', element, () => checkRest(rest.length))
@@ -269,42 +272,19 @@ export class SourceExecutor extends StageExecutor {
     this.#gate.forgetBefore(addMillis(until, -this.#root.strategy.allowedLatenessMillis))
   }
 
-  /** Reads a bundle. */
-  async #read(work: Work): Promise<void> {
-    if (this.#doFn.elementAt !== undefined) {
-      await this.#readByPosition(work)
-      return
-    }
-    const { element } = work.of
-    const batch = this.#begunBatch(work)
-    const tracker = this.#calls.guarded('tracker', element, () => this.#doFn.tracker(work.restriction))
-    const limit = this.#parts.limits.next(this.#doFn.bounded)
-    const splits: Work[] = []
-    // What is split off may hold what was to come next, so it begins with the watermark of that moment.
-    const giveAway = (rest: unknown): void => void splits.push(this.#work.numbered(work.part(rest, this.#clock())))
-    const reading = new Reading(tracker, batch, limit, this.#splitPlan(limit), giveAway)
-    const resumed = await this.#call(work, reading)
-    const left = [...this.#settle(work, reading, resumed), ...splits]
-    const isFull = batch.length === limit && resumed === undefined && reading.residual !== undefined
-    this.#note(work, batch.length, left, isFull && splits.length === 0, this.#doFn.replayable ? undefined : batch)
-    await this.#push(work, batch.values, batch.stamps, batch.length)
+  /** Reads a bundle of at most `room` elements, about. @returns how many they were. */
+  async #read(work: Work, room: number): Promise<number> {
+    const limit = Math.min(this.#parts.limits.next(this.#doFn.bounded), Math.floor(room))
+    if (this.#doFn.elementAt !== undefined) return this.#readByPosition(work, limit)
+    const { batch, left, isFull, acknowledgements } = await this.#reader.read(work, limit)
+    const count = batch.length
+    this.#note(work, count, left, isFull, this.#doFn.replayable ? undefined : batch)
+    await this.#push(work, batch.values, batch.stamps, count)
     this.#work.replace(work, left)
-    if (reading.acknowledgements.length === 0) return
+    if (acknowledgements.length === 0) return count
     const [host, { info }] = [this.processor.runtime, this.#root]
-    await this.#parts.acknowledgements.committed(host, info, reading.acknowledgements, this.#doFn.replayable)
-  }
-
-  #begunBatch({ of: { timestamp } }: Work): SourceBatch {
-    this.#batch.begin(timestamp)
-    return this.#batch
-  }
-
-  /** One call of `process`. */
-  async #call(work: Work, reading: Reading): Promise<Resume | void> {
-    const { element } = work.of
-    const context = new ReadingContext(work, reading, (this.#services ??= this.#readingServices()))
-    const result = this.#calls.guarded('process', element, () => this.#doFn.process(element, reading.tracker, context))
-    return isThenable(result) ? await this.#calls.awaited('process', element, result) : result
+    await this.#parts.acknowledgements.committed(host, info, acknowledgements, this.#doFn.replayable)
+    return count
   }
 
   /** A bundle of what has been read. */
@@ -327,26 +307,6 @@ export class SourceExecutor extends StageExecutor {
     this.#turns.read({ work, count, left, isFull, batch, at: this.#clock() })
   }
 
-  /** What is left of the work, with the watermark as far as it is known now. */
-  #settle(work: Work, reading: Reading, resumed: Resume | void): readonly Work[] {
-    const { env } = this.#parts
-    const { tracker, minTimestamp, maxTimestamp } = reading
-    const { element } = work.of
-    const at = this.#clock()
-    const now = env.now()
-    if (this.#batch.length > 0) work.observe(maxTimestamp, at)
-    work.estimate(this.#doFn.watermark, now)
-    this.#told.observe(minTimestamp, maxTimestamp, now)
-    this.#calls.guarded('tracker.checkDone', element, () => {
-      if (resumed !== undefined && reading.residual === undefined) reading.checkpoint()
-      tracker.checkDone()
-    })
-    if (reading.residual === undefined) return []
-    const rest = work.part(reading.residual.rest, work.activeAt)
-    rest.notBefore = resumed === undefined ? 0 : at + resumed.delayMillis
-    return [rest]
-  }
-
   /** In strict mode, where a restriction is split while it is read: one that may be read in parts. */
   #splitPlan(limit: number): SplitPlan | undefined {
     const { bounded, split } = this.#doFn
@@ -355,13 +315,13 @@ export class SourceExecutor extends StageExecutor {
   }
 
   /** Reads a bundle of a source that knows its elements by position. */
-  async #readByPosition(work: Work): Promise<void> {
+  async #readByPosition(work: Work, limit: number): Promise<number> {
     const { from, to } = work.restriction as OffsetRange
-    const limit = this.#parts.limits.next(this.#doFn.bounded)
     const count = Math.min(limit, to - from)
     const left = await this.#pushPositions(work, count, to - from - count > 1 ? this.#splitPlan(1) : undefined)
     this.#note(work, count, left, count === limit && left.length === 1)
     this.#work.replace(work, left)
+    return count
   }
 
   /** A bundle of positions. @returns what is left. */

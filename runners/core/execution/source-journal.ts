@@ -45,6 +45,8 @@ export interface TurnRecord {
 export interface SourceJournal {
   /** Whether anything new may be read now. */
   readonly isReading: boolean
+  /** How many elements a stage may still read now; less than 1: none. */
+  room(stage: number): number
   /** Whether what is written here is kept, with elements that cannot be read again. */
   readonly isKept: boolean
   /** What is to be done again in this turn of a stage; `undefined`: decide anew, if something may be read. */

@@ -45,6 +45,11 @@ export class SourceTurns {
     return this.#journal?.isReading !== false
   }
 
+  /** How many elements may be read; less than 1: none. */
+  get room(): number {
+    return this.#journal?.room(this.#stage) ?? Infinity
+  }
+
   /** A bundle was read, and nothing has been done with it yet. */
   read({ work, count, left, isFull, batch, at }: BundleRead): void {
     const journal = this.#journal

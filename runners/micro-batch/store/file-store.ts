@@ -127,7 +127,7 @@ export class FileStore implements CheckpointStore {
 
   async committed(): Promise<CommitRecord | undefined> {
     const log = this.#session.log()
-    return log === undefined ? undefined : committedOf(log)
+    return log?.reading(() => committedOf(log))
   }
 
   async history(): Promise<readonly CommitRecord[]> {
@@ -142,7 +142,7 @@ export class FileStore implements CheckpointStore {
 
   async planned(): Promise<PlanRecord | undefined> {
     const log = this.#session.log()
-    return log?.plan(log.committedBatch() + 1)
+    return log?.reading(() => log.plan(log.committedBatch() + 1))
   }
 
   async logPlan(lease: Lease, plan: PlanRecord, { durable }: { readonly durable: boolean }): Promise<void> {
