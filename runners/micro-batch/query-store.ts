@@ -97,9 +97,12 @@ export class QueryStore {
   async lead(): Promise<void> {
     const store = this.#store
     const fingerprint = graphFingerprint(this.#built.graph)
-    const existing = await this.#known(store, fingerprint)
+    // A graph that does not fit is refused before anything is written.
+    await this.#known(store, fingerprint)
     const now = this.#env.now()
     const lease = (this.#lease ??= await this.#acquire(store, now))
+    // Another may have begun the query before it had the lease.
+    const existing = await this.#known(store, fingerprint)
     if (this.#warm !== undefined && existing !== undefined) await this.#warm.follow(store.view(), existing.partitions)
     this.#query = existing ?? {
       id: newQueryId(this.#env),

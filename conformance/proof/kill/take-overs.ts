@@ -64,8 +64,9 @@ export async function standsStill(
     const woken = await first.ended
     const after = await readOutput(folder, of)
     if (after.length !== before.length) return `the driver that woke has written ${after.length - before.length} rows`
-    // One that had not taken the lease yet finds a query that is over.
-    return isBegun ? expectEnd(woken, 'failed', /MR-6102/) : expectEnd(woken, 'done')
+    // One that had written nothing yet may find a query that is over, and has nothing to do.
+    if (woken.how === 'done' && /^store\.(create|acquire)/.test(at)) return undefined
+    return expectEnd(woken, 'failed', /MR-6102/)
   } finally {
     first.process.kill('SIGKILL')
     await first.ended.catch(() => undefined)
