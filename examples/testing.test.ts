@@ -46,3 +46,9 @@ it('the whole pipeline, under all that may happen: it needs its loans in order, 
   const { findings } = await simulate(lateFees, { perturb: ['order', 'attempts'], print: false })
   expect(findings).toMatchObject([{ perturbation: 'order', step: 'report/days out' }])
 })
+
+it('the whole pipeline, ended and begun again at every crash point: what it knows lies in state, so nothing is lost', async () => {
+  const { verdict, runs } = await simulate(lateFees, { seeds: 3, perturb: [], crashes: true, print: false })
+  expect(verdict).toBe('deterministic')
+  expect(runs).toBeGreaterThan(30)
+})

@@ -155,6 +155,20 @@ export interface RunnerOptions {
    */
   readonly standby?: 'cold' | 'warm' | 'hot'
   /**
+   * What happens when the pipeline is not the one whose state the checkpoint keeps. `'refuse'` (the default) explains what has changed,
+   * step by step, and runs nothing, unless all of it is codecs that take what was written; `'migrate'` goes on with what still fits.
+   */
+  readonly onChange?: 'refuse' | 'migrate'
+  /** New names of steps by their old ones, so that what they keep goes along: `{ sum: 'total' }`. With `onChange: 'migrate'`. */
+  readonly renameSteps?: Readonly<Record<string, string>>
+  /**
+   * What may be dropped of what is kept: steps, or parts of them, as the explanation names them: `['sum', 'over limit#total']`. With
+   * `onChange: 'migrate'`, which drops nothing that is not named. Does nothing when the pipeline has not changed.
+   */
+  readonly dropState?: readonly string[]
+  /** Partitions of the state of a checkpoint, 1 to 256. Default: as many as it has; 1 at first. Another number moves what is kept. */
+  readonly partitions?: number
+  /**
    * How much sources of the micro-batch runner may read, by the path of their step: `{ 'read orders': { perSecond: 1000 } }`. Default: as
    * much as batches can take.
    */

@@ -11,6 +11,29 @@ const pageHelp: OptionRow = { name: 'help', value: undefined, help: 'show this p
 const json = (help: string): OptionRow => ({ name: 'json', value: undefined, help })
 const checkpoint: OperandRow = { name: 'CHECKPOINT', kind: 'folder', isRequired: true }
 
+/** Options of a run that goes on from what a checkpoint keeps. They are said once, so no setting has them. */
+export const changeOptions: readonly OptionRow[] = [
+  {
+    name: 'on-change',
+    value: 'choice',
+    help: 'when the pipeline is not the one that the checkpoint keeps: refuse (default) and explain, or migrate',
+    values: ['refuse', 'migrate'],
+  },
+  {
+    name: 'rename-step',
+    value: 'old=new',
+    help: 'a step has another name: what it keeps goes along; several times',
+    repeats: '\n',
+  },
+  {
+    name: 'drop-state',
+    value: 'step',
+    help: 'what a step keeps, or step#part, may be dropped; several times',
+    repeats: '\n',
+  },
+  { name: 'partitions', value: 'number', help: 'partitions of what the checkpoint keeps, 1 to 256; it moves there' },
+]
+
 const state: CommandRow = {
   name: 'state',
   usage: 'millrace state ls|get CHECKPOINT [options]',

@@ -166,7 +166,7 @@ function setOption(
   if (given === undefined || given === '' || /^-\D/.test(given))
     throw new UsageError('MR-7003', `--${name} needs ${value.endsWith('s') ? '' : 'a '}${value}${choices(values)}.`)
   const before = options.get(name)
-  options.set(name, repeats === true && typeof before === 'string' ? `${before},${given}` : given)
+  options.set(name, repeats !== undefined && typeof before === 'string' ? `${before}${repeats}${given}` : given)
 }
 
 function choices(values: readonly string[] | undefined): string {

@@ -3,7 +3,7 @@
  * suggestions read the same rows. What later versions will have stands in `later-versions.ts`.
  */
 
-import { type CheckpointCommandName, checkpointCommands } from './checkpoint-commands.js'
+import { changeOptions, type CheckpointCommandName, checkpointCommands } from './checkpoint-commands.js'
 import { type OptionRow, runners, settingRows } from './setting-rows.js'
 
 /** What stands after a command without dashes. */
@@ -53,6 +53,7 @@ const run: CommandRow = {
       value: undefined,
       help: 'run again whenever a file of yours that the pipeline is made of changes',
     },
+    ...changeOptions,
     {
       name: 'metrics-port',
       value: 'number',

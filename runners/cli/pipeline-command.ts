@@ -17,6 +17,7 @@ import { laterFormats } from './later-versions.js'
 import { logSettings, metricsPlace } from './observation-settings.js'
 import { otherCopy } from '../author-module/package-root.js'
 import type { Question } from './protocol.js'
+import { changeSettings } from './change-settings.js'
 import { codeLine } from './code-line.js'
 import { isRefusal, showRefusal } from './refusal.js'
 import {
@@ -47,6 +48,7 @@ export async function pipelineCommand(
   // Before anything is loaded: a typing error costs nothing.
   metricsPlace(options)
   logSettings(options)
+  changeSettings(options)
   if (command.name === 'why' && !wantsHelp) whySettings(options)
   if (findConfig(process.cwd()) === undefined)
     runnerSettings(settingsFrom({ flags: flagsOf(invocation), environment: process.env, file: undefined }))
@@ -126,7 +128,7 @@ async function once(
   if (configPath !== undefined) watched?.madeOf([source, configPath], false)
   const config = configPath === undefined ? undefined : await (await import('./config-file.js')).readConfig(configPath)
   const settings = settingsFrom({ flags: flagsOf(invocation), environment: process.env, file: config })
-  const runner = runnerSettings(settings)
+  const runner = { ...runnerSettings(settings), ...changeSettings(options) }
   const console = consoleMode(settings)
   const place = metricsPlace(options)
   const log = logSettings(options)

@@ -12,8 +12,8 @@ export interface OptionRow {
   readonly short?: string
   /** What it may be, where that is a list. */
   readonly values?: readonly string[]
-  /** Whether it may be given several times: the values are joined with commas. */
-  readonly repeats?: boolean
+  /** What stands between its values in one text, where it may be given several times. */
+  readonly repeats?: string
   /** Whether the value is a path. */
   readonly isPath?: boolean
   /** Whether it may also come from the environment or a configuration file, and what it is when nobody says. */
@@ -64,7 +64,7 @@ export const settingRows: readonly OptionRow[] = [
     name: 'rate',
     value: 'limits',
     help: "how much sources may read: 'read orders=1000/s', or =5000/batch; several, separated by commas",
-    repeats: true,
+    repeats: ',',
     setting: { default: undefined },
   },
   {

@@ -178,6 +178,27 @@ export class CellFormat {
   }
 }
 
+/**
+ * Goes past what stands before the accumulator of a written cell.
+ *
+ * @returns whether an accumulator follows that a coder has written.
+ */
+export function skipToAccumulator(input: ByteReader): boolean {
+  const flags = input.byte()
+  whole(input)
+  if ((flags & DETAILS) !== 0) {
+    for (const hold of [ELEMENT_HOLD, EXPIRY_HOLD]) if ((flags & hold) !== 0) input.double()
+    if ((flags & PANE) !== 0) paneInfoCoder.decode(input, true)
+    for (let left = whole(input); left > 0; left--) if ((input.byte() & 2) !== 0) input.double()
+    for (let left = (flags & CALLS) === 0 ? 0 : whole(input); left > 0; left--) {
+      input.byte()
+      input.double()
+      whole(input)
+    }
+  }
+  return input.byte() === VALUE
+}
+
 /** A varint that was written from a count. */
 export function whole(input: ByteReader): number {
   const start = input.position

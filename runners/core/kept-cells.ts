@@ -104,9 +104,16 @@ export class CellKeeper implements Keeper {
     this.#tables.used(table)
   }
 
-  /** A table is there no more. */
+  /** A table is there no more, nor are its cells. */
   gone(table: ReduceTable): void {
     this.#tables.gone(table)
+    if (this.#touched.size > 0) for (const cell of table.cells.values()) this.#touched.delete(cell)
+  }
+
+  /** A cell of a window that merges is there no more. */
+  left(cell: MergingCell): void {
+    this.#touched.delete(cell)
+    this.#merging?.left(cell.key)
   }
 
   /** Something happens to a cell that has details. */

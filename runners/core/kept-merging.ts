@@ -77,7 +77,16 @@ export class KeptMerging {
     const kept = this.#keptKey(key)
     this.#changed.add(kept)
     if (isWaiting) (kept.closing ??= new WindowMap()).set(window, window)
-    else kept.closing?.delete(window)
+    else if (kept.closing?.delete(window) === true) this.left(key)
+  }
+
+  /** A window of a key is there no more. A key that was never stored is forgotten with its last. */
+  left(key: unknown): void {
+    const kept = this.#keys.get(key)
+    if (kept === undefined || kept.isStored || (kept.closing?.size ?? 0) > 0) return
+    if (this.#merging.ofKey(kept.key) !== undefined) return
+    this.#keys.delete(key)
+    this.#changed.delete(kept)
   }
 
   #keptKey(key: unknown): KeptKey {

@@ -74,9 +74,10 @@ export class KeptTables {
     this.#used.add(table)
   }
 
-  /** A table is there no more. */
+  /** A table is there no more. One that was never stored is forgotten: many may come and go in a batch. */
   gone(table: ReduceTable): void {
-    this.#gone.push(table)
+    this.#used.delete(table)
+    if (this.#kept.has(table)) this.#gone.push(table)
   }
 
   /** @param touched cells with details to which something has happened. */
@@ -133,7 +134,6 @@ export class KeptTables {
   #remove(writer: EntryWriter, table: ReduceTable): void {
     const kept = this.#kept.get(table)
     this.#kept.delete(table)
-    this.#used.delete(table)
     if (kept === undefined) return
     this.#form.begin(writer, TABLE, kept.bytes)
     writer.remove()

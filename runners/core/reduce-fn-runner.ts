@@ -122,10 +122,7 @@ export class ReduceFnRunner {
       addToCell: (cell, value, timestamp) => this.#addToCell(cell, cell.details, value, timestamp),
       united: (cell) => this.#kept?.touched(cell),
       changed: (key) => this.#kept?.changed(key),
-      mergedAway: (cell) => {
-        this.#touched.delete(cell)
-        this.#keyCount--
-      },
+      mergedAway: (cell) => this.#left(cell),
       dropClosed: (key, value, timestamp, window) => this.drop('closedWindow', key, value, timestamp, window),
     })
   }
@@ -164,12 +161,8 @@ export class ReduceFnRunner {
 
   /** Where the output watermark is held: by what is kept, at the timestamp that it will have, and by timers that wait. */
   get hold(): number {
-    let head = this.#timers.peek()
-    while (head?.payload.kind === 'cell' && this.#merging?.has(head.payload.cell) !== true) {
-      this.#timers.takeDue(Number.POSITIVE_INFINITY)
-      head = this.#timers.peek()
-    }
-    return Math.min(this.#holds.min, head?.timestamp ?? TIMESTAMP_MAX)
+    const isWanted = (of: TimerPayload): boolean => of.kind !== 'cell' || this.#merging?.has(of.cell) === true
+    return Math.min(this.#holds.min, this.#timers.firstWanted(isWanted)?.timestamp ?? TIMESTAMP_MAX)
   }
 
   /** Whether elements may be added before the grouping's own turn: nothing they do can be seen before the turn's end. */
@@ -320,6 +313,13 @@ export class ReduceFnRunner {
     this.#keyCount++
     this.#timers.add(this.#expiryOf(window), { kind: 'cell', cell: merging })
     return merging
+  }
+
+  /** A cell of a window that merges is there no more. */
+  #left(cell: MergingCell): void {
+    this.#touched.delete(cell)
+    this.#kept?.left(cell)
+    this.#keyCount--
   }
 
   /** Sets a timer for the end of a window, because the trigger of a cell waits for it. */
@@ -480,7 +480,7 @@ export class ReduceFnRunner {
       return
     }
     this.#merging.expire(cell.key, window)
-    this.#keyCount--
+    this.#left(cell)
     this.#expire(cell, window)
   }
 

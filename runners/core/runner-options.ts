@@ -52,6 +52,20 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   batchInterval: { allowed: "a time such as '500 ms'", holds: (value) => value !== null },
   batchSize: wholeFrom(1),
   standby: oneOf(['cold', 'warm', 'hot']),
+  onChange: oneOf(['refuse', 'migrate']),
+  renameSteps: {
+    allowed: "new names of steps by their old ones, such as { sum: 'total' }",
+    holds: (value) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value) && areNames(Object.values(value)),
+  },
+  dropState: {
+    allowed: "a list of steps or of parts of them, such as ['sum', 'over limit#total']",
+    holds: (value) => Array.isArray(value) && areNames(value),
+  },
+  partitions: {
+    allowed: 'a whole number from 1 to 256',
+    holds: (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 256,
+  },
   sourceLimits: {
     allowed: "an object such as { 'read orders': { perSecond: 1000 } }",
     holds: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
@@ -92,6 +106,10 @@ export function checkRunnerOptions(options: RunnerOptions): void {
       'MR-1016',
       'isolation says where workers live, and there are none. Add workers: 2, or leave isolation out.',
     )
+}
+
+function areNames(values: readonly unknown[]): boolean {
+  return values.every((value) => typeof value === 'string' && value !== '')
 }
 
 function isOption(name: string): name is keyof RunnerOptions {

@@ -54,6 +54,12 @@ export class TimerQueue<P> {
     return this.#heap[0]
   }
 
+  /** The earliest entry whose payload is wanted; those before it are forgotten. */
+  firstWanted(isWanted: (payload: P) => boolean): TimerEntry<P> | undefined {
+    while (this.#heap.length > 0 && !isWanted((this.#heap[0] as TimerEntry<P>).payload)) this.#take()
+    return this.#heap[0]
+  }
+
   /** Takes out the earliest entry if the watermark is past it. */
   takeDue(watermark: number): TimerEntry<P> | undefined {
     const head = this.#heap[0]

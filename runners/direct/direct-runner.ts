@@ -49,10 +49,23 @@ export function directRunner(defaults: RunnerOptions = {}): Runner {
   }
 }
 
+/** Options of runs in batches. */
+const BATCHED = [
+  'checkpoint',
+  'batchInterval',
+  'batchSize',
+  'sourceLimits',
+  'module',
+  'onChange',
+  'renameSteps',
+  'dropState',
+  'partitions',
+  'standby',
+] as const
+
 /** Options that name what this runner will have one day, or what only another runner has. */
 function refuseUnbuilt(options: RunnerOptions): void {
-  const names = ['checkpoint', 'batchInterval', 'batchSize', 'standby', 'sourceLimits', 'module'] as const
-  const batched = names.find((name) => options[name] !== undefined)
+  const batched = BATCHED.find((name) => options[name] !== undefined)
   if (batched !== undefined)
     throw new PipelineError(
       'MR-1016',

@@ -123,6 +123,7 @@ export class BatchedExecution extends Execution {
     this.#role = await store.open(this.#standby.waiting)
     if (this.#role === 'over') return
     if (this.#role === 'leads') this.#standby.takesOver()
+    for (const note of store.notes) this.#log.note(note)
     await super.setup()
     // Without a checkpoint nobody asks what has changed, and noting it costs nothing.
     if (!this.#parts.isKept) return
@@ -132,7 +133,8 @@ export class BatchedExecution extends Execution {
     ))
     const committed = await (this.#role === 'leads' ? store.committed() : store.copied())
     if (committed === undefined) return
-    const { watermarks, clock } = decodeCommitContent(committed.content)
+    const { watermarks: written, clock } = decodeCommitContent(committed.content)
+    const watermarks = store.watermarks(committed.batch, written)
     // What waits is measured by the clock as it stood, so the clock comes first.
     this.#parts.world.restore(committed.instant)
     this.#parts.setScript(clock)
@@ -179,8 +181,8 @@ export class BatchedExecution extends Execution {
       return false
     }
     this.#standby.takesOver()
-    const committed = await store.committed()
-    if (committed !== undefined) await this.#outbox.deliverAgain(committed)
+    const newest = await store.committed()
+    if (newest !== undefined) await this.#outbox.deliverAgain(newest)
     const waits = this.#waits
     this.#waits = undefined
     if (waits === undefined) return true
@@ -305,8 +307,9 @@ export class BatchedExecution extends Execution {
 
   /** What the batch has done, each once. */
   #take(): Done {
+    const changes = this.#kept?.changes() ?? []
     return {
-      changes: this.#kept?.changes() ?? [],
+      changes,
       watermarks: this.#watermarksNow(),
       delivered: this.#outbox.take(),
     }

@@ -5,12 +5,14 @@
  * Law: what it takes over with is the state of the newest commit, and where the batch after it is planned, that batch done and not yet
  * committed; a difference is reported with the parts in which it lies, and never taken over.
  */
-import { coded } from '../../sdk/error-codes.js'
+import type { ErrorCode } from '../../sdk/error-codes.js'
 import type { Env } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import { type QueryStore, STANDBY_MILLIS, type Waiting } from './query-store.js'
-import { ChangeWriter, keyOf, NO_CHANGES } from './store/change-bytes.js'
+import { ChangeWriter, NO_CHANGES } from './store/change-bytes.js'
 import type { Change, PlanRecord, StoreView } from './store/checkpoint-store.js'
+import { partitionOf } from './store/partition-of.js'
+import { keyOf } from './warm-copy.js'
 
 /** Work of sources says when it is due again, by the clock of whoever reads. Where it has come to is in the plan. */
 const TIMED = / work$/
@@ -30,6 +32,7 @@ export interface Follower {
 /** Why a standby cannot go on as it is; another one may, from the newest commit. */
 export class StandbyLost extends Error {
   override readonly name = 'StandbyLost'
+  readonly code: ErrorCode = 'MR-6073'
   readonly why: 'behind' | 'differs' | 'failed'
 
   constructor(why: StandbyLost['why'], message: string, cause?: unknown) {
@@ -41,7 +44,7 @@ export class StandbyLost extends Error {
 /** Follows until it has the lease, and all that was committed. @returns whether it has; not when it is over. */
 export async function follow(store: QueryStore, env: Env, follower: Follower): Promise<boolean> {
   const { view } = store
-  let done: { readonly batch: number; readonly changes: readonly Change[] } | undefined
+  let done: DoneBatch | undefined
   for (let isLeading = false; ;) {
     if (follower.isOver()) return false
     const batch = follower.committed() + 1
@@ -56,7 +59,7 @@ export async function follow(store: QueryStore, env: Env, follower: Follower): P
           'behind',
           `batch ${batch} is committed, and its plan is gone: batches are shorter than a look at them`,
         )
-      await compare(view, done, hashes[0] ?? NO_CHANGES)
+      await compare(view, done, hashes)
       follower.settle(batch)
       done = undefined
       continue
@@ -82,22 +85,26 @@ async function redone(follower: Follower, plan: PlanRecord): Promise<readonly Ch
   }
 }
 
-async function compare(
-  view: StoreView,
-  { batch, changes }: { readonly batch: number; readonly changes: readonly Change[] },
-  hash: string,
-): Promise<void> {
-  const writer = new ChangeWriter().putAll(changes)
-  const own = writer.count === 0 ? NO_CHANGES : writer.hash
-  if (own === hash) return
-  const theirs = await view.changesSince(0, batch - 1)
-  // Merged already with what was before: which of it was changed cannot be told. The next batch will show what is not the same.
-  if (theirs?.version !== batch || theirs.isWhole) return
-  const parts = differingParts(theirs.changes, changes).filter((part) => !TIMED.test(part))
-  if (parts.length === 0) return
+interface DoneBatch {
+  readonly batch: number
+  readonly changes: readonly Change[]
+}
+
+async function compare(view: StoreView, { batch, changes }: DoneBatch, hashes: readonly string[]): Promise<void> {
+  const parts = new Set<string>()
+  for (const [partition, hash] of hashes.entries()) {
+    const own = changes.filter(({ slot }) => partitionOf(slot, hashes.length) === partition)
+    const writer = new ChangeWriter().putAll(own)
+    if ((writer.count === 0 ? NO_CHANGES : writer.hash) === hash) continue
+    const theirs = await view.changesSince(partition, batch - 1)
+    // Merged already with what was before: which of it was changed cannot be told. The next batch will show what is not the same.
+    if (theirs?.version !== batch || theirs.isWhole) continue
+    for (const part of differingParts(theirs.changes, own)) if (!TIMED.test(part)) parts.add(part)
+  }
+  if (parts.size === 0) return
   throw lost(
     'differs',
-    `batch ${batch} has changed something else here than where it was committed, in ${parts.map((part) => `"${part}"`).join(', ')}. A step there is not deterministic: it uses the clock, randomness or something outside that is not context.now, context.random`,
+    `batch ${batch} has changed something else here than where it was committed, in ${[...parts].map((part) => `"${part}"`).join(', ')}. A step there is not deterministic: it uses the clock, randomness or something outside that is not context.now, context.random`,
   )
 }
 
@@ -116,7 +123,7 @@ export function differingParts(theirs: readonly Change[], own: readonly Change[]
 }
 
 function lost(why: StandbyLost['why'], message: string, cause?: unknown): StandbyLost {
-  return coded('MR-6073', new StandbyLost(why, message, cause))
+  return new StandbyLost(why, message, cause)
 }
 
 /** Keeps what a hot standby does inside of the process. */

@@ -25,6 +25,9 @@ import type { CheckpointStore } from './store/checkpoint-store.js'
 import { VolatileStore } from './store/volatile-store.js'
 import type { OpenWorker } from './tasks/worker-link.js'
 
+/** Options of a run that are about what is kept. */
+const CHANGE_OPTIONS = ['onChange', 'renameSteps', 'dropState', 'partitions'] as const
+
 /** What the micro-batch runner can do. */
 export const MICRO_BATCH_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   ...LOCAL_FEATURES,
@@ -114,7 +117,9 @@ function execution(
     checkpoint === undefined || openStore === undefined
       ? Promise.resolve(new VolatileStore())
       : openStore(checkpoint, real)
-  const store = new QueryStore(open, real, built, driver)
+  const { onChange = 'refuse', renameSteps = {}, dropState = [], partitions } = options
+  const choice = { onChange, renameSteps: new Map(Object.entries(renameSteps)), dropState }
+  const store = new QueryStore(open, real, built, driver, { choice, partitions })
   return new BatchedExecution(
     built,
     {
@@ -195,6 +200,18 @@ function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroB
     throw new PipelineError(
       'MR-6072',
       `standby: '${options.standby}' waits for a run that has the same checkpoint, and none is named. Add checkpoint: './folder'.`,
+    )
+  for (const name of CHANGE_OPTIONS) {
+    if (options[name] === undefined || checkpoint !== undefined) continue
+    throw new PipelineError(
+      'MR-1016',
+      `${name} is about what a checkpoint keeps, and this run has none, so it would change nothing. Add checkpoint: './folder', or leave ${name} out.`,
+    )
+  }
+  if (options.onChange !== 'migrate' && (options.renameSteps ?? options.dropState) !== undefined)
+    throw new PipelineError(
+      'MR-1016',
+      "renameSteps and dropState say how a changed pipeline goes on, which is refused as it stands. Add onChange: 'migrate', or leave them out.",
     )
   if (batchInterval !== undefined) durationMillis(batchInterval, 'batchInterval')
 }

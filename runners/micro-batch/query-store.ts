@@ -5,9 +5,10 @@
  */
 import { coded } from '../../sdk/error-codes.js'
 import type { Env, TimerHandle } from '../../sdk/env.js'
-import { firstDifference, type GraphFingerprint, graphFingerprint } from '../../sdk/graph/fingerprint.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { newQueryId } from '../core/query-identity.js'
+import { adoptGraph, GraphNow, watermarksNow } from './migration/adopt-graph.js'
+import type { ChangeChoice } from './migration/change-plan.js'
 import type {
   Change,
   CheckpointStore,
@@ -19,6 +20,8 @@ import type {
   StoreView,
 } from './store/checkpoint-store.js'
 import { LeaseHeld, StoreFailed } from './store/errors.js'
+import { partitionOf } from './store/partition-of.js'
+import { VolatileStore } from './store/volatile-store.js'
 import { WarmCopy } from './warm-copy.js'
 
 /** After so many milliseconds without a word from its driver a query may be taken over. */
@@ -51,9 +54,24 @@ export interface Waiting {
 /** So often, in milliseconds, a driver that stands by looks at the lease and at what was committed. */
 export const STANDBY_MILLIS = 25
 
+/** How a query goes on from what is kept. */
+export interface GoingOn {
+  readonly choice: ChangeChoice
+  /** Of the state; as many as before when nobody says, 1 at first. */
+  readonly partitions: number | undefined
+}
+
+const AS_IT_WAS: GoingOn = {
+  choice: { onChange: 'refuse', renameSteps: new Map(), dropState: [] },
+  partitions: undefined,
+}
+
 /** An open query. */
 export class QueryStore {
   readonly #open: () => Promise<CheckpointStore>
+  readonly #goingOn: GoingOn
+  /** What was done to what is kept before the query went on, for people. */
+  notes: readonly string[] = []
   #opened: CheckpointStore | undefined
   readonly #env: Env
   readonly #built: BuiltPipeline
@@ -68,8 +86,15 @@ export class QueryStore {
   #failure: unknown
   #warm: WarmCopy | undefined
 
-  constructor(open: () => Promise<CheckpointStore>, env: Env, built: BuiltPipeline, driver?: DriverNames) {
+  constructor(
+    open: () => Promise<CheckpointStore>,
+    env: Env,
+    built: BuiltPipeline,
+    driver?: DriverNames,
+    goingOn: GoingOn = AS_IT_WAS,
+  ) {
     this.#open = open
+    this.#goingOn = goingOn
     this.#env = env
     this.#built = built
     this.#driver = driver ?? { own: `driver ${newQueryId(env)}`, isGone: () => false }
@@ -96,41 +121,49 @@ export class QueryStore {
   /** Begins to lead, with the lease that it has or takes now. */
   async lead(): Promise<void> {
     const store = this.#store
-    const fingerprint = graphFingerprint(this.#built.graph)
-    // A graph that does not fit is refused before anything is written.
-    await this.#known(store, fingerprint)
     const now = this.#env.now()
     const lease = (this.#lease ??= await this.#acquire(store, now))
-    // Another may have begun the query before it had the lease.
-    const existing = await this.#known(store, fingerprint)
-    if (this.#warm !== undefined && existing !== undefined) await this.#warm.follow(store.view(), existing.partitions)
-    this.#query = existing ?? {
-      id: newQueryId(this.#env),
-      pipeline: this.#built.name,
-      graph: JSON.stringify(fingerprint),
-      partitions: 1,
-      createdAt: now,
-    }
-    if (existing === undefined) await store.create(lease, this.#query)
+    // Another may have begun the query before this one had the lease.
+    const existing = await store.query()
     this.#renewLater()
+    const { choice, partitions } = this.#goingOn
+    const graph = store instanceof VolatileStore ? undefined : new GraphNow(this.#built)
+    if (existing === undefined) {
+      this.#query = {
+        id: newQueryId(this.#env),
+        pipeline: this.#built.name,
+        graph: graph?.text() ?? '',
+        partitions: partitions ?? 1,
+        createdAt: now,
+      }
+      await store.create(lease, this.#query)
+    } else if (graph !== undefined) {
+      const adopted = await adoptGraph(store, lease, existing, graph, choice, partitions)
+      this.#query = adopted.query
+      this.notes = adopted.notes
+      // What is kept may be called otherwise now, or lie elsewhere.
+      if (adopted.query.graph !== existing.graph || adopted.query.partitions !== existing.partitions)
+        this.#warm = undefined
+      await this.#warm?.follow(store.view(), existing.partitions)
+    }
   }
 
-  async #known(store: CheckpointStore, fingerprint: GraphFingerprint): Promise<QueryRecord | undefined> {
-    const existing = await store.query()
-    if (existing !== undefined) checkGraph(existing, fingerprint, store.place)
-    return existing
+  /** The watermarks of a commit, by stages as they are called now. */
+  watermarks(batch: number, committed: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+    return this.#query === undefined ? committed : watermarksNow(this.#query, batch, committed)
   }
 
   /** Waits until the lease is free, and takes it; a hot one only until there is something to follow. */
   async #wait(store: CheckpointStore, waiting: Waiting): Promise<'leads' | 'follows' | 'over'> {
     const view = store.view()
-    const fingerprint = graphFingerprint(this.#built.graph)
+    const graph = new GraphNow(this.#built).text()
     if (waiting.mode === 'warm') this.#warm = new WarmCopy()
     for (let isFirst = true; !waiting.isOver(); isFirst = false) {
       if (await this.tryLead((error) => waiting.hindered(error))) return 'leads'
       if (isFirst) waiting.begins((await view.holder())?.holder ?? '')
-      const existing = (this.#query = await this.#known(store, fingerprint))
-      if (existing !== undefined && waiting.mode === 'hot') return 'follows'
+      const existing = (this.#query = await store.query())
+      // A pipeline that has changed cannot do the batches of the other; it is held against the state when it has the lease.
+      if (existing?.graph === graph && waiting.mode === 'hot') return 'follows'
       if (existing !== undefined) await this.#warm?.follow(view, existing.partitions)
       waiting.follows(this.#warm?.batch ?? 0)
       await new Promise<void>((resolve) => void this.#env.setTimer(STANDBY_MILLIS, resolve))
@@ -231,7 +264,8 @@ export class QueryStore {
 
   commit(record: Omit<CommitRecord, 'epoch' | 'hashes'>, changes: readonly Change[]): Promise<void> {
     const lease = this.#held
-    return this.#store.commit(lease, { ...record, epoch: lease.epoch, hashes: [] }, new Map([[0, changes]]))
+    const byPartition = divided(changes, this.#query?.partitions ?? 1)
+    return this.#store.commit(lease, { ...record, epoch: lease.epoch, hashes: [] }, byPartition)
   }
 
   deliveredUntil(): Promise<number> {
@@ -260,13 +294,10 @@ export class QueryStore {
   }
 }
 
-function checkGraph({ graph, pipeline }: QueryRecord, now: GraphFingerprint, place: string): void {
-  const difference = firstDifference(JSON.parse(graph) as GraphFingerprint, now)
-  if (difference === undefined) return
-  throw coded(
-    'MR-6021',
-    new Error(
-      `${place} keeps the state of pipeline "${pipeline}", which was another one: ${difference}. Run the pipeline as it was, or begin anew with another checkpoint.`,
-    ),
-  )
+/** Changes by the partition that their slot lies in. */
+function divided(changes: readonly Change[], partitions: number): ReadonlyMap<number, readonly Change[]> {
+  if (partitions === 1) return new Map([[0, changes]])
+  const byPartition = new Map(Array.from({ length: partitions }, (_, index): [number, Change[]] => [index, []]))
+  for (const change of changes) byPartition.get(partitionOf(change.slot, partitions))?.push(change)
+  return byPartition
 }

@@ -4,8 +4,7 @@
  *
  * Law: with the batch that it says it has, it has the entries that the store has of that batch, and no others.
  */
-import { keyOf } from './store/change-bytes.js'
-import type { StoredEntry, StoreView } from './store/checkpoint-store.js'
+import type { Change, StoredEntry, StoreView } from './store/checkpoint-store.js'
 
 /** A copy of one partition. */
 class PartitionCopy {
@@ -55,4 +54,11 @@ export class WarmCopy {
   clear(): void {
     this.#partitions = []
   }
+}
+
+/** What an entry is called, among all of a partition. */
+export function keyOf({ part, id }: Pick<Change, 'part' | 'id'>): string {
+  let key = `${part}\u0000`
+  for (let at = 0; at < id.length; at += 4096) key += String.fromCharCode(...id.subarray(at, at + 4096))
+  return key
 }

@@ -48,7 +48,9 @@ export type {
   TestedElement,
 } from '../../sdk/testing/tester-options.js'
 export type { StateReading, StateReadings } from '../../sdk/testing/state-readings.js'
-export type { ScenarioChange, Perturbation, Scenario } from './scenario.js'
+export type { CrashOptions } from './crashes.js'
+export type { CrashKind } from './restarting-runner.js'
+export type { CrashChange, ScenarioChange, Perturbation, Scenario } from './scenario.js'
 export {
   type Finding,
   simulate,

@@ -39,6 +39,8 @@ export interface RestartingOptions {
   readonly planOf: () => CrashPlan
   /** As of the store in memory. */
   readonly compactAboveBytes?: number
+  /** Gives the pipeline of each life after the first, as a process that begins again builds it. Default: the same one. */
+  readonly buildAgain?: () => BuiltPipeline
 }
 
 const PLACE = 'checkpoint'
@@ -60,7 +62,8 @@ export function restartingRunner(defaults: RunnerOptions, restarting: Restarting
 /** A run of several lives. What was asked of it once is asked of every life. */
 class RestartingRun implements RunningPipeline {
   readonly result: Promise<PipelineResult>
-  readonly #built: BuiltPipeline
+  #built: BuiltPipeline
+  readonly #buildAgain: (() => BuiltPipeline) | undefined
   readonly #options: RunnerOptions
   readonly #env: Env
   readonly #plan: CrashPlan
@@ -75,6 +78,7 @@ class RestartingRun implements RunningPipeline {
 
   constructor(built: BuiltPipeline, options: RunnerOptions, restarting: RestartingOptions) {
     this.#built = built
+    this.#buildAgain = restarting.buildAgain
     this.#options = options
     this.#env = options.env ?? systemEnv()
     this.#plan = restarting.planOf()
@@ -129,6 +133,7 @@ class RestartingRun implements RunningPipeline {
         }
       }
       this.#plan.onRestart?.()
+      this.#built = this.#buildAgain?.() ?? this.#built
     }
   }
 

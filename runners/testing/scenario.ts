@@ -7,9 +7,24 @@ import { seededRandom } from '../../sdk/env.js'
 import type { TestStreamEvent } from '../../sdk/graph/model.js'
 import { TIMESTAMP_MIN } from '../../sdk/time.js'
 import type { RecordedSource } from './recorded-input.js'
+import type { CrashKind } from './restarting-runner.js'
 
-/** What is done to a pipeline: its bundles are attempted twice; its input comes in another order and other bundles; some input is late; some is delivered again. */
-export type Perturbation = 'attempts' | 'order' | 'late' | 'duplicates'
+/**
+ * What is done to a pipeline: its bundles are attempted twice; it runs in batches, and its process ends and begins again; its input comes
+ * in another order and other bundles; some input is late; some is delivered again.
+ */
+export type Perturbation = 'attempts' | 'crashes' | 'order' | 'late' | 'duplicates'
+
+/** The end of a process, or of its machine's power, at a crash point; the first of a scenario ends the first life, and so on. */
+export interface CrashChange {
+  readonly kind: 'crash'
+  /** Name of the crash point. */
+  readonly point: string
+  /** The so many-th time that the life passes it. */
+  readonly pass: number
+  /** What is lost: nothing that was written, or also what was not made durable. */
+  readonly loses: CrashKind
+}
 
 /** One change of the input. `source` is a step, `index` the number of an element that it gives, in the order recorded. */
 export type ScenarioChange =
@@ -23,12 +38,13 @@ export type ScenarioChange =
   | { readonly kind: 'late'; readonly source: string; readonly index: number }
   /** The element comes twice. */
   | { readonly kind: 'duplicate'; readonly source: string; readonly index: number }
+  | CrashChange
 
 /** How a pipeline is run: plain data, to be kept and given to `simulate` again. */
 export interface Scenario {
   /** `'none'`: the pipeline is run twice as it is, and the two runs are compared with each other. */
   readonly perturbation: Perturbation | 'none'
-  /** Seed of strict mode; without it the run is not strict. */
+  /** Seed of strict mode, without which the run is not strict; of crashes, that of what a loss of power leaves. */
   readonly strictSeed?: number
   /** Where the watermark stands when late elements come. */
   readonly watermark?: number
@@ -79,7 +95,7 @@ export function scriptsOf(
   { changes, watermark }: Scenario,
 ): ReadonlyMap<string, readonly TestStreamEvent[]> {
   const scripts = sources.map((source) => {
-    const own = changes.filter((change) => change.source === source.step)
+    const own = changes.filter((change) => change.kind !== 'crash' && change.source === source.step)
     return { id: source.collectionId, ...scriptOf(source, own) }
   })
   if (watermark === undefined) return new Map(scripts.map(({ id, events }) => [id, events]))
@@ -112,7 +128,7 @@ function scriptOf(
     else if (change.kind === 'cut') cuts.add(change.index)
     else if (change.kind === 'late') late.add(change.index)
     else if (change.kind === 'duplicate') again.set(change.index, (again.get(change.index) ?? 0) + 1)
-    else pauses.push(change.index)
+    else if (change.kind === 'pause') pauses.push(change.index)
   }
   const events: TestStreamEvent[] = []
   for (const { from, to, after } of segments) {
@@ -137,9 +153,16 @@ function scriptOf(
   return { events, late: [...late].sort((a, b) => a - b).map((index) => slots[index] as Slot) }
 }
 
+/** Changes that make a bundle of every element. */
+export function cutsOf(sources: readonly RecordedSource[]): readonly ScenarioChange[] {
+  return sources.flatMap(({ step: source, events }) =>
+    partsOf(events).slots.map((_, index): ScenarioChange => ({ kind: 'cut', source, index })),
+  )
+}
+
 /** A random scenario; `undefined` where a perturbation has nothing to work on. `ends` are ends of windows that were seen. */
 export function randomScenario(
-  perturbation: Perturbation,
+  perturbation: Exclude<Perturbation, 'crashes'>,
   seed: number,
   sources: readonly RecordedSource[],
   ends: readonly number[],

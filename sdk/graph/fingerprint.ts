@@ -67,6 +67,20 @@ export function graphFingerprint(graph: PipelineGraph): GraphFingerprint {
   return { hash: Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join(''), entries }
 }
 
+/** One thing in which two graphs differ. */
+export interface GraphDifference {
+  /** Unique name of the step. */
+  readonly step: string
+  /** `gone` and `new` are whole steps; else something of a step that both have. */
+  readonly kind: 'gone' | 'new' | 'changed'
+  /** Whether it is how values are written, and nothing else. */
+  readonly isCodec: boolean
+  /** As a sentence without its step: `is gone`, `changed its kind from A to B`, `its output changed its codec from A to B`. */
+  readonly text: string
+  /** The part of the step that differs. */
+  readonly of: string
+}
+
 /**
  * What makes two fingerprints differ, as a sentence: steps that came or went before settings that changed.
  *
@@ -74,32 +88,57 @@ export function graphFingerprint(graph: PipelineGraph): GraphFingerprint {
  */
 export function firstDifference(before: GraphFingerprint, after: GraphFingerprint): string | undefined {
   if (before.hash === after.hash) return undefined
+  const all = differences(before, after)
+  const gone = all.find(({ kind }) => kind === 'gone')
+  const added = all.find(({ kind }) => kind === 'new')
+  if (gone !== undefined && added !== undefined) return `step "${gone.step}" is gone, and step "${added.step}" is new`
+  const first = gone ?? added ?? all[0]
+  if (first === undefined) return 'the fingerprints were made by versions of millrace that write them differently'
+  const { step, of, text } = first
+  return `step "${step}"${of === THE_STEP ? '' : ':'} ${text}`
+}
+
+/** All that makes two fingerprints differ: steps that went, steps that came, and then what changed, by step. */
+export function differences(before: GraphFingerprint, after: GraphFingerprint): readonly GraphDifference[] {
   const steps = (of: GraphFingerprint): readonly string[] => [...new Set(of.entries.map(({ step }) => step))]
-  const [earlier, later] = [steps(before), steps(after)]
-  const gone = earlier.find((step) => !later.includes(step))
-  const added = later.find((step) => !earlier.includes(step))
-  if (gone !== undefined && added !== undefined) return `step "${gone}" is gone, and step "${added}" is new`
-  if (gone !== undefined) return `step "${gone}" is gone`
-  if (added !== undefined) return `step "${added}" is new`
+  const [earlier, later] = [new Set(steps(before)), new Set(steps(after))]
+  const whole = (step: string, kind: 'gone' | 'new'): GraphDifference => ({
+    step,
+    kind,
+    isCodec: false,
+    text: `is ${kind}`,
+    of: THE_STEP,
+  })
+  const gone = [...earlier].filter((step) => !later.has(step)).map((step) => whole(step, 'gone'))
+  const added = [...later].filter((step) => !earlier.has(step)).map((step) => whole(step, 'new'))
   const was = new Map(before.entries.map((entry) => [placeOf(entry), entry]))
   const is = new Map(after.entries.map((entry) => [placeOf(entry), entry]))
-  const has = (fingerprint: GraphFingerprint, { step, of }: FingerprintEntry): boolean =>
-    fingerprint.entries.some((entry) => entry.step === step && entry.of === of)
+  const parts = (of: GraphFingerprint): ReadonlySet<string> => new Set(of.entries.map(partOf))
+  const [partsBefore, partsAfter] = [parts(before), parts(after)]
   // A codec's name changes with its fields, so fields are looked at first: they say what has changed.
   const isField = ({ attribute }: FingerprintEntry): number => (attribute.startsWith(FIELD) ? 0 : 1)
-  const both = [...before.entries, ...after.entries].sort(
-    (a, b) => byText(a.step, b.step) || byText(a.of, b.of) || isField(a) - isField(b) || byPlace(a, b),
-  )
+  const both = [...before.entries, ...after.entries]
+    .filter(({ step }) => earlier.has(step) && later.has(step))
+    .sort((a, b) => byText(a.step, b.step) || byText(a.of, b.of) || isField(a) - isField(b) || byPlace(a, b))
+  const changed = new Map<string, GraphDifference>()
   for (const entry of both) {
     const place = placeOf(entry)
     const [from, to] = [was.get(place)?.value ?? 'none', is.get(place)?.value ?? 'none']
     if (from === to) continue
-    const part = `step "${entry.step}": ${entry.of}`
-    if (!has(after, entry)) return `${part} is gone`
-    if (!has(before, entry)) return `${part} is new`
-    return `${entry.of === THE_STEP ? `step "${entry.step}"` : part} changed its ${entry.attribute} from ${from} to ${to}`
+    const { step, of, attribute } = entry
+    const part = partOf(entry)
+    const there = partsAfter.has(part) ? (partsBefore.has(part) ? undefined : 'new') : 'gone'
+    const text = there === undefined ? `changed its ${attribute} from ${from} to ${to}` : `is ${there}`
+    const isCodec = there === undefined && (attribute.startsWith('codec') || attribute.startsWith(FIELD))
+    const key = there === undefined ? place : part
+    const sentence = of === THE_STEP ? text : `${of} ${text}`
+    if (!changed.has(key)) changed.set(key, { step, kind: 'changed', isCodec, text: sentence, of })
   }
-  return 'the fingerprints were made by versions of millrace that write them differently'
+  return [...gone, ...added, ...changed.values()]
+}
+
+function partOf({ step, of }: FingerprintEntry): string {
+  return JSON.stringify([step, of])
 }
 
 // ---- entries -------------------------------------------------------------------------------------------------------

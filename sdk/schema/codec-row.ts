@@ -152,7 +152,7 @@ function partOf(codec: Type): Part | undefined {
     case 'RefinementType':
       return refinedPart(codec)
     case undefined:
-      return isDate(codec) ? leaf(millisInstant, dateCoder) : undefined
+      return isDateCodec(codec) ? leaf(millisInstant, dateCoder) : undefined
     default:
       return rowPart(codec)
   }
@@ -226,7 +226,7 @@ function refinedPart(codec: Type): Part | undefined {
 }
 
 /** A codec of its own kind whose values are Dates that can be written as instants, and nothing else. */
-function isDate(codec: Type): boolean {
+export function isDateCodec(codec: Pick<Type, 'encode' | 'is'>): boolean {
   return (
     codec.encode === identity &&
     codec.is(new Date(0)) &&

@@ -8,7 +8,11 @@ const EXECUTION = 'runners/micro-batch/batched-execution.ts'
 const PARTS = 'runners/micro-batch/kept-parts.ts'
 const OUTBOX = 'runners/micro-batch/outbox.ts'
 const JOURNAL = 'runners/micro-batch/batch-journal.ts'
-const WITHIN = 300
+const WORLD = 'runners/micro-batch/batch-world.ts'
+const QUERY = 'runners/micro-batch/query-store.ts'
+const WIRING = 'runners/core/execution/stage-wiring.ts'
+const RECORDS = 'runners/core/kept-records.ts'
+const WITHIN = 1_000
 
 function mutant(name: string, breaks: string, file: string, from: string, to: string): Mutant {
   return { name, breaks, file, from, to, caughtBy: [], caughtWithin: WITHIN }
@@ -16,105 +20,18 @@ function mutant(name: string, breaks: string, file: string, from: string, to: st
 
 const LATER = 'if (kept !== undefined) keeper.restore(kept)'
 
-/** The list. */
-export const batches: readonly Mutant[] = [
+/** Which part of what is kept is not taken back, in words of {@link LATER}. */
+function unless(condition: string): string {
+  return `if (kept !== undefined && !${condition}) keeper.restore(kept)`
+}
+
+const planning: readonly Mutant[] = [
   mutant(
     'batch-instant-anew',
     'a batch that is done again has the instant of its plan',
     EXECUTION,
     '[seed, batch])), again?.instant)',
     '[seed, batch])), (again?.instant ?? 0) + 60_000)',
-  ),
-  mutant(
-    'batch-counter-lost',
-    'a run goes on with the batch after the committed one',
-    EXECUTION,
-    'this.#committed = this.#resumedAfter = committed.batch',
-    'this.#committed = this.#resumedAfter = committed.batch - 1',
-  ),
-  mutant(
-    'batch-watermarks-lost',
-    'a run that begins again has the watermarks of the committed batch',
-    EXECUTION,
-    'if (watermark !== undefined) executor.restoreWatermark(watermark)',
-    'if (watermark === undefined) executor.restoreWatermark(0)',
-  ),
-  mutant(
-    'batch-deliveries-forgotten',
-    'what a crash has kept from its sink is delivered when the run goes on',
-    EXECUTION,
-    'await this.#outbox.deliverAgain(committed)',
-    'await Promise.resolve()',
-  ),
-  mutant(
-    'batch-delivered-early',
-    'nothing of a batch is delivered before it is committed',
-    EXECUTION,
-    "real.crashpoint('batch.commit')",
-    "await this.#outbox.deliver(plan.batch, delivered)\n    real.crashpoint('batch.commit')",
-  ),
-  mutant(
-    'batch-changes-forgotten',
-    'what has changed is committed with the batch',
-    EXECUTION,
-    'const changes = this.#kept?.changes() ?? []',
-    'const changes = (this.#kept?.changes() ?? []).slice(1)',
-  ),
-  mutant(
-    'batch-removals-forgotten',
-    'what is gone is removed from what is kept',
-    PARTS,
-    'remove: (slot, id) => void changes.push({ part, slot, id, content: undefined }),',
-    'remove: () => undefined,',
-  ),
-  mutant(
-    'batch-nothing-restored',
-    'a run that begins again has the state of the committed batch',
-    PARTS,
-    LATER,
-    'if (kept !== undefined && part === "") keeper.restore(kept)',
-  ),
-  mutant(
-    'batch-cells-not-restored',
-    'groupings go on with what they have collected',
-    PARTS,
-    LATER,
-    'if (kept !== undefined && !part.endsWith(" cells")) keeper.restore(kept)',
-  ),
-  mutant(
-    'batch-work-not-restored',
-    'sources go on where the committed batch ended',
-    PARTS,
-    LATER,
-    'if (kept !== undefined && !part.endsWith(" work")) keeper.restore(kept)',
-  ),
-  mutant(
-    'batch-results-not-restored',
-    'a result has what was collected before the crash',
-    'runners/micro-batch/kept-results.ts',
-    'this.#collected.elements.push({',
-    'if (this.#stored > 0) this.#collected.elements.push({',
-  ),
-  mutant(
-    'batch-delivered-under-another-id',
-    'what is delivered again has the id that it had',
-    OUTBOX,
-    'await this.deliver(batch, delivered)',
-    'await this.deliver(batch + 1, delivered)',
-  ),
-  mutant(
-    'batch-outbox-not-kept',
-    'deliveries lie with the commit of their batch',
-    OUTBOX,
-    'if (delivered.length === 0) return new Uint8Array()',
-    'if (delivered.length >= 0) return new Uint8Array()',
-  ),
-  mutant(
-    'batch-query-renamed',
-    'sinks know a query by one name',
-    OUTBOX,
-    '{ query: this.#store.id, step, batch, shard: 0 }',
-    '{ query: `${this.#store.id} ${batch}`, step, batch, shard: 0 }',
   ),
   mutant(
     'batch-plan-cut',
@@ -137,4 +54,211 @@ export const batches: readonly Mutant[] = [
     'before.times += last.times',
     'before.times += 0 * last.times',
   ),
+  mutant(
+    'batch-plan-forgotten',
+    'a run that begins again looks for the plan of the batch that it was in',
+    EXECUTION,
+    'const planned = await store.planned()',
+    'const planned = (await store.planned()) && undefined',
+  ),
+  mutant(
+    'batch-read-anew',
+    'what a plan says was read is not read anew',
+    EXECUTION,
+    'decodePlan(planned.content, this.#codecs) }',
+    'decodePlan(planned.content, this.#codecs).map((round) => ({ ...round, turns: [] })) }',
+  ),
+  mutant(
+    'batch-never-planned',
+    'a batch is planned before it is committed',
+    EXECUTION,
+    'if (!isPlanned) await this.#logPlan(plan)',
+    '',
+  ),
+  mutant(
+    'batch-plan-not-durable',
+    'a plan that holds what cannot be read again survives a loss of power',
+    EXECUTION,
+    'content: journal.encode(this.#codecs) }, journal.hasElements)',
+    'content: journal.encode(this.#codecs) }, false)',
+  ),
+  mutant(
+    'batch-acknowledged-before-plan',
+    'what was read is acknowledged when the plan that holds it is durable',
+    EXECUTION,
+    'if (!isPlanned && journal.elements > 0) {',
+    'await this.#parts.acknowledgements.planned()\n    if (!isPlanned && journal.elements > 0) {',
+  ),
+  mutant(
+    'batch-elements-not-planned',
+    'a plan holds the elements that cannot be read again',
+    JOURNAL,
+    'if (elements !== undefined && count > 0) this.hasElements = true',
+    '',
+  ),
+  mutant(
+    'batch-random-goes-on',
+    'each batch begins its random numbers anew',
+    WORLD,
+    'this.#random = seededRandom(seed)\n',
+    '',
+  ),
+  mutant(
+    'batch-chance-of-the-process',
+    'random numbers of a batch are those of its query, whoever does it',
+    EXECUTION,
+    'this.#parts.seed ?? store.id',
+    'this.#parts.seed ?? real.random()',
+  ),
+  mutant(
+    'batch-clock-not-restored',
+    'the clock of a run that begins again does not go back',
+    WORLD,
+    '    this.#clock.restore(instant)\n    this.begin(0, instant)\n',
+    '    void instant\n',
+  ),
 ]
+
+const keeping: readonly Mutant[] = [
+  mutant(
+    'batch-counter-lost',
+    'a run goes on with the batch after the committed one',
+    EXECUTION,
+    'this.#committed = this.#resumedAfter = committed.batch',
+    'this.#committed = this.#resumedAfter = committed.batch - 1',
+  ),
+  mutant(
+    'batch-watermarks-lost',
+    'a run that begins again has the watermarks of the committed batch',
+    EXECUTION,
+    'if (watermark !== undefined) executor.restoreWatermark(watermark)',
+    'if (watermark === undefined) executor.restoreWatermark(0)',
+  ),
+  mutant(
+    'batch-changes-forgotten',
+    'what has changed is committed with the batch',
+    EXECUTION,
+    'const changes = this.#kept?.changes() ?? []',
+    'const changes = (this.#kept?.changes() ?? []).slice(1)',
+  ),
+  mutant(
+    'batch-removals-forgotten',
+    'what is gone is removed from what is kept',
+    PARTS,
+    'remove: (slot, id) => void changes.push({ part, slot, id, content: undefined }),',
+    'remove: () => undefined,',
+  ),
+  mutant(
+    'batch-nothing-restored',
+    'a run that begins again has the state of the committed batch',
+    PARTS,
+    LATER,
+    unless('part.startsWith("")'),
+  ),
+  mutant(
+    'batch-cells-not-restored',
+    'groupings go on with what they have collected',
+    PARTS,
+    LATER,
+    unless('part.endsWith(" cells")'),
+  ),
+  mutant(
+    'batch-work-not-restored',
+    'sources go on where the committed batch ended',
+    PARTS,
+    LATER,
+    unless('part.endsWith(" work")'),
+  ),
+  mutant('batch-state-not-restored', 'steps with state go on with it', PARTS, LATER, unless('part.endsWith(" state")')),
+  mutant('batch-sides-not-restored', 'side inputs are what they were', PARTS, LATER, unless('part.includes(" side/")')),
+  mutant(
+    'batch-gates-not-restored',
+    'elements that wait for a side input wait on',
+    PARTS,
+    LATER,
+    unless('part.endsWith(" gate")'),
+  ),
+  mutant(
+    'batch-metrics-not-kept',
+    'counters count over all lives of a run',
+    WIRING,
+    "['metrics', this.#metrics.keeper()],",
+    '',
+  ),
+  mutant(
+    'batch-budgets-not-kept',
+    'the budget of dead letters is that of the whole run',
+    WIRING,
+    "['dead letter budgets', this.#budgets.keeper()],",
+    '',
+  ),
+  mutant(
+    'batch-timers-not-kept',
+    'timers that were set fire in a later life',
+    RECORDS,
+    'for (const [timer, setting] of settings) writeSetting(out, timer, setting)',
+    'out.reset()',
+  ),
+  mutant(
+    'batch-results-not-restored',
+    'a result has what was collected before the crash',
+    'runners/micro-batch/kept-results.ts',
+    'this.#collected.elements.push({',
+    'if (this.#stored > 0) this.#collected.elements.push({',
+  ),
+]
+
+const delivering: readonly Mutant[] = [
+  mutant(
+    'batch-deliveries-forgotten',
+    'what a crash has kept from its sink is delivered when the run goes on',
+    EXECUTION,
+    'await this.#outbox.deliverAgain(committed)',
+    'await Promise.resolve()',
+  ),
+  mutant(
+    'batch-delivered-early',
+    'nothing of a batch is delivered before it is committed',
+    EXECUTION,
+    "real.crashpoint('batch.commit')",
+    "await this.#outbox.deliver(plan.batch, delivered)\n    real.crashpoint('batch.commit')",
+  ),
+  mutant(
+    'batch-delivered-under-another-id',
+    'what is delivered again has the id that it had',
+    OUTBOX,
+    'await this.deliver(batch, delivered)',
+    'await this.deliver(batch + 1, delivered)',
+  ),
+  mutant(
+    'batch-outbox-not-kept',
+    'deliveries lie with the commit of their batch',
+    OUTBOX,
+    'if (delivered.length === 0) return new Uint8Array()',
+    'if (delivered.length >= 0) return new Uint8Array()',
+  ),
+  mutant(
+    'batch-marked-before-delivered',
+    'a delivery is noted when it has been made',
+    OUTBOX,
+    'if (delivered.length > 0) await this.#store.verify()',
+    'if (delivered.length > 0) await this.#store.delivered(batch)',
+  ),
+  mutant(
+    'batch-query-renamed',
+    'sinks know a query by one name',
+    OUTBOX,
+    '{ query: this.#store.id, step, batch, shard: 0 }',
+    '{ query: `${this.#store.id} ${batch}`, step, batch, shard: 0 }',
+  ),
+  mutant(
+    'batch-query-id-lost',
+    'a query keeps its name over all its lives',
+    QUERY,
+    "return this.#query?.id ?? ''",
+    'return `${this.#query?.id} ${this.#lease?.epoch}`',
+  ),
+]
+
+/** The list. */
+export const batches: readonly Mutant[] = [...planning, ...keeping, ...delivering]

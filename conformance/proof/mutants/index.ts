@@ -9,8 +9,10 @@ import { joins } from './joins.js'
 import type { Mutant } from './mutant.js'
 import { retracting } from './retracting.js'
 import { sideInputs } from './side-inputs.js'
+import { sinks } from './sinks.js'
 import { sources } from './sources.js'
 import { state } from './state.js'
+import { stores } from './stores.js'
 import { time } from './time.js'
 import { triggers } from './triggers.js'
 
@@ -23,8 +25,10 @@ export const mutants: readonly Mutant[] = [
   ...joins,
   ...retracting,
   ...sideInputs,
+  ...sinks,
   ...sources,
   ...state,
+  ...stores,
   ...time,
   ...triggers,
 ]

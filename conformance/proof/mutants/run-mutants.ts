@@ -18,7 +18,7 @@ import { compiled, type Mutant, mutated } from './mutant.js'
 const COPIES = 2
 const MILLIS_MAX = 300_000
 /** What tests are made of. */
-const SOURCES = ['sdk', 'runners', 'io', 'conformance', 'vitest.config.ts', 'tsconfig.json']
+const SOURCES = ['sdk', 'runners', 'io', 'conformance', 'examples', 'vitest.config.ts', 'tsconfig.json']
 
 /** What a run of cases, seeds or tests came to. */
 interface Tried {
@@ -57,7 +57,7 @@ async function tryAll(mutants: readonly Mutant[], folder: string, print: (line: 
   let passed = 0
   const work = async (copy: string): Promise<void> => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-      const { by, fault } = await verdictOf(mutant, root, copy)
+      const { by, fault } = await verdictOf(mutant, copy)
       print(by === undefined ? `✗ ${mutant.name}: ${fault}` : `✓ ${mutant.name} (${by}): ${mutant.breaks}`)
       if (by !== undefined) passed++
     }
@@ -92,18 +92,15 @@ function laneOf({ caughtWithin, lane }: Mutant): SeedLane | undefined {
 }
 
 /** Who caught a mutant, or why nobody did. */
-async function verdictOf(
-  mutant: Mutant,
-  root: string,
-  copy: string,
-): Promise<{ readonly by?: string; readonly fault?: string }> {
+async function verdictOf(mutant: Mutant, copy: string): Promise<{ readonly by?: string; readonly fault?: string }> {
   const { file, caughtBy, caughtWithin = 0, caughtByTest } = mutant
   const lane = laneOf(mutant)
   const isSource = caughtByTest !== undefined
   const path = join(copy, isSource ? file : join('dist', file.replace(/\.ts$/, '.js')))
   const before = await readFile(path, 'utf8')
   try {
-    const text = mutated(mutant, await readFile(join(root, file), 'utf8'))
+    // The copy's: somebody may be at work on the original.
+    const text = mutated(mutant, await readFile(join(copy, file), 'utf8'))
     await writeFile(path, isSource ? text : compiled(text, file))
     const { failed, output } = isSource
       ? await tryTest(copy, caughtByTest)

@@ -86,12 +86,15 @@ export function programOf(seed: number): Program {
   const draw = drawOf(seed ^ 0x2545f491)
   const topic = draw.pick(TOPICS)
   const disorderMillis = topic === 'late' ? draw.int(0, 60) : 0
+  const input = inputOf(draw, disorderMillis)
+  const bad = input.filter(({ isBad }) => isBad).length
   return {
     seed,
     topic,
-    input: inputOf(draw, disorderMillis),
+    input,
     everyMillis: draw.pick([0, 1, 20]),
-    lettersMax: draw.int(0, 8),
+    // One too many, just so many, or more than there are.
+    lettersMax: Math.max(0, bad + draw.pick([-1, 0, 3])),
     disorderMillis,
   }
 }
@@ -132,7 +135,7 @@ export function toPipeline(
       write(numbered(growing(p, program, outside)))
       return { pipeline: p, check: (ended, delivered) => growingFault(program, ended, delivered) }
     case 'counts':
-      write(counted(p, program))
+      write(counted(p, program, outside))
       return { pipeline: p, check: (ended, delivered) => countsFault(program, ended, delivered) }
     case 'alarms':
       write(alarms(growing(p, program, outside), program))
@@ -188,11 +191,11 @@ function growing(p: Pipeline, { input, everyMillis }: Program, { elapsed }: Outs
 }
 
 /** Records are counted, and bad ones become dead letters, of which only so many are allowed. */
-function counted(p: Pipeline, { input, lettersMax }: Program): PCollection<string> {
+function counted(p: Pipeline, program: Program, outside: Outside): PCollection<string> {
   const onError = p.errors('bad ones', (letters) => letters.map('letter', ({ step }) => step).collect('letters'), {
-    maxDeadLetters: lettersMax,
+    maxDeadLetters: program.lettersMax,
   })
-  return p.apply('input', replay(input, { timestamp: ({ at }) => at })).parDo('count', {
+  return growing(p, program, outside).parDo('count', {
     output: typed<string>(),
     onError,
     metrics: { seen: metric.counter(), ids: metric.distribution() },

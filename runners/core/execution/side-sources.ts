@@ -18,7 +18,7 @@ type Coders = BuiltPipeline['graph']['components']['coders']
 
 /** The side input, with nothing in it. `info` is of the step that makes what is viewed. */
 export function sideSource(built: BuiltPipeline, side: SideInput, info: StepInfo): SideSource {
-  const valueId = valueCoderOf(built, side)
+  const valueId = sideCoderId(built, side)
   const { coders, collections } = built.graph.components
   const keyCoder = coderOf(built, part(coders, valueId, urns.KV_CODER, 0))
   const element = coderOf(built, collections.get(side.collectionId)?.coderId ?? '')
@@ -32,7 +32,7 @@ export function sideSource(built: BuiltPipeline, side: SideInput, info: StepInfo
 }
 
 /** The coder of what a view gathers. */
-function valueCoderOf(built: BuiltPipeline, { collectionId, viewFn }: SideInput): string {
+export function sideCoderId(built: BuiltPipeline, { collectionId, viewFn }: SideInput): string {
   const { coders, collections } = built.graph.components
   const own = collections.get(collectionId)?.coderId ?? ''
   return viewFn.gathers === true ? part(coders, part(coders, own, urns.KV_CODER, 1), urns.ITERABLE_CODER, 0) : own

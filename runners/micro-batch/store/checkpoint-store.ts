@@ -78,6 +78,14 @@ export interface StoredEntry extends KeptEntry {
   readonly part: string
 }
 
+/** What becomes of what is kept when the graph of a query is another. */
+export interface KeptChange {
+  /** Makes of an entry what it is to be, in the same slot; `undefined` when it is dropped. What it throws leaves all as it was. */
+  entry(entry: StoredEntry): StoredEntry | undefined
+  /** In place of the content of the plan that waits, where there is one and it is to be another. */
+  readonly plan?: Uint8Array
+}
+
 /** One partition of the state. Written by whoever runs its tasks, which may be another thread or process than the driver's. */
 export interface PartitionStore {
   /**
@@ -145,8 +153,11 @@ export interface CheckpointStore {
   release(lease: Lease): Promise<void>
   /** Begins a query. @throws when there is one. */
   create(lease: Lease, query: QueryRecord): Promise<void>
-  /** Changes what is said of the query; with another number of partitions, entries move to where they belong. */
-  update(lease: Lease, query: QueryRecord): Promise<void>
+  /**
+   * Changes what is said of the query, in one step; with another number of partitions, entries move to where they belong, and with
+   * `change` they become others.
+   */
+  update(lease: Lease, query: QueryRecord, change?: KeptChange): Promise<void>
   /** The newest committed batch; `undefined` before the first. */
   committed(): Promise<CommitRecord | undefined>
   /** Commits that are still there (the last 1,000 at least), oldest first; without `content` where they are old. */

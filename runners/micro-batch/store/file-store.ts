@@ -10,6 +10,7 @@ import type {
   Change,
   CheckpointStore,
   CommitRecord,
+  KeptChange,
   Lease,
   LeaseClaim,
   PartitionStore,
@@ -112,16 +113,16 @@ export class FileStore implements CheckpointStore {
     session.crashpoint('store.create.after')
   }
 
-  async update(lease: Lease, query: QueryRecord): Promise<void> {
+  async update(lease: Lease, query: QueryRecord, change?: KeptChange): Promise<void> {
     const session = this.#session
     session.logOf(lease)
     const { stored } = session.begun()
     invariant(stored.query.id === query.id, 'the id of a query never changes', { id: query.id, was: stored.query.id })
-    if (stored.query.partitions === query.partitions) {
+    if (stored.query.partitions === query.partitions && change === undefined) {
       session.write(lease, true, (log) => log.putQuery(query, stored.generation))
       return
     }
-    repartition(session, lease, query)
+    repartition(session, lease, query, change)
     this.#merged.clear()
   }
 

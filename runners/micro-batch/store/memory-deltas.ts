@@ -1,8 +1,6 @@
 /**
  * Changes by version as rows of a {@link FrameFile}.
  */
-import { changesIn } from './change-bytes.js'
-import type { Change } from './checkpoint-store.js'
 import { StoreDamaged } from './errors.js'
 import type { ChangeBlob, Delta, DeltaRows } from './store-tables.js'
 
@@ -90,11 +88,11 @@ export class MemoryDeltas implements DeltaRows {
       .filter(({ version }) => version > after)
   }
 
-  *changes({ version }: Delta): Generator<Change, void, undefined> {
+  chunks({ version }: Delta): readonly Uint8Array[] {
     const delta = this.#state()
       .of(this.#partition)
       .find((stored) => stored.version === version)
     if (delta === undefined) throw new StoreDamaged(this.#path, `version ${version} is missing`)
-    for (const chunk of delta.parts) yield* changesIn(chunk)
+    return delta.parts
   }
 }

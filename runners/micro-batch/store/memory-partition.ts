@@ -1,8 +1,6 @@
 /**
  * The file of a partition on a modelled disk.
  */
-import { changesIn, ChangeWriter } from './change-bytes.js'
-import type { Change } from './checkpoint-store.js'
 import { StoreDamaged } from './errors.js'
 import { type DeltaRow, DeltaState, MemoryDeltas } from './memory-deltas.js'
 import { FrameFile, type Rows } from './memory-frames.js'
@@ -95,14 +93,14 @@ export class MemoryPartition implements PartitionTable {
     return this.#frames.state.snapshot
   }
 
-  *snapshotEntries(): Generator<Change, void, undefined> {
-    for (const chunk of this.#frames.state.chunks) yield* changesIn(chunk)
+  snapshotChunks(): readonly Uint8Array[] {
+    return this.#frames.state.chunks
   }
 
-  putSnapshot(version: number, tip: number, entries: Iterable<Change>): void {
-    const writer = new ChangeWriter().putAll(entries)
-    const chunks = writer.finish()
-    this.#frames.add({ kind: 'snapshot', version, tip, bytes: writer.bytes, chunks })
+  putSnapshot(version: number, tip: number, chunks: Iterable<Uint8Array>): void {
+    const all = [...chunks]
+    const bytes = all.reduce((sum, { length }) => sum + length, 0)
+    this.#frames.add({ kind: 'snapshot', version, tip, bytes, chunks: all })
   }
 
   transaction<T>(durable: boolean, body: () => T): T {

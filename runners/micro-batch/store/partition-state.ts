@@ -6,9 +6,11 @@
  * Law: changes of a version that was not committed are invisible and may go; a snapshot holds committed versions only; whoever has an
  * older epoch than the file's fence writes nothing.
  */
-import { NewestChanges } from './change-bytes.js'
+import { changesIn } from './change-bytes.js'
+import { ChunkReader, ChunkWriter } from './change-chunks.js'
 import type { Change } from './checkpoint-store.js'
-import { StoreDamaged, StoreFenced } from './errors.js'
+import { reasonOf, StoreDamaged, StoreFenced } from './errors.js'
+import { NewestChanges } from './newest-changes.js'
 import type { ChangeBlob, Delta, DeltaRows, PartitionTable, Snapshot } from './store-tables.js'
 
 /** A version's changes, and where they lie. */
@@ -59,11 +61,11 @@ export function replaceSnapshot(
   file: PartitionTable,
   version: number,
   tip: number,
-  entries: Iterable<Change>,
+  chunks: Iterable<Uint8Array>,
   written: () => void,
 ): void {
   file.transaction(true, () => {
-    file.putSnapshot(version, tip, entries)
+    file.putSnapshot(version, tip, chunks)
     file.deltas.remove(0, version)
     written()
   })
@@ -92,13 +94,46 @@ export function versionsSince(file: PartitionTable, snapshot: Snapshot, until: U
 
 /** All entries as of the newest committed version. */
 export function* entriesOf(file: PartitionTable, until: Until): Generator<Change, void, undefined> {
+  for (const chunk of chunksOf(file, until)) yield* changesIn(chunk)
+}
+
+/** The same as chunks, for a snapshot. @throws {StoreDamaged} when what is there cannot be read. */
+export function* chunksOf(file: PartitionTable, until: Until): Generator<Uint8Array, void, undefined> {
   const snapshot = file.snapshot()
   const newest = new NewestChanges()
   for (const { delta, rows } of versionsSince(file, snapshot, until)) {
-    for (const change of rows.changes(delta)) newest.put(change)
+    for (const chunk of rows.chunks(delta)) reading(file, `version ${delta.version}`, () => newest.put(chunk))
   }
-  for (const entry of file.snapshotEntries(snapshot)) if (!newest.has(entry)) yield entry
-  for (const entry of newest.values()) if (entry.content !== undefined) yield entry
+  const writer = new ChunkWriter()
+  for (const chunk of file.snapshotChunks(snapshot)) {
+    reading(file, `its snapshot of version ${snapshot.version}`, () => copyRest(new ChunkReader(chunk), newest, writer))
+    yield* writer.takeChunks()
+  }
+  newest.writeTo(writer)
+  yield* writer.finish()
+}
+
+/** Entries as chunks. */
+export function* chunksFrom(entries: Iterable<Change>): Generator<Uint8Array, void, undefined> {
+  const writer = new ChunkWriter()
+  for (const { part, slot, id, content } of entries) {
+    writer.put(part, slot, id, content)
+    yield* writer.takeChunks()
+  }
+  yield* writer.finish()
+}
+
+/** What nothing newer is known of. */
+function copyRest(reader: ChunkReader, newest: NewestChanges, writer: ChunkWriter): void {
+  while (reader.next()) if (!newest.has(reader)) writer.copy(reader.part, reader.chunk, reader.start, reader.end)
+}
+
+function reading(file: PartitionTable, what: string, body: () => void): void {
+  try {
+    body()
+  } catch (error) {
+    throw error instanceof RangeError ? new StoreDamaged(file.path, `${what}: ${reasonOf(error)}`, error) : error
+  }
 }
 
 function raiseFence(file: PartitionTable, epoch: number): void {

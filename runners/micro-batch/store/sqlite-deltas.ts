@@ -5,9 +5,7 @@
  * noticed.
  */
 import { crc32 } from 'node:zlib'
-import { changesIn } from './change-bytes.js'
-import type { Change } from './checkpoint-store.js'
-import { reasonOf, StoreDamaged } from './errors.js'
+import { StoreDamaged } from './errors.js'
 import type { ChangeBlob, Delta, DeltaRows } from './store-tables.js'
 import { plainBytes, type SqliteFile } from './sqlite-database.js'
 
@@ -78,37 +76,37 @@ export class SqliteDeltas implements DeltaRows {
   }
 
   /** The changes of a version. */
-  *changes({ version, chunks }: Delta): Generator<Change, void, undefined> {
+  *chunks({ version, chunks }: Delta): Generator<Uint8Array, void, undefined> {
+    const partition = this.#partition
     for (let seq = 0; seq < chunks; seq++) {
-      const row = this.#file.get<{ readonly crc: number; readonly content: Uint8Array }>(
+      const row = this.#file.get<StoredChunk>(
         'SELECT crc, content FROM delta_chunk WHERE partition = ? AND version = ? AND seq = ?',
-        this.#partition,
+        partition,
         version,
         seq,
       )
-      yield* checkedChanges(this.#file.path, `version ${version} of partition ${this.#partition}`, row, [
-        this.#partition,
-        version,
-        seq,
-      ])
+      const what = `version ${version} of partition ${partition}`
+      yield checkedChunk(this.#file.path, what, row, [partition, version, seq])
     }
   }
 }
 
-/** The changes in a chunk that was read; `undefined` when it was not there. @throws {StoreDamaged} */
-export function* checkedChanges(
+/** A row of a chunk. */
+export interface StoredChunk {
+  readonly crc: number
+  readonly content: Uint8Array
+}
+
+/** A chunk that was read; `undefined` when it was not there. @throws {StoreDamaged} */
+export function checkedChunk(
   path: string,
   what: string,
-  row: { readonly crc: number; readonly content: Uint8Array } | undefined,
+  row: StoredChunk | undefined,
   place: readonly (number | string)[],
-): Generator<Change, void, undefined> {
+): Uint8Array {
   if (row === undefined) throw new StoreDamaged(path, `a part of ${what} is missing`)
   if (checksum(place, row.content) !== row.crc) throw new StoreDamaged(path, `the checksum of ${what} is wrong`)
-  try {
-    yield* changesIn(plainBytes(row.content))
-  } catch (error) {
-    throw error instanceof RangeError ? new StoreDamaged(path, `${what}: ${reasonOf(error)}`, error) : error
-  }
+  return plainBytes(row.content)
 }
 
 /** Of what a row says, and of its bytes. */

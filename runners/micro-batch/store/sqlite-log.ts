@@ -48,6 +48,9 @@ interface BodyRow extends CommitBody, Checked {
 
 /** The log of a query. */
 export class SqliteLog extends SqliteTables implements LogTable {
+  /** What was last read of the query. */
+  #read: { readonly content: string; readonly query: QueryRecord } | undefined
+
   constructor(sqlite: BetterSqlite3, path: string, isNew: boolean) {
     super(new SqliteFile(sqlite, path, SCHEMA, isNew))
   }
@@ -58,9 +61,14 @@ export class SqliteLog extends SqliteTables implements LogTable {
       'SELECT content, generation, crc FROM query',
     )
     if (row === undefined) return undefined
-    this.#verify('what it says of the query', row.crc, [row.content, row.generation])
+    const { content, generation, crc } = row
+    this.#verify('what it says of the query', crc, [content, generation])
+    // Asked for several times in each commit.
+    if (this.#read?.content === content) return { query: this.#read.query, generation }
     try {
-      return { query: JSON.parse(row.content) as QueryRecord, generation: row.generation }
+      const query = JSON.parse(content) as QueryRecord
+      this.#read = { content, query }
+      return { query, generation }
     } catch (error) {
       throw new StoreDamaged(this.file.path, `what it says of the query cannot be read: ${reasonOf(error)}`, error)
     }

@@ -3,11 +3,9 @@
  *
  * Law: it says which partition of which query it is, and is refused in another's place.
  */
-import { ChangeWriter } from './change-bytes.js'
-import type { Change } from './checkpoint-store.js'
 import { StoreDamaged } from './errors.js'
 import { type BetterSqlite3, SqliteFile, SqliteTables } from './sqlite-database.js'
-import { checkedChanges, checksum, DELTA_SCHEMA, SqliteDeltas } from './sqlite-deltas.js'
+import { checkedChunk, checksum, DELTA_SCHEMA, SqliteDeltas, type StoredChunk } from './sqlite-deltas.js'
 import { NO_SNAPSHOT, type PartitionName, type PartitionTable, type Snapshot } from './store-tables.js'
 
 const SCHEMA = `
@@ -84,34 +82,28 @@ export class SqlitePartition extends SqliteTables implements PartitionTable {
     return row
   }
 
-  *snapshotEntries({ version, chunks }: Snapshot): Generator<Change, void, undefined> {
+  *snapshotChunks({ version, chunks }: Snapshot): Generator<Uint8Array, void, undefined> {
     for (let seq = 0; seq < chunks; seq++) {
-      const row = this.file.get<{ readonly crc: number; readonly content: Uint8Array }>(
+      const row = this.file.get<StoredChunk>(
         'SELECT crc, content FROM snapshot_chunk WHERE version = ? AND seq = ?',
         version,
         seq,
       )
-      yield* checkedChanges(this.file.path, `its snapshot of version ${version}`, row, [version, seq])
+      yield checkedChunk(this.file.path, `its snapshot of version ${version}`, row, [version, seq])
     }
   }
 
-  putSnapshot(version: number, tip: number, entries: Iterable<Change>): void {
+  putSnapshot(version: number, tip: number, chunks: Iterable<Uint8Array>): void {
     const old = this.snapshot()
-    const writer = new ChangeWriter()
     let seq = 0
-    const store = (chunks: readonly Uint8Array[]): void => {
-      for (const content of chunks) {
-        const crc = checksum([version, seq], content)
-        this.file.run('INSERT INTO snapshot_chunk VALUES (?, ?, ?, ?)', version, seq++, crc, content)
-      }
+    let bytes = 0
+    for (const content of chunks) {
+      const crc = checksum([version, seq], content)
+      this.file.run('INSERT INTO snapshot_chunk VALUES (?, ?, ?, ?)', version, seq++, crc, content)
+      bytes += content.length
     }
-    for (const { part, slot, id, content } of entries) {
-      writer.put(part, slot, id, content)
-      store(writer.takeChunks())
-    }
-    store(writer.finish())
     this.file.run('DELETE FROM snapshot_chunk WHERE version = ? AND version <> ?', old.version, version)
-    const crc = checksum([version, tip, seq, writer.bytes])
-    this.file.run('INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?, ?, ?)', version, tip, seq, writer.bytes, crc)
+    const crc = checksum([version, tip, seq, bytes])
+    this.file.run('INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?, ?, ?)', version, tip, seq, bytes, crc)
   }
 }

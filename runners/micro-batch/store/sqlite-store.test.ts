@@ -38,6 +38,24 @@ describe('a checkpoint in SQLite files', () => {
     })
     expect(String(refusal)).toContain('its format is 2')
   })
+  it.each([
+    ['commit_record', 'instant = instant + 1'],
+    ['commit_body', "content = x'00'"],
+    ['plan', 'epoch = epoch + 1'],
+    ['query', "content = replace(content, 'story', 'other')"],
+  ])('is refused when rows of %s were changed behind their checksums', async (table, change) => {
+    const image = bench.image()
+    const db = new Database(join(image.folder, 'log.sqlite'))
+    expect(db.prepare(`UPDATE ${table} SET ${change}`).run().changes).toBeGreaterThan(0)
+    db.close()
+    const read = async (): Promise<unknown> => {
+      const store = await image.open()
+      const faults = await store.check()
+      if (faults.length > 0) throw new Error(faults[0]?.message)
+      return [await store.query(), await store.committed(), await store.history()]
+    }
+    await expect(read()).rejects.toThrow('checksum')
+  })
   it('is refused when it is the database of something else', async () => {
     const { bench: other } = bench.beside()
     const db = new Database(join(bench.folder, '..', 'other.sqlite'))
@@ -81,6 +99,20 @@ describe('a modelled disk', () => {
     }
     expect(lost).toBeGreaterThan(5)
     expect(lost).toBeLessThan(40)
+  })
+  it('whose sync has failed is written no more through the same store, since nobody knows what it has', async () => {
+    const disk = new ModelDisk(seededRandom(1))
+    const bench = new MemoryBench(500, disk)
+    const store = await bench.open()
+    const lease = await store.acquire({ holder: 'first', now: 0, ttlMillis: 1_000 })
+    await store.create(lease, { id: 'q', pipeline: 'p', graph: 'g', partitions: 1, createdAt: 0 })
+    disk.fails = (_, what) => what === 'sync'
+    const plan = { batch: 1, instant: 1, epoch: lease.epoch, content: new Uint8Array(3) }
+    await expect(store.logPlan(lease, plan, { durable: true })).rejects.toMatchObject({ name: 'StoreFailed' })
+    disk.fails = undefined
+    const { operations } = disk
+    await expect(store.logPlan(lease, plan, { durable: false })).rejects.toMatchObject({ name: 'StoreFailed' })
+    expect(disk.operations).toBe(operations)
   })
   it('leaves a checkpoint whole after a loss of power at every edge', async () => {
     for (let seed = 1; seed <= 6; seed++) {

@@ -5,7 +5,7 @@
  * them; I2 a plan is never changed; I3 a version is there whole or not at all; I7 nobody with an older epoch has written. `format`:
  * a file, row or checksum cannot be read.
  */
-import { ChangeWriter, NO_CHANGES } from './change-bytes.js'
+import { changesIn, ChangeWriter, NO_CHANGES } from './change-bytes.js'
 import type { StoreFault } from './checkpoint-store.js'
 import { messageOf } from '../../../sdk/errors.js'
 import { partitionOf } from './partition-of.js'
@@ -91,7 +91,8 @@ function checkPartition(
     say('I3', where, `its snapshot has version ${snapshot.version}, which is not committed`)
   const hashes = new Map(log.headers(0).map((header) => [header.batch, header.hashes]))
   for (const { delta, rows } of versionsSince(file, snapshot, session.until(index))) {
-    const writer = new ChangeWriter().putAll(rows.changes(delta))
+    const writer = new ChangeWriter()
+    for (const chunk of rows.chunks(delta)) writer.putAll(changesIn(chunk))
     const found = writer.count === 0 ? NO_CHANGES : writer.hash
     if (found !== delta.hash)
       say('I3', where, `the changes of version ${delta.version} have hash ${found}, not ${delta.hash}`)

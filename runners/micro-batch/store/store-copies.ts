@@ -6,16 +6,16 @@
  */
 import { invariant } from '../../../sdk/invariant.js'
 import { SLOTS } from '../../core/kept-state.js'
-import type { Change, Lease, QueryFork, QueryRecord } from './checkpoint-store.js'
+import type { Change, KeptChange, Lease, QueryFork, QueryRecord } from './checkpoint-store.js'
 import { DeliveriesPending, StoreOccupied } from './errors.js'
 import { partitionOf } from './partition-of.js'
-import { fencePartition, replaceSnapshot } from './partition-state.js'
+import { chunksFrom, fencePartition, replaceSnapshot } from './partition-state.js'
 import { stepOfCommit, stepOfPlan, type StoreSession } from './store-session.js'
 
 const NOTHING_MORE = (): void => undefined
 
-/** Moves entries to other partitions, and puts the query's record in force with it. */
-export function repartition(session: StoreSession, lease: Lease, query: QueryRecord): void {
+/** Moves entries to other partitions, or makes others of them, and puts the query's record in force with it. */
+export function repartition(session: StoreSession, lease: Lease, query: QueryRecord, change?: KeptChange): void {
   session.crashpoint('store.update.before')
   const { log, stored } = session.begun()
   const { query: old, generation } = stored
@@ -29,8 +29,9 @@ export function repartition(session: StoreSession, lease: Lease, query: QueryRec
     try {
       fencePartition(file, lease.epoch, committed)
       if (committed > 0) {
-        const entries = movedEntries(session, old.partitions, query.partitions, index)
-        replaceSnapshot(file, committed, committed, entries, NOTHING_MORE)
+        const moved = movedEntries(session, old.partitions, query.partitions, index)
+        const entries = change === undefined ? moved : changedEntries(moved, change)
+        replaceSnapshot(file, committed, committed, chunksFrom(entries), NOTHING_MORE)
       }
     } finally {
       file.close()
@@ -40,6 +41,8 @@ export function repartition(session: StoreSession, lease: Lease, query: QueryRec
   session.crashpoint('store.update.files')
   session.write(lease, true, (written) => {
     written.putQuery(query, generation + 1)
+    const plan = change?.plan === undefined ? undefined : written.plan(committed + 1)
+    if (plan !== undefined && change?.plan !== undefined) written.putPlan({ ...plan, content: change.plan })
     written.clearDeltas()
     if (committed > 0) for (let index = 0; index < query.partitions; index++) written.putTip(index, committed)
   })
@@ -47,6 +50,15 @@ export function repartition(session: StoreSession, lease: Lease, query: QueryRec
   session.closePartitions()
   session.removeOthers(generation + 1)
   session.crashpoint('store.update.after')
+}
+
+/** Entries as a changed graph has them. */
+function* changedEntries(entries: Iterable<Change>, change: KeptChange): Generator<Change, void, undefined> {
+  for (const { part, slot, id, content } of entries) {
+    if (content === undefined) continue
+    const changed = change.entry({ part, slot, id, content })
+    if (changed !== undefined) yield changed
+  }
 }
 
 /** Entries of the old partitions that lie in a new one. */
@@ -98,7 +110,7 @@ export function copyTo(session: StoreSession, place: string, fork?: QueryFork): 
     for (let index = 0; index < query.partitions; index++) {
       const file = partial.openPartition({ query: query.id, partition: index, generation: 0 }, true)
       try {
-        if (committed > 0) replaceSnapshot(file, committed, committed, session.entries(index), NOTHING_MORE)
+        if (committed > 0) replaceSnapshot(file, committed, committed, session.chunks(index), NOTHING_MORE)
         file.settle()
       } finally {
         file.close()

@@ -94,6 +94,18 @@ describe.each(benches)('the %s store', (name, make) => {
       expect(await entriesOf(store)).toEqual(before)
       expect((await store.committed())?.batch).toBe(7)
     })
+    it('takes the plan of the next batch along where it is a query of its own: its input may be acknowledged', async () => {
+      await tellStory(bench, { batches: 7, seed: 3, planned: true })
+      const store = await bench.open()
+      const planned = await store.planned()
+      expect(planned?.batch).toBe(8)
+      const same = bench.beside()
+      await store.savepoint(same.place)
+      expect(await (await same.bench.open()).planned()).toBeUndefined()
+      const own = bench.beside()
+      await store.savepoint(own.place, { id: 'another', createdAt: 1 })
+      expect(await (await own.bench.open()).planned()).toEqual(planned)
+    })
     it('is not written over something', async () => {
       await tellStory(bench, { batches: 3, seed: 3 })
       const store = await bench.open()

@@ -7,7 +7,7 @@ import type { Env } from '../../../sdk/env.js'
 import type { Change, CommitRecord, Lease, QueryRecord } from './checkpoint-store.js'
 import type { StoreCrashPoint } from './crash-points.js'
 import { StoreDamaged, StoreFenced } from './errors.js'
-import { entriesOf, replaceSnapshot, type Until } from './partition-state.js'
+import { chunksOf, entriesOf, replaceSnapshot, type Until } from './partition-state.js'
 import { HISTORY, type LogTable, type PartitionTable, type StoredQuery, type StoreFiles } from './store-tables.js'
 
 /** See the head of this file. */
@@ -110,6 +110,11 @@ export class StoreSession {
     return entriesOf(this.partition(partition), this.until(partition))
   }
 
+  /** The same as chunks. */
+  chunks(partition: number): Generator<Uint8Array, void, undefined> {
+    return chunksOf(this.partition(partition), this.until(partition))
+  }
+
   /** Up to where a partition is read. */
   until(partition: number): Until {
     const { log } = this.begun()
@@ -129,7 +134,7 @@ export class StoreSession {
     // Twice as much: what is stored is at most a few times the state, and each byte is written anew once or twice.
     if (bytes <= Math.max(2 * snapshot.bytes, leastBytes)) return undefined
     this.crashpoint('store.compact.before')
-    replaceSnapshot(file, until.version, until.tip, entriesOf(file, until), () =>
+    replaceSnapshot(file, until.version, until.tip, chunksOf(file, until), () =>
       this.crashpoint('store.compact.snapshot'),
     )
     this.crashpoint('store.compact.after')

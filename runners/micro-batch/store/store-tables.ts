@@ -6,7 +6,7 @@
  * Law: a transaction is there whole or not at all, and after a transaction that was durable it survives everything; inside of one,
  * what is read is what was there before it began. Rows that cannot be trusted are refused with their file named.
  */
-import type { Change, CommitRecord, PlanRecord, QueryRecord } from './checkpoint-store.js'
+import type { CommitRecord, PlanRecord, QueryRecord } from './checkpoint-store.js'
 
 /** Commits that are kept. */
 export const HISTORY = 1_000
@@ -65,8 +65,8 @@ export interface DeltaRows {
   remove(from: number, to: number): void
   /** What there is of versions after `after`, oldest first. */
   list(after: number): readonly Delta[]
-  /** The changes of a version. */
-  changes(delta: Delta): Iterable<Change>
+  /** The changes of a version. @throws {StoreDamaged} */
+  chunks(delta: Delta): Iterable<Uint8Array>
 }
 
 /** A file that is written in transactions. */
@@ -137,9 +137,9 @@ export interface PartitionTable extends TableFile {
   putEpoch(epoch: number): void
   /** {@link NO_SNAPSHOT} where there is none yet. */
   snapshot(): Snapshot
-  snapshotEntries(snapshot: Snapshot): Iterable<Change>
+  snapshotChunks(snapshot: Snapshot): Iterable<Uint8Array>
   /** In place of the one that is there. */
-  putSnapshot(version: number, tip: number, entries: Iterable<Change>): void
+  putSnapshot(version: number, tip: number, chunks: Iterable<Uint8Array>): void
 }
 
 /** Which file of a partition. */

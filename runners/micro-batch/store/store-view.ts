@@ -3,6 +3,7 @@
  *
  * Law: each answer is of one moment; what cannot be had whole, because the other has just changed it, is not given at all.
  */
+import { changesIn } from './change-bytes.js'
 import type { BatchRecord, LeaseHolder, StoreView, VersionChanges } from './checkpoint-store.js'
 import { StoreDamaged } from './errors.js'
 import { entriesOf, versionsSince } from './partition-state.js'
@@ -58,7 +59,7 @@ export class SessionView implements StoreView {
     if (isWhole) return { version, isWhole, changes: [...entriesOf(file, until)] }
     const changes = versionsSince(file, snapshot, until)
       .filter(({ delta }) => delta.version > after)
-      .flatMap(({ delta, rows }) => [...rows.changes(delta)])
+      .flatMap(({ delta, rows }) => [...rows.chunks(delta)].flatMap((chunk) => [...changesIn(chunk)]))
     return { version, isWhole, changes }
   }
 }

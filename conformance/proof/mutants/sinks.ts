@@ -1,0 +1,72 @@
+/**
+ * Mutants of sinks and sources around the micro-batch runner: what makes a delivery that comes twice count once, and what of a source
+ * may be given up when. Tests notice, and seeds of lane `kill`, whose drivers are killed for real.
+ */
+import type { Mutant } from './mutant.js'
+
+function byTest(
+  [test, part]: readonly [file: string, name: string],
+  name: string,
+  breaks: string,
+  file: string,
+  from: string,
+  to: string,
+): Mutant {
+  return { name, breaks, file, from, to, caughtBy: [], caughtByTest: { file: test, name: part } }
+}
+
+function byKills(name: string, breaks: string, file: string, from: string, to: string): Mutant {
+  return { name, breaks, file, from, to, caughtBy: [], lane: 'kill', caughtWithin: 70 }
+}
+
+/** The list. */
+export const sinks: readonly Mutant[] = [
+  byTest(
+    ['io/text/manifest.test.ts', 'without its manifest a batch is not seen, whatever part of it is in place'],
+    'sink-manifests-ignored',
+    'who follows manifests reads the files that they name and no others',
+    'io/text/manifest.ts',
+    "return paths.filter((path) => named.has(files.status(path)?.id ?? ''))",
+    'return paths',
+  ),
+  byKills(
+    'sink-manifest-too-early',
+    'a manifest names files that are there',
+    'io/text/commit-shards.ts',
+    'for (const { files } of items) this.#move(files, log)\n',
+    `const early = items.flatMap(({ files }) => files.map(({ to, lines }) => ({ path: to, lines })))
+    if (this.#options.manifest !== undefined) writeManifest(this.#files, this.#env, this.#options.manifest, id, early)
+    for (const { files } of items) this.#move(files, log)\n`,
+  ),
+  byKills(
+    'sink-marks-outside',
+    'the mark of a delivery lies in the transaction of its rows',
+    'io/sqlite/table-sink.ts',
+    'if (this.#marks.add(id, env.now())) {',
+    "const isNew = this.#marks.add(id, env.now())\n      db.exec('COMMIT; BEGIN IMMEDIATE')\n      if (isNew) {",
+  ),
+  byTest(
+    ['io/sqlite/write-table.test.ts', 'a delivery that comes again writes nothing, and marks do not pile up'],
+    'sink-marks-forgotten',
+    'a delivery that comes again is recognised',
+    'io/sqlite/table-sink.ts',
+    'if (this.#marks.add(id, env.now())) {',
+    'this.#marks.add(id, env.now())\n      if (true) {',
+  ),
+  byTest(
+    ['io/log/log.test.ts', 'with an id that is there does nothing'],
+    'sink-append-ids-forgotten',
+    'an append with the id of an earlier one does nothing',
+    'io/log/append.ts',
+    'if (id !== undefined && !remember(file, id)) return undefined',
+    '',
+  ),
+  byTest(
+    ['runners/micro-batch/acknowledging.test.ts', 'a file that a source deletes is there for the batch'],
+    'source-gone-before-commit',
+    'what is read again from where it lies is given up when its batch is committed',
+    'runners/micro-batch/batch-acknowledgements.ts',
+    'const waiting = isReadAgain ? this.#forCommit : this.#forPlan',
+    'const waiting = isReadAgain ? this.#forPlan : this.#forPlan',
+  ),
+]
