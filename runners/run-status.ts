@@ -55,6 +55,8 @@ export interface BatchesStatus {
   }
   /** Backpressure: elements that a batch reads at most, because earlier ones took too long; `undefined` while none did. */
   readonly elementsMax: number | undefined
+  /** Queues of sources that cannot be told to wait. */
+  readonly queues: readonly QueueStatus[]
   /** Where the time of the newest batch of this run has gone; `undefined` before there is one. */
   readonly last:
     | {
@@ -70,6 +72,19 @@ export interface BatchesStatus {
         readonly delayMillis: number
       }
     | undefined
+}
+
+/** What a source has given and no batch has taken yet. */
+export interface QueueStatus {
+  /** Path of the step that reads. */
+  readonly step: string
+  readonly elements: number
+  /** The most there have been. */
+  readonly elementsMax: number
+  /** Encoded bytes, about. */
+  readonly bytes: number
+  /** Those of them that are on the disk. */
+  readonly spilledBytes: number
 }
 
 /** A run at one moment. */

@@ -79,6 +79,21 @@ export interface SourceLimit {
   readonly perSecond?: number
   /** Elements of one batch at most, from 1. */
   readonly perBatch?: number
+  /**
+   * Reads ahead into a queue, so that a source which cannot be told to wait is read while a batch is at work: `true`, or its bounds. Only
+   * for a source that is unbounded and cannot be read again. Default: only under a `latencyObjective`; `false`: never.
+   */
+  readonly queue?: boolean | SourceQueueBounds
+}
+
+/** Bounds of the queue of a source. When it is full, the source is not read. */
+export interface SourceQueueBounds {
+  /** Elements at most, from 1. Default 1,000,000. */
+  readonly elements?: number
+  /** Encoded bytes at most, about, from 1. Default 1 GiB. */
+  readonly bytes?: number
+  /** Bytes in memory at most, about, from 1; the rest is on the disk, where there is one. Default 64 MiB. */
+  readonly memoryBytes?: number
 }
 
 /** Where workers live: on threads of the driver's process, in processes of their own, or (for tests) in the driver itself. */

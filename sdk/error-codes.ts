@@ -179,6 +179,8 @@ export const errorCodes = {
   'MR-6023': 'there is no store on this platform',
   'MR-6024': 'a run that keeps nothing cannot be stopped to go on later',
   'MR-6060': 'a limit is set for a step that does not read',
+  'MR-6061': 'a source cannot have a queue',
+  'MR-6062': "a part of a source's queue cannot be read back",
   'MR-6040': 'workers need the module of the pipeline',
   'MR-6041': 'a worker has another program than its driver',
   'MR-6042': 'an option cannot be handed to workers',

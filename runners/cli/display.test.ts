@@ -202,7 +202,7 @@ describe('for programs', () => {
 
 describe('a run in batches', () => {
   const last = { readMillis: 480.4, closeMillis: 3.2, commitMillis: 8.6, elements: 500, delayMillis: 0 }
-  const batches = { committed: 41, resumedAfter: 12, intervalMillis: 500, elementsMax: undefined, last }
+  const batches = { committed: 41, resumedAfter: 12, intervalMillis: 500, elementsMax: undefined, queues: [], last }
   const inBatches = (count: number, wallMillis: number): RunStatus => ({ ...progressOf(count, wallMillis), batches })
 
   it('shows its batch, where the time of that has gone, and what it went on after', () => {

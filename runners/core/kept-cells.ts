@@ -14,7 +14,6 @@ import { windowCoderOf } from '../../sdk/windowing/window-coder.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { CellFormat } from './cell-format.js'
 import type { CellHolds } from './cell-holds.js'
-import { KeyMap } from './key-map.js'
 import { EntryWriter } from './kept-entries.js'
 import { KeptForm, STAGE } from './kept-form.js'
 import { KeptMerging } from './kept-merging.js'
@@ -24,7 +23,7 @@ import { KeptTables, type WrittenTable } from './kept-tables.js'
 import { CellWriting } from './kept-writing.js'
 import type { MergingWindows } from './merging-windows.js'
 import type { ReduceFn } from './reduce-fn.js'
-import type { MergingCell, ReduceCell, ReduceTable, TimerPayload } from './reduce-table.js'
+import { type MergingCell, newTable, type ReduceCell, type ReduceTable, type TimerPayload } from './reduce-table.js'
 import type { TimerQueue } from './timer-internals.js'
 import type { TriggerStateMachine } from './trigger-state-machine.js'
 import type { WakeCall, WakeCalls } from './wake-calls.js'
@@ -200,7 +199,7 @@ export class CellKeeper implements Keeper {
     const { strategy, keyCoder, tables, timers, holds, watermarks } = this.#parts
     const { isFast, isAskedAtEnd, isSliced } = written
     const expiry = expiryOf(window, strategy.allowedLatenessMillis)
-    const table = { window, expiry, cells: new KeyMap<ReduceCell>(keyCoder), isFast, isAskedAtEnd, isSliced, role }
+    const table = newTable(window, role, keyCoder, { expiry, isFast, isAskedAtEnd, isSliced })
     if (role !== 'window') return table
     tables.set(window, table)
     if (isFast) holds.addTable(window)

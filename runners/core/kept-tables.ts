@@ -6,22 +6,10 @@
  */
 import type { EntryWriter } from './kept-entries.js'
 import { type KeptForm, TABLE } from './kept-form.js'
-import type { CellWriting, Place } from './kept-writing.js'
+import type { CellWriting } from './kept-writing.js'
 import { keptCell } from './kept-writing.js'
-import type { KeptCell, ReduceCell, ReduceTable } from './reduce-table.js'
+import type { KeptCell, KeptTable, ReduceCell, ReduceTable } from './reduce-table.js'
 import type { WindowMap } from './window-map.js'
-
-/** What the store has of a table. */
-interface KeptTable extends Place {
-  /** Tables are in the order of these. */
-  readonly order: number
-  flags: number
-  /** What it has of cells without details, by their place in the table: whose keys are their own identity, and others. */
-  primitives: unknown[]
-  encoded: unknown[]
-  /** The place of the next cell that is noted by itself; `undefined` while the table is scanned. */
-  next: number | undefined
-}
 
 const FAST = 1
 const ASKED_AT_END = 2
@@ -51,8 +39,10 @@ export class KeptTables {
   readonly #tables: WindowMap<ReduceTable>
   readonly #isImmutable: boolean
   readonly #lists: boolean
-  readonly #kept = new Map<ReduceTable, KeptTable>()
-  readonly #used = new Set<ReduceTable>()
+  /** In the order in which they were used first. Tables come and go by thousands: in a Set, each would live as long as it. */
+  readonly #used: (ReduceTable | undefined)[] = []
+  /** How many of these have gone. */
+  #unused = 0
   #gone: ReduceTable[] = []
   #order = 0
 
@@ -71,27 +61,46 @@ export class KeptTables {
 
   /** Something is added to a table, or it becomes another. */
   used(table: ReduceTable): void {
-    this.#used.add(table)
+    if (table.usedAt < 0) table.usedAt = this.#used.push(table) - 1
   }
 
   /** A table is there no more. One that was never stored is forgotten: many may come and go in a batch. */
   gone(table: ReduceTable): void {
-    this.#used.delete(table)
-    if (this.#kept.has(table)) this.#gone.push(table)
+    if (table.usedAt >= 0) this.#unuse(table)
+    if (table.kept !== undefined) this.#gone.push(table)
+  }
+
+  #unuse(table: ReduceTable): void {
+    const used = this.#used
+    used[table.usedAt] = undefined
+    table.usedAt = -1
+    if (++this.#unused * 2 <= used.length) return
+    let length = 0
+    for (const each of used) {
+      if (each === undefined) continue
+      each.usedAt = length
+      used[length++] = each
+    }
+    used.length = length
+    this.#unused = 0
   }
 
   /** @param touched cells with details to which something has happened. */
   changes(writer: EntryWriter, touched: Set<ReduceCell>): void {
     for (const table of this.#gone) this.#remove(writer, table)
     this.#gone = []
-    for (const table of this.#used) this.#write(writer, table, touched)
-    this.#used.clear()
+    for (const table of this.#used) {
+      if (table === undefined) continue
+      table.usedAt = -1
+      this.#write(writer, table, touched)
+    }
+    this.#used.length = 0
+    this.#unused = 0
     for (const cell of touched) this.#writeDetailed(writer, cell)
   }
 
   #write(writer: EntryWriter, table: ReduceTable, touched: Set<ReduceCell>): void {
-    let kept = this.#kept.get(table)
-    if (kept === undefined) this.#kept.set(table, (kept = this.#newTable(table, this.#order++)))
+    const kept = (table.kept ??= this.#newTable(table, this.#order++))
     const flags = flagsOf(table)
     if (flags !== kept.flags) {
       this.#form.begin(writer, TABLE, kept.bytes)
@@ -124,16 +133,15 @@ export class KeptTables {
   #writeDetailed(writer: EntryWriter, cell: ReduceCell): void {
     const { details } = cell
     if (details === undefined) return
-    const table = this.#tables.get(details.window)
-    const kept = table === undefined ? undefined : this.#kept.get(table)
+    const kept = this.#tables.get(details.window)?.kept
     if (kept?.next === undefined) return
     details.kept ??= keptCell(kept.next++)
     this.#writing.write(writer, kept, cell, details.kept)
   }
 
   #remove(writer: EntryWriter, table: ReduceTable): void {
-    const kept = this.#kept.get(table)
-    this.#kept.delete(table)
+    const { kept } = table
+    table.kept = undefined
     if (kept === undefined) return
     this.#form.begin(writer, TABLE, kept.bytes)
     writer.remove()
@@ -162,7 +170,7 @@ export class KeptTables {
     const kept = this.#newTable(table, written.order)
     this.#order = Math.max(this.#order, written.order + 1)
     kept.flags = flagsOf(table)
-    this.#kept.set(table, kept)
+    table.kept = kept
     if (!table.isFast) {
       kept.next = cells.reduce((next, { kept: { order } }) => Math.max(next, order + 1), 0)
       for (const { cell, kept: ofCell } of cells) if (cell.details !== undefined) cell.details.kept = ofCell

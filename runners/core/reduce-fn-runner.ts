@@ -34,7 +34,7 @@ import {
   type ReduceCell,
   type ReduceTable,
   newDetails,
-  sliceTable,
+  newTable,
 } from './reduce-table.js'
 import type { ReduceServices } from './reduce-services.js'
 import { TimerQueue } from './timer-internals.js'
@@ -99,7 +99,7 @@ export class ReduceFnRunner {
       this.#slices = WindowSlices.of(services.strategy, services.reduce, {
         table: (window) => this.table(window),
         isWaiting: (window) => this.#tables.get(window)?.isSliced ?? window.maxTimestamp >= this.#watermarks.input,
-        newTable: (window, role) => sliceTable(window, role, this.#keyCoder),
+        newTable: (window, role) => newTable(window, role, this.#keyCoder),
         used: (table) => this.#kept?.used(table),
         gone: (table) => this.#kept?.gone(table),
         put: (table, key, accumulator) => this.#put(table, key, accumulator),
@@ -225,8 +225,7 @@ export class ReduceFnRunner {
     const isOpen = window.maxTimestamp >= this.#watermarks.input
     const isFast = this.canBeFast && isOpen
     const isSliced = isFast && this.#slices !== undefined
-    const cells = new KeyMap<ReduceCell>(this.#keyCoder)
-    const table: ReduceTable = { window, expiry, cells, isFast, isAskedAtEnd: isFast, isSliced, role: 'window' }
+    const table = newTable(window, 'window', this.#keyCoder, { expiry, isFast, isAskedAtEnd: isFast, isSliced })
     this.#tables.set(window, table)
     this.#kept?.used(table)
     this.#timers.add(isFast ? window.maxTimestamp : expiry, { kind: 'table', table })

@@ -76,6 +76,25 @@ export interface ReduceTable {
   /** Whether slices of the window are still to be taken in. */
   isSliced: boolean
   readonly role: TableRole
+  /** What a store has of it, where there is one. */
+  kept: KeptTable | undefined
+  /** Its place among those to which something has happened since they were stored; -1: it is none of them. */
+  usedAt: number
+}
+
+/** What a store has of a table. */
+export interface KeptTable {
+  readonly window: BoundedWindow
+  /** The part of an id that says where its cells lie. */
+  readonly bytes: Uint8Array
+  /** Tables are in the order of these. */
+  readonly order: number
+  flags: number
+  /** What it has of cells without details, by their place in the table: whose keys are their own identity, and others. */
+  primitives: unknown[]
+  encoded: unknown[]
+  /** The place of the next cell that is noted by itself; `undefined` while the table is scanned. */
+  next: number | undefined
 }
 
 /** What a table is: of a window, with state of keys; or of a slice, or a union of slices, with what is only on its way there. */
@@ -107,8 +126,16 @@ export type TimerPayload =
   | { readonly kind: 'cell'; readonly cell: MergingCell }
   | { readonly kind: 'closed'; readonly key: unknown; readonly window: BoundedWindow }
 
-/** The table of a slice, or of several: values are only added, and what it has goes to the tables of windows. */
-export function sliceTable(window: BoundedWindow, role: 'slice' | 'union', keyCoder: Coder<unknown>): ReduceTable {
+/** A table without cells. A slice's, or that of several, is only added to: what it has goes to the tables of windows. */
+export function newTable(
+  window: BoundedWindow,
+  role: TableRole,
+  keyCoder: Coder<unknown>,
+  of: Pick<ReduceTable, 'expiry' | 'isFast' | 'isAskedAtEnd' | 'isSliced'> = OF_SLICES,
+): ReduceTable {
+  const { expiry, isFast, isAskedAtEnd, isSliced } = of
   const cells = new KeyMap<ReduceCell>(keyCoder)
-  return { window, expiry: TIMESTAMP_MAX, cells, isFast: true, isAskedAtEnd: false, isSliced: false, role }
+  return { window, expiry, cells, isFast, isAskedAtEnd, isSliced, role, kept: undefined, usedAt: -1 }
 }
+
+const OF_SLICES = { expiry: TIMESTAMP_MAX, isFast: true, isAskedAtEnd: false, isSliced: false }

@@ -219,6 +219,21 @@ function ofBatches({ batches, pipeline }: RunStatus): readonly Family[] {
       sample({ pipeline }, elementsMax),
     ),
     family(
+      'millrace_queue_elements',
+      'gauge',
+      'Elements that a source which cannot wait has given and no batch has taken yet.',
+      batches.queues.map(({ step, elements }) => ({ labels: { pipeline, step }, value: elements })),
+    ),
+    family(
+      'millrace_queue_bytes',
+      'gauge',
+      'Encoded bytes of those elements, in memory and on the disk.',
+      batches.queues.flatMap(({ step, bytes, spilledBytes }) => [
+        { labels: { pipeline, step, place: 'memory' }, value: bytes - spilledBytes },
+        { labels: { pipeline, step, place: 'disk' }, value: spilledBytes },
+      ]),
+    ),
+    family(
       'millrace_batch_elements',
       'gauge',
       'Elements that sources have read in the newest batch.',

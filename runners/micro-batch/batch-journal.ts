@@ -29,7 +29,7 @@ export class BatchJournal implements SourceJournal {
   /** Whether elements were read that cannot be read again. */
   hasElements = false
   /** Says how much may be read. */
-  pacing: Pick<BatchPacing, 'room' | 'take'> | undefined
+  pacing: Pick<BatchPacing, 'room' | 'take' | 'seen'> | undefined
   readonly #rounds: Rounds[] = []
   /** Turns of the round at hand, once it is part of the plan. */
   #turns: TurnRecord[] | undefined
@@ -119,6 +119,10 @@ export class BatchJournal implements SourceJournal {
 
   room(stage: number): number {
     return this.pacing?.room(stage, this.elements) ?? Infinity
+  }
+
+  seen(stage: number, count: number, timestamps: ArrayLike<number> | undefined, arrivedAt: number | undefined): void {
+    this.pacing?.seen(stage, count, timestamps, arrivedAt)
   }
 
   write(turn: TurnRecord): void {

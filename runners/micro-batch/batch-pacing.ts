@@ -29,6 +29,8 @@ export interface BatchTimes {
   readonly isCut: boolean
 }
 
+/** Elements of a bundle that is read ahead, at most: a batch takes it whole. */
+const AHEAD_BUNDLE = 250
 /** Part of a batch that is left for what comes after it was read, at most. */
 const CLOSING_SHARE_MAX = 0.9
 
@@ -59,6 +61,11 @@ export class BatchPacing {
     return most === Infinity ? undefined : most
   }
 
+  /** Elements that are to be taken together at most, where they are read ahead. */
+  get bundleMax(): number {
+    return Math.max(1, Math.min(AHEAD_BUNDLE, Math.floor(this.#elementsMax / 4)))
+  }
+
   /** When the next batch is due after one that began at `began`. */
   due(began: number): number {
     return began + this.#limits.intervalMillis
@@ -78,6 +85,16 @@ export class BatchPacing {
   /** A stage has read so many. */
   take(stage: number, count: number): void {
     this.#allowances.take(stage, count)
+  }
+
+  /** Elements have come in; see `SourceJournal`. */
+  seen(
+    _stage: number,
+    _count: number,
+    _timestamps: ArrayLike<number> | undefined,
+    _arrivedAt: number | undefined,
+  ): void {
+    // Filled in with the latency.
   }
 
   /** Whether the batch has read enough: what comes after also takes its part of the interval. */

@@ -17,6 +17,7 @@ import type { SourceCodec } from '../core/execution/source-codec.js'
 import { SourceExecutor } from '../core/execution/source-executor.js'
 import type { PipelineResult, RunnerOptions } from '../runner.js'
 import type { RunStatus } from '../run-status.js'
+import { newQueryId } from '../core/query-identity.js'
 import type { RunLog } from '../core/run-log.js'
 import type { BatchAcknowledgements } from './batch-acknowledgements.js'
 import type { BatchJournal } from './batch-journal.js'
@@ -29,6 +30,7 @@ import { KeptParts } from './kept-parts.js'
 import { Outbox } from './outbox.js'
 import { follow, type Follower } from './following.js'
 import type { QueryStore } from './query-store.js'
+import { SourceQueues } from './queue/source-queues.js'
 import { type StandbyMode, StandbyRole } from './standby-role.js'
 import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
 import type { Change, PlanRecord } from './store/checkpoint-store.js'
@@ -41,6 +43,8 @@ export interface BatchedParts {
   readonly acknowledgements: BatchAcknowledgements
   readonly limits: BatchLimits
   readonly sourceLimits: RunnerOptions['sourceLimits']
+  /** Folder for what sources have given and the memory does not hold. */
+  readonly spillFolder: string | undefined
   readonly store: QueryStore
   /** Whether the store outlives the run. */
   readonly isKept: boolean
@@ -63,6 +67,7 @@ export class BatchedExecution extends Execution {
   #committed = 0
   #watermarks = ''
   readonly #pacing: BatchPacing
+  readonly #queues: SourceQueues
   #resumedAfter: number | undefined
   #role: 'leads' | 'follows' | 'over' = 'leads'
   readonly #standby: StandbyRole
@@ -76,7 +81,20 @@ export class BatchedExecution extends Execution {
     this.#log = options.log
     this.#standby = new StandbyRole(parts.standby, options.log, () => this.#isUnwanted)
     this.#outbox = new Outbox(this.executors, parts.store, parts.deliversOnce)
-    this.#pacing = parts.journal.pacing = this.#paced(parts)
+    const limits = limitsByStage(parts.sourceLimits ?? {}, readingSteps(this.staged))
+    const { intervalMillis } = parts.limits
+    const allowances = new SourceAllowances(limits, () => parts.real.monotonic(), intervalMillis)
+    this.#pacing = parts.journal.pacing = new BatchPacing(parts.limits, allowances)
+    this.#queues = new SourceQueues(this.executors, {
+      env: parts.real,
+      limits,
+      isWanted: false,
+      isScripted: options.clock !== undefined,
+      folder: parts.spillFolder,
+      run: newQueryId(parts.real),
+      warn: (message) => this.#log.note(`warning: ${message}`),
+      bundleMax: () => this.#pacing.bundleMax,
+    })
     for (const executor of this.executors) {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
@@ -84,18 +102,11 @@ export class BatchedExecution extends Execution {
     parts.journal.hasSources = this.#codecs.size > 0
   }
 
-  /** @throws {PipelineError} when limits are set for what does not read. */
-  #paced({ limits, sourceLimits = {}, real }: BatchedParts): BatchPacing {
-    const steps = readingSteps(this.staged)
-    const { intervalMillis } = limits
-    const clock = (): number => real.monotonic()
-    return new BatchPacing(limits, new SourceAllowances(limitsByStage(sourceLimits, steps), clock, intervalMillis))
-  }
-
   override async run(): Promise<PipelineResult> {
     try {
       return await super.run()
     } finally {
+      this.#queues.close()
       await this.#parts.store.close()
     }
   }
@@ -105,7 +116,8 @@ export class BatchedExecution extends Execution {
     const { last, held } = this.#pacing
     const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last }
     const standby = this.#standby.status === undefined ? {} : { standby: this.#standby.status }
-    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, ...standby } }
+    const queues = this.#queues.status()
+    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, queues, ...standby } }
   }
 
   override get isKept(): boolean {
@@ -205,7 +217,7 @@ export class BatchedExecution extends Execution {
     if (this.#role === 'follows' && !(await this.#followed())) return
     const planned = await store.planned()
     let again = planned === undefined ? undefined : { ...planned, rounds: decodePlan(planned.content, this.#codecs) }
-    while (!this.isCancelled && !this.isStopping) {
+    while (!this.isCancelled && (await this.#goesOn())) {
       const began = real.monotonic()
       const isBacklogged = await this.#batch(began, again)
       if (this.isCancelled) return
@@ -219,6 +231,13 @@ export class BatchedExecution extends Execution {
       journal.close()
       await this.waitForTime(Math.max(0, this.#pacing.due(began) - real.monotonic()))
     }
+  }
+
+  /** A run that is stopped takes what was read ahead: nobody else has it. */
+  async #goesOn(): Promise<boolean> {
+    if (!this.isStopping) return true
+    await this.#queues.end()
+    return this.#queues.isAhead
   }
 
   /** One batch. @returns whether there is more to read at once. */
@@ -279,7 +298,7 @@ export class BatchedExecution extends Execution {
       isQuiet = isAgain && !isNew
       if (this.isCancelled) return { changed, isBacklogged: false }
       if (isAgain) continue
-      if (this.isStopping) return { changed, isBacklogged: false }
+      if (this.isStopping) return { changed, isBacklogged: changed && this.#queues.isAhead }
       if (changed && this.#pacing.isFull(journal.elements, this.#parts.real.monotonic() - began))
         return { changed, isBacklogged: true }
       if (isNew) continue
@@ -327,6 +346,7 @@ export class BatchedExecution extends Execution {
     world.flush()
     for (const executor of this.executors) await executor.batchCommitted()
     await this.#parts.acknowledgements.batchCommitted()
+    this.#queues.committed()
     await this.#outbox.deliver(plan.batch, delivered)
   }
 

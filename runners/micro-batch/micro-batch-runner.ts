@@ -45,6 +45,8 @@ export type OpenStore = (place: string, env: Env) => Promise<CheckpointStore>
 export interface MicroBatchCapabilities {
   /** Makes a folder a store. Without it, `checkpoint` is refused. */
   readonly openStore?: OpenStore
+  /** A folder for what a source has given and the memory does not hold, of a run without a checkpoint. Without it, all stays in memory. */
+  readonly spillFolder?: () => string
   /** How drivers know each other. Without it, a driver that has crashed is waited for until its lease has run out. */
   readonly driver?: DriverNames
   /** Makes what starts workers that load a module. Without it, workers on threads and in processes are refused. */
@@ -105,7 +107,7 @@ function execution(
   given: ExecutionOptions,
   options: Omit<RunnerOptions, 'standby'> & { readonly standby: Standby | undefined },
   acknowledgements: BatchAcknowledgements,
-  { openStore, driver }: MicroBatchCapabilities,
+  { openStore, driver, spillFolder }: MicroBatchCapabilities,
 ): BatchedExecution {
   const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
   const { standby } = options
@@ -152,6 +154,7 @@ function execution(
       deliversOnce: options.guarantee === 'gap' || options.guarantee === 'at-most-once',
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       sourceLimits: options.sourceLimits,
+      spillFolder: checkpoint ?? spillFolder?.(),
       limits: {
         intervalMillis: durationMillis(options.batchInterval ?? INTERVAL, 'batchInterval'),
         elementsMax: options.batchSize ?? Infinity,

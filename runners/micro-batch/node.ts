@@ -2,7 +2,8 @@
  * What Node adds to the micro-batch runner: checkpoints in folders of SQLite files, and drivers that are known by their processes.
  */
 import { readFileSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import type { MicroBatchCapabilities } from './micro-batch-runner.js'
 import type { OpenWorker } from './tasks/worker-link.js'
@@ -22,6 +23,7 @@ function nameOf(pid: number, thread: number, run: number): string {
 }
 
 let runs = 0
+let spills = 0
 
 function isGone(name: string): boolean {
   const [, pid, host, start] = /^process (\d+) on (.*) \(started (\d*), thread \d+, run \d+\)$/.exec(name) ?? []
@@ -50,6 +52,7 @@ export function nodeCapabilities(): MicroBatchCapabilities {
           ))
         )(index)
     },
+    spillFolder: () => join(tmpdir(), `millrace-${process.pid}-${threadId}-${++spills}`),
     driver: { own: nameOf(process.pid, threadId, ++runs), isGone },
   }
 }

@@ -8,7 +8,7 @@ import { type OptionNames, refuseUnknownOptions } from '../../sdk/known-options.
 import { preview } from '../../sdk/preview.js'
 import { suggestion } from '../../sdk/suggestion.js'
 import type { StagedPipeline } from '../core/stage.js'
-import type { SourceLimit } from '../runner.js'
+import type { SourceLimit, SourceQueueBounds } from '../runner.js'
 
 /** A step that reads. */
 export interface ReadingStep {
@@ -23,7 +23,8 @@ export function readingSteps({ stages }: StagedPipeline): readonly ReadingStep[]
   return stages.flatMap(({ id, root }) => (root.kind === 'splittable' ? { stage: id, step: root.info.path } : []))
 }
 
-const names: OptionNames<SourceLimit> = { perSecond: true, perBatch: true }
+const names: OptionNames<SourceLimit> = { perSecond: true, perBatch: true, queue: true }
+const boundNames: OptionNames<SourceQueueBounds> = { elements: true, bytes: true, memoryBytes: true }
 
 /** The limits of each stage that reads. @throws {PipelineError} naming what is wrong. */
 export function limitsByStage(
@@ -47,11 +48,19 @@ function refuseStep(path: string, steps: readonly ReadingStep[]): never {
   throw new PipelineError('MR-6060', `sourceLimits names "${path}", and no step of that path reads.${hint}`)
 }
 
-function checkLimit(path: string, { perSecond, perBatch }: SourceLimit): void {
+function checkLimit(path: string, { perSecond, perBatch, queue }: SourceLimit): void {
   if (perSecond !== undefined && !(typeof perSecond === 'number' && perSecond > 0 && perSecond < Infinity))
     refuse(path, 'perSecond', 'a number of elements above 0', perSecond)
   if (perBatch !== undefined && !(Number.isSafeInteger(perBatch) && perBatch >= 1))
     refuse(path, 'perBatch', 'a whole number of elements from 1', perBatch)
+  if (queue !== undefined) checkQueue(path, queue)
+}
+
+function checkQueue(path: string, queue: boolean | SourceQueueBounds): void {
+  if (typeof queue === 'boolean') return
+  refuseUnknownOptions(`queue in sourceLimits of "${path}"`, queue, boundNames)
+  for (const [bound, value] of Object.entries(queue))
+    if (!Number.isSafeInteger(value) || value < 1) refuse(path, `queue.${bound}`, 'a whole number from 1', value)
 }
 
 function refuse(path: string, option: string, allowed: string, given: unknown): never {

@@ -39,3 +39,11 @@ export class ReadingDisorder {
     return { after: Math.floor(this.#random() * limit), fraction: this.#random() }
   }
 }
+
+/** How bundles of sources are cut. */
+export interface BundleLimits {
+  /** Elements of the next bundle. */
+  next(isBounded: boolean): number
+  /** In strict mode, what decides about splits. */
+  readonly disorder: ReadingDisorder | undefined
+}

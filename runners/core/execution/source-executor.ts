@@ -14,20 +14,19 @@ import { addMillis, TIMESTAMP_MAX } from '../../../sdk/time.js'
 import type { BundleProcessor } from '../bundle-processor.js'
 import type { Keeper } from '../kept-state.js'
 import { isThenable } from '../prepare-step.js'
-import { listOf } from '../side-inputs.js'
 import type { StageRoot } from '../stage.js'
 import type { SourceReading } from '../../runner.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { Inbox } from './inbox.js'
 import { type GateParts, SideGate } from './side-gate.js'
-import type { ReadingDisorder } from './reading-disorder.js'
-import { positionsLeft, timestampsOf } from './source-positions.js'
+import type { BundleLimits, ReadingDisorder } from './reading-disorder.js'
 import { checkRest, type ReadingServices, type SourceBatch, type SplitPlan } from './source-reading.js'
 import { SourceCalls } from './source-calls.js'
 import { SourceCodec } from './source-codec.js'
 import { type ReadRecord, type SourceJournal, type TurnRecord, workAgain } from './source-journal.js'
 import { readingServices } from './reading-services.js'
 import { SourceReport } from './source-report.js'
+import { type AheadQueue, ReadAhead } from './read-ahead.js'
 import { partitionsOf, sourceHold } from './source-status.js'
 import { SourceTurns } from './source-turn.js'
 import type { Work } from './source-work.js'
@@ -36,14 +35,6 @@ import { WorkList } from './work-list.js'
 import { WorkReader } from './work-reader.js'
 import { type Committable, StageExecutor } from './stage-executor.js'
 import { NOTHING_KEPT, sideHold, type StageStatus } from './stage-status.js'
-
-/** How bundles of sources are cut. */
-export interface BundleLimits {
-  /** Elements of the next bundle. */
-  next(isBounded: boolean): number
-  /** In strict mode, what decides about splits. */
-  readonly disorder: ReadingDisorder | undefined
-}
 
 /** What stands behind a splittable step. */
 export interface SourceParts extends GateParts {
@@ -72,10 +63,12 @@ export class SourceExecutor extends StageExecutor {
   readonly #disorder: ReadingDisorder | undefined
   readonly #calls: SourceCalls
   #codec: SourceCodec | undefined
-  #services: ReadingServices | undefined
   #resource: unknown = undefined
   #isSetUp = false
   #isDraining = false
+  /** Whether what was read ahead is taken, and no more is read. */
+  #isEnding = false
+  #ahead: ReadAhead | undefined
   /** Since when nothing is read, by the delay clock. */
   #pausedAt: number | undefined
   readonly #turns: SourceTurns
@@ -99,16 +92,37 @@ export class SourceExecutor extends StageExecutor {
       clock: () => this.#clock(),
       resource: () => this.#resource,
     })
-    this.#reader = new WorkReader({
+    this.#reader = this.#readerIn(parts.env, (limit) => this.#splitPlan(limit))
+  }
+
+  #readerIn(env: Env, splitPlan: (limit: number) => SplitPlan | undefined): WorkReader {
+    let services: ReadingServices | undefined
+    return new WorkReader({
       doFn: this.#doFn,
       calls: this.#calls,
       told: this.#told,
-      env: parts.env,
+      env,
       clock: () => this.#clock(),
-      services: () => (this.#services ??= this.#readingServices()),
+      services: () => (services ??= this.#readingServices(env)),
       numbered: (work) => this.#work.numbered(work),
-      splitPlan: (limit) => this.#splitPlan(limit),
+      splitPlan,
     })
+  }
+
+  /** Reads ahead into a queue, in the world as it is. Before anything is read. */
+  readAhead(queue: AheadQueue, env: Env): void {
+    this.#ahead = new ReadAhead({ reader: this.#readerIn(env, () => undefined), queue, env, codec: this.codec })
+  }
+
+  /** Reads no more ahead; what was read is taken. */
+  async endAhead(): Promise<void> {
+    this.#isEnding = true
+    await this.#ahead?.end()
+  }
+
+  /** Whether something that was read ahead has not been taken. */
+  get isAhead(): boolean {
+    return this.#ahead?.isEmpty === false
   }
 
   async setup(): Promise<void> {
@@ -122,6 +136,7 @@ export class SourceExecutor extends StageExecutor {
   async teardown(): Promise<void> {
     const isSetUp = this.#isSetUp
     this.#isSetUp = false
+    await this.#ahead?.end()
     if (isSetUp) await this.#doFn.teardown?.({ resource: this.#resource })
   }
 
@@ -133,12 +148,14 @@ export class SourceExecutor extends StageExecutor {
   /** Reads nothing, and lets nothing count as idle, until {@link resume}. */
   pause(): void {
     this.#pausedAt ??= this.#clock()
+    if (this.#ahead !== undefined) this.#ahead.isPaused = true
   }
 
   resume(): void {
     if (this.#pausedAt === undefined) return
     for (const work of this.#work.all) work.wasPausedFor(this.#clock() - Math.max(this.#pausedAt, work.activeAt))
     this.#pausedAt = undefined
+    if (this.#ahead !== undefined) this.#ahead.isPaused = false
   }
 
   override keepers(): ReadonlyMap<string, Keeper> {
@@ -166,7 +183,8 @@ export class SourceExecutor extends StageExecutor {
 
   /** Milliseconds of real time until something can be done; `undefined` when nothing is waiting for real time to pass. */
   get waitMillis(): number | undefined {
-    return !this.#isWaiting || this.#parts.isScripted ? undefined : Math.max(0, this.#work.nextDue - this.#clock())
+    if (!this.#isWaiting || this.#parts.isScripted) return undefined
+    return this.#ahead === undefined ? Math.max(0, this.#work.nextDue - this.#clock()) : 0
   }
 
   override get nextProcessingTime(): number {
@@ -211,17 +229,46 @@ export class SourceExecutor extends StageExecutor {
     const again = turns.again()
     if (again !== undefined) return this.#readAgain(again)
     const isReading = turns.mayRead && this.#pausedAt === undefined
-    const drains = turns.mayRead && this.#isDraining && this.#work.truncate()
+    const ahead = isReading ? await this.#followed() : this.#ahead
+    const drains = turns.mayRead && ahead === undefined && this.#isDraining && this.#work.truncate()
+    const { room } = turns
+    const hasRead =
+      isReading && room >= 1 && (await (ahead === undefined ? this.#readDue(room) : this.#take(ahead, room)))
+    const watermark = this.#work.estimate(isReading && !this.isAhead, (work) => turns.idle(work))
+    turns.end(drains)
+    return { watermark, hasRead }
+  }
+
+  /** Reads what is due. @returns whether anything was. */
+  async #readDue(most: number): Promise<boolean> {
+    let room = most
     let hasRead = false
-    let { room } = turns
-    for (const work of isReading && room >= 1 ? this.#work.due() : []) {
+    for (const work of this.#work.due()) {
       room -= await this.#read(work, room)
       hasRead = true
       if (room < 1) break
     }
-    const watermark = this.#work.estimate(isReading, (work) => turns.idle(work))
-    turns.end(drains)
-    return { watermark, hasRead }
+    return hasRead
+  }
+
+  /** What reads ahead, told what there is to read. A run that is drained takes what was read, and then reads as others do. */
+  async #followed(): Promise<ReadAhead | undefined> {
+    const isEnding = this.#isDraining || this.#isEnding
+    if (isEnding) await this.#ahead?.end()
+    else this.#ahead?.follow(this.#work.all)
+    if (this.#isDraining && !this.isAhead) this.#ahead = undefined
+    return this.#ahead
+  }
+
+  /** Takes what was read ahead. @returns whether there was anything. */
+  async #take(ahead: ReadAhead, room: number): Promise<boolean> {
+    const bundles = ahead.take(room)
+    for (const { record, arrivedAt, acknowledgements } of bundles) {
+      this.#turns.taken(record)
+      await this.#repeat(record, arrivedAt)
+      await this.#acknowledge(acknowledgements)
+    }
+    return bundles.length > 0
   }
 
   /** Does again what was written down. */
@@ -236,14 +283,14 @@ export class SourceExecutor extends StageExecutor {
   }
 
   /** One bundle again. */
-  async #repeat({ work: id, count, left, elements }: ReadRecord): Promise<void> {
+  async #repeat({ work: id, count, left, elements }: ReadRecord, arrivedAt?: number): Promise<void> {
     const work = this.#work.all.find((each) => each.id === id)
     invariant(work !== undefined, 'what was read is still there to be read again', { work: id })
     const { element } = work.of
     let rest: readonly Work[] = []
     if (elements !== undefined) {
       const { values, timestamps } = this.codec.elementsFrom(elements)
-      await this.#push(work, values, timestamps, count)
+      await this.#push(work, values, timestamps, count, arrivedAt)
     } else if (this.#doFn.elementAt !== undefined) rest = await this.#pushPositions(work, count, undefined)
     else if (count > 0) {
       const read = await this.#reader.again(work, count, left === undefined)
@@ -266,9 +313,7 @@ export class SourceExecutor extends StageExecutor {
   /** Side inputs of windows that no work and no element to come can be in. */
   #forgetSides(): void {
     if (this.#parts.sides.length === 0) return
-    let until = Math.min(this.inputWatermark, this.#gate.hold)
-    for (const { of } of this.#work.all)
-      for (const window of listOf(of.windows)) until = Math.min(until, window.maxTimestamp)
+    const until = Math.min(this.inputWatermark, this.#gate.hold, this.#work.windowsUntil)
     this.#gate.forgetBefore(addMillis(until, -this.#root.strategy.allowedLatenessMillis))
   }
 
@@ -281,10 +326,14 @@ export class SourceExecutor extends StageExecutor {
     this.#note(work, count, left, isFull, this.#doFn.replayable ? undefined : batch)
     await this.#push(work, batch.values, batch.stamps, count)
     this.#work.replace(work, left)
-    if (acknowledgements.length === 0) return count
-    const [host, { info }] = [this.processor.runtime, this.#root]
-    await this.#parts.acknowledgements.committed(host, info, acknowledgements, this.#doFn.replayable)
+    await this.#acknowledge(acknowledgements)
     return count
+  }
+
+  async #acknowledge(callbacks: readonly (() => void | Promise<void>)[]): Promise<void> {
+    if (callbacks.length === 0) return
+    const [host, { info }] = [this.processor.runtime, this.#root]
+    await this.#parts.acknowledgements.committed(host, info, callbacks, this.#doFn.replayable)
   }
 
   /** A bundle of what has been read. */
@@ -293,8 +342,10 @@ export class SourceExecutor extends StageExecutor {
     values: readonly unknown[],
     timestamps: ArrayLike<number> | undefined,
     count: number,
+    arrivedAt?: number,
   ): Promise<void> {
     const { timestamp, windows, pane } = of
+    this.#parts.journal?.seen(this.stage.id, count, timestamps, arrivedAt)
     const { processor } = this
     return this.bundle(() =>
       timestamps === undefined
@@ -326,29 +377,20 @@ export class SourceExecutor extends StageExecutor {
 
   /** A bundle of positions. @returns what is left. */
   async #pushPositions(work: Work, count: number, plan: SplitPlan | undefined): Promise<readonly Work[]> {
-    const { env } = this.#parts
     const { element, timestamp, windows, pane } = work.of
-    const { from, to } = work.restriction as OffsetRange
-    const end = from + count
+    const { from } = work.restriction as OffsetRange
     await this.bundle(async () => {
       await this.#calls.byPosition(element, () =>
-        this.processor.processIndexed(element, timestamp, windows, pane, from, end),
+        this.processor.processIndexed(element, timestamp, windows, pane, from, from + count),
       )
     })
-    const [min, max] = this.#calls.guarded('timestampAt', element, () =>
-      timestampsOf(this.#doFn, work.of, { from, to: end }),
-    )
-    work.observe(max, this.#clock())
-    work.estimate(this.#doFn.watermark, env.now())
-    this.#told.observe(min, max, env.now())
-    return positionsLeft({ from: end, to }, plan).map((range, i) => {
-      const part = work.part(range, work.activeAt)
-      return i === 0 ? part : this.#work.numbered(part)
-    })
+    const { left, timestamps } = this.#reader.positions(work, count, plan)
+    this.#parts.journal?.seen(this.stage.id, count, timestamps, undefined)
+    return left
   }
 
-  #readingServices(): ReadingServices {
-    const { env, sides } = this.#parts
+  #readingServices(env: Env): ReadingServices {
+    const { sides } = this.#parts
     return readingServices({ root: this.#root, processor: this.processor, env, sides, resource: this.#resource })
   }
 }

@@ -51,6 +51,13 @@ export interface SourceJournal {
   readonly isKept: boolean
   /** What is to be done again in this turn of a stage; `undefined`: decide anew, if something may be read. */
   again(stage: number): TurnRecord | undefined
+  /**
+   * Elements have come in.
+   *
+   * @param timestamps those of the elements, or of some of them; `undefined` where they have none of their own.
+   * @param arrivedAt wall clock when they came, where that was before now.
+   */
+  seen(stage: number, count: number, timestamps: ArrayLike<number> | undefined, arrivedAt: number | undefined): void
   /** What was done. */
   write(turn: TurnRecord): void
 }

@@ -122,16 +122,14 @@ export class Reading {
   #observeClaims(): void {
     const { tracker } = this
     const tryClaim = tracker.tryClaim
+    // Not in the literal below: there it would be a long-lived object, and keep all that is read alive.
+    const value = (position: unknown): boolean => {
+      const isGranted = tryClaim.call(tracker, position)
+      if (!isGranted) this.#isRefused = true
+      return isGranted
+    }
     // A tracker that cannot be watched (frozen, say) works all the same.
-    Reflect.defineProperty(tracker, 'tryClaim', {
-      configurable: true,
-      writable: true,
-      value: (position: unknown) => {
-        const isGranted = tryClaim.call(tracker, position)
-        if (!isGranted) this.#isRefused = true
-        return isGranted
-      },
-    })
+    Reflect.defineProperty(tracker, 'tryClaim', { configurable: true, writable: true, value })
   }
 
   #stamp(index: number, at: Instant): void {
@@ -215,6 +213,25 @@ export interface ReadingServices {
   readonly afterCommit: AfterCommit
 }
 
+/** What a call may say of the watermark of its work. */
+class WorkWatermark {
+  readonly set: (instant: Instant) => void
+  readonly #work: Work
+
+  constructor(work: Work, isManual: boolean) {
+    this.#work = work
+    this.set = (instant) => {
+      if (!isManual)
+        throw coded('MR-3014', new Error('watermark.set needs watermark: watermarks.manual() in the declaration'))
+      work.report(instant)
+    }
+  }
+
+  get current(): number {
+    return this.#work.watermark
+  }
+}
+
 /** The context of one call. */
 export class ReadingContext {
   readonly emit: Emit | Readonly<Record<string, Emit>>
@@ -242,16 +259,7 @@ export class ReadingContext {
     this.room = () => reading.room
     this.now = () => services.env.now()
     this.afterCommit = services.afterCommit
-    this.watermark = {
-      set: (instant) => {
-        if (!services.hasManualWatermark)
-          throw coded('MR-3014', new Error('watermark.set needs watermark: watermarks.manual() in the declaration'))
-        work.report(instant)
-      },
-      get current() {
-        return work.watermark
-      },
-    }
+    this.watermark = new WorkWatermark(work, services.hasManualWatermark)
     this.acknowledge = (callback) => {
       if (!services.acknowledges)
         throw coded('MR-3014', new Error('acknowledge needs acknowledges: true in the declaration'))

@@ -59,6 +59,11 @@ export class SourceTurns {
     this.#reads.push({ work: work.id, count, isFull, left: left.map((each) => workLeft(each, at)), elements })
   }
 
+  /** A bundle that was read ahead was taken. */
+  taken(record: ReadRecord): void {
+    if (this.#journal !== undefined) this.#reads.push(record)
+  }
+
   /** The watermark of work has followed the clock. */
   idle(work: Work): void {
     if (this.#journal !== undefined) this.#idle.push({ work: work.id, watermark: work.watermark })

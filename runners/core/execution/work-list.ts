@@ -48,6 +48,13 @@ export class WorkList {
     return [this.#begun, this.#made]
   }
 
+  /** Up to where the window reaches that ends first, of those that work is in. */
+  get windowsUntil(): number {
+    let until = TIMESTAMP_MAX
+    for (const { of } of this.all) for (const window of listOf(of.windows)) until = Math.min(until, window.maxTimestamp)
+    return until
+  }
+
   /** Work that was kept. */
   restore(works: readonly Work[], [begun, made]: readonly [begun: number, made: number]): void {
     this.all.push(...works)

@@ -7,6 +7,8 @@
 import type { Env } from '../../../sdk/env.js'
 import type { AnySplittableDoFn, Resume } from '../../../sdk/source/splittable.js'
 import { isThenable } from '../prepare-step.js'
+import type { OffsetRange } from '../../../sdk/source/restriction-tracker.js'
+import { positionsLeft, timestampsOf } from './source-positions.js'
 import type { SourceCalls } from './source-calls.js'
 import {
   checkCount,
@@ -76,6 +78,28 @@ export class WorkReader {
     const resumed = await this.#call(work, reading)
     calls.guarded('process', work.of.element, () => checkCount(count, batch.length))
     return { batch, left: wantsRest ? this.#settle(work, reading, resumed) : [] }
+  }
+
+  /** What a bundle of positions that was read says of time, and what it leaves. */
+  positions(
+    work: Work,
+    count: number,
+    plan: SplitPlan | undefined,
+  ): { readonly left: readonly Work[]; readonly timestamps: readonly number[] | undefined } {
+    const { doFn, calls, told, env, clock, numbered } = this.#parts
+    const { from, to } = work.restriction as OffsetRange
+    const end = from + count
+    const [min, max] = calls.guarded('timestampAt', work.of.element, () =>
+      timestampsOf(doFn, work.of, { from, to: end }),
+    )
+    work.observe(max, clock())
+    work.estimate(doFn.watermark, env.now())
+    told.observe(min, max, env.now())
+    const left = positionsLeft({ from: end, to }, plan).map((range, i) => {
+      const part = work.part(range, work.activeAt)
+      return i === 0 ? part : numbered(part)
+    })
+    return { left, timestamps: doFn.timestampAt === undefined ? undefined : [min, max] }
   }
 
   #begun({ of: { timestamp } }: Work): SourceBatch {

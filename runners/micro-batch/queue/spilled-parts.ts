@@ -1,0 +1,115 @@
+/**
+ * Parts of a queue that are on the disk: files in a folder of the query's own, each written once and read once.
+ *
+ * Law: what is read is what was written, or the file is named; nothing is there any more once the run is over, or another has begun.
+ */
+import { coded } from '../../../sdk/error-codes.js'
+import type { FileSystem } from '../../../sdk/env.js'
+import { messageOf } from '../../../sdk/errors.js'
+import { crc32 } from '../store/crc32.js'
+
+/** Where queues may spill to. */
+export interface SpillPlace {
+  readonly files: FileSystem
+  readonly folder: string
+  /** Unlike that of any other run. */
+  readonly run: string
+}
+
+/** Bytes before a frame: its length and its checksum, both unsigned, the lowest byte first. */
+const HEAD_BYTES = 8
+
+/** Files of one queue. */
+export class SpilledParts {
+  readonly #place: SpillPlace
+  #number = 0
+
+  constructor(place: SpillPlace) {
+    this.#place = place
+  }
+
+  /** Removes what a run before this one has left: what it had not planned was never acknowledged. */
+  clear(): void {
+    const { files, folder } = this.#place
+    for (const name of files.list(folder)) files.remove(`${folder}/${name}`)
+  }
+
+  /** Writes a part. @returns its path. @throws when it cannot be written; nothing is left of it then. */
+  write(frames: readonly Uint8Array[]): string {
+    const { files, folder, run } = this.#place
+    files.makeFolder(folder)
+    const path = `${folder}/${run}-${++this.#number}.part`
+    const bytes = new Uint8Array(frames.reduce((sum, { length }) => sum + HEAD_BYTES + length, 0))
+    const view = new DataView(bytes.buffer)
+    let at = 0
+    for (const frame of frames) {
+      view.setUint32(at, frame.length, true)
+      view.setUint32(at + 4, crc32(frame), true)
+      bytes.set(frame, at + HEAD_BYTES)
+      at += HEAD_BYTES + frame.length
+    }
+    const handle = files.create(path)
+    try {
+      handle.write(bytes)
+    } catch (error) {
+      handle.close()
+      files.remove(path)
+      throw error
+    }
+    handle.close()
+    return path
+  }
+
+  /** The frames of a part. @throws when it is not what was written. */
+  read(path: string): readonly Uint8Array[] {
+    const bytes = this.#bytesOf(path)
+    const view = new DataView(bytes.buffer)
+    const frames: Uint8Array[] = []
+    for (let at = 0; at < bytes.length;) {
+      const length = at + HEAD_BYTES <= bytes.length ? view.getUint32(at, true) : Infinity
+      const frame = bytes.subarray(at + HEAD_BYTES, at + HEAD_BYTES + length)
+      if (frame.length !== length || crc32(frame) !== view.getUint32(at + 4, true)) throw damaged(path, `at byte ${at}`)
+      frames.push(frame)
+      at += HEAD_BYTES + length
+    }
+    return frames
+  }
+
+  #bytesOf(path: string): Uint8Array {
+    try {
+      const handle = this.#place.files.openForReading(path)
+      try {
+        const bytes = new Uint8Array(handle.status().size)
+        for (let at = 0; at < bytes.length;) {
+          const count = handle.read(bytes, at, bytes.length - at, at)
+          if (count === 0) break
+          at += count
+        }
+        return bytes
+      } finally {
+        handle.close()
+      }
+    } catch (error) {
+      throw damaged(path, messageOf(error))
+    }
+  }
+
+  remove(path: string): void {
+    this.#place.files.remove(path)
+  }
+
+  /** The run is over. */
+  close(): void {
+    const { files, folder } = this.#place
+    if (files.status(folder) !== undefined) files.removeFolder(folder)
+  }
+}
+
+function damaged(path: string, where: string): Error {
+  return coded(
+    'MR-6062',
+    new Error(
+      `a part of a source's queue cannot be read back: ${path}, ${where}. What it held was not acknowledged and is in no result. Look at the disk, and start the run again.`,
+    ),
+  )
+}
