@@ -189,6 +189,8 @@ export const errorCodes = {
   'MR-6051': 'a choice for a changed pipeline names nothing',
   'MR-6052': 'a value that is kept does not fit its new codec',
   'MR-6053': 'a batch must be finished before the pipeline changes',
+  'MR-6054': 'a checkpoint keeps no such state',
+  'MR-6055': 'a query must come to an end',
   'MR-6070': 'a source cannot keep the guarantee',
   'MR-6071': 'a sink cannot keep the guarantee',
   'MR-6072': 'a driver that stands by needs a checkpoint',

@@ -5,7 +5,7 @@ import type { CommandRow, OperandRow } from './commands.js'
 import type { OptionRow } from './setting-rows.js'
 
 /** Names of these commands. */
-export type CheckpointCommandName = 'state' | 'savepoint' | 'fsck' | 'verify'
+export type CheckpointCommandName = 'state' | 'query' | 'savepoint' | 'fsck' | 'verify'
 
 const pageHelp: OptionRow = { name: 'help', value: undefined, help: 'show this page', short: 'h' }
 const json = (help: string): OptionRow => ({ name: 'json', value: undefined, help })
@@ -41,6 +41,18 @@ const state: CommandRow = {
   operands: [{ name: 'ls', kind: 'word', isRequired: true, values: ['ls', 'get'] }, checkpoint],
   options: [
     { name: 'step', value: 'name', help: 'get: the step, as ls names it; - for what the run itself keeps' },
+    {
+      name: 'pipeline',
+      value: 'file',
+      help: 'the pipeline whose state it is: get shows values as JSON lines, ls also keys',
+      isPath: true,
+    },
+    { name: 'key', value: 'key', help: 'get --pipeline: of this key only, as text or JSON' },
+    {
+      name: 'window',
+      value: 'time',
+      help: 'get --pipeline: of the window that begins or ends then only; global for all of time',
+    },
     { name: 'limit', value: 'number', help: 'get: entries that are shown at most; default 100' },
     json('ls: as JSON; get: an entry a line'),
     pageHelp,
@@ -48,7 +60,32 @@ const state: CommandRow = {
   notes: [
     'Looks at the newest committed batch, in a copy in the folder for temporary files: the checkpoint is not touched, and',
     'a run may be writing it. ls tells query, batch, parts with their sizes, and watermarks. get tells the kind, slot, id',
-    'and content of each entry, in bytes.',
+    'and content of each entry, in bytes; with --pipeline what they mean, decoded by its codecs: state cells, timers,',
+    'what is grouped, side inputs, how far sources have read.',
+  ],
+}
+
+const query: CommandRow = {
+  name: 'query',
+  usage: 'millrace query FILE --checkpoint CHECKPOINT [--option-of-the-pipeline value …]',
+  summary: 'run a bounded pipeline over what a checkpoint keeps now',
+  operands: [{ name: 'FILE', kind: 'module', isRequired: true }],
+  options: [
+    {
+      name: 'checkpoint',
+      value: 'folder',
+      help: 'whose state is asked: of a run that goes on, or has ended',
+      isPath: true,
+    },
+    json('progress and errors as one JSON object a line, on stderr'),
+    { name: 'quiet', value: undefined, help: 'no progress and no summary; errors are still shown' },
+    { name: 'help', value: undefined, help: 'show help; after FILE also the options of its pipeline', short: 'h' },
+  ],
+  notes: [
+    'FILE exports a pipeline with an option named checkpoint, which reads readState(options.checkpoint, { step, state })',
+    'of millrace/micro-batch, joins it with whatever else it reads, and comes to an end. It runs on the direct runner. All',
+    'it reads of the checkpoint is of one committed batch, in a copy in the folder for temporary files; a run that writes',
+    'it is not disturbed.',
   ],
 }
 
@@ -92,6 +129,18 @@ const verify: CommandRow = {
     { name: 'id', value: 'field', help: 'path of a field (order.id), column, line (of text) or key (of a log)' },
     { name: 'sink-id', value: 'field', help: 'the same for the sink, where it is called otherwise' },
     {
+      name: 'manifest',
+      value: 'folder',
+      help: 'of a sink of files: the manifests, which name the batch of each file',
+      isPath: true,
+    },
+    {
+      name: 'checkpoint',
+      value: 'folder',
+      help: 'of the run: tells the batch of what a log has got, of the last 1,000',
+      isPath: true,
+    },
+    {
       name: 'allow-missing-tail',
       value: undefined,
       help: 'what follows the last id that came out, in each file or partition, is not lost',
@@ -106,4 +155,4 @@ const verify: CommandRow = {
 }
 
 /** See the head of this file. */
-export const checkpointCommands: readonly CommandRow[] = [state, savepoint, fsck, verify]
+export const checkpointCommands: readonly CommandRow[] = [state, query, savepoint, fsck, verify]

@@ -109,7 +109,7 @@ describe('the command line', () => {
 
   it.each<[string[], string]>([
     [['worker-pool'], 'millrace worker-pool, which serves workers to an engine, is not part of this version.'],
-    [['help', 'query'], 'millrace query, which reads running queries, is not part of this version.'],
+    [['help', 'worker-pool'], 'millrace worker-pool, which serves workers to an engine, is not part of this version.'],
     [['run', 'file.ts', '--ui'], '--ui is not part of this version.'],
   ])('%j is refused by name', (args, message) => {
     const error = thrownBy(() => parseCommandLine(args))

@@ -3,10 +3,7 @@
  */
 
 /** Commands of later versions. */
-export const laterCommands: ReadonlyMap<string, string> = new Map([
-  ['query', 'reads running queries'],
-  ['worker-pool', 'serves workers to an engine'],
-])
+export const laterCommands: ReadonlyMap<string, string> = new Map([['worker-pool', 'serves workers to an engine']])
 
 /** Options of later versions, by the command they will belong to. Most take a value; without one they are refused too. */
 export const laterOptions: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map([

@@ -49,6 +49,8 @@ async function commandOf(invocation: CommandInvocation): Promise<number> {
       return (await import('./doctor-command.js')).doctorCommand(invocation)
     case 'state':
       return (await import('./state-command.js')).stateCommand(invocation)
+    case 'query':
+      return (await import('./query-command.js')).queryCommand(invocation)
     case 'savepoint':
       return (await import('./savepoint-command.js')).savepointCommand(invocation)
     case 'fsck':

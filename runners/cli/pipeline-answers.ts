@@ -38,6 +38,10 @@ export async function answerTo(
   const built = definition.build(pipelineOptions(definition, sources))
   onBuilt(built)
   if (question.kind === 'guarantees') return guaranteesOf(built, question.json)
+  if (question.kind === 'state') {
+    const { stateAnswer } = await import('./state-answer.js')
+    return stateAnswer(built, question)
+  }
   if (question.format === 'mermaid' && !question.isPhysical && question.depth === undefined)
     return mermaid(built.graph).trimEnd()
   const { drawGraph } = await import('../graph-picture/index.js')

@@ -34,6 +34,9 @@ import type { WatchedRun } from './watch-runs.js'
 /** Panes that are kept for those who look. */
 const PANES = 10
 
+/** Commands whose flags are settings, which a configuration may say, too. */
+const RUNS: ReadonlySet<string> = new Set(['run', 'why', 'graph', 'config'])
+
 /** Makes of a module's answer what goes to stdout. */
 export type Present = (answer: string, settings: Settings, config: ConfigFile | undefined) => string
 
@@ -41,16 +44,17 @@ export type Present = (answer: string, settings: Settings, config: ConfigFile | 
 export async function pipelineCommand(
   invocation: CommandInvocation,
   present: Present = (answer) => `${answer}\n`,
+  asked?: Question,
 ): Promise<number> {
   const { command, options, wantsHelp, file = '' } = invocation
-  const question = questionOf(invocation)
+  const question = asked ?? questionOf(invocation)
   const isWatched = command.name === 'run' && options.get('watch') === true && !wantsHelp
   // Before anything is loaded: a typing error costs nothing.
   metricsPlace(options)
   logSettings(options)
   changeSettings(options)
   if (command.name === 'why' && !wantsHelp) whySettings(options)
-  if (findConfig(process.cwd()) === undefined)
+  if (findConfig(process.cwd()) === undefined && RUNS.has(command.name))
     runnerSettings(settingsFrom({ flags: flagsOf(invocation), environment: process.env, file: undefined }))
   const other = otherCopy(sourceFile(file))
   if (other !== undefined) {
@@ -127,7 +131,12 @@ async function once(
   const configPath = findConfig(process.cwd())
   if (configPath !== undefined) watched?.madeOf([source, configPath], false)
   const config = configPath === undefined ? undefined : await (await import('./config-file.js')).readConfig(configPath)
-  const settings = settingsFrom({ flags: flagsOf(invocation), environment: process.env, file: config })
+  const hasSettings = RUNS.has(command.name)
+  const settings = settingsFrom({
+    flags: flagsOf(invocation),
+    environment: hasSettings ? process.env : {},
+    file: hasSettings ? config : undefined,
+  })
   const runner = { ...runnerSettings(settings), ...changeSettings(options) }
   const console = consoleMode(settings)
   const place = metricsPlace(options)
@@ -185,6 +194,7 @@ async function once(
       console,
       why,
       panes: isShown ? PANES : 0,
+      ...(command.name === 'query' ? { mustEnd: true } : {}),
     },
     listens: isShown && err.isTerminal && !isJson,
     // A halted debugger looks like an endless call.
@@ -199,6 +209,7 @@ async function once(
 
 /** Settings among the flags; a graph has none, its `--runner` is a question. */
 function flagsOf({ command, options }: CommandInvocation): Options {
+  if (!RUNS.has(command.name)) return new Map()
   return command.name === 'graph' ? new Map([...options].filter(([name]) => name === 'runner')) : options
 }
 

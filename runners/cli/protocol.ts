@@ -27,8 +27,21 @@ export type Question =
     }
   /** What each of its ends sees after a crash of a run with a checkpoint. */
   | { readonly kind: 'guarantees'; readonly json: boolean }
+  /** What a checkpoint of it keeps. */
+  | ({ readonly kind: 'state' } & StateQuestion)
   /** The options of its pipeline as they would be, and where each comes from; JSON. */
   | { readonly kind: 'config' }
+
+/** What is asked of a checkpoint. */
+export interface StateQuestion {
+  /** Of the checkpoint, or of a copy. */
+  readonly place: string
+  readonly what: 'ls' | 'get'
+  readonly step: string | undefined
+  readonly key: string | undefined
+  readonly window: string | undefined
+  readonly limit: number
+}
 
 /** Options of pipelines in a configuration file, by the pipeline's name. */
 export interface ConfiguredOptions {
@@ -63,6 +76,8 @@ export interface StartMessage {
   readonly why: WhySettings | undefined
   /** The last panes to be kept for display; 0 where nobody looks at them. */
   readonly panes: number
+  /** Whether a pipeline that would not come to an end is refused. */
+  readonly mustEnd?: boolean
   /** Milliseconds between signs of life. */
   readonly beatMillis: number
   /** How much of the author's console is shown. */

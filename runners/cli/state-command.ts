@@ -23,8 +23,12 @@ export function stateCommand(invocation: CommandInvocation): Promise<number> {
   const { operands, options } = invocation
   const [what, place] = operands as readonly [string, string]
   const isGet = what === 'get'
-  for (const name of ['step', 'key', 'pipeline', 'limit']) {
+  for (const name of ['step', 'key', 'window', 'limit']) {
     if (!isGet && options.has(name)) throw new UsageError('MR-7002', `--${name} belongs to millrace state get.`, '')
+  }
+  for (const name of ['key', 'window']) {
+    if (options.has(name) && !options.has('pipeline'))
+      throw new UsageError('MR-7002', `--${name} needs --pipeline: without it keys and windows are bytes.`, '')
   }
   if (isGet && !options.has('step'))
     throw new UsageError('MR-7003', 'millrace state get needs --step; millrace state ls lists the steps.', '')
@@ -37,8 +41,11 @@ export function stateCommand(invocation: CommandInvocation): Promise<number> {
         if (query === undefined)
           throw new UsageError('MR-7024', `there is no checkpoint at ${place}: no query was begun in it.`, '')
         const held = { store, query, committed: await store.committed() }
-        if (!isGet) await list(held, place, view.isLive, options.get('json') === true)
-        else await (await import('./state-entries.js')).showEntries(held, options)
+        const isDecoded = options.has('pipeline')
+        const isJson = options.get('json') === true
+        if (!isGet && !(isDecoded && isJson)) await list(held, place, view.isLive, isJson)
+        if (isDecoded) return await decoded(invocation, view.folder)
+        if (isGet) await (await import('./state-entries.js')).showEntries(held, options)
         return EXIT.done
       } finally {
         await store.close()
@@ -47,6 +54,28 @@ export function stateCommand(invocation: CommandInvocation): Promise<number> {
       view.remove()
     }
   })
+}
+
+/** Has the pipeline say what its state is. */
+async function decoded(invocation: CommandInvocation, folder: string): Promise<number> {
+  const { operands, options } = invocation
+  const textOf = (name: string): string | undefined => {
+    const given = options.get(name)
+    return typeof given === 'string' ? given : undefined
+  }
+  const { limitOf } = await import('./state-entries.js')
+  const { pipelineCommand } = await import('./pipeline-command.js')
+  const question = {
+    kind: 'state',
+    place: folder,
+    what: operands[0] === 'get' ? 'get' : 'ls',
+    step: textOf('step'),
+    key: textOf('key'),
+    window: textOf('window'),
+    limit: limitOf(options.get('limit')),
+  } as const
+  const present = (answer: string): string => (answer === '' ? '' : `${answer}\n`)
+  return pipelineCommand({ ...invocation, file: textOf('pipeline') }, present, question)
 }
 
 /** All entries of the newest commit. */

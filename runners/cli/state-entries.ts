@@ -43,7 +43,8 @@ export async function showEntries(held: Held, options: Options): Promise<void> {
     )
 }
 
-function limitOf(given: string | boolean | undefined): number {
+/** How many are shown. */
+export function limitOf(given: string | boolean | undefined): number {
   if (given === undefined) return LIMIT
   const limit = Number(given)
   if (!Number.isSafeInteger(limit) || limit < 1)

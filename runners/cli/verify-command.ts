@@ -4,7 +4,8 @@
 import { type CommandInvocation, UsageError } from './command-line.js'
 import { EXIT } from './exit-codes.js'
 import { withToldErrors } from './told-errors.js'
-import { type Difference, type Verdict, verifyIds } from './verify-ids.js'
+import { batchesOf } from './verify-batches.js'
+import { type Difference, type Example, type Verdict, verifyIds } from './verify-ids.js'
 import { recordsOf } from './verify-records.js'
 
 /** Does the command. @returns the exit code. */
@@ -17,9 +18,10 @@ export function verifyCommand({ options }: CommandInvocation): Promise<number> {
   const [source, sink, id] = [given('source'), given('sink'), given('id')]
   const sinkId = options.has('sink-id') ? given('sink-id') : id
   return withToldErrors(options, async () => {
+    const named = (name: string): string | undefined => (options.has(name) ? given(name) : undefined)
     const verdict = await verifyIds(
       recordsOf(source, id),
-      recordsOf(sink, sinkId),
+      recordsOf(sink, sinkId, await batchesOf(named('manifest'), named('checkpoint'))),
       options.get('allow-missing-tail') === true,
     )
     const isFine = [verdict.lost, verdict.repeated, verdict.unknown].every(({ count }) => count === 0)
@@ -50,5 +52,15 @@ function textOf({ source, sink, lost, tail, repeated, unknown }: Verdict, isFine
 function line(what: string, { count, first }: Difference): readonly string[] {
   if (first === undefined) return []
   const { id, inSource, inSink, part, at } = first
-  return [`✘ ${count} ${what}, first ${JSON.stringify(id)}: ${inSource} × in, ${inSink} × out, at ${part}:${at}`]
+  return [
+    `✘ ${count} ${what}, first ${JSON.stringify(id)}: ${inSource} × in, ${inSink} × out, at ${part}:${at}${batchText(first)}`,
+  ]
+}
+
+/** What comes out before and after a lost id tells where it was. */
+function batchText({ batches = [], inSink }: Example): string {
+  const [first, second] = batches
+  if (first === undefined) return ''
+  if (second === undefined) return `, batch ${first}`
+  return inSink === 0 ? `, between batches ${first} and ${second}` : `, batches ${batches.join(', ')}`
 }

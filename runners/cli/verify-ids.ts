@@ -31,6 +31,11 @@ export interface Example {
   /** The first place of it in the source, or in the sink where it is in none. */
   readonly part: string
   readonly at: number
+  /**
+   * The batches in which it came out, where the sink tells. Of what is lost, those of the ids before and after it in its part: it was
+   * in one of these, or between them.
+   */
+  readonly batches?: readonly number[]
 }
 
 /** What was found. */
@@ -59,17 +64,17 @@ export async function verifyIds(
     db.pragma('synchronous = OFF')
     db.pragma(`cache_size = -${CACHE_KIB}`)
     db.exec(
-      'CREATE TABLE ids (id TEXT PRIMARY KEY, came INTEGER NOT NULL, went INTEGER NOT NULL, part TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID',
+      'CREATE TABLE ids (id TEXT PRIMARY KEY, came INTEGER NOT NULL, went INTEGER NOT NULL, part TEXT NOT NULL, at INTEGER NOT NULL, batches TEXT NOT NULL) WITHOUT ROWID',
     )
     const add = async (records: AsyncIterable<Found>, column: 'came' | 'went'): Promise<number> => {
       const [came, went] = column === 'came' ? [1, 0] : [0, 1]
-      const put = db.prepare<[string, number, number, string, number]>(
-        `INSERT INTO ids VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET ${column} = ${column} + 1`,
+      const put = db.prepare<[string, number, number, string, number, string]>(
+        `INSERT INTO ids VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET ${column} = ${column} + 1, batches = batches || excluded.batches`,
       )
       let count = 0
       db.exec('BEGIN')
-      for await (const { id, part, at } of records) {
-        put.run(id, came, went, part, at)
+      for await (const { id, part, at, batch } of records) {
+        put.run(id, came, went, part, at, batch === undefined ? '' : `${batch} `)
         if (++count % BATCH === 0) db.exec('COMMIT; BEGIN')
       }
       db.exec('COMMIT')
@@ -84,14 +89,23 @@ export async function verifyIds(
     const isTail = tailMayMiss ? 'at > ifnull((SELECT last FROM newest WHERE of = part), 0)' : '0'
     const count = (where: string): number =>
       db.prepare<[], { n: number }>(`SELECT count(*) AS n FROM ids WHERE ${where}`).get()?.n ?? 0
-    const difference = (where: string): Difference => ({
-      count: count(where),
-      first: db
-        .prepare<[], Example>(
-          `SELECT id, came AS inSource, went AS inSink, part, at FROM ids WHERE ${where} ORDER BY part, at LIMIT 1`,
+    const beside = (part: string, at: number, isBefore: boolean): string =>
+      db
+        .prepare<[string, number], { batches: string }>(
+          `SELECT batches FROM ids WHERE part = ? AND at ${isBefore ? '<' : '>'} ? AND came > 0 AND batches <> '' ORDER BY at ${isBefore ? 'DESC' : 'ASC'} LIMIT 1`,
         )
-        .get(),
-    })
+        .get(part, at)?.batches ?? ''
+    const difference = (where: string): Difference => {
+      const first = db
+        .prepare<[], Omit<Example, 'batches'> & { batches: string }>(
+          `SELECT id, came AS inSource, went AS inSink, part, at, batches FROM ids WHERE ${where} ORDER BY part, at LIMIT 1`,
+        )
+        .get()
+      if (first === undefined) return { count: 0, first }
+      const { part, at, inSink, batches: own, ...rest } = first
+      const batches = numbersOf(inSink > 0 ? own : beside(part, at, true) + beside(part, at, false))
+      return { count: count(where), first: { ...rest, part, at, inSink, ...(batches.length === 0 ? {} : { batches }) } }
+    }
     return {
       source: { records: sourceRecords, ids: count('came > 0') },
       sink: { records: sinkRecords, ids: count('went > 0') },
@@ -104,4 +118,16 @@ export async function verifyIds(
     db.close()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Different numbers of a text, smallest first. */
+function numbersOf(text: string): readonly number[] {
+  return [
+    ...new Set(
+      text
+        .split(' ')
+        .filter((each) => each !== '')
+        .map(Number),
+    ),
+  ].sort((a, b) => a - b)
 }

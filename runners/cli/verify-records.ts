@@ -11,6 +11,7 @@ import { decodeFromBytes, dynamicCoder } from '../../sdk/coders/index.js'
 import { preview } from '../../sdk/preview.js'
 import { loadSqlite } from '../micro-batch/store/sqlite-database.js'
 import { UsageError } from './command-line.js'
+import { type BatchesOf, NO_BATCHES } from './verify-batches.js'
 
 /** A record. */
 export interface Found {
@@ -19,15 +20,21 @@ export interface Found {
   readonly part: string
   /** From 1: line, row or offset. */
   readonly at: number
+  /** The batch that brought it, where that is known. */
+  readonly batch?: number | undefined
 }
 
 /** The records of a place. @throws {UsageError} when it cannot be read so, or a record has no id. */
-export async function* recordsOf(place: string, idField: string): AsyncGenerator<Found, void, undefined> {
+export async function* recordsOf(
+  place: string,
+  idField: string,
+  batches: BatchesOf = NO_BATCHES,
+): AsyncGenerator<Found, void, undefined> {
   const [, kind, file = '', name = ''] = /^(sqlite|log):(.+)#([^#]+)$/s.exec(place) ?? []
   if (kind === 'sqlite') yield* tableRecords(file, name, idField)
-  else if (kind === 'log') yield* logRecords(file, name, idField)
+  else if (kind === 'log') yield* logRecords(file, name, idField, batches)
   else if (/^(sqlite|log):/.test(place)) throw unreadable(place, 'write sqlite:FILE#TABLE, or log:FOLDER#TOPIC')
-  else yield* fileRecords(place, idField)
+  else for await (const record of fileRecords(place, idField)) yield { ...record, batch: batches.ofFile(record.part) }
 }
 
 // ---- files ---------------------------------------------------------------------------------------------------------
@@ -189,7 +196,12 @@ async function* tableRecords(file: string, table: string, idField: string): Asyn
 }
 
 /** Records of a topic: values as the log has them, texts and bytes as JSON; `key` is the key. */
-async function* logRecords(folder: string, topic: string, idField: string): AsyncGenerator<Found, void, undefined> {
+async function* logRecords(
+  folder: string,
+  topic: string,
+  idField: string,
+  batches: BatchesOf,
+): AsyncGenerator<Found, void, undefined> {
   const db = await opened(`${folder}/log.sqlite`)
   try {
     const partitions = db
@@ -200,16 +212,16 @@ async function* logRecords(folder: string, topic: string, idField: string): Asyn
     if (partitions.length === 0) throw unreadable(folder, `the log has no topic "${topic}"`)
     for (const { id, partition } of partitions) {
       const rows = db
-        .prepare<[], { at: number; key: Uint8Array | null; value: Uint8Array | null }>(
-          `SELECT offset AS at, key, value FROM p${id} ORDER BY offset`,
+        .prepare<[], { at: number; appended: number; key: Uint8Array | null; value: Uint8Array | null }>(
+          `SELECT offset AS at, appended, key, value FROM p${id} ORDER BY offset`,
         )
         .iterate()
-      for (const { at, key, value: stored } of rows) {
+      for (const { at, appended, key, value: stored } of rows) {
         const where = `${topic}/${partition}@${at}`
         const bytes = idField === 'key' ? key : stored
         if (bytes === null) throw withoutId(where, idField, 'it is null')
         const value = decodeFromBytes(dynamicCoder, bytes)
-        yield { id: logId(value, idField, where), part: `${topic}/${partition}`, at }
+        yield { id: logId(value, idField, where), part: `${topic}/${partition}`, at, batch: batches.at(appended) }
       }
     }
   } finally {

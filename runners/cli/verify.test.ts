@@ -1,14 +1,16 @@
 /** Reconciling by id: files, tables and logs of real runs. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import Sqlite from 'better-sqlite3'
 import * as t from 'io-ts'
-import { pipeline, run } from 'millrace'
-import { openLog } from 'millrace/io/log'
+import { fixedWindows, pipeline, run } from 'millrace'
+import { openLog, writeLog } from 'millrace/io/log'
 import { writeTable } from 'millrace/io/sqlite'
+import { writeLines } from 'millrace/io/text'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Feed } from '../../conformance/support/feeds.js'
 import { compiled, leftOvers, start } from './fixtures/command.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-verify-test-'))
@@ -19,14 +21,26 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
+interface First {
+  readonly id: string
+  readonly at: number
+  readonly inSink: number
+  readonly batches?: readonly number[]
+}
+
+interface Manifest {
+  readonly batch: number
+  readonly files: readonly { readonly path: string }[]
+}
+
 interface Told {
   readonly fine: boolean
   readonly source: { readonly records: number; readonly ids: number }
   readonly sink: { readonly records: number; readonly ids: number }
-  readonly lost: { readonly count: number; readonly first?: { readonly id: string; readonly at: number } }
+  readonly lost: { readonly count: number; readonly first?: First }
   readonly tail: number
-  readonly repeated: { readonly count: number; readonly first?: { readonly id: string; readonly inSink: number } }
-  readonly unknown: { readonly count: number; readonly first?: { readonly id: string } }
+  readonly repeated: { readonly count: number; readonly first?: First }
+  readonly unknown: { readonly count: number; readonly first?: First }
 }
 
 async function verify(
@@ -113,6 +127,81 @@ describe('millrace verify', () => {
       0,
       { fine: true },
     ])
+  })
+
+  it('names the batch of what is lost, repeated or unknown, where manifests or the checkpoint tell', async () => {
+    writeFileSync(at('orders.ndjson'), ndjson(orders))
+    const out = at('in-batches')
+    const p = pipeline()
+    const feed = new Feed<(typeof orders)[number]>()
+    for (const order of orders) feed.add(order, order.cents * 1000)
+    feed.isClosed = true
+    p.apply('orders', feed.read())
+      .windowInto('by fifty', fixedWindows('50 seconds'))
+      .map('as text', (order) => JSON.stringify(order))
+      .apply('write', writeLines(join(out, 'orders.ndjson'), { shards: 1, manifest: at('manifests') }))
+    await run(p, { runner: 'micro-batch', checkpoint: at('of-files'), batchSize: 50, bundleSize: 10 })
+    const batches = new Map(
+      readdirSync(at('manifests')).map((name) => {
+        const { batch, files } = JSON.parse(readFileSync(at(`manifests/${name}`), 'utf8')) as Manifest
+        return [
+          readFileSync(files[0]?.path ?? '', 'utf8').includes('"o60"') ? 'second' : name,
+          { batch, files },
+        ] as const
+      }),
+    )
+    expect(batches.size).toBeGreaterThan(3)
+    const second = batches.get('second')
+    const file = second?.files[0]?.path ?? ''
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8')
+        .replace(/.*"o60".*\n/, '')
+        .concat(`${JSON.stringify(orders[499])}\n`),
+    )
+    const [code, told] = await verify(at('orders.ndjson'), join(out, '*.ndjson'), 'id', '--manifest', at('manifests'))
+    expect([code, told.lost]).toMatchObject([1, { count: 1, first: { id: 'o60', batches: [second?.batch] } }])
+    expect(told.repeated.first).toMatchObject({ id: 'o499', inSink: 2 })
+    expect(told.repeated.first?.batches).toHaveLength(2)
+    expect(told.repeated.first?.batches?.[0]).toBe(second?.batch)
+    const text = await start([
+      'verify',
+      '--source',
+      at('orders.ndjson'),
+      '--sink',
+      join(out, '*.ndjson'),
+      '--id',
+      'id',
+      '--manifest',
+      at('manifests'),
+    ]).ended
+    expect(text.stdout).toMatch(new RegExp(`1 lost, first "o60".*, batch ${second?.batch}\n`))
+    expect(text.stdout).toMatch(/1 repeated, first "o499".*, batches \d+, \d+\n/)
+  })
+
+  it('names the batch of what a log has got by the instants of the checkpoint', async () => {
+    writeFileSync(at('orders.ndjson'), ndjson(orders))
+    const p = pipeline()
+    p.create('orders', orders).apply('write', writeLog({ folder: at('log-of-batches'), topic: 'orders', create: {} }))
+    await run(p, {
+      runner: 'micro-batch',
+      checkpoint: at('of-log'),
+      batchSize: 50,
+      bundleSize: 10,
+      batchInterval: '20 ms',
+    })
+    const log = await openLog(at('log-of-batches'))
+    log.append('orders', [{ value: orders[499] }, { value: { id: 'ghost' } }])
+    log.close()
+    const [, told] = await verify(
+      at('orders.ndjson'),
+      `log:${at('log-of-batches')}#orders`,
+      'id',
+      '--checkpoint',
+      at('of-log'),
+    )
+    expect(told.repeated.first).toMatchObject({ id: 'o499', inSink: 2, batches: [expect.any(Number)] })
+    expect(told.unknown.first).toMatchObject({ id: 'ghost', batches: [expect.any(Number)] })
   })
 
   it('lets the end be missing, and nothing before it, where a stream is still running', async () => {

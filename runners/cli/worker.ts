@@ -5,7 +5,8 @@
  * Law: the last message is `finished`, `answer`, `failed` or `outputClosed`, and exactly one of them is sent.
  */
 import { parentPort } from 'node:worker_threads'
-import { errorKind } from '../../sdk/errors.js'
+import { errorKind, PipelineError } from '../../sdk/errors.js'
+import { producerPath } from '../../sdk/graph/names.js'
 import { graphFingerprint } from '../../sdk/graph/fingerprint.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { sinkPromises } from '../micro-batch/sink-promises.js'
@@ -204,6 +205,7 @@ async function begin(message: StartMessage): Promise<void> {
   const options = pipelineOptions(definition, { args, environment, configured })
   built = definition.build(options)
   const ready = built
+  if (message.mustEnd === true) refuseEndless(ready)
   redact = redacting(ready.options)
   let steps: StepOfCall | undefined
   writer = () => (steps ??= new StepOfCall(ready.functions.all(), module.code)).step(framesOfCall(map, ownFolder))
@@ -253,6 +255,18 @@ async function begin(message: StartMessage): Promise<void> {
     ...(batches === undefined ? {} : { batches }),
   }
   end(finished)
+}
+
+/** A query answers, and an answer has an end. */
+function refuseEndless({ name, graph }: BuiltPipeline): void {
+  const endless = [...graph.components.collections.values()].find(({ isBounded }) => !isBounded)
+  if (endless === undefined) return
+  const step = producerPath(endless.uniqueName)
+  throw new PipelineError(
+    'MR-6055',
+    `pipeline "${name}" reads in step "${step}" what never ends, so a query of it would not answer. Read what has an end, or use millrace run.`,
+    step,
+  )
 }
 
 /** Lets the run go on for a while, and says why results have not come. What is under way then is given up. */

@@ -10,6 +10,7 @@ export {
   type OpenStore,
   type OpenWorkers,
 } from './micro-batch-runner.js'
+export { readState, type ReadStateOptions } from './read-state.js'
 export type { DriverNames } from './query-store.js'
 export { type SinkKind, type SinkPromise, sinkPromises, type SourceAbility, sourceAbilities } from './sink-promises.js'
 export type {

@@ -1,11 +1,13 @@
 /**
  * What Node adds to the micro-batch runner: checkpoints in folders of SQLite files, and drivers that are known by their processes.
  */
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
+import { PipelineError } from '../../sdk/errors.js'
 import type { MicroBatchCapabilities } from './micro-batch-runner.js'
+import type { OpenView } from './views.js'
 import type { OpenWorker } from './tasks/worker-link.js'
 
 /** When a process began, where the system tells (Linux: field 22 of /proc/PID/stat); a number is given to many processes in turn. */
@@ -34,6 +36,32 @@ function isGone(name: string): boolean {
     return (error as NodeJS.ErrnoException).code === 'ESRCH'
   }
   return start !== '' && startOf(Number(pid)) !== start
+}
+
+/** A view is a copy of the newest commit in a folder for temporary files, which goes with it. */
+export const nodeViews: OpenView = async (place, env) => {
+  const { openSqliteStore } = await import('./store/sqlite-store.js')
+  const temporary = mkdtempSync(join(tmpdir(), 'millrace-view-'))
+  const remove = (): void => rmSync(temporary, { recursive: true, force: true })
+  try {
+    const copy = join(temporary, 'checkpoint')
+    const original = await openSqliteStore(place, env)
+    try {
+      if ((await original.query()) === undefined)
+        throw new PipelineError(
+          'MR-6054',
+          `there is no checkpoint at ${place}. Give the folder that the run was given as its checkpoint.`,
+        )
+      await original.savepoint(copy)
+    } finally {
+      await original.close()
+    }
+    const store = await openSqliteStore(copy, env)
+    return { store, close: () => store.close().finally(remove) }
+  } catch (error) {
+    remove()
+    throw error
+  }
 }
 
 /** What Node can do. */

@@ -127,7 +127,7 @@ export class QueryStore {
     const existing = await store.query()
     this.#renewLater()
     const { choice, partitions } = this.#goingOn
-    const graph = store instanceof VolatileStore ? undefined : new GraphNow(this.#built)
+    const graph = store instanceof VolatileStore ? undefined : GraphNow.of(this.#built)
     if (existing === undefined) {
       this.#query = {
         id: newQueryId(this.#env),

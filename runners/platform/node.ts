@@ -5,11 +5,14 @@ import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 import type { MicroBatchCapabilities } from '../micro-batch/micro-batch-runner.js'
-import { nodeCapabilities } from '../micro-batch/node.js'
+import { nodeCapabilities, nodeViews } from '../micro-batch/node.js'
+import { provideViews } from '../micro-batch/views.js'
 import type { Env } from '../../sdk/env.js'
 import { nodeEnv } from '../direct/node.js'
 
 export { workerLoadingModule } from '../author-module/loading.js'
+
+provideViews(nodeViews)
 
 /** The Env of this process. */
 export function platformEnv(): Env {

@@ -15,10 +15,17 @@ import type { Coder } from './coder.js'
  * ```
  */
 export function encodeToBytes<T>(coder: Coder<T>, value: T, nested = false): Uint8Array<ArrayBuffer> {
-  const out = new ByteWriter()
+  // A coder may call this function again, and then finds the spare writer taken.
+  const out = spare ?? new ByteWriter()
+  spare = undefined
   coder.encode(value, out, nested)
-  return out.take()
+  const bytes = out.take()
+  spare = out
+  return bytes
 }
+
+/** Used again, so that a small value costs no buffer; one whose coder has thrown is not. */
+let spare: ByteWriter | undefined
 
 /** The value of which `bytes` are the encoding. @throws {DecodeError} also when bytes are left over. */
 export function decodeFromBytes<T>(coder: Coder<T>, bytes: Uint8Array, nested = false): T {

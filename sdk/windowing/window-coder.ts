@@ -35,8 +35,16 @@ class DataWindowCoder implements Coder<DataWindow> {
 
 /** The coder of the windows of a WindowFn. */
 export function windowCoderOf({ payload, data }: WindowFn): Coder<BoundedWindow> {
-  if (payload.kind === 'global') return globalWindowCoder<GlobalWindow>(globalWindow)
+  if (payload.kind === 'global') return theGlobalWindowCoder
+  return windowCoderWith(data === undefined ? undefined : coderOfCodec(data))
+}
+
+/** The coder of windows with two ends, and data by another coder where they carry some. */
+export function windowCoderWith(data: Coder<unknown> | undefined): Coder<BoundedWindow> {
   if (data === undefined) return interval
-  const coder = customWindowCoder(new DataWindowCoder(coderOfCodec(data)), ({ maxTimestamp }) => maxTimestamp)
+  const coder = customWindowCoder(new DataWindowCoder(data), ({ maxTimestamp }) => maxTimestamp)
   return coder
 }
+
+/** The coder of the one window that is all of time. */
+export const theGlobalWindowCoder: Coder<BoundedWindow> = globalWindowCoder<GlobalWindow>(globalWindow)

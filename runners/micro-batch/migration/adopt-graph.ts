@@ -44,8 +44,16 @@ export class GraphNow {
   readonly staged: StagedPipeline
   readonly parts: PipelineParts
   readonly kept: KeptShape
+  #text: string | undefined
 
-  constructor(built: BuiltPipeline) {
+  /** Of a pipeline that may have been asked about before: runs of one process may follow each other. */
+  static of(built: BuiltPipeline): GraphNow {
+    let graph = GRAPHS.get(built)
+    if (graph === undefined) GRAPHS.set(built, (graph = new GraphNow(built)))
+    return graph
+  }
+
+  private constructor(built: BuiltPipeline) {
     this.built = built
     this.fingerprint = graphFingerprint(built.graph)
     this.staged = fuse(built)
@@ -55,10 +63,12 @@ export class GraphNow {
 
   /** As a query's record has it. */
   text(since?: StoredGraph['since']): string {
-    const stored: StoredGraph = { ...this.fingerprint, kept: this.kept, ...(since === undefined ? {} : { since }) }
-    return JSON.stringify(stored)
+    const stored: StoredGraph = { ...this.fingerprint, kept: this.kept }
+    return since === undefined ? (this.#text ??= JSON.stringify(stored)) : JSON.stringify({ ...stored, since })
   }
 }
+
+const GRAPHS = new WeakMap<BuiltPipeline, GraphNow>()
 
 /** What goes on. */
 export interface Adopted {
@@ -112,7 +122,15 @@ export async function adoptGraph(
     committed === undefined ? undefined : { batch: committed.batch, stages: stagesThatGoOn(before, plan, now) }
   const adopted = { ...moved, graph: now.text(since) }
   await store.update(lease, adopted, change)
-  return { query: adopted, notes: [...movedNotes, 'the pipeline has changed:', ...changeLines(plan)] }
+  return { query: adopted, notes: [...movedNotes, ...notesOf(plan)] }
+}
+
+function notesOf(plan: ChangePlan): readonly string[] {
+  if (!plan.isAutomatic) return ['the pipeline has changed:', ...changeLines(plan)]
+  const steps = [...new Set(plan.fates.flatMap(({ outcome, step }) => (outcome === 'migrated' ? [`"${step}"`] : [])))]
+  return steps.length === 0
+    ? []
+    : [`codecs take more than they did; what is kept was written anew: ${steps.join(', ')}`]
 }
 
 async function countEntries(

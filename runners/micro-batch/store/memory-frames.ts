@@ -209,13 +209,7 @@ function turnsOf(disk: ModelDisk, path: string): readonly number[] {
 
 function encodeFrame(rows: readonly unknown[]): Uint8Array {
   const parts: Uint8Array[] = []
-  const json = encoder.encode(
-    // The value as it stands in its owner: a Buffer says otherwise of itself before it is asked.
-    JSON.stringify(rows, function (this: Readonly<Record<string, unknown>>, key) {
-      const value = this[key]
-      return value instanceof Uint8Array ? { $bytes: parts.push(value) && value.length } : value
-    }),
-  )
+  const json = encoder.encode(JSON.stringify(withoutBytes(rows, parts)))
   const length = 4 + json.length + parts.reduce((sum, part) => sum + part.length, 0)
   const frame = new Uint8Array(HEADER_BYTES + length)
   const view = new DataView(frame.buffer)
@@ -229,6 +223,19 @@ function encodeFrame(rows: readonly unknown[]): Uint8Array {
   }
   view.setUint32(4, crc32(frame.subarray(HEADER_BYTES)), true)
   return frame
+}
+
+/** A copy in which lengths stand for bytes, which go into `parts`. */
+function withoutBytes(value: unknown, parts: Uint8Array[]): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Uint8Array) {
+    parts.push(value)
+    return { $bytes: value.length }
+  }
+  if (Array.isArray(value)) return value.map((item) => withoutBytes(item, parts))
+  const copy: Record<string, unknown> = {}
+  for (const [name, field] of Object.entries(value)) copy[name] = withoutBytes(field, parts)
+  return copy
 }
 
 /** The frame at a position; `undefined` when none is whole there. */
