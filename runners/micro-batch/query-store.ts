@@ -156,7 +156,7 @@ export class QueryStore {
   /** Waits until the lease is free, and takes it; a hot one only until there is something to follow. */
   async #wait(store: CheckpointStore, waiting: Waiting): Promise<'leads' | 'follows' | 'over'> {
     const view = store.view()
-    const graph = new GraphNow(this.#built).text()
+    const graph = GraphNow.of(this.#built).text()
     if (waiting.mode === 'warm') this.#warm = new WarmCopy()
     for (let isFirst = true; !waiting.isOver(); isFirst = false) {
       if (await this.tryLead((error) => waiting.hindered(error))) return 'leads'
