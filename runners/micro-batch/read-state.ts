@@ -42,7 +42,7 @@ export interface ReadStateOptions<K extends Codec, V extends Codec> {
  * Values are those of a value cell; the list of a bag, a set or of grouped values; pairs of a map, with lists in a multimap;
  * `{ timestamp, value }` of an ordered list; accumulators of what combines. Keys and windows without a value are not there.
  *
- * A run may be writing the checkpoint: what is read is of one batch, and the run is not disturbed. Two sources may read different
+ * What a window has is gone when it has expired, so a run that is over has little. A run may be writing the checkpoint: what is read is of one batch, and the run is not disturbed. Two sources may read different
  * batches; `millrace query` gives all of them the same. All rows of the step are in memory while they are read.
  *
  * @throws {PipelineError} while running, when there is no such checkpoint, step or state, with the names there are.
@@ -52,30 +52,33 @@ export interface ReadStateOptions<K extends Codec, V extends Codec> {
  * import { tmpdir } from 'node:os'
  * import { join } from 'node:path'
  * import * as t from 'io-ts'
- * import { pipeline, run, state } from 'millrace'
+ * import { pipeline, run, start, state } from 'millrace'
+ * import { periodic } from 'millrace/io/generate'
  * import { readState } from 'millrace/micro-batch'
  *
  * const checkpoint = join(mkdtempSync(join(tmpdir(), 'millrace-docs-')), 'kept')
  * const counting = pipeline()
  * counting
- *   .create('words', ['tea', 'cake', 'tea'])
- *   .keyBy('by word', (word) => word)
+ *   .apply('tick', periodic({ every: '1 ms' }))
+ *   .keyBy('one key', () => 'all')
  *   .parDo('count', {
  *     output: t.number,
  *     state: { seen: state.value(t.number, { initial: 0 }) },
- *     process(_, { state }) {
- *       state.seen.write(state.seen.read() + 1)
- *     },
+ *     process: (_, { state }) => state.seen.write(state.seen.read() + 1),
  *   })
- * await run(counting, { runner: 'micro-batch', checkpoint })
+ * const running = start(counting, { runner: 'micro-batch', checkpoint, batchInterval: '10 ms' })
+ * while ((running.status().batches?.committed ?? 0) < 3) await new Promise((resolve) => setTimeout(resolve, 5))
  *
+ * // The run goes on meanwhile.
  * const asking = pipeline()
  * asking
  *   .apply('seen', readState(checkpoint, { step: 'count', state: 'seen', key: t.string, value: t.number }))
- *   .map('as text', ({ key, value }) => `${key} ${value}`)
+ *   .map('as text', ({ key, value }) => `${key}: ${value > 0 ? 'some' : 'none'}`)
  *   .collect('answer')
  * const result = await run(asking)
- * ;[...result.collect<string>('answer')].sort() // => ['cake 1', 'tea 2']
+ * result.collect('answer') // => ['all: some']
+ * running.stop()
+ * await running.result
  * ```
  */
 export function readState<K extends Codec = Codec, V extends Codec = Codec>(
