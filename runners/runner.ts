@@ -137,6 +137,8 @@ export interface RunnerOptions {
   readonly workers?: number
   /** Whether workers are threads of this process, the default, or processes; refused without `workers`. */
   readonly isolation?: Isolation
+  /** Whether a task that takes much longer than others is done twice, on another worker, and the first answer counts. Default: with 2 workers or more. */
+  readonly speculation?: boolean
   /**
    * The file whose default export is the pipeline, as a path or as `import.meta.url`: what workers load. `millrace run FILE --workers n`
    * gives it by itself.
@@ -181,7 +183,11 @@ export interface RunnerOptions {
    * `onChange: 'migrate'`, which drops nothing that is not named. Does nothing when the pipeline has not changed.
    */
   readonly dropState?: readonly string[]
-  /** Partitions of the state of a checkpoint, 1 to 256. Default: as many as it has; 1 at first. Another number moves what is kept. */
+  /**
+   * Partitions of keys and state, 1 to 256. Default: as many as a checkpoint has; at first as many as workers, without workers 1. Without
+   * workers another number moves what is kept. With workers each partition is run by one of them; a checkpoint keeps its number then,
+   * while workers may be more or fewer each time.
+   */
   readonly partitions?: number
   /**
    * How much sources of the micro-batch runner may read, by the path of their step: `{ 'read orders': { perSecond: 1000 } }`. Default: as

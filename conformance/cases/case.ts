@@ -11,7 +11,16 @@ import type { TranscriptEvent } from './transcript.js'
 
 /** A property of modes by which a case leaves some of them out. */
 export type ModeTrait =
-  'fast' | 'strict' | 'bundles' | 'generated' | 'closures' | 'reexecuted' | 'batches' | 'smallBatches' | 'restarts'
+  | 'fast'
+  | 'strict'
+  | 'bundles'
+  | 'generated'
+  | 'closures'
+  | 'reexecuted'
+  | 'batches'
+  | 'smallBatches'
+  | 'restarts'
+  | 'workers'
 
 /** What all cases say of themselves. */
 export interface CaseFacts {

@@ -25,6 +25,9 @@ const numbersOf = (p: Pipeline): PCollection<number> => p.create('numbers', [1, 
 /** A timer of the platform: cases about waiting must wait. */
 const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
+/** Why a case is about one instance. */
+const OWN_INSTANCES = 'each partition has an instance of its own'
+
 /** Claims that calls come as setup, (start, process*, finish)*, teardown. */
 function claimBrackets(calls: readonly string[], claims: Claims): void {
   claims.holds(
@@ -92,7 +95,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'LIF-01',
     name: 'an instance is set up, handles bundles, each started and finished, and is torn down',
     inProcess: true,
-    notIn: { restarts: 'each process has its own instances' },
+    notIn: { restarts: 'each process has its own instances', workers: OWN_INSTANCES },
     build(p) {
       const calls: string[] = []
       const out = numbersOf(p).parDo('life', {
@@ -117,7 +120,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'LIF-02',
     name: 'setup runs once for an instance, and what it made is seen in every bundle',
     inProcess: true,
-    notIn: { restarts: 'each process has its own instances' },
+    notIn: { restarts: 'each process has its own instances', workers: OWN_INSTANCES },
     build(p) {
       let setups = 0
       const out = numbersOf(p).parDo('life', {
@@ -232,6 +235,7 @@ export const cases: readonly ConformanceCase[] = [
       name: `a failure in ${call} fails the run with its message, after which the instance is torn down and has not finished its bundle`,
       needs: ['reshuffle'],
       inProcess: true,
+      notIn: { workers: OWN_INSTANCES },
       build(p) {
         const { calls, seen } = failing(p, call)
         return (_, claims) => {
@@ -256,6 +260,7 @@ export const cases: readonly ConformanceCase[] = [
       name: `a failure in ${call} of a step with state leaves the same`,
       needs: ['state.value'],
       inProcess: true,
+      notIn: { workers: OWN_INSTANCES },
       build(p) {
         const calls = failingWithState(p, call)
         return (_, claims) => claims.same(calls, [...before, 'teardown'], 'calls')
@@ -268,6 +273,7 @@ export const cases: readonly ConformanceCase[] = [
     name: 'a failure in finishBundle fails the run with its message, after which the instance is torn down',
     needs: ['reshuffle'],
     inProcess: true,
+    notIn: { workers: OWN_INSTANCES },
     build(p) {
       const { calls, seen } = failing(p, 'finish')
       return (_, claims) => {
@@ -283,6 +289,7 @@ export const cases: readonly ConformanceCase[] = [
     name: 'a failure in finishBundle of a step with state leaves the same',
     needs: ['state.value'],
     inProcess: true,
+    notIn: { workers: OWN_INSTANCES },
     build(p) {
       const calls = failingWithState(p, 'finish')
       return (_, claims) => claims.same(calls, ['setup', 'start', 'process', 'finish', 'teardown'], 'calls')
@@ -383,7 +390,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'LIF-14',
     name: 'promises of all calls of a life are awaited',
     inProcess: true,
-    notIn: { restarts: 'each process has its own instances' },
+    notIn: { restarts: 'each process has its own instances', workers: OWN_INSTANCES },
     build(p) {
       const calls: string[] = []
       const later = async (call: string): Promise<void> => {

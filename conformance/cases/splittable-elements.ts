@@ -330,7 +330,10 @@ const elements: readonly ConformanceCase[] = [
       name: `setup comes before all, teardown after all, once each, and restrictions are made in between (${id})`,
       needs,
       inProcess: true,
-      notIn: { restarts: 'each process has its own instances' },
+      notIn: {
+        restarts: 'each process has its own instances',
+        workers: 'each partition has an instance of its own',
+      },
       build(p) {
         const calls: string[] = []
         const out = p.apply(

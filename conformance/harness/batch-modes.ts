@@ -36,6 +36,13 @@ export function batchModes(seed: number): readonly Mode[] {
       traits: [...STRICT.traits, 'reexecuted'],
       isOptional: true,
     },
+    batches('1 worker', { workers: 1, isolation: 'memory' }, 'generated'),
+    shared(batches('3 workers, batches of 7', { workers: 3, isolation: 'memory', batchSize: 7 }, 'closures')),
+    shared({
+      ...batches(`3 workers, 5 partitions, strict, seed ${seed}`, { workers: 3, partitions: 5, isolation: 'memory', strict: true, seed }, 'generated'), // prettier-ignore
+      ...STRICT,
+    }),
+    shared(restarted('3 workers, batches of 3, restarted after each', { workers: 3, isolation: 'memory', batchSize: 3 }, () => afterBatches(1))), // prettier-ignore
     restarted('batches of 3, restarted after each', { batchSize: 3 }, () => afterBatches(1)),
     restarted(`batches of all, restarted after each ${every}`, {}, () => afterBatches(every)),
     restarted(
@@ -69,6 +76,11 @@ function batches(name: string, options: RunnerOptions, stageCompiler: 'generated
     ],
     keepsScripts: true,
   }
+}
+
+/** Partitions do the work: whatever user code shares within a process, several of it are there. */
+function shared(mode: Mode): Mode {
+  return { ...mode, traits: [...mode.traits, 'workers'] }
 }
 
 /** @param reexecutes whether lives also end within batches, which are done again then. */

@@ -16,6 +16,31 @@ export class DeadLetterBudgets {
     return budget
   }
 
+  /** What is used, by handler. */
+  used(): readonly (readonly [handler: string, used: number])[] {
+    return [...this.#budgets].map(([name, { used }]) => [name, used] as const)
+  }
+
+  /** So much is used, by all that share the budget. */
+  set(used: ReturnType<DeadLetterBudgets['used']>): void {
+    for (const [name, count] of used) {
+      const budget = this.#budgets.get(name)
+      if (budget !== undefined) budget.used = count
+    }
+  }
+
+  /** Others have used so much more. @returns a budget that is exceeded by it, if one is. */
+  add(used: ReturnType<DeadLetterBudgets['used']>): DeadLetterBudget | undefined {
+    let exceeded: DeadLetterBudget | undefined
+    for (const [name, count] of used) {
+      const budget = this.#budgets.get(name)
+      if (budget === undefined) continue
+      budget.used += count
+      if (count > 0 && budget.used > budget.max) exceeded ??= budget
+    }
+    return exceeded
+  }
+
   /** Remembers what is used; the result brings it back. */
   save(): () => void {
     const used = [...this.#budgets.values()].map((budget) => [budget, budget.used] as const)

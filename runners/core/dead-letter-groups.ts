@@ -88,6 +88,27 @@ export class DeadLetterGroups {
     }
   }
 
+  /** Takes the groups out: none are left. */
+  take(): readonly Json[] {
+    const taken = this.stored()
+    this.#groups.clear()
+    return taken
+  }
+
+  /** Adds groups that another has taken out. */
+  merge(groups: readonly Json[]): void {
+    const others = new DeadLetterGroups()
+    others.restore(groups)
+    for (const [own, { group, count }] of others.#groups) {
+      const isFull = this.#groups.size >= GROUPS_MAX && !this.#groups.has(own)
+      const key = isFull ? group.step : own
+      const known = this.#groups.get(key)
+      if (known !== undefined) known.count += count
+      else if (key === own) this.#groups.set(key, { group, count })
+      else this.#groups.set(key, { group: { ...group, error: 'other errors', place: undefined }, count })
+    }
+  }
+
   /** Remembers the groups; the result brings them back. */
   save(): () => void {
     const counts = [...this.#groups].map(([key, { group, count }]) => [key, group, count] as const)

@@ -114,7 +114,7 @@ describe('what is lifted', () => {
     pairs(p).combinePerKey('one', sum()).combinePerKey('two', sum())
     const built = p.build()
     const paths: string[] = []
-    const graph = liftCombines(built, (path) => paths.push(path) === 2).graph
+    const graph = liftCombines(built, ({ path }) => paths.push(path) === 2).graph
     expect(paths).toEqual(['one', 'two'])
     const steps = [...graph.components.transforms.keys()].filter((id) => id.includes('$precombine'))
     expect(steps).toEqual(['two/$precombine'])

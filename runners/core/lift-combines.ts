@@ -8,18 +8,42 @@
 import type { BuiltPipeline, CollectionNode, CoderNode, TransformNode } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
 import { invariant } from '../../sdk/invariant.js'
+import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 
-/** A pipeline whose combines are lifted where `choose` says so, by the path of the combine. */
-export function liftCombines(built: BuiltPipeline, choose: (path: string) => boolean = () => true): BuiltPipeline {
+/** What a choice may depend on. */
+export interface Liftable {
+  /** Path of the combine. */
+  readonly path: string
+  /** Windows of what it combines. */
+  readonly strategy: WindowingStrategy | undefined
+}
+
+/**
+ * Whether nobody can tell that a combine is lifted: no trigger counts what comes, and what comes does not decide about timestamps.
+ */
+export function isUnseen({ strategy }: Liftable): boolean {
+  return strategy?.trigger.kind === 'default' && strategy.timestampCombiner === 'endOfWindow'
+}
+
+/** A pipeline whose combines are lifted where `choose` says so. */
+export function liftCombines(built: BuiltPipeline, choose: (combine: Liftable) => boolean = () => true): BuiltPipeline {
   const { components } = built.graph
   const transforms = new Map(components.transforms)
   const collections = new Map(components.collections)
   const coders = new Map(components.coders)
   for (const [path, node] of components.transforms) {
-    if (node.spec?.urn !== urns.COMBINE_PER_KEY || !choose(path)) continue
+    if (node.spec?.urn !== urns.COMBINE_PER_KEY || !choose({ path, strategy: strategyOf(node, components) })) continue
     lift(path, node, { transforms, collections, coders }, components.windowingStrategies)
   }
   return { ...built, graph: { ...built.graph, components: { ...components, transforms, collections, coders } } }
+}
+
+function strategyOf(
+  { subtransforms: [groupId] }: TransformNode,
+  { transforms, collections, windowingStrategies }: BuiltPipeline['graph']['components'],
+): WindowingStrategy | undefined {
+  const input = transforms.get(groupId ?? '')?.inputs.get('in')
+  return windowingStrategies.get(collections.get(input ?? '')?.windowingStrategyId ?? '')
 }
 
 interface Target {

@@ -4,19 +4,13 @@
  *
  * Law: counting changes nothing else; counters only grow, but for what user code decrements.
  */
-import { coded } from '../../sdk/error-codes.js'
-import type {
-  Counter,
-  Distribution,
-  DistributionResult,
-  Gauge,
-  MetricKind,
-  MetricSpec,
-  StringSet,
-} from '../../sdk/metrics.js'
+import type { MetricKind, MetricSpec } from '../../sdk/metrics.js'
 import { DeadLetterGroups } from './dead-letter-groups.js'
 import type { Keeper } from './kept-state.js'
-import { type Json, numberText, SnapshotKeeper } from './snapshot-keeper.js'
+import { CELLS, type Cell, type MetricValue } from './metric-cells.js'
+import { type Json, SnapshotKeeper } from './snapshot-keeper.js'
+
+export type { MetricValue } from './metric-cells.js'
 
 /** Names of counters that the engine keeps itself. */
 export type SystemCounter =
@@ -27,9 +21,6 @@ export type SystemCounter =
   | 'retries'
   | 'finalizerFailures'
 
-/** A metric's value in a result. Counters are numbers while exact, bigints beyond 2^53. */
-export type MetricValue = number | bigint | DistributionResult | readonly string[] | undefined
-
 /** A metric in a result. */
 export interface MetricResult {
   readonly step: string
@@ -38,212 +29,17 @@ export interface MetricResult {
   readonly value: MetricValue
 }
 
-interface Cell {
-  readonly step: string
-  readonly name: string
-  readonly kind: MetricKind
-  read(): MetricValue
-  /** Remembers the value; the result brings it back. */
-  save(): () => void
-  /** The value as plain data, in which no number is lost. */
-  stored(): Json
-  /** Takes back what {@link Cell.stored} gave. */
-  restore(stored: Json): void
-}
-
-class CounterCell implements Cell, Counter {
-  readonly kind = 'counter'
-  readonly step: string
-  readonly name: string
-  #small = 0
-  #large = 0n
-
-  constructor(step: string, name: string) {
-    this.step = step
-    this.name = name
-  }
-
-  inc(by = 1): void {
-    if (!Number.isSafeInteger(by))
-      throw coded('MR-3018', new RangeError(`counter "${this.name}" counts whole numbers, not ${String(by)}`))
-    const next = this.#small + by
-    if (Number.isSafeInteger(next)) {
-      this.#small = next
-    } else {
-      this.#large += BigInt(this.#small) + BigInt(by)
-      this.#small = 0
-    }
-  }
-
-  dec(by = 1): void {
-    this.inc(-by)
-  }
-
-  read(): number | bigint {
-    if (this.#large === 0n) return this.#small
-    const total = this.#large + BigInt(this.#small)
-    return total >= BigInt(Number.MIN_SAFE_INTEGER) && total <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(total) : total
-  }
-
-  save(): () => void {
-    const [small, large] = [this.#small, this.#large]
-    return () => {
-      this.#small = small
-      this.#large = large
-    }
-  }
-
-  stored(): Json {
-    return [this.#small, String(this.#large)]
-  }
-
-  restore(stored: Json): void {
-    const [small, large] = stored as readonly [number, string]
-    this.#small = small
-    this.#large = BigInt(large)
-  }
-}
-
-class DistributionCell implements Cell, Distribution {
-  readonly kind = 'distribution'
-  readonly step: string
-  readonly name: string
-  #count = 0
-  #sum = 0
-  #min = Number.POSITIVE_INFINITY
-  #max = Number.NEGATIVE_INFINITY
-
-  constructor(step: string, name: string) {
-    this.step = step
-    this.name = name
-  }
-
-  update(value: number): void {
-    if (!Number.isFinite(value))
-      throw coded('MR-3018', new RangeError(`distribution "${this.name}" takes finite numbers, not ${String(value)}`))
-    this.#count++
-    this.#sum += value
-    if (value < this.#min) this.#min = value
-    if (value > this.#max) this.#max = value
-  }
-
-  read(): DistributionResult {
-    const isEmpty = this.#count === 0
-    return {
-      count: this.#count,
-      sum: this.#sum,
-      min: isEmpty ? undefined : this.#min,
-      max: isEmpty ? undefined : this.#max,
-      mean: isEmpty ? undefined : this.#sum / this.#count,
-    }
-  }
-
-  save(): () => void {
-    const [count, sum, min, max] = [this.#count, this.#sum, this.#min, this.#max]
-    return () => {
-      this.#count = count
-      this.#sum = sum
-      this.#min = min
-      this.#max = max
-    }
-  }
-
-  stored(): Json {
-    return [this.#count, this.#sum, this.#min, this.#max].map(numberText)
-  }
-
-  restore(stored: Json): void {
-    const [count, sum, min, max] = (stored as readonly string[]).map(Number) as [number, number, number, number]
-    this.#count = count
-    this.#sum = sum
-    this.#min = min
-    this.#max = max
-  }
-}
-
-class GaugeCell implements Cell, Gauge {
-  readonly kind = 'gauge'
-  readonly step: string
-  readonly name: string
-  #value: number | undefined
-
-  constructor(step: string, name: string) {
-    this.step = step
-    this.name = name
-  }
-
-  set(value: number): void {
-    if (typeof value !== 'number' || Number.isNaN(value))
-      throw coded('MR-3018', new RangeError(`gauge "${this.name}" takes numbers, not ${String(value)}`))
-    this.#value = value
-  }
-
-  read(): number | undefined {
-    return this.#value
-  }
-
-  save(): () => void {
-    const value = this.#value
-    return () => {
-      this.#value = value
-    }
-  }
-
-  stored(): Json {
-    return this.#value === undefined ? null : numberText(this.#value)
-  }
-
-  restore(stored: Json): void {
-    this.#value = stored === null ? undefined : Number(stored)
-  }
-}
-
-class StringSetCell implements Cell, StringSet {
-  readonly kind = 'stringSet'
-  readonly step: string
-  readonly name: string
-  #values = new Set<string>()
-
-  constructor(step: string, name: string) {
-    this.step = step
-    this.name = name
-  }
-
-  add(value: string): void {
-    if (typeof value !== 'string')
-      throw coded('MR-3018', new RangeError(`set "${this.name}" takes strings, not ${String(value)}`))
-    this.#values.add(value)
-  }
-
-  read(): readonly string[] {
-    return [...this.#values].sort()
-  }
-
-  save(): () => void {
-    const values = [...this.#values]
-    return () => {
-      this.#values = new Set(values)
-    }
-  }
-
-  stored(): Json {
-    return [...this.#values]
-  }
-
-  restore(stored: Json): void {
-    this.#values = new Set(stored as readonly string[])
-  }
-}
-
-const CELLS: Readonly<Record<MetricKind, new (step: string, name: string) => Cell>> = {
-  counter: CounterCell,
-  distribution: DistributionCell,
-  gauge: GaugeCell,
-  stringSet: StringSetCell,
-}
-
 /** Counters of a step as a store has them. */
 type StoredCounters = readonly [step: string, counters: readonly (readonly [SystemCounter, number])[]]
+
+/** What was counted in a while, as plain data. */
+export interface MetricsDelta {
+  readonly elements: readonly (readonly [counter: number, by: number])[]
+  readonly lost: readonly (readonly [step: number, by: number])[]
+  readonly system: readonly StoredCounters[]
+  readonly cells: readonly (readonly [step: string, name: string, kind: MetricKind, value: Json])[]
+  readonly deadLetters: readonly Json[]
+}
 
 /** All metrics of a run. */
 export class Metrics {
@@ -288,6 +84,28 @@ export class Metrics {
       this.#system.clear()
       for (const [step, counters] of system) this.#system.set(step, counters)
     }
+  }
+
+  /** Takes out what was counted since the last time. */
+  take(): MetricsDelta {
+    const system = [...this.#system].map(([step, counters]): StoredCounters => [step, [...counters]])
+    this.#system.clear()
+    const cells: [string, string, MetricKind, Json][] = []
+    for (const cell of this.#cells.values()) {
+      const value = cell.take()
+      if (value !== undefined) cells.push([cell.step, cell.name, cell.kind, value])
+    }
+    const deadLetters = this.deadLetters.take()
+    return { elements: takenFrom(this.elements), lost: takenFrom(this.lost), system, cells, deadLetters }
+  }
+
+  /** Adds what another has counted in a while. */
+  merge({ elements, lost, system, cells, deadLetters }: MetricsDelta): void {
+    for (const [counter, by] of elements) this.elements[counter] = (this.elements[counter] ?? 0) + by
+    for (const [step, by] of lost) this.lost[step] = (this.lost[step] ?? 0) + by
+    for (const [step, counters] of system) for (const [counter, by] of counters) this.count(step, counter, by)
+    for (const [step, name, kind, value] of cells) this.#cell(step, name, kind).merge(value)
+    this.deadLetters.merge(deadLetters)
   }
 
   /** Keeps all of it from batch to batch. */
@@ -360,4 +178,14 @@ export class Metrics {
     this.#cells.set(key, cell)
     return cell
   }
+}
+
+/** What is not zero, by its place; it is zero then. */
+function takenFrom(counters: Float64Array): readonly (readonly [number, number])[] {
+  const taken: [number, number][] = []
+  counters.forEach((count, at) => {
+    if (count !== 0) taken.push([at, count])
+  })
+  counters.fill(0)
+  return taken
 }

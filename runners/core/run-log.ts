@@ -97,6 +97,18 @@ export class RunLog {
     return suppressed
   }
 
+  /** Levels of which somebody reads lines. */
+  get levels(): readonly LogLevel[] {
+    return LOG_LEVELS.filter((level) => this.#isEnabled(level))
+  }
+
+  /** Writes a line that was logged where the run is done by others. */
+  relay({ kind, ...record }: LogRecord & { readonly kind: 'line' | 'event' | 'remark' }): void {
+    if (kind === 'remark') this.note(record.message ?? '', record.fields)
+    else if (kind === 'line') this.#write(record)
+    else this.event(record.level, record.message ?? '', record.fields)
+  }
+
   #isEnabled(level: LogLevel): boolean {
     const logger = this.#logger
     if (logger === undefined) return LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf('info')

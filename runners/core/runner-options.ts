@@ -33,6 +33,7 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   guarantee: oneOf(guarantees),
   workers: wholeFrom(0),
   isolation: oneOf(isolations),
+  speculation: flag,
   module: {
     allowed: 'the path of a file, or import.meta.url of the module that exports the pipeline',
     holds: (value) => (typeof value === 'string' && value !== '') || (typeof value === 'object' && value !== null),
@@ -100,6 +101,11 @@ export function checkRunnerOptions(options: RunnerOptions): void {
     throw new PipelineError(
       'MR-1016',
       'reexecute is a part of strict mode, which is off. Add strict: true, or leave reexecute out.',
+    )
+  if (options.speculation !== undefined && (options.workers ?? 0) === 0)
+    throw new PipelineError(
+      'MR-1016',
+      'speculation is about workers, and there are none. Add workers: 2, or leave speculation out.',
     )
   if (options.isolation !== undefined && options.workers === undefined)
     throw new PipelineError(

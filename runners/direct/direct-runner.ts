@@ -5,6 +5,7 @@
  * Rounds: in each, every stage has a turn, producers before consumers; when a round changes nothing the run waits for a
  * source, plays the next scripted event, or is over. The scheduler knows stages and watermarks, no transform.
  */
+import { runGraph } from '../core/execution/run-graph.js'
 import { PipelineError } from '../../sdk/errors.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { checkAcknowledged } from '../core/at-least-once.js'
@@ -24,7 +25,7 @@ const direct: LocalRunner = {
     if (options.guarantee === 'at-least-once') checkAcknowledged(built, 'direct')
   },
   acknowledgements: ({ guarantee }) => new Acknowledgements(guarantee === 'at-least-once'),
-  execution: (built, options) => new Execution(built, options),
+  execution: (built, options) => new Execution(runGraph(built, options), options),
 }
 
 /**

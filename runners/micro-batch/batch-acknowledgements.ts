@@ -32,6 +32,11 @@ export class BatchAcknowledgements extends Acknowledgements {
     this.#forCommit.length = 0
   }
 
+  /** Whether any wait. */
+  get isAwaited(): boolean {
+    return this.#forPlan.length > 0 || this.#forCommit.length > 0
+  }
+
   /** The plan is durable. */
   async planned(): Promise<void> {
     for (const acknowledge of this.#forPlan.splice(0)) await acknowledge()

@@ -11,7 +11,7 @@ import type { ReadRecord, SourceJournal, TurnRecord } from '../core/execution/so
 import type { BatchPacing } from './batch-pacing.js'
 
 /** Rounds in which the same was done; what the last of them left is known. */
-interface Rounds {
+export interface Rounds {
   turns: readonly TurnRecord[]
   times: number
   /** Whether a script went on before it. */
@@ -35,6 +35,8 @@ export class BatchJournal implements SourceJournal {
   #turns: TurnRecord[] | undefined
   /** Rounds to be done again. */
   #planned: readonly Rounds[] | undefined
+  /** What was planned, once it is done. */
+  #closed: readonly Rounds[] | undefined
   #at = 0
   #times = 0
   /** Of the round at hand, what is to be done again. */
@@ -48,6 +50,7 @@ export class BatchJournal implements SourceJournal {
   /** Begins a batch; with a plan, one that is done again. */
   begin(planned: readonly Rounds[] | undefined): void {
     this.#planned = planned
+    this.#closed = undefined
     this.#rounds.length = 0
     this.#turns = undefined
     this.#again = undefined
@@ -61,7 +64,13 @@ export class BatchJournal implements SourceJournal {
   /** From here on nothing is read. */
   close(): void {
     this.isReading = false
+    this.#closed = this.#planned
     this.#planned = undefined
+  }
+
+  /** What was read in this batch so far, to be done again in another attempt at it. */
+  get rounds(): readonly Rounds[] {
+    return this.#planned ?? this.#closed ?? [...this.#rounds]
   }
 
   /** Whether rounds of the plan are left. */
@@ -106,7 +115,7 @@ export class BatchJournal implements SourceJournal {
     return (this.#again = isLast ? rounds.turns : rounds.turns.map(asItComes))
   }
 
-  again(stage: number): TurnRecord | undefined {
+  again(stage: number, partition = 0): TurnRecord | undefined {
     if (this.#planned === undefined) {
       if (this.isReading) this.#turns ??= this.#begin(false)
       return undefined
@@ -114,7 +123,7 @@ export class BatchJournal implements SourceJournal {
     // A round that a script begins comes when the one before it has changed nothing.
     if (this.#again === undefined && this.#planned[this.#at]?.isReleased === true) return nothing(stage)
     const turns = this.#again ?? this.#beginAgain()
-    return turns.find((turn) => turn.stage === stage) ?? nothing(stage)
+    return turns.find((turn) => turn.stage === stage && (turn.partition ?? 0) === partition) ?? nothing(stage)
   }
 
   room(stage: number): number {
@@ -148,13 +157,14 @@ export class BatchJournal implements SourceJournal {
   /** The plan of what was read. Rounds after the last in which something was read are no part of it. */
   encode(codecs: ReadonlyMap<number, SourceCodec>): Uint8Array {
     if (this.#isLastRepeated()) this.#rounds.pop()
-    let length = this.#rounds.length
-    while (length > 0 && isEmpty(this.#rounds[length - 1] as Rounds)) length--
-    const rounds = this.#rounds
+    const all = this.rounds
+    let length = all.length
+    while (length > 0 && isEmpty(all[length - 1] as Rounds)) length--
+    const rounds = all
       .slice(0, length)
       .map(({ turns, times, isReleased }) => [
         isReleased,
-        turns.map((turn) => [turn.stage, (codecs.get(turn.stage) as SourceCodec).turn(turn)]),
+        turns.map((turn) => [turn.stage, (codecs.get(turn.stage) as SourceCodec).turn(turn), turn.partition ?? 0]),
         times,
       ])
     return encodeToBytes(dynamicCoder, rounds)
@@ -174,9 +184,10 @@ function areAlike(before: readonly TurnRecord[], after: readonly TurnRecord[]): 
   return before.length === after.length && before.every((turn, i) => isTurnAlike(turn, after[i] as TurnRecord))
 }
 
-function isTurnAlike(before: TurnRecord, { stage, drains, reads, idle }: TurnRecord): boolean {
+function isTurnAlike(before: TurnRecord, { stage, partition = 0, drains, reads, idle }: TurnRecord): boolean {
   return (
     before.stage === stage &&
+    (before.partition ?? 0) === partition &&
     !before.drains &&
     !drains &&
     before.idle.length === 0 &&
@@ -203,10 +214,17 @@ function asItComes(turn: TurnRecord): TurnRecord {
 
 /** The rounds of a plan. */
 export function decodePlan(bytes: Uint8Array, codecs: ReadonlyMap<number, SourceCodec>): readonly Rounds[] {
-  const rounds = decodeFromBytes(dynamicCoder, bytes) as readonly [boolean, readonly [number, unknown][], number][]
+  const rounds = decodeFromBytes(dynamicCoder, bytes) as readonly [
+    boolean,
+    readonly [number, unknown, number?][],
+    number,
+  ][]
   return rounds.map(([isReleased, turns, times]) => ({
     isReleased,
-    turns: turns.map(([stage, turn]) => (codecs.get(stage) as SourceCodec).turnFrom(stage, turn)),
+    turns: turns.map(([stage, turn, partition = 0]) => ({
+      ...(codecs.get(stage) as SourceCodec).turnFrom(stage, turn),
+      partition,
+    })),
     times,
   }))
 }

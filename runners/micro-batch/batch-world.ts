@@ -75,8 +75,8 @@ export class BatchWorld {
     for (const line of this.#lines.splice(0)) this.#real.print(line, 'out')
   }
 
-  /** The same lines have been printed by another. */
-  forget(): void {
+  /** The batch is given up, or another has printed the same. */
+  discard(): void {
     this.#lines = []
   }
 

@@ -8,54 +8,28 @@
  */
 import { canonicalHash } from '../../sdk/coders/canonical-hash.js'
 import { dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
-import type { Env } from '../../sdk/env.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
-import type { Delivered } from '../core/deliveries.js'
 import { Execution } from '../core/execution/execution.js'
 import type { ExecutionOptions } from '../core/execution/execution-options.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import { SourceExecutor } from '../core/execution/source-executor.js'
-import type { PipelineResult, RunnerOptions } from '../runner.js'
+import type { PipelineResult } from '../runner.js'
 import type { RunStatus } from '../run-status.js'
 import { newQueryId } from '../core/query-identity.js'
 import type { RunLog } from '../core/run-log.js'
-import type { BatchAcknowledgements } from './batch-acknowledgements.js'
-import type { BatchJournal } from './batch-journal.js'
-import { decodePlan } from './batch-journal.js'
-import { type BatchLimits, BatchPacing } from './batch-pacing.js'
-import type { BatchWorld } from './batch-world.js'
+import { ATTEMPTS_MAX, hostsOf, notDeterministic } from './batch-errors.js'
+import { type BatchedParts, decodedPlan, type Done, type PlannedBatch, watermarksText } from './batched-parts.js'
+import { BatchPacing } from './batch-pacing.js'
 import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
+import { follow, type Follower } from './following.js'
 import { KeptParts } from './kept-parts.js'
 import { Outbox } from './outbox.js'
-import { follow, type Follower } from './following.js'
-import type { QueryStore } from './query-store.js'
 import { SourceQueues } from './queue/source-queues.js'
-import { type StandbyMode, StandbyRole } from './standby-role.js'
 import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
-import type { Change, PlanRecord } from './store/checkpoint-store.js'
-
-/** What a batched run needs besides the options of every run. */
-export interface BatchedParts {
-  readonly real: Env
-  readonly world: BatchWorld
-  readonly journal: BatchJournal
-  readonly acknowledgements: BatchAcknowledgements
-  readonly limits: BatchLimits
-  readonly sourceLimits: RunnerOptions['sourceLimits']
-  /** Folder for what sources have given and the memory does not hold. */
-  readonly spillFolder: string | undefined
-  readonly store: QueryStore
-  /** Whether the store outlives the run. */
-  readonly isKept: boolean
-  /** Whether what was not delivered before a crash is let go: it may have been, and must not come twice. */
-  readonly deliversOnce: boolean
-  /** Of strict mode. Else the query's id decides, which a run that goes on also has. */
-  readonly seed: number | undefined
-  readonly standby: StandbyMode | undefined
-  /** Moves the clock of a script on to an instant; nothing where no script moves it. */
-  setScript(instant: number): void
-}
+import { StandbyRole } from './standby-role.js'
+import type { Change, CommitRecord, PlanRecord } from './store/checkpoint-store.js'
+import { Diverged } from './tasks/partition.js'
 
 /** A run in batches. */
 export class BatchedExecution extends Execution {
@@ -69,11 +43,15 @@ export class BatchedExecution extends Execution {
   readonly #pacing: BatchPacing
   readonly #queues: SourceQueues
   #resumedAfter: number | undefined
+  readonly #log: RunLog
   #role: 'leads' | 'follows' | 'over' = 'leads'
   readonly #standby: StandbyRole
   /** A batch of another's that is done, and not committed. */
   #waits: (Done & { readonly plan: PlanRecord }) | undefined
-  readonly #log: RunLog
+  /** Into how many partitions workers divide what is kept. */
+  #hosts: number | undefined
+  /** Whether the plan of the batch at hand is written down. */
+  #isLogged = false
 
   constructor(built: BuiltPipeline, options: ExecutionOptions, parts: BatchedParts) {
     super(built, options)
@@ -81,6 +59,7 @@ export class BatchedExecution extends Execution {
     this.#log = options.log
     this.#standby = new StandbyRole(parts.standby, options.log, () => this.#isUnwanted)
     this.#outbox = new Outbox(this.executors, parts.store, parts.deliversOnce)
+    parts.tasks?.attach({ staged: this.staged, wiring: this.wiring, metrics: this.counted })
     const limits = limitsByStage(parts.sourceLimits ?? {}, readingSteps(this.staged))
     const { intervalMillis } = parts.limits
     const allowances = new SourceAllowances(limits, () => parts.real.monotonic(), intervalMillis)
@@ -99,6 +78,7 @@ export class BatchedExecution extends Execution {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
     }
+    for (const [stage, codec] of parts.tasks?.codecs ?? []) this.#codecs.set(stage, codec)
     parts.journal.hasSources = this.#codecs.size > 0
   }
 
@@ -120,6 +100,11 @@ export class BatchedExecution extends Execution {
     return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, queues, ...standby } }
   }
 
+  /** Whether nobody wants it to take over any more. */
+  get #isUnwanted(): boolean {
+    return this.isCancelled || this.isStopping || this.isDraining
+  }
+
   override get isKept(): boolean {
     return this.#parts.isKept
   }
@@ -131,22 +116,32 @@ export class BatchedExecution extends Execution {
 
   /** The store comes first: a query that cannot go on here has not begun anything. */
   protected override async setup(): Promise<void> {
-    const { store } = this.#parts
+    const { store, tasks } = this.#parts
     this.#role = await store.open(this.#standby.waiting)
     if (this.#role === 'over') return
     if (this.#role === 'leads') this.#standby.takesOver()
     for (const note of store.notes) this.#log.note(note)
     await super.setup()
+    const committed = await this.#restore()
+    this.#hosts ??= hostsOf(undefined, this.#parts)
+    await tasks?.open(this.#hosts, this.#committed, this.#parts.isKept ? store : undefined)
+    if (committed !== undefined && this.#role === 'leads') await this.#outbox.deliverAgain(committed)
+  }
+
+  /** Takes back what is kept. @returns the newest commit, if there is one. */
+  async #restore(): Promise<CommitRecord | undefined> {
     // Without a checkpoint nobody asks what has changed, and noting it costs nothing.
-    if (!this.#parts.isKept) return
+    if (!this.#parts.isKept) return undefined
     const kept = (this.#kept = new KeptParts(
       this.executors,
       new Map([...collectedKeepers(this.staged, this.wiring.collected), ...this.wiring.keepers()]),
     ))
+    const { store } = this.#parts
     const committed = await (this.#role === 'leads' ? store.committed() : store.copied())
-    if (committed === undefined) return
-    const { watermarks: written, clock } = decodeCommitContent(committed.content)
-    const watermarks = store.watermarks(committed.batch, written)
+    if (committed === undefined) return undefined
+    const { watermarks: written, clock, hosts = 1 } = decodeCommitContent(committed.content)
+    const watermarks = this.#parts.store.watermarks(committed.batch, written)
+    this.#hosts = hostsOf(hosts, this.#parts)
     // What waits is measured by the clock as it stood, so the clock comes first.
     this.#parts.world.restore(committed.instant)
     this.#parts.setScript(clock)
@@ -160,55 +155,14 @@ export class BatchedExecution extends Execution {
       if (watermark !== undefined) executor.restoreWatermark(watermark)
     }
     this.#watermarks = watermarksText(watermarks)
-    if (this.#role === 'leads') await this.#outbox.deliverAgain(committed)
+    return committed
   }
 
-  /** Whether nobody wants it to take over any more. */
-  get #isUnwanted(): boolean {
-    return this.isCancelled || this.isStopping || this.isDraining
-  }
-
-  /** A hot standby does what the other does, until it has the lease. @returns whether it has. */
-  async #followed(): Promise<boolean> {
-    const { store, real, acknowledgements } = this.#parts
-    const follower: Follower = {
-      committed: () => this.#committed,
-      isOver: () => this.#isUnwanted,
-      hindered: (error) => this.#standby.hindered(error),
-      redo: async (plan) => {
-        store.batch = plan.batch
-        this.#begin({ ...plan, rounds: decodePlan(plan.content, this.#codecs) })
-        await this.#read(0, true)
-        await this.#close()
-        return (this.#waits = { plan, ...this.#take() }).changes
-      },
-      settle: (batch) => {
-        this.#settled(batch, watermarksText(this.#waits?.watermarks ?? new Map()))
-        this.#forget()
-        this.#standby.follows(batch)
-      },
-    }
-    if (!(await follow(store, real, follower))) {
-      this.#forget()
-      return false
-    }
-    this.#standby.takesOver()
-    const newest = await store.committed()
-    if (newest !== undefined) await this.#outbox.deliverAgain(newest)
-    const waits = this.#waits
-    this.#waits = undefined
-    if (waits === undefined) return true
-    await acknowledgements.planned()
-    await this.#makeVisible(waits.plan, waits)
-    return true
-  }
-
-  /** Another has printed, acknowledged and delivered the same. */
-  #forget(): void {
-    this.#waits = undefined
-    this.#parts.world.forget()
-    this.#parts.acknowledgements.forget()
-    for (const { processor } of this.executors) processor.runtime.finalizers.abandon()
+  protected override async teardown(): Promise<void> {
+    let failure: unknown
+    await this.#parts.tasks?.close(this.#parts.store.isOver).catch((error: unknown) => (failure = error))
+    await super.teardown()
+    if (failure !== undefined) throw failure
   }
 
   protected override async rounds(): Promise<void> {
@@ -216,7 +170,7 @@ export class BatchedExecution extends Execution {
     if (this.#role === 'over') return
     if (this.#role === 'follows' && !(await this.#followed())) return
     const planned = await store.planned()
-    let again = planned === undefined ? undefined : { ...planned, rounds: decodePlan(planned.content, this.#codecs) }
+    let again: PlannedBatch | undefined = planned === undefined ? undefined : decodedPlan(planned, this.#codecs)
     while (!this.isCancelled && (await this.#goesOn())) {
       const began = real.monotonic()
       const isBacklogged = await this.#batch(began, again)
@@ -233,6 +187,46 @@ export class BatchedExecution extends Execution {
     }
   }
 
+  /** A hot standby does what the other does, until it has the lease. @returns whether it has. */
+  async #followed(): Promise<boolean> {
+    const { store, real, acknowledgements, world } = this.#parts
+    /** Another has printed, acknowledged and delivered the same. */
+    const forget = (): void => {
+      this.#waits = undefined
+      world.discard()
+      acknowledgements.forget()
+      for (const { processor } of this.executors) processor.runtime.finalizers.abandon()
+    }
+    const follower: Follower = {
+      committed: () => this.#committed,
+      isOver: () => this.#isUnwanted,
+      hindered: (error) => this.#standby.hindered(error),
+      redo: async (plan) => {
+        store.batch = plan.batch
+        this.#begin(decodedPlan(plan, this.#codecs))
+        await this.#read(0, true)
+        await this.#close()
+        return (this.#waits = { plan, ...this.#take([]) }).changes
+      },
+      settle: (batch) => {
+        this.#settled(batch, watermarksText(this.#waits?.watermarks ?? new Map()))
+        forget()
+        this.#standby.follows(batch)
+      },
+    }
+    const isLeading = await follow(store, real, follower)
+    if (!isLeading) forget()
+    if (!isLeading) return false
+    this.#standby.takesOver()
+    const newest = await store.committed()
+    if (newest !== undefined) await this.#outbox.deliverAgain(newest)
+    const waits = this.#waits
+    this.#waits = undefined
+    await acknowledgements.planned()
+    if (waits !== undefined) await this.#makeVisible(waits.plan, waits, [])
+    return true
+  }
+
   /** A run that is stopped takes what was read ahead: nobody else has it. */
   async #goesOn(): Promise<boolean> {
     if (!this.isStopping) return true
@@ -240,11 +234,30 @@ export class BatchedExecution extends Execution {
     return this.#queues.isAhead
   }
 
-  /** One batch. @returns whether there is more to read at once. */
-  async #batch(began: number, again: PlannedBatch | undefined): Promise<boolean> {
-    const { world, journal, real } = this.#parts
+  /** One batch, until a task that was done again has done the same. @returns whether there is more to read at once. */
+  async #batch(began: number, planned: PlannedBatch | undefined): Promise<boolean> {
+    const { world, journal, tasks } = this.#parts
+    if (tasks === undefined) return this.#attempt(began, planned)
+    for (let again = planned, attempts = 1; ; attempts++) {
+      try {
+        return await this.#attempt(began, again)
+      } catch (error) {
+        if (!(error instanceof Diverged)) throw error
+        if (attempts >= ATTEMPTS_MAX) throw notDeterministic(tasks.stepOf(error.stage))
+        const { instant } = world
+        again = { instant, rounds: journal.rounds, isLogged: this.#isLogged, hasElements: journal.hasElements || again?.hasElements === true } // prettier-ignore
+        tasks.abandon(error)
+        world.discard()
+      }
+    }
+  }
+
+  async #attempt(began: number, again: PlannedBatch | undefined): Promise<boolean> {
+    const { world, journal, real, tasks } = this.#parts
     this.#pacing.begin(began)
     const batch = this.#begin(again)
+    this.#isLogged = again?.isLogged === true
+    tasks?.begin(batch)
     const { changed, isBacklogged } = await this.#read(began, again !== undefined)
     if (this.isCancelled) return false
     if (!changed && again === undefined) this.#pacing.idle()
@@ -252,16 +265,15 @@ export class BatchedExecution extends Execution {
     real.crashpoint('batch.read')
     const closing = real.monotonic()
     const plan = { batch, instant: world.instant }
-    let isPlanned = again !== undefined
-    if (!isPlanned && journal.elements > 0) {
-      await this.#logPlan(plan)
-      isPlanned = true
-    }
+    if (!this.#isLogged && (again !== undefined || journal.elements > 0))
+      await this.#logPlan(plan, again?.hasElements === true || journal.hasElements)
+    tasks?.closing()
     await this.#parts.acknowledgements.planned()
+    await tasks?.planned(batch)
     await this.#close()
     if (this.isCancelled) return false
     const committing = real.monotonic()
-    if (await this.#commit(plan, isPlanned)) {
+    if (await this.#commit(plan)) {
       const times = { began, closing, committing, over: real.monotonic() }
       this.#pacing.over({ ...times, elements: journal.elements, isCut: isBacklogged || again !== undefined })
     }
@@ -308,43 +320,52 @@ export class BatchedExecution extends Execution {
   }
 
   /** Writes down what was read; durably, where that is the only place that has it. */
-  async #logPlan(plan: Pick<PlanRecord, 'batch' | 'instant'>): Promise<void> {
+  async #logPlan(plan: Pick<PlanRecord, 'batch' | 'instant'>, isDurable: boolean): Promise<void> {
+    this.#isLogged = true
     const { store, journal, isKept } = this.#parts
-    if (isKept) await store.logPlan({ ...plan, content: journal.encode(this.#codecs) }, journal.hasElements)
+    if (isKept) await store.logPlan({ ...plan, content: journal.encode(this.#codecs) }, isDurable)
   }
 
   /** Makes the batch visible. @returns whether there was anything. */
-  async #commit(plan: Pick<PlanRecord, 'batch' | 'instant'>, isPlanned: boolean): Promise<boolean> {
-    const done = this.#take()
-    const isSilent = !this.#parts.world.hasPrinted && done.delivered.length === 0
+  async #commit(plan: Pick<PlanRecord, 'batch' | 'instant'>): Promise<boolean> {
+    const { world, tasks, journal } = this.#parts
+    const shared = (await tasks?.changes(plan.batch)) ?? []
+    tasks?.apply()
+    const done = this.#take(shared)
+    const isSilent = !world.hasPrinted && done.delivered.length === 0
     const isSame = watermarksText(done.watermarks) === this.#watermarks
-    if (!isPlanned && done.changes.length === 0 && isSame && isSilent) return false
-    if (!isPlanned) await this.#logPlan(plan)
-    await this.#makeVisible(plan, done)
+    if (!this.#isLogged && done.changes.length === 0 && isSame && isSilent) return false
+    if (!this.#isLogged) await this.#logPlan(plan, journal.hasElements)
+    await this.#makeVisible(plan, done, shared)
     return true
   }
 
-  /** What the batch has done, each once. */
-  #take(): Done {
-    const changes = this.#kept?.changes() ?? []
-    return {
-      changes,
-      watermarks: this.#watermarksNow(),
-      delivered: this.#outbox.take(),
-    }
+  /** What the batch has done, each once. @param shared what partitions have changed. */
+  #take(shared: readonly (readonly Change[])[]): Done {
+    const own = this.#kept?.changes() ?? []
+    const changes = shared.length === 0 ? own : own.concat(...shared)
+    return { changes, watermarks: this.#watermarksNow(), delivered: this.#outbox.take() }
   }
 
-  async #makeVisible(plan: Pick<PlanRecord, 'batch' | 'instant'>, done: Done): Promise<void> {
-    const { store, world, real } = this.#parts
-    const { changes, watermarks, delivered } = done
+  async #makeVisible(
+    plan: Pick<PlanRecord, 'batch' | 'instant'>,
+    { changes, watermarks, delivered }: Done,
+    shared: readonly (readonly Change[])[],
+  ): Promise<void> {
+    const { store, world, real, tasks } = this.#parts
     real.crashpoint('batch.commit')
-    const content = encodeCommitContent({ watermarks, clock: world.env.now() })
+    const content = encodeCommitContent({
+      watermarks,
+      clock: world.env.now(),
+      ...(tasks === undefined ? {} : { hosts: tasks.partitions }),
+    })
     const deliveries = this.#outbox.encode(delivered)
     await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries }, changes)
     this.#settled(plan.batch, watermarksText(watermarks))
     real.crashpoint('batch.committed')
     world.flush()
     for (const executor of this.executors) await executor.batchCommitted()
+    await tasks?.committed(plan.batch, shared)
     await this.#parts.acknowledgements.batchCommitted()
     this.#queues.committed()
     await this.#outbox.deliver(plan.batch, delivered)
@@ -359,20 +380,4 @@ export class BatchedExecution extends Execution {
   #watermarksNow(): ReadonlyMap<string, number> {
     return new Map(this.executors.map(({ stage, outputWatermark }) => [stage.root.info.id, outputWatermark]))
   }
-}
-
-/** What a batch has done. */
-interface Done {
-  readonly changes: readonly Change[]
-  readonly watermarks: ReadonlyMap<string, number>
-  readonly delivered: readonly Delivered[]
-}
-
-interface PlannedBatch {
-  readonly instant: number
-  readonly rounds: ReturnType<typeof decodePlan>
-}
-
-function watermarksText(watermarks: ReadonlyMap<string, number>): string {
-  return [...watermarks.values()].join()
 }

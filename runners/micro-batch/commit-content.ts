@@ -11,6 +11,8 @@ export interface CommitContent {
   readonly watermarks: ReadonlyMap<string, number>
   /** The clock when it was committed: a script may have moved it since the batch began. */
   readonly clock: number
+  /** Into how many partitions workers have divided what is kept. Default 1. */
+  readonly hosts?: number
 }
 
 /** As bytes. */

@@ -13,12 +13,13 @@ import type { Change, StoredEntry } from './store/checkpoint-store.js'
 export class KeptParts {
   readonly #keepers = new Map<string, Keeper>()
 
-  constructor(executors: readonly StageExecutor[], own: ReadonlyMap<string, Keeper>) {
+  /** @param of follows the names of the stages' parts: which of several hosts they are of. */
+  constructor(executors: readonly StageExecutor[], own: ReadonlyMap<string, Keeper>, of = '') {
     for (const { stage, keepers } of executors.map((executor) => ({
       stage: executor.stage,
       keepers: executor.keepers(),
     })))
-      for (const [name, keeper] of keepers) this.#add(`${stage.root.info.id} ${name}`, keeper)
+      for (const [name, keeper] of keepers) this.#add(`${stage.root.info.id} ${name}${of}`, keeper)
     for (const [name, keeper] of own) this.#add(name, keeper)
   }
 
@@ -29,7 +30,7 @@ export class KeptParts {
   }
 
   /** Puts back what a store has. @returns the parts that nobody here keeps. */
-  async restore(entries: AsyncIterable<StoredEntry>): Promise<readonly string[]> {
+  async restore(entries: AsyncIterable<StoredEntry> | Iterable<StoredEntry>): Promise<readonly string[]> {
     const byPart = new Map<string, KeptEntry[]>()
     for await (const entry of entries) {
       const there = byPart.get(entry.part)

@@ -14,7 +14,7 @@ import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import { windowCoderOf } from '../../sdk/windowing/window-coder.js'
 import type { Collected } from '../core/execution/result.js'
 import type { ChangeSink, Keeper, KeptEntry } from '../core/kept-state.js'
-import type { StagedPipeline } from '../core/stage.js'
+import type { StagedPipeline, StepInfo } from '../core/stage.js'
 
 /** Keeps what one `collect` has. Elements are only ever added; those of a batch are one entry. */
 export class CollectedKeeper implements Keeper {
@@ -58,21 +58,36 @@ export class CollectedKeeper implements Keeper {
   }
 }
 
-/** Keepers of all that a run collects. */
-export function collectedKeepers(
-  { built, outputs }: StagedPipeline,
-  collected: ReadonlyMap<string, Collected>,
-): ReadonlyMap<string, Keeper> {
+/** How what is collected is stored, by name. */
+export type CollectedCoders = ReadonlyMap<
+  string,
+  { readonly step: StepInfo; readonly coder: Coder<WindowedValue<unknown, BoundedWindow>> }
+>
+
+/** The coders of all that a run collects. */
+export function collectedCoders({ built, outputs }: StagedPipeline): CollectedCoders {
   const { collections, windowingStrategies } = built.graph.components
-  const keepers = new Map<string, Keeper>()
+  const coders = new Map<string, { step: StepInfo; coder: Coder<WindowedValue<unknown, BoundedWindow>> }>()
   for (const { consumers, collectionId, coderId } of outputs.values()) {
     const strategy = windowingStrategies.get(collections.get(collectionId)?.windowingStrategyId ?? '')
     for (const operator of consumers) {
-      const own = operator.kind === 'collect' ? collected.get(operator.name) : undefined
-      if (own === undefined || operator.kind !== 'collect' || strategy === undefined) continue
+      if (operator.kind !== 'collect' || strategy === undefined) continue
       const coder = windowedValueCoder(coderOf(built, coderId), windowCoderOf(strategy.windowFn))
-      keepers.set(`${operator.info.id} collected`, new CollectedKeeper(own, coder))
+      coders.set(operator.name, { step: operator.info, coder })
     }
+  }
+  return coders
+}
+
+/** Keepers of all that a run collects. */
+export function collectedKeepers(
+  staged: StagedPipeline,
+  collected: ReadonlyMap<string, Collected>,
+): ReadonlyMap<string, Keeper> {
+  const keepers = new Map<string, Keeper>()
+  for (const [name, { step, coder }] of collectedCoders(staged)) {
+    const own = collected.get(name)
+    if (own !== undefined) keepers.set(`${step.id} collected`, new CollectedKeeper(own, coder))
   }
   return keepers
 }

@@ -10,6 +10,7 @@ import { PipelineError } from '../../sdk/errors.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { type Duration, durationMillis } from '../../sdk/time.js'
 import type { ExecutionOptions } from '../core/execution/execution-options.js'
+import { runGraph } from '../core/execution/run-graph.js'
 import { LOCAL_FEATURES, type LocalRunner, startLocal } from '../core/execution/start-local.js'
 import { systemEnv } from '../core/system-env.js'
 import { type Feature, type Runner, type RunnerOptions, UnsupportedFeature, type WorkerModule } from '../runner.js'
@@ -22,6 +23,8 @@ import { Fence } from './following.js'
 import { type DriverNames, QueryStore, type Standby } from './query-store.js'
 import { StandbyExecution } from './standby-execution.js'
 import type { CheckpointStore } from './store/checkpoint-store.js'
+import type { LinkScript } from './tasks/memory-link.js'
+import { partitionedRun } from './tasks/partitioned-options.js'
 import { VolatileStore } from './store/volatile-store.js'
 import type { OpenWorker } from './tasks/worker-link.js'
 
@@ -51,6 +54,8 @@ export interface MicroBatchCapabilities {
   readonly driver?: DriverNames
   /** Makes what starts workers that load a module. Without it, workers on threads and in processes are refused. */
   readonly openWorkers?: OpenWorkers
+  /** What happens to messages of workers with `isolation: 'memory'`: tests and simulations hold them up, and end workers. */
+  readonly linkScript?: LinkScript
 }
 
 /** Makes what starts the workers of a run. `checked` are the pipeline's options, as its codec has made them. */
@@ -95,7 +100,13 @@ function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilitie
     execution(built, given) {
       const make = (mode: Standby | undefined): BatchedExecution => {
         acknowledgements.forget()
-        return execution(built, given, { ...options, standby: mode }, acknowledgements, capabilities)
+        return execution(
+          built,
+          given,
+          mode === undefined ? options : { ...options, standby: mode },
+          acknowledgements,
+          capabilities,
+        )
       }
       return options.standby === 'hot' ? new StandbyExecution(make, given.log) : make(options.standby)
     },
@@ -105,25 +116,43 @@ function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilitie
 function execution(
   built: BuiltPipeline,
   given: ExecutionOptions,
-  options: Omit<RunnerOptions, 'standby'> & { readonly standby: Standby | undefined },
+  options: RunnerOptions,
   acknowledgements: BatchAcknowledgements,
-  { openStore, driver, spillFolder }: MicroBatchCapabilities,
+  { openStore, openWorkers, linkScript, driver, spillFolder }: MicroBatchCapabilities,
 ): BatchedExecution {
   const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
   const { standby } = options
   const fence = standby === 'hot' ? new Fence() : undefined
   const world = new BatchWorld(fence?.env(real) ?? real, given.clock !== undefined)
   const { checkpoint } = options
-  const journal = new BatchJournal(checkpoint !== undefined)
+  const { workers = 0 } = options
+  const journal = new BatchJournal(checkpoint !== undefined || workers > 0)
   const open = (): Promise<CheckpointStore> =>
     checkpoint === undefined || openStore === undefined
       ? Promise.resolve(new VolatileStore())
       : openStore(checkpoint, real)
-  const { onChange = 'refuse', renameSteps = {}, dropState = [], partitions } = options
+  const { onChange = 'refuse', renameSteps = {}, dropState = [] } = options
   const choice = { onChange, renameSteps: new Map(Object.entries(renameSteps)), dropState }
-  const store = new QueryStore(open, real, built, driver, { choice, partitions })
-  return new BatchedExecution(
+  const store = new QueryStore(open, real, built, driver, {
+    choice,
+    partitions: workers > 0 ? undefined : options.partitions,
+    begunWith: workers > 0 ? (options.partitions ?? workers) : 1,
+  })
+  const bundleSize = smaller(given.bundleSize, options.batchSize)
+  const tasks = partitionedRun({
     built,
+    options,
+    given,
+    bundleSize,
+    env: real,
+    now: () => world.env.now(),
+    journal,
+    query: { id: () => store.id, restarts: checkpoint !== undefined },
+    openWorkers,
+    script: linkScript,
+  })
+  return new BatchedExecution(
+    runGraph(built, given, tasks !== undefined),
     {
       ...given,
       env: world.env,
@@ -139,7 +168,8 @@ function execution(
         },
       },
       journal,
-      bundleSize: smaller(given.bundleSize, options.batchSize),
+      bundleSize,
+      ...(tasks === undefined ? {} : { stages: (own) => tasks.stagesFor(own) }),
       ...(given.isStrict ? { disorder: world.disorder, readingDisorder: world.readingDisorder } : {}),
     },
     {
@@ -148,6 +178,7 @@ function execution(
       journal,
       acknowledgements,
       store,
+      tasks,
       seed: given.isStrict ? given.seed : undefined,
       isKept: checkpoint !== undefined,
       standby: standby === undefined ? undefined : { mode: standby, fence },
@@ -182,12 +213,6 @@ function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroB
       'MR-6040',
       `workers: ${workers} needs the module of the pipeline: each worker builds the same pipeline, because no function is sent to another thread. Make the pipeline a file's default export (export default definePipeline(…)), and run it by millrace run FILE --workers ${workers} or with module: import.meta.url of that file. Or leave workers out.`,
     )
-  if (workers !== 0)
-    throw new UnsupportedFeature(
-      'MR-6006',
-      'workers',
-      `the micro-batch runner runs in one thread; workers: ${workers} is not supported yet. Leave workers out.`,
-    )
   if (guarantee !== undefined && guarantee !== 'gap' && checkpoint === undefined)
     throw new PipelineError(
       'MR-6022',
@@ -205,7 +230,7 @@ function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroB
       `standby: '${options.standby}' waits for a run that has the same checkpoint, and none is named. Add checkpoint: './folder'.`,
     )
   for (const name of CHANGE_OPTIONS) {
-    if (options[name] === undefined || checkpoint !== undefined) continue
+    if (options[name] === undefined || checkpoint !== undefined || (name === 'partitions' && workers > 0)) continue
     throw new PipelineError(
       'MR-1016',
       `${name} is about what a checkpoint keeps, and this run has none, so it would change nothing. Add checkpoint: './folder', or leave ${name} out.`,

@@ -57,8 +57,10 @@ export const STANDBY_MILLIS = 25
 /** How a query goes on from what is kept. */
 export interface GoingOn {
   readonly choice: ChangeChoice
-  /** Of the state; as many as before when nobody says, 1 at first. */
+  /** Of the state; as many as before when nobody says. */
   readonly partitions: number | undefined
+  /** Of the state of a query that begins, when nobody says. Default 1. */
+  readonly begunWith?: number
 }
 
 const AS_IT_WAS: GoingOn = {
@@ -126,14 +128,14 @@ export class QueryStore {
     // Another may have begun the query before this one had the lease.
     const existing = await store.query()
     this.#renewLater()
-    const { choice, partitions } = this.#goingOn
+    const { choice, partitions, begunWith = 1 } = this.#goingOn
     const graph = store instanceof VolatileStore ? undefined : GraphNow.of(this.#built)
     if (existing === undefined) {
       this.#query = {
         id: newQueryId(this.#env),
         pipeline: this.#built.name,
         graph: graph?.text() ?? '',
-        partitions: partitions ?? 1,
+        partitions: partitions ?? begunWith,
         createdAt: now,
       }
       await store.create(lease, this.#query)
@@ -243,6 +245,11 @@ export class QueryStore {
 
   planned(): Promise<PlanRecord | undefined> {
     return this.#store.planned()
+  }
+
+  /** Into how many partitions the store divides what is kept. */
+  get partitions(): number {
+    return this.#query?.partitions ?? 1
   }
 
   async *entries(batch: number): AsyncIterable<StoredEntry> {

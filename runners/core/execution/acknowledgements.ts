@@ -12,7 +12,7 @@
  */
 import type { StepInfo } from '../stage.js'
 import { callBack, type FinalizerHost } from '../bundle-finalizers.js'
-import type { StageExecutor } from './stage-executor.js'
+import type { UpstreamStage } from './stage-executor.js'
 
 interface Unacknowledged {
   readonly round: number
@@ -22,7 +22,7 @@ interface Unacknowledged {
 }
 
 /** A stage that may keep elements from round to round. */
-interface Holder extends StageExecutor {
+interface Holder extends UpstreamStage {
   /** The round that the oldest thing it holds may come from; infinity when it holds nothing. */
   readonly heldSince: number
 }
@@ -35,7 +35,7 @@ export class Acknowledgements {
   #round = 0
   #waiting: Unacknowledged[] = []
   /** For each stage, those before it that may hold something of an acknowledging source. */
-  readonly #holdersBefore = new Map<StageExecutor, readonly Holder[]>()
+  readonly #holdersBefore = new Map<UpstreamStage, readonly Holder[]>()
 
   /** @param isDeferred whether acknowledgement waits for everything that became of an element. */
   constructor(isDeferred: boolean) {
@@ -43,7 +43,7 @@ export class Acknowledgements {
   }
 
   /** The round that what arrives now at a stage may come from. */
-  arrivalRound(stage: StageExecutor): number {
+  arrivalRound(stage: UpstreamStage): number {
     if (!this.#isDeferred) return 0
     let holders = this.#holdersBefore.get(stage)
     if (holders === undefined) this.#holdersBefore.set(stage, (holders = holdersBefore(stage)))
@@ -64,7 +64,7 @@ export class Acknowledgements {
   }
 
   /** Every stage has had its turn. */
-  async endOfRound(stages: readonly StageExecutor[]): Promise<void> {
+  async endOfRound(stages: readonly UpstreamStage[]): Promise<void> {
     this.#round++
     if (this.#waiting.length === 0) return
     this.#holders ??= stages.filter(isHolder).filter(isBehindSource)
@@ -81,24 +81,24 @@ async function acknowledge({ step, host, callback }: Unacknowledged): Promise<vo
   host.env.crashpoint('source.acknowledged')
 }
 
-function isHolder(stage: StageExecutor): stage is Holder {
+function isHolder(stage: UpstreamStage): stage is Holder {
   return 'heldSince' in stage
 }
 
-function holdersBefore(stage: StageExecutor): readonly Holder[] {
+function holdersBefore(stage: UpstreamStage): readonly Holder[] {
   return stagesBefore(stage).filter(isHolder).filter(isBehindSource)
 }
 
 /** Whether what reaches the stage comes from a source that acknowledges. What else is held holds up nobody. */
-function isBehindSource(stage: StageExecutor): boolean {
+function isBehindSource(stage: UpstreamStage): boolean {
   return stagesBefore(stage).some(
     ({ stage: { root } }) => root.kind === 'splittable' && root.fn.doFn.acknowledges === true,
   )
 }
 
-function stagesBefore(stage: StageExecutor): readonly StageExecutor[] {
-  const before = new Set<StageExecutor>()
-  const visit = (each: StageExecutor): void => {
+function stagesBefore(stage: UpstreamStage): readonly UpstreamStage[] {
+  const before = new Set<UpstreamStage>()
+  const visit = (each: UpstreamStage): void => {
     for (const producer of each.producers) {
       if (before.has(producer)) continue
       before.add(producer)

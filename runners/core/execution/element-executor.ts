@@ -35,6 +35,7 @@ export class ElementExecutor extends StageExecutor {
   readonly #gate: SideGate
   readonly #acknowledgements: Acknowledgements
   readonly #keyed: KeyedState | undefined
+  #hasMore = false
   readonly #keepsBundles: boolean
   /** How long after its end a window may still be read for. */
   readonly #latenessMillis: number
@@ -51,6 +52,10 @@ export class ElementExecutor extends StageExecutor {
     const { root } = processor.stage
     this.#sortsByTime = root.kind === 'parDo' && root.operator.payload.requiresTimeSortedInput
     this.#latenessMillis = root.kind === 'parDo' ? root.operator.strategy.allowedLatenessMillis : 0
+  }
+
+  override get hasMore(): boolean {
+    return this.#hasMore
   }
 
   /** The round that the oldest element waiting for a side input may come from. */
@@ -97,8 +102,8 @@ export class ElementExecutor extends StageExecutor {
       changed = true
     }
     const watermark = Math.min(this.inputWatermark, this.#gate.hold)
-    const more = await this.#fireTimers(watermark)
-    if (more) return true
+    this.#hasMore = await this.#fireTimers(watermark)
+    if (this.#hasMore) return true
     const moved = this.advanceTo(Math.min(watermark, this.#keyed?.hold ?? TIMESTAMP_MAX))
     // Late elements, timers and the last words of a window read what the window's own elements have read.
     this.#gate.forgetBefore(addMillis(watermark, -this.#latenessMillis))

@@ -11,7 +11,9 @@ import type { RunnerOptions } from '../../runner.js'
 import type { RunTelemetry } from '../../telemetry.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { ScriptedClock } from './root-executors.js'
+import type { Exchange } from './exchange.js'
 import type { SourceJournal } from './source-journal.js'
+import type { StageExecutor } from './stage-executor.js'
 
 /** Options that have been decided. */
 export interface ExecutionOptions {
@@ -38,6 +40,10 @@ export interface ExecutionOptions {
   readonly traceBundle: RunTelemetry['bundle']
   /** Where sources write down what they do; `undefined`: nowhere. */
   readonly journal?: SourceJournal
+  /** Set where other partitions share the work: what takes elements that are theirs. */
+  readonly exchange?: Exchange
+  /** Puts others in the place of the stages of this process: those that have them done elsewhere. */
+  readonly stages?: (own: readonly StageExecutor[]) => readonly StageExecutor[]
   /** Where the last panes are kept while somebody looks. */
   readonly panes: PaneRecorder
 }

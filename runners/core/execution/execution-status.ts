@@ -95,7 +95,7 @@ export class ExecutionStatus {
     const piece = pieces.find(({ stage }) => this.#watermarkOf(stage) === at)
     if (piece === undefined) return { kind: 'elements', at, elements: 0 }
     const executor = this.#executors[piece.stage] as StageExecutor
-    const call = executor.processor.stuck()
+    const call = executor.stuck()
     const millis = call === undefined ? 0 : Math.round(monotonic - call.startedAt)
     const isOwn = piece.isRoot || call?.step.path === path
     if (isOwn && call !== undefined && millis >= CALL_MILLIS && at < executor.inputWatermark) {

@@ -21,8 +21,7 @@ import type { RunState, RunStatus } from '../../run-status.js'
 import type { ExecutionOptions } from './execution-options.js'
 import { ExecutionStatus } from './execution-status.js'
 import { RunResult, elementCount, RunMetrics } from './result.js'
-import { type ScriptedClock, TestStreamExecutor } from './root-executors.js'
-import { SourceExecutor } from './source-executor.js'
+import type { ScriptedClock } from './root-executors.js'
 import type { StageExecutor } from './stage-executor.js'
 import { StageWiring } from './stage-wiring.js'
 
@@ -79,7 +78,7 @@ export class Execution {
     this.#clock = new ProcessingClock(this.env)
     this.#scripted = options.clock
     this.wiring = new StageWiring(this.staged, options, this.counted, this.#slice, this.#clock)
-    this.executors = this.wiring.executors
+    this.executors = options.stages?.(this.wiring.executors) ?? this.wiring.executors
     this.#sleepers = this.executors.filter((executor) => executor.waitsForClock).reverse()
     this.#acknowledgements = options.acknowledgements
     this.#combiners = new CombinerLives(built)
@@ -118,16 +117,16 @@ export class Execution {
       else if (this.#isStopping && !this.isDone) state = 'STOPPED'
       else if (this.#isDraining) state = 'DRAINED'
     } catch (error) {
-      for (const { processor } of this.executors) processor.abandon()
+      for (const executor of this.executors) executor.abandon()
       if (this.#isCancelled && (error === CANCELLED || (error as { cause?: unknown }).cause === CANCELLED)) {
-        await this.#teardown()
+        await this.teardown()
         return this.#resultOf('CANCELLED')
       }
       // The first failure is the one to report, not what disposing of a broken run may throw.
-      await this.#teardown().catch(() => undefined)
+      await this.teardown().catch(() => undefined)
       throw error
     }
-    await this.#teardown()
+    await this.teardown()
     if (state !== 'STOPPED') for (const printed of this.wiring.printed) printed.finish()
     return this.#resultOf(state)
   }
@@ -144,7 +143,7 @@ export class Execution {
   drain(): void {
     this.resume()
     this.#isDraining = true
-    for (const executor of this.executors) if (executor instanceof SourceExecutor) executor.drain()
+    for (const executor of this.executors) executor.source?.drain()
     this.#wake?.()
   }
 
@@ -158,7 +157,7 @@ export class Execution {
   cancel(): void {
     this.#isCancelled = true
     // Calls that never end are not waited for.
-    for (const { processor } of this.executors) processor.runtime.broken(CANCELLED)
+    for (const executor of this.executors) executor.broken(CANCELLED)
     this.#wake?.()
   }
 
@@ -167,8 +166,8 @@ export class Execution {
     if (this.#isDraining || this.#isStopping || this.#isCancelled || this.#ended !== undefined) return false
     this.#isPaused = true
     for (const executor of this.executors) {
-      if (executor instanceof SourceExecutor) executor.pause()
-      if (executor instanceof TestStreamExecutor) executor.isPaused = true
+      executor.source?.pause()
+      if (executor.script !== undefined) executor.script.isPaused = true
     }
     return true
   }
@@ -177,8 +176,8 @@ export class Execution {
     if (!this.#isPaused) return
     this.#isPaused = false
     for (const executor of this.executors) {
-      if (executor instanceof SourceExecutor) executor.resume()
-      if (executor instanceof TestStreamExecutor) executor.isPaused = false
+      executor.source?.resume()
+      if (executor.script !== undefined) executor.script.isPaused = false
     }
     this.#wake?.()
   }
@@ -215,7 +214,7 @@ export class Execution {
   /** The asynchronous call that has been under way longest. */
   stuck(): StuckCall | undefined {
     return this.executors
-      .map(({ processor }) => processor.stuck())
+      .map((executor) => executor.stuck())
       .filter((call) => call !== undefined)
       .sort((a, b) => a.startedAt - b.startedAt)[0]
   }
@@ -257,7 +256,7 @@ export class Execution {
   }
 
   #sources(): readonly SourceReading[] {
-    return this.executors.flatMap((executor) => (executor instanceof SourceExecutor ? executor.report : []))
+    return this.executors.flatMap(({ source }) => source?.report ?? [])
   }
 
   /** Rounds until nothing changes and nothing can. */
@@ -295,7 +294,7 @@ export class Execution {
 
   /** Whether a script has events left. */
   protected get hasScript(): boolean {
-    return this.executors.some((executor) => executor instanceof TestStreamExecutor && !executor.isDone)
+    return this.executors.some((executor) => executor.script !== undefined && !executor.isDone)
   }
 
   protected get isCancelled(): boolean {
@@ -309,15 +308,15 @@ export class Execution {
     const isArmed = this.executors.some((executor) => executor.isArmed)
     for (const executor of this.executors) {
       if (this.#isCancelled) return changed
-      if (isArmed && executor instanceof SourceExecutor) continue
+      if (isArmed && executor.source !== undefined) continue
       if (await executor.turn()) {
         changed = true
-        if (executor instanceof TestStreamExecutor) await this.#wakeAll()
+        if (executor.script !== undefined) await this.#wakeAll()
       }
       if (this.#slice.isOver(this.#slice.now())) await this.#slice.yield()
     }
     // Also a call that went on after its bundle may have broken something since.
-    for (const { processor } of this.executors) processor.runtime.throwIfFailed()
+    for (const executor of this.executors) executor.throwIfFailed()
     await this.#acknowledgements.endOfRound(this.executors)
     return changed
   }
@@ -331,10 +330,10 @@ export class Execution {
 
   /** Plays one event: of the script that has played the fewest, of those the first. @returns whether there is one. */
   protected releaseScripted(): boolean {
-    let next: TestStreamExecutor | undefined
-    for (const executor of this.executors) {
-      if (!(executor instanceof TestStreamExecutor) || executor.isDone) continue
-      if (next === undefined || executor.played < next.played) next = executor
+    let next: StageExecutor['script']
+    for (const { script, isDone } of this.executors) {
+      if (script === undefined || isDone) continue
+      if (next === undefined || script.played < next.played) next = script
     }
     next?.release()
     return next !== undefined
@@ -344,9 +343,7 @@ export class Execution {
   protected async waitForTime(atLeastMillis = 0): Promise<void> {
     const next = Math.min(...this.executors.map((executor) => executor.nextProcessingTime))
     const forClock = next === TIMESTAMP_MAX ? [] : [Math.max(0, next - this.#clock.now())]
-    const forSources = this.executors.flatMap((executor) =>
-      executor instanceof SourceExecutor ? (executor.waitMillis ?? []) : [],
-    )
+    const forSources = this.executors.flatMap(({ source }) => source?.waitMillis ?? [])
     if (this.#scripted !== undefined && !this.#isPaused && forSources.length === 0 && forClock.length > 0) {
       // The script is over: nobody else moves its clock, and nobody watches.
       this.#scripted.advance(Math.min(...forClock))
@@ -372,18 +369,14 @@ export class Execution {
 
   protected async setup(): Promise<void> {
     await this.#combiners.setup()
-    for (const executor of this.executors) {
-      if (executor instanceof SourceExecutor) await executor.setup()
-      await executor.processor.setup()
-    }
+    for (const executor of this.executors) await executor.setup()
   }
 
-  async #teardown(): Promise<void> {
+  protected async teardown(): Promise<void> {
     let failure: unknown
     for (const executor of [...this.executors].reverse()) {
       try {
-        await executor.processor.teardown()
-        if (executor instanceof SourceExecutor) await executor.teardown()
+        await executor.teardown()
       } catch (error) {
         failure ??= new UserCodeError({ step: executor.stage.name, call: 'teardown', cause: error })
       }

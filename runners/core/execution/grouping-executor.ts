@@ -14,6 +14,7 @@ import type { Keeper } from '../kept-state.js'
 import { groupingStatus } from '../grouping-status.js'
 import type { PaneRecorder } from '../pane-recorder.js'
 import type { ReduceFnRunner } from '../reduce-fn-runner.js'
+import type { Marked } from './exchange.js'
 import type { Inbox } from './inbox.js'
 import { type Committable, StageExecutor, TIMER_BUDGET } from './stage-executor.js'
 import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
@@ -23,7 +24,7 @@ export interface GroupingParts {
   readonly inbox: Inbox
   readonly reduce: ReduceFnRunner
   /** Inboxes of groupings after this one. */
-  readonly marked: ReadonlySet<Inbox>
+  readonly marked: ReadonlySet<Marked>
   /** Elements that were dropped and that someone wants to have. */
   readonly late: ElementBuffer
   /** Set where panes are accumulators, which the step that comes next may change: encodes and decodes one. */
@@ -36,7 +37,7 @@ export class GroupingExecutor extends StageExecutor {
   readonly #inbox: Inbox
   readonly #runner: ReduceFnRunner
   /** Inboxes of groupings, which want to know where the panes of a key end. */
-  readonly #marked: ReadonlySet<Inbox>
+  readonly #marked: ReadonlySet<Marked>
   /** Panes of a bundle that is going to be attempted twice. */
   #held: ElementBuffer | undefined
   /** Elements that were dropped, by stages before this one too, and that someone wants to have. */
@@ -121,6 +122,7 @@ export class GroupingExecutor extends StageExecutor {
 
   async turn(): Promise<boolean> {
     const before = this.outputWatermark
+    if (this.sharedWatermark !== undefined) this.#runner.beginTurn(this.sharedWatermark)
     let changed = false
     if (this.#isArmed) {
       // What was due when the watermark came is done before anything that came after it.
@@ -162,7 +164,7 @@ export class GroupingExecutor extends StageExecutor {
     const reached = this.#runner.advanceInput(watermark)
     this.#isArmed = this.#runner.isDue
     this.advanceTo(Math.min(reached, this.#runner.hold))
-    this.#runner.beginTurn(this.outputWatermark)
+    this.#runner.beginTurn(this.sharedWatermark ?? this.outputWatermark)
     return this.#isArmed
   }
 

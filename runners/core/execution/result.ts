@@ -44,11 +44,30 @@ export class Printed implements Receiver, Committable {
   #hidden = 0
   /** Those of the open bundle. */
   #hiding = 0
+  /** Committed lines that somebody else prints. */
+  #kept: string[] | undefined
 
-  constructor(env: Env, name: string, limit: number) {
+  /** @param isPrintedElsewhere whether lines are kept until they are taken. */
+  constructor(env: Env, name: string, limit: number, isPrintedElsewhere = false) {
     this.#env = env
     this.#name = name
     this.#limit = limit
+    if (isPrintedElsewhere) this.#kept = []
+  }
+
+  /** Takes the lines, up to the limit in each taking, and how many elements have none. */
+  take(): { readonly lines: readonly string[]; readonly hidden: number } {
+    const taken = { lines: this.#kept ?? [], hidden: this.#hidden }
+    this.#kept = []
+    this.#printed = this.#hidden = 0
+    return taken
+  }
+
+  /** Prints what was taken elsewhere, as far as the limit allows. */
+  print({ lines, hidden }: ReturnType<Printed['take']>): void {
+    for (const line of lines) this.#addLine(line)
+    this.#hiding += hidden
+    this.commit()
   }
 
   add(value: unknown, _timestamp: number, _windows: Windows, _pane: PaneInfo): void {
@@ -56,8 +75,14 @@ export class Printed implements Receiver, Committable {
     else this.#hiding++
   }
 
+  #addLine(line: string): void {
+    if (this.#printed + this.#lines.length < this.#limit) this.#lines.push(line)
+    else this.#hiding++
+  }
+
   commit(): void {
-    for (const line of this.#lines) this.#env.print(`${this.#name}: ${line}`, 'out')
+    if (this.#kept !== undefined) this.#kept.push(...this.#lines)
+    else for (const line of this.#lines) this.#env.print(`${this.#name}: ${line}`, 'out')
     this.#printed += this.#lines.length
     this.#lines = []
     this.#hidden += this.#hiding

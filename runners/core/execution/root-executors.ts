@@ -7,7 +7,7 @@ import { globalWindow } from '../../../sdk/windowing/window.js'
 import type { BundleProcessor } from '../bundle-processor.js'
 import type { Keeper } from '../kept-state.js'
 import { SnapshotKeeper } from '../snapshot-keeper.js'
-import { type Committable, StageExecutor } from './stage-executor.js'
+import { type Committable, type ScriptStage, StageExecutor } from './stage-executor.js'
 import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
 
 /** Emits one empty element, then is done. */
@@ -25,7 +25,7 @@ export interface ScriptedClock {
 }
 
 /** Plays the events of a TestStream; each is played only when everything before it has been processed completely. */
-export class TestStreamExecutor extends StageExecutor {
+export class TestStreamExecutor extends StageExecutor implements ScriptStage {
   #next = 0
   #isReleased = false
   /** Whether the run is paused, so that nothing is played. */
@@ -41,6 +41,10 @@ export class TestStreamExecutor extends StageExecutor {
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>, clock: ScriptedClock | undefined) {
     super(processor, targets)
     this.#clock = clock
+  }
+
+  override get script(): ScriptStage {
+    return this
   }
 
   /** Number of events played; scripts of one pipeline take turns by it. */

@@ -12,7 +12,7 @@ import type { ChangeSink, Keeper, KeptEntry } from '../kept-state.js'
 import { listOf, type SideInputStore } from '../side-inputs.js'
 import type { Inbox } from './inbox.js'
 import { KeptElements, type WaitingCoding } from './kept-elements.js'
-import type { StageExecutor } from './stage-executor.js'
+import type { UpstreamStage } from './stage-executor.js'
 
 /** A side input of a stage, with the stage that makes it. */
 export interface SideSource {
@@ -20,7 +20,7 @@ export interface SideSource {
   readonly inbox: Inbox
   /** Path of the step that makes what is viewed. */
   readonly step: string
-  producer: StageExecutor | undefined
+  producer: UpstreamStage | undefined
 }
 
 /** What a stage with side inputs is made of. */

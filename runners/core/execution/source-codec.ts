@@ -39,7 +39,7 @@ interface PlainLeft extends Omit<WorkLeft, 'restriction'> {
 }
 
 interface PlainRead extends Omit<ReadRecord, 'left' | 'elements'> {
-  readonly left: readonly PlainLeft[]
+  readonly left: readonly PlainLeft[] | null
   readonly elements: Uint8Array | null
 }
 
@@ -103,11 +103,11 @@ export class SourceCodec {
 
   /** A turn, as the default coder takes it. */
   turn({ drains, reads, idle }: TurnRecord): unknown {
-    const plainReads = reads.map(({ work, count, isFull, left = [], elements = null }): PlainRead => ({
+    const plainReads = reads.map(({ work, count, isFull, left, elements = null }): PlainRead => ({
       work,
       count,
       isFull,
-      left: left.map((each) => ({ ...each, restriction: encodeToBytes(this.#restriction, each.restriction) })),
+      left: left?.map((each) => ({ ...each, restriction: encodeToBytes(this.#restriction, each.restriction) })) ?? null,
       elements,
     }))
     return { drains, reads: plainReads, idle }
@@ -121,7 +121,7 @@ export class SourceCodec {
       work,
       count,
       isFull,
-      left: left.map((each) => ({ ...each, restriction: decodeFromBytes(this.#restriction, each.restriction) })),
+      left: left?.map((each) => ({ ...each, restriction: decodeFromBytes(this.#restriction, each.restriction) })),
       elements: elements ?? undefined,
     }))
     return { stage, drains, reads: readsFrom, idle }

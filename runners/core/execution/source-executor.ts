@@ -6,7 +6,6 @@
  * estimate of all that is still to be read.
  */
 import type { Env } from '../../../sdk/env.js'
-import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import { invariant } from '../../../sdk/invariant.js'
 import type { OffsetRange } from '../../../sdk/source/restriction-tracker.js'
 import type { AnySplittableDoFn } from '../../../sdk/source/splittable.js'
@@ -16,15 +15,14 @@ import type { Keeper } from '../kept-state.js'
 import { isThenable } from '../prepare-step.js'
 import type { StageRoot } from '../stage.js'
 import type { SourceReading } from '../../runner.js'
-import type { Acknowledgements } from './acknowledgements.js'
-import type { Inbox } from './inbox.js'
-import { type GateParts, SideGate } from './side-gate.js'
-import type { BundleLimits, ReadingDisorder } from './reading-disorder.js'
+import { SideGate } from './side-gate.js'
+import type { ReadingDisorder } from './reading-disorder.js'
 import { checkRest, type ReadingServices, type SourceBatch, type SplitPlan } from './source-reading.js'
 import { SourceCalls } from './source-calls.js'
 import { SourceCodec } from './source-codec.js'
-import { type ReadRecord, type SourceJournal, type TurnRecord, workAgain } from './source-journal.js'
+import { type ReadRecord, type TurnRecord, workAgain } from './source-journal.js'
 import { readingServices } from './reading-services.js'
+import type { SourceParts } from './source-parts.js'
 import { SourceReport } from './source-report.js'
 import { type AheadQueue, ReadAhead } from './read-ahead.js'
 import { partitionsOf, sourceHold } from './source-status.js'
@@ -33,26 +31,13 @@ import type { Work } from './source-work.js'
 import { WorkKeeper } from './work-keeper.js'
 import { WorkList } from './work-list.js'
 import { WorkReader } from './work-reader.js'
-import { type Committable, StageExecutor } from './stage-executor.js'
+import { type Committable, type SourceStage, StageExecutor } from './stage-executor.js'
 import { NOTHING_KEPT, sideHold, type StageStatus } from './stage-status.js'
-
-/** What stands behind a splittable step. */
-export interface SourceParts extends GateParts {
-  readonly built: BuiltPipeline
-  readonly inbox: Inbox
-  readonly env: Env
-  readonly limits: BundleLimits
-  readonly acknowledgements: Acknowledgements
-  /** Whether scripted events move the clock that delays are measured by; else they are real time. */
-  readonly isScripted: boolean
-  /** Where turns are written down, to be done again. */
-  readonly journal: SourceJournal | undefined
-}
 
 type SplittableRoot = Extract<StageRoot, { kind: 'splittable' }>
 
 /** Runs a splittable stage. */
-export class SourceExecutor extends StageExecutor {
+export class SourceExecutor extends StageExecutor implements SourceStage {
   readonly #root: SplittableRoot
   readonly #doFn: AnySplittableDoFn<unknown>
   readonly #parts: SourceParts
@@ -89,6 +74,8 @@ export class SourceExecutor extends StageExecutor {
       told: this.#told,
       isPerWindow: this.#doFn.perWindow ?? parts.sides.length > 0,
       disorder: this.#disorder,
+      share: parts.share,
+      codec: () => this.codec,
       clock: () => this.#clock(),
       resource: () => this.#resource,
     })
@@ -125,15 +112,22 @@ export class SourceExecutor extends StageExecutor {
     return this.#ahead?.isEmpty === false
   }
 
-  async setup(): Promise<void> {
-    const { setup } = this.#doFn
-    this.#isSetUp = true
-    if (setup === undefined) return
-    const made = this.#calls.guarded('setup', undefined, () => setup(this.#calls.setupContext()))
-    this.#resource = isThenable(made) ? await this.#calls.awaited('setup', undefined, made) : made
+  override get source(): SourceStage {
+    return this
   }
 
-  async teardown(): Promise<void> {
+  override async setup(): Promise<void> {
+    const { setup } = this.#doFn
+    this.#isSetUp = true
+    if (setup !== undefined) {
+      const made = this.#calls.guarded('setup', undefined, () => setup(this.#calls.setupContext()))
+      this.#resource = isThenable(made) ? await this.#calls.awaited('setup', undefined, made) : made
+    }
+    await super.setup()
+  }
+
+  override async teardown(): Promise<void> {
+    await super.teardown()
     const isSetUp = this.#isSetUp
     this.#isSetUp = false
     await this.#ahead?.end()
@@ -153,9 +147,19 @@ export class SourceExecutor extends StageExecutor {
 
   resume(): void {
     if (this.#pausedAt === undefined) return
-    for (const work of this.#work.all) work.wasPausedFor(this.#clock() - Math.max(this.#pausedAt, work.activeAt))
+    this.wasPausedFor(this.#clock() - this.#pausedAt)
     this.#pausedAt = undefined
     if (this.#ahead !== undefined) this.#ahead.isPaused = false
+  }
+
+  /** Nobody wanted to read for so long until now. */
+  wasPausedFor(millis: number): void {
+    for (const work of this.#work.all) work.wasPausedFor(Math.min(millis, this.#clock() - work.activeAt))
+  }
+
+  /** Takes a restriction from another that shares the work. */
+  takeWork(bytes: Uint8Array): void {
+    this.#work.take(bytes)
   }
 
   override keepers(): ReadonlyMap<string, Keeper> {

@@ -34,6 +34,8 @@ export interface ReadRecord {
 /** One turn of a source in which something was done. */
 export interface TurnRecord {
   readonly stage: number
+  /** Which of those that share the work did it. Default 0. */
+  readonly partition?: number
   /** Whether the run was being drained. */
   readonly drains: boolean
   readonly reads: readonly ReadRecord[]

@@ -11,6 +11,8 @@ import type { BundleProcessor } from '../bundle-processor.js'
 import type { ImmediateDelivery } from '../deliveries.js'
 import type { Keeper } from '../kept-state.js'
 import type { Stage } from '../stage.js'
+import type { StuckCall } from '../stage-runtime.js'
+import type { SourceReading } from '../../runner.js'
 import { NOTHING_KEPT, type StageStatus } from './stage-status.js'
 
 /** What becomes visible when a bundle has succeeded: inboxes of later stages, collected and printed elements. */
@@ -26,6 +28,36 @@ export type Savepoint = () => () => void
 /** Handlers or panes a stage may run in one turn; the rest waits for the next, with the watermark held. */
 export const TIMER_BUDGET = 10_000
 
+/** What a stage must know of one before it. */
+export interface UpstreamStage {
+  readonly stage: Stage
+  readonly outputWatermark: number
+  readonly nextProcessingTime: number
+  readonly producers: readonly UpstreamStage[]
+  readonly upstream: readonly UpstreamStage[]
+}
+
+/** A stage that reads what is outside. */
+export interface SourceStage {
+  /** Milliseconds of real time until something can be done; `undefined` when nothing is waiting for real time to pass. */
+  readonly waitMillis: number | undefined
+  /** What the source says of itself. */
+  readonly report: SourceReading
+  drain(): void
+  pause(): void
+  resume(): void
+}
+
+/** A stage that plays a script. */
+export interface ScriptStage {
+  /** Number of events played; scripts of one pipeline take turns by it. */
+  readonly played: number
+  /** Whether the run is paused, so that nothing is played. */
+  isPaused: boolean
+  /** Lets the next event happen, in the coming round. */
+  release(): void
+}
+
 const NO_KEEPERS: ReadonlyMap<string, Keeper> = new Map()
 
 /** A stage with its turn. */
@@ -34,9 +66,9 @@ export abstract class StageExecutor {
   readonly processor: BundleProcessor
   readonly #targets: ReadonlySet<Committable>
   /** Stages whose outputs this one reads. */
-  producers: readonly StageExecutor[] = []
+  producers: readonly UpstreamStage[] = []
   /** Every stage that this one's elements may come through. */
-  upstream: readonly StageExecutor[] = []
+  upstream: readonly UpstreamStage[] = []
   /** Where every bundle is attempted twice: what goes back with the first attempt. */
   savepoint: Savepoint | undefined
   /** Where bundles are traced: does one. */
@@ -45,6 +77,8 @@ export abstract class StageExecutor {
   commitsLater = false
   /** Hands over what bundles deliver; where they are committed later, whoever does that takes it, for all of them together. */
   delivery: ImmediateDelivery | undefined
+  /** Where the stage is one of several that share the work: how far all of them are. No promise goes beyond that. */
+  sharedWatermark: number | undefined
   #outputWatermark = TIMESTAMP_MIN
 
   constructor(processor: BundleProcessor, targets: ReadonlySet<Committable>) {
@@ -68,6 +102,56 @@ export abstract class StageExecutor {
   /** Whether the stage has nothing left to do, for ever. */
   get isDone(): boolean {
     return this.#outputWatermark === TIMESTAMP_MAX
+  }
+
+  /** The stage as a source, if it is one. */
+  get source(): SourceStage | undefined {
+    return undefined
+  }
+
+  /** The stage as a script, if it plays one. */
+  get script(): ScriptStage | undefined {
+    return undefined
+  }
+
+  /** Before anything runs. */
+  setup(): Promise<void> {
+    return this.processor.setup()
+  }
+
+  /** After everything. */
+  teardown(): Promise<void> {
+    return this.processor.teardown()
+  }
+
+  /** The bundle at hand is given up. */
+  abandon(): void {
+    this.processor.abandon()
+  }
+
+  /** The stage is not to go on; what it waits for is not waited for. */
+  broken(error: unknown): void {
+    this.processor.runtime.broken(error)
+  }
+
+  /** Throws what has failed outside of any turn. */
+  throwIfFailed(): void {
+    this.processor.runtime.throwIfFailed()
+  }
+
+  /** The asynchronous call that has been under way longest. */
+  stuck(): StuckCall | undefined {
+    return this.processor.stuck()
+  }
+
+  /** Whether the next turn has something to do although nothing comes: more is due than one turn does. */
+  get hasMore(): boolean {
+    return false
+  }
+
+  /** Whether somebody waits for what the stage has done to be committed. */
+  get isAwaited(): boolean {
+    return this.processor.runtime.finalizers.isAwaited
   }
 
   /** What of the stage is kept from batch to batch, by name. */
@@ -113,8 +197,14 @@ export abstract class StageExecutor {
   /** A turn. @returns whether anything has changed. */
   abstract turn(): Promise<boolean>
 
-  /** Moves the output watermark, never back. @returns whether it moved. */
+  /** Moves the output watermark, never back; where others share the work, never behind what all of them have promised. @returns whether it moved. */
   protected advanceTo(watermark: number): boolean {
+    const shared = this.sharedWatermark
+    if (shared !== undefined) {
+      const before = this.#outputWatermark
+      this.#outputWatermark = Math.max(shared, watermark)
+      return this.#outputWatermark > before
+    }
     if (watermark <= this.#outputWatermark) return false
     this.#outputWatermark = watermark
     return true

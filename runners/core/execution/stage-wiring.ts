@@ -4,15 +4,13 @@
  *
  * Law: what a bundle emits becomes visible to others only through the targets that its executor commits.
  */
-import { decodeFromBytes, encodeToBytes } from '../../../sdk/coders/index.js'
 import { type Env, seededRandom } from '../../../sdk/env.js'
 import { UserCodeError } from '../../../sdk/errors.js'
 import { invariant } from '../../../sdk/invariant.js'
 import { kv } from '../../../sdk/kv.js'
 import { preview } from '../../../sdk/preview.js'
 import { NO_FIRING } from '../../../sdk/windowing/pane-info.js'
-import { type BoundedWindow, globalWindow, type Windows } from '../../../sdk/windowing/window.js'
-import { windowCoderOf } from '../../../sdk/windowing/window-coder.js'
+import { type BoundedWindow, globalWindow } from '../../../sdk/windowing/window.js'
 import { BundleProcessor } from '../bundle-processor.js'
 import { ImmediateDelivery } from '../deliveries.js'
 import type { DoFnServices } from '../do-fn-services.js'
@@ -39,21 +37,20 @@ import type { DeadLetterBudget } from '../stage-runtime.js'
 import type { TimeSlice } from '../time-slice.js'
 import { ElementExecutor } from './element-executor.js'
 import type { ExecutionOptions } from './execution-options.js'
+import type { ExchangeReceiver, Marked } from './exchange.js'
 import { GroupingExecutor } from './grouping-executor.js'
 import { type BundleDisorder, Inbox } from './inbox.js'
 import { Collected, Printed } from './result.js'
-import { type BundleLimits, ReadingDisorder } from './reading-disorder.js'
 import { ImpulseExecutor, TestStreamExecutor } from './root-executors.js'
 import type { SideSource } from './side-gate.js'
 import type { WaitingCoding } from './kept-elements.js'
 import { StageCoders } from './stage-coders.js'
 import { sideReader, sideSource } from './side-sources.js'
 import { SourceExecutor } from './source-executor.js'
-import type { Committable, StageExecutor } from './stage-executor.js'
+import { bundleLimits } from './bundle-limits.js'
+import { copying } from './strict-copies.js'
+import type { Committable, StageExecutor, UpstreamStage } from './stage-executor.js'
 
-/** Elements per bundle, unless the author says otherwise. Larger ones cost less per element; endless sources answer sooner with smaller ones. */
-const BOUNDED_BUNDLE = 10_000
-const UNBOUNDED_BUNDLE = 1_000
 /** Largest bundle that strict mode cuts. */
 const STRICT_BUNDLE = 50
 
@@ -69,7 +66,7 @@ interface StageParts {
   /** What the stage's bundles make visible. */
   readonly targets: Set<Committable>
   /** Inboxes of groupings, which want to know where bundles end. */
-  readonly marked: Set<Inbox>
+  readonly marked: Set<Marked>
 }
 
 /** The wired stages of a run. */
@@ -87,7 +84,7 @@ export class StageWiring {
   /** Processing time, for groupings and timers. */
   readonly clock: ProcessingClock
   readonly #parts: readonly StageParts[]
-  readonly #budgets = new DeadLetterBudgets()
+  readonly budgets: DeadLetterBudgets = new DeadLetterBudgets()
   readonly #disorder: BundleDisorder | undefined
 
   constructor(
@@ -111,11 +108,27 @@ export class StageWiring {
     this.#wire()
   }
 
+  /** From now on stages see those before them as `view` shows them. */
+  seeThrough(view: (stage: UpstreamStage) => UpstreamStage): void {
+    for (const executor of this.executors) {
+      executor.producers = executor.producers.map(view)
+      executor.upstream = executor.upstream.map(view)
+    }
+    for (const side of this.#parts.flatMap(({ sides }) => sides))
+      if (side.producer !== undefined) side.producer = view(side.producer)
+  }
+
+  /** Where elements wait for a stage: for its main input, or for the side input of a name. */
+  inboxOf(stage: number, side: string | undefined): Inbox | undefined {
+    const parts = this.#parts[stage]
+    return side === undefined ? parts?.inbox : parts?.sides.find(({ store }) => store.side.name === side)?.inbox
+  }
+
   /** What the run keeps from batch to batch besides what its stages keep, by name. */
   keepers(): ReadonlyMap<string, Keeper> {
     return new Map([
       ['metrics', this.#metrics.keeper()],
-      ['dead letter budgets', this.#budgets.keeper()],
+      ['dead letter budgets', this.budgets.keeper()],
     ])
   }
 
@@ -182,10 +195,11 @@ export class StageWiring {
           sides: parts.sides,
           coding: parts.coding,
           env: this.#env,
-          limits: this.#limits(),
+          limits: bundleLimits(this.#options, this.#disorder),
           acknowledgements: this.#options.acknowledgements,
           isScripted: this.#options.clock !== undefined,
           journal: this.#options.journal,
+          share: this.#options.exchange?.work(stage),
         })
       case 'grouping':
         return new GroupingExecutor(processor, parts.targets, {
@@ -226,7 +240,7 @@ export class StageWiring {
   /** What a bundle counts: metrics, and the budgets of dead letters. */
   #savepoint(): () => void {
     const restore = this.#metrics.save()
-    const budgets = this.#budgets.save()
+    const budgets = this.budgets.save()
     return () => {
       restore()
       budgets()
@@ -241,18 +255,22 @@ export class StageWiring {
       for (const input of mainInputs(reader)) {
         if (input !== output.collectionId) continue
         // Panes of a grouping go through the inbox, which keeps the bundles they came in.
-        if (parts.reduce?.acceptsEagerly === true && !this.#options.isStrict && own.reduce === undefined) {
+        const exchanged = this.#options.exchange?.main(reader, output)
+        if (
+          exchanged === undefined &&
+          parts.reduce?.acceptsEagerly === true &&
+          !this.#options.isStrict &&
+          own.reduce === undefined
+        ) {
           receivers.push({ kind: 'grouping', runner: parts.reduce, info: reader.root.info })
           continue
         }
-        receivers.push({ kind: 'buffer', receiver: this.#checked(parts.inbox, output, own) })
-        own.targets.add(parts.inbox)
-        if (parts.reduce !== undefined) own.marked.add(parts.inbox)
+        receivers.push(this.#received(own, output, parts.inbox, exchanged))
+        if (parts.reduce !== undefined) own.marked.add(exchanged ?? parts.inbox)
       }
       for (const { store, inbox } of parts.sides) {
         if (store.side.collectionId !== output.collectionId) continue
-        receivers.push({ kind: 'buffer', receiver: this.#checked(inbox, output, own) })
-        own.targets.add(inbox)
+        receivers.push(this.#received(own, output, inbox, this.#options.exchange?.side(reader, store.side, output)))
       }
     }
     return receivers
@@ -261,34 +279,36 @@ export class StageWiring {
   /** In strict mode what goes from stage to stage goes through its coder, as it would between machines. */
   #checked(receiver: Receiver, output: Output, own: StageParts): Receiver {
     if (!this.#options.isStrict) return receiver
-    const coder = this.#coders.of(output.coderId)
-    const { path, source } = output.producer
-    const { windowFn } = this.#coders.strategyOf(output.collectionId)
-    const windowCoder = windowFn.data === undefined ? undefined : windowCoderOf(windowFn)
-    const copyOfWindows = (windows: Windows): Windows => {
-      if (windowCoder === undefined) return windows
-      const copyOf = (window: BoundedWindow): BoundedWindow =>
-        decodeFromBytes(windowCoder, encodeToBytes(windowCoder, window))
-      return Array.isArray(windows)
-        ? (windows as readonly BoundedWindow[]).map(copyOf)
-        : copyOf(windows as BoundedWindow)
+    const copy = copying(this.#coders, output)
+    return this.#guarded((...element) => receiver.add(...copy(...element)), output, own)
+  }
+
+  /** What takes elements for another stage: the one of this partition, or what brings them to where they belong. */
+  #received(own: StageParts, output: Output, inbox: Inbox, exchanged: ExchangeReceiver | undefined): StageReceiver {
+    own.targets.add(exchanged ?? inbox)
+    return {
+      kind: 'buffer',
+      receiver:
+        exchanged === undefined
+          ? this.#checked(inbox, output, own)
+          : this.#guarded((...element) => exchanged.add(...element), output, own),
     }
+  }
+
+  /** What coders throw is thrown through user code, which may swallow it; the bundle fails all the same. */
+  #guarded(add: Push, output: Output, own: StageParts): Receiver {
+    const { path, source } = output.producer
     return {
       add: (value, timestamp, windows, pane) => {
-        let copy: unknown
-        let windowsCopy: Windows
         try {
-          copy = decodeFromBytes(coder, encodeToBytes(coder, value))
-          windowsCopy = copyOfWindows(windows)
+          add(value, timestamp, windows, pane)
         } catch (cause) {
-          // Thrown through user code, which may swallow it; the bundle fails all the same.
           const { runtime } = (this.executors[this.#parts.indexOf(own)] as StageExecutor).processor
           runtime.broken(
             new UserCodeError({ step: path, call: 'its output', element: preview(value), timestamp, source, cause }),
           )
           throw runtime.failure
         }
-        receiver.add(copy, timestamp, windowsCopy, pane)
       },
     }
   }
@@ -357,7 +377,7 @@ export class StageWiring {
   }
 
   #print(name: string, limit: number): Printed {
-    const printed = new Printed(this.#env, name, limit)
+    const printed = new Printed(this.#env, name, limit, this.#options.exchange !== undefined)
     this.printed.push(printed)
     return printed
   }
@@ -369,24 +389,7 @@ export class StageWiring {
       'a step with dead letters has a handler',
     )
     const { name, maxDeadLetters } = operator.fn.options.onError
-    return this.#budgets.of(name, maxDeadLetters)
-  }
-
-  #limits(): BundleLimits {
-    const { bundleSize } = this.#options
-    const disorder = this.#disorder
-    if (disorder !== undefined) {
-      const { random: parts, bundleSizeMax } = disorder
-      const random = this.#options.readingDisorder ?? parts
-      return {
-        next: () => 1 + Math.floor(random() * bundleSizeMax),
-        disorder: new ReadingDisorder(random, parts),
-      }
-    }
-    return {
-      next: (isBounded) => bundleSize ?? (isBounded ? BOUNDED_BUNDLE : UNBOUNDED_BUNDLE),
-      disorder: undefined,
-    }
+    return this.budgets.of(name, maxDeadLetters)
   }
 }
 

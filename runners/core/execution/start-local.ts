@@ -24,11 +24,9 @@ import {
 import type { RunStatus } from '../../run-status.js'
 import { verifyAssertions } from '../assertions.js'
 import { checkFeatures } from '../features.js'
-import { liftCombines } from '../lift-combines.js'
 import { PaneRecorder } from '../pane-recorder.js'
 import { runIdentity } from '../query-identity.js'
 import { failureFields, RunLog } from '../run-log.js'
-import { rehearsingState } from '../rehearse.js'
 import { requireCodecs } from '../require-codecs.js'
 import { checkRunnerOptions } from '../runner-options.js'
 import { systemEnv } from '../system-env.js'
@@ -109,10 +107,9 @@ export function startLocal(runner: LocalRunner, built: BuiltPipeline, options: R
   const isStrict = options.strict === true
   const seed = options.seed ?? Math.floor(real.random() * 0x7fff_ffff)
   const { env, clock } = worldOf(built, real, isStrict, seed)
-  const attempted = options.reexecute === true ? rehearsingState(built) : built
   const panes = new PaneRecorder(env)
   const telemetry = options.telemetry?.begin({ pipeline: built.name, runner: runner.name })
-  const execution = runner.execution(isStrict ? liftedBySeed(attempted, seed) : built, {
+  const execution = runner.execution(built, {
     runner: runner.name,
     env,
     query: runIdentity(real),
@@ -216,11 +213,6 @@ function worldOf(
       },
     },
   }
-}
-
-function liftedBySeed(built: BuiltPipeline, seed: number): BuiltPipeline {
-  const random = seededRandom(seed ^ 0x2545f491)
-  return liftCombines(built, () => random() < 0.5)
 }
 
 /** Runs, and watches for asynchronous calls that do not end: reports them, and fails the run where a limit is set. */

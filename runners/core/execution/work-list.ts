@@ -8,8 +8,10 @@ import type { AnySplittableDoFn, RestrictionContext } from '../../../sdk/source/
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
 import type { ElementBuffer } from '../element-buffer.js'
 import { listOf } from '../side-inputs.js'
+import type { WorkShare } from './exchange.js'
 import type { ReadingDisorder } from './reading-disorder.js'
 import type { SourceCalls } from './source-calls.js'
+import type { SourceCodec } from './source-codec.js'
 import { checkAmount, checkProgress } from './source-reading.js'
 import type { SourceReport } from './source-report.js'
 import { Work, type WorkElement } from './source-work.js'
@@ -23,6 +25,9 @@ export interface WorkServices {
   /** Whether an element in several windows is work for each of them. */
   readonly isPerWindow: boolean
   readonly disorder: ReadingDisorder | undefined
+  /** Set where others share the work. */
+  readonly share: WorkShare | undefined
+  readonly codec: () => SourceCodec
   /** What delays are measured by. */
   readonly clock: () => number
   readonly resource: () => unknown
@@ -74,10 +79,20 @@ export class WorkList {
     const { doFn, calls, clock } = this.#of
     const { element } = of
     const whole = calls.guarded('restriction', element, () => doFn.restriction(element, this.context()))
-    for (const restriction of this.#initialParts(element, whole)) {
+    const { share, codec } = this.#of
+    for (const [i, restriction] of this.#initialParts(element, whole).entries()) {
       if (doFn.size !== undefined) this.sizeOf(element, restriction)
-      this.all.push(this.numbered(new Work(of, restriction, clock())))
+      const work = new Work(of, restriction, clock())
+      const partition = share === undefined ? 0 : (share.own + i) % share.partitions
+      if (share === undefined || partition === share.own) this.all.push(this.numbered(work))
+      else share.ship(partition, codec().work(work, clock()))
     }
+  }
+
+  /** Takes work that another has shipped. */
+  take(bytes: Uint8Array): void {
+    const { codec, clock } = this.#of
+    this.all.push(this.numbered(codec().workFrom(0, bytes, clock())))
   }
 
   /** A restriction that is made has a number, unlike any other of the step. */
@@ -91,12 +106,12 @@ export class WorkList {
     this.#made = Math.max(this.#made, id + 1)
   }
 
-  /** In strict mode a restriction is cut before it is read, as a runner with several readers would cut it. */
+  /** A restriction is cut before it is read where several read; in strict mode as if they did. */
   #initialParts(element: unknown, restriction: unknown): readonly unknown[] {
-    const { doFn, disorder, calls } = this.#of
+    const { doFn, disorder, calls, share } = this.#of
     const { split } = doFn
-    if (split === undefined || disorder === undefined) return [restriction]
-    const parts = disorder.initialParts()
+    const parts = disorder?.initialParts() ?? share?.partitions ?? 1
+    if (split === undefined || (parts === 1 && disorder === undefined)) return [restriction]
     return calls.guarded('split', element, () => split(element, restriction, parts))
   }
 

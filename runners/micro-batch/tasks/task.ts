@@ -5,6 +5,7 @@
  * gave, which is in the answer: so a partition that is lost is made anew by the same orders.
  */
 import type { LogRecord } from '../../../sdk/logger.js'
+import type { MetricsDelta } from '../../core/metrics.js'
 import type { SourceReading } from '../../runner.js'
 
 /** Elements on their way to a stage of a partition, encoded. */
@@ -19,24 +20,25 @@ export interface Block {
   readonly count: number
   /** Numbers of elements after which a bundle ends. */
   readonly ends: readonly number[]
-  /** The smallest timestamp in it. */
-  readonly hold: number
 }
 
 /** What a source is to do in its turn. */
 export interface SourceOrder {
   /** `no` reads nothing, `anew` reads what is due, `again` what `record` says. */
   readonly reads: 'no' | 'anew' | 'again'
+  /** How many elements it may read. */
+  readonly room: number
   /** What a turn did, as the source's codec has it. */
   readonly record: Uint8Array | undefined
   readonly isDraining: boolean
-  readonly isPaused: boolean
+  /** Milliseconds for which nobody wanted to read, since the last task. */
+  readonly pausedMillis: number
 }
 
 /** What is asked of a partition. */
 export interface TaskOrder {
   readonly batch: number
-  /** Counts the tasks of the partition in the batch, from 0. */
+  /** Counts the tasks of the partition, from 0. */
   readonly number: number
   readonly stage: number
   /** `wake` does what waited for the clock, and only that. */
@@ -60,10 +62,10 @@ export interface TaskOrder {
 /** What of a task goes on to others: the same whenever the task is done again. */
 export interface TaskOutput {
   readonly blocks: readonly Block[]
-  /** Items for sinks, by step. */
-  readonly delivered: readonly (readonly [step: string, items: readonly Uint8Array[]])[]
-  /** Elements that are collected, by name. */
-  readonly collected: readonly (readonly [name: string, elements: readonly Uint8Array[]])[]
+  /** Items for sinks, by step, one after another. */
+  readonly delivered: readonly (readonly [step: string, items: Uint8Array, count: number])[]
+  /** Elements that are collected, by name, one after another. */
+  readonly collected: readonly (readonly [name: string, elements: Uint8Array, count: number])[]
   /** Lines that are printed, by the number of the step that prints, and how many elements have none. */
   readonly printed: readonly (readonly [index: number, lines: readonly string[], hidden: number])[]
 }
@@ -78,6 +80,10 @@ export interface TaskDone extends TaskOutput {
   readonly outputWatermark: number
   readonly isArmed: boolean
   readonly nextProcessingTime: number
+  /** Whether the stage has something to do although nothing comes. */
+  readonly hasMore: boolean
+  /** Whether somebody in the partition waits for the plan, or the commit, of the batch. */
+  readonly isAwaited: boolean
   /** Stages of the partition for which elements wait that have not left it. */
   readonly waiting: readonly number[]
   /** Milliseconds until the source has something, where it waits for real time. */
@@ -87,10 +93,15 @@ export interface TaskDone extends TaskOutput {
   readonly record: Uint8Array | undefined
   /** Events of a script that were played so far, and how far this task has moved the clock. */
   readonly script: { readonly played: number; readonly advanceMillis: number } | undefined
-  readonly metrics: unknown
+  readonly metrics: MetricsDelta
   /** Dead letters of each handler in this task. */
   readonly budgets: readonly (readonly [handler: string, used: number])[]
-  readonly log: readonly LogRecord[]
+  readonly log: readonly LoggedLine[]
+}
+
+/** A line for the log of the run: one of the pipeline's own code, an event of the runner's, or a remark for people. */
+export interface LoggedLine extends LogRecord {
+  readonly kind: 'line' | 'event' | 'remark'
 }
 
 /** A call that is under way, as people are told of it. */

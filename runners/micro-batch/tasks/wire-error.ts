@@ -55,6 +55,15 @@ function detailsOf({
   return { step, call, element, window, timestamp, source }
 }
 
+/** An error that was no millrace error where it was thrown. */
+class RemoteError extends Error {
+  readonly code: ErrorCode | undefined
+
+  constructor(message: string, cause: Error | undefined) {
+    super(message, cause === undefined ? undefined : { cause })
+  }
+}
+
 /** The error again. */
 export function errorFromWire(wire: WireError): Error {
   const error = errorOf(wire)
@@ -73,9 +82,10 @@ function errorOf({ kind, name, message, code, step, source, details, cause: wire
     case 'DecodeError':
       return new DecodeError(code as ErrorCode, message, step, cause)
     case undefined: {
-      const error = new Error(message, cause === undefined ? undefined : { cause })
+      const error = new RemoteError(message, cause)
       if (name !== 'Error') Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true })
-      if (code !== undefined) Object.defineProperty(error, 'code', { value: code, enumerable: true })
+      if (code === undefined) Reflect.deleteProperty(error, 'code')
+      else Object.defineProperty(error, 'code', { value: code, enumerable: true })
       return error
     }
   }

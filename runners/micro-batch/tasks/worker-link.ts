@@ -6,10 +6,10 @@
  * failed; messages of one link arrive in the order they were sent in.
  */
 import type { Env } from '../../../sdk/env.js'
-import type { LogRecord } from '../../../sdk/logger.js'
 import type { BuiltPipeline } from '../../../sdk/graph/model.js'
-import type { StuckText, TaskDone, TaskOrder } from './task.js'
-import type { Change, StoredEntry } from '../store/checkpoint-store.js'
+import type { LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
+import type { StageStatus } from '../../core/execution/stage-status.js'
+import type { MetricsDelta } from '../../core/metrics.js'
 import type { WireError } from './wire-error.js'
 
 /** A worker as its driver sees it. */
@@ -66,7 +66,7 @@ export interface RunSettings {
   readonly partitions: number
   readonly query: { readonly id: string; readonly restarts: boolean }
   /** Levels of the log that somebody reads. */
-  readonly logLevels: readonly string[] | undefined
+  readonly logLevels: readonly string[]
 }
 
 /** The first message. */
@@ -83,9 +83,10 @@ export interface HostPartition {
   readonly batch: number
   /** What processing time was then. */
   readonly instant: number
-  readonly entries: readonly StoredEntry[]
-  /** Output watermarks of its stages, by the step they begin with. */
-  readonly watermarks: ReadonlyMap<string, number>
+  /** As `change-bytes.ts` packs them. */
+  readonly entries: readonly Uint8Array[]
+  /** Output watermarks of stages, over all partitions. */
+  readonly watermarks: readonly number[]
 }
 
 /** Something done with a partition that lives there. */
@@ -114,7 +115,7 @@ export type ToWorker =
   /** What is under way is not waited for. */
   | { readonly kind: 'cancel' }
   /** No more messages come. Answered with `ended`. */
-  | { readonly kind: 'end' }
+  | { readonly kind: 'end'; readonly isQueryOver: boolean }
 
 /** Messages of a worker. */
 export type FromWorker =
@@ -126,14 +127,15 @@ export type FromWorker =
   | ({ readonly kind: 'hosted' } & OfPartition)
   | ({ readonly kind: 'done'; readonly done: TaskDone } & OfPartition)
   /** What was asked of the partition has failed: the pipeline's own code, most often. */
-  | ({ readonly kind: 'failed'; readonly error: WireError; readonly log: readonly LogRecord[] } & OfPartition)
-  | ({ readonly kind: 'changes'; readonly batch: number; readonly changes: readonly Change[] } & OfPartition)
+  | ({ readonly kind: 'failed'; readonly error: WireError; readonly log: readonly LoggedLine[] } & OfPartition)
+  | ({ readonly kind: 'changes'; readonly batch: number; readonly changes: readonly Uint8Array[] } & OfPartition)
   | ({
       readonly kind: 'settled'
       readonly batch: number
-      readonly metrics: unknown
-      readonly log: readonly LogRecord[]
+      readonly metrics: MetricsDelta
+      readonly log: readonly LoggedLine[]
     } & OfPartition)
-  | ({ readonly kind: 'status'; readonly stages: readonly unknown[] } & OfPartition)
+  | ({ readonly kind: 'status'; readonly stages: readonly StageStatus[] } & OfPartition)
   | { readonly kind: 'stuck'; readonly call: StuckText | undefined }
-  | { readonly kind: 'ended' }
+  /** All is torn down; `error` is the first thing that went wrong in that. */
+  | { readonly kind: 'ended'; readonly error: WireError | undefined }

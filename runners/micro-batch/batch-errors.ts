@@ -1,0 +1,34 @@
+/**
+ * Why a run in batches does not go on.
+ */
+import { coded } from '../../sdk/error-codes.js'
+import type { BatchedParts } from './batched-parts.js'
+
+/** So often is a batch done before a step that does something else each time fails the run. */
+export const ATTEMPTS_MAX = 3
+
+function dividedOtherwise(kept: number, asked: number | undefined): Error {
+  const text =
+    asked === undefined
+      ? `what is kept here is divided into ${kept} partitions, which workers run. Add workers: ${kept}, or another number from 1.`
+      : `what is kept here is divided into ${kept} partitions, not ${asked}. Leave partitions out, or begin anew with another checkpoint; workers may be as many as you like.`
+  return coded('MR-6033', new Error(text))
+}
+
+/** A step has done something else each time. */
+export function notDeterministic(step: string): Error {
+  return coded(
+    'MR-6030',
+    new Error(
+      `a batch was given up ${ATTEMPTS_MAX} times because step "${step}", or one fused with it, did not give the same when it was done again. Let it depend on its elements, its state and its context alone (context.now and context.random, not the clock or Math.random).`,
+    ),
+  )
+}
+
+/** Into how many partitions a run divides what is kept. @param kept by the newest commit. */
+export function hostsOf(kept: number | undefined, { store, tasks }: Pick<BatchedParts, 'store' | 'tasks'>): number {
+  if (kept === undefined) return store.partitions
+  if (tasks === undefined && kept > 1) throw dividedOtherwise(kept, undefined)
+  if (tasks?.asked !== undefined && tasks.asked !== kept) throw dividedOtherwise(kept, tasks.asked)
+  return kept
+}

@@ -1,0 +1,100 @@
+/**
+ * How elements go from partition to partition: the form of every input of every stage, and the partition that an element belongs to.
+ *
+ * Law: who writes and who reads agree; elements of one key go to one partition, whoever writes them.
+ */
+import { ByteReader, encodeToBytes } from '../../../sdk/coders/index.js'
+import { invariant } from '../../../sdk/invariant.js'
+import * as urns from '../../../sdk/graph/urns.js'
+import type { Push } from '../../core/element-buffer.js'
+import { ElementCoding } from '../../core/element-coding.js'
+import { StageCoders } from '../../core/execution/stage-coders.js'
+import { keyOf } from '../../core/key-of.js'
+import { slotOf } from '../../core/kept-state.js'
+import { type SideInput, type Stage, type StagedPipeline, sideInputs } from '../../core/stage.js'
+import { partitionOf } from '../store/partition-of.js'
+import type { Block } from './task.js'
+
+/** The name of a stage's main input in blocks, and of work that another partition has cut off; side inputs have `side/` and their name. */
+export const MAIN = 'main'
+export const WORK = 'work'
+const SIDE = 'side/'
+
+/** What a side input is called in blocks. */
+export function sideInputName(side: SideInput): string {
+  return SIDE + side.name
+}
+
+/** The side input that a block is for; `undefined` when it is for the main input. */
+export function sideOf(input: string): string | undefined {
+  return input.startsWith(SIDE) ? input.slice(SIDE.length) : undefined
+}
+
+/** Where an element belongs: to the partition of its key, to any of them, or to all. */
+export type Route = { readonly kind: 'key'; readonly partitionOf: (value: unknown) => number } | 'any' | 'all' | 'own'
+
+/** See the head of this file. */
+export class BlockCodings {
+  readonly #staged: StagedPipeline
+  readonly #coders: StageCoders
+  readonly #codings = new Map<string, ElementCoding>()
+
+  constructor(staged: StagedPipeline) {
+    this.#staged = staged
+    this.#coders = new StageCoders(staged.built)
+  }
+
+  /** How elements of an input are written. */
+  of(stage: Stage, input: string): ElementCoding {
+    const name = `${stage.id} ${input}`
+    let coding = this.#codings.get(name)
+    if (coding === undefined) this.#codings.set(name, (coding = this.#coding(stage, sideOf(input))))
+    return coding
+  }
+
+  #coding(stage: Stage, sideName: string | undefined): ElementCoding {
+    if (sideName === undefined) return this.#coders.waitingFor(stage).coding
+    const side = sideInputs(stage).find(({ name }) => name === sideName)
+    invariant(side !== undefined, 'blocks are for side inputs that there are', { side: sideName })
+    const { collections } = this.#staged.built.graph.components
+    return new ElementCoding(this.#coders.of(collections.get(side.collectionId)?.coderId ?? ''), side.strategy.windowFn)
+  }
+
+  /** Where the elements of a stage's main input belong. */
+  route({ root }: Stage, partitions: number): Route {
+    switch (root.kind) {
+      case 'grouping':
+        return this.#byKey(root.keyCoderId, partitions)
+      case 'parDo':
+        return root.operator.isStateful ? this.#byKey(undefined, partitions, root.operator.inputCoderId) : 'own'
+      case 'splittable':
+        return 'any'
+      default: {
+        const { transforms } = this.#staged.built.graph.components
+        return transforms.get(root.info.id)?.spec?.urn === urns.RESHUFFLE ? 'any' : 'own'
+      }
+    }
+  }
+
+  #byKey(keyCoderId: string | undefined, partitions: number, inputCoderId = ''): Route {
+    const coder = keyCoderId === undefined ? this.#coders.ofKey(inputCoderId) : this.#coders.of(keyCoderId)
+    return {
+      kind: 'key',
+      partitionOf: (value) => partitionOf(slotOf(encodeToBytes(coder, keyOf(value), true)), partitions),
+    }
+  }
+
+  /** Hands the elements of a block on; `ended` hears where a bundle ends. */
+  read(stage: Stage, { input, bytes, count, ends }: Block, push: Push, ended: () => void): void {
+    const coding = this.of(stage, input)
+    const reader = new ByteReader(bytes)
+    let at = 0
+    for (let i = 1; i <= count; i++) {
+      coding.read(reader, push)
+      if (i !== ends[at]) continue
+      ended()
+      at++
+    }
+    invariant(reader.remaining === 0, 'a block holds as many elements as it says', { stage: stage.name })
+  }
+}

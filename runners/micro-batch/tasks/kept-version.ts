@@ -1,0 +1,50 @@
+/**
+ * What partitions are made of when they are lost: the entries of the newest committed batch, from the store, or from memory where
+ * nothing is stored.
+ */
+import { ChangeWriter } from '../store/change-bytes.js'
+import { NewestEntries } from './newest-entries.js'
+import type { Change, StoredEntry } from '../store/checkpoint-store.js'
+import type { HostPartition } from './worker-link.js'
+
+/** What follows the names of the parts that a partition keeps. One that is alone keeps them as a run without workers does. */
+export function hostedPart(partition: number, partitions: number): string {
+  return partitions === 1 ? '' : ` (partition ${partition + 1} of ${partitions})`
+}
+
+/** The newest committed batch. */
+export class KeptVersion {
+  /** What is true of all partitions. */
+  at: Pick<HostPartition, 'batch' | 'instant' | 'watermarks'> = { batch: 0, instant: 0, watermarks: [] }
+  readonly #stored: ((batch: number) => AsyncIterable<StoredEntry>) | undefined
+  readonly #count: number
+  readonly #partitions = new Map<number, NewestEntries>()
+
+  /** @param stored reads what a store has; `undefined` where nothing is stored. */
+  constructor(stored: ((batch: number) => AsyncIterable<StoredEntry>) | undefined, partitions: number) {
+    this.#stored = stored
+    this.#count = partitions
+  }
+
+  /** What a partition is made of. */
+  async of(partition: number): Promise<Omit<HostPartition, 'kind' | 'partition' | 'life'>> {
+    const { at } = this
+    const writer = new ChangeWriter()
+    if (this.#stored === undefined) writer.putAll(this.#partitions.get(partition)?.values() ?? [])
+    else if (at.batch > 0) {
+      const own = hostedPart(partition, this.#count)
+      for await (const entry of this.#stored(at.batch)) if (entry.part.endsWith(own)) writer.putAll([entry])
+    }
+    return { ...at, entries: writer.finish() }
+  }
+
+  /** A batch is committed. */
+  keep(changes: readonly (readonly Change[])[]): void {
+    if (this.#stored !== undefined) return
+    for (const [partition, each] of changes.entries()) {
+      let entries = this.#partitions.get(partition)
+      if (entries === undefined) this.#partitions.set(partition, (entries = new NewestEntries()))
+      for (const change of each) entries.put(change)
+    }
+  }
+}

@@ -1,0 +1,374 @@
+/**
+ * A partition on a worker: the stages of the graph over its share of the keys, with all they keep. It does one task at a time.
+ *
+ * Law: what comes of a task depends on what the partition was before, on the order, and on what a source gives; nothing leaves the
+ * partition but in the answer.
+ */
+import { canonicalHash } from '../../../sdk/coders/canonical-hash.js'
+import { ByteWriter, type Coder, decodeFromBytes, dynamicCoder, encodeToBytes } from '../../../sdk/coders/index.js'
+import type { Env } from '../../../sdk/env.js'
+import { UserCodeError } from '../../../sdk/errors.js'
+import { invariant } from '../../../sdk/invariant.js'
+import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
+import { SourceExecutor } from '../../core/execution/source-executor.js'
+import type { SourceJournal, TurnRecord } from '../../core/execution/source-journal.js'
+import type { StageExecutor, UpstreamStage } from '../../core/execution/stage-executor.js'
+import type { StageStatus } from '../../core/execution/stage-status.js'
+import { StageWiring } from '../../core/execution/stage-wiring.js'
+import { Metrics, type MetricsDelta } from '../../core/metrics.js'
+import { PaneRecorder } from '../../core/pane-recorder.js'
+import { ProcessingClock } from '../../core/processing-clock.js'
+import type { Stage, StagedPipeline } from '../../core/stage.js'
+import { TimeSlice } from '../../core/time-slice.js'
+import { BatchAcknowledgements } from '../batch-acknowledgements.js'
+import { KeptParts } from '../kept-parts.js'
+import { type CollectedCoders, collectedCoders } from '../kept-results.js'
+import { changesIn, ChangeWriter } from '../store/change-bytes.js'
+import type { StoredEntry } from '../store/checkpoint-store.js'
+import { BlockCodings, sideOf, WORK } from './block-codings.js'
+import { hostedPart } from './kept-version.js'
+import { CapturedLog } from './captured-log.js'
+import type { Block, LoggedLine, SourceOrder, TaskDone, TaskOrder, TaskOutput } from './task.js'
+import { TaskExchange } from './task-exchange.js'
+import { TaskWorld } from './task-world.js'
+import type { HostPartition, RunSettings } from './worker-link.js'
+
+/** A stage as those after it see it: as far as all partitions are, which the driver says. */
+class StageView implements UpstreamStage {
+  readonly stage: Stage
+  outputWatermark = TIMESTAMP_MIN
+  nextProcessingTime = TIMESTAMP_MAX
+  producers: readonly UpstreamStage[] = []
+  upstream: readonly UpstreamStage[] = []
+
+  constructor(stage: Stage) {
+    this.stage = stage
+  }
+}
+
+/** What a source does in a task, as its order says. */
+class TaskJournal implements SourceJournal {
+  isReading = false
+  readonly isKept = true
+  #room = 0
+  #again: TurnRecord | undefined
+  #written: TurnRecord | undefined
+
+  begin(order: SourceOrder | undefined, again: TurnRecord | undefined): void {
+    this.isReading = order?.reads === 'anew'
+    this.#room = order?.room ?? 0
+    this.#again = again
+    this.#written = undefined
+  }
+
+  room(): number {
+    return this.#room
+  }
+
+  /** The pace of batches goes by what comes to the driver. */
+  seen(): void {
+    // Nobody asks for it here.
+  }
+
+  again(): TurnRecord | undefined {
+    return this.#again
+  }
+
+  write(turn: TurnRecord): void {
+    this.#written = turn
+    this.#room -= turn.reads.reduce((sum, { count }) => sum + count, 0)
+  }
+
+  get written(): TurnRecord | undefined {
+    return this.#again ?? this.#written
+  }
+}
+
+/** See the head of this file. */
+export class PartitionHost {
+  readonly #world: TaskWorld
+  readonly #partOf: string
+  readonly #metrics: Metrics
+  readonly #clock: ProcessingClock
+  readonly #log: CapturedLog
+  readonly #journal = new TaskJournal()
+  readonly #acknowledgements = new BatchAcknowledgements()
+  readonly #codings: BlockCodings
+  readonly #exchange: TaskExchange
+  readonly #wiring: StageWiring
+  readonly #views: readonly StageView[]
+  readonly #collected: CollectedCoders
+  #kept: KeptParts | undefined
+  #batch = 0
+  /** Whether the query does not go on from what is kept. */
+  isQueryOver = false
+  #isSetUp = false
+
+  constructor(staged: StagedPipeline, settings: RunSettings, partition: number, real: Env) {
+    this.#world = new TaskWorld(real)
+    const { env, disorder, readingDisorder } = this.#world
+    this.#partOf = hostedPart(partition, settings.partitions)
+    this.#metrics = new Metrics(staged.collectionCount, staged.steps.length)
+    this.#clock = new ProcessingClock(env)
+    this.#log = new CapturedLog(env, staged.built.name, settings.logLevels)
+    this.#codings = new BlockCodings(staged)
+    this.#exchange = new TaskExchange(this.#codings, partition, settings.partitions)
+    this.#collected = collectedCoders(staged)
+    const batch = (): number => this.#batch
+    const restarts = (): boolean => settings.query.restarts && !this.isQueryOver
+    const options = {
+      runner: 'micro-batch',
+      env,
+      query: {
+        id: settings.query.id,
+        get batch() {
+          return batch()
+        },
+        get restarts() {
+          return restarts()
+        },
+      },
+      isStrict: settings.isStrict,
+      seed: settings.seed,
+      ...(settings.isStrict ? { disorder, readingDisorder } : {}),
+      reexecutes: settings.reexecutes,
+      bundleSize: settings.bundleSize,
+      stageCompiler: settings.stageCompiler,
+      clock: settings.isScripted ? this.#world : undefined,
+      acknowledgements: this.#acknowledgements,
+      log: this.#log,
+      traceBundle: undefined,
+      journal: this.#journal,
+      panes: new PaneRecorder(env),
+      exchange: this.#exchange,
+    }
+    this.#wiring = new StageWiring(staged, options, this.#metrics, new TimeSlice(env), this.#clock)
+    this.#views = staged.stages.map((stage) => new StageView(stage))
+    this.#wiring.seeThrough(({ stage }) => this.#views[stage.id] as StageView)
+    for (const executor of this.#executors) {
+      executor.commitsLater = true
+      const view = this.#views[executor.stage.id] as StageView
+      view.producers = executor.producers
+      view.upstream = executor.upstream
+    }
+  }
+
+  get #executors(): readonly StageExecutor[] {
+    return this.#wiring.executors
+  }
+
+  /** Sets everything up, and takes back what was kept. */
+  async begin({ batch, instant, entries, watermarks }: Omit<HostPartition, 'kind'>): Promise<void> {
+    this.#batch = batch
+    this.#world.begin(instant, 0)
+    this.#isSetUp = true
+    for (const executor of this.#executors) await executor.setup()
+    this.#clock.restore(instant)
+    const kept = (this.#kept = new KeptParts(this.#executors, new Map(), this.#partOf))
+    await kept.restore(entriesIn(entries))
+    for (const executor of this.#executors) {
+      const watermark = watermarks[executor.stage.id] ?? TIMESTAMP_MIN
+      executor.restoreWatermark(watermark)
+      ;(this.#views[executor.stage.id] as StageView).outputWatermark = watermark
+    }
+  }
+
+  /** Does a task. */
+  async task(order: TaskOrder): Promise<TaskDone> {
+    const executor = this.#executors[order.stage]
+    invariant(executor !== undefined, 'tasks are for stages that there are', { stage: order.stage })
+    const { source } = order
+    this.#batch = order.batch
+    this.#world.begin(order.now, order.seed)
+    this.#wiring.budgets.set(order.budgets)
+    for (const view of this.#views) {
+      view.outputWatermark = order.watermarks[view.stage.id] ?? TIMESTAMP_MIN
+      view.nextProcessingTime = order.waits[view.stage.id] ?? TIMESTAMP_MAX
+    }
+    executor.sharedWatermark = order.watermarks[order.stage] ?? TIMESTAMP_MIN
+    const reader = executor instanceof SourceExecutor ? executor : undefined
+    this.#journal.begin(source, source?.record === undefined ? undefined : recordFrom(reader, source.record))
+    if (source?.isDraining === true) reader?.drain()
+    if (source !== undefined && source.pausedMillis > 0) reader?.wasPausedFor(source.pausedMillis)
+    for (const block of order.blocks) this.#put(block, executor)
+    if (order.isReleased) executor.script?.release()
+    const changed = order.call === 'wake' ? await executor.wake() : await executor.turn()
+    for (const each of this.#executors) each.throwIfFailed()
+    return this.#doneOf(order, executor, reader, changed)
+  }
+
+  #put(block: Block, executor: StageExecutor): void {
+    if (block.input === WORK) {
+      ;(executor as SourceExecutor).takeWork(block.bytes)
+      return
+    }
+    const inbox = this.#wiring.inboxOf(block.stage, sideOf(block.input))
+    invariant(inbox !== undefined, 'blocks are for inputs that there are', { input: block.input })
+    const push = inbox.add.bind(inbox)
+    this.#codings.read(executor.stage, block, push, () => inbox.mark())
+    inbox.commit()
+  }
+
+  #doneOf(order: TaskOrder, executor: StageExecutor, reader: SourceExecutor | undefined, changed: boolean): TaskDone {
+    const record = this.#journal.written
+    const output = this.#output()
+    return {
+      batch: order.batch,
+      number: order.number,
+      ...output,
+      hash: hashOf(output),
+      changed,
+      outputWatermark: executor.outputWatermark,
+      isArmed: executor.isArmed,
+      hasMore: executor.hasMore,
+      isAwaited: this.#acknowledgements.isAwaited || this.#executors.some(({ isAwaited }) => isAwaited),
+      nextProcessingTime: executor.nextProcessingTime,
+      waiting: this.#executors.flatMap(({ stage: { id } }) =>
+        (this.#wiring.inboxOf(id, undefined)?.length ?? 0) > 0 ? [id] : [],
+      ),
+      waitMillis: reader?.waitMillis,
+      reading: reader?.report,
+      record: reader === undefined || record === undefined ? undefined : encodeToBytes(dynamicCoder, reader.codec.turn(record)), // prettier-ignore
+      script:
+        executor.script === undefined
+          ? undefined
+          : { played: executor.script.played, advanceMillis: this.#world.advancedMillis },
+      metrics: this.#metrics.take(),
+      budgets: usedSince(order.budgets, this.#wiring.budgets.used()),
+      log: this.#log.take(),
+    }
+  }
+
+  #output(): TaskOutput {
+    const delivered = this.#executors.flatMap(({ processor: { runtime } }) =>
+      runtime.deliveries.take().map(({ step, items }) => {
+        const { coder } = runtime.deliveries.step(step)
+        return [step, packed(items, coder), items.length] as const
+      }),
+    )
+    const collected = [...this.#wiring.collected].flatMap(([name, { elements }]) => {
+      if (elements.length === 0) return []
+      const taken = elements.splice(0)
+      return [[name, this.#collectedBytes(name, taken), taken.length] as const]
+    })
+    const printed = this.#wiring.printed.flatMap((each, index) => {
+      const { lines, hidden } = each.take()
+      return lines.length === 0 && hidden === 0 ? [] : [[index, lines, hidden] as const]
+    })
+    return { blocks: this.#exchange.take(), delivered, collected, printed }
+  }
+
+  #collectedBytes(name: string, elements: readonly CollectedElement[]): Uint8Array {
+    const of = this.#collected.get(name)
+    invariant(of !== undefined, 'what is collected has a coder', { name })
+    const { coder, step } = of
+    try {
+      return packed(
+        elements.map(({ value, timestamp, window, pane }) => ({ value, timestamp, windows: [window], pane })),
+        coder,
+      )
+    } catch (cause) {
+      throw new UserCodeError({ step: step.path, call: 'collecting', source: step.source, cause })
+    }
+  }
+
+  /** The plan of the batch is durable. */
+  async planned(): Promise<void> {
+    await this.#acknowledgements.planned()
+  }
+
+  /** What has changed in the batch. */
+  changes(): readonly Uint8Array[] {
+    const changes = this.#kept?.changes() ?? []
+    return changes.length === 0 ? [] : new ChangeWriter().putAll(changes).finish()
+  }
+
+  /** The batch is committed. */
+  async committed(): Promise<void> {
+    for (const executor of this.#executors) await executor.batchCommitted()
+    await this.#acknowledgements.batchCommitted()
+  }
+
+  /** What was counted and logged beside tasks. */
+  takeRemarks(): { readonly metrics: MetricsDelta; readonly log: readonly LoggedLine[] } {
+    return { metrics: this.#metrics.take(), log: this.#log.take() }
+  }
+
+  status(): readonly StageStatus[] {
+    return this.#executors.map((executor) => executor.status())
+  }
+
+  /** The call that has been under way longest, with the time since it began. */
+  stuck():
+    { readonly step: string; readonly call: string; readonly element: unknown; readonly since: number } | undefined {
+    const calls = this.#executors.map((executor) => executor.stuck()).filter((call) => call !== undefined)
+    const [oldest] = calls.sort((a, b) => a.startedAt - b.startedAt)
+    if (oldest === undefined) return undefined
+    return { step: oldest.step.path, call: oldest.call, element: oldest.element, since: oldest.startedAt }
+  }
+
+  /** What is under way is not waited for. */
+  broken(error: unknown): void {
+    for (const executor of this.#executors) executor.broken(error)
+  }
+
+  /** Disposes of what was set up. @throws the first failure, after everything was told. */
+  async teardown(): Promise<void> {
+    if (!this.#isSetUp) return
+    this.#isSetUp = false
+    let failure: unknown
+    for (const executor of [...this.#executors].reverse()) {
+      try {
+        executor.abandon()
+        await executor.teardown()
+      } catch (error) {
+        failure ??= new UserCodeError({ step: executor.stage.name, call: 'teardown', cause: error })
+      }
+    }
+    if (failure !== undefined) throw failure
+  }
+}
+
+type CollectedElement =
+  StageWiring['collected'] extends Map<string, { readonly elements: (infer Element)[] }> ? Element : never
+
+function recordFrom(reader: SourceExecutor | undefined, record: Uint8Array): TurnRecord | undefined {
+  return reader?.codec.turnFrom(reader.stage.id, decodeFromBytes(dynamicCoder, record))
+}
+
+function usedSince(before: TaskOrder['budgets'], now: TaskOrder['budgets']): TaskOrder['budgets'] {
+  const was = new Map(before)
+  return now.flatMap(([name, used]) => {
+    const more = used - (was.get(name) ?? 0)
+    return more === 0 ? [] : [[name, more] as const]
+  })
+}
+
+/** Of all that goes on to others: two 32-bit numbers, as hexadecimal. */
+function hashOf({ blocks, delivered, collected, printed }: TaskOutput): string {
+  if (blocks.length + delivered.length + collected.length + printed.length === 0) return ''
+  const parts: unknown[] = [
+    blocks.map(({ stage, input, partition, bytes, count, ends }) => [stage, input, partition, hashed(bytes), count, ends]), // prettier-ignore
+    delivered.map(([step, items, count]) => [step, hashed(items), count]),
+    collected.map(([name, elements, count]) => [name, hashed(elements), count]),
+    printed,
+  ]
+  return hashed(encodeToBytes(dynamicCoder, parts))
+}
+
+function* entriesIn(chunks: readonly Uint8Array[]): Generator<StoredEntry, void, undefined> {
+  for (const chunk of chunks)
+    for (const { part, slot, id, content } of changesIn(chunk))
+      if (content !== undefined) yield { part, slot, id, content }
+}
+
+/** Values one after another. */
+function packed<T>(values: readonly T[], coder: Coder<T>): Uint8Array {
+  const out = new ByteWriter()
+  for (const value of values) coder.encode(value, out, true)
+  return out.take()
+}
+
+function hashed(bytes: Uint8Array): string {
+  return `${bytes.length.toString(16)}-${canonicalHash(bytes).toString(16)}`
+}

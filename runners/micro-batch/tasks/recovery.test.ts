@@ -1,0 +1,259 @@
+/**
+ * Workers that end at any task, answer late or twice: the results are those of a run to which nothing happens.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  errorCode,
+  fixedWindows,
+  kv,
+  pipeline,
+  type Pipeline,
+  run,
+  type RunnerOptions,
+  seededRandom,
+  state,
+  sum,
+} from 'millrace'
+import * as t from 'io-ts'
+import { microBatchRunner } from 'millrace/micro-batch'
+import { afterEach, describe, expect, it } from 'vitest'
+import { nodeCapabilities } from '../node.js'
+import type { LinkScript, MessageFate } from './memory-link.js'
+import type { FromWorker, ToWorker } from './worker-link.js'
+
+const folders: string[] = []
+afterEach(() => {
+  for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true })
+})
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'millrace-tasks-'))
+  folders.push(made)
+  return made
+}
+
+/** A pipeline with state, a combine, a grouping, a side input and a sink. */
+function everything(sunk: number[]): Pipeline {
+  const p = pipeline()
+  const offset = p.create('offset', [1000]).asSingleton('view')
+  const numbers = p
+    .create(
+      'numbers',
+      Array.from({ length: 120 }, (_, i) => i),
+    )
+    .withTimestamps('at', (n) => n * 1000)
+    .windowInto('in', fixedWindows('30 seconds'))
+  const keyed = numbers.keyBy('by', (n) => n % 5)
+  keyed.combinePerKey('sums', sum()).collect('sums')
+  keyed
+    .parDo('count', {
+      state: { seen: state.value(t.number) },
+      output: t.type({ key: t.number, value: t.number }),
+      process({ key }, { state: { seen }, emit }) {
+        const count = (seen.read() ?? 0) + 1
+        seen.write(count)
+        emit(kv(key, count))
+      },
+    })
+    .groupByKey('counts')
+    .map('most', ({ key, value }) => `${key}: ${Math.max(...value)}`)
+    .collect('most')
+  numbers
+    .reshuffle('spread')
+    .parDo('add', {
+      sides: { offset },
+      output: t.number,
+      process: (n, { sides, emit }) => emit(n + sides.offset),
+    })
+    .parDo('write', {
+      delivery: { codec: t.number, repeats: 'visible', deliver: (items) => void sunk.push(...items) },
+      process: (n, { deliver }) => deliver(n),
+    })
+  return p
+}
+
+const OPTIONS: RunnerOptions = { workers: 3, isolation: 'memory', batchInterval: '20 seconds', batchSize: 40 }
+
+interface Outcome {
+  readonly sums: readonly string[]
+  readonly most: readonly string[]
+  readonly sunk: readonly number[]
+}
+
+async function outcome(options: RunnerOptions, linkScript?: LinkScript): Promise<Outcome> {
+  const sunk: number[] = []
+  const capabilities = { ...nodeCapabilities(), ...(linkScript === undefined ? {} : { linkScript }) }
+  const result = await run(everything(sunk), { runner: microBatchRunner({}, capabilities), ...OPTIONS, ...options })
+  const texts = (name: string): readonly string[] => result.collect(name).map((each) => JSON.stringify(each)).sort() // prettier-ignore
+  return { sums: texts('sums'), most: texts('most'), sunk: sunk.sort((a, b) => a - b) }
+}
+
+/** Ends workers at the messages whose numbers are given, among those of a kind. */
+function killing(kind: (ToWorker | FromWorker)['kind'], at: ReadonlySet<number>): LinkScript & { kills: number } {
+  let seen = 0
+  const script = {
+    kills: 0,
+    fateOf(_worker: string, message: ToWorker | FromWorker): MessageFate | undefined {
+      if (message.kind !== kind || !at.has(seen++)) return undefined
+      script.kills++
+      return { kills: true }
+    },
+  }
+  return script
+}
+
+async function reference(): Promise<Outcome> {
+  return outcome({ workers: 0, isolation: undefined } as unknown as RunnerOptions)
+}
+
+async function messagesOf(kind: (ToWorker | FromWorker)['kind']): Promise<number> {
+  let count = 0
+  await outcome(
+    {},
+    {
+      fateOf: (_, message) => {
+        if (message.kind === kind) count++
+        return undefined
+      },
+    },
+  )
+  return count
+}
+
+describe('partitions on workers', () => {
+  it.each([1, 2, 3, 4])('give what one process gives, with %i workers', async (workers) => {
+    expect(await outcome({ workers })).toEqual(await reference())
+  })
+
+  it('may be more than workers', async () => {
+    expect(await outcome({ workers: 2, partitions: 7 })).toEqual(await reference())
+  })
+
+  it.each(['task', 'done', 'changes', 'host', 'hosted'] as const)(
+    'are made anew where a worker ends at any message of the kind "%s"',
+    async (kind) => {
+      const expected = await reference()
+      const count = await messagesOf(kind)
+      expect(count).toBeGreaterThan(2)
+      const step = Math.max(1, Math.floor(count / 12))
+      for (let at = 0; at < count; at += step) {
+        const script = killing(kind, new Set([at]))
+        expect(await outcome({}, script)).toEqual(expected)
+        expect(script.kills).toBe(1)
+      }
+    },
+    120_000,
+  )
+
+  it('are spread over the workers', async () => {
+    const workers = new Set<string>()
+    await outcome(
+      { workers: 3 },
+      {
+        fateOf: (worker, { kind }) => {
+          if (kind === 'task') workers.add(worker)
+          return undefined
+        },
+      },
+    )
+    expect(workers.size).toBe(3)
+  })
+
+  it('are made anew where workers end again and again, by seed', async () => {
+    const expected = await reference()
+    for (let seed = 1; seed <= 6; seed++) {
+      const random = seededRandom(seed)
+      let kills = 0
+      const script: LinkScript = {
+        fateOf: () => {
+          if (kills >= 12 || random() > 0.04) return undefined
+          kills++
+          return { kills: true }
+        },
+      }
+      expect(await outcome({ partitions: 5 }, script), `seed ${seed}`).toEqual(expected)
+      expect(kills).toBeGreaterThan(0)
+    }
+  }, 120_000)
+
+  it('go on from a checkpoint with another number of workers', async () => {
+    const expected = await reference()
+    const checkpoint = folder()
+    const sunk: number[] = []
+    const texts = new Set<string>()
+    for (const workers of [3, 1, 4, 2]) {
+      const running = microBatchRunner({}, nodeCapabilities()).start(everything(sunk).build(), {
+        ...OPTIONS,
+        workers,
+        checkpoint,
+        batchInterval: '1 milli',
+      })
+      if (workers !== 2) running.stop()
+      const result = await running.result
+      for (const each of result.collect('sums')) texts.add(JSON.stringify(each))
+    }
+    expect([...texts].sort()).toEqual(expected.sums)
+    expect(sunk.sort((a, b) => a - b)).toEqual(expected.sunk)
+  })
+
+  it('keep their number: a run that asks for another is refused, and one without workers too', async () => {
+    const checkpoint = folder()
+    await outcome({ checkpoint, workers: 2 })
+    const code = (options: RunnerOptions): Promise<unknown> => outcome({ checkpoint, ...options }).catch(errorCode)
+    expect(await code({ partitions: 3 })).toBe('MR-6033')
+    expect(await outcome({ checkpoint, workers: 1 }).then(({ sums }) => sums)).toEqual((await reference()).sums)
+  })
+})
+
+describe('a step that is not deterministic', () => {
+  const pipelineOf = (value: (n: number) => number): Pipeline => {
+    const p = pipeline()
+    p.create('numbers', [1, 2, 3, 4, 5, 6])
+      .map('draw', value)
+      .keyBy('by', (n) => n % 2)
+      .groupByKey('group')
+      .map('size', ({ value: all }) => [...all].length)
+      .collect('sizes')
+    return p
+  }
+  /** Ends the worker that has read, when what it has read was consumed. */
+  const killsReaders = (most: number): LinkScript => {
+    let kills = 0
+    const readers = new Set<string>()
+    return {
+      fateOf: (worker, message) => {
+        if (message.kind === 'done' && message.done.record !== undefined && message.done.blocks.length > 0)
+          readers.add(worker)
+        const isAfter = message.kind === 'task' && message.order.source === undefined && message.order.stage > 0
+        return isAfter && readers.has(worker) && kills++ < most ? { kills: true } : undefined
+      },
+    }
+  }
+
+  it('has its batch done again, and is named', async () => {
+    const lines: string[] = []
+    let draws = 0
+    const line = (_: object | string, message?: string): void => void lines.push(message ?? '')
+    const result = await run(
+      pipelineOf((n) => n + (draws++ < 2 ? 10 : 0)),
+      {
+        ...OPTIONS,
+        runner: microBatchRunner({}, { linkScript: killsReaders(1) }),
+        logger: { trace: line, debug: line, info: line, warn: line, error: line },
+      },
+    )
+    expect(result.collect<number>('sizes').reduce((a, b) => a + b)).toBe(6)
+    expect(lines.join('\n')).toMatch(/is not deterministic: a task that was done again did not give the same/)
+    expect(result.metrics.elements.get('draw.out')).toBe(6)
+  })
+
+  it('fails the run when it goes on so', async () => {
+    let draws = 0
+    const failing = run(
+      pipelineOf(() => draws++),
+      { ...OPTIONS, runner: microBatchRunner({}, { linkScript: killsReaders(1000) }) },
+    )
+    expect(errorCode(await failing.catch((error: unknown) => error))).toBe('MR-6030')
+  })
+})

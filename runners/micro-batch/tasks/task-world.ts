@@ -1,0 +1,44 @@
+/**
+ * The world as a task sees it: one instant, and randomness that the order begins.
+ *
+ * Law: a task that is done again sees the same instant and the same random numbers.
+ */
+import { type Env, seededRandom } from '../../../sdk/env.js'
+
+/** The world of a partition. */
+export class TaskWorld {
+  readonly env: Env
+  /** What strict mode decides by, and what it reads by. */
+  readonly disorder: () => number
+  readonly readingDisorder: () => number
+  #now = 0
+  #advanced = 0
+  #random: () => number = () => 0
+  #disorder: () => number = () => 0
+  #readingDisorder: () => number = () => 0
+
+  constructor(real: Env) {
+    this.env = { ...real, now: () => this.#now + this.#advanced, random: () => this.#random() }
+    this.disorder = () => this.#disorder()
+    this.readingDisorder = () => this.#readingDisorder()
+  }
+
+  /** A task begins. */
+  begin(now: number, seed: number): void {
+    this.#now = now
+    this.#advanced = 0
+    this.#random = seededRandom(seed)
+    this.#disorder = seededRandom(seed ^ 0x3c6ef372)
+    this.#readingDisorder = seededRandom(seed ^ 0x1f83d9ab)
+  }
+
+  /** A script moves the clock. */
+  advance(millis: number): void {
+    this.#advanced += millis
+  }
+
+  /** How far a script has moved the clock in this task. */
+  get advancedMillis(): number {
+    return this.#advanced
+  }
+}
