@@ -10,7 +10,7 @@ import type { Guarantee } from './runner.js'
 /** What a configuration file may say. Flags and `MILLRACE_…` variables come before it. */
 export interface MillraceConfig {
   /** Who runs pipelines. Default `'direct'`. */
-  readonly runner?: 'direct' | 'micro-batch'
+  readonly runner?: 'direct' | 'micro-batch' | 'prism'
   /** Folder where the micro-batch runner keeps the run, from the working folder. Default: none. */
   readonly checkpoint?: string
   /** How long a batch of the micro-batch runner lasts: `'2s'`. Default: `'500ms'`. */
@@ -21,6 +21,8 @@ export interface MillraceConfig {
   readonly standby?: 'cold' | 'warm' | 'hot'
   /** How much sources of the micro-batch runner may read: `'read orders=1000/s, read clicks=5000/batch'`. Default: no limits. */
   readonly rate?: string
+  /** How long the micro-batch runner may take from an arrival to its commit: `'2s'`. Default: as long as it takes. */
+  readonly latencyObjective?: string
   /** Workers of the micro-batch runner, from 0. Default 0: everything runs on one thread. */
   readonly workers?: number
   /** What workers are. Default `'thread'`. */
@@ -58,6 +60,7 @@ const keys: OptionNames<MillraceConfig> = {
   batchSize: true,
   standby: true,
   rate: true,
+  latencyObjective: true,
   workers: true,
   isolation: true,
   grace: true,

@@ -57,6 +57,8 @@ export interface BatchesStatus {
   readonly elementsMax: number | undefined
   /** Queues of sources that cannot be told to wait. */
   readonly queues: readonly QueueStatus[]
+  /** Steps that drop under load. */
+  readonly shedding: readonly SheddingStatus[]
   /** Where the time of the newest batch of this run has gone; `undefined` before there is one. */
   readonly last:
     | {
@@ -70,8 +72,35 @@ export interface BatchesStatus {
         readonly elements: number
         /** How much later it began than it was due, because the batch before took so long. */
         readonly delayMillis: number
+        readonly latency: LatencyStatus
       }
     | undefined
+}
+
+/** Spans of time of the elements of a batch, in milliseconds. */
+export interface SpanStatus {
+  readonly p50Millis: number
+  readonly p99Millis: number
+  readonly maxMillis: number
+}
+
+/** Times of the elements of a batch, by some of each bundle; `undefined` where none had such a time. */
+export interface LatencyStatus {
+  /** From the arrival of an element (from a source that can wait: when it was read) to its commit. */
+  readonly arrival: SpanStatus | undefined
+  /** From its timestamp to its commit. */
+  readonly event: SpanStatus | undefined
+  /** From its timestamp to its arrival. */
+  readonly skew: SpanStatus | undefined
+}
+
+/** A step that drops under load. */
+export interface SheddingStatus {
+  readonly step: string
+  /** Share of its elements that the next batch is to drop, from 0. */
+  readonly share: number
+  /** Elements that the newest batch has dropped. */
+  readonly dropped: number
 }
 
 /** What a source has given and no batch has taken yet. */

@@ -1,7 +1,7 @@
 /**
  * `run`: from a pipeline, in whatever form an author has it, to its result.
  */
-import { microBatchCapabilities, platformEnv, workerLoadingModule } from '#platform'
+import { distributedCapabilities, microBatchCapabilities, platformEnv, workerLoadingModule } from '#platform'
 import { isPipelineDefinition, type PipelineDefinition } from '../sdk/define-pipeline.js'
 import { PipelineError } from '../sdk/errors.js'
 import type { BuiltPipeline } from '../sdk/graph/model.js'
@@ -9,6 +9,7 @@ import { Pipeline } from '../sdk/pipeline.js'
 import { preview } from '../sdk/preview.js'
 import { suggestion } from '../sdk/suggestion.js'
 import { directRunner } from './direct/direct-runner.js'
+import { engineRunner } from './distributed/distributed-runner.js'
 import { microBatchRunner } from './micro-batch/micro-batch-runner.js'
 import {
   type PipelineResult,
@@ -18,7 +19,7 @@ import {
   UnsupportedFeature,
 } from './runner.js'
 
-/** Names of runners. `direct` and `micro-batch` are part of this version; the others refuse by name. */
+/** Names of runners. `direct`, `micro-batch` and `prism` are part of this version; `flink` refuses by name. */
 export type RunnerName = 'direct' | 'micro-batch' | 'flink' | 'prism'
 
 /** Options of `run`: which runner, the pipeline's own options, and the runner's. */
@@ -139,11 +140,12 @@ const runnerNames: readonly RunnerName[] = ['direct', 'micro-batch', 'flink', 'p
 function runnerNamed(name: string): Runner {
   if (name === 'direct') return directRunner()
   if (name === 'micro-batch') return microBatchRunner({}, microBatchCapabilities())
+  if (name === 'prism') return engineRunner('prism', distributedCapabilities())
   if ((runnerNames as readonly string[]).includes(name)) {
     throw new UnsupportedFeature(
       'MR-6002',
       `runner.${name}`,
-      `the ${name} runner is not part of this version. Use runner: 'direct' or 'micro-batch'.`,
+      `the ${name} runner is not part of this version. Use runner: 'direct', 'micro-batch' or 'prism'.`,
     )
   }
   throw new PipelineError('MR-6003', `there is no runner "${name}".${suggestion(name, runnerNames)}`)

@@ -190,6 +190,12 @@ export interface RunnerOptions {
    */
   readonly partitions?: number
   /**
+   * How long it may take, in the micro-batch runner, from the arrival of an element to the commit of what became of it. Above it batches
+   * become shorter, sources that cannot wait have a queue, and steps that `shed` drop; where that is not enough a warning names the step
+   * that takes the time. From 2 milliseconds. Default: none.
+   */
+  readonly latencyObjective?: Duration
+  /**
    * How much sources of the micro-batch runner may read, by the path of their step: `{ 'read orders': { perSecond: 1000 } }`. Default: as
    * much as batches can take.
    */

@@ -109,6 +109,21 @@ export interface HttpClient {
   request(request: HttpRequest): Promise<HttpResponse>
 }
 
+/** Which latency load is measured by: from the arrival of elements, or from their timestamps. */
+export type LoadMeasure = 'arrival' | 'event'
+
+/** Says of elements whether there is time for them. */
+export interface LoadGate {
+  /** Whether an element of this utility is to be dropped. Asked once for each element, in their order. */
+  drops(utility: number): boolean
+}
+
+/** How busy a run is, for steps that can do without some of their elements. */
+export interface LoadControl {
+  /** The gate of a step. */
+  gate(step: string, measure: LoadMeasure): LoadGate
+}
+
 /** The world as seen by runners and connectors. */
 export interface Env {
   /** Wall clock, milliseconds since 1970 UTC. May jump. */
@@ -129,6 +144,8 @@ export interface Env {
   readonly stdin?: ByteInput | undefined
   /** Standard output of the process, where there is one. */
   readonly stdout?: ByteOutput | undefined
+  /** How busy the run is, where the runner says so. */
+  readonly load?: LoadControl | undefined
   /** HTTP, where the platform has it. */
   readonly http?: HttpClient | undefined
   /**

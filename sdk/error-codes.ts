@@ -195,6 +195,7 @@ export const errorCodes = {
   'MR-6060': 'a limit is set for a step that does not read',
   'MR-6061': 'a source cannot have a queue',
   'MR-6062': "a part of a source's queue cannot be read back",
+  'MR-6063': 'an option for too much input does not work with workers',
   'MR-6070': 'a source cannot keep the guarantee',
   'MR-6071': 'a sink cannot keep the guarantee',
   'MR-6072': 'a driver that stands by needs a checkpoint',
@@ -208,6 +209,10 @@ export const errorCodes = {
   'MR-6107': 'this place has a checkpoint already',
   'MR-6108': 'a savepoint would repeat deliveries',
   'MR-6201': 'a call to an engine failed',
+  'MR-6202': 'an engine and the pipeline do not fit together',
+  'MR-6203': 'state cannot be read from the engine',
+  'MR-6204': 'there is no engine to run on',
+  'MR-6205': 'the job failed on the engine',
   // ---- 7: the command line and configuration -----------------------------------------------------------------------
   'MR-7001': 'there is no such command',
   'MR-7002': 'the command has no such option',

@@ -9,6 +9,9 @@ export type {
   ByteInput,
   ByteOutput,
   Env,
+  LoadControl,
+  LoadGate,
+  LoadMeasure,
   FileHandle,
   FileStatus,
   FileSystem,
@@ -233,6 +236,7 @@ export { type JoinReach, joinWithin, type JoinWithinOptions } from './transforms
 export type { Joined, JoinInputs } from './transforms/joins/joined.js'
 export { fullJoin, innerJoin, leftJoin, rightJoin } from './transforms/joins/windowed-joins.js'
 export { groupIntoBatches, type GroupIntoBatchesOptions } from './transforms/batches.js'
+export { shed, type ShedOptions } from './transforms/shed.js'
 export { deduplicate, type DeduplicateOptions } from './transforms/deduplicate.js'
 export { countWindows, type CountWindowsOptions } from './transforms/count-windows.js'
 export type { CreateOptions } from './transforms/create.js'

@@ -4,20 +4,14 @@
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { cacheFolder } from '../../runners/distributed/node/prism.js'
 
 /** The version that the protocol here follows. */
 export const BEAM_VERSION = '2.77.0'
 
 /** The interpreter, or why there is none. */
 export type BeamPython = { readonly python: string } | { readonly missing: string }
-
-/** Where what is fetched for tests is kept from run to run: never in the repository. */
-export function cacheFolder(): string {
-  const { MILLRACE_CACHE: own, XDG_CACHE_HOME: xdg } = process.env
-  return own ?? join(xdg ?? join(homedir(), '.cache'), 'millrace')
-}
 
 /** Beam's Python SDK, installed when it is not there. */
 export function beamPython(): BeamPython {

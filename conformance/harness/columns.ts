@@ -2,7 +2,9 @@
  * The columns of the matrix: the runners of the package, each with the ways in which its cases run.
  */
 import { PipelineError, type Runner, UnsupportedFeature } from 'millrace'
+import { distributedCapabilities } from '#platform'
 import { directRunner } from 'millrace/direct'
+import { engineRunner } from '../../runners/distributed/distributed-runner.js'
 import { batchModes, batchRunner } from './batch-modes.js'
 import { allModes, chosenAmong, type Mode, type ModeChoice } from './modes.js'
 
@@ -19,11 +21,15 @@ interface Kind {
   readonly modesOf: (seed: number) => readonly Mode[]
 }
 
+/** How cases run on an engine, which has no modes of ours. */
+export const ENGINE_MODE: Mode = { name: 'engine', options: {}, traits: ['fast', 'generated'], keepsScripts: true }
+
 const KINDS: ReadonlyMap<string, Kind> = new Map([
   ['direct', { makeRunner: () => directRunner(), modesOf: allModes }],
+  ['prism', { makeRunner: () => engineRunner('prism', distributedCapabilities()), modesOf: () => [ENGINE_MODE] }],
   ['micro-batch', { makeRunner: batchRunner, modesOf: batchModes }],
 ])
-const LATER: readonly string[] = ['flink', 'prism']
+const LATER: readonly string[] = ['flink']
 
 /**
  * The columns for names of runners, separated by commas.

@@ -111,10 +111,14 @@ const table: readonly Row[] = [
   },
   {
     of: /^runners\/platform\/node\.ts$/,
-    modules: [/^sdk\//, /^runners\/(author-module|core|direct|micro-batch)\//],
+    modules: [/^sdk\//, /^runners\/(author-module|core|direct|distributed|micro-batch)\//],
     packages: [NODE],
   },
-  { of: /^runners\/platform\//, modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\/(?!node)/], packages: [] },
+  {
+    of: /^runners\/platform\//,
+    modules: [/^sdk\//, /^runners\/(core|direct|distributed|micro-batch)\/(?!node)/, /^runners\/runner\.ts$/],
+    packages: [],
+  },
   {
     of: /^runners\/testing\//,
     modules: [
@@ -145,7 +149,7 @@ const table: readonly Row[] = [
   { of: /^runners\/cli\//, modules: [/^sdk\//, /^runners\//], packages: [ANY_PACKAGE] },
   {
     of: /^runners\/[^/]+\.ts$/,
-    modules: [/^sdk\//, /^runners\/(core|direct|micro-batch)\/(?!node)/, /^runners\/[^/]+\.ts$/],
+    modules: [/^sdk\//, /^runners\/(core|direct|distributed|micro-batch)\/(?!node)/, /^runners\/[^/]+\.ts$/],
     packages: [/^#platform$/, EFFECT],
   },
   {

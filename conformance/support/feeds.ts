@@ -19,18 +19,22 @@ export class Feed<T> {
   readonly items: { readonly value: T; readonly at: number }[] = []
   isClosed = false
   isExhausted = false
+  /** How many were read, each as often as it was. */
+  given = 0
+  /** Whether the source says that it can be read again. */
+  isReplayable = true
 
   add(value: T, at: number): this {
     this.items.push({ value, at })
     return this
   }
 
-  /** The source: replayable, by position. */
+  /** The source, by position. */
   read(): (p: Pipeline) => PCollection<T> {
     return readFrom({
       output: typed<T>(),
       bounded: false,
-      replayable: true,
+      replayable: this.isReplayable,
       watermark: watermarks.monotonic(),
       pollEvery: '1 ms',
       open: (mark: number | undefined) => {
@@ -40,6 +44,7 @@ export class Feed<T> {
             const item = this.items[at]
             if (item !== undefined) {
               at++
+              this.given++
               return { value: item.value, timestamp: item.at }
             }
             this.isExhausted = true

@@ -4,7 +4,7 @@
  */
 
 import { changeOptions, type CheckpointCommandName, checkpointCommands } from './checkpoint-commands.js'
-import { type OptionRow, runners, settingRows } from './setting-rows.js'
+import { type OptionRow, settingRows } from './setting-rows.js'
 
 /** What stands after a command without dashes. */
 export interface OperandRow {
@@ -125,7 +125,7 @@ const graph: CommandRow = {
       name: 'runner',
       value: 'name',
       help: 'whose stages --physical shows: direct or micro-batch, which make the same ones',
-      values: runners,
+      values: ['direct', 'micro-batch'],
     },
     json('the graph as JSON, and errors as JSON, too'),
     fileHelp,
@@ -239,7 +239,7 @@ const conformance: CommandRow = {
   summary: 'run the conformance cases on runners, or answer recorded questions',
   operands: [],
   options: [
-    { name: 'runners', value: 'names', help: 'runners, separated by commas: direct (default), micro-batch' },
+    { name: 'runners', value: 'names', help: 'runners, separated by commas: direct (default), micro-batch, prism' },
     { name: 'only', value: 'ids', help: 'cases whose ids are or begin so, separated by commas: TRG-15,PDO' },
     { name: 'modes', value: 'names', help: 'one, all (default), or names of modes separated by semicolons' },
     { name: 'seed', value: 'number', help: 'seed of the modes that are random; default 1' },

@@ -13,12 +13,13 @@ import { UsageError } from './command-line.js'
 
 const guarantee = t.keyof({ gap: null, 'at-most-once': null, 'at-least-once': null, 'exactly-once': null })
 const fields = {
-  runner: t.keyof({ direct: null, 'micro-batch': null }),
+  runner: t.keyof({ direct: null, 'micro-batch': null, prism: null }),
   checkpoint: t.string,
   batchInterval: t.string,
   batchSize: t.Int,
   standby: t.keyof({ cold: null, warm: null, hot: null }),
   rate: t.string,
+  latencyObjective: t.string,
   workers: t.Int,
   isolation: t.keyof({ thread: null, process: null }),
   grace: t.string,

@@ -201,8 +201,18 @@ describe('for programs', () => {
 })
 
 describe('a run in batches', () => {
-  const last = { readMillis: 480.4, closeMillis: 3.2, commitMillis: 8.6, elements: 500, delayMillis: 0 }
-  const batches = { committed: 41, resumedAfter: 12, intervalMillis: 500, elementsMax: undefined, queues: [], last }
+  const span = { p50Millis: 300, p99Millis: 700, maxMillis: 800 }
+  const latency = { arrival: span, event: span, skew: undefined }
+  const last = { readMillis: 480.4, closeMillis: 3.2, commitMillis: 8.6, elements: 500, delayMillis: 0, latency }
+  const batches = {
+    committed: 41,
+    resumedAfter: 12,
+    intervalMillis: 500,
+    elementsMax: undefined,
+    queues: [],
+    shedding: [],
+    last,
+  }
   const inBatches = (count: number, wallMillis: number): RunStatus => ({ ...progressOf(count, wallMillis), batches })
 
   it('shows its batch, where the time of that has gone, and what it went on after', () => {

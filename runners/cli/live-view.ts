@@ -8,7 +8,7 @@
 import stringWidth from 'string-width'
 import { countText, spanText, timeText, windowText } from '../run-status-text.js'
 import { why } from '../run-status-why.js'
-import type { PaneStatus, RunStatus, StepStatus } from '../run-status.js'
+import type { PaneStatus, RunStatus, SpanStatus, StepStatus } from '../run-status.js'
 import { elementsReadBy, namesWork } from './reading-steps.js'
 
 /** How a piece of text looks. */
@@ -39,7 +39,7 @@ export function viewLines(status: RunStatus, before: RunStatus | undefined, opti
   const { columns, rows, details, help, keys } = options
   // What has left the screen at its top could not be redrawn.
   const room = Math.max(3, rows - 1)
-  const head = [titleLine(status, before), ...batchLines(status)]
+  const head = [titleLine(status, before), ...batchLines(status), ...(details ? loadLines(status) : shedLines(status))]
   const foot = help ? helpLines(keys) : keys ? [keyLine(status)] : []
   const panes = paneLines(status, Math.min(PANES_MAX, Math.floor(room / 4)))
   const reasons = details ? reasonLines(status, columns) : []
@@ -89,6 +89,40 @@ function batchLines({ batches }: RunStatus): readonly ViewLine[] {
     ...(resumedAfter === undefined ? [] : [`went on after batch ${countText(resumedAfter)}`]),
   ]
   return [[[parts.join(' · '), 'dim']]]
+}
+
+/** What is dropped under load. */
+function shedLines({ batches }: RunStatus): readonly ViewLine[] {
+  return (batches?.shedding ?? [])
+    .filter(({ share, dropped }) => share > 0 || dropped > 0)
+    .map(({ step, share, dropped }): ViewLine => [
+      [` ${step} drops ${Math.round(share * 100)} %, in the last batch ${countText(dropped)}`, 'yellow'],
+    ])
+}
+
+/** Latency, skew, queues, and what is dropped. */
+function loadLines(status: RunStatus): readonly ViewLine[] {
+  const { batches } = status
+  const { latency } = batches?.last ?? {}
+  const text = (what: string, span: SpanStatus | undefined): readonly string[] =>
+    span === undefined
+      ? []
+      : [
+          `${what} p50 ${millisText(span.p50Millis)}, p99 ${millisText(span.p99Millis)}, max ${millisText(span.maxMillis)}`,
+        ]
+  const spans = [
+    ...text('from arrival', latency?.arrival),
+    ...text('from event', latency?.event),
+    ...text('skew', latency?.skew),
+  ]
+  const queues = (batches?.queues ?? []).map(({ step, elements, bytes, spilledBytes }): ViewLine => [
+    [` queue of ${step}: ${countText(elements)} elements, ${countText(bytes)} bytes, ${countText(spilledBytes)} of them on the disk`, 'dim'], // prettier-ignore
+  ])
+  return [
+    ...(spans.length === 0 ? [] : [[[` ${spans.join(' · ')}`, 'dim']] as ViewLine]),
+    ...queues,
+    ...shedLines(status),
+  ]
 }
 
 function millisText(millis: number): string {

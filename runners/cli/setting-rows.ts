@@ -21,16 +21,16 @@ export interface OptionRow {
 }
 
 /** Runners there are. */
-export const runners: readonly RunnerName[] = ['direct', 'micro-batch']
+export const runners: readonly RunnerName[] = ['direct', 'micro-batch', 'prism']
 /** A runner that this version has. */
-export type RunnerName = 'direct' | 'micro-batch'
+export type RunnerName = 'direct' | 'micro-batch' | 'prism'
 
 /** Settings of a run: flags, `MILLRACE_…` in the environment, keys of `millrace.config.ts`. */
 export const settingRows: readonly OptionRow[] = [
   {
     name: 'runner',
     value: 'name',
-    help: 'who runs it: direct, or micro-batch, which can go on after a crash',
+    help: 'who runs it: direct; micro-batch, which can go on after a crash; or prism, an engine that is started for the run',
     values: runners,
     setting: { default: 'direct' },
   },
@@ -58,6 +58,12 @@ export const settingRows: readonly OptionRow[] = [
     value: 'kind',
     help: 'wait while another run has the checkpoint, and take over when it ends: cold, warm (state at hand) or hot (same batches)',
     values: ['cold', 'warm', 'hot'],
+    setting: { default: undefined },
+  },
+  {
+    name: 'latency-objective',
+    value: 'duration',
+    help: 'how long the micro-batch runner may take from an arrival to its commit, such as 2s',
     setting: { default: undefined },
   },
   {

@@ -67,6 +67,7 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
     allowed: 'a whole number from 1 to 256',
     holds: (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 256,
   },
+  latencyObjective: { allowed: "a time such as '2 s'", holds: (value) => value !== null },
   sourceLimits: {
     allowed: "an object such as { 'read orders': { perSecond: 1000 } }",
     holds: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),

@@ -31,6 +31,8 @@ export interface TimerInternals {
   readonly processingTime: number
   set(record: StateRecord, timer: number, setting: TimerSetting): void
   clear(record: StateRecord, timer: number, setting: TimerSetting): void
+  /** For timers that are kept elsewhere: clears one of which nobody here knows whether it is set. */
+  clearUnknown?(record: StateRecord, timer: number, tag: string | undefined): void
 }
 
 /** What a step allows. */
@@ -178,6 +180,7 @@ class TimerControl {
     record.setTimer(timer, tag, setting)
     if (setting !== undefined) timers.set(record, timer, setting)
     else record.mayBeEmpty = true
+    if (setting === undefined && before === undefined) timers.clearUnknown?.(record, timer, tag)
     if (!record.isInCall) return
     record.onRollBack(() => {
       if (setting !== undefined) timers.clear(record, timer, setting)

@@ -56,6 +56,7 @@ const BATCHED = [
   'batchInterval',
   'batchSize',
   'sourceLimits',
+  'latencyObjective',
   'module',
   'onChange',
   'renameSteps',

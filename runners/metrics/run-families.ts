@@ -219,6 +219,23 @@ function ofBatches({ batches, pipeline }: RunStatus): readonly Family[] {
       sample({ pipeline }, elementsMax),
     ),
     family(
+      'millrace_batch_latency_seconds',
+      'gauge',
+      'Of the newest batch: from arrival to commit, from event time to commit, and from event time to arrival (skew).',
+      (['arrival', 'event', 'skew'] as const).flatMap((from) => {
+        const span = last?.latency[from]
+        if (span === undefined) return []
+        const of = (quantile: string, millis: number): Sample => ({ labels: { pipeline, from, quantile }, value: millis / 1000 }) // prettier-ignore
+        return [of('0.5', span.p50Millis), of('0.99', span.p99Millis), of('1', span.maxMillis)]
+      }),
+    ),
+    family(
+      'millrace_shed_share',
+      'gauge',
+      'Share of its elements that a step drops because of load.',
+      batches.shedding.map(({ step, share }) => ({ labels: { pipeline, step }, value: share })),
+    ),
+    family(
       'millrace_queue_elements',
       'gauge',
       'Elements that a source which cannot wait has given and no batch has taken yet.',

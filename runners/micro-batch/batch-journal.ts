@@ -9,6 +9,7 @@ import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../sdk/coders/i
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import type { ReadRecord, SourceJournal, TurnRecord } from '../core/execution/source-journal.js'
 import type { BatchPacing } from './batch-pacing.js'
+import type { ShedRecord } from './load-shedding.js'
 
 /** Rounds in which the same was done; what the last of them left is known. */
 export interface Rounds {
@@ -155,7 +156,7 @@ export class BatchJournal implements SourceJournal {
   }
 
   /** The plan of what was read. Rounds after the last in which something was read are no part of it. */
-  encode(codecs: ReadonlyMap<number, SourceCodec>): Uint8Array {
+  encode(codecs: ReadonlyMap<number, SourceCodec>, shed: readonly ShedRecord[] = []): Uint8Array {
     if (this.#isLastRepeated()) this.#rounds.pop()
     const all = this.rounds
     let length = all.length
@@ -167,7 +168,7 @@ export class BatchJournal implements SourceJournal {
         turns.map((turn) => [turn.stage, (codecs.get(turn.stage) as SourceCodec).turn(turn), turn.partition ?? 0]),
         times,
       ])
-    return encodeToBytes(dynamicCoder, rounds)
+    return encodeToBytes(dynamicCoder, shed.length === 0 ? rounds : [...rounds, { shed }])
   }
 }
 
@@ -212,9 +213,16 @@ function asItComes(turn: TurnRecord): TurnRecord {
   return { ...turn, reads: turn.reads.map((read) => ({ ...read, left: undefined })) }
 }
 
+/** What load shedding drops, as a plan has it. */
+export function shedOfPlan(bytes: Uint8Array): readonly ShedRecord[] {
+  const last = (decodeFromBytes(dynamicCoder, bytes) as readonly unknown[]).at(-1)
+  return last === undefined || Array.isArray(last) ? [] : (last as { readonly shed: readonly ShedRecord[] }).shed
+}
+
 /** The rounds of a plan. */
 export function decodePlan(bytes: Uint8Array, codecs: ReadonlyMap<number, SourceCodec>): readonly Rounds[] {
-  const rounds = decodeFromBytes(dynamicCoder, bytes) as readonly [
+  const parts = decodeFromBytes(dynamicCoder, bytes) as readonly unknown[]
+  const rounds = parts.filter(Array.isArray) as unknown as readonly [
     boolean,
     readonly [number, unknown, number?][],
     number,

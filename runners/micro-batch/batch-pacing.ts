@@ -4,8 +4,11 @@
  * Law: what it decides changes how input is cut into batches, never what comes of it; a batch that is done again reads what its plan
  * says, and is not asked.
  */
+import type { LoadMeasure } from '../../sdk/env.js'
 import type { BatchesStatus } from '../run-status.js'
 import { elementsMax, NO_ESTIMATE, nextEstimate, type RateEstimate } from './backpressure.js'
+import { BatchLatency } from './batch-latency.js'
+import { nextLength } from './latency-objective.js'
 import type { SourceAllowances } from './source-limits.js'
 
 /** How batches are cut. */
@@ -13,6 +16,8 @@ export interface BatchLimits {
   readonly intervalMillis: number
   /** Elements that a batch reads at most. */
   readonly elementsMax: number
+  /** How long it may take from an arrival to the commit. */
+  readonly latencyMillis: number | undefined
 }
 
 /** The times of a batch on the monotonic clock, and what it read. */
@@ -41,13 +46,21 @@ export class BatchPacing {
   #estimate: RateEstimate = NO_ESTIMATE
   /** Milliseconds that closing and committing a batch has taken of late. */
   #closingMillis = 0
+  readonly #now: () => number
+  readonly #latency = new BatchLatency()
+  /** How long a batch is to last. */
+  #lasts: number
+  #overAt = 0
   #began: number | undefined
   #delayMillis = 0
   #last: BatchesStatus['last']
 
-  constructor(limits: BatchLimits, allowances: SourceAllowances) {
+  /** @param now the wall clock. */
+  constructor(limits: BatchLimits, allowances: SourceAllowances, now: () => number) {
     this.#limits = limits
     this.#allowances = allowances
+    this.#now = now
+    this.#lasts = limits.intervalMillis
   }
 
   /** Where the time of the newest batch has gone. */
@@ -57,7 +70,7 @@ export class BatchPacing {
 
   /** Elements that a batch reads at most because earlier ones took too long. */
   get held(): number | undefined {
-    const most = elementsMax(this.#estimate, this.#limits.intervalMillis)
+    const most = elementsMax(this.#estimate, this.#lasts)
     return most === Infinity ? undefined : most
   }
 
@@ -68,13 +81,14 @@ export class BatchPacing {
 
   /** When the next batch is due after one that began at `began`. */
   due(began: number): number {
-    return began + this.#limits.intervalMillis
+    return began + this.#lasts
   }
 
   /** A batch begins. */
   begin(began: number): void {
     this.#delayMillis = this.#began === undefined ? 0 : Math.max(0, began - this.due(this.#began))
     this.#allowances.begin()
+    this.#latency.begin()
   }
 
   /** Elements that a stage may read now, of a batch that has read `elements`. */
@@ -88,24 +102,30 @@ export class BatchPacing {
   }
 
   /** Elements have come in; see `SourceJournal`. */
-  seen(
-    _stage: number,
-    _count: number,
-    _timestamps: ArrayLike<number> | undefined,
-    _arrivedAt: number | undefined,
-  ): void {
-    // Filled in with the latency.
+  seen(stage: number, count: number, timestamps: ArrayLike<number> | undefined, arrivedAt: number | undefined): void {
+    this.#latency.add(stage, count, timestamps, arrivedAt ?? this.#now())
+  }
+
+  /** The latency of the newest batch that a step looks at which these stages feed. */
+  latencyOf(stages: ReadonlySet<number> | undefined, measure: LoadMeasure): number | undefined {
+    return this.#latency.status(this.#overAt, stages)[measure]?.p99Millis
+  }
+
+  /** Whether the newest batch was above the objective. */
+  get isAbove(): boolean {
+    const { latencyMillis } = this.#limits
+    return latencyMillis !== undefined && (this.#last?.latency.arrival?.p99Millis ?? 0) > latencyMillis
   }
 
   /** Whether the batch has read enough: what comes after also takes its part of the interval. */
   isFull(elements: number, lasts: number): boolean {
-    const { intervalMillis } = this.#limits
+    const intervalMillis = this.#lasts
     const forClosing = Math.min(this.#closingMillis, intervalMillis * CLOSING_SHARE_MAX)
     return elements >= this.#elementsMax || lasts >= intervalMillis - forClosing
   }
 
   get #elementsMax(): number {
-    return Math.min(this.#limits.elementsMax, elementsMax(this.#estimate, this.#limits.intervalMillis))
+    return Math.min(this.#limits.elementsMax, elementsMax(this.#estimate, this.#lasts))
   }
 
   /** A batch is committed. */
@@ -113,15 +133,21 @@ export class BatchPacing {
     this.#closingMillis += (over - closing - this.#closingMillis) / 4
     const [busyMillis, closingMillis, delayMillis] = [over - began, over - closing, this.#delayMillis]
     const batch = { elements, busyMillis, closingMillis, delayMillis, isCut }
-    this.#estimate = nextEstimate(this.#estimate, batch, this.#limits.intervalMillis)
+    this.#estimate = nextEstimate(this.#estimate, batch, this.#lasts)
     this.#began = began
+    this.#overAt = this.#now()
+    const latency = this.#latency.status(this.#overAt)
     this.#last = {
       readMillis: closing - began,
       closeMillis: committing - closing,
       commitMillis: over - committing,
       elements,
       delayMillis,
+      latency,
     }
+    const { latencyMillis, intervalMillis } = this.#limits
+    if (latencyMillis !== undefined)
+      this.#lasts = nextLength(this.#lasts, latency.arrival?.p99Millis, latencyMillis, intervalMillis)
   }
 
   /** Nothing was to be done: the next batch is not late for it. */

@@ -24,6 +24,7 @@ import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
 import { follow, type Follower } from './following.js'
 import { KeptParts } from './kept-parts.js'
+import { LoadWatch } from './load-watch.js'
 import { Outbox } from './outbox.js'
 import { SourceQueues } from './queue/source-queues.js'
 import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
@@ -42,6 +43,7 @@ export class BatchedExecution extends Execution {
   #watermarks = ''
   readonly #pacing: BatchPacing
   readonly #queues: SourceQueues
+  readonly #watch: LoadWatch
   #resumedAfter: number | undefined
   readonly #log: RunLog
   #role: 'leads' | 'follows' | 'over' = 'leads'
@@ -63,17 +65,20 @@ export class BatchedExecution extends Execution {
     const limits = limitsByStage(parts.sourceLimits ?? {}, readingSteps(this.staged))
     const { intervalMillis } = parts.limits
     const allowances = new SourceAllowances(limits, () => parts.real.monotonic(), intervalMillis)
-    this.#pacing = parts.journal.pacing = new BatchPacing(parts.limits, allowances)
+    this.#pacing = parts.journal.pacing = new BatchPacing(parts.limits, allowances, () => parts.real.now())
+    const warn = (message: string): void => this.#log.note(`warning: ${message}`)
     this.#queues = new SourceQueues(this.executors, {
       env: parts.real,
       limits,
-      isWanted: false,
+      isWanted: parts.limits.latencyMillis !== undefined && parts.standby?.mode !== 'hot',
       isScripted: options.clock !== undefined,
       folder: parts.spillFolder,
       run: newQueryId(parts.real),
-      warn: (message) => this.#log.note(`warning: ${message}`),
+      warn,
       bundleMax: () => this.#pacing.bundleMax,
     })
+    const watched = { executors: this.executors, pacing: this.#pacing, shedding: parts.shedding, env: parts.real, warn }
+    this.#watch = new LoadWatch(watched, parts.limits.latencyMillis !== undefined)
     for (const executor of this.executors) {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
@@ -96,8 +101,8 @@ export class BatchedExecution extends Execution {
     const { last, held } = this.#pacing
     const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last }
     const standby = this.#standby.status === undefined ? {} : { standby: this.#standby.status }
-    const queues = this.#queues.status()
-    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, queues, ...standby } }
+    const load = { queues: this.#queues.status(), shedding: this.#parts.shedding.status() }
+    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, ...load, ...standby } }
   }
 
   /** Whether nobody wants it to take over any more. */
@@ -245,7 +250,7 @@ export class BatchedExecution extends Execution {
         if (!(error instanceof Diverged)) throw error
         if (attempts >= ATTEMPTS_MAX) throw notDeterministic(tasks.stepOf(error.stage))
         const { instant } = world
-        again = { instant, rounds: journal.rounds, isLogged: this.#isLogged, hasElements: journal.hasElements || again?.hasElements === true } // prettier-ignore
+        again = { instant, rounds: journal.rounds, shed: this.#parts.shedding.records(), isLogged: this.#isLogged, hasElements: journal.hasElements || again?.hasElements === true } // prettier-ignore
         tasks.abandon(error)
         world.discard()
       }
@@ -276,6 +281,7 @@ export class BatchedExecution extends Execution {
     if (await this.#commit(plan)) {
       const times = { began, closing, committing, over: real.monotonic() }
       this.#pacing.over({ ...times, elements: journal.elements, isCut: isBacklogged || again !== undefined })
+      this.#watch.over()
     }
     return isBacklogged
   }
@@ -287,6 +293,7 @@ export class BatchedExecution extends Execution {
     const batch = this.#committed + 1
     world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
     if (again !== undefined) this.#parts.setScript(again.instant)
+    this.#parts.shedding.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch, 'shed'])), again?.shed)
     journal.begin(again?.rounds)
     return batch
   }
@@ -323,7 +330,9 @@ export class BatchedExecution extends Execution {
   async #logPlan(plan: Pick<PlanRecord, 'batch' | 'instant'>, isDurable: boolean): Promise<void> {
     this.#isLogged = true
     const { store, journal, isKept } = this.#parts
-    if (isKept) await store.logPlan({ ...plan, content: journal.encode(this.#codecs) }, isDurable)
+    if (!isKept) return
+    const content = journal.encode(this.#codecs, this.#parts.shedding.records())
+    await store.logPlan({ ...plan, content }, isDurable)
   }
 
   /** Makes the batch visible. @returns whether there was anything. */

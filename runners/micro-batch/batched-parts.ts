@@ -6,9 +6,10 @@ import type { Delivered } from '../core/deliveries.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import type { RunnerOptions } from '../runner.js'
 import type { BatchAcknowledgements } from './batch-acknowledgements.js'
-import { type BatchJournal, decodePlan } from './batch-journal.js'
+import { type BatchJournal, decodePlan, shedOfPlan } from './batch-journal.js'
 import type { BatchLimits } from './batch-pacing.js'
 import type { BatchWorld } from './batch-world.js'
+import type { LoadShedding, ShedRecord } from './load-shedding.js'
 import type { QueryStore } from './query-store.js'
 import type { StandbyMode } from './standby-role.js'
 import type { Change, PlanRecord } from './store/checkpoint-store.js'
@@ -22,6 +23,7 @@ export interface BatchedParts {
   readonly acknowledgements: BatchAcknowledgements
   readonly limits: BatchLimits
   readonly sourceLimits: RunnerOptions['sourceLimits']
+  readonly shedding: LoadShedding
   /** Folder for what sources have given and the memory does not hold. */
   readonly spillFolder: string | undefined
   readonly store: QueryStore
@@ -53,11 +55,18 @@ export interface PlannedBatch {
   /** Whether it has elements that cannot be read again. */
   readonly hasElements: boolean
   readonly rounds: ReturnType<typeof decodePlan>
+  readonly shed: readonly ShedRecord[]
 }
 
 /** A plan that is written down. */
 export function decodedPlan(plan: PlanRecord, codecs: ReadonlyMap<number, SourceCodec>): PlannedBatch {
-  return { instant: plan.instant, isLogged: true, hasElements: false, rounds: decodePlan(plan.content, codecs) }
+  return {
+    instant: plan.instant,
+    isLogged: true,
+    hasElements: false,
+    rounds: decodePlan(plan.content, codecs),
+    shed: shedOfPlan(plan.content),
+  }
 }
 
 /** Equal for equal watermarks. */

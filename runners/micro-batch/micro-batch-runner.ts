@@ -8,6 +8,7 @@
 import type { Env } from '../../sdk/env.js'
 import { PipelineError } from '../../sdk/errors.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
+import { preview } from '../../sdk/preview.js'
 import { type Duration, durationMillis } from '../../sdk/time.js'
 import type { ExecutionOptions } from '../core/execution/execution-options.js'
 import { runGraph } from '../core/execution/run-graph.js'
@@ -20,6 +21,7 @@ import { BatchWorld } from './batch-world.js'
 import { BatchedExecution } from './batched-execution.js'
 import { checkGuarantee } from './sink-promises.js'
 import { Fence } from './following.js'
+import { LoadShedding } from './load-shedding.js'
 import { type DriverNames, QueryStore, type Standby } from './query-store.js'
 import { StandbyExecution } from './standby-execution.js'
 import type { CheckpointStore } from './store/checkpoint-store.js'
@@ -40,6 +42,9 @@ export const MICRO_BATCH_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
 
 /** A batch lasts so long, unless the author says otherwise. */
 const INTERVAL: Duration = '500 millis'
+
+/** A batch lasts half of the objective, and at least a millisecond. */
+const OBJECTIVE_MIN = 2
 
 /** Opens the store at a place. */
 export type OpenStore = (place: string, env: Env) => Promise<CheckpointStore>
@@ -123,7 +128,9 @@ function execution(
   const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
   const { standby } = options
   const fence = standby === 'hot' ? new Fence() : undefined
-  const world = new BatchWorld(fence?.env(real) ?? real, given.clock !== undefined)
+  const latencyMillis = objectiveMillis(options.latencyObjective)
+  const shedding = new LoadShedding(latencyMillis)
+  const world = new BatchWorld({ ...(fence?.env(real) ?? real), load: shedding }, given.clock !== undefined)
   const { checkpoint } = options
   const { workers = 0 } = options
   const journal = new BatchJournal(checkpoint !== undefined || workers > 0)
@@ -185,10 +192,12 @@ function execution(
       deliversOnce: options.guarantee === 'gap' || options.guarantee === 'at-most-once',
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       sourceLimits: options.sourceLimits,
+      shedding,
       spillFolder: checkpoint ?? spillFolder?.(),
       limits: {
         intervalMillis: durationMillis(options.batchInterval ?? INTERVAL, 'batchInterval'),
         elementsMax: options.batchSize ?? Infinity,
+        latencyMillis,
       },
     },
   )
@@ -202,6 +211,7 @@ function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroB
       'standby.hot',
       `standby: 'hot' does the batches of another driver in one thread, and workers is ${workers}. Use standby: 'warm', or leave workers out.`,
     )
+  if (workers > 0) refuseOnWorkers(options)
   if (workers > 0 && isolation !== 'memory' && openWorkers === undefined)
     throw new UnsupportedFeature(
       'MR-6006',
@@ -242,6 +252,29 @@ function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroB
       "renameSteps and dropState say how a changed pipeline goes on, which is refused as it stands. Add onChange: 'migrate', or leave them out.",
     )
   if (batchInterval !== undefined) durationMillis(batchInterval, 'batchInterval')
+  objectiveMillis(options.latencyObjective)
+}
+
+/** What only the driver's own thread does so far. */
+function refuseOnWorkers({ latencyObjective, sourceLimits = {} }: RunnerOptions): void {
+  const queued = Object.entries(sourceLimits).find(([, limit]) => (limit.queue ?? false) !== false)
+  if (latencyObjective === undefined && queued === undefined) return
+  const what = queued === undefined ? 'latencyObjective' : `queue in sourceLimits of "${queued[0]}"`
+  throw new UnsupportedFeature(
+    'MR-6063',
+    queued === undefined ? 'latencyObjective' : 'sourceLimits.queue',
+    `${what} does not work with workers yet: sources are read on them, and nobody reads ahead there. Leave workers out, or leave it out.`,
+  )
+}
+
+function objectiveMillis(objective: Duration | undefined): number | undefined {
+  if (objective === undefined) return undefined
+  const millis = durationMillis(objective, 'latencyObjective')
+  if (millis >= OBJECTIVE_MIN) return millis
+  throw new PipelineError(
+    'MR-1002',
+    `latencyObjective must be at least ${OBJECTIVE_MIN} milliseconds, but is ${preview(objective)}.`,
+  )
 }
 
 /** A bundle is no larger than a batch. */

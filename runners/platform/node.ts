@@ -4,6 +4,8 @@
 import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
+import type { DistributedCapabilities } from '../distributed/distributed-runner.js'
+import { distributedCapabilities as nodeDistributed } from '../distributed/node/node.js'
 import type { MicroBatchCapabilities } from '../micro-batch/micro-batch-runner.js'
 import { nodeCapabilities, nodeViews } from '../micro-batch/node.js'
 import { provideViews } from '../micro-batch/views.js'
@@ -32,3 +34,6 @@ export function isMainModule(url: string): boolean {
 
 /** What the micro-batch runner can do here. */
 export const microBatchCapabilities: () => MicroBatchCapabilities = nodeCapabilities
+
+/** What runners on other engines can do here. */
+export const distributedCapabilities: () => DistributedCapabilities = nodeDistributed

@@ -42,9 +42,10 @@ const driverPath = fileURLToPath(new URL('./driver.js', import.meta.url)).replac
 /** Starts a driver of the case in a file. @param fate variables of its environment, see `driver.ts`. */
 export function startDriver(casePath: string, kill?: Kill, fate: Readonly<Record<string, string>> = {}): Driver {
   const crashAt = kill !== undefined && 'at' in kill ? { CRASH_AT: `${kill.at}:${kill.nth}` } : {}
+  const failAt = kill !== undefined && 'inUserCode' in kill ? { FAIL_AT: `${kill.inUserCode}:kill` } : {}
   const child = spawn(process.execPath, [driverPath, casePath], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...crashAt, ...fate },
+    env: { ...process.env, ...crashAt, ...failAt, ...fate },
   })
   let commits = 0
   let at: string | undefined

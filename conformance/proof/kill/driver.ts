@@ -30,7 +30,7 @@ interface Fate {
   readonly crashAt: string | undefined
   /** `name:n` of a crash point at which it stands still (SIGSTOP) until somebody lets it go on. */
   readonly stopAt: string | undefined
-  /** `id:what`: the function that sees this record throws, or ends the process. */
+  /** `id:what`: the function that sees this record throws, ends the process, or is killed. */
   readonly failAt: string | undefined
   /** Milliseconds that it takes over each batch. */
   readonly paceMillis: number
@@ -76,10 +76,14 @@ function countdown(text: string | undefined): (name: string) => boolean {
 
 /** What user code does with a record: nothing, unless it is the one at which it fails. */
 function userCode({ failAt }: Fate): (id: number) => void {
-  const [, at, what] = /^(\d+):(throw|exit)$/.exec(failAt ?? '') ?? []
+  const [, at, what] = /^(\d+):(throw|exit|kill)$/.exec(failAt ?? '') ?? []
   return (id) => {
     if (at === undefined || id !== Number(at)) return
     if (what === 'throw') throw new Error('user code fails here')
+    if (what === 'kill') {
+      say({ say: 'killed', at: 'user code' })
+      process.kill(process.pid, 'SIGKILL')
+    }
     process.exit(3)
   }
 }
@@ -112,6 +116,7 @@ const runner = microBatchRunner(
 const running = start((p) => build(p, folder, of, userCode(fate)), {
   runner,
   checkpoint: `${folder}/checkpoint`,
+  ...(of.workers === 0 ? {} : { workers: of.workers }),
   env: fatefulEnv(fate),
   ...(fate.standby === undefined ? {} : { standby: fate.standby }),
 })

@@ -7,7 +7,7 @@
  * the end nothing is lost and nothing repeated.
  */
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -56,6 +56,20 @@ const points: readonly Point[] = [
       return expectEnd(killed, 'killed') ?? expectEnd(failed, 'failed', /0\.jsonl/)
     },
   },
+  ...(['cut short', 'replaced'] as const).map((what): Point => ({
+    name: `incoming stream: a file that was ${what} while the run was down`,
+    of: { source: 'lines', parts: 1 },
+    async happens({ drive, folder }) {
+      const killed = await drive({ CRASH_AT: 'batch.committed:4' })
+      const file = join(folder, 'in/0.jsonl')
+      const text = readFileSync(file, 'utf8')
+      renameSync(file, `${file}.away`)
+      writeFileSync(file, what === 'replaced' ? '{"id":0}\n' : text.slice(0, text.length / 2))
+      const failed = await drive()
+      renameSync(`${file}.away`, file)
+      return expectEnd(killed, 'killed') ?? expectEnd(failed, 'failed', /0\.jsonl/)
+    },
+  })),
   {
     name: 'incoming stream: a table that somebody keeps locked',
     of: { source: 'table' },

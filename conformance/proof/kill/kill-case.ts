@@ -5,6 +5,7 @@
  * Law: an input record has an id of its own, and a pipeline makes one row of each record, which carries the id; so what came out
  * is held against what went in, one by one.
  */
+import { CONSISTENCY_KINDS, type ConsistencyKind } from '../consistency.js'
 import { type Draw, drawOf } from '../draw.js'
 
 /** A record of the input. */
@@ -22,8 +23,55 @@ export type SinkKind = 'lines' | 'manifest' | 'append' | 'upsert' | 'log'
 export type PipelineKind =
   'map' | 'counters' | 'windows' | 'sessions' | 'buffers' | 'batches' | 'sideInput' | 'asOf' | 'transfers'
 
-/** When a driver dies: at the n-th hit of a crash point (`*`: of any), or some milliseconds after its run began. */
-export type Kill = { readonly at: string; readonly nth: number } | { readonly afterMillis: number }
+/**
+ * When a driver dies: at the n-th hit of a crash point (`*`: of any), some milliseconds after its run began, or when user code sees a
+ * record. Or, while no driver runs, the file that is read has gone, or is not what it was: the next driver must refuse it.
+ */
+export type Kill =
+  | { readonly at: string; readonly nth: number }
+  | { readonly afterMillis: number }
+  | { readonly inUserCode: number }
+  | { readonly stream: StreamFault }
+
+/** What becomes of a file that is read. */
+export type StreamFault = 'vanished' | 'cut short' | 'replaced'
+
+/** The seven points at which a stream processor fails. */
+export const FAILURE_POINTS = [
+  'incoming stream',
+  'network',
+  'processing',
+  'sink connection',
+  'sink system',
+  'manager',
+  'driver',
+] as const
+/** One of them. */
+export type FailurePoint = (typeof FAILURE_POINTS)[number]
+
+/** Kinds of systems that sinks write to. */
+export const SINK_SYSTEMS = ['file', 'SQLite', 'log'] as const
+/** One of them. */
+export type SinkSystem = (typeof SINK_SYSTEMS)[number]
+
+/** The system of a sink. */
+export function systemOf(sink: SinkKind): SinkSystem {
+  if (sink === 'log') return 'log'
+  return sink === 'append' || sink === 'upsert' ? 'SQLite' : 'file'
+}
+
+/**
+ * Where a run has failed: while it took its input, in user code, on the way to its sink, within what the sink does, in what manages
+ * plans, versions and leases, or anywhere else in the driver.
+ */
+export function failurePointOf(kill: Kill, at: string | undefined): FailurePoint {
+  if ('stream' in kill) return 'incoming stream'
+  if ('inUserCode' in kill) return 'processing'
+  if (at === 'batch.read' || at?.startsWith('source.')) return 'incoming stream'
+  if (at?.startsWith('delivery.')) return 'sink connection'
+  if (at !== undefined && /^(text|sqlite|log)\./.test(at)) return 'sink system'
+  return at?.startsWith('store.') ? 'manager' : 'driver'
+}
 
 /** See the head of this file. */
 export interface KillCase {
@@ -31,6 +79,10 @@ export interface KillCase {
   readonly source: SourceKind
   readonly sink: SinkKind
   readonly pipeline: PipelineKind
+  /** The way of the transfers to their total. */
+  readonly consistency: ConsistencyKind
+  /** Of the run: 0 is the driver itself. */
+  readonly workers: number
   /** In order of arrival. */
   readonly records: readonly InputRecord[]
   /** By how much an element may lie behind the watermark's source, and how long windows wait for late ones, in milliseconds. */
@@ -66,6 +118,8 @@ const PIPELINES: readonly PipelineKind[] = [
   'sideInput',
   'asOf',
   'transfers',
+  'transfers',
+  'transfers',
 ]
 
 /** Edges that every run has, whatever its sink. */
@@ -73,8 +127,10 @@ const COMMON_POINTS: readonly string[] = [
   'store.acquire.before',
   'store.acquire.lease',
   'store.acquire.fenced',
+  'query.restored',
   'store.plan.before',
   'store.plan.after',
+  'batch.read',
   'batch.commit',
   'store.commit.before',
   'store.commit.changes',
@@ -120,39 +176,44 @@ export const AIMED_POINTS: readonly string[] = [
 ]
 
 /** Whether elements of a case come in disorder. */
-function isDisordered(source: SourceKind, kind: PipelineKind): boolean {
-  return (source === 'stream' || source === 'replay') && (kind === 'windows' || kind === 'sessions')
+function isDisordered(source: SourceKind, kind: PipelineKind, consistency: ConsistencyKind): boolean {
+  const bears = kind === 'windows' || kind === 'sessions' || (kind === 'transfers' && consistency === 'late')
+  return (source === 'stream' || source === 'replay') && bears
 }
 
-/** The case of a seed. */
-export function caseOf(seed: number): KillCase {
+/** The case of a seed. @param workers of the run. */
+export function caseOf(seed: number, workers = 0): KillCase {
   const draw = drawOf(seed)
   const source = draw.pick(SOURCES)
   const sink = draw.pick(SINKS)
   const pipeline = draw.pick(PIPELINES)
-  const disorderMillis = isDisordered(source, pipeline) ? draw.int(1_000, 25_000) : 0
+  const consistency = draw.pick(CONSISTENCY_KINDS)
+  const disorderMillis = isDisordered(source, pipeline, consistency) ? draw.int(1_000, 25_000) : 0
   const outOfOrderMillis = draw.pick([0, 1_000, disorderMillis])
   return {
     seed,
     source,
     sink,
     pipeline,
+    consistency,
+    workers,
     records: recordsOf(draw, disorderMillis),
     outOfOrderMillis,
-    // With less than the disorder some are dropped, and counted.
-    latenessMillis: draw.chance(0.5) ? disorderMillis + WINDOW_MILLIS : draw.pick([0, 2_000]),
+    // With less than the disorder some are dropped, and counted; a transfer of which a half was dropped would be no transfer.
+    latenessMillis:
+      pipeline === 'transfers' || draw.chance(0.5) ? disorderMillis + WINDOW_MILLIS : draw.pick([0, 2_000]),
     parts: draw.int(1, 3),
     batchSize: draw.int(1, 15),
     batchMillis: draw.pick([1, 5, 50]),
     compactAboveBytes: draw.pick([200, 2_000, 1 << 20]),
-    kills: killsOf(draw, sink),
+    kills: killsOf(draw, source, sink),
   }
 }
 
 function recordsOf(draw: Draw, disorderMillis: number): readonly InputRecord[] {
   const keys = draw.int(1, 8)
   let clock = BEGINNING
-  return Array.from({ length: draw.int(100, 300) }, (_, id) => {
+  return Array.from({ length: draw.int(80, 180) }, (_, id) => {
     clock += draw.chance(0.05) ? draw.int(2_000, 12_000) : draw.int(0, 700)
     const back = draw.chance(0.3) ? draw.int(0, disorderMillis) : 0
     return { id, key: `k${draw.int(1, keys)}`, at: clock - back }
@@ -160,12 +221,16 @@ function recordsOf(draw: Draw, disorderMillis: number): readonly InputRecord[] {
 }
 
 /** Kills that follow closely on each other meet the recovery of the one before. */
-function killsOf(draw: Draw, sink: SinkKind): readonly Kill[] {
+function killsOf(draw: Draw, source: SourceKind, sink: SinkKind): readonly Kill[] {
   return Array.from({ length: draw.int(8, 12) }, (_, place): Kill => {
     if (place === 0 && draw.chance(0.3)) return { at: draw.pick(FIRST_POINTS), nth: 1 }
-    if (draw.chance(0.15)) return { afterMillis: draw.int(0, 400) }
-    if (draw.chance(0.2)) return { at: '*', nth: draw.chance(0.5) ? draw.int(1, 12) : draw.int(10, 120) }
+    if (source === 'lines' && place > 0 && draw.chance(0.15))
+      return { stream: draw.pick<StreamFault>(['vanished', 'cut short', 'replaced']) }
+    if (draw.chance(0.12)) return { inUserCode: draw.int(0, 79) }
+    if (draw.chance(0.12)) return { afterMillis: draw.int(0, 400) }
+    if (draw.chance(0.15)) return { at: '*', nth: draw.chance(0.5) ? draw.int(1, 12) : draw.int(10, 120) }
+    if (draw.chance(0.1)) return { at: 'batch.read', nth: draw.int(1, 4) }
     const at = draw.pick(draw.chance(0.4) ? SINK_POINTS[sink] : COMMON_POINTS)
-    return { at, nth: at.startsWith('store.acquire') || draw.chance(0.6) ? 1 : draw.int(2, 4) }
+    return { at, nth: /^(store\.acquire|query\.)/.test(at) || draw.chance(0.6) ? 1 : draw.int(2, 4) }
   })
 }

@@ -2,7 +2,7 @@
  * The kill lane: drivers are killed for real, and started again, until one comes to its end; then nothing may be lost, and nothing
  * repeated.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nodeEnv } from '../../../runners/direct/node.js'
@@ -11,13 +11,15 @@ import { thrownText } from '../draw.js'
 import type { LaneProgram } from '../lane.js'
 import { seededLane } from '../seeded-lane.js'
 import { startDriver } from './drive.js'
-import { caseOf, type Kill, type KillCase } from './kill-case.js'
+import { caseOf, failurePointOf, type Kill, type KillCase, type StreamFault } from './kill-case.js'
 import { KillTable } from './kill-table.js'
 import { makeInput, readOutput } from './places.js'
 import { judgeAtEnd, judgeMeanwhile } from './reconcile.js'
 
 /** Cases of the full set: about ten starts each, of which most end in a kill. */
-const SEEDS = 70
+const SEEDS = 72
+/** At a time: a driver waits for its disk now and then. */
+const AT_ONCE = 2
 
 /** Makes the lane's program. */
 export function killLane(
@@ -25,16 +27,32 @@ export function killLane(
 ): LaneProgram {
   return async (args) => {
     const table = new KillTable()
-    const program = seededLane({ lane: 'kill', seeds: SEEDS, faultOf: (seed) => faultOf(seed, table) }, print)
-    const tally = await program(args)
+    const { workers, rest } = workersOf(args)
+    const program = seededLane(
+      { lane: 'kill', seeds: SEEDS, atOnce: AT_ONCE, faultOf: (seed) => faultOf(seed, table, workers) },
+      print,
+    )
+    const { passed, failed } = await program(rest)
     for (const line of table.lines()) print(line)
-    return tally
+    const missing = passed < SEEDS ? [] : table.missing()
+    for (const what of missing) print(`✗ ${what}`)
+    return { passed, failed: failed + missing.length }
   }
 }
 
+/** `--workers n`: drivers with so many workers. */
+function workersOf(args: readonly string[]): { readonly workers: number; readonly rest: readonly string[] } {
+  const at = args.indexOf('--workers')
+  if (at < 0) return { workers: 0, rest: args }
+  const workers = Number(args[at + 1])
+  if (!Number.isSafeInteger(workers) || workers < 0)
+    throw new Error(`--workers needs a whole number, and got "${args[at + 1]}"`)
+  return { workers, rest: [...args.slice(0, at), ...args.slice(at + 2)] }
+}
+
 /** What is wrong with the case of a seed, in words; `undefined` when nothing is. */
-export async function faultOf(seed: number, table: KillTable): Promise<string | undefined> {
-  const of = caseOf(seed)
+export async function faultOf(seed: number, table: KillTable, workers = 0): Promise<string | undefined> {
+  const of = caseOf(seed, workers)
   const { source, pipeline, sink, records } = of
   for (let kills = of.kills; kills.length > 0;) {
     const folder = mkdtempSync(join(tmpdir(), 'millrace-kill-'))
@@ -72,14 +90,22 @@ async function throughKills(
   const path = join(folder, 'case.json')
   writeFileSync(path, JSON.stringify(of))
   let deep = 0
+  let committed = 0
   for (const [place, kill] of [...kills, undefined].entries()) {
+    // Before anything is committed, what is there is the input.
+    if (kill !== undefined && 'stream' in kill && committed === 0) continue
+    const mend = kill !== undefined && 'stream' in kill ? damageStream(folder, kill.stream) : undefined
     const { how, at, commits, done, stderr } = await startDriver(path, kill).ended
+    mend?.()
+    committed += commits
     const where = `start ${place + 1}, ${kill === undefined ? 'not killed' : `killed by ${JSON.stringify(kill)}`}`
-    if (how === 'failed') throw new Fault(`${where}: the run failed: ${stderr}`)
+    const isRefused = how === 'failed' && mend !== undefined && /\bin\/0\.jsonl/.test(stderr)
+    if (isRefused) table.refused(of, 'incoming stream')
+    else if (how === 'failed') throw new Fault(`${where}: the run failed: ${stderr}`)
     if (how === 'killed') {
       if (at === undefined) throw new Fault(`${where}: killed by somebody else. ${stderr}`)
       deep = commits === 0 && place > 0 ? deep + 1 : 0
-      table.killed(at, deep)
+      table.killed(at, deep, of, kill === undefined ? 'driver' : failurePointOf(kill, at))
     }
     const rows = await readOutput(folder, of)
     const verdict = how === 'done' ? judgeAtEnd(of, rows, done?.dropped ?? 0) : judgeMeanwhile(of, rows)
@@ -93,6 +119,16 @@ async function throughKills(
     return kills.slice(place + 1)
   }
   throw new Fault('the last start, which nobody kills, has not come to its end')
+}
+
+/** Lets a file of the input go, or be another one. @returns puts it back. */
+function damageStream(folder: string, fault: StreamFault): () => void {
+  const file = join(folder, 'in', '0.jsonl')
+  const text = readFileSync(file, 'utf8')
+  renameSync(file, `${file}.away`)
+  if (fault === 'cut short') writeFileSync(file, text.slice(0, text.length / 2))
+  if (fault === 'replaced') writeFileSync(file, '{"id":0}\n')
+  return () => renameSync(`${file}.away`, file)
 }
 
 /** What `check()` of a checkpoint says. */

@@ -17,6 +17,7 @@ import {
   timer,
   typed,
 } from 'millrace'
+import { totals } from '../consistency.js'
 import { GAP_MILLIS, type InputRecord, type KillCase, WINDOW_MILLIS } from './kill-case.js'
 import { readInput, type Row, rowCodec, writeOutput } from './places.js'
 
@@ -93,7 +94,7 @@ function rowsOf(p: Pipeline, records: PCollection<InputRecord>, of: KillCase): P
         { codec: rowCodec },
       )
     case 'transfers':
-      return transfers(records)
+      return transfers(records, of)
   }
 }
 
@@ -131,33 +132,13 @@ function buffered(keyed: PCollection<KV<string, InputRecord>>): PCollection<Row>
 
 /**
  * Every record is a transfer of 1 between two accounts: the balances of a window always make 0 together, in every pane of the
- * total that is put out (internal consistency). Its rows say so, one for each record of the window.
+ * total that is put out (internal consistency). Its rows say so, one for each transfer.
  */
-function transfers(records: PCollection<InputRecord>): PCollection<Row> {
-  const windowed = records.windowInto('windows', fixedWindows(WINDOW_MILLIS))
-  return windowed
-    .flatMap('debit and credit', ({ id, key }) => [
-      kv(key, { id, amount: -1 }),
-      kv(`account ${id % 5}`, { id: -1, amount: 1 }),
-    ])
-    .groupByKey('by account')
-    .map('balance', ({ value }) => {
-      const all = [...value]
-      return { ids: all.map(({ id }) => id), balance: total(all) }
-    })
-    .keyBy('all', () => 'all')
-    .groupByKey('total')
-    .flatMap(
-      'rows',
-      ({ key, value }) => {
-        const balances = [...value]
-        const n = balances.reduce((before, { balance }) => before + balance, 0)
-        return balances.flatMap(({ ids }) => ids.filter((id) => id >= 0).map((id): Row => ({ id, key, n, note: '' })))
-      },
-      { codec: rowCodec },
-    )
-}
-
-function total(entries: readonly { readonly amount: number }[]): number {
-  return entries.reduce((before, { amount }) => before + amount, 0)
+function transfers(records: PCollection<InputRecord>, { consistency, latenessMillis }: KillCase): PCollection<Row> {
+  const given = records.map('transfer', ({ id, key }) => ({ id, from: key, to: `account ${id % 5}` }))
+  return totals(consistency, given, { windowMillis: WINDOW_MILLIS, latenessMillis }).flatMap(
+    'rows',
+    ({ amount, ids }) => ids.map((id): Row => ({ id, key: 'all', n: amount, note: '' })),
+    { codec: rowCodec },
+  )
 }

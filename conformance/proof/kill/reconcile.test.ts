@@ -2,7 +2,7 @@
  * What the kill lane would say if something were lost, repeated, out of order, or counted wrongly.
  */
 import { describe, expect, it } from 'vitest'
-import { caseOf, type KillCase } from './kill-case.js'
+import { caseOf, failurePointOf, type KillCase } from './kill-case.js'
 import { KillTable } from './kill-table.js'
 import type { Row } from './places.js'
 import { judgeAtEnd, judgeMeanwhile } from './reconcile.js'
@@ -92,15 +92,34 @@ describe('a seed', () => {
   })
 })
 
-it('kills are counted by crash point, and those within a recovery by depth', () => {
+it('kills are counted by crash point, by failure point and sink, and those within a recovery by depth', () => {
   const table = new KillTable()
-  table.killed('batch.commit', 0)
+  table.killed('batch.commit', 0, counters, 'driver')
   table.killed('batch.commit', 1)
   table.killed('a moment', 2)
+  table.refused(counters, 'incoming stream')
   const lines = table.lines()
   expect(lines.find((line) => line.includes('batch.commit '))).toMatch(/ 2$/)
+  expect(lines.find((line) => line.startsWith('driver'))?.split(/\s{2,}/)).toEqual([
+    'driver',
+    '0 precise',
+    '0 precise',
+    '1 precise',
+  ])
+  expect(lines.find((line) => line.startsWith('network'))).toMatch(/n\/a +n\/a +n\/a$/)
   expect(lines.slice(-2)).toEqual([
     'kills within a recovery: 1 at depth 1, 1 at depth 2',
-    'kills: 3, lost 0, repeated 0',
+    'kills: 3, streams refused: 1, lost 0, repeated 0',
   ])
+  expect(table.missing()).toContain('driver × log failed 1 times of 3')
+  expect(table.missing().at(-1)).toBe('3 kills of 500')
+})
+
+it('a kill is of the failure point at which it came', () => {
+  const of = (at: string): string => failurePointOf({ at: '*', nth: 1 }, at)
+  expect(
+    ['batch.read', 'delivery.begin', 'text.write.rename', 'store.plan.after', 'batch.commit', 'a moment'].map(of),
+  ).toEqual(['incoming stream', 'sink connection', 'sink system', 'manager', 'driver', 'driver'])
+  expect(failurePointOf({ inUserCode: 3 }, 'user code')).toBe('processing')
+  expect(failurePointOf({ stream: 'vanished' }, undefined)).toBe('incoming stream')
 })

@@ -65,8 +65,8 @@ const planning: readonly Mutant[] = [
     'batch-read-anew',
     'what a plan says was read is not read anew',
     'runners/micro-batch/batched-parts.ts',
-    'decodePlan(plan.content, codecs) }',
-    'decodePlan(plan.content, codecs).map((round) => ({ ...round, turns: [] })) }',
+    'rounds: decodePlan(plan.content, codecs),',
+    'rounds: decodePlan(plan.content, codecs).map((round) => ({ ...round, turns: [] })),',
   ),
   mutant(
     'batch-never-planned',
@@ -79,8 +79,8 @@ const planning: readonly Mutant[] = [
     'batch-plan-not-durable',
     'a plan that holds what cannot be read again survives a loss of power',
     EXECUTION,
-    'content: journal.encode(this.#codecs) }, isDurable)',
-    'content: journal.encode(this.#codecs) }, false)',
+    'await store.logPlan({ ...plan, content }, isDurable)',
+    'await store.logPlan({ ...plan, content }, false)',
   ),
   mutant(
     'batch-acknowledged-before-plan',

@@ -19,10 +19,8 @@ export interface Mutant {
   readonly to: string
   /** Ids of cases that must notice: each alone suffices. Empty where somebody else notices. */
   readonly caughtBy: readonly string[]
-  /** Seeds of a lane, from 1, of which one must notice. */
+  /** Seeds of lane `sim`, from 1, of which one must notice. */
   readonly caughtWithin?: number
-  /** The lane. Default: `sim`. */
-  readonly lane?: 'sim' | 'wal' | 'kill'
   /** A test that must notice: its file, and a part of its name. */
   readonly caughtByTest?: { readonly file: string; readonly name: string }
 }

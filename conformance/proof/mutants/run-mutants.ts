@@ -1,6 +1,6 @@
 /**
  * Tries every mutant: the package is copied, one file of the copy is replaced, and what is named to notice runs in it: cases in all
- * modes, by the copy's own command; seeds of a lane, up to the first that fails; or a test.
+ * modes, by the copy's own command; seeds of lane `sim`, up to the first that fails; or a test.
  *
  * Law: all of it passes where nothing is mutated; a mutant counts as caught when what is named fails, and in no other way. A
  * copy in which the suite does not load, or in which a run never ends, is no catch.
@@ -17,6 +17,8 @@ import { compiled, type Mutant, mutated } from './mutant.js'
 /** Copies at work at once. */
 const COPIES = 2
 const MILLIS_MAX = 300_000
+/** Seeds that are tried where nothing is mutated, at most. */
+const SOUND_SEEDS = 300
 /** What tests are made of. */
 const SOURCES = ['sdk', 'runners', 'io', 'conformance', 'examples', 'vitest.config.ts', 'tsconfig.json']
 
@@ -74,27 +76,16 @@ async function checkSound(mutants: readonly Mutant[], copy: string): Promise<voi
   }
   const cases = [...new Set(mutants.flatMap(({ caughtBy }) => caughtBy))]
   if (cases.length > 0) check(await tryCases(copy, cases), 'cases')
-  for (const lane of LANES) {
-    const seeds = Math.max(0, ...mutants.filter((each) => laneOf(each) === lane).map((each) => each.caughtWithin ?? 0))
-    // What the lane itself shows need not be shown here once more.
-    if (seeds > 0) check(await trySeeds(copy, lane, Math.min(seeds, SOUND_SEEDS[lane])), `seeds of lane ${lane}`)
-  }
+  const seeds = Math.max(0, ...mutants.map(({ caughtWithin }) => caughtWithin ?? 0))
+  // What the lane itself shows need not be shown here once more.
+  if (seeds > 0) check(await trySeeds(copy, Math.min(seeds, SOUND_SEEDS)), 'seeds')
   const tests = new Set(mutants.flatMap(({ caughtByTest }) => caughtByTest?.file ?? []))
   for (const file of tests) check(await tryTest(copy, { file, name: '' }), `tests of ${file}`)
 }
 
-type SeedLane = NonNullable<Mutant['lane']>
-const LANES: readonly SeedLane[] = ['sim', 'wal', 'kill']
-const SOUND_SEEDS: Readonly<Record<SeedLane, number>> = { sim: 300, wal: 20, kill: 3 }
-
-function laneOf({ caughtWithin, lane }: Mutant): SeedLane | undefined {
-  return caughtWithin === undefined ? undefined : (lane ?? 'sim')
-}
-
 /** Who caught a mutant, or why nobody did. */
 async function verdictOf(mutant: Mutant, copy: string): Promise<{ readonly by?: string; readonly fault?: string }> {
-  const { file, caughtBy, caughtWithin = 0, caughtByTest } = mutant
-  const lane = laneOf(mutant)
+  const { file, caughtBy, caughtWithin, caughtByTest } = mutant
   const isSource = caughtByTest !== undefined
   const path = join(copy, isSource ? file : join('dist', file.replace(/\.ts$/, '.js')))
   const before = await readFile(path, 'utf8')
@@ -104,17 +95,14 @@ async function verdictOf(mutant: Mutant, copy: string): Promise<{ readonly by?: 
     await writeFile(path, isSource ? text : compiled(text, file))
     const { failed, output } = isSource
       ? await tryTest(copy, caughtByTest)
-      : lane === undefined
+      : caughtWithin === undefined
         ? await tryCases(copy, caughtBy)
-        : await trySeeds(copy, lane, caughtWithin)
+        : await trySeeds(copy, caughtWithin)
     if (failed === undefined) return { fault: `the suite did not come to its end:\n${output}` }
     const [by] = failed
     if (by !== undefined) return { by }
-    const who = isSource
-      ? caughtByTest.file
-      : lane === undefined
-        ? caughtBy.join(', ')
-        : `${caughtWithin} seeds of ${lane}`
+    const others = caughtWithin === undefined ? caughtBy.join(', ') : `${caughtWithin} seeds`
+    const who = isSource ? caughtByTest.file : others
     return { fault: `${who} pass, though it breaks this: ${mutant.breaks}` }
   } catch (error) {
     return { fault: error instanceof Error ? error.message : String(error) }
@@ -150,19 +138,19 @@ function tryCases(copy: string, ids: readonly string[]): Promise<Tried> {
   })
 }
 
-/** A lane, in the copy, up to the first seed that fails. */
-function trySeeds(copy: string, lane: SeedLane, seeds: number): Promise<Tried> {
+/** Lane `sim`, in the copy, up to the first seed that fails. */
+function trySeeds(copy: string, seeds: number): Promise<Tried> {
   const command = join(copy, 'dist', 'conformance', 'proof', 'main.js')
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [command, lane, '--seeds', String(seeds), '--failures', '1'],
+      [command, 'sim', '--seeds', String(seeds), '--failures', '1'],
       { cwd: copy, timeout: MILLIS_MAX, killSignal: 'SIGKILL', maxBuffer: 1 << 26 },
       (error, stdout, stderr) => {
         const output = `${stdout}${stderr}`
         const seed = /^✗ seed (\d+)/m.exec(stdout)?.[1]
         if (error !== null && (error.code !== 1 || seed === undefined)) resolve({ failed: undefined, output })
-        else resolve({ failed: seed === undefined ? [] : [`${lane} seed ${seed}`], output })
+        else resolve({ failed: seed === undefined ? [] : [`seed ${seed}`], output })
       },
     )
   })

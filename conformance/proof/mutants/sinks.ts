@@ -1,6 +1,6 @@
 /**
  * Mutants of sinks and sources around the micro-batch runner: what makes a delivery that comes twice count once, and what of a source
- * may be given up when. Tests notice, and seeds of lane `kill`, whose drivers are killed for real.
+ * may be given up when. Tests notice.
  */
 import type { Mutant } from './mutant.js'
 
@@ -15,10 +15,6 @@ function byTest(
   return { name, breaks, file, from, to, caughtBy: [], caughtByTest: { file: test, name: part } }
 }
 
-function byKills(name: string, breaks: string, file: string, from: string, to: string): Mutant {
-  return { name, breaks, file, from, to, caughtBy: [], lane: 'kill', caughtWithin: 70 }
-}
-
 /** The list. */
 export const sinks: readonly Mutant[] = [
   byTest(
@@ -29,7 +25,8 @@ export const sinks: readonly Mutant[] = [
     "return paths.filter((path) => named.has(files.status(path)?.id ?? ''))",
     'return paths',
   ),
-  byKills(
+  byTest(
+    ['io/text/manifest.test.ts', 'without its manifest a batch is not seen, whatever part of it is in place'],
     'sink-manifest-too-early',
     'a manifest names files that are there',
     'io/text/commit-shards.ts',
@@ -38,7 +35,8 @@ export const sinks: readonly Mutant[] = [
     if (this.#options.manifest !== undefined) writeManifest(this.#files, this.#env, this.#options.manifest, id, early)
     for (const { files } of items) this.#move(files, log)\n`,
   ),
-  byKills(
+  byTest(
+    ['io/sqlite/write-table.test.ts', 'leaves all of a delivery or nothing, and the next time completes it once'],
     'sink-marks-outside',
     'the mark of a delivery lies in the transaction of its rows',
     'io/sqlite/table-sink.ts',

@@ -1,6 +1,6 @@
 /**
  * Mutants of the store of the micro-batch runner, on SQLite files and on the modelled disk: what is durable when, what is visible when,
- * who may write, and what is refused. Seeds of lanes `sim` and `wal` notice, or tests of the contract.
+ * who may write, and what is refused. Seeds of lane `sim` notice, or tests of the contract.
  */
 import type { Mutant } from './mutant.js'
 
@@ -13,8 +13,8 @@ const CONTRACT = `${STORE}store-contract.test.ts`
 const CRASHES = `${STORE}store-crashes.test.ts`
 const SQLITE = `${STORE}sqlite-store.test.ts`
 
-function bySeeds(lane: 'sim' | 'wal', name: string, breaks: string, file: string, from: string, to: string): Mutant {
-  return { name, breaks, file, from, to, caughtBy: [], lane, caughtWithin: 1_000 }
+function bySeeds(name: string, breaks: string, file: string, from: string, to: string): Mutant {
+  return { name, breaks, file, from, to, caughtBy: [], caughtWithin: 1_000 }
 }
 
 function byTest(
@@ -30,7 +30,6 @@ function byTest(
 
 const durable: readonly Mutant[] = [
   bySeeds(
-    'sim',
     'store-commit-not-durable',
     'a commit survives a loss of power',
     FILE_STORE,
@@ -38,7 +37,6 @@ const durable: readonly Mutant[] = [
     'session.write(lease, false, (log) => {\n      const plan = log.plan(batch)',
   ),
   bySeeds(
-    'sim',
     'store-fsync-forgotten',
     'what is durable has been synchronised',
     FRAMES,
@@ -46,7 +44,6 @@ const durable: readonly Mutant[] = [
     '',
   ),
   bySeeds(
-    'sim',
     'store-torn-end-accepted',
     'a frame is taken for whole when its checksum says so',
     FRAMES,
@@ -54,7 +51,6 @@ const durable: readonly Mutant[] = [
     'return frame',
   ),
   bySeeds(
-    'sim',
     'store-torn-head-accepted',
     'a record of a head is taken for whole when its checksum says so',
     `${STORE}memory-store.ts`,
@@ -62,7 +58,6 @@ const durable: readonly Mutant[] = [
     'return isWhole || true ? [',
   ),
   bySeeds(
-    'sim',
     'store-head-too-early',
     'a head says only what is durable already',
     FILE_STORE,
@@ -78,7 +73,6 @@ const durable: readonly Mutant[] = [
     '',
   ),
   bySeeds(
-    'sim',
     'store-not-settled',
     'a new driver makes durable what a sync that failed has left',
     FILE_STORE,
@@ -86,7 +80,6 @@ const durable: readonly Mutant[] = [
     "session.crashpoint('store.acquire.lease')",
   ),
   bySeeds(
-    'sim',
     'store-names-not-durable',
     'a file that takes the place of another is there for good before the other goes',
     FRAMES,
@@ -105,7 +98,6 @@ const visible: readonly Mutant[] = [
     '',
   ),
   bySeeds(
-    'sim',
     'store-compaction-drops',
     'compaction keeps every entry that is not changed since',
     STATE,
@@ -113,7 +105,6 @@ const visible: readonly Mutant[] = [
     'if (newest.has(reader)) writer.copy(',
   ),
   bySeeds(
-    'sim',
     'store-compaction-forgets-changes',
     'what goes after compaction is in the snapshot',
     FILE_STORE,
@@ -121,7 +112,6 @@ const visible: readonly Mutant[] = [
     'for (const [index, version] of this.#merged) log.deltas(index).remove(0, version + 1)',
   ),
   bySeeds(
-    'sim',
     'store-removal-comes-back',
     'what was removed stays removed',
     `${STORE}newest-changes.ts`,
@@ -164,7 +154,6 @@ const visible: readonly Mutant[] = [
 
 const guarded: readonly Mutant[] = [
   bySeeds(
-    'sim',
     'store-epoch-unchecked',
     'whoever has an older epoch writes nothing',
     SESSION,

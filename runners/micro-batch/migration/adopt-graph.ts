@@ -112,7 +112,8 @@ export async function adoptGraph(
   checkRenames(choice, kept, now.kept)
   const plan = changePlan({ fingerprint: before, kept }, after, choice, await countEntries(store, query, committed))
   checkChoice(plan, choice, store.place, query)
-  const planned = committed === undefined ? undefined : await plannedChange(store, plan, kept)
+  // The first batch may be planned before anything is committed.
+  const planned = await plannedChange(store, plan, kept)
   if (committed !== undefined) await checkDeliveries(store, plan, committed, before, now.fingerprint)
   const change: KeptChange = {
     entry: entryMigration(now.built, plan, kept, now.kept),

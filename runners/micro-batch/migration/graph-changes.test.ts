@@ -425,3 +425,58 @@ describe('a crash while a checkpoint is migrated', () => {
     }
   })
 })
+
+describe('a batch that was not finished', () => {
+  it('is finished by the pipeline that has read it, where its elements are nowhere else', async () => {
+    const checkpoint = newPlace()
+    const feed = new Feed<number>().add(1, 1000).add(2, 2000)
+    const env: Env = {
+      ...nodeEnv(),
+      crashpoint(name) {
+        if (name === 'batch.commit' && feed.given > 0) throw new Error('crash')
+      },
+    }
+    const reading = (cell: string) => (p: Pipeline) => counting('count', cell)(p, feed)
+    let drivers = 0
+    const runner = (): ReturnType<typeof microBatchRunner> =>
+      microBatchRunner({}, { ...nodeCapabilities(), driver: { own: `driver of ${drivers++}`, isGone: () => true } })
+    feed.isReplayable = false
+    expect(await refusal(runOn(checkpoint, reading('n'), [feed], { runner: runner(), env }))).toBe('crash')
+    const changed = { ...migrate, dropState: ['count'] }
+    const text = await refusal(runOn(checkpoint, reading('m'), [feed], { ...changed, runner: runner() }))
+    expect(text).toMatch(/batch 1 of .* is planned and not finished, and holds elements that cannot be read again/)
+    await runOn(checkpoint, reading('n'), [feed], { runner: runner() })
+    feed.add(3, 3000)
+    const result = await runOn(checkpoint, reading('m'), [feed], { ...changed, runner: runner() })
+    expect(result.collect('counts')).toEqual([1, 2, 1])
+  })
+
+  it('and has not delivered all, is delivered by the step that made it', async () => {
+    let isAway = true
+    const taken: number[] = []
+    const delivering = (step: string) => (p: Pipeline, feed: Feed<number>) => {
+      p.apply('feed', feed.read()).parDo(step, {
+        delivery: {
+          codec: t.number,
+          repeats: 'visible',
+          deliver(items) {
+            if (isAway) throw new Error('the sink is away')
+            taken.push(...items)
+          },
+        },
+        process: (n, { deliver }) => deliver(n),
+      })
+    }
+    const checkpoint = newPlace()
+    const feed = new Feed<number>().add(1, 1000)
+    expect(await refusal(runOn(checkpoint, (p) => delivering('hand over')(p, feed), [feed]))).toContain('away')
+    isAway = false
+    const renamed = { ...migrate, renameSteps: { 'hand over': 'send' } }
+    const text = await refusal(runOn(checkpoint, (p) => delivering('send')(p, feed), [feed], renamed))
+    expect(text).toContain('what step "hand over" delivers in batch 1')
+    await runOn(checkpoint, (p) => delivering('hand over')(p, feed), [feed])
+    feed.add(2, 2000)
+    await runOn(checkpoint, (p) => delivering('send')(p, feed), [feed], renamed)
+    expect(taken).toEqual([1, 2])
+  })
+})

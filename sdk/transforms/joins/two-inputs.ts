@@ -82,7 +82,7 @@ export function addTwoInputs(
         fn: { kind: 'doFn', doFn, tags: ['out'], allowedSkewMillis: Number.MAX_SAFE_INTEGER, options: {} },
         outputs: () => [{ tag: 'out', coderId: coders.kv(key, dynamic) }],
         states: () => states,
-        timers: hasTimer ? new Map([['due', { timeDomain: 'eventTime' }]]) : new Map(),
+        timers: hasTimer ? new Map([['due', { timeDomain: 'eventTime', isFamily: false }]]) : new Map(),
       })[0] as CollectionRef
     },
     (out) => [out],

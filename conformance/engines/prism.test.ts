@@ -1,0 +1,135 @@
+/**
+ * Pipelines on Prism, started for these tests.
+ */
+import * as t from 'io-ts'
+import { kv, pipeline, run, start, state, UnsupportedFeature } from 'millrace'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { distributedCapabilities } from '../../runners/distributed/node/node.js'
+import { findPrism, startPrism } from '../../runners/distributed/node/prism.js'
+import { type Engine, engineRunner } from '../../runners/distributed/distributed-runner.js'
+import { ENGINE_FEATURES } from '../../runners/distributed/engine-features.js'
+import { type Runner } from '../../runners/runner.js'
+import { casesOf } from '../cases/index.js'
+import { ENGINE_MODE } from '../harness/columns.js'
+import { runCase } from '../harness/run-case.js'
+
+const isThere = findPrism() !== undefined
+if (!isThere) console.log('skipped: Prism is not installed. npm run engines -- install prism')
+
+describe.skipIf(!isThere)('on Prism', () => {
+  let prism: Engine
+  let runner: Runner
+  beforeAll(async () => {
+    prism = await startPrism(() => undefined)
+    runner = engineRunner('prism', distributedCapabilities(), { endpoint: prism.address })
+  })
+  afterAll(() => prism.close())
+
+  it('words are counted, by an engine that is started for the run', async () => {
+    const result = await run(
+      (p) =>
+        p
+          .create('lines', ['to be or not to be'])
+          .flatMap('split', (line) => line.split(' '))
+          .countPerElement('count')
+          .map('say', ({ key, value }) => `${key} ${value}`)
+          .collect('counts'),
+      { runner: 'prism' },
+    )
+    expect(result.state).toBe('DONE')
+    expect([...result.collect<string>('counts')].sort()).toEqual(['be 2', 'not 1', 'or 1', 'to 2'])
+  })
+
+  it('no element is lost where a stage is compiled while its bundle runs', async () => {
+    const numbers = Array.from({ length: 50_000 }, (_, i) => i)
+    const result = await run(
+      (p) =>
+        p
+          .create('numbers', numbers)
+          .keyBy('all', () => 'all')
+          .groupByKey('group')
+          .map('size', ({ value }) => [...value].length)
+          .collect('size'),
+      { runner },
+    )
+    expect(result.collect('size')).toEqual([50_000])
+    expect(result.metrics.elements.get('all.out')).toBe(50_000)
+  })
+
+  it('state is read and written, over many bundles, and a view is read', async () => {
+    const pairs = Array.from({ length: 300 }, (_, n) => kv(`key ${n % 3}`, n))
+    const result = await run(
+      (p) => {
+        const factor = p.create('two', [2]).asSingleton('factor')
+        p.create('pairs', pairs)
+          .parDo('largest', {
+            output: t.string,
+            sides: { factor },
+            state: { count: state.value(t.number), seen: state.bag(t.number) },
+            process: ({ key, value }, { state: { count, seen }, sides, emit }) => {
+              seen.add(value)
+              const now = (count.read() ?? 0) + 1
+              count.write(now)
+              if (now === 100) emit(`${String(key)} ${sides.factor * Math.max(...seen.read())}`)
+            },
+          })
+          .collect('largest')
+      },
+      { runner },
+    )
+    expect([...result.collect<string>('largest')].sort()).toEqual(['key 0 594', 'key 1 596', 'key 2 598'])
+  })
+
+  it('a failure of user code is the author’s error, with its step', async () => {
+    const failing = run(
+      (p) =>
+        p.create('numbers', [1, 0]).map('divide', (n) => {
+          if (n === 0) throw new RangeError('division by zero')
+          return 1 / n
+        }),
+      { runner },
+    )
+    await expect(failing).rejects.toMatchObject({ name: 'UserCodeError', details: { step: 'divide' } })
+    await expect(failing).rejects.toThrow('division by zero')
+  })
+
+  it('a job is cancelled', async () => {
+    const p = pipeline()
+    p.create('numbers', [1]).map('wait', () => new Promise(() => undefined))
+    const running = start(p, { runner })
+    await expect.poll(() => running.status().elements, { timeout: 20_000 }).toBeGreaterThan(0)
+    running.cancel()
+    expect((await running.result).state).toBe('CANCELLED')
+  })
+
+  it('an address where nobody listens is named', async () => {
+    const nobody = engineRunner('prism', distributedCapabilities(), { endpoint: 'localhost:1' })
+    const failing = run((p) => p.create('numbers', [1]), { runner: nobody })
+    await expect(failing).rejects.toMatchObject({ code: 'MR-6201', message: expect.stringContaining('UNAVAILABLE') })
+  })
+
+  it('what Prism lacks is refused by name', () => {
+    const p = pipeline()
+    p.create('numbers', [1]).collect('all')
+    expect(() => start(p, { runner, guarantee: 'exactly-once' })).toThrow(UnsupportedFeature)
+    expect(ENGINE_FEATURES.prism.has('delivery')).toBe(false)
+  })
+
+  it.each(['create', 'group-by-key', 'flatten', 'state'])(
+    'the conformance cases hold or are refused: %s',
+    async (module) => {
+      const failed: string[] = []
+      for (const each of await casesOf(module)) {
+        if (each.kind !== 'pipeline' && each.kind !== 'transcript') continue
+        const { id, status, why } = await runCase(each, {
+          makeRunner: () => runner,
+          modes: [ENGINE_MODE],
+          inProcess: true,
+        })
+        if (status === 'failed') failed.push(`${id}: ${why}`)
+      }
+      expect(failed).toEqual([])
+    },
+    300_000,
+  )
+})

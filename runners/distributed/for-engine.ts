@@ -1,0 +1,178 @@
+/**
+ * A pipeline as engines can run it. Every kind of state lies in a bag of bytes, which all engines have; every view is read whole.
+ * Scripts are of bytes, which a step behind them reads; what is united has one encoding, which steps before the union see to.
+ *
+ * Law: the worker makes of it what the author has declared; both sides name the steps that are added alike.
+ */
+import { encodeToBytes } from '../../sdk/coders/index.js'
+import { coderOf } from '../../sdk/graph/coders.js'
+import type {
+  BuiltPipeline,
+  CoderNode,
+  CollectionNode,
+  ParDoPayload,
+  SideInputNode,
+  StateSpecNode,
+  TransformNode,
+} from '../../sdk/graph/model.js'
+import * as urns from '../../sdk/graph/urns.js'
+
+/** Steps by which the worker knows functions of its own: hands on what it gets; reads bytes by the coder of a number. */
+export const SAME_STEP = '$same'
+export const DECODE_STEP = '$decode'
+
+const BYTES = urns.BYTES_CODER
+
+/** The pipeline to submit. */
+export function forEngine(built: BuiltPipeline): BuiltPipeline {
+  return new Rewriting(built).run()
+}
+
+/** Number of a coder, by which both sides name it. */
+export function coderNumber(built: BuiltPipeline, coderId: string): number {
+  return [...built.graph.components.coders.keys()].indexOf(coderId)
+}
+
+class Rewriting {
+  readonly #built: BuiltPipeline
+  readonly #transforms = new Map<string, TransformNode>()
+  readonly #collections: Map<string, CollectionNode>
+  readonly #coders: Map<string, CoderNode>
+  /** What stands for a transform now, where it is several. */
+  readonly #insteadOf = new Map<string, readonly string[]>()
+
+  constructor(built: BuiltPipeline) {
+    this.#built = built
+    const { collections, coders } = built.graph.components
+    this.#collections = new Map(collections)
+    this.#coders = new Map(coders)
+    if (!this.#coders.has(BYTES))
+      this.#coders.set(BYTES, { urn: BYTES, componentCoderIds: [], reference: undefined, codecName: undefined })
+  }
+
+  run(): BuiltPipeline {
+    const { components, rootTransformIds } = this.#built.graph
+    for (const [id, node] of components.transforms) {
+      switch (node.spec?.urn) {
+        case urns.PAR_DO:
+          this.#transforms.set(id, plainParDo(node, node.spec.payload))
+          break
+        case urns.TEST_STREAM:
+          this.#script(id, node)
+          break
+        case urns.FLATTEN:
+          this.#union(id, node)
+          break
+        default:
+          this.#transforms.set(id, node)
+      }
+    }
+    const expanded = (ids: readonly string[]): readonly string[] => ids.flatMap((id) => this.#insteadOf.get(id) ?? [id])
+    for (const [id, node] of this.#transforms)
+      if (node.subtransforms.length > 0)
+        this.#transforms.set(id, { ...node, subtransforms: expanded(node.subtransforms) })
+    const own = { transforms: this.#transforms, collections: this.#collections, coders: this.#coders }
+    return {
+      ...this.#built,
+      graph: { components: { ...components, ...own }, rootTransformIds: expanded(rootTransformIds) },
+    }
+  }
+
+  /** A script of bytes, and a step that reads them. */
+  #script(id: string, node: TransformNode): void {
+    if (node.spec?.urn !== urns.TEST_STREAM) return
+    const { coderId, events } = node.spec.payload
+    const outputId = node.outputs.get('out') as string
+    const bytesId = `${id}/$bytes.out`
+    const coder = coderOf(this.#built, coderId)
+    const encoded = events.map(
+      (event) =>
+      event.kind !== 'elements'
+        ? event
+        : { ...event, elements: event.elements.map((each) => ({ ...each, value: encodeToBytes(coder, each.value, true) })) }, // prettier-ignore
+    )
+    this.#like(outputId, bytesId, BYTES)
+    this.#transforms.set(id, {
+      ...node,
+      spec: { urn: urns.TEST_STREAM, payload: { coderId: BYTES, events: encoded } },
+      outputs: new Map([['out', bytesId]]),
+    })
+    const reader = `${id}/$decode`
+    this.#step(reader, { step: DECODE_STEP, index: coderNumber(this.#built, coderId) }, bytesId, outputId, node)
+    this.#insteadOf.set(id, [id, reader])
+  }
+
+  /** A union of collections that are encoded as the union is. */
+  #union(id: string, node: TransformNode): void {
+    const outputId = node.outputs.get('out') as string
+    const coderId = this.#collections.get(outputId)?.coderId ?? ''
+    const before: string[] = []
+    const inputs = [...node.inputs].map(([tag, inputId]): [string, string] => {
+      if (this.#collections.get(inputId)?.coderId === coderId) return [tag, inputId]
+      const step = `${id}/$encode ${tag}`
+      this.#like(inputId, `${step}.out`, coderId)
+      this.#step(step, { step: SAME_STEP, index: 0 }, inputId, `${step}.out`, node)
+      before.push(step)
+      return [tag, `${step}.out`]
+    })
+    this.#transforms.set(id, { ...node, inputs: new Map(inputs) })
+    if (before.length > 0) this.#insteadOf.set(id, [...before, id])
+  }
+
+  #like(collectionId: string, id: string, coderId: string): void {
+    const collection = this.#collections.get(collectionId)
+    if (collection !== undefined) this.#collections.set(id, { ...collection, uniqueName: id, coderId })
+  }
+
+  #step(
+    id: string,
+    { step, index }: { readonly step: string; readonly index: number },
+    inputId: string,
+    outputId: string,
+    { source }: TransformNode,
+  ): void {
+    this.#transforms.set(id, {
+      uniqueName: id,
+      spec: { urn: urns.PAR_DO, payload: workerStep(step, index) },
+      subtransforms: [],
+      inputs: new Map([['in', inputId]]),
+      outputs: new Map([['out', outputId]]),
+      source,
+    })
+  }
+}
+
+/** The payload of a step whose function is the worker's own. */
+export function workerStep(step: string, index: number): ParDoPayload {
+  return {
+    doFn: { urn: urns.USER_FUNCTION, payload: { step, role: 'process', index } },
+    sideInputs: new Map(),
+    stateSpecs: new Map(),
+    timerSpecs: new Map(),
+    restrictionCoderId: '',
+    onWindowExpiration: false,
+    requestsFinalization: false,
+    requiresTimeSortedInput: false,
+    requiresStableInput: false,
+    delivery: undefined,
+  }
+}
+
+function plainParDo(node: TransformNode, declared: ParDoPayload): TransformNode {
+  const payload: ParDoPayload = {
+    ...declared,
+    stateSpecs: new Map(
+      [...declared.stateSpecs.keys()].map((name): [string, StateSpecNode] => [
+        name,
+        { kind: 'bag', elementCoderId: BYTES },
+      ]),
+    ),
+    sideInputs: new Map(
+      [...declared.sideInputs].map(([tag, side]): [string, SideInputNode] => [
+        tag,
+        { ...side, accessPattern: urns.SIDE_ITERABLE },
+      ]),
+    ),
+  }
+  return { ...node, spec: { urn: urns.PAR_DO, payload } }
+}

@@ -1,0 +1,41 @@
+/**
+ * What of a splittable step's work is still to be done, as it travels: the restriction, and what its watermark estimator knows.
+ */
+import type { Coder } from '../../../sdk/coders/index.js'
+import type { ByteReader, ByteWriter } from '../../../sdk/coders/index.js'
+import { TIMESTAMP_MIN } from '../../../sdk/time.js'
+
+/** URN of its coder; the component is the restriction's. */
+export const WORK_CODER = 'millrace:coder:work:v1'
+
+/** Work on its way. */
+export interface SentWork {
+  readonly restriction: unknown
+  readonly watermark: number
+  readonly maxTimestamp: number
+}
+
+/** Work that nobody has begun. */
+export function newWork(restriction: unknown): SentWork {
+  return { restriction, watermark: TIMESTAMP_MIN, maxTimestamp: TIMESTAMP_MIN }
+}
+
+/** Makes the coder. */
+export function workCoder(restriction: Coder<unknown>): Coder<unknown> {
+  return {
+    urn: WORK_CODER,
+    components: [restriction],
+    canonical: restriction.canonical,
+    encode(value: unknown, out: ByteWriter): void {
+      const work = value as SentWork
+      out.double(work.watermark)
+      out.double(work.maxTimestamp)
+      restriction.encode(work.restriction, out, true)
+    },
+    decode(input: ByteReader): SentWork {
+      const watermark = input.double()
+      const maxTimestamp = input.double()
+      return { watermark, maxTimestamp, restriction: restriction.decode(input, true) }
+    },
+  }
+}

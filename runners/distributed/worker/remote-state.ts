@@ -1,0 +1,143 @@
+/**
+ * State that an engine keeps. The cells of a key and window are fetched together when a bundle first meets it, and what has changed
+ * is written when the bundle ends. Every kind of cell lies in a bag of bytes: engines that have bags have all of them.
+ *
+ * Law: within a bundle reads see earlier writes; what is written back is what the next bundle reads; a bundle that fails writes
+ * nothing.
+ */
+import { create, toBinary } from '@bufbuild/protobuf'
+import { ByteReader, ByteWriter, type Coder, encodeToBytes } from '../../../sdk/coders/index.js'
+import type { BoundedWindow } from '../../../sdk/windowing/window.js'
+import { type CellKeeping, numberOf, type PartSink } from '../../core/cells/kept-cells.js'
+import { StateInternals, type StateRecord, UNSET } from '../../core/state-internals.js'
+import { StateKeySchema } from '../proto/generated/beam/fn_execution_pb.js'
+
+/** A declared cell. */
+export interface RemoteCell {
+  readonly name: string
+  readonly keeping: CellKeeping
+}
+
+/** Where the state of a step lies. */
+export interface StatePlace {
+  readonly transformId: string
+  readonly cells: readonly RemoteCell[]
+  readonly timerCount: number
+  /** The engine's coder of keys. */
+  readonly key: Coder<unknown>
+  /** Ours: by it keys are equal. */
+  readonly ownKey: Coder<unknown>
+  readonly window: Coder<BoundedWindow>
+  /** Blocks until the engine has answered. */
+  read(keys: readonly Uint8Array[]): readonly Uint8Array[]
+  change(key: Uint8Array, content: Uint8Array | undefined): void
+}
+
+/** What the engine has of a cell. */
+interface StoredCell {
+  held: unknown
+  bytes: Uint8Array
+  parts: Map<string, Uint8Array>
+}
+
+/** The state of one step in one bundle. */
+export class RemoteState extends StateInternals {
+  readonly #place: StatePlace
+  readonly #stored = new Map<StateRecord, readonly StoredCell[]>()
+
+  constructor(place: StatePlace) {
+    super(place.ownKey, place.cells.length, place.timerCount, () => undefined)
+    this.#place = place
+  }
+
+  override record(key: unknown, window: BoundedWindow): StateRecord {
+    const record = super.record(key, window)
+    if (!this.#stored.has(record)) this.#stored.set(record, this.#fetch(record))
+    return record
+  }
+
+  /** Records are kept until the bundle ends, also empty ones: what is gone must be written, too. */
+  override prune(): void {
+    // Nothing.
+  }
+
+  #fetch(record: StateRecord): readonly StoredCell[] {
+    const { cells } = this.#place
+    if (cells.length === 0) return []
+    const contents = this.#place.read(cells.map(({ name }) => this.#keyOf(record, name)))
+    return cells.map(({ keeping }, cell) => {
+      const stored = restored(keeping, contents[cell] ?? new Uint8Array(0))
+      record.cells[cell] = stored.held
+      return stored
+    })
+  }
+
+  #keyOf({ key, window }: StateRecord, userStateId: string): Uint8Array {
+    const { transformId } = this.#place
+    const own = {
+      transformId,
+      userStateId,
+      window: bytesFor(this.#place.window, window),
+      key: bytesFor(this.#place.key, key),
+    }
+    return toBinary(StateKeySchema, create(StateKeySchema, { type: { case: 'bagUserState', value: own } }))
+  }
+
+  /** Writes what has changed. */
+  write(): void {
+    for (const [record, stored] of this.#stored) {
+      stored.forEach((before, cell) => {
+        const { name, keeping } = this.#place.cells[cell] as RemoteCell
+        const held = record.cells[cell]
+        const bytes = saved(keeping, held, before)
+        if (sameBytes(bytes, before.bytes)) return
+        this.#place.change(this.#keyOf(record, name), bytes.length === 0 ? undefined : bytes)
+      })
+    }
+    this.#stored.clear()
+  }
+}
+
+function bytesFor<T>(coder: Coder<T>, value: T): Uint8Array<ArrayBuffer> {
+  return encodeToBytes(coder, value, true)
+}
+
+/** A cell: what stands for it, then its parts by name. No bytes are a cell that holds nothing. */
+function restored(keeping: CellKeeping, bytes: Uint8Array): StoredCell {
+  const parts = new Map<string, Uint8Array>()
+  if (bytes.length === 0) return { held: UNSET, bytes, parts }
+  const input = new ByteReader(bytes)
+  const own = input.bytes(numberOf(input))
+  while (input.remaining > 0) {
+    const name = input.string()
+    parts.set(name, input.bytes(numberOf(input)))
+  }
+  return { held: keeping.restore(new ByteReader(own), parts), bytes, parts }
+}
+
+function saved(keeping: CellKeeping, held: unknown, before: StoredCell): Uint8Array {
+  if (held === UNSET) return new Uint8Array(0)
+  // What was put in its place has none of its parts.
+  const parts = held === before.held ? before.parts : new Map<string, Uint8Array>()
+  const sink: PartSink = {
+    has: (name) => parts.has(name),
+    put: (name, content) => void parts.set(name, content),
+    remove: (name) => void parts.delete(name),
+  }
+  const own = new ByteWriter()
+  keeping.save(held, own, sink)
+  const out = new ByteWriter()
+  const content = own.take()
+  out.varint(content.length)
+  out.bytes(content)
+  for (const [name, part] of parts) {
+    out.string(name)
+    out.varint(part.length)
+    out.bytes(part)
+  }
+  return out.take()
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, at) => byte === b[at])
+}

@@ -1,0 +1,182 @@
+/**
+ * Reads work that an engine gives: restrictions of a splittable step. Bounded work is done to its end; of unbounded work a bundle
+ * does a part, and gives the rest back to the engine, with how far event time has come.
+ *
+ * Law: what is done and what is given back are together the work that was given.
+ */
+import type { Env } from '../../../sdk/env.js'
+import type { AnySplittableDoFn } from '../../../sdk/source/splittable.js'
+import type { OffsetRange } from '../../../sdk/source/restriction-tracker.js'
+import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
+import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
+import type { BundleProcessor } from '../../core/bundle-processor.js'
+import type { SideInputReader } from '../../core/do-fn-services.js'
+import { timestampsOf } from '../../core/execution/source-positions.js'
+import { SourceCalls } from '../../core/execution/source-calls.js'
+import { checkProgress, Reading, ReadingContext, SourceBatch } from '../../core/execution/source-reading.js'
+import { Work } from '../../core/execution/source-work.js'
+import { readingServices } from '../../core/execution/reading-services.js'
+import { isThenable } from '../../core/prepare-step.js'
+import { listOf } from '../../core/side-inputs.js'
+import type { StageRoot } from '../../core/stage.js'
+import type { SentWork } from '../translation/work-coder.js'
+import type { SizedWork } from './fragment.js'
+
+/** Elements of unbounded work in one bundle, and milliseconds it may take: then the rest is given back. */
+const UNBOUNDED_BUNDLE = 1000
+const BOUNDED_CHUNK = 10_000
+
+/** What is left of work. */
+export interface Residual {
+  readonly element: SizedWork
+  readonly timestamp: number
+  readonly windows: Windows
+  readonly pane: PaneInfo
+  /** No element with an earlier timestamp will come of it. */
+  readonly watermark: number
+  /** Not before this many milliseconds. */
+  readonly delayMillis: number
+}
+
+/** What a call has left of the work, and how long it may wait. */
+interface Done {
+  readonly left: Work | undefined
+  readonly delay: number
+}
+
+type SplittableRoot = Extract<StageRoot, { kind: 'splittable' }>
+
+/** A splittable step at work. */
+export class SplittableStep {
+  readonly #root: SplittableRoot
+  readonly #processor: BundleProcessor
+  readonly #doFn: AnySplittableDoFn<unknown>
+  readonly #env: Env
+  readonly #calls: SourceCalls
+  readonly #sides: SideInputReader | undefined
+  readonly #resourceOf: () => unknown
+  readonly #batch = new SourceBatch()
+
+  constructor(
+    root: SplittableRoot,
+    processor: BundleProcessor,
+    env: Env,
+    sides: SideInputReader | undefined,
+    resourceOf: () => unknown,
+  ) {
+    this.#root = root
+    this.#processor = processor
+    this.#doFn = root.fn.doFn as AnySplittableDoFn<unknown>
+    this.#env = env
+    this.#calls = new SourceCalls(root.info, processor)
+    this.#sides = sides
+    this.#resourceOf = resourceOf
+  }
+
+  /** What `setup` gets. */
+  setup(): unknown {
+    return this.#doFn.setup?.(this.#calls.setupContext())
+  }
+
+  /** Does an element's work. @returns what is left, for the engine to give again. */
+  async process(sized: SizedWork, timestamp: number, windows: Windows, pane: PaneInfo): Promise<readonly Residual[]> {
+    const isPerWindow = this.#doFn.perWindow ?? this.#root.sides.length > 0
+    const left: Residual[] = []
+    for (const each of isPerWindow ? listOf(windows) : [windows])
+      left.push(...(await this.#read(sized, timestamp, each, pane)))
+    return left
+  }
+
+  async #read(
+    { key: { key: element, value: sent } }: SizedWork,
+    timestamp: number,
+    windows: Windows,
+    pane: PaneInfo,
+  ): Promise<readonly Residual[]> {
+    let work: Work | undefined = workOf(sent, { element, timestamp, windows, pane, since: 0, number: 0 })
+    let delayMillis = 0
+    while (work !== undefined) {
+      const done: Done = await (this.#doFn.elementAt === undefined ? this.#call(work) : this.#positions(work))
+      work = done.left
+      delayMillis = done.delay
+      if (!this.#doFn.bounded || delayMillis > 0) break
+    }
+    if (work === undefined) return []
+    const { restriction, watermark, maxTimestamp } = work
+    const rest: SentWork = { restriction, watermark, maxTimestamp }
+    const size = this.#sizeOf(element, restriction)
+    return [
+      {
+        element: { key: { key: element, value: rest }, value: size },
+        timestamp,
+        windows,
+        pane,
+        watermark,
+        delayMillis,
+      },
+    ]
+  }
+
+  #sizeOf(element: unknown, restriction: unknown): number {
+    const { tracker } = this.#doFn
+    const { remaining } = this.#calls.guarded('tracker.progress', element, () =>
+      checkProgress(tracker(restriction).progress()),
+    )
+    return Number.isFinite(remaining) ? remaining : 1
+  }
+
+  /** One call of `process`. */
+  async #call(work: Work): Promise<Done> {
+    const { element, timestamp, windows, pane } = work.of
+    this.#batch.begin(timestamp)
+    const tracker = this.#calls.guarded('tracker', element, () => this.#doFn.tracker(work.restriction))
+    const reading = new Reading(tracker, this.#batch, this.#doFn.bounded ? BOUNDED_CHUNK : UNBOUNDED_BUNDLE)
+    const services = {
+      ...readingServices({
+        root: this.#root,
+        processor: this.#processor,
+        env: this.#env,
+        sides: [],
+        resource: this.#resourceOf(),
+      }),
+      readSide: (side: number, window: BoundedWindow) => this.#sides?.read(side, window),
+    }
+    const context = new ReadingContext(work, reading, services)
+    const called = this.#calls.guarded('process', element, () => this.#doFn.process(element, reading.tracker, context))
+    const resumed = isThenable(called) ? await this.#calls.awaited('process', element, called) : called
+    const { length: count, values, stamps } = this.#batch
+    if (count > 0) work.observe(reading.maxTimestamp, 0)
+    work.estimate(this.#doFn.watermark, this.#env.now())
+    this.#calls.guarded('tracker.checkDone', element, () => {
+      if (resumed !== undefined && reading.residual === undefined) reading.checkpoint()
+      tracker.checkDone()
+    })
+    if (stamps === undefined) await this.#processor.processUniform(values, timestamp, count, windows, pane)
+    else await this.#processor.processStamped(values, stamps, count, windows, pane)
+    if (reading.residual === undefined) return { left: undefined, delay: 0 }
+    return { left: work.part(reading.residual.rest, 0), delay: resumed?.delayMillis ?? 0 }
+  }
+
+  /** A bundle of positions. */
+  async #positions(work: Work): Promise<Done> {
+    const { element, timestamp, windows, pane } = work.of
+    const { from, to } = work.restriction as OffsetRange
+    const end = this.#doFn.bounded ? to : Math.min(to, from + UNBOUNDED_BUNDLE)
+    await this.#calls.byPosition(element, () =>
+      this.#processor.processIndexed(element, timestamp, windows, pane, from, end),
+    )
+    const [, max] = this.#calls.guarded('timestampAt', element, () =>
+      timestampsOf(this.#doFn, work.of, { from, to: end }),
+    )
+    work.observe(max, 0)
+    work.estimate(this.#doFn.watermark, this.#env.now())
+    return { left: end === to ? undefined : work.part({ from: end, to }, 0), delay: 0 }
+  }
+}
+
+function workOf({ restriction, watermark, maxTimestamp }: SentWork, of: Work['of']): Work {
+  const work = new Work(of, restriction, 0)
+  work.watermark = watermark
+  work.maxTimestamp = maxTimestamp
+  return work
+}

@@ -1,0 +1,26 @@
+/**
+ * A stage of a fragment with what stands behind it.
+ */
+import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
+import type { BundleProcessor } from '../../core/bundle-processor.js'
+import type { ElementBuffer } from '../../core/element-buffer.js'
+import type { Stage } from '../../core/stage.js'
+import type { RemoteSides } from './remote-sides.js'
+import type { RemoteState } from './remote-state.js'
+import type { RemoteTimers } from './remote-timers.js'
+import type { SplittableStep } from './splittable-step.js'
+
+/** A stage at work. */
+export interface StageAtWork {
+  readonly stage: Stage
+  readonly inbox: ElementBuffer
+  readonly kept: { state: RemoteState; timers: RemoteTimers } | undefined
+  readonly sides: RemoteSides | undefined
+  processor: BundleProcessor
+  splittable: SplittableStep | undefined
+}
+
+/** The windows of an element, in the form that stages have them. */
+export function windowsOf(windows: readonly BoundedWindow[]): Windows {
+  return windows.length === 1 ? (windows[0] as BoundedWindow) : windows
+}
