@@ -83,8 +83,8 @@ describe('features', () => {
 
   it('a runner that lacks everything but what assertions need refuses all that needs more', async () => {
     const setting = { makeRunner: onlyWith(BASE), modes: chosenModes('one', 1), inProcess: true }
-    for (const { of } of all) {
-      const { status, why } = await runCase(of, setting)
+    for (const { of, module } of all) {
+      const { status, why } = await runCase(of, setting, module)
       const isRefused = builtOf(of).length > 0 && needsOf(of).some((feature) => !BASE.has(feature))
       if (isRefused) expect(status, `${of.id}: ${why}`).toBe('refused')
       else expect(['passed', 'leftOut'], `${of.id}: ${why}`).toContain(status)

@@ -13,6 +13,7 @@ export type {
   EndState,
   Feature,
   Guarantee,
+  Isolation,
   MetricReading,
   MetricsResult,
   PipelineResult,
@@ -27,6 +28,7 @@ export type {
   StuckCallReport,
   SystemReading,
   WindowedElement,
+  WorkerModule,
 } from './runner.js'
 export { UnsupportedFeature } from './runner.js'
 export { type Explanation, why } from './run-status-why.js'

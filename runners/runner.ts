@@ -363,6 +363,13 @@ export interface RunningPipeline {
   readonly pause: () => boolean
   /** Reads on. */
   readonly resume: () => void
+  /**
+   * From the next batch on, so many workers share what the run keeps; nothing is done again. Others are started, or ended in order.
+   *
+   * @param count a whole number from 1.
+   * @throws {UnsupportedFeature} when the run was started without workers.
+   */
+  readonly setWorkers: (count: number) => void
 }
 
 /** Makes pipelines happen. */

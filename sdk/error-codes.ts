@@ -186,6 +186,7 @@ export const errorCodes = {
   'MR-6041': 'a worker has another program than its driver',
   'MR-6042': 'an option cannot be handed to workers',
   'MR-6043': 'a worker could not be started',
+  'MR-6044': 'a run without workers cannot be given some',
   'MR-6050': 'a changed pipeline would drop state that nobody has named',
   'MR-6051': 'a choice for a changed pipeline names nothing',
   'MR-6052': 'a value that is kept does not fit its new codec',

@@ -15,6 +15,7 @@ import { platformEnv } from '#platform'
 import { type Env, fixedWindows, pipeline, type Pipeline, run, type RunOptions } from 'millrace'
 import { generateSequence } from 'millrace/io/generate'
 import { timesOf } from './measure.js'
+import { workersBench } from './workers.js'
 
 /** Largest ratios of processor time against the direct runner. */
 const LIMITS = { '500 ms': 1.1, '100 ms': 1.3 } as const
@@ -47,6 +48,7 @@ export async function microBatchBench(): Promise<boolean> {
   for (const interval of ['100 millis', '500 millis', '2 seconds'] as const) await latency(interval)
   await recovery(check)
   await memory(check)
+  await workersBench(check)
   return isFine
 }
 

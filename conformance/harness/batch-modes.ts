@@ -4,6 +4,7 @@
  *
  * Law: as of all modes, a seed decides everything that is random.
  */
+import { microBatchCapabilities } from '#platform'
 import { type Runner, type RunnerOptions, seededRandom } from 'millrace'
 import { microBatchRunner } from 'millrace/micro-batch'
 import { type CrashPlan, restartingRunner } from '../../runners/testing/restarting-runner.js'
@@ -54,9 +55,32 @@ export function batchModes(seed: number): readonly Mode[] {
   ]
 }
 
+/** Where the workers of modes are. */
+export interface ModeWorkers {
+  readonly workers: number
+  readonly isolation: 'thread' | 'process'
+}
+
+/** Modes with workers of their own: threads or processes that build each case anew. */
+export function workerModes(seed: number, { workers, isolation }: ModeWorkers): readonly Mode[] {
+  const where = `${workers} ${workers === 1 ? 'worker' : 'workers'}, ${isolation === 'thread' ? 'threads' : 'processes'}`
+  const elsewhere = { workers, isolation }
+  return [
+    { ...batches(`batches of 7, ${where}`, { batchSize: 7, ...elsewhere }, 'generated'), isElsewhere: true },
+    { ...batches(`batches of all, ${where}`, elsewhere, 'closures'), isElsewhere: true },
+    {
+      ...batches(`batches of 7, strict, seed ${seed}, ${where}`, { batchSize: 7, strict: true, seed, ...elsewhere }, 'generated'), // prettier-ignore
+      ...STRICT,
+      isElsewhere: true,
+    },
+  ]
+}
+
 /** The runner of a mode. */
 export function batchRunner(mode?: Mode): Runner {
-  return mode?.makeRunner === undefined ? microBatchRunner({ batchInterval: INTERVAL }) : mode.makeRunner()
+  return mode?.makeRunner === undefined
+    ? microBatchRunner({ batchInterval: INTERVAL }, microBatchCapabilities())
+    : mode.makeRunner()
 }
 
 /** Batches below this are small: too many for a case with a hundred thousand elements. */

@@ -5,7 +5,7 @@ import { PipelineError, type Runner, UnsupportedFeature } from 'millrace'
 import { distributedCapabilities } from '#platform'
 import { directRunner } from 'millrace/direct'
 import { engineRunner } from '../../runners/distributed/distributed-runner.js'
-import { batchModes, batchRunner } from './batch-modes.js'
+import { batchModes, batchRunner, type ModeWorkers, workerModes } from './batch-modes.js'
 import { allModes, chosenAmong, type Mode, type ModeChoice } from './modes.js'
 
 /** A runner with its modes. */
@@ -19,6 +19,8 @@ export interface Column {
 interface Kind {
   readonly makeRunner: (mode?: Mode) => Runner
   readonly modesOf: (seed: number) => readonly Mode[]
+  /** Modes with workers, where the runner has any. */
+  readonly modesWith?: (seed: number, workers: ModeWorkers) => readonly Mode[]
 }
 
 /** How cases run on an engine, which has no modes of ours. */
@@ -27,7 +29,7 @@ export const ENGINE_MODE: Mode = { name: 'engine', options: {}, traits: ['fast',
 const KINDS: ReadonlyMap<string, Kind> = new Map([
   ['direct', { makeRunner: () => directRunner(), modesOf: allModes }],
   ['prism', { makeRunner: () => engineRunner('prism', distributedCapabilities()), modesOf: () => [ENGINE_MODE] }],
-  ['micro-batch', { makeRunner: batchRunner, modesOf: batchModes }],
+  ['micro-batch', { makeRunner: batchRunner, modesOf: batchModes, modesWith: workerModes }],
 ])
 const LATER: readonly string[] = ['flink']
 
@@ -37,11 +39,16 @@ const LATER: readonly string[] = ['flink']
  * @throws {PipelineError} when there is no runner of a name, or it has no mode that is chosen; {@link UnsupportedFeature} for a
  *   runner that this version does not have.
  */
-export function columnsOf(names: string, choice: ModeChoice, seed: number): readonly Column[] {
+export function columnsOf(names: string, choice: ModeChoice, seed: number, workers?: ModeWorkers): readonly Column[] {
   return names.split(',').map((each) => {
     const name = each.trim()
-    const { makeRunner, modesOf } = kindNamed(name)
-    return { name, makeRunner, modes: chosenAmong(modesOf(seed), choice) }
+    const { makeRunner, modesOf, modesWith } = kindNamed(name)
+    if (workers === undefined) return { name, makeRunner, modes: chosenAmong(modesOf(seed), choice) }
+    if (modesWith !== undefined) return { name, makeRunner, modes: chosenAmong(modesWith(seed, workers), choice) }
+    throw new PipelineError(
+      'MR-1016',
+      `--workers is for the micro-batch runner; the ${name} runner has none. Leave --workers out, or name --runners micro-batch.`,
+    )
   })
 }
 

@@ -6,6 +6,7 @@
 import { PipelineError } from 'millrace'
 import type { QuestionKind } from '../oracle/answers.js'
 import { answerFile } from './answer-file.js'
+import type { ModeWorkers } from './batch-modes.js'
 import { columnsOf } from './columns.js'
 import { failedOf, type Matrix, matrixText, type MatrixRow, passedOf } from './matrix.js'
 import type { ModeChoice } from './modes.js'
@@ -21,6 +22,10 @@ export interface CommandOptions {
   /** `one`, `all` (the default), or names, separated by semicolons. */
   readonly modes?: string
   readonly seed?: string
+  /** Number of workers; each builds cases anew. Default: modes without such workers. */
+  readonly workers?: string
+  /** `thread` (the default) or `process`. */
+  readonly isolation?: string
   readonly json?: string
   readonly html?: string
   /** Files of questions. */
@@ -31,7 +36,7 @@ export interface CommandOptions {
 
 const QUESTIONS: readonly QuestionKind[] = ['scenarios', 'constructions', 'coders']
 /** What says how the suite runs, and nothing to a question. */
-const OF_THE_SUITE = ['runners', 'only', 'modes', 'seed', 'json', 'html'] as const
+const OF_THE_SUITE = ['runners', 'only', 'modes', 'seed', 'workers', 'isolation', 'json', 'html'] as const
 
 /**
  * Does what the options say; text for stdout goes to `write`.
@@ -69,7 +74,7 @@ async function runSuite(options: CommandOptions): Promise<Matrix> {
   const seedNumber = Number(seed)
   if (!Number.isSafeInteger(seedNumber) || seed.trim() === '')
     throw new PipelineError('MR-7003', `--seed must be a whole number, but is "${seed}".`)
-  const columns = columnsOf(runners, choiceOf(modes), seedNumber)
+  const columns = columnsOf(runners, choiceOf(modes), seedNumber, workersOf(options))
   const rows: MatrixRow[] = []
   for (const { module, area, id, name, run } of await listCases(only)) {
     const reports = []
@@ -86,6 +91,21 @@ async function runSuite(options: CommandOptions): Promise<Matrix> {
     rows,
     withoutCase: leftOutOf(only),
   }
+}
+
+function workersOf({ workers, isolation }: CommandOptions): ModeWorkers | undefined {
+  if (workers === undefined && isolation === undefined) return undefined
+  if (workers === undefined)
+    throw new PipelineError(
+      'MR-1016',
+      '--isolation says what workers are, and there are none. Add --workers 2, or leave --isolation out.',
+    )
+  const count = Number(workers)
+  if (workers.trim() === '' || !Number.isSafeInteger(count) || count < 1)
+    throw new PipelineError('MR-7003', `--workers needs a whole number from 1, but is "${workers}".`)
+  if (isolation !== undefined && isolation !== 'thread' && isolation !== 'process')
+    throw new PipelineError('MR-7003', `--isolation is one of thread, process, not "${isolation}".`)
+  return { workers: count, isolation: isolation ?? 'thread' }
 }
 
 function choiceOf(modes: string): ModeChoice {

@@ -18,6 +18,8 @@ export interface Mode {
   readonly keepsScripts: boolean
   /** Whether a runner may do without it, refusing it with `UnsupportedFeature`. */
   readonly isOptional?: boolean
+  /** Whether functions run in workers, each of which builds the case anew; what a case notes in variables is not seen then. */
+  readonly isElsewhere?: boolean
   /** Makes the runner of this mode, where it is not the one that every mode gives its options to. */
   readonly makeRunner?: () => Runner
 }

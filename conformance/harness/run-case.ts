@@ -14,6 +14,7 @@ import {
   type PipelineResult,
   type Progress,
   type Runner,
+  type RunnerOptions,
   type RunningPipeline,
   start,
 } from 'millrace'
@@ -27,6 +28,7 @@ import {
   type Transcript,
 } from '../cases/case.js'
 import { Claims, expectFailure } from '../cases/claims.js'
+import { type CaseAddress, workerModuleOf } from './case-module.js'
 import { assertionFault, assertionsOf } from './count-assertions.js'
 import type { Mode } from './modes.js'
 import { buildTranscript, droppedFault, hasOwnKeys, placesOf, type Playing } from './run-transcript.js'
@@ -69,8 +71,8 @@ export interface Setting {
 const RUN_MILLIS_MAX = 30_000
 const ONE_KEY = ['k']
 const MANY_KEYS = ['k', 'l', 'm']
-/** Runs a case. Never rejects: what goes wrong is the report. */
-export async function runCase(of: ConformanceCase, setting: Setting): Promise<CaseReport> {
+/** Runs a case, of a module of cases. Never rejects: what goes wrong is the report. */
+export async function runCase(of: ConformanceCase, setting: Setting, module: string): Promise<CaseReport> {
   const tally = new Tally()
   const report = (status: Status, why: string): CaseReport => {
     const { id, name } = of
@@ -88,7 +90,7 @@ export async function runCase(of: ConformanceCase, setting: Setting): Promise<Ca
   const [firstLeftOut] = setting.modes
   if (modes.length === 0)
     return report('leftOut', firstLeftOut === undefined ? 'no mode' : (whyNotIn(of, firstLeftOut) ?? ''))
-  const fault = await faultIn(of, { ...setting, modes }, tally)
+  const fault = await faultIn(of, { ...setting, modes }, tally, module)
   const known = of.brokenOn?.find((each) => each.runner === runner.name)
   if (known !== undefined) {
     return fault === undefined
@@ -111,8 +113,12 @@ class Tally {
   claims = 0
 }
 
-function whyNotIn(of: ConformanceCase, { traits }: Mode): string | undefined {
+function whyNotIn(of: ConformanceCase, { traits, isElsewhere }: Mode): string | undefined {
   const { notIn } = of
+  if (of.kind === 'pipeline' && isElsewhere === true) {
+    if (of.inProcess === true) return 'it looks at variables of its process'
+    if (of.build.length > 1) return 'its functions speak to the run, which is not where they are'
+  }
   if (of.kind === 'pipeline' && of.inProcess === true && traits.includes('reexecuted'))
     return 'its variables do not notice that attempts are thrown away'
   const trait = traits.find((each) => notIn?.[each] !== undefined)
@@ -120,13 +126,18 @@ function whyNotIn(of: ConformanceCase, { traits }: Mode): string | undefined {
 }
 
 /** The first fault in any mode, with the mode's name. */
-async function faultIn(of: ConformanceCase, { makeRunner, modes }: Setting, tally: Tally): Promise<string | undefined> {
+async function faultIn(
+  of: ConformanceCase,
+  { makeRunner, modes }: Setting,
+  tally: Tally,
+  module: string,
+): Promise<string | undefined> {
   if (of.kind === 'construction' || of.kind === 'unit') return faultOfCheck(of, tally)
   for (const mode of modes) {
     const fault =
       of.kind === 'pipeline'
-        ? await faultOfPipeline(of, makeRunner(mode), mode, tally)
-        : await faultOfTranscript(of, makeRunner, mode, tally)
+        ? await faultOfPipeline(of, makeRunner(mode), mode, tally, module)
+        : await faultOfTranscript(of, makeRunner, mode, tally, module)
     if (fault !== undefined) return `[${mode.name}] ${fault}`
   }
   return undefined
@@ -149,6 +160,7 @@ async function faultOfPipeline(
   runner: Runner,
   mode: Mode,
   tally: Tally,
+  module: string,
 ): Promise<string | undefined> {
   const { fails } = of
   tally.runs++
@@ -165,7 +177,7 @@ async function faultOfPipeline(
     const control = new Control(of.setsClock === true)
     const afterwards = of.build(p, control)
     const assertions = assertionsOf(p.build())
-    const { result, error } = await runToEnd(p, runner, mode, control)
+    const { result, error } = await runToEnd(p, runner, optionsIn(mode, { module, id: of.id }), control)
     if (mode.isOptional === true && errorKind(error) === 'UnsupportedFeature') return undefined
     if (fails === undefined) {
       if (result === undefined) return messageOf(error)
@@ -194,6 +206,7 @@ async function faultOfTranscript(
   makeRunner: (mode?: Mode) => Runner,
   mode: Mode,
   tally: Tally,
+  module: string,
 ): Promise<string | undefined> {
   for (const playing of playingsOf(of, mode)) {
     tally.runs++
@@ -203,7 +216,7 @@ async function faultOfTranscript(
       const p = new Pipeline()
       buildTranscript(p, of, playing)
       const assertions = assertionsOf(p.build())
-      const { result, error } = await runToEnd(p, makeRunner(mode), mode)
+      const { result, error } = await runToEnd(p, makeRunner(mode), optionsIn(mode, { module, id: of.id, playing }))
       if (mode.isOptional === true && errorKind(error) === 'UnsupportedFeature') return undefined
       if (result === undefined) return `${where}: ${messageOf(error)}`
       const fault = assertionFault(assertions, result) ?? droppedFault(of, playing, result)
@@ -216,12 +229,18 @@ async function faultOfTranscript(
   return undefined
 }
 
-function playingsOf(of: Transcript, { keepsScripts }: Mode): readonly Playing[] {
+/** Options of a mode, with what workers load where there are some. */
+function optionsIn({ options, isElsewhere }: Mode, address: CaseAddress): RunnerOptions {
+  return isElsewhere === true ? { ...options, module: workerModuleOf(address) } : options
+}
+
+function playingsOf(of: Transcript, { keepsScripts, isElsewhere }: Mode): readonly Playing[] {
   const reductions = (['grouping', 'combine'] as const).filter((by) => of.notBy?.[by] === undefined)
   const keys = hasOwnKeys(of) ? [ONE_KEY] : [ONE_KEY, MANY_KEYS]
   const whole = reductions.flatMap((by) => keys.map((these): Playing => ({ by, keys: these, exact: keepsScripts })))
   const [first] = reductions
-  if (!keepsScripts || first === undefined) return whole
+  // Each playing starts workers anew; where panes come is seen without them as well.
+  if (!keepsScripts || first === undefined || isElsewhere === true) return whole
   const cut = placesOf(of).map((until): Playing => ({ by: first, keys: ONE_KEY, until, exact: true }))
   return [...whole, ...cut]
 }
@@ -253,7 +272,7 @@ class Control implements RunControl {
 async function runToEnd(
   p: Pipeline,
   runner: Runner,
-  { options }: Pick<Mode, 'options'>,
+  options: RunnerOptions,
   control = new Control(false),
 ): Promise<{ readonly result: PipelineResult | undefined; readonly error: Error | undefined }> {
   try {
@@ -288,7 +307,7 @@ async function refusalFault(of: ConformanceCase, runner: Runner, feature: Featur
         keys: ONE_KEY,
         exact: true,
       })
-    const { error } = await runToEnd(p, runner, { options: {} })
+    const { error } = await runToEnd(p, runner, {})
     if (errorKind(error) === 'UnsupportedFeature') return undefined
     return `it needs ${feature}, which runner "${runner.name}" lacks and does not refuse: ${error === undefined ? 'it ran' : messageOf(error)}`
   } catch (error) {

@@ -5,6 +5,7 @@ import { PipelineError } from 'millrace'
 import { casesOf, modules } from '../cases/index.js'
 import type { ConformanceCase } from '../cases/case.js'
 import { type LeftOutRow, leftOutRows } from '../cases/left-out.js'
+import { WRONG } from './case-module.js'
 import { type CaseReport, runCase, type Setting } from './run-case.js'
 import { rejectionReport, wrongCases } from './wrong-cases.js'
 
@@ -20,9 +21,6 @@ export interface AddressedCase {
   readonly run: (setting: Setting) => Promise<CaseReport>
 }
 
-/** Name of the module of wrong cases. */
-export const WRONG = 'wrong'
-
 /**
  * All cases, in the catalogue's order, or those chosen.
  *
@@ -33,7 +31,13 @@ export async function listCases(only?: string): Promise<readonly AddressedCase[]
   const listed: AddressedCase[] = []
   for (const module of modules.keys()) {
     for (const of of await casesOf(module)) {
-      listed.push({ module, area: areaOf(of), id: of.id, name: of.name, run: (setting) => runCase(of, setting) })
+      listed.push({
+        module,
+        area: areaOf(of),
+        id: of.id,
+        name: of.name,
+        run: (setting) => runCase(of, setting, module),
+      })
     }
   }
   for (const wrong of wrongCases) {

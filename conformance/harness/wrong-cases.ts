@@ -14,6 +14,7 @@ import { assertThat } from 'millrace/testing'
 import { type ConformanceCase, constructionCase, pipelineCase, transcript } from '../cases/case.js'
 import { dropped, end, expectPanes, input, pane, watermark } from '../cases/transcript.js'
 import { ASSERTION_STEP } from '../../sdk/testing/verdict.js'
+import { WRONG } from './case-module.js'
 import { type CaseReport, runCase, type Setting } from './run-case.js'
 
 /** A wrong case, and what must be said of it. */
@@ -212,7 +213,11 @@ export const wrongCases: readonly WrongCase[] = [
 export async function rejectionReport({ of, rejected, on }: WrongCase, setting: Setting): Promise<CaseReport> {
   const { makeRunner } = setting
   const { id, name } = of
-  const report = await runCase(of, { ...setting, makeRunner: on === undefined ? makeRunner : () => on(makeRunner()) })
+  const report = await runCase(
+    of,
+    { ...setting, makeRunner: on === undefined ? makeRunner : () => on(makeRunner()) },
+    WRONG,
+  )
   const { runs, status, why } = report
   if (status === 'refused' || status === 'leftOut') return report
   if (status === 'failed' && rejected.test(why)) return { id, name, status: 'passed', why: '', runs, claims: 1 }

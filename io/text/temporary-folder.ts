@@ -6,6 +6,10 @@
  * query and the step, and files after the batch that made them. The first file made after a restart shows which batch goes on;
  * files of that batch and of later ones were made by attempts that were given up, and nothing names them.
  *
+ * Where workers do the step in parts, files are named after the part as well. A part that is done again makes the same files again, while
+ * others may read them or make them at the same moment: so each is made under a name of its own and then given its name, and nobody
+ * but the driver, at the end of the query, removes any.
+ *
  * Law: after `remove`, nothing the owner has made is left but what was moved away, or what a query that goes on may name. A
  * file that may be named after a restart has reached the disk, and so has its name.
  */
@@ -24,6 +28,13 @@ export interface FolderOwner {
   /** Path of the step. */
   readonly step: string
   readonly query: Query
+}
+
+/** A file that is being made, and the name that it will have. */
+interface MadeFile {
+  readonly path: string
+  readonly madeAs: string
+  readonly handle: FileHandle
 }
 
 /** A folder for files on their way to `target`. Made with its first file. */
@@ -50,23 +61,23 @@ export class TemporaryFolder {
     this.#target = target
     this.#query = query
     const { folder, base, extension } = splitPath(target)
-    this.#kept = query.restarts
-      ? `${folder}.${base}${extension}.tmp-${nameOfQuery(query.id)}-${hashText(step)}`
-      : undefined
+    this.#kept =
+      query.restarts || query.part !== undefined
+        ? `${folder}.${base}${extension}.tmp-${nameOfQuery(query.id)}-${hashText(step)}`
+        : undefined
   }
 
   /** Makes a file of its own name. @returns its path. @throws an error that names the target. */
   write(kind: string, fill: (handle: FileHandle) => void): string {
     try {
-      const { path, handle } = this.#create(kind)
+      const made = this.#create(kind)
       try {
-        fill(handle)
-        this.#settle(handle)
+        fill(made.handle)
+        this.#settle(made.handle)
       } finally {
-        handle.close()
+        made.handle.close()
       }
-      this.#settleNames()
-      return path
+      return this.#named(made)
     } catch (error) {
       throw this.#failure(error)
     }
@@ -75,15 +86,14 @@ export class TemporaryFolder {
   /** The same for what takes its time. */
   async writeInBackground(kind: string, fill: (handle: FileHandle) => Promise<void>): Promise<string> {
     try {
-      const { path, handle } = this.#create(kind)
+      const made = this.#create(kind)
       try {
-        await fill(handle)
-        this.#settle(handle)
+        await fill(made.handle)
+        this.#settle(made.handle)
       } finally {
-        handle.close()
+        made.handle.close()
       }
-      this.#settleNames()
-      return path
+      return this.#named(made)
     } catch (error) {
       throw this.#failure(error)
     }
@@ -91,7 +101,7 @@ export class TemporaryFolder {
 
   /** Removes what is still there; nothing while the query goes on. */
   remove(): void {
-    if (this.#query.restarts) return
+    if (this.#query.restarts || this.#query.part !== undefined) return
     if (this.#kept !== undefined) this.#removeBatches(this.#kept, 0)
     this.#path ??= this.#kept
     for (const path of this.#made) this.#files.remove(path)
@@ -101,11 +111,33 @@ export class TemporaryFolder {
     for (const path of this.#above) this.#files.removeFolder(path)
   }
 
-  #create(kind: string): { readonly path: string; readonly handle: FileHandle } {
+  #create(kind: string): MadeFile {
     const path = this.#kept === undefined ? this.#freshFile(kind) : this.#fileOfBatch(kind, this.#kept)
+    if (this.#query.part !== undefined) return this.#createBeside(path)
     const handle = this.#files.create(path)
     this.#remember(path)
-    return { path, handle }
+    return { path, madeAs: path, handle }
+  }
+
+  /** Under the first name that is free. Not one by chance: what is done again has the same random numbers. */
+  #createBeside(path: string): MadeFile {
+    for (let attempt = 0; ; attempt++) {
+      const madeAs = `${path}.${attempt}`
+      if (this.#files.status(madeAs) !== undefined) continue
+      try {
+        return { path, madeAs, handle: this.#files.create(madeAs) }
+      } catch (error) {
+        // Somebody else may have made it in this moment.
+        if (this.#files.status(madeAs) === undefined) throw error
+      }
+    }
+  }
+
+  /** Gives a finished file its name. */
+  #named({ path, madeAs }: MadeFile): string {
+    if (madeAs !== path) this.#files.rename(madeAs, path)
+    this.#settleNames()
+    return path
   }
 
   #freshFile(kind: string): string {
@@ -114,18 +146,19 @@ export class TemporaryFolder {
   }
 
   #fileOfBatch(kind: string, folder: string): string {
-    const { batch } = this.#query
-    if (this.#batch === undefined) this.#removeBatches(folder, batch)
+    const { batch, part } = this.#query
+    if (this.#batch === undefined && part === undefined) this.#removeBatches(folder, batch)
     if (this.#batch !== batch) this.#count = 0
     this.#batch = batch
     this.#path = folder
-    return `${folder}/${kind}-${digits(batch)}-${digits(this.#count++)}`
+    const ofPart = part === undefined ? '' : `p${part}-`
+    return `${folder}/${kind}-${digits(batch)}-${ofPart}${digits(this.#count++)}`
   }
 
   /** Removes the files of a batch and of later ones. */
   #removeBatches(folder: string, first: number): void {
     for (const name of this.#files.list(folder)) {
-      const batch = /^[a-z]+-(\d+)-\d+$/.exec(name)?.[1]
+      const batch = /^[a-z]+-(\d+)-(?:p\d+-)?\d+(?:\.\w+)?$/.exec(name)?.[1]
       if (batch !== undefined && Number(batch) >= first) this.#files.remove(`${folder}/${name}`)
     }
   }

@@ -243,6 +243,17 @@ const conformance: CommandRow = {
     { name: 'only', value: 'ids', help: 'cases whose ids are or begin so, separated by commas: TRG-15,PDO' },
     { name: 'modes', value: 'names', help: 'one, all (default), or names of modes separated by semicolons' },
     { name: 'seed', value: 'number', help: 'seed of the modes that are random; default 1' },
+    {
+      name: 'workers',
+      value: 'number',
+      help: 'run on so many workers of the micro-batch runner, each of which builds cases anew',
+    },
+    {
+      name: 'isolation',
+      value: 'kind',
+      help: 'what workers are: thread (default) or process',
+      values: ['thread', 'process'],
+    },
     { name: 'json', value: 'file', help: 'write the matrix as JSON', isPath: true },
     { name: 'html', value: 'file', help: 'write the matrix as a page', isPath: true },
     { name: 'scenarios', value: 'file', help: 'print each line of JSON with our panes', isPath: true },

@@ -92,6 +92,8 @@ export type ToWorker =
   | { readonly kind: 'stop' }
   /** Gives up what is under way. */
   | { readonly kind: 'cancel' }
+  /** One worker more, or one less. */
+  | { readonly kind: 'workers'; readonly by: 1 | -1 }
   /** Pauses the sources, or reads on. */
   | { readonly kind: 'pause' }
   /** Time to say why. */

@@ -42,6 +42,11 @@ const supervised = Effect.fnUntraced(function* (task: Task) {
   // Released in reverse order: signals are heard until the thread has stopped.
   yield* listening(process, 'SIGINT', () => tell({ kind: 'signal', name: 'SIGINT' }))
   yield* listening(process, 'SIGTERM', () => tell({ kind: 'signal', name: 'SIGTERM' }))
+  if ((task.start.runner.workers ?? 0) > 0) {
+    yield* listening(process, 'SIGUSR2', () => tell({ kind: 'workers', by: 1 }))
+    // Where nobody listens, Node opens its debugger at this signal.
+    yield* listening(process, 'SIGUSR1', () => tell({ kind: 'workers', by: -1 }))
+  }
   yield* listening(process.stdout, 'error', () => tell({ kind: 'outputClosed' }))
   yield* listening(process.stderr, 'error', () => undefined)
   yield* Effect.acquireRelease(Effect.succeed(worker), stop)

@@ -27,6 +27,8 @@ export type SupervisorEvent =
   | { readonly kind: 'threadError'; readonly error: unknown }
   | { readonly kind: 'threadExit'; readonly code: number }
   | { readonly kind: 'signal'; readonly name: 'SIGINT' | 'SIGTERM' }
+  /** Somebody asks for one worker more, or one less. */
+  | { readonly kind: 'workers'; readonly by: 1 | -1 }
   | { readonly kind: 'tick' }
   | { readonly kind: 'sight'; readonly sight: Sight | undefined; readonly lookedAt: number }
   | { readonly kind: 'key'; readonly key: LiveKey }
@@ -103,6 +105,9 @@ export class Supervision {
         )
       case 'signal':
         return this.#signal(event.name)
+      case 'workers':
+        this.#services.post({ kind: 'workers', by: event.by })
+        return undefined
       case 'tick':
         return this.#tick()
       case 'sight':

@@ -182,6 +182,17 @@ function pauseOrResume(): void {
   beat(true)
 }
 
+/** Workers that the run has, or is to have. */
+let workers = 0
+
+/** Somebody has sent a signal for one worker more, or one less. */
+function changeWorkers(by: 1 | -1): void {
+  if (running === undefined || workers + by < 1) return
+  workers += by
+  running.setWorkers(workers)
+  post({ kind: 'note', text: `${workers} ${workers === 1 ? 'worker' : 'workers'} from the next batch on.` })
+}
+
 async function begin(message: StartMessage): Promise<void> {
   const { question, module, args, environment, configured, runner, observation, beatMillis, console: mode } = message
   // Before the module loads: its top level may be what never ends.
@@ -221,7 +232,7 @@ async function begin(message: StartMessage): Promise<void> {
     else post({ kind: 'note', text: redact(line) })
   })
   const startedAt = performance.now()
-  const { workers = 0 } = runner
+  workers = runner.workers ?? 0
   running = start(
     { ...definition, build: () => ready },
     {
@@ -310,6 +321,8 @@ port.on('message', (message: ToWorker) => {
       return
     case 'pause':
       return pauseOrResume()
+    case 'workers':
+      return changeWorkers(message.by)
     case 'explain':
       isExplaining = true
       explainNow?.()

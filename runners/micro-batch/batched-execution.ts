@@ -15,19 +15,18 @@ import type { SourceCodec } from '../core/execution/source-codec.js'
 import { SourceExecutor } from '../core/execution/source-executor.js'
 import type { PipelineResult } from '../runner.js'
 import type { RunStatus } from '../run-status.js'
-import { newQueryId } from '../core/query-identity.js'
 import type { RunLog } from '../core/run-log.js'
 import { ATTEMPTS_MAX, hostsOf, notDeterministic } from './batch-errors.js'
 import { type BatchedParts, decodedPlan, type Done, type PlannedBatch, watermarksText } from './batched-parts.js'
-import { BatchPacing } from './batch-pacing.js'
+import { loadOf } from './batch-load.js'
+import type { BatchPacing } from './batch-pacing.js'
 import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
 import { follow, type Follower } from './following.js'
 import { KeptParts } from './kept-parts.js'
-import { LoadWatch } from './load-watch.js'
+import type { LoadWatch } from './load-watch.js'
 import { Outbox } from './outbox.js'
-import { SourceQueues } from './queue/source-queues.js'
-import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
+import type { SourceQueues } from './queue/source-queues.js'
 import { StandbyRole } from './standby-role.js'
 import type { Change, CommitRecord, PlanRecord } from './store/checkpoint-store.js'
 import { Diverged } from './tasks/partition.js'
@@ -50,6 +49,8 @@ export class BatchedExecution extends Execution {
   readonly #standby: StandbyRole
   /** A batch of another's that is done, and not committed. */
   #waits: (Done & { readonly plan: PlanRecord }) | undefined
+  /** Workers that there are to be from the next batch on. */
+  #workersAsked: number | undefined
   /** Into how many partitions workers divide what is kept. */
   #hosts: number | undefined
   /** Whether the plan of the batch at hand is written down. */
@@ -62,23 +63,10 @@ export class BatchedExecution extends Execution {
     this.#standby = new StandbyRole(parts.standby, options.log, () => this.#isUnwanted)
     this.#outbox = new Outbox(this.executors, parts.store, parts.deliversOnce)
     parts.tasks?.attach({ staged: this.staged, wiring: this.wiring, metrics: this.counted })
-    const limits = limitsByStage(parts.sourceLimits ?? {}, readingSteps(this.staged))
-    const { intervalMillis } = parts.limits
-    const allowances = new SourceAllowances(limits, () => parts.real.monotonic(), intervalMillis)
-    this.#pacing = parts.journal.pacing = new BatchPacing(parts.limits, allowances, () => parts.real.now())
-    const warn = (message: string): void => this.#log.note(`warning: ${message}`)
-    this.#queues = new SourceQueues(this.executors, {
-      env: parts.real,
-      limits,
-      isWanted: parts.limits.latencyMillis !== undefined && parts.standby?.mode !== 'hot',
-      isScripted: options.clock !== undefined,
-      folder: parts.spillFolder,
-      run: newQueryId(parts.real),
-      warn,
-      bundleMax: () => this.#pacing.bundleMax,
-    })
-    const watched = { executors: this.executors, pacing: this.#pacing, shedding: parts.shedding, env: parts.real, warn }
-    this.#watch = new LoadWatch(watched, parts.limits.latencyMillis !== undefined)
+    const load = loadOf(this.executors, this.staged, parts, options.clock !== undefined, options.log)
+    this.#pacing = parts.journal.pacing = load.pacing
+    this.#queues = load.queues
+    this.#watch = load.watch
     for (const executor of this.executors) {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
@@ -177,6 +165,7 @@ export class BatchedExecution extends Execution {
     const planned = await store.planned()
     let again: PlannedBatch | undefined = planned === undefined ? undefined : decodedPlan(planned, this.#codecs)
     while (!this.isCancelled && (await this.#goesOn())) {
+      await this.#resize()
       const began = real.monotonic()
       const isBacklogged = await this.#batch(began, again)
       if (this.isCancelled) return
@@ -230,6 +219,21 @@ export class BatchedExecution extends Execution {
     await acknowledgements.planned()
     if (waits !== undefined) await this.#makeVisible(waits.plan, waits, [])
     return true
+  }
+
+  override setWorkers(count: number): boolean {
+    if (this.#parts.tasks === undefined) return false
+    this.#workersAsked = count
+    return true
+  }
+
+  /** Between batches. */
+  async #resize(): Promise<void> {
+    const count = this.#workersAsked
+    if (count === undefined) return
+    this.#workersAsked = undefined
+    await this.#parts.tasks?.driver.resize(count)
+    this.#log.event('info', 'number of workers changed', { workers: count })
   }
 
   /** A run that is stopped takes what was read ahead: nobody else has it. */

@@ -78,6 +78,11 @@ export class StandbyExecution implements LocalExecution {
     this.#at.resume()
   }
 
+  /** It works in one thread. */
+  setWorkers(): boolean {
+    return false
+  }
+
   status(pipeline: string): RunStatus {
     return this.#at.status(pipeline)
   }

@@ -115,6 +115,7 @@ class RestartingRun implements RunningPipeline {
   readonly metrics: RunningPipeline['metrics'] = () => this.#life.metrics()
   readonly status: RunningPipeline['status'] = () => this.#life.status()
   readonly recordPanes: RunningPipeline['recordPanes'] = (count) => this.#life.recordPanes(count)
+  readonly setWorkers: RunningPipeline['setWorkers'] = (count) => this.#life.setWorkers(count)
 
   async #untilOver(first: Life): Promise<PipelineResult> {
     for (let life = first; ; life = this.#begin()) {

@@ -26,6 +26,11 @@ export interface Query {
    * which must still be there. `false` from the start where the runner keeps nothing, and at `teardown` of a query that is over.
    */
   readonly restarts: boolean
+  /**
+   * Which part of the step this is, from 0, where workers do it in parts at the same time; a part that is done again, or twice at once,
+   * has the same number and gives the same. `undefined` where one does it all.
+   */
+  readonly part?: number | undefined
 }
 
 /** Tells the items of one delivery from all others: the same id is the same items. */

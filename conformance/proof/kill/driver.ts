@@ -4,10 +4,11 @@
  *
  * `CRASH_AT=name:n` in its environment makes the n-th hit of a crash point (`*`: of any) kill the process, as `kill -9` does:
  * nothing is flushed, closed or given back. `STOP_AT`, `FAIL_AT` and `CLOCK_AHEAD` are the other ways in which it may go wrong.
+ * `WORKERS` (`3:process`) gives it workers, which build the case anew (`worker-case.ts`).
  */
 import { readFileSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type Env, type RunningPipeline, start } from 'millrace'
+import { type Env, type Isolation, type RunnerOptions, type RunningPipeline, start } from 'millrace'
 import { microBatchRunner } from 'millrace/micro-batch'
 import { nodeEnv } from '../../../runners/direct/node.js'
 import { nodeCapabilities } from '../../../runners/micro-batch/node.js'
@@ -38,6 +39,8 @@ interface Fate {
   readonly standby: 'cold' | 'warm' | 'hot' | undefined
   /** Milliseconds by which its clock is ahead. */
   readonly aheadMillis: number
+  /** `n:kind` of its workers. */
+  readonly workers: string | undefined
 }
 
 // Written at once: what is said survives the next instruction.
@@ -88,6 +91,18 @@ function userCode({ failAt }: Fate): (id: number) => void {
   }
 }
 
+/** Options that give a run workers: those of its fate, else those of the case, which are threads. */
+function workersOf(fate: Fate, of: KillCase, path: string): RunnerOptions {
+  const [, count = of.workers, isolation = 'thread'] = /^(\d+):(thread|process)$/.exec(fate.workers ?? '') ?? []
+  if (Number(count) === 0) return {}
+  const url = new URL('./worker-case.js', import.meta.url).href
+  return {
+    workers: Number(count),
+    isolation: isolation as Isolation,
+    module: { call: { url, name: 'builtCase', argument: path } },
+  }
+}
+
 /** Drains a stream once all of its records have come in. */
 function drainAtEnd(running: RunningPipeline, { records }: KillCase): void {
   const poll = setInterval(() => {
@@ -108,6 +123,7 @@ const fate: Fate = {
   paceMillis: Number(process.env['PACE'] ?? 0),
   standby: process.env['STANDBY'] as Fate['standby'],
   aheadMillis: Number(process.env['CLOCK_AHEAD'] ?? 0),
+  workers: process.env['WORKERS'],
 }
 const runner = microBatchRunner(
   { batchSize: of.batchSize, batchInterval: of.batchMillis },
@@ -116,7 +132,7 @@ const runner = microBatchRunner(
 const running = start((p) => build(p, folder, of, userCode(fate)), {
   runner,
   checkpoint: `${folder}/checkpoint`,
-  ...(of.workers === 0 ? {} : { workers: of.workers }),
+  ...workersOf(fate, of, path),
   env: fatefulEnv(fate),
   ...(fate.standby === undefined ? {} : { standby: fate.standby }),
 })

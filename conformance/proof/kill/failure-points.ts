@@ -15,33 +15,14 @@ import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { thrownText } from '../draw.js'
 import type { LaneProgram, Tally } from '../lane.js'
-import { type Ended, startDriver } from './drive.js'
+import { startDriver } from './drive.js'
+import { type Bench, expectEnd, type Point, type SmallDisk } from './failure-point.js'
 import { caseOf, type KillCase } from './kill-case.js'
 import { storeFaults } from './kill-cycles.js'
 import { makeInput, readOutput } from './places.js'
 import { judgeAtEnd } from './reconcile.js'
-import { expectEnd, STANDING_STILL, standsBy, standsStill } from './take-overs.js'
-
-/** A case in its folder, and drivers for it. */
-export interface Bench {
-  readonly of: KillCase
-  readonly folder: string
-  readonly disk: SmallDisk
-  /** Says something of what happened. */
-  tell(line: string): void
-  drive(fate?: Readonly<Record<string, string>>): Promise<Ended>
-  start(fate?: Readonly<Record<string, string>>): ReturnType<typeof startDriver>
-}
-
-/** A failure, and how the run has to take it. */
-interface Point {
-  readonly name: string
-  readonly of?: Partial<KillCase>
-  /** A folder of the case that lies on a disk of its own, a small one; only root can make one. */
-  readonly disk?: 'out' | 'checkpoint'
-  /** Lets it go wrong, and puts it right. @returns what was not as it has to be. */
-  happens(bench: Bench): Promise<string | undefined>
-}
+import { STANDING_STILL, standsBy, standsStill } from './take-overs.js'
+import { workerPoints } from './worker-points.js'
 
 const points: readonly Point[] = [
   {
@@ -150,6 +131,7 @@ const points: readonly Point[] = [
       })),
     ),
   ),
+  ...workerPoints,
 ]
 
 function locked(path: string): { close(): void } {
@@ -165,13 +147,6 @@ async function whileLocked<T>(path: string, body: () => Promise<T>): Promise<T> 
   } finally {
     lock.close()
   }
-}
-
-/** A disk of little room. */
-interface SmallDisk {
-  fill(): void
-  empty(): void
-  remount(how: 'ro' | 'rw'): void
 }
 
 /** No byte fits on a disk any more, until somebody makes room. */
@@ -231,7 +206,7 @@ async function faultOf(point: Point, seed: number, tell: (line: string) => void)
     }
     const fault = await point.happens(bench)
     if (fault !== undefined) return fault
-    const last = await bench.drive()
+    const last = await bench.drive(point.last)
     const lastFault = expectEnd(last, 'done')
     if (lastFault !== undefined) return `when all was right again: ${lastFault}`
     const { faults } = judgeAtEnd(of, await readOutput(folder, of), last.done?.dropped ?? 0)

@@ -6,7 +6,7 @@
  * it goes on as if nothing had been.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Bench } from './failure-points.js'
+import { type Bench, expectEnd } from './failure-point.js'
 import { type Ended } from './drive.js'
 import { AIMED_POINTS, type KillCase, type SinkKind } from './kill-case.js'
 import { readOutput } from './places.js'
@@ -125,11 +125,4 @@ export async function standsBy(
       await driver.ended.catch(() => undefined)
     }
   }
-}
-
-/** What is not as it has to be of a driver's end. */
-export function expectEnd({ how, at, stderr }: Ended, expected: Ended['how'], message?: RegExp): string | undefined {
-  if (how !== expected) return `the run is ${how}${at === undefined ? '' : ` at ${at}`}, not ${expected}: ${stderr}`
-  if (message === undefined || message.test(stderr)) return undefined
-  return `the run failed without ${String(message)}: ${stderr}`
 }

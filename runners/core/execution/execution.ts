@@ -182,6 +182,11 @@ export class Execution {
     this.#wake?.()
   }
 
+  /** From now on so many workers. @returns whether there are any. */
+  setWorkers(_count: number): boolean {
+    return false
+  }
+
   /** The run as those who look at it see it. */
   status(pipeline: string): RunStatus {
     const { steps: _, ...progress } = this.progress()

@@ -80,7 +80,18 @@ const REPORT_AFTER_MILLIS = 10_000
 /** A run, as those see it who start it and watch it. */
 export type LocalExecution = Pick<
   Execution,
-  'run' | 'drain' | 'stop' | 'cancel' | 'pause' | 'resume' | 'status' | 'progress' | 'metrics' | 'stuck' | 'isKept'
+  | 'run'
+  | 'drain'
+  | 'stop'
+  | 'cancel'
+  | 'pause'
+  | 'resume'
+  | 'status'
+  | 'progress'
+  | 'metrics'
+  | 'stuck'
+  | 'isKept'
+  | 'setWorkers'
 >
 
 /** What one runner adds. */
@@ -163,8 +174,21 @@ export function startLocal(runner: LocalRunner, built: BuiltPipeline, options: R
   const status = (): RunStatus => execution.status(built.name)
   const pause = (): boolean => execution.pause()
   const resume = (): void => execution.resume()
+  const setWorkers = (count: number): void => {
+    if (!Number.isSafeInteger(count) || count < 1)
+      throw new PipelineError(
+        'MR-1002',
+        `setWorkers needs a whole number of workers from 1, but was given ${preview(count)}.`,
+      )
+    if (execution.setWorkers(count)) return
+    throw new UnsupportedFeature(
+      'MR-6044',
+      'workers',
+      `this run has no workers: everything runs on one thread, and what it keeps is not divided. Start it with runner: 'micro-batch' and workers: 1 or more; then setWorkers changes their number.`,
+    )
+  }
   const recordPanes = (count: number): (() => void) => panes.record(checkedCount(count))
-  const running = { result, drain, cancel, stop, progress, metrics, status, recordPanes, pause, resume }
+  const running = { result, drain, cancel, stop, progress, metrics, status, recordPanes, pause, resume, setWorkers }
   telemetry?.running(running)
   return running
 }

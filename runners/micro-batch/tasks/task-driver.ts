@@ -91,6 +91,8 @@ export class TaskDriver {
 
   /** From now on so many workers share the partitions; called between batches. Nothing is done again: each goes on from what is committed. */
   async resize(workers: number): Promise<void> {
+    // What was done is committed: whoever moves begins there.
+    for (const partition of this.#partitions) partition.begin()
     await this.workers.resize(workers)
     const most = Math.ceil(this.#partitions.length / workers)
     for (const partition of this.#partitions) {

@@ -1,0 +1,15 @@
+/**
+ * The pipeline of a case of the kill lane as a worker builds it: from the file that its driver was given.
+ */
+import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Pipeline } from 'millrace'
+import type { KillCase } from './kill-case.js'
+import { build } from './pipelines.js'
+
+/** @param path of the case's file. */
+export function builtCase(path: string): Pipeline {
+  const p = new Pipeline()
+  build(p, dirname(path), JSON.parse(readFileSync(path, 'utf8')) as KillCase, () => undefined)
+  return p
+}
