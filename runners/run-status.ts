@@ -37,8 +37,20 @@ export interface StuckCallReport {
 export type RunState =
   'running' | 'paused' | 'draining' | 'stopping' | 'done' | 'drained' | 'stopped' | 'cancelled' | 'failed'
 
+/** Tasks of workers that were done more than once since the run began. */
+export interface TasksStatus {
+  /** Because the worker that had done them was lost. */
+  readonly recomputed: number
+  /** Because they took much longer than others. */
+  readonly twins: number
+  /** Of those, how many were done before the first. */
+  readonly twinsWon: number
+}
+
 /** Batches of a run at one moment. */
 export interface BatchesStatus {
+  /** What workers have done twice; absent where there are none. */
+  readonly tasks?: TasksStatus
   /** The newest committed batch, counted from 1 over all runs of the query; 0 before there is one. */
   readonly committed: number
   /** The batch after which this run has gone on from its checkpoint; `undefined` for one that began anew. */

@@ -121,11 +121,8 @@ describe.skipIf(!isThere)('on Prism', () => {
       const failed: string[] = []
       for (const each of await casesOf(module)) {
         if (each.kind !== 'pipeline' && each.kind !== 'transcript') continue
-        const { id, status, why } = await runCase(each, {
-          makeRunner: () => runner,
-          modes: [ENGINE_MODE],
-          inProcess: true,
-        })
+        const setting = { makeRunner: () => runner, modes: [ENGINE_MODE], inProcess: true }
+        const { id, status, why } = await runCase(each, setting, module)
         if (status === 'failed') failed.push(`${id}: ${why}`)
       }
       expect(failed).toEqual([])

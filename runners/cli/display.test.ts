@@ -242,6 +242,22 @@ describe('a run in batches', () => {
     )
   })
 
+  it('shows in its details latency, skew, queues and what is dropped', () => {
+    const page = new Page(true)
+    const display = displayOn(page, page, { json: false, quiet: false })
+    page.size = () => ({ columns: 160, rows: 30 })
+    display.started(started, 'hash')
+    const queues = [{ step: 'clicks', elements: 1200, elementsMax: 3000, bytes: 48_000, spilledBytes: 16_000 }]
+    const shedding = [{ step: 'under load', share: 0.25, dropped: 17 }]
+    display.progress({ ...inBatches(7000, 1000), batches: { ...batches, queues, shedding } }, 1000)
+    expect(page.lines).toContain(' under load drops 25 %, in the last batch 17')
+    display.toggle?.('details')
+    expect(page.lines).toContain(
+      ' from arrival p50 300 ms, p99 700 ms, max 800 ms · from event p50 300 ms, p99 700 ms, max 800 ms',
+    )
+    expect(page.lines).toContain(' queue of clicks: 1,200 elements, 48,000 bytes, 16,000 of them on the disk')
+  })
+
   it('says them in lines, and at its end', () => {
     const page = new Page(false)
     const display = displayOn(page, page, { json: false, quiet: false })

@@ -114,7 +114,7 @@ export class KeptMerging {
       if (isNew || touched.has(cell)) this.#writing.write(writer, this.#placeOf(stored), cell, stored)
       return stored
     })
-    for (const stored of gone) this.#writing.remove(writer, this.#placeOf(stored), key, stored)
+    for (const stored of gone) this.#writing.remove(writer, this.#placeOf(stored), key, stored.entries)
     const isEmpty = all.length === 0 && (closing?.size ?? 0) === 0
     if (isEmpty) this.#keys.delete(key)
     if (isEmpty && !kept.isStored) return

@@ -6,7 +6,7 @@
  */
 import type { EntryWriter } from './kept-entries.js'
 import { type KeptForm, TABLE } from './kept-form.js'
-import type { CellWriting } from './kept-writing.js'
+import type { CellWriting, Place } from './kept-writing.js'
 import { keptCell } from './kept-writing.js'
 import type { KeptCell, KeptTable, ReduceCell, ReduceTable } from './reduce-table.js'
 import type { WindowMap } from './window-map.js'
@@ -31,6 +31,14 @@ export interface StoredTable {
   readonly cells: readonly { readonly cell: ReduceCell; readonly kept: KeptCell; readonly content: Uint8Array }[]
 }
 
+/** What a store still has of a table that is there no more: no cells, which would live on until the next commit. */
+interface GoneTable {
+  readonly kept: Place
+  readonly keys: unknown[]
+  /** Of each key, in how many entries its values are listed. */
+  readonly entries: number[]
+}
+
 /** Keeps tables. */
 export class KeptTables {
   readonly #form: KeptForm
@@ -43,7 +51,7 @@ export class KeptTables {
   readonly #used: (ReduceTable | undefined)[] = []
   /** How many of these have gone. */
   #unused = 0
-  #gone: ReduceTable[] = []
+  #gone: GoneTable[] = []
   #order = 0
 
   constructor(
@@ -67,7 +75,8 @@ export class KeptTables {
   /** A table is there no more. One that was never stored is forgotten: many may come and go in a batch. */
   gone(table: ReduceTable): void {
     if (table.usedAt >= 0) this.#unuse(table)
-    if (table.kept !== undefined) this.#gone.push(table)
+    if (table.kept !== undefined) this.#gone.push(this.#goneTable(table, table.kept))
+    table.kept = undefined
   }
 
   #unuse(table: ReduceTable): void {
@@ -139,25 +148,27 @@ export class KeptTables {
     this.#writing.write(writer, kept, cell, details.kept)
   }
 
-  #remove(writer: EntryWriter, table: ReduceTable): void {
-    const { kept } = table
-    table.kept = undefined
-    if (kept === undefined) return
+  #remove(writer: EntryWriter, { kept, keys, entries }: GoneTable): void {
     this.#form.begin(writer, TABLE, kept.bytes)
     writer.remove()
-    const remove = (cells: Iterable<ReduceCell>, stored: readonly unknown[]): void => {
+    for (const [i, key] of keys.entries()) this.#writing.remove(writer, kept, key, entries[i] as number)
+  }
+
+  #goneTable({ cells }: ReduceTable, { window, bytes, next, primitives, encoded }: KeptTable): GoneTable {
+    const gone: GoneTable = { kept: { window, bytes }, keys: [], entries: [] }
+    const take = (all: Iterable<ReduceCell>, stored: readonly unknown[]): void => {
       let at = 0
-      for (const { key, details } of cells) {
+      for (const { key, details } of all) {
         const order = at++
-        if (kept.next !== undefined) {
-          if (details?.kept !== undefined) this.#writing.remove(writer, kept, key, details.kept)
-        } else if (order < stored.length) {
-          this.#writing.remove(writer, kept, key, this.#lists ? (stored[order] as KeptCell) : undefined)
-        }
+        if (next === undefined ? order >= stored.length : details?.kept === undefined) continue
+        const ofCell = next === undefined ? (this.#lists ? (stored[order] as KeptCell) : undefined) : details?.kept
+        gone.keys.push(key)
+        gone.entries.push(ofCell?.entries ?? 0)
       }
     }
-    remove(table.cells.primitives.values(), kept.primitives)
-    remove(table.cells.encoded(), kept.encoded)
+    take(cells.primitives.values(), primitives)
+    take(cells.encoded(), encoded)
+    return gone
   }
 
   #newTable({ window, role }: ReduceTable, order: number): KeptTable {

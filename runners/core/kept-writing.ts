@@ -150,11 +150,11 @@ export class CellWriting {
     for (let n = kept.entries; n < before; n++) this.#removeValues(writer, bytes, key, n)
   }
 
-  /** Removes what is stored of a cell. */
-  remove(writer: EntryWriter, { bytes }: Place, key: unknown, kept: KeptCell | undefined): void {
+  /** Removes what is stored of a cell. @param entries in how many its values are listed. */
+  remove(writer: EntryWriter, { bytes }: Place, key: unknown, entries: number): void {
     this.#parts.form.beginOf(writer, CELL, bytes, key)
     writer.remove()
-    for (let n = 0; n < (kept?.entries ?? 0); n++) this.#removeValues(writer, bytes, key, n)
+    for (let n = 0; n < entries; n++) this.#removeValues(writer, bytes, key, n)
   }
 
   #removeValues(writer: EntryWriter, bytes: Uint8Array, key: unknown, n: number): void {

@@ -155,6 +155,9 @@ class EngineRun {
         throw new UnsupportedFeature('MR-6001', 'pause', `a job on ${name} cannot be paused.`)
       },
       resume: () => undefined,
+      setWorkers: () => {
+        throw new UnsupportedFeature('MR-6006', 'workers', `the engine of a job on ${name} shares its work out; the number of its workers cannot be set here.`) // prettier-ignore
+      },
     }
     if (signal?.aborted === true) cancel()
     signal?.addEventListener('abort', cancel)

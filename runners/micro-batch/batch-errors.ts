@@ -1,5 +1,5 @@
 /**
- * Why a run in batches does not go on.
+ * What a batched run says when it cannot go on with what is kept, or with its own steps.
  */
 import { coded } from '../../sdk/error-codes.js'
 import type { BatchedParts } from './batched-parts.js'
@@ -7,7 +7,8 @@ import type { BatchedParts } from './batched-parts.js'
 /** So often is a batch done before a step that does something else each time fails the run. */
 export const ATTEMPTS_MAX = 3
 
-function dividedOtherwise(kept: number, asked: number | undefined): Error {
+/** A checkpoint is divided for another number of workers' partitions than the run asks for. */
+export function dividedOtherwise(kept: number, asked: number | undefined): Error {
   const text =
     asked === undefined
       ? `what is kept here is divided into ${kept} partitions, which workers run. Add workers: ${kept}, or another number from 1.`
@@ -15,7 +16,7 @@ function dividedOtherwise(kept: number, asked: number | undefined): Error {
   return coded('MR-6033', new Error(text))
 }
 
-/** A step has done something else each time. */
+/** A batch comes out otherwise each time. */
 export function notDeterministic(step: string): Error {
   return coded(
     'MR-6030',

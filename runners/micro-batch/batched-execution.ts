@@ -88,9 +88,11 @@ export class BatchedExecution extends Execution {
     const { intervalMillis } = this.#parts.limits
     const { last, held } = this.#pacing
     const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last }
+    const { tasks, shedding } = this.#parts
+    const twice = tasks === undefined ? {} : { tasks: { ...tasks.counts } }
     const standby = this.#standby.status === undefined ? {} : { standby: this.#standby.status }
-    const load = { queues: this.#queues.status(), shedding: this.#parts.shedding.status() }
-    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, ...load, ...standby } }
+    const load = { queues: this.#queues.status(), shedding: shedding.status(), ...twice, ...standby }
+    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, ...load } }
   }
 
   /** Whether nobody wants it to take over any more. */

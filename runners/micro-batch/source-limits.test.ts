@@ -109,6 +109,22 @@ describe('limits of sources', () => {
     await expect(run(p, { sourceLimits: {} })).rejects.toThrow(/sourceLimits is an option of the micro-batch runner/)
   })
 
+  it('hold sources that are read on workers, too', async () => {
+    const p = pipeline()
+    p.create(
+      'orders',
+      Array.from({ length: 300 }, (_, i) => i),
+    ).collect('seen')
+    const running = start(p, {
+      runner: microBatchRunner({ batchInterval: '20 ms' }),
+      workers: 2,
+      isolation: 'memory',
+      sourceLimits: { orders: { perBatch: 30 } },
+    })
+    expect((await running.result).collect('seen')).toHaveLength(300)
+    expect(running.status().batches?.committed).toBeGreaterThanOrEqual(10)
+  })
+
   it('make up for at most a second that was not used', () => {
     let now = 0
     const allowances = new SourceAllowances(new Map([[3, { perSecond: 100 }]]), () => now, 500)

@@ -11,6 +11,7 @@ import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { MICRO_BATCH_FEATURES, microBatchRunner } from '../micro-batch/micro-batch-runner.js'
 import type { CheckpointStore } from '../micro-batch/store/checkpoint-store.js'
 import { type MemoryStoreOptions, openMemoryStore } from '../micro-batch/store/memory-store.js'
+import type { LinkScript } from '../micro-batch/tasks/memory-link.js'
 import { ModelDisk } from '../micro-batch/store/model-disk.js'
 import type { PipelineResult, Runner, RunnerOptions, RunningPipeline } from '../runner.js'
 
@@ -27,6 +28,8 @@ export interface CrashPlan {
   onStore?(store: CheckpointStore): CheckpointStore
   /** Whether an error is of the plan's making: the life has failed, and the next goes on. */
   isOwn?(error: unknown): boolean
+  /** Asked of every message to and from workers in memory. */
+  fateOf?: LinkScript['fateOf']
   /** A life has ended, and the next begins. */
   onRestart?(): void
 }
@@ -171,7 +174,10 @@ class RestartingRun implements RunningPipeline {
     }
     const driver = { own: `life ${++this.#lives}`, isGone: () => true }
     const options = { ...this.#options, env }
-    const running = microBatchRunner({}, { openStore, driver }).start(this.#built, options)
+    const linkScript: LinkScript = {
+      fateOf: (worker, message) => (isOver ? undefined : plan.fateOf?.(worker, message)),
+    }
+    const running = microBatchRunner({}, { openStore, driver, linkScript }).start(this.#built, options)
     return {
       running,
       get isOver() {

@@ -117,10 +117,9 @@ const PIPELINES: readonly PipelineKind[] = [
   'batches',
   'sideInput',
   'asOf',
-  'transfers',
-  'transfers',
-  'transfers',
 ]
+/** Every so many-th case is about bank transfers, each time by the next way. */
+const TRANSFERS_EVERY = 5
 
 /** Edges that every run has, whatever its sink. */
 const COMMON_POINTS: readonly string[] = [
@@ -186,8 +185,10 @@ export function caseOf(seed: number, workers = 0): KillCase {
   const draw = drawOf(seed)
   const source = draw.pick(SOURCES)
   const sink = draw.pick(SINKS)
-  const pipeline = draw.pick(PIPELINES)
-  const consistency = draw.pick(CONSISTENCY_KINDS)
+  const pipeline = seed % TRANSFERS_EVERY === 0 ? 'transfers' : draw.pick(PIPELINES)
+  const consistency = CONSISTENCY_KINDS[
+    Math.floor(seed / TRANSFERS_EVERY) % CONSISTENCY_KINDS.length
+  ] as ConsistencyKind
   const disorderMillis = isDisordered(source, pipeline, consistency) ? draw.int(1_000, 25_000) : 0
   const outOfOrderMillis = draw.pick([0, 1_000, disorderMillis])
   return {

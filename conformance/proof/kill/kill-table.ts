@@ -2,11 +2,13 @@
  * Counts kills: at which crash point, at which of the seven failure points with which kind of sink, and how many in a row met a
  * recovery that had not yet committed anything.
  */
+import { CONSISTENCY_KINDS } from '../consistency.js'
 import { AIMED_POINTS, FAILURE_POINTS, type FailurePoint, type KillCase, SINK_SYSTEMS, systemOf } from './kill-case.js'
 import type { Verdict } from './reconcile.js'
 
 /** Kills of each cell of the full set, and of each way of the bank transfers. */
 const LEAST_OF_CELL = 3
+const LEAST_OF_CONSISTENCY = 20
 /** All kills of the full set. */
 const LEAST = 500
 /** What every cell is held to: nothing lost, nothing twice. */
@@ -64,7 +66,11 @@ export class KillTable {
         (system) => `${point} × ${system} failed ${this.#of(point, system)} times of ${LEAST_OF_CELL}`,
       ),
     )
-    return this.total < LEAST ? [...cells, `${this.total} kills of ${LEAST}`] : cells
+    const ways = CONSISTENCY_KINDS.map((kind) => [kind, this.#consistency.get(kind) ?? 0] as const)
+      .filter(([, kills]) => kills < LEAST_OF_CONSISTENCY)
+      .map(([kind, kills]) => `bank transfers by ${kind} were killed ${kills} times of ${LEAST_OF_CONSISTENCY}`)
+    const all = this.total < LEAST ? [`${this.total} kills of ${LEAST}`] : []
+    return [...cells, ...ways, ...all]
   }
 
   /** For people. */
@@ -80,7 +86,7 @@ export class KillTable {
       ...FAILURE_POINTS.map(
         (point) => `${point.padEnd(wide)} ${SINK_SYSTEMS.map((system) => cell(point, system)).join('')}`,
       ),
-      `bank transfers: ${[...this.#consistency].map(([kind, count]) => `${kind} ${count}`).join(', ')} kills, every total 0`,
+      `bank transfers: ${CONSISTENCY_KINDS.map((kind) => `${kind} ${this.#consistency.get(kind) ?? 0}`).join(', ')} kills, every total 0`,
       `kills within a recovery: ${deep.length === 0 ? 'none' : deep.join(', ')}`,
       `kills: ${this.total}, streams refused: ${this.#refused}, lost ${this.#lost}, repeated ${this.#repeated}`,
     ]

@@ -3,6 +3,7 @@
  */
 import { attempts } from './attempts.js'
 import { batches } from './batches.js'
+import { batchesTasks } from './batches-tasks.js'
 import { elements } from './elements.js'
 import { grouping } from './grouping.js'
 import { joins } from './joins.js'
@@ -20,6 +21,7 @@ import { triggers } from './triggers.js'
 export const mutants: readonly Mutant[] = [
   ...attempts,
   ...batches,
+  ...batchesTasks,
   ...elements,
   ...grouping,
   ...joins,

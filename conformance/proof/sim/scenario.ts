@@ -22,6 +22,9 @@ export type AnyProgram =
   | { readonly kind: 'stream'; readonly program: StreamProgram }
   | { readonly kind: 'keeping'; readonly program: KeepingProgram }
 
+/** What happens to a message of a worker. */
+export type MessageFault = 'kill' | 'late' | 'twice'
+
 /** A scenario. */
 export interface Scenario {
   readonly seed: number
@@ -36,6 +39,11 @@ export interface Scenario {
   readonly compactAboveBytes: number
   /** By how much the clock of the wall is set back at each restart. */
   readonly setBackMillis: number
+  /** How many workers do the work; none where it is 0. */
+  readonly workers: number
+  readonly partitions: number
+  /** What happens to messages of workers, by their number over all lives. */
+  readonly messages: ReadonlyMap<number, MessageFault>
   /** Of the lives in turn; the life after the last of them has none. */
   readonly faults: readonly Fault[]
 }
@@ -49,6 +57,7 @@ export interface Cut {
 }
 
 const FAULTS_MAX = 8
+const MESSAGE_FAULTS_MAX = 6
 
 /** The scenario of a seed, without what is cut. */
 export function scenarioOf(seed: number, cut: Cut = {}): Scenario {
@@ -69,8 +78,19 @@ export function scenarioOf(seed: number, cut: Cut = {}): Scenario {
     strict: draw.chance(0.25),
     compactAboveBytes: draw.pick([1, 500, 1 << 16]),
     setBackMillis: draw.pick([0, 0, 0, 10, 86_400_000]),
+    ...sharedBy(drawOf(seed ^ 0x2f6b1c3d)),
     faults: cut.faults === undefined ? all : all.filter((_, at) => cut.faults?.includes(at)),
   }
+}
+
+/** How much of it is done by workers, and what happens to them. */
+function sharedBy(draw: Draw): Pick<Scenario, 'workers' | 'partitions' | 'messages'> {
+  const workers = draw.chance(0.5) ? 0 : draw.int(1, 4)
+  const count = workers === 0 ? 0 : draw.int(0, MESSAGE_FAULTS_MAX)
+  const messages = new Map(
+    Array.from({ length: count }, () => [draw.int(0, 400), draw.pick(['kill', 'kill', 'late', 'twice'] as const)]),
+  )
+  return { workers, partitions: draw.int(1, 5), messages }
 }
 
 /** Points are asked for where they are passed, so that each ends about as many lives as another. */

@@ -5,6 +5,7 @@
  */
 import { type PipelineResult, type Pipeline, seededRandom } from 'millrace'
 import { type CrashPlan, restartingRunner } from '../../../runners/testing/restarting-runner.js'
+import type { MessageFate } from '../../../runners/micro-batch/tasks/memory-link.js'
 import { textsOf } from '../bundling.js'
 import { differenceText, thrownText } from '../draw.js'
 import { reference as pipelineReference, textOf, toPipeline as pipelineOf } from '../random-pipelines.js'
@@ -51,6 +52,9 @@ export async function play(scenario: Scenario): Promise<Played> {
       ...(batchSize === undefined ? {} : { batchSize }),
       ...(bundleSize === undefined ? {} : { bundleSize }),
       ...(strict ? { strict: true, seed } : {}),
+      ...(scenario.workers === 0
+        ? {}
+        : ({ workers: scenario.workers, partitions: scenario.partitions, isolation: 'memory' } as const)),
       env: world.env,
     },
     { random: seededRandom(seed ^ 0x3c6ef372), planOf: () => faults, compactAboveBytes },
@@ -131,6 +135,7 @@ class Faults implements CrashPlan {
   #passed = 0
   #named = 0
   #operations = 0
+  #messages = 0
   #hasFailed = false
   #lostPower = false
 
@@ -155,6 +160,20 @@ class Faults implements CrashPlan {
     this.observer.trace.push(`ends at ${point}`)
     this.#lostPower = fault.kind === 'power'
     return fault.kind
+  }
+
+  /** What happens to a message of a worker. */
+  fateOf(): MessageFate | undefined {
+    switch (this.#scenario.messages.get(this.#messages++)) {
+      case 'kill':
+        return { kills: true }
+      case 'late':
+        return { delayMillis: 1000 }
+      case 'twice':
+        return { againAfterMillis: 3 }
+      default:
+        return undefined
+    }
   }
 
   failsDisk(): boolean {

@@ -102,6 +102,10 @@ export class GroupingExecutor extends StageExecutor {
     }
   }
 
+  override get hasMore(): boolean {
+    return this.#runner.hasUnfinishedBundle || this.#late.length > 0
+  }
+
   override get isArmed(): boolean {
     return this.#isArmed
   }

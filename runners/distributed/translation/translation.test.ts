@@ -60,7 +60,11 @@ describe('a graph on the wire', () => {
       const seen: BuiltPipeline[] = []
       for (const each of await casesOf(module)) {
         if (each.kind === 'construction' || each.kind === 'unit') continue
-        await runCase(each, { makeRunner: () => watcher(seen), modes: allModes(1).slice(0, 1), inProcess: true })
+        await runCase(
+          each,
+          { makeRunner: () => watcher(seen), modes: allModes(1).slice(0, 1), inProcess: true },
+          module,
+        )
       }
       graphs += seen.length
       for (const built of seen) expect(facts(graphFromWire(sent(built), built.functions))).toEqual(facts(built.graph))

@@ -206,6 +206,42 @@ describe('partitions on workers', () => {
   })
 })
 
+describe('a task that is slow', () => {
+  /** Holds up the first answer with something for results; doubles all others. */
+  const slow = (millis: number): LinkScript => {
+    let isHeld = false
+    return {
+      fateOf(_worker, message) {
+        if (message.kind !== 'done') return undefined
+        if (isHeld || message.done.collected.length === 0) return { againAfterMillis: 1 }
+        isHeld = true
+        return { delayMillis: millis }
+      },
+    }
+  }
+  const twins = async (options: RunnerOptions): Promise<{ readonly won: number; readonly sums: readonly string[] }> => {
+    const running = microBatchRunner({}, { linkScript: slow(2500) }).start(everything([]).build(), {
+      ...OPTIONS,
+      ...options,
+    })
+    const result = await running.result
+    const sums = result.collect('sums').map((each) => JSON.stringify(each))
+    return { won: running.status().batches?.tasks?.twinsWon ?? -1, sums: sums.sort() }
+  }
+
+  it('is done on another worker too, and whichever is done first counts', async () => {
+    const { sums } = await reference()
+    const { won, ...outcomes } = await twins({ partitions: 6 })
+    expect(won).toBeGreaterThan(0)
+    expect(outcomes).toEqual({ sums })
+  }, 30_000)
+
+  it('is waited for where it is not to be done twice', async () => {
+    const { sums } = await reference()
+    expect(await twins({ partitions: 6, speculation: false })).toEqual({ won: 0, sums })
+  }, 30_000)
+})
+
 describe('a step that is not deterministic', () => {
   const pipelineOf = (value: (n: number) => number): Pipeline => {
     const p = pipeline()

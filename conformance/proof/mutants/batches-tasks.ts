@@ -1,0 +1,128 @@
+/**
+ * Mutants of partitions on workers: what goes from partition to partition, what is made anew when a worker is lost, and whose answer
+ * counts. Seeds of lane `sim` notice, or a test that ends workers where it hurts.
+ */
+import type { Mutant } from './mutant.js'
+
+const HOST = 'runners/micro-batch/tasks/partition-host.ts'
+const PARTITION = 'runners/micro-batch/tasks/partition.ts'
+const WORKERS = 'runners/micro-batch/tasks/workers.ts'
+const STAGE = 'runners/micro-batch/tasks/partitioned-stage.ts'
+const RUN = 'runners/micro-batch/tasks/partitioned-run.ts'
+const EXCHANGE = 'runners/micro-batch/tasks/task-exchange.ts'
+const VERSION = 'runners/micro-batch/tasks/kept-version.ts'
+const TEST = 'runners/micro-batch/tasks/recovery.test.ts'
+const WITHIN = 1_000
+
+function bySeeds(name: string, breaks: string, file: string, from: string, to: string): Mutant {
+  return { name, breaks, file, from, to, caughtBy: [], caughtWithin: WITHIN }
+}
+
+function byTest(test: string, name: string, breaks: string, file: string, from: string, to: string): Mutant {
+  return { name, breaks, file, from, to, caughtBy: [], caughtByTest: { file: TEST, name: test } }
+}
+
+/** Mutants of tasks. */
+export const batchesTasks: readonly Mutant[] = [
+  bySeeds(
+    'tasks-keys-stay',
+    'elements of one key go to one partition',
+    EXCHANGE,
+    ': route.partitionOf',
+    ': () => this.#own',
+  ),
+  bySeeds(
+    'tasks-side-inputs-to-one',
+    'side inputs go to all partitions',
+    EXCHANGE,
+    'const to = length === this.#partitions ? [lane] : Array.from({ length: this.#partitions }, (_, i) => i)',
+    'const to = [lane]',
+  ),
+  bySeeds(
+    'tasks-any-answer',
+    'an answer that was doubled on its way is no answer to the next task',
+    WORKERS,
+    "(message) => message.kind === 'done' && isOf(message.done, order)",
+    "(message) => message.kind === 'done'",
+  ),
+  bySeeds(
+    'tasks-state-not-restored',
+    'a partition that is made anew has the state of the committed batch',
+    HOST,
+    'await kept.restore(entriesIn(entries))',
+    'await kept.restore(entriesIn(entries.slice(entries.length)))',
+  ),
+  bySeeds(
+    'tasks-nothing-kept-in-memory',
+    'without a store, memory has what a partition is made of',
+    VERSION,
+    'for (const change of each) entries.put(change)',
+    'for (const change of each.slice(each.length)) entries.put(change)',
+  ),
+  bySeeds(
+    'tasks-replay-skipped',
+    'a partition that is made anew does the tasks of the batch again',
+    PARTITION,
+    'of [...this.#log]) {',
+    'of this.#log.slice(this.#log.length)) {',
+  ),
+  bySeeds(
+    'tasks-blocks-lost',
+    'tasks that are done again get the blocks they had',
+    PARTITION,
+    'const done = await life.task(order)\n        if (isRecovery)',
+    'const done = await life.task({ ...order, blocks: [] })\n        if (isRecovery)',
+  ),
+  bySeeds(
+    'tasks-read-anew',
+    'what a task has read is not read anew when it is done again',
+    PARTITION,
+    "const reads = record === undefined ? 'no' : 'again'",
+    "const reads = record === undefined ? 'no' : 'anew'",
+  ),
+  bySeeds(
+    'tasks-watermark-of-one',
+    'the output watermark of a stage is the smallest of its partitions',
+    STAGE,
+    'least = Math.min(least, watermark)',
+    'least = partition === 0 ? watermark : least',
+  ),
+  bySeeds(
+    'tasks-shipped-work-forgotten',
+    'work on its way to another partition holds the watermark',
+    STAGE,
+    'driver.hasWork(partition, id) ? this.outputWatermark : share.watermark',
+    'share.watermark',
+  ),
+  bySeeds(
+    'tasks-changes-forgotten',
+    'what partitions have changed is committed with the batch',
+    PARTITION,
+    'if (this.#log.length === 0) return []',
+    'if (this.#log.length < 3) return []',
+  ),
+  byTest(
+    'has its batch done again',
+    'tasks-hash-not-compared',
+    'a task that is done again and gives something else is noticed',
+    PARTITION,
+    'if (done.hash !== hash) throw new Diverged(order.stage)',
+    '',
+  ),
+  byTest(
+    'has its batch done again',
+    'tasks-counted-twice',
+    'a batch that is given up has counted nothing',
+    RUN,
+    '    this.driver.abandon(stage)\n    this.#back()\n',
+    '    this.driver.abandon(stage)\n',
+  ),
+  byTest(
+    'is done on another worker too',
+    'tasks-no-twin',
+    'a task that is slow is done on another worker, too',
+    PARTITION,
+    'attempt.hasTwin = true\n',
+    'attempt.hasTwin = true\n    if (attempt.hasTwin) return\n',
+  ),
+]
