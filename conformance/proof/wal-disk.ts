@@ -5,7 +5,7 @@
  * Law: what cannot be tried here (no C compiler, no right to mount) is named, and counts as nothing.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,6 +25,11 @@ const SHIM = `
 #include <sys/types.h>
 #include <unistd.h>
 static long done = 0;
+__attribute__((destructor)) static void told(void) {
+  const char *to = getenv("COUNT_TO");
+  FILE *file = to ? fopen(to, "w") : 0;
+  if (file) { fprintf(file, "%ld", done); fclose(file); }
+}
 static int fails(int fd) {
   const char *nth = getenv("FAIL_AT"), *in = getenv("FAIL_IN");
   char link[64], path[4096];
@@ -48,6 +53,8 @@ int fdatasync(int fd) { REAL(fdatasync); if (fails(fd)) { errno = code(); return
 const EIO = 5
 const ENOSPC = 28
 const BATCHES = 6
+/** Of the story: the same one for each operation, so that all of it are tried. */
+const SEED = 3
 
 /** Every `stride`-th operation of a short run fails. */
 export async function failingSqlite(stride: number, print: (line: string) => void): Promise<Tally> {
@@ -62,10 +69,11 @@ export async function failingSqlite(stride: number, print: (line: string) => voi
       print(`not tried: every n-th write of SQLite failing (${built.error?.message ?? built.stderr.trim()})`)
       return { passed: 0, failed: 0 }
     }
+    const operations = await operationsOf(library, work)
     let passed = 0
     let failed = 0
-    let ended = 0
-    for (let n = 1; ended < 2; n += stride) {
+    let unharmed = 0
+    for (let n = 1; n <= operations && failed <= 5; n += stride) {
       for (const [code, on] of [
         [EIO, false],
         [EIO, true],
@@ -79,30 +87,43 @@ export async function failingSqlite(stride: number, print: (line: string) => voi
           FAIL_WITH: `${code}`,
           ...(on ? { FAIL_ON: '1' } : {}),
         }
-        const fault = await afterChild(bench, n, env)
+        const { fault, isOver } = await afterChild(bench, SEED, env)
         await bench.end()
-        if (fault === 'ended') ended++
-        else if (fault === undefined) passed++
+        if (isOver) unharmed++
+        if (fault === undefined) passed++
         else {
           failed++
           print(`✗ SQLite, operation ${n} fails with ${code}${on ? ', and all after it' : ''}: ${fault}`)
         }
       }
-      if (failed > 5) break
     }
-    print(`SQLite: ${passed + failed} runs with failing writes and fsyncs`)
+    print(
+      `SQLite: ${passed + failed} runs of ${operations} writes and fsyncs, of which one fails, or all from one on; ${unharmed} did not need it`,
+    )
     return { passed, failed }
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
 }
 
-/** Tells a story in a process of its own, and judges what it has left; `ended` when nothing failed in it. */
+/** Writes and fsyncs of a story in which nothing fails. */
+async function operationsOf(library: string, work: string): Promise<number> {
+  const bench = new SqliteBench()
+  const count = join(work, 'count')
+  const env = { LD_PRELOAD: library, FAIL_AT: '0', FAIL_IN: bench.folder, COUNT_TO: count }
+  const { fault } = await afterChild(bench, SEED, env)
+  await bench.end()
+  const operations = Number(readFileSync(count, 'utf8'))
+  if (fault !== undefined || !(operations > 0)) throw new Error(`nothing is counted: ${fault ?? operations}`)
+  return operations
+}
+
+/** Tells a story in a process of its own, and judges what it has left. `isOver`: it has come to its end all the same. */
 async function afterChild(
   bench: SqliteBench,
   seed: number,
   env: Readonly<Record<string, string>>,
-): Promise<string | undefined> {
+): Promise<{ readonly fault: string | undefined; readonly isOver: boolean }> {
   const child = spawnSync(
     process.execPath,
     [fileURLToPath(new URL('wal-child.js', import.meta.url)), bench.folder, `${seed}`, `${BATCHES}`],
@@ -113,9 +134,11 @@ async function afterChild(
     },
   )
   const least = Number([...child.stdout.matchAll(/^committed (\d+)$/gm)].at(-1)?.[1] ?? 0)
-  if (child.status === 0) return least === BATCHES ? 'ended' : `ended after ${least} batches`
-  if (!child.stdout.includes('StoreFailed')) return `failed otherwise: ${child.stdout}${child.stderr}`.slice(0, 800)
-  return judge(bench, least, seed)
+  const isOver = child.status === 0
+  if (isOver && least !== BATCHES) return { fault: `ended after ${least} batches`, isOver }
+  if (!isOver && !child.stdout.includes('StoreFailed'))
+    return { fault: `failed otherwise: ${child.stdout}${child.stderr}`.slice(0, 800), isOver }
+  return { fault: await judge(bench, least, seed), isOver }
 }
 
 async function judge(bench: SqliteBench, least: number, seed: number): Promise<string | undefined> {
