@@ -212,9 +212,11 @@ function commitText(
   // Elements that wait for a side input are named by such numbers.
   const named = (part: string, id: Uint8Array): string => (part.endsWith(' gate') ? '' : unordered(id))
   const entries = [...changes].flatMap(([index, list]) =>
-    list.map(({ part, slot, id, content: bytes }) =>
-      [index, part, slot, named(part, id), bytes === undefined ? '-' : kept(part, id, bytes)].join(' '),
-    ),
+    list.map(({ part, slot, id, content: bytes }) => {
+      // Of parts that a partition keeps, the name says which one.
+      const of = part.replace(/ \(partition \d+ of \d+\)$/, '')
+      return [index, part, slot, named(of, id), bytes === undefined ? '-' : kept(of, id, bytes)].join(' ')
+    }),
   )
   return [instant, unordered(content), unordered(deliveries), ...entries.sort()].join('\n')
 }
