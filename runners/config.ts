@@ -17,6 +17,8 @@ export interface MillraceConfig {
   readonly batchInterval?: string
   /** Elements that a batch of the micro-batch runner reads at most, about, from 1. Default: as many as come in its interval. */
   readonly batchSize?: number
+  /** How the micro-batch runner waits where another run has the checkpoint. Default: it is refused. */
+  readonly standby?: 'cold' | 'warm' | 'hot'
   /** How much sources of the micro-batch runner may read: `'read orders=1000/s, read clicks=5000/batch'`. Default: no limits. */
   readonly rate?: string
   /** How long the micro-batch runner may take from an arrival to its commit: `'2s'`. Default: as long as it takes. */
@@ -56,6 +58,7 @@ const keys: OptionNames<MillraceConfig> = {
   checkpoint: true,
   batchInterval: true,
   batchSize: true,
+  standby: true,
   rate: true,
   latencyObjective: true,
   workers: true,

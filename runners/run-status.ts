@@ -57,6 +57,14 @@ export interface BatchesStatus {
   readonly resumedAfter: number | undefined
   /** How long a batch is to last, in milliseconds. */
   readonly intervalMillis: number
+  /** While the run waits for another one to end. */
+  readonly standby?: {
+    readonly mode: 'cold' | 'warm' | 'hot'
+    /** Who has the checkpoint. */
+    readonly holder: string
+    /** The batch up to which the state is at hand; 0 where none is. */
+    readonly batch: number
+  }
   /** Backpressure: elements that a batch reads at most, because earlier ones took too long; `undefined` while none did. */
   readonly elementsMax: number | undefined
   /** Queues of sources that cannot be told to wait. */

@@ -167,6 +167,11 @@ export interface RunnerOptions {
   /** Elements that a batch reads at most, about: the bundle at hand is finished. Default: as many as come in its interval. */
   readonly batchSize?: number
   /**
+   * Waits where another run has the checkpoint, and takes over when that ends or crashes: `'cold'` reads the state then, `'warm'` keeps
+   * it in memory, `'hot'` does the same batches. Default: the run is refused where another has the checkpoint.
+   */
+  readonly standby?: 'cold' | 'warm' | 'hot'
+  /**
    * What happens when the pipeline is not the one whose state the checkpoint keeps. `'refuse'` (the default) explains what has changed,
    * step by step, and runs nothing, unless all of it is codecs that take what was written; `'migrate'` goes on with what still fits.
    */

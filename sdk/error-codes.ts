@@ -199,6 +199,8 @@ export const errorCodes = {
   'MR-6063': 'an option for too much input does not work with workers',
   'MR-6070': 'a source cannot keep the guarantee',
   'MR-6071': 'a sink cannot keep the guarantee',
+  'MR-6072': 'a driver that stands by needs a checkpoint',
+  'MR-6073': 'a hot standby cannot follow',
   'MR-6101': 'another run holds the checkpoint',
   'MR-6102': 'another run has taken over the checkpoint',
   'MR-6103': 'a checkpoint is damaged',

@@ -17,6 +17,7 @@ const fields = {
   checkpoint: t.string,
   batchInterval: t.string,
   batchSize: t.Int,
+  standby: t.keyof({ cold: null, warm: null, hot: null }),
   rate: t.string,
   latencyObjective: t.string,
   workers: t.Int,

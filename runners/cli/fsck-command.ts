@@ -4,11 +4,13 @@
 import type { CommandInvocation } from './command-line.js'
 import { EXIT } from './exit-codes.js'
 import { fsck, type Report } from './fsck.js'
+import { INVARIANTS, restartsFor } from './invariants.js'
 import { withToldErrors } from './told-errors.js'
 
 /** Invariants that a checkpoint shows, and those that only a run shows. */
-const JUDGED = ['I1', 'I2', 'I3', 'I5', 'I7'] as const
-const NOT_JUDGED = ['I4', 'I6', 'I8', 'I9'] as const
+const numbered = INVARIANTS.filter(({ name }) => name !== 'format')
+const JUDGED = numbered.filter(({ restart }) => restart !== undefined).map(({ name }) => name)
+const NOT_JUDGED = numbered.filter(({ restart }) => restart === undefined)
 
 /** Does the command. @returns the exit code. */
 export function fsckCommand({ operands, options }: CommandInvocation): Promise<number> {
@@ -28,7 +30,8 @@ function asJson({ place, query, batch, planned, faults }: Report): string {
     batch,
     planned: planned ?? null,
     judged: JUDGED,
-    notJudged: NOT_JUDGED,
+    notJudged: NOT_JUDGED.map(({ name }) => name),
+    restart: restartsFor(faults.map(({ invariant }) => invariant)),
     faults,
   }
   return `${JSON.stringify(report, undefined, 2)}\n`
@@ -42,8 +45,13 @@ function asText({ place, query, batch, planned, faults }: Report): string {
     ...faults.map(({ invariant, where, message }) => `✘ ${where} (${invariant}): ${message}`),
     faults.length === 0
       ? `✔ All is well: every checksum, and ${JUDGED.join(', ')}.`
-      : `${faults.length === 1 ? 'One thing is' : `${faults.length} things are`} wrong. Put back a copy of the whole folder or a savepoint, or begin anew in another folder.`,
-    `A checkpoint does not show ${NOT_JUDGED.join(', ')}: these are about what a run does.`,
+      : `${faults.length === 1 ? 'One thing is' : `${faults.length} things are`} wrong. To start safely:`,
+    ...restartsFor(faults.map(({ invariant }) => invariant)).map((text) => `  ${text}.`),
+    ...(faults.length === 0
+      ? []
+      : ['  Or begin anew: name another folder, and sources are read from their beginning.']),
+    'A checkpoint does not show:',
+    ...NOT_JUDGED.map(({ name, law, lanes }) => `  ${name}: ${law} (npm run proof -- ${lanes.join(', ')})`),
   ]
   return `${lines.join('\n')}\n`
 }

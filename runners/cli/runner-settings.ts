@@ -28,6 +28,7 @@ export interface RunnerSettings extends Pick<
   | 'checkpoint'
   | 'batchInterval'
   | 'batchSize'
+  | 'standby'
   | 'onChange'
   | 'renameSteps'
   | 'dropState'
@@ -186,22 +187,31 @@ function batchSettings(
   given: (name: string) => Given,
 ): Pick<
   RunnerSettings,
-  'checkpoint' | 'batchInterval' | 'batchSize' | 'sourceLimits' | 'latencyObjective' | 'workers' | 'isolation'
+  | 'checkpoint'
+  | 'batchInterval'
+  | 'batchSize'
+  | 'standby'
+  | 'sourceLimits'
+  | 'latencyObjective'
+  | 'workers'
+  | 'isolation'
 > {
   const runner = given('runner')
   const [checkpoint, interval, size] = [given('checkpoint'), given('batch-interval'), given('batch-size')]
   const [workers, isolation] = [given('workers'), given('isolation')]
   const [rate, objective] = [given('rate'), given('latency-objective')]
+  const standby = given('standby')
   // Checked also where another runner was chosen.
   const path = checkpoint.isSaid ? folderOf(checkpoint) : undefined
   const millis = interval.isSaid ? millisOf(interval) : undefined
   const elements = size.isSaid ? wholeNumber(size, 1) : undefined
+  const wait = standby.isSaid ? oneOf(standby, ['cold', 'warm', 'hot'] as const) : undefined
   const latency = objective.isSaid ? millisOf(objective) : undefined
   const limits = rate.isSaid ? rateLimits(String(rate.value), rate.named) : undefined
   const count = workers.isSaid ? wholeNumber(workers, 0) : undefined
   const kind = isolation.isSaid ? oneOf(isolation, isolations) : undefined
   if (runner.value !== 'micro-batch') {
-    for (const each of [checkpoint, interval, size, rate, objective, workers, isolation])
+    for (const each of [checkpoint, interval, size, rate, objective, workers, isolation, standby])
       if (each.isSaid) refuseWithoutBatches(each, runner)
     return {}
   }
@@ -215,6 +225,7 @@ function batchSettings(
     ...(path === undefined ? {} : { checkpoint: path }),
     ...(millis === undefined ? {} : { batchInterval: millis }),
     ...(elements === undefined ? {} : { batchSize: elements }),
+    ...(wait === undefined ? {} : { standby: wait }),
     ...(limits === undefined ? {} : { sourceLimits: limits }),
     ...(latency === undefined ? {} : { latencyObjective: latency }),
     ...(count === undefined ? {} : { workers: count }),

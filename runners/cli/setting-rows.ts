@@ -54,6 +54,13 @@ export const settingRows: readonly OptionRow[] = [
     setting: { default: undefined },
   },
   {
+    name: 'standby',
+    value: 'kind',
+    help: 'wait while another run has the checkpoint, and take over when it ends: cold, warm (state at hand) or hot (same batches)',
+    values: ['cold', 'warm', 'hot'],
+    setting: { default: undefined },
+  },
+  {
     name: 'latency-objective',
     value: 'duration',
     help: 'how long the micro-batch runner may take from an arrival to its commit, such as 2s',

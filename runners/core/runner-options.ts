@@ -52,6 +52,7 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   checkpoint: { allowed: 'the path of a folder', holds: (value) => typeof value === 'string' && value !== '' },
   batchInterval: { allowed: "a time such as '500 ms'", holds: (value) => value !== null },
   batchSize: wholeFrom(1),
+  standby: oneOf(['cold', 'warm', 'hot']),
   onChange: oneOf(['refuse', 'migrate']),
   renameSteps: {
     allowed: "new names of steps by their old ones, such as { sum: 'total' }",

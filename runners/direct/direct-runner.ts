@@ -62,6 +62,7 @@ const BATCHED = [
   'renameSteps',
   'dropState',
   'partitions',
+  'standby',
 ] as const
 
 /** Options that name what this runner will have one day, or what only another runner has. */

@@ -26,6 +26,12 @@ export class BatchAcknowledgements extends Acknowledgements {
     return Promise.resolve()
   }
 
+  /** Another has acknowledged the same. */
+  forget(): void {
+    this.#forPlan.length = 0
+    this.#forCommit.length = 0
+  }
+
   /** Whether any wait. */
   get isAwaited(): boolean {
     return this.#forPlan.length > 0 || this.#forCommit.length > 0

@@ -2,6 +2,7 @@
  * What a batched run says when it cannot go on with what is kept, or with its own steps.
  */
 import { coded } from '../../sdk/error-codes.js'
+import type { BatchedParts } from './batched-parts.js'
 
 /** So often is a batch done before a step that does something else each time fails the run. */
 export const ATTEMPTS_MAX = 3
@@ -23,4 +24,12 @@ export function notDeterministic(step: string): Error {
       `a batch was given up ${ATTEMPTS_MAX} times because step "${step}", or one fused with it, did not give the same when it was done again. Let it depend on its elements, its state and its context alone (context.now and context.random, not the clock or Math.random).`,
     ),
   )
+}
+
+/** Into how many partitions a run divides what is kept. @param kept by the newest commit. */
+export function hostsOf(kept: number | undefined, { store, tasks }: Pick<BatchedParts, 'store' | 'tasks'>): number {
+  if (kept === undefined) return store.partitions
+  if (tasks === undefined && kept > 1) throw dividedOtherwise(kept, undefined)
+  if (tasks?.asked !== undefined && tasks.asked !== kept) throw dividedOtherwise(kept, tasks.asked)
+  return kept
 }

@@ -75,7 +75,7 @@ export class BatchWorld {
     for (const line of this.#lines.splice(0)) this.#real.print(line, 'out')
   }
 
-  /** The batch is given up. */
+  /** The batch is given up, or another has printed the same. */
   discard(): void {
     this.#lines = []
   }

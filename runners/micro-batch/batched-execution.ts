@@ -8,58 +8,28 @@
  */
 import { canonicalHash } from '../../sdk/coders/canonical-hash.js'
 import { dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
-import type { Env } from '../../sdk/env.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { Execution } from '../core/execution/execution.js'
 import type { ExecutionOptions } from '../core/execution/execution-options.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import { SourceExecutor } from '../core/execution/source-executor.js'
-import type { PipelineResult, RunnerOptions } from '../runner.js'
+import type { PipelineResult } from '../runner.js'
 import type { RunStatus } from '../run-status.js'
-import { newQueryId } from '../core/query-identity.js'
 import type { RunLog } from '../core/run-log.js'
-import { ATTEMPTS_MAX, dividedOtherwise, notDeterministic } from './batch-errors.js'
-import type { BatchAcknowledgements } from './batch-acknowledgements.js'
-import type { BatchJournal } from './batch-journal.js'
-import { decodePlan, shedOfPlan } from './batch-journal.js'
-import { type BatchLimits, BatchPacing } from './batch-pacing.js'
-import type { BatchWorld } from './batch-world.js'
+import { ATTEMPTS_MAX, hostsOf, notDeterministic } from './batch-errors.js'
+import { type BatchedParts, decodedPlan, type Done, type PlannedBatch, watermarksText } from './batched-parts.js'
+import { loadOf } from './batch-load.js'
+import type { BatchPacing } from './batch-pacing.js'
 import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
+import { follow, type Follower } from './following.js'
 import { KeptParts } from './kept-parts.js'
+import type { LoadWatch } from './load-watch.js'
 import { Outbox } from './outbox.js'
-import type { LoadShedding, ShedRecord } from './load-shedding.js'
-import { LoadWatch } from './load-watch.js'
-import type { QueryStore } from './query-store.js'
-import { SourceQueues } from './queue/source-queues.js'
-import { limitsByStage, readingSteps, SourceAllowances } from './source-limits.js'
-import type { CommitRecord, PlanRecord } from './store/checkpoint-store.js'
+import type { SourceQueues } from './queue/source-queues.js'
+import { StandbyRole } from './standby-role.js'
+import type { Change, CommitRecord, PlanRecord } from './store/checkpoint-store.js'
 import { Diverged } from './tasks/partition.js'
-import type { PartitionedRun } from './tasks/partitioned-run.js'
-
-/** What a batched run needs besides the options of every run. */
-export interface BatchedParts {
-  readonly real: Env
-  readonly world: BatchWorld
-  readonly journal: BatchJournal
-  readonly acknowledgements: BatchAcknowledgements
-  readonly limits: BatchLimits
-  readonly sourceLimits: RunnerOptions['sourceLimits']
-  readonly shedding: LoadShedding
-  /** Folder for what sources have given and the memory does not hold. */
-  readonly spillFolder: string | undefined
-  readonly store: QueryStore
-  /** Set where partitions on workers do the work. */
-  readonly tasks: PartitionedRun | undefined
-  /** Whether the store outlives the run. */
-  readonly isKept: boolean
-  /** Whether what was not delivered before a crash is let go: it may have been, and must not come twice. */
-  readonly deliversOnce: boolean
-  /** Of strict mode. Else the query's id decides, which a run that goes on also has. */
-  readonly seed: number | undefined
-  /** Moves the clock of a script on to an instant; nothing where no script moves it. */
-  setScript(instant: number): void
-}
 
 /** A run in batches. */
 export class BatchedExecution extends Execution {
@@ -75,6 +45,10 @@ export class BatchedExecution extends Execution {
   readonly #watch: LoadWatch
   #resumedAfter: number | undefined
   readonly #log: RunLog
+  #role: 'leads' | 'follows' | 'over' = 'leads'
+  readonly #standby: StandbyRole
+  /** A batch of another's that is done, and not committed. */
+  #waits: (Done & { readonly plan: PlanRecord }) | undefined
   /** Workers that there are to be from the next batch on. */
   #workersAsked: number | undefined
   /** Into how many partitions workers divide what is kept. */
@@ -86,25 +60,13 @@ export class BatchedExecution extends Execution {
     super(built, options)
     this.#parts = parts
     this.#log = options.log
+    this.#standby = new StandbyRole(parts.standby, options.log, () => this.#isUnwanted)
     this.#outbox = new Outbox(this.executors, parts.store, parts.deliversOnce)
     parts.tasks?.attach({ staged: this.staged, wiring: this.wiring, metrics: this.counted })
-    const limits = limitsByStage(parts.sourceLimits ?? {}, readingSteps(this.staged))
-    const { intervalMillis } = parts.limits
-    const allowances = new SourceAllowances(limits, () => parts.real.monotonic(), intervalMillis)
-    this.#pacing = parts.journal.pacing = new BatchPacing(parts.limits, allowances, () => parts.real.now())
-    const warn = (message: string): void => this.#log.note(`warning: ${message}`)
-    this.#queues = new SourceQueues(this.executors, {
-      env: parts.real,
-      limits,
-      isWanted: parts.limits.latencyMillis !== undefined,
-      isScripted: options.clock !== undefined,
-      folder: parts.spillFolder,
-      run: newQueryId(parts.real),
-      warn,
-      bundleMax: () => this.#pacing.bundleMax,
-    })
-    const watched = { executors: this.executors, pacing: this.#pacing, shedding: parts.shedding, env: parts.real, warn }
-    this.#watch = new LoadWatch(watched, parts.limits.latencyMillis !== undefined)
+    const load = loadOf(this.executors, this.staged, parts, options.clock !== undefined, options.log)
+    this.#pacing = parts.journal.pacing = load.pacing
+    this.#queues = load.queues
+    this.#watch = load.watch
     for (const executor of this.executors) {
       executor.commitsLater = true
       if (executor instanceof SourceExecutor) this.#codecs.set(executor.stage.id, executor.codec)
@@ -128,8 +90,14 @@ export class BatchedExecution extends Execution {
     const batches = { committed: this.#committed, resumedAfter: this.#resumedAfter, intervalMillis, last }
     const { tasks, shedding } = this.#parts
     const twice = tasks === undefined ? {} : { tasks: { ...tasks.counts } }
-    const overload = { queues: this.#queues.status(), shedding: shedding.status() }
-    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, ...overload, ...twice } }
+    const standby = this.#standby.status === undefined ? {} : { standby: this.#standby.status }
+    const load = { queues: this.#queues.status(), shedding: shedding.status(), ...twice, ...standby }
+    return { ...super.status(pipeline), batches: { ...batches, elementsMax: held, ...load } }
+  }
+
+  /** Whether nobody wants it to take over any more. */
+  get #isUnwanted(): boolean {
+    return this.isCancelled || this.isStopping || this.isDraining
   }
 
   override get isKept(): boolean {
@@ -144,13 +112,15 @@ export class BatchedExecution extends Execution {
   /** The store comes first: a query that cannot go on here has not begun anything. */
   protected override async setup(): Promise<void> {
     const { store, tasks } = this.#parts
-    await store.open()
+    this.#role = await store.open(this.#standby.waiting)
+    if (this.#role === 'over') return
+    if (this.#role === 'leads') this.#standby.takesOver()
     for (const note of store.notes) this.#log.note(note)
     await super.setup()
     const committed = await this.#restore()
-    this.#hosts ??= this.#hostsOf(undefined)
+    this.#hosts ??= hostsOf(undefined, this.#parts)
     await tasks?.open(this.#hosts, this.#committed, this.#parts.isKept ? store : undefined)
-    if (committed !== undefined) await this.#outbox.deliverAgain(committed)
+    if (committed !== undefined && this.#role === 'leads') await this.#outbox.deliverAgain(committed)
   }
 
   /** Takes back what is kept. @returns the newest commit, if there is one. */
@@ -161,11 +131,12 @@ export class BatchedExecution extends Execution {
       this.executors,
       new Map([...collectedKeepers(this.staged, this.wiring.collected), ...this.wiring.keepers()]),
     ))
-    const committed = await this.#parts.store.committed()
+    const { store } = this.#parts
+    const committed = await (this.#role === 'leads' ? store.committed() : store.copied())
     if (committed === undefined) return undefined
     const { watermarks: written, clock, hosts = 1 } = decodeCommitContent(committed.content)
     const watermarks = this.#parts.store.watermarks(committed.batch, written)
-    this.#hosts = this.#hostsOf(hosts)
+    this.#hosts = hostsOf(hosts, this.#parts)
     // What waits is measured by the clock as it stood, so the clock comes first.
     this.#parts.world.restore(committed.instant)
     this.#parts.setScript(clock)
@@ -182,15 +153,6 @@ export class BatchedExecution extends Execution {
     return committed
   }
 
-  /** Into how many partitions the run divides what is kept. @param kept by the newest commit. */
-  #hostsOf(kept: number | undefined): number {
-    const { store, tasks } = this.#parts
-    if (kept === undefined) return store.partitions
-    if (tasks === undefined && kept > 1) throw dividedOtherwise(kept, undefined)
-    if (tasks?.asked !== undefined && tasks.asked !== kept) throw dividedOtherwise(kept, tasks.asked)
-    return kept
-  }
-
   protected override async teardown(): Promise<void> {
     let failure: unknown
     await this.#parts.tasks?.close(this.#parts.store.isOver).catch((error: unknown) => (failure = error))
@@ -200,17 +162,10 @@ export class BatchedExecution extends Execution {
 
   protected override async rounds(): Promise<void> {
     const { real, store, journal } = this.#parts
+    if (this.#role === 'over') return
+    if (this.#role === 'follows' && !(await this.#followed())) return
     const planned = await store.planned()
-    let again: PlannedBatch | undefined =
-      planned === undefined
-        ? undefined
-        : {
-            ...planned,
-            isLogged: true,
-            hasElements: false,
-            rounds: decodePlan(planned.content, this.#codecs),
-            shed: shedOfPlan(planned.content),
-          }
+    let again: PlannedBatch | undefined = planned === undefined ? undefined : decodedPlan(planned, this.#codecs)
     while (!this.isCancelled && (await this.#goesOn())) {
       await this.#resize()
       const began = real.monotonic()
@@ -226,6 +181,46 @@ export class BatchedExecution extends Execution {
       journal.close()
       await this.waitForTime(Math.max(0, this.#pacing.due(began) - real.monotonic()))
     }
+  }
+
+  /** A hot standby does what the other does, until it has the lease. @returns whether it has. */
+  async #followed(): Promise<boolean> {
+    const { store, real, acknowledgements, world } = this.#parts
+    /** Another has printed, acknowledged and delivered the same. */
+    const forget = (): void => {
+      this.#waits = undefined
+      world.discard()
+      acknowledgements.forget()
+      for (const { processor } of this.executors) processor.runtime.finalizers.abandon()
+    }
+    const follower: Follower = {
+      committed: () => this.#committed,
+      isOver: () => this.#isUnwanted,
+      hindered: (error) => this.#standby.hindered(error),
+      redo: async (plan) => {
+        store.batch = plan.batch
+        this.#begin(decodedPlan(plan, this.#codecs))
+        await this.#read(0, true)
+        await this.#close()
+        return (this.#waits = { plan, ...this.#take([]) }).changes
+      },
+      settle: (batch) => {
+        this.#settled(batch, watermarksText(this.#waits?.watermarks ?? new Map()))
+        forget()
+        this.#standby.follows(batch)
+      },
+    }
+    const isLeading = await follow(store, real, follower)
+    if (!isLeading) forget()
+    if (!isLeading) return false
+    this.#standby.takesOver()
+    const newest = await store.committed()
+    if (newest !== undefined) await this.#outbox.deliverAgain(newest)
+    const waits = this.#waits
+    this.#waits = undefined
+    await acknowledgements.planned()
+    if (waits !== undefined) await this.#makeVisible(waits.plan, waits, [])
+    return true
   }
 
   override setWorkers(count: number): boolean {
@@ -269,14 +264,9 @@ export class BatchedExecution extends Execution {
   }
 
   async #attempt(began: number, again: PlannedBatch | undefined): Promise<boolean> {
-    const { world, journal, store, real, tasks } = this.#parts
-    const seed = this.#parts.seed ?? store.id
-    const batch = this.#committed + 1
-    world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
-    if (again !== undefined) this.#parts.setScript(again.instant)
+    const { world, journal, real, tasks } = this.#parts
     this.#pacing.begin(began)
-    this.#parts.shedding.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch, 'shed'])), again?.shed)
-    journal.begin(again?.rounds)
+    const batch = this.#begin(again)
     this.#isLogged = again?.isLogged === true
     tasks?.begin(batch)
     const { changed, isBacklogged } = await this.#read(began, again !== undefined)
@@ -288,12 +278,10 @@ export class BatchedExecution extends Execution {
     const plan = { batch, instant: world.instant }
     if (!this.#isLogged && (again !== undefined || journal.elements > 0))
       await this.#logPlan(plan, again?.hasElements === true || journal.hasElements)
-    journal.close()
-    world.close()
     tasks?.closing()
     await this.#parts.acknowledgements.planned()
     await tasks?.planned(batch)
-    while (!this.isCancelled && (await this.round()));
+    await this.#close()
     if (this.isCancelled) return false
     const committing = real.monotonic()
     if (await this.#commit(plan)) {
@@ -302,6 +290,25 @@ export class BatchedExecution extends Execution {
       this.#watch.over()
     }
     return isBacklogged
+  }
+
+  /** @returns its number. */
+  #begin(again: PlannedBatch | undefined): number {
+    const { world, journal, store } = this.#parts
+    const seed = this.#parts.seed ?? store.id
+    const batch = this.#committed + 1
+    world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
+    if (again !== undefined) this.#parts.setScript(again.instant)
+    this.#parts.shedding.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch, 'shed'])), again?.shed)
+    journal.begin(again?.rounds)
+    return batch
+  }
+
+  /** Rounds that read nothing, until nothing changes. */
+  async #close(): Promise<void> {
+    this.#parts.journal.close()
+    this.#parts.world.close()
+    while (!this.isCancelled && (await this.round()));
   }
 
   /** Rounds that read, until the batch is long enough, there is nothing to read, or the plan is done. */
@@ -336,17 +343,31 @@ export class BatchedExecution extends Execution {
 
   /** Makes the batch visible. @returns whether there was anything. */
   async #commit(plan: Pick<PlanRecord, 'batch' | 'instant'>): Promise<boolean> {
-    const { store, world, real, tasks, journal } = this.#parts
+    const { world, tasks, journal } = this.#parts
     const shared = (await tasks?.changes(plan.batch)) ?? []
     tasks?.apply()
+    const done = this.#take(shared)
+    const isSilent = !world.hasPrinted && done.delivered.length === 0
+    const isSame = watermarksText(done.watermarks) === this.#watermarks
+    if (!this.#isLogged && done.changes.length === 0 && isSame && isSilent) return false
+    if (!this.#isLogged) await this.#logPlan(plan, journal.hasElements)
+    await this.#makeVisible(plan, done, shared)
+    return true
+  }
+
+  /** What the batch has done, each once. @param shared what partitions have changed. */
+  #take(shared: readonly (readonly Change[])[]): Done {
     const own = this.#kept?.changes() ?? []
     const changes = shared.length === 0 ? own : own.concat(...shared)
-    const watermarks = this.#watermarksNow()
-    const text = watermarksText(watermarks)
-    const delivered = this.#outbox.take()
-    const isSilent = !world.hasPrinted && delivered.length === 0
-    if (!this.#isLogged && changes.length === 0 && text === this.#watermarks && isSilent) return false
-    if (!this.#isLogged) await this.#logPlan(plan, journal.hasElements)
+    return { changes, watermarks: this.#watermarksNow(), delivered: this.#outbox.take() }
+  }
+
+  async #makeVisible(
+    plan: Pick<PlanRecord, 'batch' | 'instant'>,
+    { changes, watermarks, delivered }: Done,
+    shared: readonly (readonly Change[])[],
+  ): Promise<void> {
+    const { store, world, real, tasks } = this.#parts
     real.crashpoint('batch.commit')
     const content = encodeCommitContent({
       watermarks,
@@ -355,9 +376,7 @@ export class BatchedExecution extends Execution {
     })
     const deliveries = this.#outbox.encode(delivered)
     await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries }, changes)
-    this.#committed = plan.batch
-    store.batch = plan.batch + 1
-    this.#watermarks = text
+    this.#settled(plan.batch, watermarksText(watermarks))
     real.crashpoint('batch.committed')
     world.flush()
     for (const executor of this.executors) await executor.batchCommitted()
@@ -365,24 +384,15 @@ export class BatchedExecution extends Execution {
     await this.#parts.acknowledgements.batchCommitted()
     this.#queues.committed()
     await this.#outbox.deliver(plan.batch, delivered)
-    return true
+  }
+
+  #settled(batch: number, watermarks: string): void {
+    this.#committed = batch
+    this.#parts.store.batch = batch + 1
+    this.#watermarks = watermarks
   }
 
   #watermarksNow(): ReadonlyMap<string, number> {
     return new Map(this.executors.map(({ stage, outputWatermark }) => [stage.root.info.id, outputWatermark]))
   }
-}
-
-interface PlannedBatch {
-  readonly instant: number
-  /** Whether the plan is written down. */
-  readonly isLogged: boolean
-  /** Whether it has elements that cannot be read again. */
-  readonly hasElements: boolean
-  readonly rounds: ReturnType<typeof decodePlan>
-  readonly shed: readonly ShedRecord[]
-}
-
-function watermarksText(watermarks: ReadonlyMap<string, number>): string {
-  return [...watermarks.values()].join()
 }

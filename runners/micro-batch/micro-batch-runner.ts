@@ -20,8 +20,10 @@ import { BatchJournal } from './batch-journal.js'
 import { BatchWorld } from './batch-world.js'
 import { BatchedExecution } from './batched-execution.js'
 import { checkGuarantee } from './sink-promises.js'
+import { Fence } from './following.js'
 import { LoadShedding } from './load-shedding.js'
-import { type DriverNames, QueryStore } from './query-store.js'
+import { type DriverNames, QueryStore, type Standby } from './query-store.js'
+import { StandbyExecution } from './standby-execution.js'
 import type { CheckpointStore } from './store/checkpoint-store.js'
 import type { LinkScript } from './tasks/memory-link.js'
 import { partitionedRun } from './tasks/partitioned-options.js'
@@ -100,7 +102,19 @@ function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilitie
       if (options.guarantee !== undefined) checkGuarantee(built, options.guarantee)
     },
     acknowledgements: () => acknowledgements,
-    execution: (built, given) => execution(built, given, options, acknowledgements, capabilities),
+    execution(built, given) {
+      const make = (mode: Standby | undefined): BatchedExecution => {
+        acknowledgements.forget()
+        return execution(
+          built,
+          given,
+          mode === undefined ? options : { ...options, standby: mode },
+          acknowledgements,
+          capabilities,
+        )
+      }
+      return options.standby === 'hot' ? new StandbyExecution(make, given.log) : make(options.standby)
+    },
   }
 }
 
@@ -112,9 +126,11 @@ function execution(
   { openStore, openWorkers, linkScript, driver, spillFolder }: MicroBatchCapabilities,
 ): BatchedExecution {
   const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
+  const { standby } = options
+  const fence = standby === 'hot' ? new Fence() : undefined
   const latencyMillis = objectiveMillis(options.latencyObjective)
   const shedding = new LoadShedding(latencyMillis)
-  const world = new BatchWorld({ ...real, load: shedding }, given.clock !== undefined)
+  const world = new BatchWorld({ ...(fence?.env(real) ?? real), load: shedding }, given.clock !== undefined)
   const { checkpoint } = options
   const { workers = 0 } = options
   const journal = new BatchJournal(checkpoint !== undefined || workers > 0)
@@ -172,6 +188,7 @@ function execution(
       tasks,
       seed: given.isStrict ? given.seed : undefined,
       isKept: checkpoint !== undefined,
+      standby: standby === undefined ? undefined : { mode: standby, fence },
       deliversOnce: options.guarantee === 'gap' || options.guarantee === 'at-most-once',
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       sourceLimits: options.sourceLimits,
@@ -188,6 +205,12 @@ function execution(
 
 function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroBatchCapabilities): void {
   const { workers = 0, isolation = 'thread', module, guarantee, checkpoint, batchInterval } = options
+  if (workers > 0 && options.standby === 'hot')
+    throw new UnsupportedFeature(
+      'MR-6073',
+      'standby.hot',
+      `standby: 'hot' does the batches of another driver in one thread, and workers is ${workers}. Use standby: 'warm', or leave workers out.`,
+    )
   if (workers > 0) refuseOnWorkers(options)
   if (workers > 0 && isolation !== 'memory' && openWorkers === undefined)
     throw new UnsupportedFeature(
@@ -210,6 +233,11 @@ function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroB
       'MR-6023',
       'checkpoint',
       `there is no place for checkpoint ${checkpoint} here: this platform has no store. Leave checkpoint out.`,
+    )
+  if (options.standby !== undefined && checkpoint === undefined)
+    throw new PipelineError(
+      'MR-6072',
+      `standby: '${options.standby}' waits for a run that has the same checkpoint, and none is named. Add checkpoint: './folder'.`,
     )
   for (const name of CHANGE_OPTIONS) {
     if (options[name] === undefined || checkpoint !== undefined || (name === 'partitions' && workers > 0)) continue

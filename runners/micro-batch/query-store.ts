@@ -17,10 +17,12 @@ import type {
   PlanRecord,
   QueryRecord,
   StoredEntry,
+  StoreView,
 } from './store/checkpoint-store.js'
-import { LeaseHeld } from './store/errors.js'
+import { LeaseHeld, StoreFailed } from './store/errors.js'
 import { partitionOf } from './store/partition-of.js'
 import { VolatileStore } from './store/volatile-store.js'
+import { WarmCopy } from './warm-copy.js'
 
 /** After so many milliseconds without a word from its driver a query may be taken over. */
 export const LEASE_MILLIS = 10_000
@@ -32,6 +34,25 @@ export interface DriverNames {
   /** Whether it is certain that a driver has ended: its process is gone from this machine. */
   isGone(name: string): boolean
 }
+
+/** How a second driver waits for the first to end. */
+export type Standby = 'cold' | 'warm' | 'hot'
+
+/** A wait for the lease, as the run sees it. */
+export interface Waiting {
+  readonly mode: Standby
+  /** Whether the run does not want to take over any more. */
+  isOver(): boolean
+  /** Told once, with who has the lease. */
+  begins(holder: string): void
+  /** Told when the checkpoint cannot be taken although its holder is gone: a file is locked, as by one that stands still. */
+  hindered(error: StoreFailed): void
+  /** Told now and then, with the batch that is at hand. */
+  follows(batch: number): void
+}
+
+/** So often, in milliseconds, a driver that stands by looks at the lease and at what was committed. */
+export const STANDBY_MILLIS = 25
 
 /** How a query goes on from what is kept. */
 export interface GoingOn {
@@ -65,6 +86,7 @@ export class QueryStore {
   #query: QueryRecord | undefined
   #renewal: TimerHandle | undefined
   #failure: unknown
+  #warm: WarmCopy | undefined
 
   constructor(
     open: () => Promise<CheckpointStore>,
@@ -85,13 +107,26 @@ export class QueryStore {
     return this.#query?.id ?? ''
   }
 
-  /** Takes the lease, and the query that is there or a new one. */
-  async open(): Promise<void> {
+  /**
+   * Takes the lease, and the query that is there or a new one.
+   *
+   * @param waiting where somebody else's lease is waited for.
+   * @returns whether it leads, or a hot standby follows; `'over'` when the wait ended before.
+   */
+  async open(waiting?: Waiting): Promise<'leads' | 'follows' | 'over'> {
     const store = (this.#opened = await this.#open())
-    const existing = await store.query()
+    const found = waiting === undefined ? 'leads' : await this.#wait(store, waiting)
+    if (found === 'leads') await this.lead()
+    return found
+  }
+
+  /** Begins to lead, with the lease that it has or takes now. */
+  async lead(): Promise<void> {
+    const store = this.#store
     const now = this.#env.now()
-    const lease = await this.#acquire(store, now)
-    this.#lease = lease
+    const lease = (this.#lease ??= await this.#acquire(store, now))
+    // Another may have begun the query before this one had the lease.
+    const existing = await store.query()
     this.#renewLater()
     const { choice, partitions, begunWith = 1 } = this.#goingOn
     const graph = store instanceof VolatileStore ? undefined : GraphNow.of(this.#built)
@@ -108,12 +143,68 @@ export class QueryStore {
       const adopted = await adoptGraph(store, lease, existing, graph, choice, partitions)
       this.#query = adopted.query
       this.notes = adopted.notes
+      // What is kept may be called otherwise now, or lie elsewhere.
+      if (adopted.query.graph !== existing.graph || adopted.query.partitions !== existing.partitions)
+        this.#warm = undefined
+      await this.#warm?.follow(store.view(), existing.partitions)
     }
   }
 
   /** The watermarks of a commit, by stages as they are called now. */
   watermarks(batch: number, committed: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
     return this.#query === undefined ? committed : watermarksNow(this.#query, batch, committed)
+  }
+
+  /** Waits until the lease is free, and takes it; a hot one only until there is something to follow. */
+  async #wait(store: CheckpointStore, waiting: Waiting): Promise<'leads' | 'follows' | 'over'> {
+    const view = store.view()
+    const graph = GraphNow.of(this.#built).text()
+    if (waiting.mode === 'warm') this.#warm = new WarmCopy()
+    for (let isFirst = true; !waiting.isOver(); isFirst = false) {
+      if (await this.tryLead((error) => waiting.hindered(error))) return 'leads'
+      if (isFirst) waiting.begins((await view.holder())?.holder ?? '')
+      const existing = (this.#query = await store.query())
+      // A pipeline that has changed cannot do the batches of the other; it is held against the state when it has the lease.
+      if (existing?.graph === graph && waiting.mode === 'hot') return 'follows'
+      if (existing !== undefined) await this.#warm?.follow(view, existing.partitions)
+      waiting.follows(this.#warm?.batch ?? 0)
+      await new Promise<void>((resolve) => void this.#env.setTimer(STANDBY_MILLIS, resolve))
+    }
+    return 'over'
+  }
+
+  /** The newest commit, while another driver goes on: {@link entries} has its state. */
+  async copied(): Promise<CommitRecord | undefined> {
+    const copy = (this.#warm = new WarmCopy())
+    for (;;) {
+      await copy.follow(this.view, this.#query?.partitions ?? 1)
+      const committed = await this.committed()
+      if (committed === undefined || committed.batch === copy.batch) return committed
+    }
+  }
+
+  /** What others write. */
+  get view(): StoreView {
+    return this.#store.view()
+  }
+
+  /** Takes the lease if nobody has it, and nothing is in the way. @returns whether it has it. */
+  async tryLead(hindered: Waiting['hindered']): Promise<boolean> {
+    const store = this.#store
+    const now = this.#env.now()
+    const held = await store.view().holder()
+    const isHeld = held !== undefined && held.holder !== '' && held.until > now
+    if (isHeld && held.holder !== this.#driver.own && !this.#driver.isGone(held.holder)) return false
+    try {
+      this.#lease = await this.#acquire(store, now)
+      return true
+    } catch (error) {
+      // Another one that stood by was quicker.
+      if (error instanceof LeaseHeld) return false
+      if (!(error instanceof StoreFailed)) throw error
+      hindered(error)
+      return false
+    }
   }
 
   /** Nobody waits for the lease of a driver that has ended. */
@@ -162,6 +253,13 @@ export class QueryStore {
   }
 
   async *entries(batch: number): AsyncIterable<StoredEntry> {
+    const warm = this.#warm
+    this.#warm = undefined
+    if (warm !== undefined && warm.batch === batch) {
+      yield* warm.values()
+      warm.clear()
+      return
+    }
     for (let partition = 0; partition < (this.#query?.partitions ?? 1); partition++)
       yield* this.#store.partition(partition).read(batch)
   }

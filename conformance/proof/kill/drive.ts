@@ -24,6 +24,8 @@ export interface Driver {
   readonly ended: Promise<Ended>
   /** Resolves when its n-th batch is committed, or when it has ended. */
   committed(n: number): Promise<void>
+  /** Resolves when it stands by with the state of a batch from the n-th on, or when it has ended. */
+  waits(n: number): Promise<void>
   /** Resolves when it stands still at the crash point that it was to stop at. `false`: it has ended before. */
   readonly stopped: Promise<boolean>
 }
@@ -51,6 +53,9 @@ export function startDriver(casePath: string, kill?: Kill, fate: Readonly<Record
   let stderr = ''
   let resolveStopped: (isStopped: boolean) => void
   const stopped = new Promise<boolean>((resolve) => (resolveStopped = resolve))
+  const standing: { readonly n: number; readonly resolve: () => void }[] = []
+  let atHand = -1
+  let isOver = false
   const waiting: { readonly n: number; readonly resolve: () => void }[] = []
   const hear = (word: Word): void => {
     if (word.say === 'begun' && kill !== undefined && 'afterMillis' in kill) {
@@ -64,6 +69,8 @@ export function startDriver(casePath: string, kill?: Kill, fate: Readonly<Record
     if (word.say === 'killed') at = word.at
     if (word.say === 'stopped') resolveStopped(true)
     if (word.say === 'done') done = word
+    if (word.say === 'waits') atHand = word.batch
+    for (const { n, resolve } of standing) if (atHand >= n) resolve()
     for (const { n, resolve } of waiting) if (commits >= n) resolve()
   }
   let text = ''
@@ -81,7 +88,8 @@ export function startDriver(casePath: string, kill?: Kill, fate: Readonly<Record
     child.on('error', reject)
     child.on('close', (code, signal) => {
       clearTimeout(still)
-      for (const { resolve: go } of waiting) go()
+      isOver = true
+      for (const { resolve: go } of [...waiting, ...standing]) go()
       resolveStopped(false)
       const how = signal === 'SIGKILL' ? 'killed' : code === 0 ? 'done' : 'failed'
       resolve({ how, at: how === 'killed' ? at : undefined, commits, done, stderr })
@@ -91,6 +99,7 @@ export function startDriver(casePath: string, kill?: Kill, fate: Readonly<Record
     process: child,
     ended,
     stopped,
-    committed: (n) => new Promise((resolve) => (commits >= n ? resolve() : waiting.push({ n, resolve }))),
+    waits: (n) => new Promise((resolve) => (isOver || atHand >= n ? resolve() : standing.push({ n, resolve }))),
+    committed: (n) => new Promise((resolve) => (isOver || commits >= n ? resolve() : waiting.push({ n, resolve }))),
   }
 }

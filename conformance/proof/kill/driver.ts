@@ -19,6 +19,8 @@ import { build, SEEN } from './pipelines.js'
 /** What a driver says, one in a line. */
 export type Word =
   | { readonly say: 'begun' }
+  /** It stands by; the batch whose state it has at hand. */
+  | { readonly say: 'waits'; readonly batch: number }
   | { readonly say: 'commit' }
   | { readonly say: 'killed' | 'stopped'; readonly at: string }
   | { readonly say: 'done'; readonly dropped: number; readonly seen: number }
@@ -31,6 +33,10 @@ interface Fate {
   readonly stopAt: string | undefined
   /** `id:what`: the function that sees this record throws, ends the process, or is killed. */
   readonly failAt: string | undefined
+  /** Milliseconds that it takes over each batch. */
+  readonly paceMillis: number
+  /** How it waits where another driver has the checkpoint. */
+  readonly standby: 'cold' | 'warm' | 'hot' | undefined
   /** Milliseconds by which its clock is ahead. */
   readonly aheadMillis: number
   /** `n:kind` of its workers. */
@@ -41,7 +47,7 @@ interface Fate {
 const say = (word: Word): void => void writeSync(1, `${JSON.stringify(word)}\n`)
 
 /** The world, in which this process may die. */
-function fatefulEnv({ crashAt, stopAt, aheadMillis }: Fate): Env {
+function fatefulEnv({ crashAt, stopAt, aheadMillis, paceMillis }: Fate): Env {
   const real = nodeEnv()
   const crash = countdown(crashAt)
   const stop = countdown(stopAt)
@@ -49,6 +55,8 @@ function fatefulEnv({ crashAt, stopAt, aheadMillis }: Fate): Env {
     ...real,
     now: () => real.now() + aheadMillis,
     crashpoint(name) {
+      if (name === 'batch.read' && paceMillis > 0)
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, paceMillis)
       if (crash(name)) {
         say({ say: 'killed', at: name })
         process.kill(process.pid, 'SIGKILL')
@@ -112,6 +120,8 @@ const fate: Fate = {
   crashAt: process.env['CRASH_AT'],
   stopAt: process.env['STOP_AT'],
   failAt: process.env['FAIL_AT'],
+  paceMillis: Number(process.env['PACE'] ?? 0),
+  standby: process.env['STANDBY'] as Fate['standby'],
   aheadMillis: Number(process.env['CLOCK_AHEAD'] ?? 0),
   workers: process.env['WORKERS'],
 }
@@ -124,8 +134,16 @@ const running = start((p) => build(p, folder, of, userCode(fate)), {
   checkpoint: `${folder}/checkpoint`,
   ...workersOf(fate, of, path),
   env: fatefulEnv(fate),
+  ...(fate.standby === undefined ? {} : { standby: fate.standby }),
 })
 say({ say: 'begun' })
+if (fate.standby !== undefined) {
+  const look = setInterval(() => {
+    const { standby } = running.status().batches ?? {}
+    if (standby !== undefined) say({ say: 'waits', batch: standby.batch })
+  }, 50)
+  look.unref()
+}
 if (of.source === 'stream') drainAtEnd(running, of)
 const { metrics } = await running.result
 say({ say: 'done', dropped: metrics.counter('droppedDueToLateness'), seen: metrics.get(SEEN, 'seen') as number })

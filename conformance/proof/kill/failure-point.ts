@@ -9,6 +9,8 @@ export interface Bench {
   readonly of: KillCase
   readonly folder: string
   readonly disk: SmallDisk
+  /** Says something of what happened. */
+  tell(line: string): void
   drive(fate?: Readonly<Record<string, string>>): Promise<Ended>
   start(fate?: Readonly<Record<string, string>>): ReturnType<typeof startDriver>
 }

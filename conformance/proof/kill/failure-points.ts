@@ -21,17 +21,8 @@ import { caseOf, type KillCase } from './kill-case.js'
 import { storeFaults } from './kill-cycles.js'
 import { makeInput, readOutput } from './places.js'
 import { judgeAtEnd } from './reconcile.js'
+import { STANDING_STILL, standsBy, standsStill } from './take-overs.js'
 import { workerPoints } from './worker-points.js'
-
-/** A driver that stands still: with it, whatever its sink. */
-const TAKE_OVERS = [
-  'store.plan.before',
-  'batch.commit',
-  'store.commit.before',
-  'batch.committed',
-  'delivery.begin',
-  'store.delivered.before',
-]
 
 const points: readonly Point[] = [
   {
@@ -123,45 +114,25 @@ const points: readonly Point[] = [
   {
     name: 'driver: a second one is refused by name, and takes over when the lease has run out',
     of: { sink: 'append' },
-    happens: (bench) => takeOver(bench, 'batch.commit', async () => pause(11_000)),
+    happens: (bench) => standsStill(bench, 'batch.commit', async () => pause(11_000)),
   },
-  ...TAKE_OVERS.flatMap((at) =>
-    (['append', 'upsert', 'log', 'manifest'] as const).map((sink): Point => ({
-      name: `driver: one that stands still at ${at} (${sink}) and wakes after another has taken over`,
-      of: { sink },
-      happens: (bench) => takeOver(bench, at, () => Promise.resolve({ CLOCK_AHEAD: '11000' })),
-    })),
+  ...STANDING_STILL.map(({ at, sink }): Point => ({
+    name: `driver: one that stands still at ${at} (${sink}) and wakes after another has taken over`,
+    of: { sink, ...(at.startsWith('store.compact') ? { compactAboveBytes: 200 } : {}) },
+    happens: (bench) => standsStill(bench, at),
+  })),
+  ...(['cold', 'warm', 'hot'] as const).flatMap((mode) =>
+    (['SIGKILL', 'SIGSTOP'] as const).flatMap((how) =>
+      (['append', 'upsert', 'log'] as const).map((sink): Point => ({
+        name: `driver: one that ends by ${how} while another stands by ${mode} (${sink})`,
+        of: { sink, batchMillis: 100 },
+        happens: (bench) =>
+          standsBy(bench, mode, how, ({ millis }) => bench.tell(`taken over after ${Math.round(millis)} ms`)),
+      })),
+    ),
   ),
   ...workerPoints,
 ]
-
-/** A driver stops; another is refused, later takes over and finishes; the first goes on, and must be able to write nothing. */
-async function takeOver(
-  { start, drive, of, folder }: Bench,
-  at: string,
-  later: () => Promise<Readonly<Record<string, string>> | undefined>,
-): Promise<string | undefined> {
-  // Files of a bounded input are delivered once, at the end.
-  const first = start({ STOP_AT: `${at}:${of.sink === 'manifest' && at.includes('deliver') ? 1 : 4}` })
-  if (!(await first.stopped)) return `the first driver has not stopped: ${(await first.ended).stderr}`
-  try {
-    const refused = await drive()
-    const fault = expectEnd(refused, 'failed', new RegExp(`MR-6101[^]*process ${first.process.pid} `))
-    if (fault !== undefined) return `the second driver: ${fault}`
-    const second = await drive(await later())
-    const secondFault = expectEnd(second, 'done')
-    if (secondFault !== undefined) return `after the lease has run out: ${secondFault}`
-    const before = await readOutput(folder, of)
-    first.process.kill('SIGCONT')
-    const woken = await first.ended
-    const after = await readOutput(folder, of)
-    if (after.length !== before.length) return `the driver that woke has written ${after.length - before.length} rows`
-    return expectEnd(woken, 'failed', /MR-6102/)
-  } finally {
-    first.process.kill('SIGKILL')
-    await first.ended.catch(() => undefined)
-  }
-}
 
 function locked(path: string): { close(): void } {
   const database = new Database(path)
@@ -215,7 +186,7 @@ function mountSmall(place: string): () => void {
 }
 
 /** Starts the run a last time, when everything is as it was: it goes on to its end, and the result is whole. */
-async function faultOf(point: Point, seed: number): Promise<string | undefined> {
+async function faultOf(point: Point, seed: number, tell: (line: string) => void): Promise<string | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-points-'))
   const unmount = point.disk === undefined ? undefined : mountSmall(join(folder, point.disk))
   try {
@@ -229,6 +200,7 @@ async function faultOf(point: Point, seed: number): Promise<string | undefined> 
       of,
       folder,
       start,
+      tell,
       drive: (fate) => start(fate).ended,
       disk: smallDisk(join(folder, point.disk ?? 'checkpoint')),
     }
@@ -270,7 +242,7 @@ export function pointsLane(
         print(`- ${point.name}: left out, as only root can make a disk`)
         continue
       }
-      const fault = await faultOf(point, seed).catch(thrownText)
+      const fault = await faultOf(point, seed, (line) => print(`  ${line}`)).catch(thrownText)
       print(`${fault === undefined ? '✓' : '✗'} ${point.name}${fault === undefined ? '' : `: ${fault}`}`)
       if (fault === undefined) passed++
       else {

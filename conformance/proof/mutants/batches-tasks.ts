@@ -42,8 +42,8 @@ export const batchesTasks: readonly Mutant[] = [
     'tasks-any-answer',
     'an answer that was doubled on its way is no answer to the next task',
     WORKERS,
-    "(message) => message.kind === 'done' && isOf(message.done, order)",
-    "(message) => message.kind === 'done'",
+    "!('request' in message) || message.request !== waiting.request",
+    "!('request' in message)",
   ),
   bySeeds(
     'tasks-state-not-restored',

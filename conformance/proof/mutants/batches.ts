@@ -64,9 +64,9 @@ const planning: readonly Mutant[] = [
   mutant(
     'batch-read-anew',
     'what a plan says was read is not read anew',
-    EXECUTION,
-    'rounds: decodePlan(planned.content, this.#codecs),',
-    'rounds: decodePlan(planned.content, this.#codecs).map((round) => ({ ...round, turns: [] })),',
+    'runners/micro-batch/batched-parts.ts',
+    'rounds: decodePlan(plan.content, codecs),',
+    'rounds: decodePlan(plan.content, codecs).map((round) => ({ ...round, turns: [] })),',
   ),
   mutant(
     'batch-never-planned',

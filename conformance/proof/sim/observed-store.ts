@@ -92,6 +92,7 @@ export class StoreObserver {
         this.trace.push(`delivered ${batch}`)
       },
       deliveredUntil: () => store.deliveredUntil(),
+      view: () => store.view(),
       partition: (index) => store.partition(index),
       savepoint: (place) => store.savepoint(place),
       check: () => store.check(),

@@ -284,6 +284,11 @@ export class Execution {
     return false
   }
 
+  /** Whether sources are told to end. */
+  protected get isDraining(): boolean {
+    return this.#isDraining
+  }
+
   protected get isStopping(): boolean {
     return this.#isStopping
   }

@@ -5,6 +5,7 @@
  * seen before this stage's turn: then nothing is stored in between.
  */
 import { invariant } from '../../../sdk/invariant.js'
+import { TIMESTAMP_MIN } from '../../../sdk/time.js'
 import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
 import type { BundleProcessor } from '../bundle-processor.js'
@@ -118,8 +119,18 @@ export class GroupingExecutor extends StageExecutor {
     return this.#runner.waitsForClock
   }
 
+  override endShared(): void {
+    this.#runner.beginTurn(TIMESTAMP_MIN)
+  }
+
+  override restoreWatermark(watermark: number): void {
+    super.restoreWatermark(watermark)
+    if (this.sharedWatermark === undefined) this.#runner.beginTurn(watermark)
+  }
+
   override async wake(): Promise<boolean> {
     if (!this.#runner.isClockDue) return false
+    if (this.sharedWatermark !== undefined) this.#runner.beginTurn(this.sharedWatermark)
     await this.bundle(() => this.#runner.fireClocks())
     return true
   }

@@ -159,6 +159,11 @@ export abstract class StageExecutor {
     return NO_KEEPERS
   }
 
+  /** What the stage was told of all that share the work is over: it is no part of what is kept. */
+  endShared(): void {
+    // Most stages keep nothing of it.
+  }
+
   /** Goes on where an earlier run was. */
   restoreWatermark(watermark: number): void {
     this.#outputWatermark = watermark

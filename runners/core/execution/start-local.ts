@@ -77,6 +77,23 @@ export const LOCAL_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
 /** After this long an asynchronous call is reported, and again each time as much has passed. */
 const REPORT_AFTER_MILLIS = 10_000
 
+/** A run, as those see it who start it and watch it. */
+export type LocalExecution = Pick<
+  Execution,
+  | 'run'
+  | 'drain'
+  | 'stop'
+  | 'cancel'
+  | 'pause'
+  | 'resume'
+  | 'status'
+  | 'progress'
+  | 'metrics'
+  | 'stuck'
+  | 'isKept'
+  | 'setWorkers'
+>
+
 /** What one runner adds. */
 export interface LocalRunner {
   readonly name: string
@@ -84,7 +101,7 @@ export interface LocalRunner {
   /** Refuses options that it cannot do, and pipelines that it cannot promise for. */
   check(built: BuiltPipeline, options: RunnerOptions): void
   acknowledgements(options: RunnerOptions): Acknowledgements
-  execution(built: BuiltPipeline, options: ExecutionOptions): Execution
+  execution(built: BuiltPipeline, options: ExecutionOptions): LocalExecution
 }
 
 /** Starts a pipeline. @throws before anything has run. */
@@ -224,7 +241,7 @@ function worldOf(
 
 /** Runs, and watches for asynchronous calls that do not end: reports them, and fails the run where a limit is set. */
 async function raceWithStuckCalls(
-  execution: Execution,
+  execution: LocalExecution,
   env: Env,
   log: RunLog,
   timeoutMillis: number | undefined,

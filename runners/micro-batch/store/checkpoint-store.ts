@@ -102,6 +102,43 @@ export interface PartitionStore {
   close(): Promise<void>
 }
 
+/** Who has the lease. */
+export interface LeaseHolder {
+  readonly epoch: number
+  /** Empty when it was given back. */
+  readonly holder: string
+  /** Until when, milliseconds since 1970, unless it is renewed. */
+  readonly until: number
+}
+
+/** What is written down of a batch, as far as it is still there. */
+export interface BatchRecord {
+  readonly plan: PlanRecord | undefined
+  /** As its commit has them; `undefined` before it is committed. */
+  readonly hashes: readonly string[] | undefined
+}
+
+/** What has changed in a partition since a version. */
+export interface VersionChanges {
+  /** The newest committed version. */
+  readonly version: number
+  /** Whether these are all the entries there are: what came between was merged. */
+  readonly isWhole: boolean
+  /** Oldest first. */
+  readonly changes: readonly Change[]
+}
+
+/** What a driver that stands by reads of a store that another one writes. */
+export interface StoreView {
+  /** `undefined` before the first. */
+  holder(): Promise<LeaseHolder | undefined>
+  /** The newest committed batch, 0 before the first. */
+  committedBatch(): Promise<number>
+  batch(batch: number): Promise<BatchRecord>
+  /** `undefined` when the store was just changing: ask again. */
+  changesSince(partition: number, after: number): Promise<VersionChanges | undefined>
+}
+
 /** See the head of this file. Every method that takes a lease throws `StoreFenced` when a newer one was given out. */
 export interface CheckpointStore {
   /** Where it is, for messages. */
@@ -143,6 +180,8 @@ export interface CheckpointStore {
   delivered(lease: Lease, batch: number): Promise<void>
   /** The last batch of which everything is delivered, 0 before the first. */
   deliveredUntil(): Promise<number>
+  /** For a driver that stands by. */
+  view(): StoreView
   /** A partition, from 0. */
   partition(index: number): PartitionStore
   /**

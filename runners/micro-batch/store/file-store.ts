@@ -19,6 +19,7 @@ import type {
   QueryRecord,
   StoredEntry,
   StoreFault,
+  StoreView,
 } from './checkpoint-store.js'
 import { LeaseHeld, StoreOccupied } from './errors.js'
 import { fencePartition, writeVersion } from './partition-state.js'
@@ -26,6 +27,7 @@ import { checkSession } from './store-check.js'
 import { copyTo, repartition } from './store-copies.js'
 import { committedOf, stepOfCommit, stepOfPlan, type StoreSession } from './store-session.js'
 import type { ChangeBlob, LogTable } from './store-tables.js'
+import { SessionView } from './store-view.js'
 
 const NOTHING = new Uint8Array(0)
 
@@ -126,7 +128,7 @@ export class FileStore implements CheckpointStore {
 
   async committed(): Promise<CommitRecord | undefined> {
     const log = this.#session.log()
-    return log === undefined ? undefined : committedOf(log)
+    return log?.reading(() => committedOf(log))
   }
 
   async history(): Promise<readonly CommitRecord[]> {
@@ -141,7 +143,7 @@ export class FileStore implements CheckpointStore {
 
   async planned(): Promise<PlanRecord | undefined> {
     const log = this.#session.log()
-    return log?.plan(log.committedBatch() + 1)
+    return log?.reading(() => log.plan(log.committedBatch() + 1))
   }
 
   async logPlan(lease: Lease, plan: PlanRecord, { durable }: { readonly durable: boolean }): Promise<void> {
@@ -223,6 +225,10 @@ export class FileStore implements CheckpointStore {
 
   async deliveredUntil(): Promise<number> {
     return this.#session.log()?.deliveredUntil() ?? 0
+  }
+
+  view(): StoreView {
+    return new SessionView(this.#session)
   }
 
   partition(index: number): PartitionStore {

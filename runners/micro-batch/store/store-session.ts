@@ -40,7 +40,8 @@ export class StoreSession {
     // Where nothing was begun, the end of a process may have left a log without tables.
     const log = files.openLog(isUntouched)
     try {
-      verifyLog(log, head, files.headPath)
+      // Another driver may be writing it.
+      log.reading(() => verifyLog(log, head, files.headPath))
     } catch (error) {
       log.close()
       throw error

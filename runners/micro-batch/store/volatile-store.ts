@@ -35,5 +35,11 @@ export class VolatileStore implements CheckpointStore {
   readonly history: CheckpointStore['history'] = () => Promise.resolve([])
   readonly deliveredUntil: CheckpointStore['deliveredUntil'] = () => Promise.resolve(0)
   readonly check: CheckpointStore['check'] = () => Promise.resolve([])
+  readonly view: CheckpointStore['view'] = () => ({
+    holder: nothing,
+    committedBatch: () => Promise.resolve(0),
+    batch: () => Promise.resolve({ plan: undefined, hashes: undefined }),
+    changesSince: nothing,
+  })
   readonly partition: CheckpointStore['partition'] = () => partition
 }

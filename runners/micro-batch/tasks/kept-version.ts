@@ -5,7 +5,7 @@
 import { ChangeWriter } from '../store/change-bytes.js'
 import { NewestEntries } from './newest-entries.js'
 import type { Change, StoredEntry } from '../store/checkpoint-store.js'
-import type { HostPartition } from './worker-link.js'
+import type { HostPartition, OfPartition } from './worker-link.js'
 
 /** What follows the names of the parts that a partition keeps. One that is alone keeps them as a run without workers does. */
 export function hostedPart(partition: number, partitions: number): string {
@@ -27,7 +27,7 @@ export class KeptVersion {
   }
 
   /** What a partition is made of. */
-  async of(partition: number): Promise<Omit<HostPartition, 'kind' | 'partition' | 'life'>> {
+  async of(partition: number): Promise<Omit<HostPartition, 'kind' | keyof OfPartition>> {
     const { at } = this
     const writer = new ChangeWriter()
     if (this.#stored === undefined) writer.putAll(this.#partitions.get(partition)?.values() ?? [])

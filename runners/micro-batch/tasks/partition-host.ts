@@ -169,6 +169,7 @@ export class PartitionHost {
     await kept.restore(entriesIn(entries))
     for (const executor of this.#executors) {
       const watermark = watermarks[executor.stage.id] ?? TIMESTAMP_MIN
+      executor.sharedWatermark = watermark
       executor.restoreWatermark(watermark)
       ;(this.#views[executor.stage.id] as StageView).outputWatermark = watermark
     }
@@ -195,6 +196,7 @@ export class PartitionHost {
     if (order.isReleased) executor.script?.release()
     const changed = order.call === 'wake' ? await executor.wake() : await executor.turn()
     for (const each of this.#executors) each.throwIfFailed()
+    executor.endShared()
     return this.#doneOf(order, executor, reader, changed)
   }
 

@@ -9,7 +9,7 @@ import type { MetricsDelta } from '../../core/metrics.js'
 import type { Change } from '../store/checkpoint-store.js'
 import type { LoggedLine, TaskDone, TaskOrder } from './task.js'
 import { type Life, WorkerLost, type Workers } from './workers.js'
-import type { HostPartition } from './worker-link.js'
+import type { HostPartition, OfPartition } from './worker-link.js'
 
 /** Thrown when a task that is done again gives something else. */
 export class Diverged extends Error {
@@ -27,7 +27,7 @@ export class Diverged extends Error {
 export interface PartitionParts {
   readonly workers: Workers
   /** What was committed last. */
-  readonly version: (partition: number) => Promise<Omit<HostPartition, 'kind' | 'partition' | 'life'>>
+  readonly version: (partition: number) => Promise<Omit<HostPartition, 'kind' | keyof OfPartition>>
   /** Counted for those who look. */
   readonly counts: RecoveryCounts
   /** Answers differ that should be the same. */

@@ -16,7 +16,7 @@ import { WORK } from './block-codings.js'
 import { Partition, type RecoveryCounts } from './partition.js'
 import type { Block, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
 import { Workers } from './workers.js'
-import type { Begin, HostPartition, OpenWorker } from './worker-link.js'
+import type { Begin, HostPartition, OfPartition, OpenWorker } from './worker-link.js'
 
 /** A task that takes longer than this, and than {@link SLOW_FACTOR} times what its siblings have taken, gets a twin. */
 const SLOW_MILLIS = 250
@@ -37,7 +37,7 @@ export interface TaskDriverParts {
 }
 
 /** What a partition is made of at the last committed batch. */
-export type VersionOf = (partition: number) => Promise<Omit<HostPartition, 'kind' | 'partition' | 'life'>>
+export type VersionOf = (partition: number) => Promise<Omit<HostPartition, 'kind' | keyof OfPartition>>
 
 /** See the head of this file. */
 export class TaskDriver {

@@ -80,6 +80,8 @@ export interface HostPartition {
   readonly partition: number
   /** Unlike that of any other life of the partition. */
   readonly life: number
+  /** See {@link OfPartition.request}. */
+  readonly request: number
   readonly batch: number
   /** What processing time was then. */
   readonly instant: number
@@ -93,6 +95,10 @@ export interface HostPartition {
 export interface OfPartition {
   readonly partition: number
   readonly life: number
+  /**
+   * Counts what is asked in this life, from 1; the answer has the same. What comes twice is done once. 0 of what nobody waits for.
+   */
+  readonly request: number
 }
 
 /** Messages of a driver. */

@@ -40,6 +40,8 @@ interface Life {
   /** What was asked of it, one after another. */
   queue: Promise<void>
   isDropped: boolean
+  /** The last request that was taken. */
+  last: number
 }
 
 class Worker implements ServedWorker {
@@ -49,6 +51,7 @@ class Worker implements ServedWorker {
   readonly #env: Env
   readonly #combiners: CombinerLives | undefined
   readonly #lives = new Map<number, Life>()
+  #isBegun = false
   #begin: Begin | undefined
   #staged: StagedPipeline | undefined
   #ready: Promise<void> = Promise.resolve()
@@ -66,6 +69,8 @@ class Worker implements ServedWorker {
   hear(message: ToWorker): void {
     switch (message.kind) {
       case 'begin':
+        if (this.#isBegun) return
+        this.#isBegun = true
         this.#ready = this.#start(message)
         return
       case 'host':
@@ -113,49 +118,56 @@ class Worker implements ServedWorker {
   }
 
   #host(message: HostPartition): void {
-    const { partition, life: number } = message
+    const { partition, life: number, request } = message
+    if (this.#lives.has(number)) return
     const queue = this.#ready.then(async () => {
       const { host } = life
       await this.#guarded(message, life, async () => {
         await host.begin(message)
-        return { kind: 'hosted', partition, life: number }
+        return { kind: 'hosted', partition, life: number, request }
       })
     })
     const begin = this.#begin
     const staged = this.#staged
     if (begin === undefined || staged === undefined) return
-    const life: Life = { host: new PartitionHost(staged, begin, partition, this.#env), queue, isDropped: false }
+    const life: Life = {
+      host: new PartitionHost(staged, begin, partition, this.#env),
+      queue,
+      isDropped: false,
+      last: request,
+    }
     this.#lives.set(number, life)
   }
 
   #ask(message: Exclude<ToWorker, Begin | HostPartition> & OfPartition): void {
     const life = this.#lives.get(message.life)
-    if (life === undefined) return
+    if (life === undefined || (message.request > 0 && message.request <= life.last)) return
+    life.last = Math.max(life.last, message.request)
     life.queue = life.queue.then(() => this.#guarded(message, life, () => this.#answer(message, life.host)))
   }
 
   async #answer(message: ToWorker & OfPartition, host: PartitionHost): Promise<FromWorker | undefined> {
-    const { partition, life } = message
+    const { partition, life, request } = message
     switch (message.kind) {
       case 'task':
-        return { kind: 'done', partition, life, done: await host.task(message.order) }
+        return { kind: 'done', partition, life, request, done: await host.task(message.order) }
       case 'changes':
-        return { kind: 'changes', partition, life, batch: message.batch, changes: host.changes() }
+        return { kind: 'changes', partition, life, request, batch: message.batch, changes: host.changes() }
       case 'planned':
         await host.planned()
-        return { kind: 'settled', partition, life, batch: message.batch, ...host.takeRemarks() }
+        return { kind: 'settled', partition, life, request, batch: message.batch, ...host.takeRemarks() }
       case 'committed':
         await host.committed()
-        return { kind: 'settled', partition, life, batch: message.batch, ...host.takeRemarks() }
+        return { kind: 'settled', partition, life, request, batch: message.batch, ...host.takeRemarks() }
       case 'look':
-        return { kind: 'status', partition, life, stages: host.status() }
+        return { kind: 'status', partition, life, request, stages: host.status() }
       default:
         return undefined
     }
   }
 
   async #guarded(
-    { partition, life: number }: OfPartition,
+    { partition, life: number, request }: OfPartition,
     life: Life,
     run: () => Promise<FromWorker | undefined>,
   ): Promise<void> {
@@ -168,6 +180,7 @@ class Worker implements ServedWorker {
         kind: 'failed',
         partition,
         life: number,
+        request,
         error: errorToWire(error),
         log: life.host.takeRemarks().log,
       })

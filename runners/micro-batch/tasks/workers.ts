@@ -36,7 +36,7 @@ const END_MILLIS = 5000
 const ENDS_MAX = 20
 
 interface Waiting {
-  readonly wants: (message: FromWorker) => boolean
+  readonly request: number
   readonly resolve: (message: FromWorker) => void
   readonly reject: (error: unknown) => void
 }
@@ -47,6 +47,7 @@ export class Life {
   readonly partition: number
   readonly number: number
   #waiting: Waiting | undefined
+  #requests = 0
   #failure: unknown
 
   constructor(worker: Worker, partition: number, number: number) {
@@ -60,23 +61,17 @@ export class Life {
     return this.worker.isEnded || this.#failure !== undefined
   }
 
-  async begin(from: Omit<HostPartition, 'kind' | 'partition' | 'life'>): Promise<void> {
-    await this.#ask({ kind: 'host', ...this.#place, ...from }, ({ kind }) => kind === 'hosted')
+  async begin(from: Omit<HostPartition, 'kind' | keyof OfPartition>): Promise<void> {
+    await this.#ask((place) => ({ kind: 'host', ...place, ...from }))
   }
 
   async task(order: TaskOrder): Promise<TaskDone> {
-    const answer = await this.#ask(
-      { kind: 'task', ...this.#place, order },
-      (message) => message.kind === 'done' && isOf(message.done, order),
-    )
+    const answer = await this.#ask((place) => ({ kind: 'task', ...place, order }))
     return (answer as Extract<FromWorker, { kind: 'done' }>).done
   }
 
   async changes(batch: number): Promise<readonly Change[]> {
-    const answer = await this.#ask(
-      { kind: 'changes', ...this.#place, batch },
-      (message) => message.kind === 'changes' && message.batch === batch,
-    )
+    const answer = await this.#ask((place) => ({ kind: 'changes', ...place, batch }))
     return (answer as Extract<FromWorker, { kind: 'changes' }>).changes.flatMap((chunk) => [...changesIn(chunk)])
   }
 
@@ -84,10 +79,7 @@ export class Life {
     kind: 'planned' | 'committed',
     batch: number,
   ): Promise<{ readonly metrics: MetricsDelta; readonly log: readonly LoggedLine[] }> {
-    const answer = await this.#ask(
-      { kind, ...this.#place, batch },
-      (message) => message.kind === 'settled' && message.batch === batch,
-    )
+    const answer = await this.#ask((place) => ({ kind, ...place, batch }))
     return answer as Extract<FromWorker, { kind: 'settled' }>
   }
 
@@ -116,28 +108,25 @@ export class Life {
       this.broken(errorFromWire(message.error))
       return true
     }
-    if (waiting?.wants(message) !== true) return false
+    if (waiting === undefined || !('request' in message) || message.request !== waiting.request) return false
     this.#waiting = undefined
     waiting.resolve(message)
     return true
   }
 
   get #place(): OfPartition {
-    return { partition: this.partition, life: this.number }
+    return { partition: this.partition, life: this.number, request: 0 }
   }
 
-  #ask(message: ToWorker, wants: Waiting['wants']): Promise<FromWorker> {
+  #ask(messageOf: (place: OfPartition) => ToWorker): Promise<FromWorker> {
     if (this.worker.isEnded) return Promise.reject(new WorkerLost(this.worker.reason))
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     return new Promise((resolve, reject) => {
-      this.#waiting = { wants, resolve, reject }
-      this.worker.send(message)
+      const request = ++this.#requests
+      this.#waiting = { request, resolve, reject }
+      this.worker.send(messageOf({ ...this.#place, request }))
     })
   }
-}
-
-function isOf(done: TaskDone, order: TaskOrder): boolean {
-  return done.batch === order.batch && done.number === order.number
 }
 
 /** A worker that has been started. */

@@ -1,0 +1,210 @@
+/** A second driver waits cold, warm or hot, takes over, and nothing is lost, repeated or let out before. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as t from 'io-ts'
+import {
+  type Logger,
+  OffsetRangeTracker,
+  pipeline,
+  type Pipeline,
+  resume,
+  run,
+  source,
+  start,
+  state,
+  typed,
+  watermarks,
+} from 'millrace'
+import { writeLines } from 'millrace/io/text'
+import { microBatchRunner } from 'millrace/micro-batch'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { RunningPipeline } from '../runner.js'
+import { differingParts } from './following.js'
+import { nodeCapabilities } from './node.js'
+
+const folders: string[] = []
+const folder = (): string => {
+  const made = mkdtempSync(join(tmpdir(), 'millrace-standby-'))
+  folders.push(made)
+  return made
+}
+afterEach(() => {
+  for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true })
+})
+
+const NUMBERS = 40
+const numbers = source({
+  output: typed<number>(),
+  bounded: true,
+  replayable: true,
+  watermark: watermarks.monotonic(),
+  restriction: () => ({ from: 0, to: NUMBERS }),
+  restrictionCodec: typed<{ from: number; to: number }>(),
+  tracker: (range) => new OffsetRangeTracker(range),
+  process(_, tracker, { emit }) {
+    const at = tracker.currentRestriction().from
+    if (!tracker.tryClaim(at)) return
+    emit(at, at * 1000)
+    return resume({ after: 1 })
+  },
+})
+
+/** Counts by key, and hands each count over. */
+function counting(delivered: string[], own: (n: number) => number = (n) => n): Pipeline {
+  const p = pipeline()
+  p.apply('numbers', numbers)
+    .keyBy('by', (n) => n % 3)
+    .parDo('count', {
+      output: t.string,
+      state: { count: state.value(t.number, { initial: 0 }), note: state.value(t.number) },
+      process({ key, value }, { state: { count, note }, emit }) {
+        count.write(count.read() + 1)
+        note.write(own(value))
+        emit(`${key}: ${count.read()}`)
+      },
+    })
+    .parDo('hand over', {
+      delivery: { codec: t.string, repeats: 'visible', deliver: (items) => void delivered.push(...items) },
+      process: (text, { deliver }) => deliver(text),
+    })
+  return p
+}
+
+const expected = Array.from({ length: NUMBERS }, (_, n) => `${n % 3}: ${Math.floor(n / 3) + 1}`)
+
+function runner(): ReturnType<typeof microBatchRunner> {
+  return microBatchRunner({ batchInterval: '120 ms' }, nodeCapabilities())
+}
+
+function logger(lines: string[]): Logger {
+  const write = (fields: object | string, message?: string): void =>
+    void lines.push(`${message ?? ''} ${JSON.stringify(fields)}`)
+  return { trace: write, debug: write, info: write, warn: write, error: write, fatal: write } as unknown as Logger
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (const end = Date.now() + 20_000; !holds();) {
+    if (Date.now() > end) throw new Error('it has not come to that')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+const batches = (running: RunningPipeline): { committed: number; standby?: { batch: number } } =>
+  running.status().batches ?? { committed: 0 }
+
+describe.each(['cold', 'warm', 'hot'] as const)('a %s standby', (standby) => {
+  it('waits, lets nothing out, and takes over where the other has ended', { timeout: 60_000 }, async () => {
+    const checkpoint = join(folder(), 'kept')
+    const first: string[] = []
+    const second: string[] = []
+    const lines: string[] = []
+    const leader = start(counting(first), { runner: runner(), checkpoint })
+    await until(() => batches(leader).committed >= 2)
+    const waiting = start(counting(second), { runner: runner(), checkpoint, standby, logger: logger(lines) })
+    await until(() => (batches(waiting).standby?.batch ?? -1) >= (standby === 'cold' ? 0 : 4))
+    expect(second).toEqual([])
+    const at = batches(leader).committed
+    await until(() => batches(leader).committed > at)
+    leader.cancel()
+    await leader.result
+    const { state: end } = await waiting.result
+    expect(end).toBe('DONE')
+    expect([...first, ...second]).toEqual(expected)
+    expect([first.length > 0, second.length > 0]).toEqual([true, true])
+    expect(lines.join('\n')).toContain(`stands by (${standby})`)
+    expect(lines.join('\n')).toContain(`takes over (${standby})`)
+    expect(lines.join('\n')).not.toContain('differs')
+  })
+
+  it('is stopped while it waits, and has done nothing', { timeout: 60_000 }, async () => {
+    const checkpoint = join(folder(), 'kept')
+    const first: string[] = []
+    const second: string[] = []
+    const leader = start(counting(first), { runner: runner(), checkpoint })
+    await until(() => batches(leader).committed >= 2)
+    const waiting = start(counting(second), { runner: runner(), checkpoint, standby })
+    await until(() => batches(waiting).standby !== undefined)
+    waiting.stop()
+    expect((await waiting.result).state).toBe('STOPPED')
+    await leader.result
+    expect([first, second]).toEqual([expected, []])
+  })
+
+  it('leads at once where nobody does', async () => {
+    const delivered: string[] = []
+    await run(counting(delivered), { runner: runner(), checkpoint: join(folder(), 'kept'), standby })
+    expect(delivered).toEqual(expected)
+  })
+})
+
+describe('a hot standby', () => {
+  it(
+    'reports a step that is not deterministic by its part of the state, and takes nothing of it over',
+    { timeout: 60_000 },
+    async () => {
+      const checkpoint = join(folder(), 'kept')
+      const lines: string[] = []
+      const first: string[] = []
+      const second: string[] = []
+      const leader = start(
+        counting(first, () => 1),
+        { runner: runner(), checkpoint },
+      )
+      await until(() => batches(leader).committed >= 2)
+      const waiting = start(
+        counting(second, () => 2),
+        { runner: runner(), checkpoint, standby: 'hot', logger: logger(lines) },
+      )
+      await until(() => lines.some((line) => line.includes('as a warm one')))
+      const differing = lines.filter((line) => line.includes('a hot standby differs'))
+      expect(differing.length).toBeGreaterThan(0)
+      for (const line of differing) expect(line).toMatch(/batch \d+ has changed something else .* in \\?"count /)
+      leader.cancel()
+      await leader.result
+      await waiting.result
+      expect([...first, ...second]).toEqual(expected)
+    },
+  )
+
+  it('goes on as a warm one where steps write files before they deliver', { timeout: 60_000 }, async () => {
+    const made = folder()
+    const lines: string[] = []
+    const build = (): Pipeline => {
+      const p = pipeline()
+      p.apply('numbers', numbers)
+        .map('text', String)
+        .apply('write', writeLines(join(made, 'out.txt'), { shards: 1 }))
+      return p
+    }
+    const checkpoint = join(made, 'kept')
+    const leader = start(build(), { runner: runner(), checkpoint })
+    await until(() => batches(leader).committed >= 2)
+    const waiting = start(build(), { runner: runner(), checkpoint, standby: 'hot', logger: logger(lines) })
+    await until(() => lines.some((line) => line.includes('takes over') || line.includes('as a warm one')))
+    expect(lines.join('\n')).toMatch(/it writes files while it stands by[^]* It goes on as a warm one/)
+    leader.cancel()
+    await leader.result
+    await waiting.result
+    expect(readdirSync(made).filter((name) => name.startsWith('out'))).toEqual(['out.txt'])
+  })
+
+  it('tells the parts in which changes differ', () => {
+    const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+    const change = (part: string, id: string, content?: string) => ({
+      part,
+      slot: 0,
+      id: bytes(id),
+      content: content === undefined ? undefined : bytes(content),
+    })
+    const theirs = [change('a', '1', 'x'), change('b', '1', 'x'), change('c', '1'), change('d', '1', 'x')]
+    const own = [change('d', '1', 'x'), change('c', '1', 'x'), change('a', '1', 'x'), change('e', '1', 'x')]
+    expect(differingParts(theirs, own)).toEqual(['b', 'c', 'e'])
+  })
+})
+
+it('a standby without a checkpoint is refused', async () => {
+  const p = pipeline()
+  p.create('numbers', [1]).collect('out')
+  await expect(run(p, { runner: 'micro-batch', standby: 'warm' })).rejects.toMatchObject({ code: 'MR-6072' })
+  await expect(run(p, { standby: 'warm' })).rejects.toMatchObject({ code: 'MR-1016' })
+})
