@@ -460,7 +460,7 @@ describe('control', () => {
     expect(await refused({ runner: 'flink' })).toMatch(
       /^UnsupportedFeature: the flink runner is not part of this version/,
     )
-    expect(await refused({ runner: 'micro-batch', guarantee: 'gap' })).toMatch(/^UnsupportedFeature: /)
+    expect(await refused({ runner: 'micro-batch', guarantee: 'exactly-once' })).toMatch(/Add checkpoint: '\.\/folder'/)
     expect(await refused({ runner: 'dircet' as never })).toMatch(
       /there is no runner "dircet"\. Did you mean "direct"\?/,
     )
