@@ -49,5 +49,6 @@ export type {
   RunStatus,
   SourceHold,
   StepStatus,
+  TasksStatus,
   WindowStatus,
 } from './run-status.js'

@@ -151,7 +151,11 @@ async function straggler(speculation: boolean, isSlow: boolean): Promise<readonl
       renameSync(`${file}.new`, file)
     }
     await running.result
-    const { recomputed = 0, twins = 0, twinsWon = 0 } = (running.status().batches ?? {}) as unknown as Record<string, number>
+    const {
+      recomputed = 0,
+      twins = 0,
+      twinsWon = 0,
+    } = (running.status().batches ?? {}) as unknown as Record<string, number>
     const times = commits.slice(COLD_BATCHES + 1).map((at, i) => at - (commits[COLD_BATCHES + i] ?? at))
     const sorted = [...times].sort((a, b) => a - b)
     const at = (share: number): string => (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(0)

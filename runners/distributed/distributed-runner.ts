@@ -100,6 +100,9 @@ function refuseOptions(name: EngineName, options: RunnerOptions): void {
     throw new UnsupportedFeature('MR-6001', later, `the ${name} runner does not support ${later} yet. Leave it out.`)
 }
 
+/** What knows the wire. */
+const ENGINE_JOB: string = './engine-job.js'
+
 const END_STATES: Readonly<Partial<Record<JobStateName, EndState>>> = { DONE: 'DONE', DRAINED: 'DRAINED', CANCELLED: 'CANCELLED' } // prettier-ignore
 
 class EngineRun {
@@ -186,7 +189,8 @@ class EngineRun {
 
   async #execute(): Promise<PipelineResult> {
     const engine = await this.#capabilities.openEngine(this.#name, this.#engine, (text) => this.#log.note(text))
-    const { jobOf, WorkerSide } = await import('./engine-job.js')
+    // By a name that bundlers do not follow: it leads to optional packages, and its wire needs files of its own.
+    const { jobOf, WorkerSide } = (await import(ENGINE_JOB)) as typeof import('./engine-job.js')
     const combiners = new CombinerLives(this.#built)
     const run = this.#workerRun()
     const worker = new WorkerSide(run)

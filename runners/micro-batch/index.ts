@@ -17,6 +17,7 @@ export type {
   Change as StateChange,
   CheckpointStore,
   CommitRecord,
+  KeptChange,
   Lease,
   LeaseClaim,
   PartitionStore,
@@ -25,5 +26,6 @@ export type {
   QueryRecord,
   StoredEntry,
   StoreFault,
+  StoreView,
 } from './store/checkpoint-store.js'
-export type { DriverPort, FromWorker, OpenWorker, ToWorker, WorkerLink } from './tasks/worker-link.js'
+export type { OpenWorker, WorkerLink } from './tasks/worker-link.js'

@@ -165,8 +165,7 @@ it('crashes are tried beside everything else, and the gravest comes first', asyn
 })
 
 it('options that do not fit are refused', async () => {
-  const attempt = (crashes: object): Promise<unknown> =>
-    simulate(pipeline(), { perturb: [], crashes, print: false })
+  const attempt = (crashes: object): Promise<unknown> => simulate(pipeline(), { perturb: [], crashes, print: false })
   await expect(attempt({ kind: 'power' })).rejects.toThrow(/kinds/)
   await expect(attempt({ kinds: ['flood'] })).rejects.toThrow(/know no kind "flood"/)
   await expect(attempt({ kinds: [] })).rejects.toThrow(/nothing would be tried/)

@@ -16,6 +16,7 @@ import type { WireError } from './wire-error.js'
 export interface WorkerLink {
   /** For people: "worker 2 (process 4711)". */
   readonly name: string
+  /** In order, and each once as long as the worker lives. */
   send(message: ToWorker): void
   /** Called once, before anything is sent. */
   onMessage(listener: (message: FromWorker) => void): void
@@ -32,6 +33,7 @@ export type OpenWorker = (index: number) => Promise<WorkerLink>
 
 /** A driver as its worker sees it. */
 export interface DriverPort {
+  /** In order, and each once as long as the driver lives. */
   send(message: FromWorker): void
   /** Called once, before anything arrives. */
   onMessage(listener: (message: ToWorker) => void): void
