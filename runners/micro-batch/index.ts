@@ -14,12 +14,14 @@ export { readState, type ReadStateOptions } from './read-state.js'
 export type { DriverNames } from './query-store.js'
 export { type SinkKind, type SinkPromise, sinkPromises, type SourceAbility, sourceAbilities } from './sink-promises.js'
 export type {
+  BatchRecord,
   Change as StateChange,
   CheckpointStore,
   CommitRecord,
   KeptChange,
   Lease,
   LeaseClaim,
+  LeaseHolder,
   PartitionStore,
   PlanRecord,
   QueryFork,
@@ -27,5 +29,6 @@ export type {
   StoredEntry,
   StoreFault,
   StoreView,
+  VersionChanges,
 } from './store/checkpoint-store.js'
 export type { OpenWorker, WorkerLink } from './tasks/worker-link.js'

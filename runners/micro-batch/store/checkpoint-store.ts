@@ -134,6 +134,7 @@ export interface StoreView {
   holder(): Promise<LeaseHolder | undefined>
   /** The newest committed batch, 0 before the first. */
   committedBatch(): Promise<number>
+  /** What is known of a batch: its plan, and its commit where there is one. */
   batch(batch: number): Promise<BatchRecord>
   /** `undefined` when the store was just changing: ask again. */
   changesSince(partition: number, after: number): Promise<VersionChanges | undefined>
