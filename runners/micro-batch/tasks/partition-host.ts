@@ -121,6 +121,7 @@ export class PartitionHost {
       env,
       query: {
         id: settings.query.id,
+        epoch: settings.query.epoch,
         part: partition,
         get batch() {
           return batch()
