@@ -176,12 +176,7 @@ export class BatchedExecution extends Execution {
       if (this.isCancelled) return
       const wasAgain = again !== undefined
       again = undefined
-      if (this.isDone) {
-        // Another that has taken over may be the one who came to the end.
-        await store.verify()
-        store.isOver = true
-        return
-      }
+      if (this.isDone) return store.end()
       if (isBacklogged || wasAgain) continue
       journal.close()
       await this.waitForTime(Math.max(0, this.#pacing.due(began) - real.monotonic()))

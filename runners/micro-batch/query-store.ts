@@ -289,6 +289,12 @@ export class QueryStore {
     return this.#store.renew(this.#held, this.#env.now(), LEASE_MILLIS)
   }
 
+  /** The query has come to its end. @throws {StoreFenced} when it is another, who has taken over, that brought it there. */
+  async end(): Promise<void> {
+    await this.verify()
+    this.isOver = true
+  }
+
   /**
    * Why a run has really failed. Steps and sinks of a driver that was taken over from meet what the other has done, such as files that
    * are gone; what they say of it helps nobody.

@@ -22,7 +22,7 @@ import { storeFaults } from './kill-cycles.js'
 import { makeInput, readOutput } from './places.js'
 import { judgeAtEnd } from './reconcile.js'
 import { TakeOverTable } from './take-over-table.js'
-import { relays, standsStill, takeOvers } from './take-overs.js'
+import { standsStill, takeOvers, timed } from './take-overs.js'
 import { workerPoints } from './worker-points.js'
 
 const points: readonly Point[] = [
@@ -118,7 +118,7 @@ const points: readonly Point[] = [
     happens: (bench) => standsStill(bench, 'batch.commit', async () => pause(11_000)),
   },
   ...takeOvers,
-  ...relays,
+  ...timed,
   ...workerPoints,
 ]
 

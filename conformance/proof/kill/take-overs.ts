@@ -180,33 +180,48 @@ async function isKilled(bench: Bench, at: string, mode: Mode): Promise<string | 
   }
 }
 
-/** Drivers end one after the other while the next stands by, until one comes to the end. */
-async function relay({ start, of, took }: Bench, mode: Mode, how: 'SIGKILL' | 'SIGSTOP'): Promise<string | undefined> {
-  const isKill = how === 'SIGKILL'
-  const drivers = [start({ PACE: '30', ...(isKill ? {} : { STOP_AT: 'batch.commit:12' }) })]
+/** So many are killed, one after the other. */
+const LEGS = 5
+
+/** Drivers are killed one after the other while the next stands by; the last comes to the end. */
+async function relay({ start, of, took }: Bench, mode: Mode): Promise<string | undefined> {
+  const drivers = [start({ PACE: '30' })]
   try {
-    for (let leg = 0; leg < (isKill ? 5 : 1); leg++) {
+    for (let leg = 0; leg < LEGS; leg++) {
       const leader = drivers.at(-1) as ReturnType<Bench['start']>
       await leader.committed(2)
       const next = start({ PACE: '30', STANDBY: mode })
       drivers.push(next)
-      // It has the state of what the leader has committed since it was started.
-      await next.waits(mode === 'cold' ? 0 : 3)
-      await leader.committed(3)
-      if (isKill) leader.process.kill('SIGKILL')
-      else if (!(await leader.stopped)) return `it has not stopped: ${(await leader.ended).stderr}`
+      await next.waits(mode === 'cold' ? 0 : 1)
+      // It has what was committed until now, and a little is to come.
+      await leader.committed(leader.commits + 2)
+      if (leader.process.exitCode !== null) return `the run was over after ${leg} of ${LEGS} take-overs`
+      leader.process.kill('SIGKILL')
       const began = performance.now()
       await next.committed(1)
-      took(`${mode}, after ${how}`, performance.now() - began)
-      if (isKill) continue
-      leader.process.kill('SIGCONT')
-      const fault = expectEnd(await leader.ended, 'failed', /MR-6102/)
-      if (fault !== undefined) return fault
+      took(`${mode}, after SIGKILL`, performance.now() - began)
     }
-    const last = drivers.at(-1) as ReturnType<Bench['start']>
-    return await finished(last, mode, of)
+    return await finished(drivers.at(-1) as ReturnType<Bench['start']>, mode, of)
   } finally {
     await ended(...drivers)
+  }
+}
+
+/** A driver stands still until its lease has really run out, and wakes when another has taken over. */
+async function runsOut({ start, of, took }: Bench, mode: Mode): Promise<string | undefined> {
+  const first = start({ STOP_AT: 'batch.commit:12' })
+  await first.committed(2)
+  const second = start({ STANDBY: mode, PACE: '30' })
+  try {
+    if (!(await first.stopped)) return `it has not stopped: ${(await first.ended).stderr}`
+    const began = performance.now()
+    await second.committed(1)
+    took(`${mode}, after SIGSTOP`, performance.now() - began)
+    first.process.kill('SIGCONT')
+    const woken = await first.ended
+    return (await finished(second, mode, of)) ?? expectEnd(woken, 'failed', /MR-6102/)
+  } finally {
+    await ended(first, second)
   }
 }
 
@@ -244,14 +259,21 @@ export const takeOvers: readonly Point[] = [
   }),
 ]
 
-/** Take-overs whose time is looked at, one after the other. */
-export const relays: readonly Point[] = MODES.flatMap((mode) =>
-  (['SIGKILL', 'SIGSTOP'] as const).flatMap((how) =>
-    (['append', 'upsert', 'log'] as const).map((sink): Point => ({
-      name: `driver: ${how === 'SIGKILL' ? 'five that end' : 'one that ends'} by ${how} while another stands by ${mode} (${sink})`,
-      of: { sink, batchMillis: 50 },
+/** Take-overs whose time is looked at: by the real clock, those after a kill one after the other. */
+export const timed: readonly Point[] = MODES.flatMap((mode) =>
+  (['append', 'upsert', 'log'] as const).flatMap((sink): readonly Point[] => [
+    {
+      name: `driver: ${LEGS} that are killed in turn while another stands by ${mode} (${sink})`,
+      of: { sink, batchSize: 1, batchMillis: 50 },
       isOver: true,
-      happens: (bench) => relay(bench, mode, how),
-    })),
-  ),
+      happens: (bench) => relay(bench, mode),
+    },
+    {
+      name: `driver: one that stands still until its lease has run out while another stands by ${mode} (${sink})`,
+      of: { sink, batchSize: 3, batchMillis: 50 },
+      isTimeless: true,
+      isOver: true,
+      happens: (bench) => runsOut(bench, mode),
+    },
+  ]),
 )
