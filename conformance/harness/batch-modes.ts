@@ -38,12 +38,12 @@ export function batchModes(seed: number): readonly Mode[] {
       isOptional: true,
     },
     batches('1 worker', { workers: 1, isolation: 'memory' }, 'generated'),
-    shared(batches('3 workers, batches of 50', { workers: 3, isolation: 'memory', batchSize: 50 }, 'closures')),
+    shared(batches('3 workers, batches of 7', { workers: 3, isolation: 'memory', batchSize: 7 }, 'closures')),
     shared({
       ...batches(`3 workers, 5 partitions, strict, seed ${seed}`, { workers: 3, partitions: 5, isolation: 'memory', strict: true, seed }, 'generated'), // prettier-ignore
       ...STRICT,
     }),
-    shared(restarted('3 workers, batches of 20, restarted after each', { workers: 3, isolation: 'memory', batchSize: 20 }, () => afterBatches(1))), // prettier-ignore
+    shared(restarted('3 workers, batches of 3, restarted after each', { workers: 3, isolation: 'memory', batchSize: 3 }, () => afterBatches(1))), // prettier-ignore
     restarted('batches of 3, restarted after each', { batchSize: 3 }, () => afterBatches(1)),
     restarted(`batches of all, restarted after each ${every}`, {}, () => afterBatches(every)),
     restarted(

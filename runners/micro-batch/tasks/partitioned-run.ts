@@ -144,7 +144,9 @@ export class PartitionedRun {
     for (const stage of this.#stages) stage.share(partitions)
     await this.driver.open(partitions, (partition) => this.#version.of(partition))
     this.#committedAt(committed)
-    await this.driver.live()
+    const hosted = await this.driver.live()
+    for (const [partition, stages] of hosted.entries())
+      for (const stage of this.#stages) stage.hosted(partition, stages[stage.stage.id])
   }
 
   #committedAt(batch: number): void {

@@ -17,7 +17,7 @@ import { sideInputs } from '../../core/stage.js'
 import type { SourceReading } from '../../runner.js'
 import type { StageRun } from './stage-run.js'
 import { mergedReading, mergedStatus } from './merged-status.js'
-import type { SourceOrder, TaskDone, TaskOrder } from './task.js'
+import type { HostedStage, SourceOrder, TaskDone, TaskOrder } from './task.js'
 
 /** What a partition that has had no turn has seen of the stages before. */
 const NOTHING_SEEN = 'nothing'
@@ -138,6 +138,17 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
       reading: undefined,
       hasWaiting: false,
     }
+  }
+
+  /** A partition goes on from what is kept: what it waits for is known before its first task. */
+  hosted(partition: number, stage: HostedStage | undefined): void {
+    const share = this.#shares[partition]
+    if (share === undefined || stage === undefined) return
+    share.isArmed = stage.isArmed
+    share.nextProcessingTime = stage.nextProcessingTime
+    share.isActive = stage.hasMore
+    share.hasWaiting = stage.hasWaiting
+    if (partition === 0) this.played = stage.played ?? 0
   }
 
   /** Remembers where the stage is; the result goes back there. */
@@ -368,7 +379,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
       if (reader instanceof PartitionedStage && reader !== this) reader.waits(partition)
     }
     this.#run.done(this, done)
-    return done.changed || done.blocks.length > 0
+    return done.changed || done.hash !== ''
   }
 
   /** Elements wait for the stage in a partition. */

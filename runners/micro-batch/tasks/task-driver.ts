@@ -14,7 +14,7 @@ import type { RunLog } from '../../core/run-log.js'
 import type { Change } from '../store/checkpoint-store.js'
 import { WORK } from './block-codings.js'
 import { Partition, type RecoveryCounts } from './partition.js'
-import type { Block, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
+import type { Block, HostedStage, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
 import { Workers } from './workers.js'
 import type { Begin, HostPartition, OfPartition, OpenWorker } from './worker-link.js'
 
@@ -47,7 +47,7 @@ export class TaskDriver {
   #partitions: readonly Partition[] = []
   /** Blocks that wait for their stage, by partition and stage. */
   readonly #mail = new Map<string, Block[]>()
-  /** Tasks of each stage and partition since randomness began anew. */
+  /** Tasks of each stage and partition that have drawn random numbers since randomness began anew. Others come as often as they like. */
   readonly #drawn = new Map<string, number>()
   #batch = 0
   /** What randomness begins with in the batch. */
@@ -84,9 +84,10 @@ export class TaskDriver {
     await workers.resize(this.#parts.workers)
   }
 
-  /** Makes all partitions live. */
-  async live(): Promise<void> {
-    await Promise.all(this.#partitions.map((partition) => partition.live()))
+  /** Makes all partitions live. @returns what their stages waited for when their lives began. */
+  async live(): Promise<readonly (readonly HostedStage[])[]> {
+    const lives = await Promise.all(this.#partitions.map((partition) => partition.live()))
+    return lives.map(({ stages }) => stages)
   }
 
   /** From now on so many workers share the partitions; called between batches. Nothing is done again: each goes on from what is committed. */
@@ -159,9 +160,7 @@ export class TaskDriver {
     phase: number,
     seed: number | string,
   ): Pick<TaskOrder, 'batch' | 'number' | 'seed'> {
-    const place = placeOf(partition, stage)
-    const drawn = this.#drawn.get(place) ?? 0
-    this.#drawn.set(place, drawn + 1)
+    const drawn = this.#drawn.get(placeOf(partition, stage)) ?? 0
     const random = mixed(this.#seedOf(seed), phase, stage, partition, drawn)
     return { batch: this.#batch, number: this.#partitions[partition]?.nextNumber() ?? 0, seed: random }
   }
@@ -185,7 +184,9 @@ export class TaskDriver {
     const watch = speculation && orders.length > 1 ? this.#watch(running, took, orders.length) : undefined
     try {
       const dones = await Promise.all(all)
-      for (const { log, metrics, blocks } of dones) {
+      for (const [i, { log, metrics, blocks, hasDrawn }] of dones.entries()) {
+        const [partition, { stage }] = orders[i] as (typeof orders)[number]
+        if (hasDrawn) this.#hasDrawn(placeOf(partition, stage))
         this.#parts.told(log, metrics)
         for (const block of blocks) this.#post(block)
       }
@@ -193,6 +194,10 @@ export class TaskDriver {
     } finally {
       watch?.()
     }
+  }
+
+  #hasDrawn(place: string): void {
+    this.#drawn.set(place, (this.#drawn.get(place) ?? 0) + 1)
   }
 
   /** Looks after tasks that take much longer than others of the same turn. @returns ends that. */

@@ -124,7 +124,7 @@ class Worker implements ServedWorker {
       const { host } = life
       await this.#guarded(message, life, async () => {
         await host.begin(message)
-        return { kind: 'hosted', partition, life: number, request }
+        return { kind: 'hosted', partition, life: number, request, stages: host.hosted() }
       })
     })
     const begin = this.#begin

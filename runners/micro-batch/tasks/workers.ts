@@ -9,7 +9,7 @@ import type { Env } from '../../../sdk/env.js'
 import type { MetricsDelta } from '../../core/metrics.js'
 import { changesIn } from '../store/change-bytes.js'
 import type { Change } from '../store/checkpoint-store.js'
-import type { LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
+import type { HostedStage, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
 import { errorFromWire } from './wire-error.js'
 import type { Begin, FromWorker, HostPartition, OfPartition, OpenWorker, ToWorker, WorkerLink } from './worker-link.js'
 
@@ -46,6 +46,8 @@ export class Life {
   readonly worker: Worker
   readonly partition: number
   readonly number: number
+  /** What its stages waited for when it began. */
+  stages: readonly HostedStage[] = []
   #waiting: Waiting | undefined
   #requests = 0
   #failure: unknown
@@ -62,7 +64,8 @@ export class Life {
   }
 
   async begin(from: Omit<HostPartition, 'kind' | keyof OfPartition>): Promise<void> {
-    await this.#ask((place) => ({ kind: 'host', ...place, ...from }))
+    const answer = await this.#ask((place) => ({ kind: 'host', ...place, ...from }))
+    this.stages = (answer as Extract<FromWorker, { kind: 'hosted' }>).stages
   }
 
   async task(order: TaskOrder): Promise<TaskDone> {
