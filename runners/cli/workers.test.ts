@@ -33,13 +33,22 @@ export default definePipeline({
     return new Promise<number>((resolve) => setTimeout(() => resolve(n), 2000))
   }).print('numbers'),
 })`,
+  'late.ts': `import { definePipeline } from 'millrace'
+import { periodic } from 'millrace/io/generate'
+export default definePipeline({
+  name: 'late',
+  build: (p) => void p.apply('ticks', periodic({ every: '1 hour' })).map('stray', (n) => {
+    setTimeout(() => { throw new Error('much later') }, 500)
+    return n
+  }).print('ticks'),
+})`,
   'endless.ts': `import { definePipeline } from 'millrace'
 import { periodic } from 'millrace/io/generate'
 let told = false
 export default definePipeline({
   name: 'endless',
-  build: (p) => void p.apply('ticks', periodic({ every: '5 ms' })).keyBy('key', (n) => n % 7).groupByKey('group')
-    .map('tell', ({ key }) => { if (!told) console.log('worker at work'); told = true; return key }).print('none'),
+  build: (p) => void p.apply('ticks', periodic({ every: '5 ms' })).reshuffle('spread')
+    .map('tell', (n) => { if (!told) console.log('worker at work'); told = true; return n }).print('none'),
 })`,
   'busy.ts': `import { definePipeline } from 'millrace'
 import { periodic } from 'millrace/io/generate'
@@ -103,6 +112,15 @@ describe.each(KINDS)('workers in a %s', (isolation) => {
   it('end the run when a promise was rejected and nobody waits for it', async () => {
     const { code, stderr, left } = await millrace(args('stray.ts', isolation), { cwd: made.folder })
     expect(stderr).toContain('nobody waits')
+    expect(stderr).toContain('a promise of step "stray" was rejected and nobody waited for it')
+    expect(stderr).toMatch(/stray\.ts:5/)
+    expect([code, left]).toEqual([1, nothing])
+  })
+
+  it('end a run that waits for its source, when an error is thrown outside of every call', async () => {
+    const { code, stderr, left } = await millrace(args('late.ts', isolation), { cwd: made.folder })
+    expect(stderr).toContain('an error of step "stray" was thrown outside of every call')
+    expect(stderr).toContain('much later')
     expect([code, left]).toEqual([1, nothing])
   })
 

@@ -154,6 +154,11 @@ export class Execution {
     this.#wake?.()
   }
 
+  /** Something has happened that the next round looks at. */
+  protected wake(): void {
+    this.#wake?.()
+  }
+
   cancel(): void {
     this.#isCancelled = true
     // Calls that never end are not waited for.

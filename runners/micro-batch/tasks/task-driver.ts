@@ -32,6 +32,8 @@ export interface TaskDriverParts {
   readonly log: RunLog
   /** Path of the step that a stage begins with. */
   readonly stepOf: (stage: number) => string
+  /** The run is not to go on: {@link TaskDriver.throwIfFailed} says why. */
+  readonly failed: () => void
   /** Lines, and what was counted, of what counts. */
   readonly told: (log: readonly LoggedLine[], metrics: MetricsDelta | undefined) => void
 }
@@ -53,6 +55,7 @@ export class TaskDriver {
   /** What randomness begins with in the batch. */
   #seed: number | undefined
   readonly #statuses = new Map<number, readonly StageStatus[]>()
+  #failure: { readonly error: unknown } | undefined
   readonly #stuck = new Map<string, { readonly call: StuckText; readonly at: number }>()
 
   constructor(parts: TaskDriverParts) {
@@ -65,6 +68,7 @@ export class TaskDriver {
         if (call === undefined) this.#stuck.delete(worker)
         else this.#stuck.set(worker, { call, at: parts.env.monotonic() })
       },
+      failed: (error) => this.#fail(error),
       remark: (text) => parts.log.note(text),
     })
   }
@@ -113,6 +117,18 @@ export class TaskDriver {
     )
   }
 
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return
+    this.#failure = { error }
+    this.broken(error)
+    this.#parts.failed()
+  }
+
+  /** Throws what has failed outside of any task. */
+  throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
   // ---- a batch ---------------------------------------------------------------------------------------------------
 
   /** A batch begins. */
@@ -138,12 +154,14 @@ export class TaskDriver {
 
   /** Tells partitions that the plan, or the batch, is durable. */
   async settle(kind: 'planned' | 'committed', batch: number): Promise<void> {
+    this.throwIfFailed()
     const settled = await Promise.all(this.#partitions.map((partition) => partition.settle(kind, batch)))
     for (const each of settled) if (each !== undefined) this.#parts.told(each.log, each.metrics)
   }
 
   /** What has changed in the batch, by partition. */
   async changes(batch: number): Promise<readonly (readonly Change[])[]> {
+    this.throwIfFailed()
     return Promise.all(this.#partitions.map((partition) => partition.changes(batch)))
   }
 
@@ -167,6 +185,7 @@ export class TaskDriver {
 
   /** Does tasks of different partitions at the same time. @returns what came of them, in the same order. */
   async perform(orders: readonly (readonly [partition: number, order: TaskOrder])[]): Promise<readonly TaskDone[]> {
+    this.throwIfFailed()
     const running = new Map<Partition, number>()
     const { env, speculation } = this.#parts
     const took: number[] = []
@@ -269,8 +288,9 @@ export class TaskDriver {
   }
 
   /** @param isQueryOver whether it does not go on from what is kept. */
-  close(isQueryOver: boolean): Promise<void> {
-    return this.workers.close(this.#parts.env, isQueryOver)
+  async close(isQueryOver: boolean): Promise<void> {
+    await this.workers.close(this.#parts.env, isQueryOver)
+    this.throwIfFailed()
   }
 }
 

@@ -216,6 +216,8 @@ class Worker implements ServedWorker {
       life.host.isQueryOver = isQueryOver
       await this.#tearDown(number, life)
     }
+    // What was rejected, and nobody waits for, is told before the end.
+    await this.#env.yield()
     try {
       await this.#combiners?.teardown()
     } catch (error) {

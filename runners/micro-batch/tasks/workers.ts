@@ -27,6 +27,8 @@ export interface WorkersHost {
   unexpected(life: Life, done: TaskDone): void
   looked(life: Life, stages: Extract<FromWorker, { kind: 'status' }>['stages']): void
   stuck(worker: string, call: StuckText | undefined): void
+  /** Something has gone wrong on a worker of which no call of a step can be blamed. */
+  failed(error: unknown): void
   remark(text: string): void
 }
 
@@ -139,6 +141,7 @@ export class Worker {
   /** Set when it has ended. */
   reason = ''
   isEnded = false
+  #isReady = false
   readonly #link: WorkerLink
   readonly #host: WorkersHost
   readonly #lives = new Map<number, Life>()
@@ -206,10 +209,12 @@ export class Worker {
   #hear(message: FromWorker): void {
     switch (message.kind) {
       case 'ready':
+        this.#isReady = true
         this.#started?.resolve()
         return
       case 'refused':
-        this.#started?.reject(errorFromWire(message.error))
+        if (this.#isReady) this.#host.failed(errorFromWire(message.error))
+        else this.#started?.reject(errorFromWire(message.error))
         return
       case 'ended':
         this.#finished?.(message.error === undefined ? undefined : errorFromWire(message.error))
