@@ -16,31 +16,9 @@ import type { StuckCall } from '../../core/stage-runtime.js'
 import { sideInputs } from '../../core/stage.js'
 import type { SourceReading } from '../../runner.js'
 import type { StageRun } from './stage-run.js'
+import { newShare, NOTHING_SEEN, type Share } from './stage-share.js'
 import { mergedReading, mergedStatus } from './merged-status.js'
-import type { SourceOrder, TaskDone, TaskOrder } from './task.js'
-
-/** What a partition that has had no turn has seen of the stages before. */
-const NOTHING_SEEN = 'nothing'
-
-/** A partition of the stage, as far as it was heard of. */
-interface Share {
-  watermark: number
-  isArmed: boolean
-  nextProcessingTime: number
-  /** Time of the monotonic clock at which its source has something. */
-  readAt: number | undefined
-  /** Whether its next turn has something to do although nothing comes. */
-  isActive: boolean
-  /** What it has seen of the stages before. */
-  seen: string
-  isDraining: boolean
-  pausedMillis: number
-  /** How many elements it may read now. */
-  room: number
-  reading: SourceReading | undefined
-  /** Elements that wait in the partition itself. */
-  hasWaiting: boolean
-}
+import type { HostedStage, SourceOrder, TaskDone, TaskOrder } from './task.js'
 
 interface CommonOrder extends Omit<TaskOrder, 'batch' | 'number' | 'seed' | 'blocks' | 'source'> {
   readonly seen: string
@@ -106,6 +84,11 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     this.#run.driver.broken(error)
   }
 
+  override throwIfFailed(): void {
+    super.throwIfFailed()
+    this.#run.driver.throwIfFailed()
+  }
+
   override stuck(): StuckCall | undefined {
     return super.stuck() ?? (this.stage.id === 0 ? this.#run.stuck() : undefined)
   }
@@ -121,23 +104,18 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
 
   /** The partitions there are. */
   share(partitions: number): void {
-    this.#shares = Array.from({ length: partitions }, () => this.#share())
+    this.#shares = Array.from({ length: partitions }, () => newShare(this.outputWatermark))
   }
 
-  #share(): Share {
-    return {
-      watermark: this.outputWatermark,
-      isArmed: false,
-      nextProcessingTime: TIMESTAMP_MAX,
-      readAt: undefined,
-      isActive: false,
-      seen: NOTHING_SEEN,
-      isDraining: false,
-      pausedMillis: 0,
-      room: 0,
-      reading: undefined,
-      hasWaiting: false,
-    }
+  /** A partition goes on from what is kept: what it waits for is known before its first task. */
+  hosted(partition: number, stage: HostedStage | undefined): void {
+    const share = this.#shares[partition]
+    if (share === undefined || stage === undefined) return
+    share.isArmed = stage.isArmed
+    share.nextProcessingTime = stage.nextProcessingTime
+    share.isActive = stage.hasMore
+    share.hasWaiting = stage.hasWaiting
+    if (partition === 0) this.played = stage.played ?? 0
   }
 
   /** Remembers where the stage is; the result goes back there. */
@@ -368,7 +346,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
       if (reader instanceof PartitionedStage && reader !== this) reader.waits(partition)
     }
     this.#run.done(this, done)
-    return done.changed || done.blocks.length > 0
+    return done.changed || done.hash !== ''
   }
 
   /** Elements wait for the stage in a partition. */
