@@ -54,7 +54,7 @@ async function read(place: string): Promise<{ readonly parts: readonly PartShape
       for await (const entry of store.partition(index).read(committed.batch)) {
         const [part, of] = unhosted(entry.part)
         let hosts = entries.get(part)
-        if (hosts === undefined) entries.set(part, (hosts = new Map()))
+        if (hosts === undefined) entries.set(part, (hosts = new Map<string, KeptEntry[]>()))
         const there = hosts.get(of)
         if (there === undefined) hosts.set(of, [entry])
         else there.push(entry)
