@@ -144,10 +144,12 @@ function execution(
       : openStore(checkpoint, real)
   const { onChange = 'refuse', renameSteps = {}, dropState = [] } = options
   const choice = { onChange, renameSteps: new Map(Object.entries(renameSteps)), dropState }
+  const run = runGraph(built, given, workers > 0)
   const store = new QueryStore(open, real, built, driver, {
     choice,
     partitions: workers > 0 ? undefined : options.partitions,
     begunWith: workers > 0 ? (options.partitions ?? workers) : 1,
+    run,
   })
   const bundleSize = smaller(given.bundleSize, options.batchSize)
   const tasks = partitionedRun({
@@ -163,7 +165,7 @@ function execution(
     script: linkScript,
   })
   return new BatchedExecution(
-    runGraph(built, given, tasks !== undefined),
+    run,
     {
       ...given,
       env: world.env,

@@ -61,6 +61,8 @@ export interface GoingOn {
   readonly partitions: number | undefined
   /** Of the state of a query that begins, when nobody says. Default 1. */
   readonly begunWith?: number
+  /** The graph that is run in place of the pipeline's. Default: that. */
+  readonly run?: BuiltPipeline
 }
 
 const AS_IT_WAS: GoingOn = {
@@ -134,7 +136,7 @@ export class QueryStore {
     const existing = await store.query()
     this.#renewLater()
     const { choice, partitions, begunWith = 1 } = this.#goingOn
-    const graph = store instanceof VolatileStore ? undefined : GraphNow.of(this.#built)
+    const graph = store instanceof VolatileStore ? undefined : GraphNow.of(this.#built, this.#goingOn.run)
     if (existing === undefined) {
       this.#query = {
         id: newQueryId(this.#env),
@@ -163,7 +165,7 @@ export class QueryStore {
   /** Waits until the lease is free, and takes it; a hot one only until there is something to follow. */
   async #wait(store: CheckpointStore, waiting: Waiting): Promise<'leads' | 'follows' | 'over'> {
     const view = store.view()
-    const graph = GraphNow.of(this.#built).text()
+    const graph = GraphNow.of(this.#built, this.#goingOn.run).text()
     if (waiting.mode === 'warm') this.#warm = new WarmCopy()
     for (let isFirst = true; !waiting.isOver(); isFirst = false) {
       if (await this.tryLead((error) => waiting.hindered(error))) return 'leads'

@@ -13,6 +13,9 @@ import { type LinkScript, memoryWorkers } from './memory-link.js'
 import { PartitionedRun } from './partitioned-run.js'
 import type { OpenWorker } from './worker-link.js'
 
+/** So long a worker may say nothing, unless the author says how long a call may take. */
+const SILENCE_MILLIS = 60_000
+
 /** What it is made of. */
 export interface PartitionedSettings {
   readonly built: BuiltPipeline
@@ -45,6 +48,7 @@ export function partitionedRun(settings: PartitionedSettings): PartitionedRun | 
     workers,
     partitions,
     speculation,
+    silenceMillis: options.callTimeoutMillis ?? SILENCE_MILLIS,
     begin: (count) => ({
       kind: 'begin',
       fingerprint,
