@@ -1,54 +1,20 @@
 /** A second driver waits cold, warm or hot, takes over, and nothing is lost, repeated or let out before. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as t from 'io-ts'
-import {
-  type Logger,
-  OffsetRangeTracker,
-  pipeline,
-  type Pipeline,
-  resume,
-  run,
-  source,
-  start,
-  state,
-  typed,
-  watermarks,
-} from 'millrace'
+import { type Logger, pipeline, type Pipeline, run, start, state } from 'millrace'
 import { writeLines } from 'millrace/io/text'
 import { microBatchRunner } from 'millrace/micro-batch'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { slowNumbers } from '../../conformance/support/slow-numbers.js'
+import { testFolders } from '../../conformance/support/test-folders.js'
 import type { RunningPipeline } from '../runner.js'
 import { differingParts } from './following.js'
 import { nodeCapabilities } from './node.js'
 
-const folders: string[] = []
-const folder = (): string => {
-  const made = mkdtempSync(join(tmpdir(), 'millrace-standby-'))
-  folders.push(made)
-  return made
-}
-afterEach(() => {
-  for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true })
-})
-
+const folder = testFolders('standby')
 const NUMBERS = 40
-const numbers = source({
-  output: typed<number>(),
-  bounded: true,
-  replayable: true,
-  watermark: watermarks.monotonic(),
-  restriction: () => ({ from: 0, to: NUMBERS }),
-  restrictionCodec: typed<{ from: number; to: number }>(),
-  tracker: (range) => new OffsetRangeTracker(range),
-  process(_, tracker, { emit }) {
-    const at = tracker.currentRestriction().from
-    if (!tracker.tryClaim(at)) return
-    emit(at, at * 1000)
-    return resume({ after: 1 })
-  },
-})
+const numbers = slowNumbers(NUMBERS, 1)
 
 /** Counts by key, and hands each count over. */
 function counting(delivered: string[], own: (n: number) => number = (n) => n): Pipeline {

@@ -1,51 +1,12 @@
 /** A run that is stopped goes on when it is started again; what comes out is what one run would have given. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import {
-  countWindows,
-  fixedWindows,
-  OffsetRangeTracker,
-  pipeline,
-  type Pipeline,
-  resume,
-  type RunningPipeline,
-  source,
-  start,
-  typed,
-  watermarks,
-} from 'millrace'
-import { afterEach, describe, expect, it } from 'vitest'
+import { countWindows, fixedWindows, pipeline, type Pipeline, type RunningPipeline, start } from 'millrace'
+import { describe, expect, it } from 'vitest'
+import { slowNumbers } from '../../conformance/support/slow-numbers.js'
+import { testFolders } from '../../conformance/support/test-folders.js'
 
-const folders: string[] = []
-const folder = (): string => {
-  const made = mkdtempSync(join(tmpdir(), 'millrace-stop-'))
-  folders.push(made)
-  return made
-}
-afterEach(() => {
-  for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true })
-})
-
+const folder = testFolders('stop')
 const NUMBERS = 400
-
-/** Numbers, ten at a time. */
-const numbers = source({
-  output: typed<number>(),
-  bounded: true,
-  replayable: true,
-  watermark: watermarks.monotonic(),
-  restriction: () => ({ from: 0, to: NUMBERS }),
-  restrictionCodec: typed<{ from: number; to: number }>(),
-  tracker: (range) => new OffsetRangeTracker(range),
-  process(_, tracker, { emit }) {
-    for (let at = tracker.currentRestriction().from, i = 0; i < 10; i++, at++) {
-      if (!tracker.tryClaim(at)) return
-      emit(at, at * 1000)
-    }
-    return resume({ after: 1 })
-  },
-})
+const numbers = slowNumbers(NUMBERS, 10)
 
 function sums(): Pipeline {
   const p = pipeline()

@@ -22,7 +22,7 @@ import { storeFaults } from './kill-cycles.js'
 import { makeInput, readOutput } from './places.js'
 import { judgeAtEnd } from './reconcile.js'
 import { TakeOverTable } from './take-over-table.js'
-import { standsStill, takeOvers, timed } from './take-overs.js'
+import { standsStill, takeOvers, timed, TOO_BUSY } from './take-overs.js'
 import { workerPoints } from './worker-points.js'
 
 const points: readonly Point[] = [
@@ -221,6 +221,8 @@ const USUAL: Partial<KillCase> = {
 const FEW = 60
 /** So many of those that measure nothing at a time: a driver waits for its disk, and for locks, most of the time. */
 const AT_ONCE = 4
+/** Of a point of which a machine that is too busy lets nothing be said. */
+const TRIES = 3
 
 /**
  * Makes the lane's program. `--only` chooses points by a part of their names, `--from` the seed of their input; with `--minutes` as many
@@ -247,7 +249,9 @@ export function pointsLane(
         print(`- ${point.name}: left out, as only root can make a disk`)
         return
       }
-      const fault = await faultOf(point, seed, (kind, millis) => table.took(kind, millis)).catch(thrownText)
+      let fault: string | undefined = TOO_BUSY
+      for (let tries = 0; fault === TOO_BUSY && tries < TRIES; tries++)
+        fault = await faultOf(point, seed, (kind, millis) => table.took(kind, millis)).catch(thrownText)
       print(`${fault === undefined ? '✓' : '✗'} ${point.name}${fault === undefined ? '' : `: ${fault}`}`)
       if (point.cell !== undefined) table.count(point.cell, fault === undefined)
       if (fault === undefined) passed++
