@@ -21,7 +21,6 @@ import { windowCoderOf } from '../../../sdk/windowing/window-coder.js'
 import { BundleProcessor } from '../../core/bundle-processor.js'
 import { cellCodersOf } from '../../core/cells/cell-place.js'
 import { cellKeeping } from '../../core/cells/kept-cells.js'
-import { UNSET } from '../../core/state-internals.js'
 import type { DoFnServices } from '../../core/do-fn-services.js'
 import { ElementBuffer } from '../../core/element-buffer.js'
 import { fuse } from '../../core/fusion.js'
@@ -35,8 +34,8 @@ import {
 } from '../../core/stage.js'
 import type { StageReceiver } from '../../core/stage-compiler/compiled-stage.js'
 import { ProcessBundleResponseSchema } from '../proto/generated/beam/fn_execution_pb.js'
-import { EXPIRATION_FAMILY } from '../translation/par-do.js'
 import type { BundleName } from '../wire/messages.js'
+import { DueTimers } from './due-timers.js'
 import type { Fragment, SizedWork } from './fragment.js'
 import { Outlet } from './outlet.js'
 import { RemoteSides } from './remote-sides.js'
@@ -55,6 +54,7 @@ export class FragmentAtWork {
   readonly #staged: StagedPipeline
   readonly #stages: StageAtWork[]
   readonly #sinks: BundleSinks
+  readonly #due = new DueTimers()
   readonly #outlets = new Map<string, Outlet>()
   readonly #families = new Map<string, readonly RemoteTimer[]>()
   readonly #residuals: { readonly transformId: string; readonly coderId: string; readonly of: Residual }[] = []
@@ -228,6 +228,7 @@ export class FragmentAtWork {
     this.#bundle = bundle
     for (const outlet of this.#outlets.values()) outlet.reset()
     this.#residuals.length = 0
+    this.#due.clear()
     for (const { processor, sides } of [...this.#stages].reverse()) {
       sides?.forget()
       await processor.begin()
@@ -251,8 +252,8 @@ export class FragmentAtWork {
     await this.#flow()
   }
 
-  /** Takes timers that are due. */
-  async timers(transformId: string, family: string, bytes: Uint8Array): Promise<void> {
+  /** Takes timers that are due; they fire when the bundle has had all its elements. */
+  timers(transformId: string, family: string, bytes: Uint8Array): void {
     const step = [...this.#fragment.kept].find(([, each]) => each.transformId === transformId)
     const at = this.#stages.find(({ stage }) => stage.root.info.id === step?.[0])
     const coderId = step?.[1].payload.timerFamilySpecs[family]?.timerFamilyCoderId
@@ -261,39 +262,8 @@ export class FragmentAtWork {
     const index = (this.#families.get(transformId) ?? []).findIndex(({ name }) => name === family)
     for (const input = new ByteReader(bytes); input.remaining > 0;) {
       const timer = coder.decode(input, true)
-      if (timer.clearBit) continue
-      for (const window of timer.windows) await this.#fire(at, index, family, timer, window)
+      if (!timer.clearBit) for (const window of timer.windows) this.#due.add(at, index, timer, window)
     }
-    await this.#flow()
-  }
-
-  async #fire(
-    { processor, kept }: StageAtWork,
-    index: number,
-    family: string,
-    timer: Extract<TimerElement<unknown, BoundedWindow>, { clearBit: false }>,
-    window: BoundedWindow,
-  ): Promise<void> {
-    const doFn = processor.rootDoFn
-    if (doFn === undefined || kept === undefined) return
-    if (doFn.calls.isBusy) await doFn.settled()
-    const record = kept.state.record(timer.userKey, window)
-    const { fireTimestamp, holdTimestamp: outputTimestamp, dynamicTimerTag: tag } = timer
-    kept.timers.eventTime = fireTimestamp
-    if (family === EXPIRATION_FAMILY) {
-      await (doFn.expire(record) as Promise<void> | undefined)
-      record.cells.forEach((_, cell) => record.write(cell, UNSET))
-      return
-    }
-    const isFamily = this.#isFamily(doFn.operator, family)
-    const setting = { fireTimestamp, outputTimestamp, tag: isFamily ? tag : undefined, holds: true }
-    record.setTimer(index, setting.tag, undefined)
-    await (doFn.fireTimer(record, index, setting) as Promise<void> | undefined)
-    processor.runtime.throwIfFailed()
-  }
-
-  #isFamily({ payload }: ParDoOperator, family: string): boolean {
-    return payload.timerSpecs.get(family)?.isFamily === true
   }
 
   /** Elements go on from stage to stage within the bundle. */
@@ -331,6 +301,7 @@ export class FragmentAtWork {
 
   /** Ends the bundle. @returns bytes of its answer. */
   async finish(): Promise<Uint8Array> {
+    await this.#due.fire()
     for (const at of this.#stages) {
       await this.#flow()
       await at.processor.finish()

@@ -32,6 +32,8 @@ export class RemoteTimers implements TimerInternals {
   eventTime: number = TIMESTAMP_MIN
   readonly #timers: readonly RemoteTimer[]
   readonly #clock: () => number
+  /** No timer of event time is set to a time before this in the bundle. */
+  #earliest = Infinity
   readonly #changes: Map<StateRecord, Map<string, Change>>[]
 
   constructor(timers: readonly RemoteTimer[], clock: () => number) {
@@ -45,6 +47,8 @@ export class RemoteTimers implements TimerInternals {
   }
 
   set(record: StateRecord, timer: number, setting: TimerSetting): void {
+    if (this.#timers[timer]?.isProcessingTime === false)
+      this.#earliest = Math.min(this.#earliest, setting.fireTimestamp)
     this.#note(timer, { record, tag: setting.tag, setting })
   }
 
@@ -63,6 +67,33 @@ export class RemoteTimers implements TimerInternals {
     else ofRecord.set(change.tag ?? '', change)
   }
 
+  /** Whether something has been said of a timer in this bundle. */
+  isChanged(record: StateRecord, timer: number, tag = ''): boolean {
+    return this.#changes[timer]?.get(record)?.has(tag) === true
+  }
+
+  /** Takes the first timer of event time that was set in this bundle to a time not after this one: it fires here. */
+  takeSet(
+    until: number,
+  ): { readonly record: StateRecord; readonly timer: number; readonly setting: TimerSetting } | undefined {
+    // prettier-ignore
+    if (until < this.#earliest) return undefined
+    this.#earliest = Infinity
+    let first: { record: StateRecord; timer: number; setting: TimerSetting } | undefined
+    this.#timers.forEach(({ isProcessingTime }, timer) => {
+      if (isProcessingTime) return
+      for (const ofRecord of this.#changes[timer]?.values() ?? [])
+        for (const { record, setting } of ofRecord.values())
+          if (setting !== undefined) {
+            this.#earliest = Math.min(this.#earliest, setting.fireTimestamp)
+            if (setting.fireTimestamp <= until && setting.fireTimestamp < (first?.setting.fireTimestamp ?? Infinity))
+              first = { record, timer, setting }
+          }
+    })
+    if (first !== undefined) this.clear(first.record, first.timer, first.setting)
+    return first
+  }
+
   /** Hands over what has been said of each timer, as the engine reads it. */
   write(put: (family: string, bytes: Uint8Array) => void): void {
     this.#timers.forEach(({ name, coder }, timer) => {
@@ -71,6 +102,7 @@ export class RemoteTimers implements TimerInternals {
         for (const change of ofRecord.values()) put(name, encodeToBytes(coder, elementOf(change), true))
       changes.clear()
     })
+    this.#earliest = Infinity
   }
 }
 
