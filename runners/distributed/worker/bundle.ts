@@ -8,6 +8,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import {
   ByteReader,
+  ByteWriter,
   type Coder,
   type TimerElement,
   type WindowedValue,
@@ -17,6 +18,7 @@ import { coderOf } from '../../../sdk/graph/coders.js'
 import { invariant } from '../../../sdk/invariant.js'
 import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
+import { expiryOf } from '../../../sdk/windowing/expiry.js'
 import { windowCoderOf } from '../../../sdk/windowing/window-coder.js'
 import { BundleProcessor } from '../../core/bundle-processor.js'
 import { cellCodersOf } from '../../core/cells/cell-place.js'
@@ -34,13 +36,14 @@ import {
 } from '../../core/stage.js'
 import type { StageReceiver } from '../../core/stage-compiler/compiled-stage.js'
 import { ProcessBundleResponseSchema } from '../proto/generated/beam/fn_execution_pb.js'
+import { EXPIRATION_FAMILY } from '../translation/par-do.js'
 import type { BundleName } from '../wire/messages.js'
 import { DueTimers } from './due-timers.js'
 import type { Fragment, SizedWork } from './fragment.js'
 import { Outlet } from './outlet.js'
 import { RemoteSides } from './remote-sides.js'
 import { RemoteState } from './remote-state.js'
-import { type RemoteTimer, RemoteTimers } from './remote-timers.js'
+import { expirationTimer, type RemoteTimer, RemoteTimers } from './remote-timers.js'
 import { type StageAtWork, windowsOf } from './stage-at-work.js'
 import { residualMessage } from './residuals.js'
 import { type Residual, SplittableStep } from './splittable-step.js'
@@ -307,6 +310,7 @@ export class FragmentAtWork {
       await at.processor.finish()
     }
     await this.#flow()
+    const expirations = this.#expirations()
     for (const { kept } of this.#stages) kept?.state.write()
     for (const [transformId, timers] of this.#families) {
       const at = this.#stages.find(
@@ -315,7 +319,10 @@ export class FragmentAtWork {
       at?.kept?.timers.write((family, bytes) => this.#send(transformId, family, bytes, false))
       for (const { name } of timers) this.#send(transformId, name, new Uint8Array(0), true)
     }
-    this.#expirations()
+    for (const { transformId, bytes } of expirations) {
+      if (bytes !== undefined) this.#send(transformId, EXPIRATION_FAMILY, bytes, false)
+      this.#send(transformId, EXPIRATION_FAMILY, new Uint8Array(0), true)
+    }
     for (const { transformId } of this.#fragment.sinks) {
       const outlet = this.#outlets.get(transformId)
       if (outlet === undefined) this.#send(transformId, undefined, new Uint8Array(0), true)
@@ -329,11 +336,26 @@ export class FragmentAtWork {
     return toBinary(ProcessBundleResponseSchema, create(ProcessBundleResponseSchema, { residualRoots }))
   }
 
-  /** The engine sets the timers of expirations by itself; of them too it must hear that no more will come. */
-  #expirations(): void {
-    for (const { transformId, payload } of this.#fragment.kept.values())
-      if (payload.onWindowExpirationTimerFamilySpec !== '')
-        this.#send(transformId, payload.onWindowExpirationTimerFamilySpec, new Uint8Array(0), true)
+  /**
+   * Timers of expirations, by step: engines that know them set them by themselves, for others they are set for every key and window
+   * that the bundle has met. All must hear that no more will come.
+   */
+  #expirations(): readonly { readonly transformId: string; readonly bytes: Uint8Array | undefined }[] {
+    type Told = { readonly transformId: string; readonly bytes: Uint8Array | undefined }
+    return [...this.#fragment.kept].flatMap(([step, { transformId, payload }]): readonly Told[] => {
+      const family = payload.timerFamilySpecs[EXPIRATION_FAMILY]
+      const at = this.#stages.find(({ stage }) => stage.root.info.id === step)
+      if (family === undefined) return []
+      if (at?.kept === undefined || payload.onWindowExpirationTimerFamilySpec !== '')
+        return [{ transformId, bytes: undefined }]
+      const coder = this.#fragment.coders.of(family.timerFamilyCoderId) as Coder<TimerElement<unknown, BoundedWindow>>
+      const { allowedLatenessMillis } = (at.stage.root as { readonly operator: ParDoOperator }).operator.strategy
+      const out = new ByteWriter()
+      for (const record of at.kept.state.met())
+        if (!record.isEmpty && !this.#due.expires(record))
+          coder.encode(expirationTimer(record, expiryOf(record.window, allowedLatenessMillis)), out, true)
+      return [{ transformId, bytes: out.take() }]
+    })
   }
 
   #residual(transformId: string, coderId: string, of: Residual) {

@@ -30,6 +30,7 @@ interface Due {
 
 /** The timers that are due in a bundle, by step. */
 export class DueTimers {
+  readonly #expired = new Set<StateRecord>()
   readonly #due = new Map<StageAtWork, Due[]>()
 
   /** Takes a timer. @param timer its number, or -1 for the expiration of its window. */
@@ -43,11 +44,19 @@ export class DueTimers {
     const due = this.#due.get(at) ?? []
     this.#due.set(at, due)
     const record = kept.state.record(userKey, window)
+    if (timer >= 0) kept.timers.delivered(record, timer, tag)
+    else this.#expired.add(record)
     due.push({ order, timer, record, setting: { fireTimestamp, outputTimestamp, tag, holds: true } })
+  }
+
+  /** Whether the window of a key expires in this bundle. */
+  expires(record: StateRecord): boolean {
+    return this.#expired.has(record)
   }
 
   clear(): void {
     this.#due.clear()
+    this.#expired.clear()
   }
 
   /** Fires them all. */
@@ -85,6 +94,8 @@ async function fire({ processor, kept }: StageAtWork, { timer, record, setting }
   if (doFn.calls.isBusy) await doFn.settled()
   kept.timers.eventTime = setting.fireTimestamp
   if (timer < 0) {
+    // Who has nothing has nothing to say in the end.
+    if (record.isEmpty) return
     await (doFn.expire(record) as Promise<void> | undefined)
     record.cells.forEach((_, cell) => record.write(cell, UNSET))
   } else {

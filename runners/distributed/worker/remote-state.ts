@@ -85,6 +85,11 @@ export class RemoteState extends StateInternals {
     return toBinary(StateKeySchema, create(StateKeySchema, { type: { case: 'bagUserState', value: own } }))
   }
 
+  /** Keys and windows that the bundle has met. */
+  met(): readonly StateRecord[] {
+    return [...this.#stored.keys()]
+  }
+
   /** Writes what has changed. */
   write(): void {
     for (const [record, stored] of this.#stored) {
