@@ -155,7 +155,7 @@ class Grouping {
   }
 
   clockMoved(): void {
-    if (this.runner.isClockDue) this.runner.fireClocks()
+    if (this.runner.calls.isDue) this.runner.fireClocks()
   }
 
   /** What those outside can see of it. */

@@ -194,7 +194,7 @@ export class PartitionHost {
     if (source !== undefined && source.pausedMillis > 0) reader?.wasPausedFor(source.pausedMillis)
     for (const block of order.blocks) this.#put(block, executor)
     if (order.isReleased) executor.script?.release()
-    const changed = order.call === 'wake' ? await executor.wake() : await executor.turn()
+    const changed = await executor[order.call]()
     for (const each of this.#executors) each.throwIfFailed()
     executor.endShared()
     return this.#doneOf(order, executor, reader, changed)
@@ -224,6 +224,7 @@ export class PartitionHost {
       outputWatermark: executor.outputWatermark,
       isArmed: executor.isArmed,
       hasMore: executor.hasMore,
+      awaitsBatch: executor.awaitsBatch,
       isAwaited: this.#acknowledgements.isAwaited || this.#executors.some(({ isAwaited }) => isAwaited),
       nextProcessingTime: executor.nextProcessingTime,
       waiting: this.#executors.flatMap(({ stage: { id } }) =>

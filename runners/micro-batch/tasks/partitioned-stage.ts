@@ -17,30 +17,8 @@ import { sideInputs } from '../../core/stage.js'
 import type { SourceReading } from '../../runner.js'
 import type { StageRun } from './stage-run.js'
 import { mergedReading, mergedStatus } from './merged-status.js'
+import { newShare, NOTHING_SEEN, type Share } from './share.js'
 import type { SourceOrder, TaskDone, TaskOrder } from './task.js'
-
-/** What a partition that has had no turn has seen of the stages before. */
-const NOTHING_SEEN = 'nothing'
-
-/** A partition of the stage, as far as it was heard of. */
-interface Share {
-  watermark: number
-  isArmed: boolean
-  nextProcessingTime: number
-  /** Time of the monotonic clock at which its source has something. */
-  readAt: number | undefined
-  /** Whether its next turn has something to do although nothing comes. */
-  isActive: boolean
-  /** What it has seen of the stages before. */
-  seen: string
-  isDraining: boolean
-  pausedMillis: number
-  /** How many elements it may read now. */
-  room: number
-  reading: SourceReading | undefined
-  /** Elements that wait in the partition itself. */
-  hasWaiting: boolean
-}
 
 interface CommonOrder extends Omit<TaskOrder, 'batch' | 'number' | 'seed' | 'blocks' | 'source'> {
   readonly seen: string
@@ -121,23 +99,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
 
   /** The partitions there are. */
   share(partitions: number): void {
-    this.#shares = Array.from({ length: partitions }, () => this.#share())
-  }
-
-  #share(): Share {
-    return {
-      watermark: this.outputWatermark,
-      isArmed: false,
-      nextProcessingTime: TIMESTAMP_MAX,
-      readAt: undefined,
-      isActive: false,
-      seen: NOTHING_SEEN,
-      isDraining: false,
-      pausedMillis: 0,
-      room: 0,
-      reading: undefined,
-      hasWaiting: false,
-    }
+    this.#shares = Array.from({ length: partitions }, () => newShare(this.outputWatermark))
   }
 
   /** Remembers where the stage is; the result goes back there. */
@@ -213,6 +175,17 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     return this.#perform(
       'wake',
       this.#indexes(({ nextProcessingTime }) => nextProcessingTime <= now),
+    )
+  }
+
+  override get awaitsBatch(): boolean {
+    return this.#shares.some(({ awaitsBatch }) => awaitsBatch)
+  }
+
+  override async endBatch(): Promise<boolean> {
+    return this.#perform(
+      'endBatch',
+      this.#indexes(({ awaitsBatch }) => awaitsBatch),
     )
   }
 
@@ -356,6 +329,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     share.nextProcessingTime = done.nextProcessingTime
     share.readAt = done.waitMillis === undefined ? undefined : this.#run.monotonic() + done.waitMillis
     share.isActive = done.hasMore
+    share.awaitsBatch = done.awaitsBatch
     share.reading = done.reading
     share.hasWaiting = done.waiting.includes(stage)
     if (done.script !== undefined) this.played = done.script.played
