@@ -184,8 +184,9 @@ export class AfterBatchNode implements TriggerNode {
   }
 
   onElement({ memory }: TriggerState, context: TriggerContext): void {
-    if (memory[this.index] !== undefined) return
-    memory[this.index] = 1
+    const { index } = this
+    if (memory[index] !== undefined) return
+    memory[index] = 1
     context.wakeAt('batch', 0)
   }
 
