@@ -13,6 +13,7 @@ import {
   sum,
   timer,
   typed,
+  toList,
 } from 'millrace'
 import { assertThat, at, testStream } from 'millrace/testing'
 import type { Claims } from './claims.js'
@@ -25,61 +26,106 @@ const numbersOf = (p: Pipeline): PCollection<number> => p.create('numbers', [1, 
 /** A timer of the platform: cases about waiting must wait. */
 const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** Why a case is about one instance. */
-const OWN_INSTANCES = 'each partition has an instance of its own'
+/** Calls of each instance of a step. Where several partitions share the work, each has its own. */
+class Lives {
+  readonly all: string[][] = []
+  /** Teardowns of instances whose setup has failed. */
+  unborn = 0
 
-/** Claims that calls come as setup, (start, process*, finish)*, teardown. */
-function claimBrackets(calls: readonly string[], claims: Claims): void {
-  claims.holds(
-    /^setup( start( process)*( finish))* teardown$/.test(calls.join(' ')),
-    `a life, and not ${calls.join(' ')}`,
-  )
+  begin(): string[] {
+    const calls = ['setup']
+    this.all.push(calls)
+    return calls
+  }
+
+  end(calls: string[] | undefined): void {
+    if (calls === undefined) this.unborn++
+    else calls.push('teardown')
+  }
+
+  /** Those with more than a setup and a teardown. */
+  get busy(): readonly (readonly string[])[] {
+    return this.all.filter((calls) => calls.length > 2)
+  }
+}
+
+/** Claims that calls of each instance come as setup, (start, process*, finish)*, teardown. */
+function claimBrackets({ all }: Lives, claims: Claims): void {
+  claims.holds(all.length > 0, 'an instance')
+  for (const calls of all)
+    claims.holds(
+      /^setup( start( process)*( finish))* teardown$/.test(calls.join(' ')),
+      `a life, and not ${calls.join(' ')}`,
+    )
+}
+
+/** Claims that each instance was torn down last, that some have failed after the calls before, and that all others are whole. */
+function claimFailed({ all, unborn }: Lives, before: readonly string[], claims: Claims): void {
+  claims.holds(all.length > 0, 'an instance')
+  if (before.length === 1) {
+    claims.same(all, Array.from(all, () => ['setup']), 'calls') // prettier-ignore
+    claims.same(unborn, all.length, 'teardowns')
+    return
+  }
+  const failed = `${before.join(' ')} teardown`
+  const texts = all.map((calls) => calls.filter((each, n) => each !== 'process' || calls[n - 1] !== each).join(' '))
+  claims.holds(texts.includes(failed), `an instance with ${failed}, in ${texts.join('; ')}`)
+  for (const text of texts)
+    claims.holds(text === failed || /^setup( start( process)? finish)* teardown$/.test(text), `a life, and not ${text}`)
 }
 
 /** A step that fails in one of its calls; gives the calls that were made, and what was seen behind the step. */
-function failing(p: Pipeline, where: string): { readonly calls: readonly string[]; readonly seen: readonly number[] } {
-  const calls: string[] = []
+function failing(p: Pipeline, where: string): { readonly lives: Lives; readonly seen: readonly number[] } {
+  const lives = new Lives()
   const seen: number[] = []
-  const note = (call: string): void => {
-    calls.push(call)
+  const note = (calls: string[], call: string): void => {
+    if (call !== 'setup') calls.push(call)
     if (call === where) throw new Error(`${call} breaks`)
   }
   numbersOf(p)
     .parDo('fragile', {
       output: t.number,
-      setup: () => note('setup'),
-      startBundle: () => note('start'),
-      process(n, { emit }) {
-        emit(n)
-        note('process')
+      setup() {
+        const calls = lives.begin()
+        note(calls, 'setup')
+        return calls
       },
-      finishBundle: () => note('finish'),
-      teardown: () => note('teardown'),
+      startBundle: ({ resource }) => note(resource, 'start'),
+      process(n, { emit, resource }) {
+        emit(n)
+        note(resource, 'process')
+      },
+      finishBundle: ({ resource }) => note(resource, 'finish'),
+      teardown: ({ resource }) => lives.end(resource),
     })
     .reshuffle('break')
     .map('see', (n) => seen.push(n))
-  return { calls, seen }
+  return { lives, seen }
 }
 
 /** A step that keeps state and fails in one of its calls. */
-function failingWithState(p: Pipeline, where: string): readonly string[] {
-  const calls: string[] = []
-  const note = (call: string): void => {
-    calls.push(call)
+function failingWithState(p: Pipeline, where: string): Lives {
+  const lives = new Lives()
+  const note = (calls: string[], call: string): void => {
+    if (call !== 'setup') calls.push(call)
     if (call === where) throw new Error(`${call} breaks`)
   }
   p.create('pairs', [kv('k', 1)]).parDo('fragile', {
     state: { last: state.value(t.number) },
-    setup: () => note('setup'),
-    startBundle: () => note('start'),
-    process({ value }, { state: { last } }) {
-      last.write(value)
-      note('process')
+    setup() {
+      const calls = lives.begin()
+      note(calls, 'setup')
+      return calls
     },
-    finishBundle: () => note('finish'),
-    teardown: () => note('teardown'),
+    startBundle: ({ resource }) => note(resource, 'start'),
+    process({ value }, { state: { last }, resource }) {
+      last.write(value)
+      note(resource, 'process')
+    },
+    finishBundle: ({ resource }) => note(resource, 'finish'),
+    teardown: ({ resource }) => lives.end(resource),
   })
-  return calls
+  return lives
 }
 
 /** A call that fails, and the calls that come before the teardown. */
@@ -88,6 +134,7 @@ const failures = [
   { id: 'LIF-08', call: 'start', before: ['setup', 'start'] },
   { id: 'LIF-09', call: 'process', before: ['setup', 'start', 'process'] },
 ] as const
+const FINISHED = ['setup', 'start', 'process', 'finish'] as const
 
 /** The cases. */
 export const cases: readonly ConformanceCase[] = [
@@ -95,24 +142,24 @@ export const cases: readonly ConformanceCase[] = [
     id: 'LIF-01',
     name: 'an instance is set up, handles bundles, each started and finished, and is torn down',
     inProcess: true,
-    notIn: { restarts: 'each process has its own instances', workers: OWN_INSTANCES },
+    notIn: { restarts: 'each process has its own instances' },
     build(p) {
-      const calls: string[] = []
+      const lives = new Lives()
       const out = numbersOf(p).parDo('life', {
         output: t.number,
-        setup: () => void calls.push('setup'),
-        startBundle: () => void calls.push('start'),
-        process(n, { emit }) {
-          calls.push('process')
+        setup: () => lives.begin(),
+        startBundle: ({ resource }) => void resource.push('start'),
+        process(n, { emit, resource }) {
+          resource.push('process')
           emit(n)
         },
-        finishBundle: () => void calls.push('finish'),
-        teardown: () => void calls.push('teardown'),
+        finishBundle: ({ resource }) => void resource.push('finish'),
+        teardown: ({ resource }) => lives.end(resource),
       })
       assertThat('out', out).containsInAnyOrder(1, 2, 3, 4, 5)
       return (_, claims) => {
-        claimBrackets(calls, claims)
-        claims.same(calls.filter((call) => call === 'process').length, 5, 'calls of process')
+        claimBrackets(lives, claims)
+        claims.same(lives.all.flat().filter((call) => call === 'process').length, 5, 'calls of process')
       }
     },
   }),
@@ -120,16 +167,29 @@ export const cases: readonly ConformanceCase[] = [
     id: 'LIF-02',
     name: 'setup runs once for an instance, and what it made is seen in every bundle',
     inProcess: true,
-    notIn: { restarts: 'each process has its own instances', workers: OWN_INSTANCES },
+    notIn: { restarts: 'each process has its own instances' },
     build(p) {
       let setups = 0
-      const out = numbersOf(p).parDo('life', {
-        output: t.number,
-        setup: () => ({ instance: ++setups }),
-        process: (_, { resource, emit }) => emit(resource.instance),
-      })
-      assertThat('instances', out).containsInAnyOrder(1, 1, 1, 1, 1)
-      return (_, claims) => claims.same(setups, 1, 'calls of setup')
+      const ends: { readonly instance: number; readonly seen: number }[] = []
+      const out = numbersOf(p)
+        // Of one element: one instance has them all.
+        .combineGlobally('all', toList())
+        .flatMap('each', (list) => list)
+        .parDo('life', {
+          output: t.number,
+          setup: () => ({ instance: ++setups, seen: 0 }),
+          process: (n, { resource, emit }) => {
+            resource.seen++
+            emit(n)
+          },
+          teardown: ({ resource }) => void ends.push({ ...resource }),
+        })
+      assertThat('out', out).containsInAnyOrder(1, 2, 3, 4, 5)
+      return (_, claims) => {
+        const instances = ends.map(({ instance }) => instance).sort((a, b) => a - b)
+        claims.same(instances, Array.from({ length: setups }, (_each, n) => n + 1), 'instances') // prettier-ignore
+        claims.same(ends.flatMap(({ seen }) => (seen === 0 ? [] : [seen])), [5], 'elements that instances have seen') // prettier-ignore
+      }
     },
   }),
   pipelineCase({
@@ -235,21 +295,10 @@ export const cases: readonly ConformanceCase[] = [
       name: `a failure in ${call} fails the run with its message, after which the instance is torn down and has not finished its bundle`,
       needs: ['reshuffle'],
       inProcess: true,
-      notIn: { workers: OWN_INSTANCES },
       build(p) {
-        const { calls, seen } = failing(p, call)
+        const { lives, seen } = failing(p, call)
         return (_, claims) => {
-          const whole = calls.slice(0, calls.lastIndexOf('start')).filter((each) => each !== 'setup')
-          const last = call === 'setup' ? calls : ['setup', ...calls.slice(calls.lastIndexOf('start'))]
-          claims.holds(
-            /^((start)( process)* (finish) ?)*$/.test(`${whole.join(' ')}`),
-            `whole bundles before: ${calls.join(' ')}`,
-          )
-          claims.same(
-            last.filter((each, n) => each !== 'process' || n === last.indexOf('process')),
-            [...before, 'teardown'],
-            'last calls',
-          )
+          claimFailed(lives, before, claims)
           claims.holds(seen.length < 5, 'no output of the failed bundle behind the step')
         }
       },
@@ -260,10 +309,9 @@ export const cases: readonly ConformanceCase[] = [
       name: `a failure in ${call} of a step with state leaves the same`,
       needs: ['state.value'],
       inProcess: true,
-      notIn: { workers: OWN_INSTANCES },
       build(p) {
-        const calls = failingWithState(p, call)
-        return (_, claims) => claims.same(calls, [...before, 'teardown'], 'calls')
+        const lives = failingWithState(p, call)
+        return (_, claims) => claimFailed(lives, before, claims)
       },
       fails: { message: new RegExp(`${call} breaks`), step: 'fragile' },
     }),
@@ -273,12 +321,10 @@ export const cases: readonly ConformanceCase[] = [
     name: 'a failure in finishBundle fails the run with its message, after which the instance is torn down',
     needs: ['reshuffle'],
     inProcess: true,
-    notIn: { workers: OWN_INSTANCES },
     build(p) {
-      const { calls, seen } = failing(p, 'finish')
+      const { lives, seen } = failing(p, 'finish')
       return (_, claims) => {
-        claims.same(calls.slice(-2), ['finish', 'teardown'], 'last calls')
-        claims.same(calls.filter((call) => call === 'finish').length, 1, 'bundles finished')
+        claimFailed(lives, FINISHED, claims)
         claims.same(seen, [], 'outputs of the failed bundle behind the step')
       }
     },
@@ -289,10 +335,9 @@ export const cases: readonly ConformanceCase[] = [
     name: 'a failure in finishBundle of a step with state leaves the same',
     needs: ['state.value'],
     inProcess: true,
-    notIn: { workers: OWN_INSTANCES },
     build(p) {
-      const calls = failingWithState(p, 'finish')
-      return (_, claims) => claims.same(calls, ['setup', 'start', 'process', 'finish', 'teardown'], 'calls')
+      const lives = failingWithState(p, 'finish')
+      return (_, claims) => claimFailed(lives, FINISHED, claims)
     },
     fails: { message: /finish breaks/, step: 'fragile' },
   }),
@@ -390,21 +435,27 @@ export const cases: readonly ConformanceCase[] = [
     id: 'LIF-14',
     name: 'promises of all calls of a life are awaited',
     inProcess: true,
-    notIn: { restarts: 'each process has its own instances', workers: OWN_INSTANCES },
+    notIn: { restarts: 'each process has its own instances' },
     build(p) {
-      const calls: string[] = []
-      const later = async (call: string): Promise<void> => {
+      const lives = new Lives()
+      const later = async (calls: string[], call: string): Promise<void> => {
         await pause(1)
         calls.push(call)
       }
       p.create('one', [1]).parDo('life', {
-        setup: () => later('setup'),
-        startBundle: () => later('start'),
-        process: () => later('process'),
-        finishBundle: () => later('finish'),
-        teardown: () => later('teardown'),
+        setup: async () => {
+          await pause(1)
+          return lives.begin()
+        },
+        startBundle: ({ resource }) => later(resource, 'start'),
+        process: (_, { resource }) => later(resource, 'process'),
+        finishBundle: ({ resource }) => later(resource, 'finish'),
+        teardown: ({ resource }) => later(resource, 'teardown'),
       })
-      return (_, claims) => claims.same(calls, ['setup', 'start', 'process', 'finish', 'teardown'], 'calls')
+      return (_, claims) => {
+        claims.same(lives.busy, [['setup', 'start', 'process', 'finish', 'teardown']], 'calls of the instance at work')
+        claimBrackets(lives, claims)
+      }
     },
   }),
   pipelineCase({

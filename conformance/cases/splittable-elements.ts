@@ -330,12 +330,10 @@ const elements: readonly ConformanceCase[] = [
       name: `setup comes before all, teardown after all, once each, and restrictions are made in between (${id})`,
       needs,
       inProcess: true,
-      notIn: {
-        restarts: 'each process has its own instances',
-        workers: 'each partition has an instance of its own',
-      },
+      notIn: { restarts: 'each process has its own instances' },
       build(p) {
-        const calls: string[] = []
+        // Where several partitions share the work, each has an instance.
+        const lives: string[][] = []
         const out = p.apply(
           'numbers',
           source({
@@ -343,28 +341,34 @@ const elements: readonly ConformanceCase[] = [
             output: typed<number>(),
             bounded,
             setup: () => {
-              calls.push('setup')
-              return 7
+              const calls = ['setup']
+              lives.push(calls)
+              return calls
             },
-            teardown: ({ resource }: { readonly resource: number }) => void calls.push(`teardown ${resource}`),
+            teardown: ({ resource }: { readonly resource: string[] }) => void resource.push('teardown'),
             restriction: (_: Uint8Array, { resource }) => {
-              calls.push('restriction')
-              return { from: 0, to: resource }
+              resource.push('restriction')
+              return { from: 0, to: 7 }
             },
             tracker: (range: OffsetRange) => new OffsetRangeTracker(range),
             size: (_: Uint8Array, { from, to }: OffsetRange) => to - from,
-            process(_: Uint8Array, tracker: OffsetRangeTracker, { emit }) {
-              calls.push('process')
+            process(_: Uint8Array, tracker: OffsetRangeTracker, { emit, resource }) {
+              resource.push('process')
               for (let i = tracker.currentRestriction().from; tracker.tryClaim(i); i++) emit(i)
             },
           }),
         )
         assertThat('numbers', out).containsInAnyOrder(...upTo(7))
-        return (_, claims) =>
-          claims.holds(
-            /^setup restriction( process)+ teardown 7$/.test(calls.join(' ')),
-            `a life, and not ${calls.join(' ')}`,
-          )
+        return (_, claims) => {
+          for (const calls of lives)
+            claims.holds(
+              /^setup( restriction)?( process)* teardown$/.test(calls.join(' ')),
+              `a life, and not ${calls.join(' ')}`,
+            )
+          const all = lives.flat()
+          claims.same(all.filter((call) => call === 'restriction').length, 1, 'restrictions made')
+          claims.holds(all.includes('process'), 'a call of process')
+        }
       },
     }),
   ),

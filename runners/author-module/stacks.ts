@@ -83,6 +83,19 @@ export function framesOfCall(map: AuthorMap, ownFolder: string): Iterable<Frame>
   return framesOf(frames, map, ownFolder)
 }
 
+/** The stack of an error that nobody has looked at yet, as {@link framesOfCall}; none where somebody has. */
+export function framesOfError(error: unknown, map: AuthorMap, ownFolder: string): Iterable<Frame> {
+  const { prepareStackTrace } = Error
+  let frames: readonly NodeJS.CallSite[] = []
+  Error.prepareStackTrace = (of, sites) => {
+    frames = sites
+    return prepareStackTrace?.(of, sites) as unknown
+  }
+  if (error instanceof Error) void error.stack
+  Error.prepareStackTrace = prepareStackTrace
+  return framesOf(frames, map, ownFolder)
+}
+
 /** One after another: few are looked at, and to find the line of one costs more than to take the stack. */
 function* framesOf(sites: readonly NodeJS.CallSite[], map: AuthorMap, ownFolder: string): Iterable<Frame> {
   for (const site of sites) {

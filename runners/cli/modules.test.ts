@@ -11,7 +11,7 @@ beforeAll(compiled, 120_000)
 afterAll(leftOvers)
 const nothing = { processes: [], files: [] }
 const made: Project[] = []
-afterAll(() => made.forEach((each) => each.remove()))
+afterAll(() => made.forEach((each) => each.remove()), 60_000)
 
 function projectOf(files: Readonly<Record<string, string>>, installed?: Installed): Project {
   const one = project(files, installed)

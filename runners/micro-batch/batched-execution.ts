@@ -62,7 +62,7 @@ export class BatchedExecution extends Execution {
     this.#log = options.log
     this.#standby = new StandbyRole(parts.standby, options.log, () => this.#isUnwanted)
     this.#outbox = new Outbox(this.executors, parts.store, parts.deliversOnce)
-    parts.tasks?.attach({ staged: this.staged, wiring: this.wiring, metrics: this.counted })
+    parts.tasks?.attach({ staged: this.staged, wiring: this.wiring, metrics: this.counted, wake: () => this.wake?.() })
     const load = loadOf(this.executors, this.staged, parts, options.clock !== undefined, options.log)
     this.#pacing = parts.journal.pacing = load.pacing
     this.#queues = load.queues

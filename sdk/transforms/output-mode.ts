@@ -14,7 +14,7 @@ import type { KV } from '../kv.js'
 import type { PCollection } from '../pcollection.js'
 import { refuse } from '../refuse.js'
 import { afterBatch, never, repeatedly } from '../windowing/trigger.js'
-import { isSafeTrigger, mayFinish, triggerText } from '../windowing/trigger-rules.js'
+import { isSafeTrigger, triggerText } from '../windowing/trigger-rules.js'
 import type { WindowingOptions, WindowingStrategy } from '../windowing/windowing-strategy.js'
 import { addCombinePerKey, type Combiner } from './combine.js'
 import { addCodedMap, addConstantKey, addOwnKey, addValues } from './element-wise.js'
@@ -86,13 +86,18 @@ const AT_EACH_BATCH: WindowingOptions = {
   onTime: 'ifNonEmpty',
 }
 
+/** Results that change no more come alone. */
+const WHEN_EXPIRED: WindowingOptions = { trigger: never(), accumulation: 'discarding', onTime: 'ifNonEmpty' }
+
 const append: InMode = (keyed, grouping) => {
   const { builder } = keyed
   const before = builder.strategyOf(keyed)
   const path = modePath(keyed)
-  if (!mayFinish(before.trigger) || isSafeTrigger(before.trigger, before.allowedLatenessMillis)) {
+  // Then a window answers once in any case, and on every runner.
+  const isOnce = before.trigger.kind === 'default' && before.allowedLatenessMillis === 0
+  if (isSafeTrigger(before.trigger, before.allowedLatenessMillis)) {
     checkComesToAnEnd(keyed, path)
-    return grouping(addWindowInto(keyed, reservedName('mode'), { trigger: never(), onTime: 'ifNonEmpty' }))
+    return grouping(isOnce ? keyed : addWindowInto(keyed, reservedName('mode'), WHEN_EXPIRED))
   }
   // A trigger that finishes closes its windows: what it says then is the last word.
   checkGroupable(keyed, path)

@@ -52,7 +52,8 @@ export const batchesTasks: readonly Mutant[] = [
     'await kept.restore(entriesIn(entries))',
     'await kept.restore(entriesIn(entries.slice(entries.length)))',
   ),
-  bySeeds(
+  byTest(
+    'are made anew where a worker ends at any message',
     'tasks-nothing-kept-in-memory',
     'without a store, memory has what a partition is made of',
     VERSION,
@@ -77,8 +78,8 @@ export const batchesTasks: readonly Mutant[] = [
     'tasks-read-anew',
     'what a task has read is not read anew when it is done again',
     PARTITION,
-    "const reads = record === undefined ? 'no' : 'again'",
-    "const reads = record === undefined ? 'no' : 'anew'",
+    'if (order.source === undefined) return order\n  const reads',
+    'if (order.source !== undefined) return order\n  const reads',
   ),
   bySeeds(
     'tasks-watermark-of-one',

@@ -82,8 +82,8 @@ export const outputModes: readonly Mutant[] = [
     name: 'append-guesses',
     breaks: 'what is appended can change no more',
     file: 'sdk/transforms/output-mode.ts',
-    from: '{ trigger: never(), onTime',
-    to: '{ onTime',
+    from: '{ trigger: never(), accumulation',
+    to: '{ accumulation',
     caughtBy: ['MOD-01/early'],
   },
   {

@@ -50,7 +50,8 @@ const durable: readonly Mutant[] = [
     'return crc32(frame) === view.getUint32(at + 4, true) ? frame : undefined',
     'return frame',
   ),
-  bySeeds(
+  byTest(
+    [CRASHES, 'that tears records of the head'],
     'store-torn-head-accepted',
     'a record of a head is taken for whole when its checksum says so',
     `${STORE}memory-store.ts`,

@@ -20,6 +20,14 @@ it('a seed is one story', async () => {
   }
 })
 
+it.each([
+  [500316, 'a batch that is done again on workers draws the same random numbers'],
+  [500654, 'a timer that only delivers makes a batch of it: its partition keeps that it has fired'],
+  [501263, 'random numbers again, with sides'],
+])('seed %i holds: %s', async (seed) => {
+  expect((await play(scenarioOf(seed))).fault).toBeUndefined()
+})
+
 it('faults and input are left out by number', () => {
   const whole = scenarioOf(12)
   expect(scenarioOf(12, { faults: [0] }).faults).toEqual(whole.faults.slice(0, 1))

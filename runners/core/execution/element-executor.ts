@@ -102,12 +102,14 @@ export class ElementExecutor extends StageExecutor {
       changed = true
     }
     const watermark = Math.min(this.inputWatermark, this.#gate.hold)
-    this.#hasMore = await this.#fireTimers(watermark)
+    const isDue = this.#comesTo(watermark)
+    this.#hasMore = isDue && (await this.#fireTimers())
     if (this.#hasMore) return true
     const moved = this.advanceTo(Math.min(watermark, this.#keyed?.hold ?? TIMESTAMP_MAX))
     // Late elements, timers and the last words of a window read what the window's own elements have read.
     this.#gate.forgetBefore(addMillis(watermark, -this.#latenessMillis))
-    return changed || moved
+    // A timer may have changed what is kept, or delivered something, though nothing leaves the stage.
+    return changed || isDue || moved
   }
 
   /** Processes what need not wait. */
@@ -134,12 +136,19 @@ export class ElementExecutor extends StageExecutor {
     )
   }
 
-  async #fireTimers(watermark: number): Promise<boolean> {
+  /** The input watermark comes to an instant. @returns whether timers are due. */
+  #comesTo(watermark: number): boolean {
+    const keyed = this.#keyed
+    if (keyed === undefined || this.processor.rootDoFn === undefined) return false
+    keyed.inputWatermark = Math.max(keyed.inputWatermark, watermark)
+    return keyed.isDue
+  }
+
+  /** @returns whether more are due than one turn does. */
+  async #fireTimers(): Promise<boolean> {
     const keyed = this.#keyed
     const doFn = this.processor.rootDoFn
     if (keyed === undefined || doFn === undefined) return false
-    keyed.inputWatermark = Math.max(keyed.inputWatermark, watermark)
-    if (!keyed.isDue) return false
     let more = false
     await this.bundle(async () => {
       more = await keyed.fire(doFn, TIMER_BUDGET)

@@ -57,7 +57,8 @@ export class Execution {
   #isCancelled = false
   #isPaused = false
   #isStopping = false
-  #wake: (() => void) | undefined
+  /** Ends the wait of a run that waits: the next round looks at what has happened. */
+  protected wake: (() => void) | undefined
 
   constructor(built: BuiltPipeline, options: ExecutionOptions) {
     this.#runner = options.runner
@@ -134,21 +135,21 @@ export class Execution {
     this.resume()
     this.#isDraining = true
     for (const executor of this.executors) executor.source?.drain()
-    this.#wake?.()
+    this.wake?.()
   }
 
   /** Ends the run where it can be taken up again. Only for one that is kept. */
   stop(): void {
     this.#isStopping = true
     this.resume()
-    this.#wake?.()
+    this.wake?.()
   }
 
   cancel(): void {
     this.#isCancelled = true
     // Calls that never end are not waited for.
     for (const executor of this.executors) executor.broken(CANCELLED)
-    this.#wake?.()
+    this.wake?.()
   }
 
   /** Reads nothing until {@link resume}. @returns whether the run is paused now. */
@@ -169,7 +170,7 @@ export class Execution {
       executor.source?.resume()
       if (executor.script !== undefined) executor.script.isPaused = false
     }
-    this.#wake?.()
+    this.wake?.()
   }
 
   /** From now on so many workers. @returns whether there are any. */
@@ -368,7 +369,7 @@ export class Execution {
     await new Promise<void>((resolve) => {
       const timer =
         waits.length === 0 ? undefined : this.env.setTimer(Math.max(atLeastMillis, Math.min(...waits)), resolve)
-      this.#wake = () => {
+      this.wake = () => {
         timer?.cancel()
         resolve()
       }

@@ -289,8 +289,8 @@ export class StageWiring {
     return {
       kind: 'buffer',
       receiver:
-        exchanged === undefined
-          ? this.#checked(inbox, output, own)
+        exchanged === undefined || this.#options.isStrict
+          ? this.#checked(exchanged ?? inbox, output, own)
           : this.#guarded((...element) => exchanged.add(...element), output, own),
     }
   }

@@ -11,8 +11,8 @@ import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import { captureOutput } from '../../author-module/capture-output.js'
 import { loadPipeline } from '../../author-module/load-module.js'
 import { markLoadingModule } from '../../author-module/loading.js'
-import { AuthorMap, framesOfCall, mapStacks } from '../../author-module/stacks.js'
-import { StepOfCall } from '../../author-module/step-of-call.js'
+import { AuthorMap, framesOfCall, framesOfError, mapStacks } from '../../author-module/stacks.js'
+import { type Frame, StepOfCall } from '../../author-module/step-of-call.js'
 import { nodeEnv } from '../../direct/node.js'
 import type { ServeWorker, ToWorker } from '../tasks/worker-link.js'
 import { errorToWire } from '../tasks/wire-error.js'
@@ -31,8 +31,9 @@ const ownFolder = new URL('../../..', import.meta.url).pathname.replace(/\/$/, '
 /** Smaller blocks are copied as fast as they are handed over. */
 const TRANSFER_BYTES_MIN = 64 * 1024
 
-/** Who writes to the console; known once the pipeline is built. */
+/** Who writes to the console, and of which step an error is; known once the pipeline is built. */
 let writer: () => string | undefined = () => undefined
+let stepOfError: (error: unknown) => string | undefined = () => undefined
 
 function post(message: Incoming): void {
   if (!isFramed) return port.postMessage(message, handedOver(message))
@@ -59,13 +60,20 @@ async function builtProgram(program: WorkerProgram): Promise<BuiltPipeline> {
   mapStacks(map)
   const built = (await loadPipeline(text, map)).build(optionsFor(program))
   let steps: StepOfCall | undefined
-  writer = () => (steps ??= new StepOfCall(built.functions.all(), text.code)).step(framesOfCall(map, ownFolder))
+  const stepOf = (frames: Iterable<Frame>): string | undefined =>
+    (steps ??= new StepOfCall(built.functions.all(), text.code)).step(frames)
+  writer = () => stepOf(framesOfCall(map, ownFolder))
+  stepOfError = (error) => stepOf(framesOfError(error, map, ownFolder))
   return built
 }
 
 /** What no call of a step can be blamed for. */
-function stray(what: string): (error: unknown) => void {
-  return (cause) => post({ kind: 'refused', error: errorToWire(coded('MR-3027', new Error(what, { cause }))) })
+function stray(what: (of: string) => string): (error: unknown) => void {
+  return (cause) => {
+    const step = stepOfError(cause)
+    const error = new Error(what(step === undefined ? '' : ` of step "${step}"`), { cause })
+    post({ kind: 'refused', error: errorToWire(coded('MR-3027', error)) })
+  }
 }
 
 async function begin(): Promise<void> {
@@ -84,10 +92,13 @@ async function begin(): Promise<void> {
   serving.catch(() => undefined)
   markLoadingModule(true)
   const built = await builtProgram(boot.program).finally(() => markLoadingModule(false))
-  process.on('uncaughtException', stray('an error was thrown outside of every step'))
+  process.on(
+    'uncaughtException',
+    stray((of) => `an error${of} was thrown outside of every call`),
+  )
   process.on(
     'unhandledRejection',
-    stray('a promise was rejected and nobody waited for it. Await it inside the call that makes it'),
+    stray((of) => `a promise${of} was rejected and nobody waited for it. Await it inside the call that makes it`),
   )
   const { serveWorker } = await serving
   // Standard input is one for all: where several read it, each gets a part.

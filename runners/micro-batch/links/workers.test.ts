@@ -69,12 +69,26 @@ describe.each<Isolation>(['thread', 'process'])('workers in a %s', (isolation) =
 it('a worker process may be killed while a run goes on, and every word is counted once', async () => {
   const options = optionsFor()
   const checkpoint = join(folder, 'killed')
-  const running = start(wordCount, { runner: 'micro-batch', workers: 3, isolation: 'process', module, checkpoint, batchSize: 100, batchInterval: '5 ms', options, ...quiet }) // prettier-ignore
+  const running = start(wordCount, { runner: 'micro-batch', workers: 3, isolation: 'process', module, checkpoint, batchSize: 120, options, ...quiet }) // prettier-ignore
   for (const commits of [2, 6]) {
     await until(() => committed(running) >= commits)
     const [victim = 0] = children()
     process.kill(victim, 'SIGKILL')
   }
+  expect((await running.result).state).toBe('DONE')
+  expect(rowsOf(options.output)).toEqual(await expected)
+  expect(children()).toEqual([])
+}, 90_000)
+
+it('workers may be added and removed while a run goes on', async () => {
+  const options = optionsFor()
+  const checkpoint = join(folder, 'resized')
+  const running = start(wordCount, { runner: 'micro-batch', workers: 3, partitions: 4, isolation: 'process', module, checkpoint, batchSize: 120, options, ...quiet }) // prettier-ignore
+  await until(() => committed(running) >= 3)
+  running.setWorkers(1)
+  await until(() => children().length === 1)
+  running.setWorkers(4)
+  await until(() => children().length === 4)
   expect((await running.result).state).toBe('DONE')
   expect(rowsOf(options.output)).toEqual(await expected)
   expect(children()).toEqual([])

@@ -185,6 +185,22 @@ describe.each(benches)('the %s store', (name, make) => {
       expect(refused).toBeGreaterThan(20)
     }, 120_000)
 
+    it('that tears records of the head, which were never promised, leaves the record that is durable', async () => {
+      await tellStory(bench, { batches: 7, seed: 5, planned: true })
+      const expected = await read(bench.image())
+      // Where the steps of the two records stand that are written in turn.
+      const steps = name === 'memory' ? [28, 56] : [4100, 8196]
+      for (const torn of [steps.slice(0, 1), steps.slice(1), steps]) {
+        const image = bench.image()
+        image.damage('head', (bytes) => {
+          for (const at of torn) Buffer.from(bytes.buffer, bytes.byteOffset).writeDoubleLE(1e9, at)
+          return bytes
+        })
+        expect(await read(image), `at ${torn.join(' and ')}`).toBe(expected)
+        await image.end()
+      }
+    })
+
     it('that cuts, empties or removes a file is refused with the file named, or changes nothing', async () => {
       await tellStory(bench, { batches: 7, seed: 5, planned: true })
       const original = bench.image()

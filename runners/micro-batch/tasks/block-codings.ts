@@ -4,6 +4,7 @@
  * Law: who writes and who reads agree; elements of one key go to one partition, whoever writes them.
  */
 import { ByteReader, encodeToBytes } from '../../../sdk/coders/index.js'
+import { UserCodeError } from '../../../sdk/errors.js'
 import { invariant } from '../../../sdk/invariant.js'
 import * as urns from '../../../sdk/graph/urns.js'
 import type { Push } from '../../core/element-buffer.js'
@@ -11,7 +12,7 @@ import { ElementCoding } from '../../core/element-coding.js'
 import { StageCoders } from '../../core/execution/stage-coders.js'
 import { keyOf } from '../../core/key-of.js'
 import { slotOf } from '../../core/kept-state.js'
-import { type SideInput, type Stage, type StagedPipeline, sideInputs } from '../../core/stage.js'
+import { mainInputs, type SideInput, type Stage, type StagedPipeline, sideInputs } from '../../core/stage.js'
 import { partitionOf } from '../store/partition-of.js'
 import type { Block } from './task.js'
 
@@ -90,11 +91,25 @@ export class BlockCodings {
     const reader = new ByteReader(bytes)
     let at = 0
     for (let i = 1; i <= count; i++) {
-      coding.read(reader, push)
+      this.#guarded(stage, input, () => coding.read(reader, push))
       if (i !== ends[at]) continue
       ended()
       at++
     }
     invariant(reader.remaining === 0, 'a block holds as many elements as it says', { stage: stage.name })
+  }
+
+  /** What a codec does not take again is the fault of who has written it. */
+  #guarded(stage: Stage, input: string, read: () => void): void {
+    try {
+      read()
+    } catch (cause) {
+      const name = sideOf(input)
+      const side = sideInputs(stage).find((each) => each.name === name)
+      const collections = side === undefined ? mainInputs(stage) : [side.collectionId]
+      const outputs = collections.map((each) => this.#staged.outputs.get(each))
+      const { path, source } = (outputs.length === 1 ? outputs[0]?.producer : undefined) ?? stage.root.info
+      throw new UserCodeError({ step: path, call: 'its output', source, cause })
+    }
   }
 }

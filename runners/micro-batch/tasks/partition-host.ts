@@ -28,7 +28,7 @@ import type { StoredEntry } from '../store/checkpoint-store.js'
 import { BlockCodings, sideOf, WORK } from './block-codings.js'
 import { hostedPart } from './kept-version.js'
 import { CapturedLog } from './captured-log.js'
-import type { Block, LoggedLine, SourceOrder, TaskDone, TaskOrder, TaskOutput } from './task.js'
+import type { Block, HostedStage, LoggedLine, SourceOrder, TaskDone, TaskOrder, TaskOutput } from './task.js'
 import { TaskExchange } from './task-exchange.js'
 import { TaskWorld } from './task-world.js'
 import type { HostPartition, RunSettings } from './worker-link.js'
@@ -175,6 +175,22 @@ export class PartitionHost {
     }
   }
 
+  /** What its stages wait for before they had a task. */
+  hosted(): readonly HostedStage[] {
+    return this.#executors.map(({ isArmed, nextProcessingTime, hasMore, awaitsBatch, script, stage: { id } }) => ({
+      isArmed,
+      nextProcessingTime,
+      hasMore,
+      awaitsBatch,
+      hasWaiting: this.#waits(id),
+      played: script?.played,
+    }))
+  }
+
+  #waits(stage: number): boolean {
+    return (this.#wiring.inboxOf(stage, undefined)?.length ?? 0) > 0
+  }
+
   /** Does a task. */
   async task(order: TaskOrder): Promise<TaskDone> {
     const executor = this.#executors[order.stage]
@@ -221,15 +237,14 @@ export class PartitionHost {
       ...output,
       hash: hashOf(output),
       changed,
+      hasDrawn: this.#world.hasDrawn,
       outputWatermark: executor.outputWatermark,
       isArmed: executor.isArmed,
       hasMore: executor.hasMore,
       awaitsBatch: executor.awaitsBatch,
       isAwaited: this.#acknowledgements.isAwaited || this.#executors.some(({ isAwaited }) => isAwaited),
       nextProcessingTime: executor.nextProcessingTime,
-      waiting: this.#executors.flatMap(({ stage: { id } }) =>
-        (this.#wiring.inboxOf(id, undefined)?.length ?? 0) > 0 ? [id] : [],
-      ),
+      waiting: this.#executors.flatMap(({ stage: { id } }) => (this.#waits(id) ? [id] : [])),
       waitMillis: reader?.waitMillis,
       reading: reader?.report,
       record: reader === undefined || record === undefined ? undefined : encodeToBytes(dynamicCoder, reader.codec.turn(record)), // prettier-ignore

@@ -54,6 +54,8 @@ export interface PartitionedPlace {
   readonly staged: StagedPipeline
   readonly wiring: StageWiring
   readonly metrics: Metrics
+  /** Lets a run that waits look at what has happened. */
+  readonly wake: () => void
 }
 
 /** See the head of this file. */
@@ -76,6 +78,7 @@ export class PartitionedRun {
       ...parts,
       begin: () => parts.begin(this.driver.partitions),
       stepOf: (stage) => this.#in.staged.stages[stage]?.root.info.path ?? '',
+      failed: () => this.#place?.wake(),
       told: (log, metrics) => {
         for (const line of log) parts.log.relay(line)
         if (metrics !== undefined) this.#in.metrics.merge(metrics)
@@ -144,7 +147,9 @@ export class PartitionedRun {
     for (const stage of this.#stages) stage.share(partitions)
     await this.driver.open(partitions, (partition) => this.#version.of(partition))
     this.#committedAt(committed)
-    await this.driver.live()
+    const hosted = await this.driver.live()
+    for (const [partition, stages] of hosted.entries())
+      for (const stage of this.#stages) stage.hosted(partition, stages[stage.stage.id])
   }
 
   #committedAt(batch: number): void {

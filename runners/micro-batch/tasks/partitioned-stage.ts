@@ -16,9 +16,9 @@ import type { StuckCall } from '../../core/stage-runtime.js'
 import { sideInputs } from '../../core/stage.js'
 import type { SourceReading } from '../../runner.js'
 import type { StageRun } from './stage-run.js'
+import { newShare, NOTHING_SEEN, type Share } from './stage-share.js'
 import { mergedReading, mergedStatus } from './merged-status.js'
-import { newShare, NOTHING_SEEN, type Share } from './share.js'
-import type { SourceOrder, TaskDone, TaskOrder } from './task.js'
+import type { HostedStage, SourceOrder, TaskDone, TaskOrder } from './task.js'
 
 interface CommonOrder extends Omit<TaskOrder, 'batch' | 'number' | 'seed' | 'blocks' | 'source'> {
   readonly seen: string
@@ -84,6 +84,11 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     this.#run.driver.broken(error)
   }
 
+  override throwIfFailed(): void {
+    super.throwIfFailed()
+    this.#run.driver.throwIfFailed()
+  }
+
   override stuck(): StuckCall | undefined {
     return super.stuck() ?? (this.stage.id === 0 ? this.#run.stuck() : undefined)
   }
@@ -100,6 +105,18 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
   /** The partitions there are. */
   share(partitions: number): void {
     this.#shares = Array.from({ length: partitions }, () => newShare(this.outputWatermark))
+  }
+
+  /** A partition goes on from what is kept: what it waits for is known before its first task. */
+  hosted(partition: number, stage: HostedStage | undefined): void {
+    const share = this.#shares[partition]
+    if (share === undefined || stage === undefined) return
+    share.isArmed = stage.isArmed
+    share.nextProcessingTime = stage.nextProcessingTime
+    share.isActive = stage.hasMore
+    share.awaitsBatch = stage.awaitsBatch
+    share.hasWaiting = stage.hasWaiting
+    if (partition === 0) this.played = stage.played ?? 0
   }
 
   /** Remembers where the stage is; the result goes back there. */
@@ -342,7 +359,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
       if (reader instanceof PartitionedStage && reader !== this) reader.waits(partition)
     }
     this.#run.done(this, done)
-    return done.changed || done.blocks.length > 0
+    return done.changed || done.hash !== ''
   }
 
   /** Elements wait for the stage in a partition. */

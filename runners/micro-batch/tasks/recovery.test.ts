@@ -206,6 +206,27 @@ describe('partitions on workers', () => {
   })
 })
 
+it('a sink that begins to refuse fails the run, which names its step', async () => {
+  const p = pipeline()
+  let batches = 0
+  p.create(
+    'numbers',
+    Array.from({ length: 60 }, (_, n) => n),
+  ).parDo('write', {
+    delivery: {
+      codec: t.number,
+      repeats: 'visible',
+      deliver: () => {
+        if (++batches > 2) throw new Error('the disk is full')
+      },
+    },
+    process: (n, { deliver }) => deliver(n),
+  })
+  const failing = run(p, { runner: microBatchRunner(), ...OPTIONS, batchSize: 10 })
+  await expect(failing).rejects.toMatchObject({ step: 'write', message: /the disk is full/ })
+  expect(batches).toBe(3)
+})
+
 describe('a task that is slow', () => {
   /** Holds up the first answer with something for results; doubles all others. */
   const slow = (millis: number): LinkScript => {

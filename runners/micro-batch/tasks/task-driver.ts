@@ -14,7 +14,7 @@ import type { RunLog } from '../../core/run-log.js'
 import type { Change } from '../store/checkpoint-store.js'
 import { WORK } from './block-codings.js'
 import { Partition, type RecoveryCounts } from './partition.js'
-import type { Block, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
+import type { Block, HostedStage, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
 import { Workers } from './workers.js'
 import type { Begin, HostPartition, OfPartition, OpenWorker } from './worker-link.js'
 
@@ -32,6 +32,8 @@ export interface TaskDriverParts {
   readonly log: RunLog
   /** Path of the step that a stage begins with. */
   readonly stepOf: (stage: number) => string
+  /** The run is not to go on: {@link TaskDriver.throwIfFailed} says why. */
+  readonly failed: () => void
   /** Lines, and what was counted, of what counts. */
   readonly told: (log: readonly LoggedLine[], metrics: MetricsDelta | undefined) => void
 }
@@ -47,12 +49,13 @@ export class TaskDriver {
   #partitions: readonly Partition[] = []
   /** Blocks that wait for their stage, by partition and stage. */
   readonly #mail = new Map<string, Block[]>()
-  /** Tasks of each stage and partition since randomness began anew. */
+  /** Tasks of each stage and partition that have drawn random numbers since randomness began anew. Others come as often as they like. */
   readonly #drawn = new Map<string, number>()
   #batch = 0
   /** What randomness begins with in the batch. */
   #seed: number | undefined
   readonly #statuses = new Map<number, readonly StageStatus[]>()
+  #failure: { readonly error: unknown } | undefined
   readonly #stuck = new Map<string, { readonly call: StuckText; readonly at: number }>()
 
   constructor(parts: TaskDriverParts) {
@@ -65,6 +68,7 @@ export class TaskDriver {
         if (call === undefined) this.#stuck.delete(worker)
         else this.#stuck.set(worker, { call, at: parts.env.monotonic() })
       },
+      failed: (error) => this.#fail(error),
       remark: (text) => parts.log.note(text),
     })
   }
@@ -84,9 +88,10 @@ export class TaskDriver {
     await workers.resize(this.#parts.workers)
   }
 
-  /** Makes all partitions live. */
-  async live(): Promise<void> {
-    await Promise.all(this.#partitions.map((partition) => partition.live()))
+  /** Makes all partitions live. @returns what their stages waited for when their lives began. */
+  async live(): Promise<readonly (readonly HostedStage[])[]> {
+    const lives = await Promise.all(this.#partitions.map((partition) => partition.live()))
+    return lives.map(({ stages }) => stages)
   }
 
   /** From now on so many workers share the partitions; called between batches. Nothing is done again: each goes on from what is committed. */
@@ -110,6 +115,18 @@ export class TaskDriver {
       `step "${step}", or one fused with it, is not deterministic: ${what} did not give the same. Let it depend on its elements, its state and its context alone (context.now and context.random, not the clock or Math.random).`,
       { step },
     )
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return
+    this.#failure = { error }
+    this.broken(error)
+    this.#parts.failed()
+  }
+
+  /** Throws what has failed outside of any task. */
+  throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
   // ---- a batch ---------------------------------------------------------------------------------------------------
@@ -137,12 +154,14 @@ export class TaskDriver {
 
   /** Tells partitions that the plan, or the batch, is durable. */
   async settle(kind: 'planned' | 'committed', batch: number): Promise<void> {
+    this.throwIfFailed()
     const settled = await Promise.all(this.#partitions.map((partition) => partition.settle(kind, batch)))
     for (const each of settled) if (each !== undefined) this.#parts.told(each.log, each.metrics)
   }
 
   /** What has changed in the batch, by partition. */
   async changes(batch: number): Promise<readonly (readonly Change[])[]> {
+    this.throwIfFailed()
     return Promise.all(this.#partitions.map((partition) => partition.changes(batch)))
   }
 
@@ -159,15 +178,14 @@ export class TaskDriver {
     phase: number,
     seed: number | string,
   ): Pick<TaskOrder, 'batch' | 'number' | 'seed'> {
-    const place = placeOf(partition, stage)
-    const drawn = this.#drawn.get(place) ?? 0
-    this.#drawn.set(place, drawn + 1)
+    const drawn = this.#drawn.get(placeOf(partition, stage)) ?? 0
     const random = mixed(this.#seedOf(seed), phase, stage, partition, drawn)
     return { batch: this.#batch, number: this.#partitions[partition]?.nextNumber() ?? 0, seed: random }
   }
 
   /** Does tasks of different partitions at the same time. @returns what came of them, in the same order. */
   async perform(orders: readonly (readonly [partition: number, order: TaskOrder])[]): Promise<readonly TaskDone[]> {
+    this.throwIfFailed()
     const running = new Map<Partition, number>()
     const { env, speculation } = this.#parts
     const took: number[] = []
@@ -185,7 +203,9 @@ export class TaskDriver {
     const watch = speculation && orders.length > 1 ? this.#watch(running, took, orders.length) : undefined
     try {
       const dones = await Promise.all(all)
-      for (const { log, metrics, blocks } of dones) {
+      for (const [i, { log, metrics, blocks, hasDrawn }] of dones.entries()) {
+        const [partition, { stage }] = orders[i] as (typeof orders)[number]
+        if (hasDrawn) this.#hasDrawn(placeOf(partition, stage))
         this.#parts.told(log, metrics)
         for (const block of blocks) this.#post(block)
       }
@@ -193,6 +213,10 @@ export class TaskDriver {
     } finally {
       watch?.()
     }
+  }
+
+  #hasDrawn(place: string): void {
+    this.#drawn.set(place, (this.#drawn.get(place) ?? 0) + 1)
   }
 
   /** Looks after tasks that take much longer than others of the same turn. @returns ends that. */
@@ -264,8 +288,9 @@ export class TaskDriver {
   }
 
   /** @param isQueryOver whether it does not go on from what is kept. */
-  close(isQueryOver: boolean): Promise<void> {
-    return this.workers.close(this.#parts.env, isQueryOver)
+  async close(isQueryOver: boolean): Promise<void> {
+    await this.workers.close(this.#parts.env, isQueryOver)
+    this.throwIfFailed()
   }
 }
 

@@ -13,13 +13,14 @@ export class TaskWorld {
   readonly readingDisorder: () => number
   #now = 0
   #advanced = 0
+  #hasDrawn = false
   #random: () => number = () => 0
   #disorder: () => number = () => 0
   #readingDisorder: () => number = () => 0
 
   constructor(real: Env) {
-    this.env = { ...real, now: () => this.#now + this.#advanced, random: () => this.#random() }
-    this.disorder = () => this.#disorder()
+    this.env = { ...real, now: () => this.#now + this.#advanced, random: () => this.#drawn(this.#random) }
+    this.disorder = () => this.#drawn(this.#disorder)
     this.readingDisorder = () => this.#readingDisorder()
   }
 
@@ -27,9 +28,20 @@ export class TaskWorld {
   begin(now: number, seed: number): void {
     this.#now = now
     this.#advanced = 0
+    this.#hasDrawn = false
     this.#random = seededRandom(seed)
     this.#disorder = seededRandom(seed ^ 0x3c6ef372)
     this.#readingDisorder = seededRandom(seed ^ 0x1f83d9ab)
+  }
+
+  #drawn(random: () => number): number {
+    this.#hasDrawn = true
+    return random()
+  }
+
+  /** Whether the task has come to depend on its randomness. Of what reads, it does not: what was read is written down. */
+  get hasDrawn(): boolean {
+    return this.#hasDrawn
   }
 
   /** A script moves the clock. */

@@ -70,6 +70,17 @@ export interface TaskOutput {
   readonly printed: readonly (readonly [index: number, lines: readonly string[], hidden: number])[]
 }
 
+/** What a stage of a partition waits for, as soon as it lives. */
+export interface HostedStage {
+  readonly isArmed: boolean
+  readonly nextProcessingTime: number
+  readonly hasMore: boolean
+  readonly awaitsBatch: boolean
+  readonly hasWaiting: boolean
+  /** Events of its script that were played, if it plays one. */
+  readonly played: number | undefined
+}
+
 /** What has become of a task. */
 export interface TaskDone extends TaskOutput {
   readonly batch: number
@@ -77,6 +88,8 @@ export interface TaskDone extends TaskOutput {
   /** Of all that goes on to others. */
   readonly hash: string
   readonly changed: boolean
+  /** Whether it has come to depend on the randomness of its order. */
+  readonly hasDrawn: boolean
   readonly outputWatermark: number
   readonly isArmed: boolean
   readonly nextProcessingTime: number

@@ -1,7 +1,8 @@
 /**
  * Errors on their way from a worker to its driver: structured cloning keeps neither their class nor their own properties.
  *
- * Law: what arrives has the name, message, code, details and stack of what was thrown, and the same for its causes.
+ * Law: what arrives has the name, message, code, details and stack of what was thrown, and the same for its causes; the class, where it is
+ * millrace's or the language's. A class of the author's is another one in each worker.
  */
 import type { ErrorCode } from '../../../sdk/error-codes.js'
 import { DecodeError, messageOf, MillraceError, PipelineError, UserCodeError } from '../../../sdk/errors.js'
@@ -55,7 +56,12 @@ function detailsOf({
   return { step, call, element, window, timestamp, source }
 }
 
-/** An error that was no millrace error where it was thrown. */
+/** Classes of the language: every realm has them. */
+const BUILT_IN = new Map<string, ErrorConstructor>(
+  [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((each) => [each.name, each]),
+)
+
+/** An error that was no millrace error where it was thrown, and of no class that is here too. */
 class RemoteError extends Error {
   readonly code: ErrorCode | undefined
 
@@ -82,7 +88,9 @@ function errorOf({ kind, name, message, code, step, source, details, cause: wire
     case 'DecodeError':
       return new DecodeError(code as ErrorCode, message, step, cause)
     case undefined: {
-      const error = new RemoteError(message, cause)
+      const BuiltIn = BUILT_IN.get(name)
+      const given = cause === undefined ? undefined : { cause }
+      const error = BuiltIn === undefined ? new RemoteError(message, cause) : new BuiltIn(message, given)
       if (name !== 'Error') Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true })
       if (code === undefined) Reflect.deleteProperty(error, 'code')
       else Object.defineProperty(error, 'code', { value: code, enumerable: true })

@@ -7,7 +7,7 @@
  */
 import type { Env } from '../../../sdk/env.js'
 import type { BuiltPipeline } from '../../../sdk/graph/model.js'
-import type { LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
+import type { HostedStage, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
 import type { StageStatus } from '../../core/execution/stage-status.js'
 import type { MetricsDelta } from '../../core/metrics.js'
 import type { WireError } from './wire-error.js'
@@ -132,7 +132,7 @@ export type FromWorker =
   /** It cannot serve this driver, or has come to something that it cannot go on from. */
   | { readonly kind: 'refused'; readonly error: WireError }
   /** The partition lives there. */
-  | ({ readonly kind: 'hosted' } & OfPartition)
+  | ({ readonly kind: 'hosted'; readonly stages: readonly HostedStage[] } & OfPartition)
   | ({ readonly kind: 'done'; readonly done: TaskDone } & OfPartition)
   /** What was asked of the partition has failed: the pipeline's own code, most often. */
   | ({ readonly kind: 'failed'; readonly error: WireError; readonly log: readonly LoggedLine[] } & OfPartition)

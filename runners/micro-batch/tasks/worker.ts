@@ -124,7 +124,7 @@ class Worker implements ServedWorker {
       const { host } = life
       await this.#guarded(message, life, async () => {
         await host.begin(message)
-        return { kind: 'hosted', partition, life: number, request }
+        return { kind: 'hosted', partition, life: number, request, stages: host.hosted() }
       })
     })
     const begin = this.#begin
@@ -216,6 +216,8 @@ class Worker implements ServedWorker {
       life.host.isQueryOver = isQueryOver
       await this.#tearDown(number, life)
     }
+    // What was rejected, and nobody waits for, is told before the end.
+    await this.#env.yield()
     try {
       await this.#combiners?.teardown()
     } catch (error) {

@@ -9,7 +9,7 @@ import type { Env } from '../../../sdk/env.js'
 import type { MetricsDelta } from '../../core/metrics.js'
 import { changesIn } from '../store/change-bytes.js'
 import type { Change } from '../store/checkpoint-store.js'
-import type { LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
+import type { HostedStage, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
 import { errorFromWire } from './wire-error.js'
 import type { Begin, FromWorker, HostPartition, OfPartition, OpenWorker, ToWorker, WorkerLink } from './worker-link.js'
 
@@ -27,6 +27,8 @@ export interface WorkersHost {
   unexpected(life: Life, done: TaskDone): void
   looked(life: Life, stages: Extract<FromWorker, { kind: 'status' }>['stages']): void
   stuck(worker: string, call: StuckText | undefined): void
+  /** Something has gone wrong on a worker of which no call of a step can be blamed. */
+  failed(error: unknown): void
   remark(text: string): void
 }
 
@@ -46,6 +48,8 @@ export class Life {
   readonly worker: Worker
   readonly partition: number
   readonly number: number
+  /** What its stages waited for when it began. */
+  stages: readonly HostedStage[] = []
   #waiting: Waiting | undefined
   #requests = 0
   #failure: unknown
@@ -62,7 +66,8 @@ export class Life {
   }
 
   async begin(from: Omit<HostPartition, 'kind' | keyof OfPartition>): Promise<void> {
-    await this.#ask((place) => ({ kind: 'host', ...place, ...from }))
+    const answer = await this.#ask((place) => ({ kind: 'host', ...place, ...from }))
+    this.stages = (answer as Extract<FromWorker, { kind: 'hosted' }>).stages
   }
 
   async task(order: TaskOrder): Promise<TaskDone> {
@@ -136,6 +141,7 @@ export class Worker {
   /** Set when it has ended. */
   reason = ''
   isEnded = false
+  #isReady = false
   readonly #link: WorkerLink
   readonly #host: WorkersHost
   readonly #lives = new Map<number, Life>()
@@ -203,10 +209,12 @@ export class Worker {
   #hear(message: FromWorker): void {
     switch (message.kind) {
       case 'ready':
+        this.#isReady = true
         this.#started?.resolve()
         return
       case 'refused':
-        this.#started?.reject(errorFromWire(message.error))
+        if (this.#isReady) this.#host.failed(errorFromWire(message.error))
+        else this.#started?.reject(errorFromWire(message.error))
         return
       case 'ended':
         this.#finished?.(message.error === undefined ? undefined : errorFromWire(message.error))

@@ -1,5 +1,5 @@
 /**
- * A partition of a stage, as the driver knows it: what it said after its last task, and what it has seen.
+ * What the driver has heard of one partition of a stage: how far it is, and what its next turn would have to do.
  */
 import { TIMESTAMP_MAX } from '../../../sdk/time.js'
 import type { SourceReading } from '../../runner.js'
@@ -29,7 +29,7 @@ export interface Share {
   hasWaiting: boolean
 }
 
-/** One of which nothing was heard. @param watermark the stage's. */
+/** Of a partition that has had no task. */
 export function newShare(watermark: number): Share {
   return {
     watermark,
