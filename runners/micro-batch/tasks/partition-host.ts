@@ -21,12 +21,12 @@ import { ProcessingClock } from '../../core/processing-clock.js'
 import type { Stage, StagedPipeline } from '../../core/stage.js'
 import { TimeSlice } from '../../core/time-slice.js'
 import { BatchAcknowledgements } from '../batch-acknowledgements.js'
+import { hostedPart } from '../hosted-part.js'
 import { KeptParts } from '../kept-parts.js'
 import { type CollectedCoders, collectedCoders } from '../kept-results.js'
 import { changesIn, ChangeWriter } from '../store/change-bytes.js'
 import type { StoredEntry } from '../store/checkpoint-store.js'
 import { BlockCodings, sideOf, WORK } from './block-codings.js'
-import { hostedPart } from './kept-version.js'
 import { CapturedLog } from './captured-log.js'
 import type { Block, HostedStage, LoggedLine, SourceOrder, TaskDone, TaskOrder, TaskOutput } from './task.js'
 import { TaskExchange } from './task-exchange.js'
@@ -121,6 +121,7 @@ export class PartitionHost {
       env,
       query: {
         id: settings.query.id,
+        epoch: settings.query.epoch,
         part: partition,
         get batch() {
           return batch()

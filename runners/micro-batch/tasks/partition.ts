@@ -8,7 +8,7 @@ import { invariant } from '../../../sdk/invariant.js'
 import type { MetricsDelta } from '../../core/metrics.js'
 import type { Change } from '../store/checkpoint-store.js'
 import type { LoggedLine, TaskDone, TaskOrder } from './task.js'
-import { type Life, WorkerLost, type Workers } from './workers.js'
+import { type Life, type Worker, WorkerLost, type Workers } from './workers.js'
 import type { HostPartition, OfPartition } from './worker-link.js'
 
 /** Thrown when a task that is done again gives something else. */
@@ -174,6 +174,12 @@ export class Partition {
     if (attempt.isOver) return
     attempt.isOver = true
     attempt.reject(error)
+  }
+
+  /** What a worker is to answer for it: a task, or another thing; `undefined` when nothing. */
+  askedOf(worker: Worker): TaskOrder | 'other' | undefined {
+    for (const life of this.#attempt?.lives ?? []) if (life.worker === worker) return this.#attempt?.order
+    return worker.waitsFor(this.index) ? 'other' : undefined
   }
 
   /** The task under way is slow: the same is done elsewhere, too. */

@@ -39,6 +39,8 @@ export interface PartitionedParts {
   readonly partitions: number | undefined
   /** Whether tasks that are slow are done twice. */
   readonly speculation: boolean
+  /** A worker that has not said anything for so long, while it is waited for, is ended. */
+  readonly silenceMillis: number
   readonly begin: (partitions: number) => Begin
   readonly journal: BatchJournal
   readonly log: RunLog
@@ -77,7 +79,8 @@ export class PartitionedRun {
     this.driver = new TaskDriver({
       ...parts,
       begin: () => parts.begin(this.driver.partitions),
-      stepOf: (stage) => this.#in.staged.stages[stage]?.root.info.path ?? '',
+      stepOf: (stage) => this.stepOf(stage),
+      stepsOf: (stage) => this.#stepsOf(stage),
       failed: () => this.#place?.wake(),
       told: (log, metrics) => {
         for (const line of log) parts.log.relay(line)
@@ -234,6 +237,13 @@ export class PartitionedRun {
   /** The step that a stage begins with. */
   stepOf(stage: number): string {
     return this.#in.staged.stages[stage]?.root.info.path ?? ''
+  }
+
+  #stepsOf(stage: number): readonly string[] {
+    const of = this.#in.staged.stages[stage]
+    if (of === undefined) return []
+    const called = of.operators.filter(({ kind }) => kind !== 'collect' && kind !== 'print' && kind !== 'flatten')
+    return [...new Set([of.root.info.path, ...called.map(({ info }) => info.path)])]
   }
 
   // ---- tasks -----------------------------------------------------------------------------------------------------
