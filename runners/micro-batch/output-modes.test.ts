@@ -72,9 +72,7 @@ describe('in batches', () => {
         .map('total', (table) => table.reduce((all, { value }) => all + value, 0))
         .collect('totals')
       const totals = (await run(p, { runner: 'micro-batch', batchSize: 20, ...more })).collect<number>('totals')
-      expect(totals.at(-1)).toBe(60)
-      expect(totals).toEqual([...new Set(totals)].sort((a, b) => a - b))
-      if (more.workers === undefined) expect(totals).toEqual([20, 40, 60])
+      expect(totals).toEqual([20, 40, 60])
     },
   )
 
