@@ -10,7 +10,7 @@ import type { Guarantee } from './runner.js'
 /** What a configuration file may say. Flags and `MILLRACE_…` variables come before it. */
 export interface MillraceConfig {
   /** Who runs pipelines. Default `'direct'`. */
-  readonly runner?: 'direct' | 'micro-batch' | 'prism'
+  readonly runner?: 'direct' | 'micro-batch' | 'flink' | 'prism'
   /** Folder where the micro-batch runner keeps the run, from the working folder. Default: none. */
   readonly checkpoint?: string
   /** How long a batch of the micro-batch runner lasts: `'2s'`. Default: `'500ms'`. */

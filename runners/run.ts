@@ -19,8 +19,8 @@ import {
   UnsupportedFeature,
 } from './runner.js'
 
-/** Names of runners. `direct`, `micro-batch` and `prism` are part of this version; `flink` refuses by name. */
-export type RunnerName = 'direct' | 'micro-batch' | 'flink' | 'prism'
+/** Names of runners. `flink-cluster` is not part of this version, and refuses by name. */
+export type RunnerName = 'direct' | 'micro-batch' | 'flink' | 'prism' | 'flink-cluster'
 
 /** Options of `run`: which runner, the pipeline's own options, and the runner's. */
 export interface RunOptions<Options = unknown> extends RunnerOptions {
@@ -135,17 +135,17 @@ export function buildOf(pipeline: Runnable, options?: unknown): BuiltPipeline {
   )
 }
 
-const runnerNames: readonly RunnerName[] = ['direct', 'micro-batch', 'flink', 'prism']
+const runnerNames: readonly RunnerName[] = ['direct', 'micro-batch', 'flink', 'prism', 'flink-cluster']
 
 function runnerNamed(name: string): Runner {
   if (name === 'direct') return directRunner()
   if (name === 'micro-batch') return microBatchRunner({}, microBatchCapabilities())
-  if (name === 'prism') return engineRunner('prism', distributedCapabilities())
+  if (name === 'prism' || name === 'flink') return engineRunner(name, distributedCapabilities())
   if ((runnerNames as readonly string[]).includes(name)) {
     throw new UnsupportedFeature(
       'MR-6002',
       `runner.${name}`,
-      `the ${name} runner is not part of this version. Use runner: 'direct', 'micro-batch' or 'prism'.`,
+      `the ${name} runner is not part of this version. Use runner: 'direct', 'micro-batch', 'flink' or 'prism'.`,
     )
   }
   throw new PipelineError('MR-6003', `there is no runner "${name}".${suggestion(name, runnerNames)}`)

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { cacheFolder } from '../../runners/distributed/node/prism.js'
+import { cacheFolder } from '../../runners/distributed/node/engine-process.js'
 
 /** The version that the protocol here follows. */
 export const BEAM_VERSION = '2.77.0'

@@ -1,32 +1,37 @@
 /**
- * `npm run engines -- install|start|stop prism`: the engines that tests are held against, for people and for continuous integration.
+ * `npm run engines -- install|start|stop flink|prism`: the engines that tests are held against, for people and for continuous integration.
  */
-import { installPrism, startToStay, stopStarted } from './programs.js'
+import { PROGRAMS, startToStay, stopStarted } from './programs.js'
 
-const USAGE = 'npm run engines -- install|start|stop prism'
+const ACTIONS = ['install', 'start', 'stop']
+const NAMES = [...PROGRAMS.keys()].sort()
+const USAGE = `npm run engines -- ${ACTIONS.join('|')} ${NAMES.join('|')}`
 
 async function main([action = '', name = '']: readonly string[]): Promise<number> {
   const say = (text: string): void => void process.stdout.write(`${text}\n`)
-  if (name !== 'prism' || !['install', 'start', 'stop'].includes(action)) {
-    process.stderr.write(`${name === '' ? '' : `there is no engine "${name}" here. `}${USAGE}\n`)
+  const program = PROGRAMS.get(name)
+  if (program === undefined || !ACTIONS.includes(action)) {
+    process.stderr.write(
+      `${name === '' || program !== undefined ? '' : `there is no engine "${name}" here. `}${USAGE}\n`,
+    )
     return 2
   }
   if (action === 'stop') {
     say(stopStarted(name) ? 'stopped' : 'it was not running')
     return 0
   }
-  const installed = installPrism(say)
+  const installed = program.install(say)
   if ('missing' in installed) {
     process.stderr.write(`${installed.missing}\n`)
     return 1
   }
   if (action === 'install') {
-    say(`Prism is ${installed.program}`)
+    say(`${program.title} is ${installed.program}`)
     return 0
   }
-  const { pid, address } = await startToStay(installed.program)
+  const { pid, address } = await startToStay(name, program, installed.program)
   say(
-    `Prism listens at ${address}, on every network interface of this machine (process ${pid}). End it: npm run engines -- stop prism`,
+    `${program.title} listens at ${address}, on every network interface of this machine (process ${pid}). End it: npm run engines -- stop ${name}`,
   )
   return 0
 }

@@ -3,9 +3,19 @@
  * process ids.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cacheFolder, findPrism, freePort, PRISM_INSTALL, prismPlace } from '../../runners/distributed/node/prism.js'
+import { cacheFolder, freePort, listens } from '../../runners/distributed/node/engine-process.js'
+import {
+  FLINK_POM,
+  findFlink,
+  findJava,
+  flinkArguments,
+  flinkMaven,
+  flinkMissing,
+  flinkPlace,
+} from '../../runners/distributed/node/flink.js'
+import { findPrism, PRISM_INSTALL, prismPlace } from '../../runners/distributed/node/prism.js'
 
 /** Where a program is that was started to stay. */
 export interface StartedEngine {
@@ -13,8 +23,20 @@ export interface StartedEngine {
   readonly address: string
 }
 
+/** Where an engine is, or why it cannot be had. */
+export type Installed = { readonly program: string } | { readonly missing: string }
+
+/** An engine that tests are held against. */
+export interface EngineProgram {
+  readonly title: string
+  /** Installs it where it is not there. */
+  install(say: (text: string) => void): Installed
+  /** The command that starts it. @param program what `install` has said. */
+  command(program: string, port: number): readonly string[]
+}
+
 /** Prism, installed where it is not there. @returns its path, or why it cannot be had. */
-export function installPrism(say: (text: string) => void): { readonly program: string } | { readonly missing: string } {
+export function installPrism(say: (text: string) => void): Installed {
   const found = findPrism()
   if (found !== undefined) return { program: found }
   if (spawnSync('go', ['version']).status !== 0)
@@ -31,22 +53,70 @@ export function installPrism(say: (text: string) => void): { readonly program: s
   return status === 0 && existsSync(program) ? { program } : { missing: `"${PRISM_INSTALL}" failed` }
 }
 
+/** Flink, installed where it is not there. @returns the folder of its jars, or why it cannot be had. */
+export function installFlink(say: (text: string) => void): Installed {
+  const found = findFlink()
+  if (found !== undefined && findJava() !== undefined) return { program: found }
+  if (findJava() === undefined || spawnSync('mvn', ['-v']).status !== 0)
+    return { missing: `${findJava() === undefined ? '' : 'Maven (mvn) was not found. '}${flinkMissing() ?? ''}` }
+  const place = flinkPlace()
+  const pom = join(place, 'pom.xml')
+  const part = join(place, `part-${process.pid}`)
+  mkdirSync(place, { recursive: true })
+  writeFileSync(pom, FLINK_POM)
+  say('fetching Flink and the job server of Beam with Maven: 152 MB, the first time takes some minutes …')
+  const { status } = spawnSync('mvn', flinkMaven(pom, part), { stdio: ['ignore', 'inherit', 'inherit'] })
+  // Another process may have been faster.
+  if (status === 0 && findFlink() === undefined) renameSync(part, join(place, 'lib'))
+  rmSync(part, { recursive: true, force: true })
+  const program = findFlink()
+  return program === undefined ? { missing: `"mvn ${flinkMaven(pom, part).join(' ')}" failed` } : { program }
+}
+
+/** The engines, by name. */
+export const PROGRAMS: ReadonlyMap<string, EngineProgram> = new Map([
+  [
+    'prism',
+    {
+      title: 'Prism',
+      install: installPrism,
+      command: (program, port) => [program, `--job_port=${port}`, '--serve_http=false', '--log_kind=text'],
+    },
+  ],
+  [
+    'flink',
+    {
+      title: 'Flink',
+      install: installFlink,
+      command: (jars, port) => {
+        const folder = join(cacheFolder(), 'engines', 'flink-work')
+        rmSync(folder, { recursive: true, force: true })
+        mkdirSync(folder, { recursive: true })
+        return [findJava() ?? 'java', ...flinkArguments(jars, port, folder)]
+      },
+    },
+  ],
+])
+
+/** How long an engine may take to listen. */
+const START_MILLIS = 60_000
+
 const recordOf = (name: string): string => join(cacheFolder(), 'engines', `${name}.json`)
 
-/** Starts Prism to stay, and notes where it is. */
-export async function startToStay(program: string): Promise<StartedEngine> {
-  const running = started('prism')
+/** Starts an engine to stay, and notes where it is. */
+export async function startToStay(name: string, engine: EngineProgram, installed: string): Promise<StartedEngine> {
+  const running = started(name)
   if (running !== undefined) return running
   const port = await freePort()
-  const log = openSync(join(cacheFolder(), 'engines', 'prism.log'), 'w')
-  const child = spawn(program, [`--job_port=${port}`, '--serve_http=false', '--log_kind=text'], {
-    detached: true,
-    stdio: ['ignore', log, log],
-  })
+  const log = openSync(join(cacheFolder(), 'engines', `${name}.log`), 'w')
+  const [command = '', ...args] = engine.command(installed, port)
+  const child = spawn(command, args, { detached: true, stdio: ['ignore', log, log] })
   child.unref()
-  const engine = { pid: child.pid ?? 0, address: `localhost:${port}` }
-  writeFileSync(recordOf('prism'), JSON.stringify(engine))
-  return engine
+  const record = { pid: child.pid ?? 0, address: `localhost:${port}` }
+  writeFileSync(recordOf(name), JSON.stringify(record))
+  for (const until = Date.now() + START_MILLIS; !(await listens(port)) && Date.now() < until;)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  return record
 }
 
 /** What was started and still runs. */

@@ -5,10 +5,12 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { beamPython } from './beam-python.js'
-import { installPrism } from './programs.js'
+import { installFlink, installPrism } from './programs.js'
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
-for (const found of [installPrism(say), beamPython()]) if ('missing' in found) say(`missing here: ${found.missing}`)
+const withFlink = process.env['MILLRACE_WITHOUT_FLINK'] === undefined
+for (const found of [installPrism(say), ...(withFlink ? [installFlink(say)] : []), beamPython()])
+  if ('missing' in found) say(`missing here: ${found.missing}`)
 
 const vitest = [join('node_modules', '.bin', 'vitest'), 'run', '--project', 'engines', ...process.argv.slice(2)]
 const alone = ['unshare', '-rn', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh']

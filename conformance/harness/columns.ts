@@ -6,6 +6,7 @@ import { distributedCapabilities } from '#platform'
 import { directRunner } from 'millrace/direct'
 import { engineRunner } from '../../runners/distributed/distributed-runner.js'
 import { batchModes, batchRunner, type ModeWorkers, workerModes } from './batch-modes.js'
+import { sharedEngine } from './shared-engine.js'
 import { allModes, chosenAmong, type Mode, type ModeChoice } from './modes.js'
 
 /** A runner with its modes. */
@@ -26,12 +27,15 @@ interface Kind {
 /** How cases run on an engine, which has no modes of ours. */
 export const ENGINE_MODE: Mode = { name: 'engine', options: {}, traits: ['fast', 'generated'], keepsScripts: true }
 
+const sharedFlink = sharedEngine(distributedCapabilities())
+
 const KINDS: ReadonlyMap<string, Kind> = new Map([
   ['direct', { makeRunner: () => directRunner(), modesOf: allModes }],
   ['prism', { makeRunner: () => engineRunner('prism', distributedCapabilities()), modesOf: () => [ENGINE_MODE] }],
+  ['flink', { makeRunner: () => engineRunner('flink', sharedFlink), modesOf: () => [ENGINE_MODE] }],
   ['micro-batch', { makeRunner: batchRunner, modesOf: batchModes, modesWith: workerModes }],
 ])
-const LATER: readonly string[] = ['flink']
+const LATER: readonly string[] = ['flink-cluster']
 
 /**
  * The columns for names of runners, separated by commas.

@@ -230,10 +230,10 @@ describe('settings of the runner', () => {
     expect(() => settingsWith({ environment, file: config })).toThrow('MILLRACE_BATCH_SIZE is for the micro-batch')
   })
 
-  it('the flink runner is refused by name', () => {
-    const error = thrownBy(() => settings('--runner', 'flink'))
+  it('a runner of later versions is refused by name', () => {
+    const error = thrownBy(() => settings('--runner', 'flink-cluster'))
     expect(errorKind(error)).toBe('UnsupportedFeature')
-    expect((error as Error).message).toContain(`the flink runner is not part of this version.`)
+    expect((error as Error).message).toContain(`the flink-cluster runner is not part of this version.`)
   })
 })
 

@@ -239,7 +239,11 @@ const conformance: CommandRow = {
   summary: 'run the conformance cases on runners, or answer recorded questions',
   operands: [],
   options: [
-    { name: 'runners', value: 'names', help: 'runners, separated by commas: direct (default), micro-batch, prism' },
+    {
+      name: 'runners',
+      value: 'names',
+      help: 'runners, separated by commas: direct (default), micro-batch, flink, prism',
+    },
     { name: 'only', value: 'ids', help: 'cases whose ids are or begin so, separated by commas: TRG-15,PDO' },
     { name: 'modes', value: 'names', help: 'one, all (default), or names of modes separated by semicolons' },
     { name: 'seed', value: 'number', help: 'seed of the modes that are random; default 1' },

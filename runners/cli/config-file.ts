@@ -13,7 +13,7 @@ import { UsageError } from './command-line.js'
 
 const guarantee = t.keyof({ gap: null, 'at-most-once': null, 'at-least-once': null, 'exactly-once': null })
 const fields = {
-  runner: t.keyof({ direct: null, 'micro-batch': null, prism: null }),
+  runner: t.keyof({ direct: null, 'micro-batch': null, flink: null, prism: null }),
   checkpoint: t.string,
   batchInterval: t.string,
   batchSize: t.Int,

@@ -36,8 +36,8 @@ interface Manifest {
 
 /** What the optional packages are for. */
 export const PEER_USES: ReadonlyMap<string, string> = new Map([
-  ['@bufbuild/protobuf', 'the messages of engines such as Prism'],
-  ['@grpc/grpc-js', 'calls to engines such as Prism'],
+  ['@bufbuild/protobuf', 'the messages of engines such as Flink'],
+  ['@grpc/grpc-js', 'calls to engines such as Flink'],
   ['@opentelemetry/api', 'traces and metrics by OpenTelemetry'],
   ['better-sqlite3', 'checkpoints, tables and logs in SQLite files'],
   ['hyparquet', 'reading Parquet files'],

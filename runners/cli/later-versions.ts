@@ -19,4 +19,4 @@ export const laterOptions: ReadonlyMap<string, ReadonlyMap<string, string>> = ne
 /** Formats of graphs that others have and this version has not. */
 export const laterFormats: readonly string[] = ['png', 'html', 'proto']
 /** Runners of later versions. */
-export const laterRunners: readonly string[] = ['flink']
+export const laterRunners: readonly string[] = ['flink-cluster']

@@ -21,16 +21,16 @@ export interface OptionRow {
 }
 
 /** Runners there are. */
-export const runners: readonly RunnerName[] = ['direct', 'micro-batch', 'prism']
+export const runners: readonly RunnerName[] = ['direct', 'micro-batch', 'flink', 'prism']
 /** A runner that this version has. */
-export type RunnerName = 'direct' | 'micro-batch' | 'prism'
+export type RunnerName = 'direct' | 'micro-batch' | 'flink' | 'prism'
 
 /** Settings of a run: flags, `MILLRACE_…` in the environment, keys of `millrace.config.ts`. */
 export const settingRows: readonly OptionRow[] = [
   {
     name: 'runner',
     value: 'name',
-    help: 'who runs it: direct; micro-batch, which can go on after a crash; or prism, an engine that is started for the run',
+    help: 'who runs it: direct; micro-batch, which can go on after a crash; or an engine that is started for the run: flink, prism',
     values: runners,
     setting: { default: 'direct' },
   },

@@ -457,8 +457,8 @@ describe('control', () => {
       /^UnsupportedFeature: .*cannot promise at-least-once.*micro-batch/,
     )
     expect(await refused({ guarantee: 'exactly-once' })).toMatch(/^UnsupportedFeature: /)
-    expect(await refused({ runner: 'flink' })).toMatch(
-      /^UnsupportedFeature: the flink runner is not part of this version/,
+    expect(await refused({ runner: 'flink-cluster' })).toMatch(
+      /^UnsupportedFeature: the flink-cluster runner is not part of this version/,
     )
     expect(await refused({ runner: 'micro-batch', guarantee: 'exactly-once' })).toMatch(/Add checkpoint: '\.\/folder'/)
     expect(await refused({ runner: 'dircet' as never })).toMatch(

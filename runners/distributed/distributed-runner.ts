@@ -29,7 +29,7 @@ import {
   UnsupportedFeature,
 } from '../runner.js'
 import type { RunState, RunStatus } from '../run-status.js'
-import { ENGINE_FEATURES, type EngineName } from './engine-features.js'
+import { ENGINE_FEATURES, ENGINE_NEEDS, type EngineName } from './engine-features.js'
 import { WorkerRun } from './worker/worker-run.js'
 import type { WorkerSide } from './worker/worker-side.js'
 import type { JobStateName, ToUser, Wire } from './wire/messages.js'
@@ -195,7 +195,10 @@ class EngineRun {
     const run = this.#workerRun()
     const worker = new WorkerSide(run)
     const submit = (poolAddress: string): void =>
-      run.wire.send({ kind: 'submit', job: jobOf(this.#built, run.moduleHash, engine.address, poolAddress) })
+      run.wire.send({
+        kind: 'submit',
+        job: jobOf(this.#built, run.moduleHash, engine.address, poolAddress, ENGINE_NEEDS[this.#name]),
+      })
     try {
       await combiners.setup()
       const state = await this.#job(run.wire, worker, submit)

@@ -4,7 +4,7 @@
 import type { Feature } from '../runner.js'
 
 /** Names of engines. */
-export type EngineName = 'prism'
+export type EngineName = 'prism' | 'flink'
 
 /** Prism 2.77. */
 const PRISM: readonly Feature[] = [
@@ -24,5 +24,26 @@ const PRISM: readonly Feature[] = [
   'splittable.bounded',
 ]
 
+/** Flink 1.19 in Beam's job server 2.62. */
+const FLINK: readonly Feature[] = PRISM
+
 /** By engine. */
-export const ENGINE_FEATURES: Readonly<Record<EngineName, ReadonlySet<Feature>>> = { prism: new Set(PRISM) }
+export const ENGINE_FEATURES: Readonly<Record<EngineName, ReadonlySet<Feature>>> = {
+  prism: new Set(PRISM),
+  flink: new Set(FLINK),
+}
+
+/** What engines leave to us. */
+export interface EngineNeeds {
+  /** Combines must come to it in the parts that it knows. */
+  readonly takesCombinesInParts: boolean
+  /** Options of its jobs that are given where the author says nothing. */
+  readonly jobOptions: Readonly<Record<string, string | boolean>>
+}
+
+/** By engine. */
+export const ENGINE_NEEDS: Readonly<Record<EngineName, EngineNeeds>> = {
+  prism: { takesCombinesInParts: false, jobOptions: {} },
+  // One worker is here: more slots would only wait for each other.
+  flink: { takesCombinesInParts: true, jobOptions: { parallelism: '1' } },
+}

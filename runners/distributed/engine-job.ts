@@ -3,6 +3,7 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
+import type { EngineNeeds } from './engine-features.js'
 import { forEngine } from './for-engine.js'
 import {
   type Environment,
@@ -34,14 +35,20 @@ const CAPABILITIES = [
 ]
 
 /** The job that runs a pipeline, with workers that the pool at `poolAddress` starts. */
-export function jobOf(built: BuiltPipeline, moduleHash: string, endpoint: string, poolAddress: string): JobRequest {
+export function jobOf(
+  built: BuiltPipeline,
+  moduleHash: string,
+  endpoint: string,
+  poolAddress: string,
+  needs: EngineNeeds,
+): JobRequest {
   const environment = externalEnvironment(poolAddress)
-  const pipeline = graphToWire(forEngine(built), { moduleHash, environment })
+  const pipeline = graphToWire(forEngine(built, needs.takesCombinesInParts), { moduleHash, environment })
   return {
     endpoint,
     jobName: built.name.replace(/[^A-Za-z0-9_-]+/g, '-') || 'pipeline',
     pipeline: toBinary(PipelineSchema, pipeline),
-    options: {},
+    options: needs.jobOptions,
   }
 }
 

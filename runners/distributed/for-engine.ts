@@ -16,16 +16,24 @@ import type {
   TransformNode,
 } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
+import { isUnseen, liftCombines } from '../core/lift-combines.js'
 
 /** Steps by which the worker knows functions of its own: hands on what it gets; reads bytes by the coder of a number. */
 export const SAME_STEP = '$same'
 export const DECODE_STEP = '$decode'
+/** Combines what was grouped, as the combine of a number does. */
+export const COMBINE_STEP = '$combine'
 
 const BYTES = urns.BYTES_CODER
 
-/** The pipeline to submit. */
-export function forEngine(built: BuiltPipeline): BuiltPipeline {
-  return new Rewriting(built).run()
+/** The pipeline to submit. @param isInParts whether the engine must be given the parts of combines. */
+export function forEngine(built: BuiltPipeline, isInParts = false): BuiltPipeline {
+  return (isInParts ? new Rewriting(liftCombines(built, isUnseen), built) : new Rewriting(built, undefined)).run()
+}
+
+/** Number of a transform, by which both sides name it. */
+export function transformNumber(built: BuiltPipeline, id: string): number {
+  return [...built.graph.components.transforms.keys()].indexOf(id)
 }
 
 /** Number of a coder, by which both sides name it. */
@@ -35,14 +43,17 @@ export function coderNumber(built: BuiltPipeline, coderId: string): number {
 
 class Rewriting {
   readonly #built: BuiltPipeline
+  /** As the worker knows the pipeline, where combines go in parts. */
+  readonly #whole: BuiltPipeline | undefined
   readonly #transforms = new Map<string, TransformNode>()
   readonly #collections: Map<string, CollectionNode>
   readonly #coders: Map<string, CoderNode>
   /** What stands for a transform now, where it is several. */
   readonly #insteadOf = new Map<string, readonly string[]>()
 
-  constructor(built: BuiltPipeline) {
+  constructor(built: BuiltPipeline, whole: BuiltPipeline | undefined) {
     this.#built = built
+    this.#whole = whole
     const { collections, coders } = built.graph.components
     this.#collections = new Map(collections)
     this.#coders = new Map(coders)
@@ -62,6 +73,9 @@ class Rewriting {
           break
         case urns.FLATTEN:
           this.#union(id, node)
+          break
+        case urns.COMBINE_GROUPED:
+          this.#transforms.set(id, this.#combined(id, node))
           break
         default:
           this.#transforms.set(id, node)
@@ -117,6 +131,13 @@ class Rewriting {
     })
     this.#transforms.set(id, { ...node, inputs: new Map(inputs) })
     if (before.length > 0) this.#insteadOf.set(id, [...before, id])
+  }
+
+  /** Values of a group, combined by a step: engines that take combines in parts know no such part. */
+  #combined(id: string, node: TransformNode): TransformNode {
+    if (this.#whole === undefined) return node
+    const payload = workerStep(COMBINE_STEP, transformNumber(this.#whole, id))
+    return { ...node, spec: { urn: urns.PAR_DO, payload } }
   }
 
   #like(collectionId: string, id: string, coderId: string): void {

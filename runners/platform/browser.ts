@@ -28,7 +28,7 @@ export const microBatchCapabilities: () => MicroBatchCapabilities = () => ({})
 /** What runners on other engines can do here: a page opens no gRPC connections. */
 export const distributedCapabilities: () => DistributedCapabilities = () => {
   const refuse = (): never => {
-    throw new UnsupportedFeature('MR-6002', 'runner.prism', "a page reaches no engine. Use runner: 'direct' here.")
+    throw new UnsupportedFeature('MR-6002', 'runner.engines', "a page reaches no engine. Use runner: 'direct' here.")
   }
   return { startWire: refuse, openEngine: refuse }
 }

@@ -2,6 +2,7 @@
  * What Node does for the distributed runner.
  */
 import type { DistributedCapabilities } from '../distributed-runner.js'
+import { startFlink } from './flink.js'
 import { checkPackages } from './packages.js'
 import { startPrism } from './prism.js'
 import { startWireThread } from './wire-thread.js'
@@ -10,10 +11,11 @@ import { startWireThread } from './wire-thread.js'
 export function distributedCapabilities(): DistributedCapabilities {
   return {
     startWire: startWireThread,
-    openEngine: async (_name, { endpoint }, warn) => {
+    openEngine: async (name, { endpoint }, warn) => {
       // Else the thread would find out, and nobody could say it well.
       await checkPackages()
-      return endpoint === undefined ? startPrism(warn) : { address: endpoint, close: async () => undefined }
+      if (endpoint !== undefined) return { address: endpoint, close: async () => undefined }
+      return name === 'flink' ? startFlink(warn) : startPrism(warn)
     },
   }
 }

@@ -9,13 +9,14 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import type { Coder } from '../../../sdk/coders/index.js'
 import { PipelineError } from '../../../sdk/errors.js'
-import type { BuiltPipeline, CoderNode, CollectionNode, TransformNode } from '../../../sdk/graph/model.js'
+import type { BuiltPipeline, CoderNode, CollectionNode, Reference, TransformNode } from '../../../sdk/graph/model.js'
 import * as urns from '../../../sdk/graph/urns.js'
 import { kv, type KV } from '../../../sdk/kv.js'
 import type { AnySplittable } from '../../../sdk/source/splittable.js'
 import type { AnyCombine } from '../../../sdk/transforms/combine.js'
 import type { StepFunction } from '../../../sdk/transforms/do-fn.js'
 import { reduceFnOf } from '../../core/reduce-fn.js'
+import { COMBINE_STEP } from '../for-engine.js'
 import { type ProcessBundleDescriptor, RemoteGrpcPortSchema } from '../proto/generated/beam/fn_execution_pb.js'
 import {
   CombinePayloadSchema,
@@ -194,7 +195,7 @@ class FragmentBuilder {
       case urns.COMBINE_GROUPED:
       case urns.COMBINE_MERGE:
       case CONVERT:
-        this.#reduce(id, transform)
+        this.#reduce(id, transform, irFunction(fromBinary(CombinePayloadSchema, payload).combineFn).payload)
         return
       case urns.FLATTEN:
       case urns.WINDOW_INTO:
@@ -249,6 +250,11 @@ class FragmentBuilder {
     }
     const wire = fromBinary(ParDoPayloadSchema, transform.spec?.payload ?? new Uint8Array(0))
     const { moduleHash, step, index } = referenceOf(wire.doFn)
+    if (step === COMBINE_STEP) {
+      const { spec } = [...this.#local.graph.components.transforms.values()][index] ?? {}
+      if (spec?.urn === urns.COMBINE_GROUPED) this.#reduce(id, transform, spec.payload.combineFn.payload)
+      return
+    }
     const added = addedFunction(step, index, this.#local)
     if (added !== undefined) {
       this.#add(id, transform, { spec: plainParDo(this.#functions.add(added)) })
@@ -317,9 +323,8 @@ class FragmentBuilder {
   }
 
   /** A half of a combine, after the engine has grouped. */
-  #reduce(id: string, transform: PTransform): void {
-    const { combineFn } = fromBinary(CombinePayloadSchema, transform.spec?.payload ?? new Uint8Array(0))
-    const combine = this.#functions.resolve(irFunction(combineFn).payload) as AnyCombine
+  #reduce(id: string, transform: PTransform, reference: Reference): void {
+    const combine = this.#functions.resolve(reference) as AnyCombine
     const value = this.#valueCoder(only(transform.outputs))
     const reduce = reduceFnOf(combine, transform.spec?.urn === urns.COMBINE_MERGE, value)
     const isConversion = transform.spec?.urn === CONVERT

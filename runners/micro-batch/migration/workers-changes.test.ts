@@ -92,7 +92,7 @@ describe('on workers, a changed pipeline', () => {
     const place = newPlace()
     const feed = new Feed<number>()
     for (let n = 0; n < 3 * KEYS; n++) feed.add(n, n * 1000)
-    await runOn(place, counting(feed, 'count', t.Int), [feed], shared)
+    await runOn(place, counting(feed, 'count', t.Int as unknown as t.Type<number>), [feed], shared)
     expectWhole(await runOn(place, counting(rest(feed)), [feed], shared))
   })
 })
