@@ -229,7 +229,8 @@ it('a sink that begins to refuse fails the run, which names its step', async () 
 
 it('the last panes of all partitions are shown to who asks for them', async () => {
   const recorded = async (workers: number): Promise<readonly string[]> => {
-    const options = workers === 0 ? { batchInterval: '20 seconds', batchSize: 40 } : { ...OPTIONS, workers }
+    const alike: RunnerOptions = { batchInterval: '20 seconds', batchSize: 40 }
+    const options: RunnerOptions = workers === 0 ? alike : { ...OPTIONS, workers }
     const running = microBatchRunner().start(everything([]).build(), options)
     running.recordPanes(40)
     await running.result
