@@ -24,6 +24,7 @@ import { Fence } from './following.js'
 import { LoadShedding } from './load-shedding.js'
 import { type DriverNames, QueryStore, type Standby } from './query-store.js'
 import { StandbyExecution } from './standby-execution.js'
+import type { Waited } from './standby-role.js'
 import type { CheckpointStore } from './store/checkpoint-store.js'
 import type { LinkScript } from './tasks/memory-link.js'
 import { partitionedRun } from './tasks/partitioned-options.js'
@@ -103,6 +104,7 @@ function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilitie
     },
     acknowledgements: () => acknowledgements,
     execution(built, given) {
+      const waited: Waited = { holder: undefined }
       const make = (mode: Standby | undefined): BatchedExecution => {
         acknowledgements.forget()
         return execution(
@@ -111,6 +113,7 @@ function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilitie
           mode === undefined ? options : { ...options, standby: mode },
           acknowledgements,
           capabilities,
+          waited,
         )
       }
       return options.standby === 'hot' ? new StandbyExecution(make, given.log) : make(options.standby)
@@ -124,6 +127,7 @@ function execution(
   options: RunnerOptions,
   acknowledgements: BatchAcknowledgements,
   { openStore, openWorkers, linkScript, driver, spillFolder }: MicroBatchCapabilities,
+  waited: Waited,
 ): BatchedExecution {
   const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
   const { standby } = options
@@ -156,7 +160,7 @@ function execution(
     env: real,
     now: () => world.env.now(),
     journal,
-    query: { id: () => store.id, restarts: checkpoint !== undefined },
+    query: { id: () => store.id, epoch: () => store.epoch, restarts: checkpoint !== undefined },
     openWorkers,
     script: linkScript,
   })
@@ -171,6 +175,9 @@ function execution(
         },
         get batch() {
           return store.batch
+        },
+        get epoch() {
+          return store.epoch
         },
         get restarts() {
           return checkpoint !== undefined && !store.isOver
@@ -190,7 +197,7 @@ function execution(
       tasks,
       seed: given.isStrict ? given.seed : undefined,
       isKept: checkpoint !== undefined,
-      standby: standby === undefined ? undefined : { mode: standby, fence },
+      standby: standby === undefined ? undefined : { mode: standby, fence, waited },
       deliversOnce: options.guarantee === 'gap' || options.guarantee === 'at-most-once',
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       sourceLimits: options.sourceLimits,

@@ -19,7 +19,7 @@ import type {
   StoredEntry,
   StoreView,
 } from './store/checkpoint-store.js'
-import { LeaseHeld, StoreFailed } from './store/errors.js'
+import { LeaseHeld, StoreFailed, StoreFenced } from './store/errors.js'
 import { partitionOf } from './store/partition-of.js'
 import { VolatileStore } from './store/volatile-store.js'
 import { WarmCopy } from './warm-copy.js'
@@ -102,6 +102,11 @@ export class QueryStore {
     this.#env = env
     this.#built = built
     this.#driver = driver ?? { own: `driver ${newQueryId(env)}`, isGone: () => false }
+  }
+
+  /** Of the lease that it has. */
+  get epoch(): number | undefined {
+    return this.#opened instanceof VolatileStore ? undefined : this.#lease?.epoch
   }
 
   /** What sinks know the query by. */
@@ -284,6 +289,28 @@ export class QueryStore {
   /** @throws {StoreFenced} when somebody has taken over. Else the lease lasts anew: sinks may take their time. */
   verify(): Promise<void> {
     return this.#store.renew(this.#held, this.#env.now(), LEASE_MILLIS)
+  }
+
+  /** The query has come to its end. @throws {StoreFenced} when it is another, who has taken over, that brought it there. */
+  async end(): Promise<void> {
+    await this.verify()
+    this.isOver = true
+  }
+
+  /**
+   * Why a run has really failed. Steps and sinks of a driver that was taken over from meet what the other has done, such as files that
+   * are gone; what they say of it helps nobody.
+   */
+  async reasonOf(error: unknown): Promise<unknown> {
+    if (this.#lease === undefined || error instanceof StoreFenced) return error
+    try {
+      await this.verify()
+      return error
+    } catch (fence) {
+      if (!(fence instanceof StoreFenced)) return error
+      fence.cause = error
+      return fence
+    }
   }
 
   delivered(batch: number): Promise<void> {

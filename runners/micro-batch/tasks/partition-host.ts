@@ -123,6 +123,7 @@ export class PartitionHost {
       env,
       query: {
         id: settings.query.id,
+        epoch: settings.query.epoch,
         part: partition,
         get batch() {
           return batch()
@@ -179,10 +180,11 @@ export class PartitionHost {
 
   /** What its stages wait for before they had a task. */
   hosted(): readonly HostedStage[] {
-    return this.#executors.map(({ isArmed, nextProcessingTime, hasMore, script, stage: { id } }) => ({
+    return this.#executors.map(({ isArmed, nextProcessingTime, hasMore, awaitsBatch, script, stage: { id } }) => ({
       isArmed,
       nextProcessingTime,
       hasMore,
+      awaitsBatch,
       hasWaiting: this.#waits(id),
       played: script?.played,
     }))
@@ -212,7 +214,7 @@ export class PartitionHost {
     if (source !== undefined && source.pausedMillis > 0) reader?.wasPausedFor(source.pausedMillis)
     for (const block of order.blocks) this.#put(block, executor)
     if (order.isReleased) executor.script?.release()
-    const changed = order.call === 'wake' ? await executor.wake() : await executor.turn()
+    const changed = await executor[order.call]()
     for (const each of this.#executors) each.throwIfFailed()
     executor.endShared()
     return this.#doneOf(order, executor, reader, changed)
@@ -243,6 +245,7 @@ export class PartitionHost {
       outputWatermark: executor.outputWatermark,
       isArmed: executor.isArmed,
       hasMore: executor.hasMore,
+      awaitsBatch: executor.awaitsBatch,
       isAwaited: this.#acknowledgements.isAwaited || this.#executors.some(({ isAwaited }) => isAwaited),
       nextProcessingTime: executor.nextProcessingTime,
       waiting: this.#executors.flatMap(({ stage: { id } }) => (this.#waits(id) ? [id] : [])),

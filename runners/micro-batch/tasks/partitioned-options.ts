@@ -26,7 +26,11 @@ export interface PartitionedSettings {
   readonly env: Env
   readonly now: () => number
   readonly journal: BatchJournal
-  readonly query: { readonly id: () => string; readonly restarts: boolean }
+  readonly query: {
+    readonly id: () => string
+    readonly epoch: () => number | undefined
+    readonly restarts: boolean
+  }
   readonly openWorkers: OpenWorkers | undefined
   /** What happens to messages of workers in memory. */
   readonly script: LinkScript | undefined
@@ -55,7 +59,7 @@ export function partitionedRun(settings: PartitionedSettings): PartitionedRun | 
       stageCompiler: given.stageCompiler,
       isScripted: given.clock !== undefined,
       partitions: count,
-      query: { id: query.id(), restarts: query.restarts },
+      query: { id: query.id(), epoch: query.epoch(), restarts: query.restarts },
       logLevels: given.log.levels,
     }),
     journal,

@@ -312,6 +312,7 @@ describe('a step that is not deterministic', () => {
       pipelineOf((n) => n + (draws++ < 2 ? 10 : 0)),
       {
         ...OPTIONS,
+        batchInterval: '500 millis',
         runner: microBatchRunner({}, { linkScript: killsReaders(1) }),
         logger: { trace: line, debug: line, info: line, warn: line, error: line },
       },

@@ -42,8 +42,8 @@ export interface TaskOrder {
   /** Counts the tasks of the partition, from 0. */
   readonly number: number
   readonly stage: number
-  /** `wake` does what waited for the clock, and only that. */
-  readonly call: 'turn' | 'wake'
+  /** `wake` does what waited for the clock, and only that; `endBatch` what waited for the end of the batch. */
+  readonly call: 'turn' | 'wake' | 'endBatch'
   /** Processing time. */
   readonly now: number
   /** What randomness begins with in this task. */
@@ -78,6 +78,7 @@ export interface HostedStage {
   readonly isArmed: boolean
   readonly nextProcessingTime: number
   readonly hasMore: boolean
+  readonly awaitsBatch: boolean
   readonly hasWaiting: boolean
   /** Events of its script that were played, if it plays one. */
   readonly played: number | undefined
@@ -97,6 +98,8 @@ export interface TaskDone extends TaskOutput {
   readonly nextProcessingTime: number
   /** Whether the stage has something to do although nothing comes. */
   readonly hasMore: boolean
+  /** Whether something in the stage waits for the end of the batch. */
+  readonly awaitsBatch: boolean
   /** Whether somebody in the partition waits for the plan, or the commit, of the batch. */
   readonly isAwaited: boolean
   /** Stages of the partition for which elements wait that have not left it. */
