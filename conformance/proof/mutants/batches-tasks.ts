@@ -59,8 +59,8 @@ export const batchesTasks: readonly Mutant[] = [
     'tasks-replay-skipped',
     'a partition that is made anew does the tasks of the batch again',
     PARTITION,
-    'of [...this.#log]) {',
-    'of this.#log.slice(this.#log.length)) {',
+    'const log = [...this.#log]',
+    'const log = this.#log.slice(this.#log.length)',
   ),
   bySeeds(
     'tasks-blocks-lost',
