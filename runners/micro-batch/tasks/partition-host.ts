@@ -90,6 +90,7 @@ export class PartitionHost {
   readonly #partOf: string
   readonly #metrics: Metrics
   readonly #clock: ProcessingClock
+  readonly #panes: PaneRecorder
   readonly #log: CapturedLog
   readonly #journal = new TaskJournal()
   readonly #acknowledgements = new BatchAcknowledgements()
@@ -110,6 +111,7 @@ export class PartitionHost {
     this.#partOf = hostedPart(partition, settings.partitions)
     this.#metrics = new Metrics(staged.collectionCount, staged.steps.length)
     this.#clock = new ProcessingClock(env)
+    this.#panes = new PaneRecorder(env)
     this.#log = new CapturedLog(env, staged.built.name, settings.logLevels)
     this.#codings = new BlockCodings(staged)
     this.#exchange = new TaskExchange(this.#codings, partition, settings.partitions)
@@ -141,7 +143,7 @@ export class PartitionHost {
       log: this.#log,
       traceBundle: undefined,
       journal: this.#journal,
-      panes: new PaneRecorder(env),
+      panes: this.#panes,
       exchange: this.#exchange,
     }
     this.#wiring = new StageWiring(staged, options, this.#metrics, new TimeSlice(env), this.#clock)
@@ -200,6 +202,7 @@ export class PartitionHost {
     this.#batch = order.batch
     this.#world.begin(order.now, order.seed)
     this.#wiring.budgets.set(order.budgets)
+    this.#panes.recordFor(order.panes)
     for (const view of this.#views) {
       view.outputWatermark = order.watermarks[view.stage.id] ?? TIMESTAMP_MIN
       view.nextProcessingTime = order.waits[view.stage.id] ?? TIMESTAMP_MAX
@@ -256,6 +259,7 @@ export class PartitionHost {
       metrics: this.#metrics.take(),
       budgets: usedSince(order.budgets, this.#wiring.budgets.used()),
       log: this.#log.take(),
+      panes: this.#panes.take(),
     }
   }
 

@@ -308,6 +308,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
       waits: stages.map(({ nextProcessingTime }) => nextProcessingTime),
       isReleased: this.#isReleased,
       budgets: this.#run.budgets(),
+      panes: this.#run.panes(),
       seen: this.#seen(),
     }
   }

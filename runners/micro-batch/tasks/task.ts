@@ -6,6 +6,7 @@
  */
 import type { LogRecord } from '../../../sdk/logger.js'
 import type { MetricsDelta } from '../../core/metrics.js'
+import type { PaneStatus } from '../../run-status.js'
 import type { SourceReading } from '../../runner.js'
 
 /** Elements on their way to a stage of a partition, encoded. */
@@ -57,6 +58,8 @@ export interface TaskOrder {
   readonly isReleased: boolean
   /** Dead letters of each handler so far, over all partitions. */
   readonly budgets: readonly (readonly [handler: string, used: number])[]
+  /** How many of the last panes somebody wants to see. */
+  readonly panes: number
 }
 
 /** What of a task goes on to others: the same whenever the task is done again. */
@@ -112,6 +115,8 @@ export interface TaskDone extends TaskOutput {
   /** Dead letters of each handler in this task. */
   readonly budgets: readonly (readonly [handler: string, used: number])[]
   readonly log: readonly LoggedLine[]
+  /** The last panes that were put out, where somebody wants to see them. */
+  readonly panes: readonly PaneStatus[]
 }
 
 /** A line for the log of the run: one of the pipeline's own code, an event of the runner's, or a remark for people. */
