@@ -45,6 +45,7 @@ export type Feature =
   | 'triggers.early'
   | 'triggers.late'
   | 'triggers.processingTime'
+  | 'triggers.batch'
   | 'triggers.composite'
   | 'lateData.output'
   | 'splittable.bounded'
@@ -144,7 +145,11 @@ export interface RunnerOptions {
    * gives it by itself.
    */
   readonly module?: string | WorkerModule
-  /** Milliseconds, above 0, that one asynchronous call of user code may take before the run fails. Default: no limit. */
+  /**
+   * Milliseconds, above 0, that one asynchronous call of user code may take before the run fails. Default: no limit. With workers also
+   * the time after which a worker that does not answer is ended, and its tasks are done again elsewhere; the second time the run fails.
+   * Default of that: 60,000.
+   */
   readonly callTimeoutMillis?: number
   /** Refuses collections without a codec where they are grouped or kept. */
   readonly requireCodecs?: boolean

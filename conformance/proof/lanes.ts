@@ -37,7 +37,8 @@ export const lanes: readonly Lane[] = [
   {
     name: 'points',
     meaning:
-      'streams, disks, sinks and drivers of the micro-batch runner that fail, one by one, are said clearly and got over [--only part-of-name]',
+      'streams, disks, sinks and drivers of the micro-batch runner that fail, one by one, are said clearly and got over [--only part-of-name] [--from seed] [--minutes m]',
+    sample: seededSample,
     load: async () => (await import('./kill/failure-points.js')).pointsLane(),
   },
   {

@@ -3,8 +3,9 @@
  * owner takes with it whatever it has made and nobody has taken over.
  *
  * Where the query restarts, what it has kept names files in here, so they stay while it goes on: the folder is called after the
- * query and the step, and files after the batch that made them. The first file made after a restart shows which batch goes on;
- * files of that batch and of later ones were made by attempts that were given up, and nothing names them.
+ * query and the step, and files after the batch and the driver that made them. The first file made after a restart shows which batch
+ * goes on; files of that batch and of later ones were made by attempts that were given up, and nothing names them. Those of a newer
+ * driver are not among them: whoever stood still while it took over neither makes nor removes a file of its.
  *
  * Where workers do the step in parts, files are named after the part as well. A part that is done again makes the same files again, while
  * others may read them or make them at the same moment: so each is made under a name of its own and then given its name, and nobody
@@ -146,20 +147,23 @@ export class TemporaryFolder {
   }
 
   #fileOfBatch(kind: string, folder: string): string {
-    const { batch, part } = this.#query
+    const { batch, part, epoch } = this.#query
     if (this.#batch === undefined && part === undefined) this.#removeBatches(folder, batch)
     if (this.#batch !== batch) this.#count = 0
     this.#batch = batch
     this.#path = folder
+    const ofDriver = epoch === undefined ? '' : `e${epoch}-`
     const ofPart = part === undefined ? '' : `p${part}-`
-    return `${folder}/${kind}-${digits(batch)}-${ofPart}${digits(this.#count++)}`
+    return `${folder}/${kind}-${digits(batch)}-${ofDriver}${ofPart}${digits(this.#count++)}`
   }
 
-  /** Removes the files of a batch and of later ones. */
+  /** Removes the files of a batch and of later ones, but for those of newer drivers. */
   #removeBatches(folder: string, first: number): void {
+    const newest = this.#query.epoch ?? Infinity
     for (const name of this.#files.list(folder)) {
-      const batch = /^[a-z]+-(\d+)-(?:p\d+-)?\d+(?:\.\w+)?$/.exec(name)?.[1]
-      if (batch !== undefined && Number(batch) >= first) this.#files.remove(`${folder}/${name}`)
+      const [, batch, epoch = 0] = /^[a-z]+-(\d+)-(?:e(\d+)-)?(?:p\d+-)?\d+(?:\.\w+)?$/.exec(name) ?? []
+      if (batch !== undefined && Number(batch) >= first && Number(epoch) <= newest)
+        this.#files.remove(`${folder}/${name}`)
     }
   }
 

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { type Env, IntervalWindow, type Query } from 'millrace'
@@ -251,6 +251,24 @@ it('a file that may be named after a restart has reached the disk with its name,
   expect(path).toMatch(/\/\.out\.txt\.tmp-q-[0-9a-z]{13}\/part-000007-000000$/)
   kept.remove()
   expect(readFileSync(path)).toEqual(Buffer.of(1))
+})
+
+it('a driver that stood still while another took over neither removes nor replaces what the other has made', () => {
+  const at = folder()
+  const folderOf = (batch: number, epoch: number): TemporaryFolder =>
+    new TemporaryFolder(nodeFiles, nodeEnv(), join(at, 'out.txt'), {
+      step: 's',
+      query: { id: 'q', batch, restarts: true, epoch },
+    })
+  const bytesOf = (n: number) => (handle: FileHandle) => handle.write(Uint8Array.of(n))
+  const given = folderOf(5, 1).write('part', bytesOf(1))
+  // The first has not made a file yet: it would look which batch goes on with its first one.
+  const stood = folderOf(5, 1)
+  const theirs = [5, 6, 7].map((batch) => folderOf(batch, 2).write('part', bytesOf(10 + batch)))
+  expect(existsSync(given)).toBe(false)
+  const own = stood.write('part', bytesOf(2))
+  expect(theirs).not.toContain(own)
+  expect(theirs.map((path) => [...readFileSync(path)])).toEqual([[15], [16], [17]])
 })
 
 it('the first file after a restart takes the place of what was given up, and leaves what earlier batches have made', () => {

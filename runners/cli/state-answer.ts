@@ -9,6 +9,7 @@ import { suggestion } from '../../sdk/suggestion.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
 import { fuse } from '../core/fusion.js'
 import type { KeptEntry } from '../core/kept-state.js'
+import { unhosted } from '../micro-batch/hosted-part.js'
 import { type KeptRow, keptRows } from '../micro-batch/kept-rows.js'
 import { storedGraph } from '../micro-batch/migration/adopt-graph.js'
 import { type PartShape, PipelineParts } from '../micro-batch/migration/kept-shape.js'
@@ -26,14 +27,17 @@ export async function stateAnswer(built: BuiltPipeline, question: StateQuestion)
   const rowsOf = (shape: PartShape): readonly KeptRow[] => {
     const own = live.get(shape.part)
     const isSame = own !== undefined && JSON.stringify(own.shape) === JSON.stringify(shape)
-    return keptRows(entries.get(shape.part) ?? [], shape, isSame ? { part: own, built } : undefined)
+    // Partitions on workers have side inputs in common: one of them says what all have.
+    const hosts = [...(entries.get(shape.part)?.values() ?? [])].slice(0, shape.keeps === 'side' ? 1 : undefined)
+    return hosts.flatMap((host) => keptRows(host, shape, isSame ? { part: own, built } : undefined))
   }
   return question.what === 'ls' ? keysAnswer(parts, rowsOf) : rowsAnswer(parts, rowsOf, question)
 }
 
-async function read(
-  place: string,
-): Promise<{ readonly parts: readonly PartShape[]; readonly entries: ReadonlyMap<string, readonly KeptEntry[]> }> {
+/** Entries by part, and then by the partition on workers that keeps them. */
+type HostedEntries = ReadonlyMap<string, ReadonlyMap<string, readonly KeptEntry[]>>
+
+async function read(place: string): Promise<{ readonly parts: readonly PartShape[]; readonly entries: HostedEntries }> {
   const { openSqliteStore } = await import('../micro-batch/store/sqlite-store.js')
   const store = await openSqliteStore(place, systemEnv())
   try {
@@ -45,11 +49,14 @@ async function read(
         `${place} does not say what it keeps. Leave --pipeline out to see it as bytes.`,
       )
     const committed = await store.committed()
-    const entries = new Map<string, KeptEntry[]>()
+    const entries = new Map<string, Map<string, KeptEntry[]>>()
     for (let index = 0; committed !== undefined && index < query.partitions; index++)
       for await (const entry of store.partition(index).read(committed.batch)) {
-        const there = entries.get(entry.part)
-        if (there === undefined) entries.set(entry.part, [entry])
+        const [part, of] = unhosted(entry.part)
+        let hosts = entries.get(part)
+        if (hosts === undefined) entries.set(part, (hosts = new Map<string, KeptEntry[]>()))
+        const there = hosts.get(of)
+        if (there === undefined) hosts.set(of, [entry])
         else there.push(entry)
       }
     return { parts, entries }

@@ -6,6 +6,7 @@
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
 import { decodeCommitContent } from '../micro-batch/commit-content.js'
 import type { CheckpointStore, CommitRecord, QueryRecord, StoredEntry } from '../micro-batch/store/checkpoint-store.js'
+import { unhosted } from '../micro-batch/hosted-part.js'
 import { viewOf } from './checkpoint-copy.js'
 import { type CommandInvocation, UsageError } from './command-line.js'
 import { EXIT } from './exit-codes.js'
@@ -86,7 +87,8 @@ export async function* entriesOf({ store, query, committed }: Held): AsyncGenera
 }
 
 /** What a part is of, and what it keeps. The run's own parts are of no step. */
-export function partNames(part: string): { readonly step: string | undefined; readonly keeps: string } {
+export function partNames(hosted: string): { readonly step: string | undefined; readonly keeps: string } {
+  const [part] = unhosted(hosted)
   const [, step, keeps] = /^(.*) (inbox|state|cells|work|script|collected|gate|(?:side|inbox)\/.*)$/s.exec(part) ?? []
   return keeps === undefined ? { step: undefined, keeps: part } : { step, keeps }
 }
@@ -101,7 +103,8 @@ interface Part {
 
 async function partsOf(held: Held): Promise<readonly Part[]> {
   const sizes = new Map<string, { entries: number; bytes: number }>()
-  for await (const { part, id, content } of entriesOf(held)) {
+  for await (const { part: hosted, id, content } of entriesOf(held)) {
+    const [part] = unhosted(hosted)
     let size = sizes.get(part)
     if (size === undefined) sizes.set(part, (size = { entries: 0, bytes: 0 }))
     size.entries++

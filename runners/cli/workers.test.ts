@@ -59,6 +59,19 @@ export default definePipeline({
     for (;;) if (n < 0) return n
   }).print('none'),
 })`,
+  'once.ts': `import { existsSync, writeFileSync } from 'node:fs'
+import { definePipeline } from 'millrace'
+export default definePipeline({
+  name: 'once',
+  build: (p) => void p.create('numbers', [1, 2, 3, 4]).keyBy('key', (n) => n).groupByKey('group').map('loop', ({ key }) => {
+    const looped = process.env['LOOPED'] ?? ''
+    if (key === 3 && !existsSync(looped)) {
+      writeFileSync(looped, '')
+      for (;;) if (key < 0) break
+    }
+    return key
+  }).print('keys'),
+})`,
 } satisfies Record<string, string>)
 const projects: Project[] = [made]
 afterAll(() => {
@@ -121,6 +134,28 @@ describe.each(KINDS)('workers in a %s', (isolation) => {
     const { code, stderr, left } = await millrace(args('late.ts', isolation), { cwd: made.folder })
     expect(stderr).toContain('an error of step "stray" was thrown outside of every call')
     expect(stderr).toContain('much later')
+    expect([code, left]).toEqual([1, nothing])
+  })
+
+  it('are ended when they do not answer, and what they did is done again elsewhere', async () => {
+    const { code, stdout, stderr, left } = await millrace(
+      ['run', '--runner', 'micro-batch', '--workers', '1', '--isolation', isolation, '--call-timeout', '2s', 'once.ts'],
+      {
+        cwd: made.folder,
+        env: { LOOPED: `${made.folder}/looped-${isolation}` },
+      },
+    )
+    expect(stderr).toMatch(/worker \d \(.*\) has not answered for 2 s, and is ended/)
+    expect(stdout.split('\n').sort()).toEqual(['', 'keys: 1', 'keys: 2', 'keys: 3', 'keys: 4'])
+    expect([code, left]).toEqual([0, nothing])
+  })
+
+  it('fail the run when a call never ends wherever it is made, and name its step', async () => {
+    const { code, stderr, left } = await millrace(args('busy.ts', isolation, '--call-timeout', '1s'), {
+      cwd: made.folder,
+    })
+    expect(stderr).toMatch(/has not answered for 1 s, and nor had the one before it/)
+    expect(stderr).toMatch(/A call of one of the steps "ticks\/ticks", "loop" takes as long/)
     expect([code, left]).toEqual([1, nothing])
   })
 

@@ -78,6 +78,8 @@ export class BatchedExecution extends Execution {
   override async run(): Promise<PipelineResult> {
     try {
       return await super.run()
+    } catch (error) {
+      throw await this.#parts.store.reasonOf(error)
     } finally {
       this.#queues.close()
       await this.#parts.store.close()
@@ -120,6 +122,7 @@ export class BatchedExecution extends Execution {
     const committed = await this.#restore()
     this.#hosts ??= hostsOf(undefined, this.#parts)
     await tasks?.open(this.#hosts, this.#committed, this.#parts.isKept ? store : undefined)
+    if (this.#role === 'follows') this.#standby.follows(this.#committed)
     if (committed !== undefined && this.#role === 'leads') await this.#outbox.deliverAgain(committed)
   }
 
@@ -173,10 +176,7 @@ export class BatchedExecution extends Execution {
       if (this.isCancelled) return
       const wasAgain = again !== undefined
       again = undefined
-      if (this.isDone) {
-        store.isOver = true
-        return
-      }
+      if (this.isDone) return store.end()
       if (isBacklogged || wasAgain) continue
       journal.close()
       await this.waitForTime(Math.max(0, this.#pacing.due(began) - real.monotonic()))
@@ -309,6 +309,7 @@ export class BatchedExecution extends Execution {
     this.#parts.journal.close()
     this.#parts.world.close()
     while (!this.isCancelled && (await this.round()));
+    await this.endBatch(true)
   }
 
   /** Rounds that read, until the batch is long enough, there is nothing to read, or the plan is done. */

@@ -24,6 +24,7 @@ import { Fence } from './following.js'
 import { LoadShedding } from './load-shedding.js'
 import { type DriverNames, QueryStore, type Standby } from './query-store.js'
 import { StandbyExecution } from './standby-execution.js'
+import type { Waited } from './standby-role.js'
 import type { CheckpointStore } from './store/checkpoint-store.js'
 import type { LinkScript } from './tasks/memory-link.js'
 import { partitionedRun } from './tasks/partitioned-options.js'
@@ -103,6 +104,7 @@ function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilitie
     },
     acknowledgements: () => acknowledgements,
     execution(built, given) {
+      const waited: Waited = { holder: undefined }
       const make = (mode: Standby | undefined): BatchedExecution => {
         acknowledgements.forget()
         return execution(
@@ -111,6 +113,7 @@ function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilitie
           mode === undefined ? options : { ...options, standby: mode },
           acknowledgements,
           capabilities,
+          waited,
         )
       }
       return options.standby === 'hot' ? new StandbyExecution(make, given.log) : make(options.standby)
@@ -124,6 +127,7 @@ function execution(
   options: RunnerOptions,
   acknowledgements: BatchAcknowledgements,
   { openStore, openWorkers, linkScript, driver, spillFolder }: MicroBatchCapabilities,
+  waited: Waited,
 ): BatchedExecution {
   const real = given.clock === undefined ? (options.env ?? systemEnv()) : given.env
   const { standby } = options
@@ -140,10 +144,12 @@ function execution(
       : openStore(checkpoint, real)
   const { onChange = 'refuse', renameSteps = {}, dropState = [] } = options
   const choice = { onChange, renameSteps: new Map(Object.entries(renameSteps)), dropState }
+  const run = runGraph(built, given, workers > 0)
   const store = new QueryStore(open, real, built, driver, {
     choice,
     partitions: workers > 0 ? undefined : options.partitions,
     begunWith: workers > 0 ? (options.partitions ?? workers) : 1,
+    run,
   })
   const bundleSize = smaller(given.bundleSize, options.batchSize)
   const tasks = partitionedRun({
@@ -154,12 +160,12 @@ function execution(
     env: real,
     now: () => world.env.now(),
     journal,
-    query: { id: () => store.id, restarts: checkpoint !== undefined },
+    query: { id: () => store.id, epoch: () => store.epoch, restarts: checkpoint !== undefined },
     openWorkers,
     script: linkScript,
   })
   return new BatchedExecution(
-    runGraph(built, given, tasks !== undefined),
+    run,
     {
       ...given,
       env: world.env,
@@ -169,6 +175,9 @@ function execution(
         },
         get batch() {
           return store.batch
+        },
+        get epoch() {
+          return store.epoch
         },
         get restarts() {
           return checkpoint !== undefined && !store.isOver
@@ -188,7 +197,7 @@ function execution(
       tasks,
       seed: given.isStrict ? given.seed : undefined,
       isKept: checkpoint !== undefined,
-      standby: standby === undefined ? undefined : { mode: standby, fence },
+      standby: standby === undefined ? undefined : { mode: standby, fence, waited },
       deliversOnce: options.guarantee === 'gap' || options.guarantee === 'at-most-once',
       setScript: (instant) => given.clock?.advance(Math.max(0, instant - real.now())),
       sourceLimits: options.sourceLimits,

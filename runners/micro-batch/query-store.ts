@@ -19,7 +19,7 @@ import type {
   StoredEntry,
   StoreView,
 } from './store/checkpoint-store.js'
-import { LeaseHeld, StoreFailed } from './store/errors.js'
+import { LeaseHeld, StoreFailed, StoreFenced } from './store/errors.js'
 import { partitionOf } from './store/partition-of.js'
 import { VolatileStore } from './store/volatile-store.js'
 import { WarmCopy } from './warm-copy.js'
@@ -61,6 +61,8 @@ export interface GoingOn {
   readonly partitions: number | undefined
   /** Of the state of a query that begins, when nobody says. Default 1. */
   readonly begunWith?: number
+  /** The graph that is run in place of the pipeline's. Default: that. */
+  readonly run?: BuiltPipeline
 }
 
 const AS_IT_WAS: GoingOn = {
@@ -102,6 +104,11 @@ export class QueryStore {
     this.#driver = driver ?? { own: `driver ${newQueryId(env)}`, isGone: () => false }
   }
 
+  /** Of the lease that it has. */
+  get epoch(): number | undefined {
+    return this.#opened instanceof VolatileStore ? undefined : this.#lease?.epoch
+  }
+
   /** What sinks know the query by. */
   get id(): string {
     return this.#query?.id ?? ''
@@ -129,7 +136,7 @@ export class QueryStore {
     const existing = await store.query()
     this.#renewLater()
     const { choice, partitions, begunWith = 1 } = this.#goingOn
-    const graph = store instanceof VolatileStore ? undefined : GraphNow.of(this.#built)
+    const graph = store instanceof VolatileStore ? undefined : GraphNow.of(this.#built, this.#goingOn.run)
     if (existing === undefined) {
       this.#query = {
         id: newQueryId(this.#env),
@@ -158,7 +165,7 @@ export class QueryStore {
   /** Waits until the lease is free, and takes it; a hot one only until there is something to follow. */
   async #wait(store: CheckpointStore, waiting: Waiting): Promise<'leads' | 'follows' | 'over'> {
     const view = store.view()
-    const graph = GraphNow.of(this.#built).text()
+    const graph = GraphNow.of(this.#built, this.#goingOn.run).text()
     if (waiting.mode === 'warm') this.#warm = new WarmCopy()
     for (let isFirst = true; !waiting.isOver(); isFirst = false) {
       if (await this.tryLead((error) => waiting.hindered(error))) return 'leads'
@@ -282,6 +289,28 @@ export class QueryStore {
   /** @throws {StoreFenced} when somebody has taken over. Else the lease lasts anew: sinks may take their time. */
   verify(): Promise<void> {
     return this.#store.renew(this.#held, this.#env.now(), LEASE_MILLIS)
+  }
+
+  /** The query has come to its end. @throws {StoreFenced} when it is another, who has taken over, that brought it there. */
+  async end(): Promise<void> {
+    await this.verify()
+    this.isOver = true
+  }
+
+  /**
+   * Why a run has really failed. Steps and sinks of a driver that was taken over from meet what the other has done, such as files that
+   * are gone; what they say of it helps nobody.
+   */
+  async reasonOf(error: unknown): Promise<unknown> {
+    if (this.#lease === undefined || error instanceof StoreFenced) return error
+    try {
+      await this.verify()
+      return error
+    } catch (fence) {
+      if (!(fence instanceof StoreFenced)) return error
+      fence.cause = error
+      return fence
+    }
   }
 
   delivered(batch: number): Promise<void> {

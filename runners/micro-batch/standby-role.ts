@@ -11,6 +11,13 @@ import type { StoreFailed } from './store/errors.js'
 export interface StandbyMode {
   readonly mode: Standby
   readonly fence: Fence | undefined
+  readonly waited: Waited
+}
+
+/** Of the whole run, which may go on as one that waits in another way. */
+export interface Waited {
+  /** Who had the checkpoint when it began to wait; `undefined` when nobody had. */
+  holder: string | undefined
 }
 
 /** See the head of this file. */
@@ -41,6 +48,7 @@ export class StandbyRole {
       mode,
       isOver: this.#isUnwanted,
       begins: (holder) => {
+        standby.waited.holder = holder
         this.#status = { mode, holder, batch: 0 }
         this.#log.note(`stands by (${mode}): the checkpoint is held by ${holder}`, { mode, holder })
       },
@@ -63,9 +71,11 @@ export class StandbyRole {
 
   /** It has the lease. */
   takesOver(): void {
-    this.#standby?.fence?.lower()
-    if (this.#status === undefined) return
-    const { mode, holder } = this.#status
+    const standby = this.#standby
+    standby?.fence?.lower()
+    const holder = standby?.waited.holder
+    if (standby === undefined || holder === undefined) return
+    const { mode } = standby
     this.#log.note(`takes over (${mode}) from ${holder}`, { mode, holder })
     this.#status = undefined
   }

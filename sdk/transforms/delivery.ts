@@ -31,6 +31,11 @@ export interface Query {
    * has the same number and gives the same. `undefined` where one does it all.
    */
   readonly part?: number | undefined
+  /**
+   * Grows with each driver of a query that goes on: what one is still doing that was taken over from, and stood still meanwhile, can be
+   * told from what the newest has done. `undefined` where nobody can take over.
+   */
+  readonly epoch?: number | undefined
 }
 
 /** Tells the items of one delivery from all others: the same id is the same items. */

@@ -26,6 +26,10 @@ export interface Driver {
   committed(n: number): Promise<void>
   /** Resolves when it stands by with the state of a batch from the n-th on, or when it has ended. */
   waits(n: number): Promise<void>
+  /** Batches that it has committed so far. */
+  readonly commits: number
+  /** Resolves when it has written this on stderr. `false`: it has ended without. */
+  heard(text: string): Promise<boolean>
   /** Resolves when it stands still at the crash point that it was to stop at. `false`: it has ended before. */
   readonly stopped: Promise<boolean>
 }
@@ -56,6 +60,7 @@ export function startDriver(casePath: string, kill?: Kill, fate: Readonly<Record
   const standing: { readonly n: number; readonly resolve: () => void }[] = []
   let atHand = -1
   let isOver = false
+  const listening: { readonly text: string; readonly resolve: (isHeard: boolean) => void }[] = []
   const waiting: { readonly n: number; readonly resolve: () => void }[] = []
   const hear = (word: Word): void => {
     if (word.say === 'begun' && kill !== undefined && 'afterMillis' in kill) {
@@ -79,7 +84,10 @@ export function startDriver(casePath: string, kill?: Kill, fate: Readonly<Record
     text = lines.pop() ?? ''
     for (const line of lines) hear(JSON.parse(line) as Word)
   })
-  child.stderr.setEncoding('utf8').on('data', (more: string) => (stderr += more))
+  child.stderr.setEncoding('utf8').on('data', (more: string) => {
+    stderr += more
+    for (const { text, resolve } of listening) if (stderr.includes(text)) resolve(true)
+  })
   const ended = new Promise<Ended>((resolve, reject) => {
     const still = setTimeout(() => {
       child.kill('SIGKILL')
@@ -91,6 +99,7 @@ export function startDriver(casePath: string, kill?: Kill, fate: Readonly<Record
       isOver = true
       for (const { resolve: go } of [...waiting, ...standing]) go()
       resolveStopped(false)
+      for (const { resolve: go } of listening) go(false)
       const how = signal === 'SIGKILL' ? 'killed' : code === 0 ? 'done' : 'failed'
       resolve({ how, at: how === 'killed' ? at : undefined, commits, done, stderr })
     })
@@ -99,6 +108,15 @@ export function startDriver(casePath: string, kill?: Kill, fate: Readonly<Record
     process: child,
     ended,
     stopped,
+    get commits() {
+      return commits
+    },
+    heard: (wanted) =>
+      new Promise((resolve) =>
+        isOver || stderr.includes(wanted)
+          ? resolve(stderr.includes(wanted))
+          : listening.push({ text: wanted, resolve }),
+      ),
     waits: (n) => new Promise((resolve) => (isOver || atHand >= n ? resolve() : standing.push({ n, resolve }))),
     committed: (n) => new Promise((resolve) => (isOver || commits >= n ? resolve() : waiting.push({ n, resolve }))),
   }

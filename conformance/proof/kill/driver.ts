@@ -4,7 +4,7 @@
  *
  * `CRASH_AT=name:n` in its environment makes the n-th hit of a crash point (`*`: of any) kill the process, as `kill -9` does:
  * nothing is flushed, closed or given back. `STOP_AT`, `FAIL_AT` and `CLOCK_AHEAD` are the other ways in which it may go wrong.
- * `WORKERS` (`3:process`) gives it workers, which build the case anew (`worker-case.ts`).
+ * SIGUSR2 lets its clock leap, as where a lease has run out meanwhile. `WORKERS` (`3:process`) gives it workers, which build the case anew (`worker-case.ts`).
  */
 import { readFileSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -43,17 +43,22 @@ interface Fate {
   readonly workers: string | undefined
 }
 
+/** By so much the clock leaps: more than a lease lasts. */
+const LEAP_MILLIS = 11_000
+
 // Written at once: what is said survives the next instruction.
 const say = (word: Word): void => void writeSync(1, `${JSON.stringify(word)}\n`)
 
 /** The world, in which this process may die. */
 function fatefulEnv({ crashAt, stopAt, aheadMillis, paceMillis }: Fate): Env {
+  let ahead = aheadMillis
+  process.on('SIGUSR2', () => (ahead += LEAP_MILLIS))
   const real = nodeEnv()
   const crash = countdown(crashAt)
   const stop = countdown(stopAt)
   return {
     ...real,
-    now: () => real.now() + aheadMillis,
+    now: () => real.now() + ahead,
     crashpoint(name) {
       if (name === 'batch.read' && paceMillis > 0)
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, paceMillis)

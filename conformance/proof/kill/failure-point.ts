@@ -9,8 +9,8 @@ export interface Bench {
   readonly of: KillCase
   readonly folder: string
   readonly disk: SmallDisk
-  /** Says something of what happened. */
-  tell(line: string): void
+  /** Notes how long a take-over of a kind took. */
+  took(kind: string, millis: number): void
   drive(fate?: Readonly<Record<string, string>>): Promise<Ended>
   start(fate?: Readonly<Record<string, string>>): ReturnType<typeof startDriver>
 }
@@ -19,6 +19,12 @@ export interface Bench {
 export interface Point {
   readonly name: string
   readonly of?: Partial<KillCase>
+  /** Where it stands in a table of its own kind. */
+  readonly cell?: { readonly row: string; readonly column: string }
+  /** Whether others may be tried at the same time: nothing that is measured, no disk of its own. */
+  readonly isTimeless?: boolean
+  /** Whether the run has come to its end when it has happened: no last driver is needed. */
+  readonly isOver?: boolean
   /** What the last driver is given, when all is right again. */
   readonly last?: Readonly<Record<string, string>>
   /** A folder of the case that lies on a disk of its own, a small one; only root can make one. */

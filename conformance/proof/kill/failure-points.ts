@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
-import { thrownText } from '../draw.js'
+import { drawOf, thrownText } from '../draw.js'
 import type { LaneProgram, Tally } from '../lane.js'
 import { startDriver } from './drive.js'
 import { type Bench, expectEnd, type Point, type SmallDisk } from './failure-point.js'
@@ -21,7 +21,8 @@ import { caseOf, type KillCase } from './kill-case.js'
 import { storeFaults } from './kill-cycles.js'
 import { makeInput, readOutput } from './places.js'
 import { judgeAtEnd } from './reconcile.js'
-import { STANDING_STILL, standsBy, standsStill } from './take-overs.js'
+import { TakeOverTable } from './take-over-table.js'
+import { standsStill, takeOvers, timed } from './take-overs.js'
 import { workerPoints } from './worker-points.js'
 
 const points: readonly Point[] = [
@@ -116,21 +117,8 @@ const points: readonly Point[] = [
     of: { sink: 'append' },
     happens: (bench) => standsStill(bench, 'batch.commit', async () => pause(11_000)),
   },
-  ...STANDING_STILL.map(({ at, sink }): Point => ({
-    name: `driver: one that stands still at ${at} (${sink}) and wakes after another has taken over`,
-    of: { sink, ...(at.startsWith('store.compact') ? { compactAboveBytes: 200 } : {}) },
-    happens: (bench) => standsStill(bench, at),
-  })),
-  ...(['cold', 'warm', 'hot'] as const).flatMap((mode) =>
-    (['SIGKILL', 'SIGSTOP'] as const).flatMap((how) =>
-      (['append', 'upsert', 'log'] as const).map((sink): Point => ({
-        name: `driver: one that ends by ${how} while another stands by ${mode} (${sink})`,
-        of: { sink, batchMillis: 100 },
-        happens: (bench) =>
-          standsBy(bench, mode, how, ({ millis }) => bench.tell(`taken over after ${Math.round(millis)} ms`)),
-      })),
-    ),
-  ),
+  ...takeOvers,
+  ...timed,
   ...workerPoints,
 ]
 
@@ -186,11 +174,13 @@ function mountSmall(place: string): () => void {
 }
 
 /** Starts the run a last time, when everything is as it was: it goes on to its end, and the result is whole. */
-async function faultOf(point: Point, seed: number, tell: (line: string) => void): Promise<string | undefined> {
+async function faultOf(point: Point, seed: number, took: Bench['took']): Promise<string | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-points-'))
   const unmount = point.disk === undefined ? undefined : mountSmall(join(folder, point.disk))
   try {
-    const of: KillCase = { ...caseOf(seed), ...USUAL, ...point.of }
+    const drawn = caseOf(seed)
+    const records = point.isTimeless === true ? drawn.records.slice(0, FEW) : drawn.records
+    const of: KillCase = { ...drawn, records, ...USUAL, ...point.of }
     await makeInput(folder, of)
     const path = join(folder, 'case.json')
     writeFileSync(path, JSON.stringify(of))
@@ -200,16 +190,16 @@ async function faultOf(point: Point, seed: number, tell: (line: string) => void)
       of,
       folder,
       start,
-      tell,
+      took,
       drive: (fate) => start(fate).ended,
       disk: smallDisk(join(folder, point.disk ?? 'checkpoint')),
     }
     const fault = await point.happens(bench)
     if (fault !== undefined) return fault
-    const last = await bench.drive(point.last)
-    const lastFault = expectEnd(last, 'done')
+    const last = point.isOver === true ? undefined : await bench.drive(point.last)
+    const lastFault = last === undefined ? undefined : expectEnd(last, 'done')
     if (lastFault !== undefined) return `when all was right again: ${lastFault}`
-    const { faults } = judgeAtEnd(of, await readOutput(folder, of), last.done?.dropped ?? 0)
+    const { faults } = judgeAtEnd(of, await readOutput(folder, of), last?.done?.dropped ?? 0)
     return [...faults, ...(await storeFaults(join(folder, 'checkpoint')))][0]
   } finally {
     unmount?.()
@@ -227,29 +217,64 @@ const USUAL: Partial<KillCase> = {
   outOfOrderMillis: 0,
 }
 
-/** Makes the lane's program. `--only` chooses points by a part of their names, `--from` the seed of their input. */
+/** Records of points of which there are hundreds: enough for every one to be passed several times. */
+const FEW = 60
+/** So many of those that measure nothing at a time: a driver waits for its disk, and for locks, most of the time. */
+const AT_ONCE = 4
+
+/**
+ * Makes the lane's program. `--only` chooses points by a part of their names, `--from` the seed of their input; with `--minutes` as many
+ * are tried as there is time for, in an order that the seed decides.
+ */
 export function pointsLane(
   print: (line: string) => void = (line) => void process.stdout.write(`${line}\n`),
 ): LaneProgram {
   return async (args): Promise<Tally> => {
-    const { values } = parseArgs({ args: [...args], options: { only: { type: 'string' }, from: { type: 'string' } } })
+    const options = { only: { type: 'string' }, from: { type: 'string' }, minutes: { type: 'string' } } as const
+    const { values } = parseArgs({ args: [...args], options })
     const seed = Number(values.from ?? 1)
-    const chosen = points.filter(({ name }) => name.includes(values.only ?? ''))
+    const minutes = values.minutes === undefined ? Infinity : Number(values.minutes)
+    if (!(minutes > 0)) throw new Error(`--minutes needs a number above 0, and got "${values.minutes}"`)
+    const named = points.filter(({ name }) => name.includes(values.only ?? ''))
+    const chosen = minutes === Infinity ? named : shuffled(named, seed)
+    const table = new TakeOverTable()
+    const began = performance.now()
     let passed = 0
     let failed = 0
-    for (const point of chosen) {
+    const attempt = async (point: Point): Promise<void> => {
+      if (performance.now() - began > minutes * 60_000) return
       if (point.disk !== undefined && process.getuid?.() !== 0) {
         print(`- ${point.name}: left out, as only root can make a disk`)
-        continue
+        return
       }
-      const fault = await faultOf(point, seed, (line) => print(`  ${line}`)).catch(thrownText)
+      const fault = await faultOf(point, seed, (kind, millis) => table.took(kind, millis)).catch(thrownText)
       print(`${fault === undefined ? '✓' : '✗'} ${point.name}${fault === undefined ? '' : `: ${fault}`}`)
+      if (point.cell !== undefined) table.count(point.cell, fault === undefined)
       if (fault === undefined) passed++
       else {
         failed++
         print(`  repeat: npm run proof -- points --from ${seed} --only '${point.name}'`)
       }
     }
+    const together = chosen.filter(({ isTimeless }) => isTimeless === true)
+    const work = async (): Promise<void> => {
+      for (let point = together.shift(); point !== undefined; point = together.shift()) await attempt(point)
+    }
+    for (const point of chosen.filter(({ isTimeless }) => isTimeless !== true)) {
+      // A sample has some of both kinds.
+      if (minutes < Infinity && performance.now() - began > minutes * 30_000) break
+      await attempt(point)
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    for (const line of table.lines()) print(line)
+    const seconds = Math.round((performance.now() - began) / 1000)
+    print(`tried ${passed + failed} of ${named.length} points in ${seconds} s`)
     return { passed, failed }
   }
+}
+
+function shuffled<T>(all: readonly T[], seed: number): readonly T[] {
+  const draw = drawOf(seed)
+  const left = [...all]
+  return all.map(() => left.splice(draw.int(0, left.length - 1), 1)[0] as T)
 }

@@ -1,24 +1,34 @@
 /**
- * A driver that others take over from: one that stands still at a crash point and wakes later, and one that is killed while another
- * stands by.
+ * Drivers that are taken over from at each crash point: one that is killed there, or stands still and wakes later, while another stands
+ * by, cold, warm or hot; and one that stands still while nobody waits.
  *
- * Law: whoever was taken over from writes nothing any more. Where it stands still inside of a transaction, nobody can take over, and
- * it goes on as if nothing had been.
+ * Law: whoever takes over loses nothing and repeats nothing; whoever was taken over from writes nothing any more, and says so when it
+ * wakes, wherever it stood. Where it stands still inside of a transaction nobody can take over before it has gone on.
  */
-import { setTimeout as pause } from 'node:timers/promises'
-import { type Bench, expectEnd } from './failure-point.js'
-import { type Ended } from './drive.js'
-import { AIMED_POINTS, type KillCase, type SinkKind } from './kill-case.js'
+import type { Ended } from './drive.js'
+import { type Bench, expectEnd, type Point } from './failure-point.js'
+import { AIMED_POINTS, type KillCase, type SinkKind, systemOf } from './kill-case.js'
 import { readOutput } from './places.js'
 
-/** Points inside of a transaction: whoever stands still there has the file locked. */
-const LOCKED: ReadonlySet<string> = new Set([
+type Mode = 'cold' | 'warm' | 'hot'
+const MODES: readonly Mode[] = ['cold', 'warm', 'hot']
+
+/** Points inside of a transaction of the checkpoint: whoever stands still there has its file locked. */
+const CHECKPOINT_LOCKED: ReadonlySet<string> = new Set([
+  'store.create.files',
   'store.commit.changes',
   'store.compact.snapshot',
-  'sqlite.commit',
-  'log.append.begun',
-  'log.append.written',
 ])
+/** And of the sink: another driver takes over, and cannot deliver. */
+const SINK_LOCKED: ReadonlySet<string> = new Set(['sqlite.commit', 'log.append.begun', 'log.append.written'])
+
+/**
+ * The lease is not taken here yet: there is nothing to take over, the second leads at once, and the first, let go, finds a query that
+ * somebody has or that is over. From the next point on it has the lease, although there may be no query yet, and is fenced.
+ */
+const BEFORE_THE_LEASE = 'store.acquire.before'
+/** Passed only where there is something to take back. */
+const RESTORED = 'query.restored'
 
 /** Sinks whose edges are passed by them alone. */
 const OWN: readonly (readonly [RegExp, readonly SinkKind[]])[] = [
@@ -26,37 +36,58 @@ const OWN: readonly (readonly [RegExp, readonly SinkKind[]])[] = [
   [/^sqlite\./, ['append', 'upsert']],
   [/^log\./, ['log']],
 ]
-const ALL: readonly SinkKind[] = ['append', 'upsert', 'log', 'manifest']
+/** One of each system. A repeated row shows in an appended table, not in one that is upserted. */
+const ONE_OF_EACH: readonly SinkKind[] = ['manifest', 'append', 'log']
 
-/** Where a driver stands still, with each sink that passes there. */
-export const STANDING_STILL: readonly { readonly at: string; readonly sink: SinkKind }[] = AIMED_POINTS.flatMap((at) =>
-  (OWN.find(([pattern]) => pattern.test(at))?.[1] ?? ALL).map((sink) => ({ at, sink })),
+interface Place {
+  readonly at: string
+  readonly sink: SinkKind
+}
+
+/** Each point with each sink that passes there. */
+const PLACES: readonly Place[] = AIMED_POINTS.flatMap((at) =>
+  (OWN.find(([pattern]) => pattern.test(at))?.[1] ?? ONE_OF_EACH).map((sink) => ({ at, sink })),
 )
 
 /** Which hit of the point: files of a bounded input are delivered once, at the end; a query begins once. */
 function hitOf(at: string, { sink }: KillCase): number {
-  if (at.startsWith('store.create') || at.startsWith('store.acquire') || at.startsWith('text.')) return 1
-  if (at.startsWith('store.compact')) return 1
+  if (/^(store\.(create|acquire|compact)|query\.)/.test(at)) return 1
+  if (at.startsWith('text.') && at !== 'text.write.part') return 1
   return sink === 'manifest' && at.includes('deliver') ? 1 : 4
 }
 
-/** A driver stops; another is refused, later takes over and finishes; the first goes on, and must be able to write nothing. */
+/** Starts a driver that stands still at a point. @throws when it has not come there. */
+async function stoppedAt({ start, drive, of }: Bench, at: string): Promise<ReturnType<Bench['start']>> {
+  if (at === RESTORED) await drive({ CRASH_AT: 'batch.committed:3' })
+  const first = start({ STOP_AT: `${at}:${hitOf(at, of)}` })
+  if (await first.stopped) return first
+  throw new Error(`the first driver has not stopped: ${(await first.ended).stderr}`)
+}
+
+/** Ends drivers, however they are. */
+async function ended(...drivers: readonly ReturnType<Bench['start']>[]): Promise<void> {
+  for (const driver of drivers) {
+    driver.process.kill('SIGKILL')
+    await driver.ended.catch(() => undefined)
+  }
+}
+
+/** Nobody stands by: a second driver is refused by name, a later one takes over and finishes, and then the first goes on. */
 export async function standsStill(
-  { start, drive, of, folder }: Bench,
+  bench: Bench,
   at: string,
   later: () => Promise<Readonly<Record<string, string>> | undefined> = () => Promise.resolve({ CLOCK_AHEAD: '11000' }),
 ): Promise<string | undefined> {
-  const first = start({ STOP_AT: `${at}:${hitOf(at, of)}` })
-  if (!(await first.stopped)) return `the first driver has not stopped: ${(await first.ended).stderr}`
+  const { drive, of, folder } = bench
+  const first = await stoppedAt(bench, at)
   try {
-    const isBegun = at !== 'store.acquire.before'
-    if (isBegun && !LOCKED.has(at)) {
-      const refused = await drive()
-      const fault = expectEnd(refused, 'failed', new RegExp(`MR-6101[^]*process ${first.process.pid} `))
+    const isHeld = at !== BEFORE_THE_LEASE
+    if (isHeld && !CHECKPOINT_LOCKED.has(at) && !SINK_LOCKED.has(at)) {
+      const fault = expectEnd(await drive(), 'failed', new RegExp(`MR-6101[^]*process ${first.process.pid} `))
       if (fault !== undefined) return `the second driver: ${fault}`
     }
     const second = await drive(await later())
-    if (LOCKED.has(at)) return await keepsTheLock(first, second)
+    if (CHECKPOINT_LOCKED.has(at) || SINK_LOCKED.has(at)) return await keepsTheLock(first, second, at)
     const secondFault = expectEnd(second, 'done')
     if (secondFault !== undefined) return `after the lease has run out: ${secondFault}`
     const before = await readOutput(folder, of)
@@ -64,65 +95,185 @@ export async function standsStill(
     const woken = await first.ended
     const after = await readOutput(folder, of)
     if (after.length !== before.length) return `the driver that woke has written ${after.length - before.length} rows`
-    // One that had written nothing yet may find a query that is over, and has nothing to do.
-    if (woken.how === 'done' && /^store\.(create|acquire)/.test(at)) return undefined
-    return expectEnd(woken, 'failed', /MR-6102/)
+    return isHeld ? expectEnd(woken, 'failed', /MR-6102/) : expectEnd(woken, 'done')
   } finally {
-    first.process.kill('SIGKILL')
-    await first.ended.catch(() => undefined)
+    await ended(first)
   }
 }
 
-/** Nobody gets past a lock: the second says so, and the first, let go, is the one that finishes. */
-async function keepsTheLock(first: ReturnType<Bench['start']>, second: Ended): Promise<string | undefined> {
+/** Nobody gets past a lock: the second says so, and the first, let go, finishes, or is fenced where only the sink was locked. */
+async function keepsTheLock(first: ReturnType<Bench['start']>, second: Ended, at: string): Promise<string | undefined> {
   const fault = expectEnd(second, 'failed', /locked|busy/i)
   first.process.kill('SIGCONT')
   const woken = await first.ended
   if (fault !== undefined) return `while the first has the file locked: ${fault}`
-  // The second may have taken the lease before it met the lock.
-  return woken.how === 'done' ? undefined : expectEnd(woken, 'failed', /MR-6102/)
+  if (SINK_LOCKED.has(at)) return expectEnd(woken, 'failed', /MR-6102/)
+  // The file of a partition may be locked where that of the lease is not: then the second had taken it before it met the lock.
+  return at === 'store.compact.snapshot' ? expectEnd(woken, 'failed', /MR-6102/) : expectEnd(woken, 'done')
 }
 
-/** How long a standby took from the end of the first driver to its own next commit. */
-export interface TakeOver {
-  readonly millis: number
-}
-
-/** A driver is killed, or stands still, while another stands by; the other takes over by itself, and finishes. */
-export async function standsBy(
-  { start, of, folder }: Bench,
-  standby: 'cold' | 'warm' | 'hot',
-  how: 'SIGKILL' | 'SIGSTOP',
-  told: (takeOver: TakeOver) => void,
+/** What is wrong with how another has taken over and come to the end. */
+async function finished(
+  second: ReturnType<Bench['start']>,
+  mode: Mode,
+  { sink }: KillCase,
 ): Promise<string | undefined> {
-  // One that stood still at any moment might have a file locked.
-  const first = start({ PACE: '80', ...(how === 'SIGSTOP' ? { STOP_AT: 'batch.commit:20' } : {}) })
-  await first.committed(2)
-  const second = start({ STANDBY: standby })
+  const end = await second.ended
+  const fault = expectEnd(end, 'done')
+  if (fault !== undefined) return `the one that stood by: ${fault}`
+  // A write of files makes them before they are delivered; nobody but the leader may do that, so a hot one of it is a warm one.
+  const modes = mode === 'hot' && sink === 'manifest' ? ['hot', 'warm'] : [mode]
+  if (!modes.some((as) => end.stderr.includes(`takes over (${as})`)))
+    return `it has not stood by ${mode}: ${end.stderr}`
+  return end.stderr.includes('a hot standby differs') ? `its batches were others: ${end.stderr}` : undefined
+}
+
+/** A driver stands still while another stands by, whose clock says that the lease has run out; it wakes while the other goes on. */
+async function wakesLater(bench: Bench, at: string, mode: Mode): Promise<string | undefined> {
+  const { start, drive, of } = bench
+  const first = await stoppedAt(bench, at)
+  const second = start({ STANDBY: mode, PACE: '15' })
   try {
-    await second.waits(standby === 'cold' ? 0 : 3)
-    await first.committed(18)
-    if (how === 'SIGSTOP') await first.stopped
-    else first.process.kill(how)
-    const began = performance.now()
+    if (at === BEFORE_THE_LEASE) {
+      const leads = expectEnd(await second.ended, 'done')
+      first.process.kill('SIGCONT')
+      return leads ?? expectEnd(await first.ended, 'done')
+    }
+    await second.waits(mode === 'cold' ? 0 : first.commits)
+    second.process.kill('SIGUSR2')
+    if (CHECKPOINT_LOCKED.has(at)) {
+      if (!(await second.heard('cannot take over yet'))) return `it has got past a lock: ${(await second.ended).stderr}`
+      first.process.kill('SIGCONT')
+      const woken = await first.ended
+      return (
+        (await finished(second, mode, of)) ?? (woken.how === 'done' ? undefined : expectEnd(woken, 'failed', /MR-6102/))
+      )
+    }
+    await second.heard('takes over')
+    if (SINK_LOCKED.has(at)) {
+      const fault = expectEnd(await second.ended, 'failed', /locked|busy/i)
+      first.process.kill('SIGCONT')
+      return fault ?? expectEnd(await first.ended, 'failed', /MR-6102/) ?? expectEnd(await drive(), 'done')
+    }
     await second.committed(1)
-    told({ millis: performance.now() - began })
-    const ended = await second.ended
-    const fault = expectEnd(ended, 'done')
-    if (fault !== undefined) return `the standby: ${fault}`
-    if (!ended.stderr.includes(`takes over (${standby})`)) return `it has not stood by ${standby}: ${ended.stderr}`
-    const before = await readOutput(folder, of)
-    if (how === 'SIGKILL') return undefined
     first.process.kill('SIGCONT')
     const woken = await first.ended
-    await pause(50)
-    const after = await readOutput(folder, of)
-    if (after.length !== before.length) return `the driver that woke has written ${after.length - before.length} rows`
-    return expectEnd(woken, 'failed', /MR-6102/)
+    return (await finished(second, mode, of)) ?? expectEnd(woken, 'failed', /MR-6102/)
   } finally {
-    for (const driver of [first, second]) {
-      driver.process.kill('SIGKILL')
-      await driver.ended.catch(() => undefined)
-    }
+    await ended(first, second)
   }
 }
+
+/** A driver is killed while another stands by, which takes over at once. */
+async function isKilled(bench: Bench, at: string, mode: Mode): Promise<string | undefined> {
+  const first = await stoppedAt(bench, at)
+  const second = bench.start({ STANDBY: mode })
+  try {
+    if (at !== BEFORE_THE_LEASE) await second.waits(mode === 'cold' ? 0 : first.commits)
+    first.process.kill('SIGKILL')
+    const isKilledThere = expectEnd(await first.ended, 'killed')
+    if (isKilledThere !== undefined) return isKilledThere
+    if (at === BEFORE_THE_LEASE) return expectEnd(await second.ended, 'done')
+    return await finished(second, mode, bench.of)
+  } finally {
+    await ended(first, second)
+  }
+}
+
+/** So many are killed, one after the other. */
+const LEGS = 5
+
+/** Drivers are killed one after the other while the next stands by; the last comes to the end. */
+async function relay({ start, of, took }: Bench, mode: Mode): Promise<string | undefined> {
+  const drivers = [start({ PACE: '30' })]
+  try {
+    for (let leg = 0; leg < LEGS; leg++) {
+      const leader = drivers.at(-1) as ReturnType<Bench['start']>
+      await leader.committed(2)
+      const next = start({ PACE: '30', STANDBY: mode })
+      drivers.push(next)
+      await next.waits(mode === 'cold' ? 0 : 1)
+      // It has what was committed until now, and a little is to come.
+      await leader.committed(leader.commits + 2)
+      if (leader.process.exitCode !== null) return `the run was over after ${leg} of ${LEGS} take-overs`
+      leader.process.kill('SIGKILL')
+      const began = performance.now()
+      await next.committed(1)
+      took(`${mode}, after SIGKILL`, performance.now() - began)
+    }
+    return await finished(drivers.at(-1) as ReturnType<Bench['start']>, mode, of)
+  } finally {
+    await ended(...drivers)
+  }
+}
+
+/** A driver stands still until its lease has really run out, and wakes when another has taken over. */
+async function runsOut({ start, of, took }: Bench, mode: Mode): Promise<string | undefined> {
+  const first = start({ STOP_AT: 'batch.commit:12' })
+  await first.committed(2)
+  const second = start({ STANDBY: mode, PACE: '30' })
+  try {
+    if (!(await first.stopped)) return `it has not stopped: ${(await first.ended).stderr}`
+    const began = performance.now()
+    await second.committed(1)
+    took(`${mode}, after SIGSTOP`, performance.now() - began)
+    first.process.kill('SIGCONT')
+    const woken = await first.ended
+    return (await finished(second, mode, of)) ?? expectEnd(woken, 'failed', /MR-6102/)
+  } finally {
+    await ended(first, second)
+  }
+}
+
+const compacting = (at: string): Partial<KillCase> => (at.startsWith('store.compact') ? { compactAboveBytes: 200 } : {})
+
+/** See the head of this file. */
+export const takeOvers: readonly Point[] = [
+  ...PLACES.filter(({ at, sink }) => sink === 'append' || /^(text|log)\./.test(at)).map(({ at, sink }): Point => ({
+    name: `driver: one that stands still at ${at} (${sink}) and wakes after another has taken over`,
+    of: { sink, ...compacting(at) },
+    cell: { row: at, column: `${systemOf(sink)}, none` },
+    isTimeless: true,
+    isOver: !CHECKPOINT_LOCKED.has(at) && !SINK_LOCKED.has(at),
+    happens: (bench) => standsStill(bench, at),
+  })),
+  ...PLACES.flatMap(({ at, sink }, place) => {
+    const point = (name: string, mode: Mode, happens: Point['happens']): Point => ({
+      name: `driver: one that ${name} by ${mode}`,
+      of: { sink, ...compacting(at) },
+      cell: { row: at, column: `${systemOf(sink)}, ${mode}` },
+      isTimeless: true,
+      isOver: true,
+      happens,
+    })
+    // Whoever stands still does not know how the other has waited: one way for each sink, and all three at each point.
+    const mode = MODES[place % MODES.length] as Mode
+    return [
+      ...MODES.map((each) =>
+        point(`is killed at ${at} (${sink}) while another stands`, each, (bench) => isKilled(bench, at, each)),
+      ),
+      point(`stands still at ${at} (${sink}) and wakes when another goes on that stood`, mode, (bench) =>
+        wakesLater(bench, at, mode),
+      ),
+    ]
+  }),
+]
+
+/** Take-overs whose time is looked at: by the real clock, those after a kill one after the other. */
+export const timed: readonly Point[] = MODES.flatMap((mode) =>
+  (['append', 'upsert', 'log'] as const).flatMap((sink): readonly Point[] => [
+    {
+      name: `driver: ${LEGS} that are killed in turn while another stands by ${mode} (${sink})`,
+      of: { sink, batchSize: 1, batchMillis: 50 },
+      isOver: true,
+      happens: (bench) => relay(bench, mode),
+    },
+    {
+      name: `driver: one that stands still until its lease has run out while another stands by ${mode} (${sink})`,
+      of: { sink, batchSize: 3, batchMillis: 50 },
+      isTimeless: true,
+      isOver: true,
+      happens: (bench) => runsOut(bench, mode),
+    },
+  ]),
+)

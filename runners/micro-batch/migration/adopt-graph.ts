@@ -19,6 +19,7 @@ import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import { suggestion } from '../../../sdk/suggestion.js'
 import { fuse } from '../../core/fusion.js'
 import { mainInputs, type StagedPipeline } from '../../core/stage.js'
+import { unhosted } from '../hosted-part.js'
 import type { CheckpointStore, CommitRecord, KeptChange, Lease, QueryRecord } from '../store/checkpoint-store.js'
 import { type ChangeChoice, type ChangePlan, changePlan } from './change-plan.js'
 import { changeLines, isUnnamed, wayOn } from './change-text.js'
@@ -39,24 +40,30 @@ export interface StoredGraph extends GraphFingerprint {
 
 /** What is known of the graph at hand. */
 export class GraphNow {
+  /** As it is run. */
   readonly built: BuiltPipeline
+  /** Of what the author has written. */
   readonly fingerprint: GraphFingerprint
   readonly staged: StagedPipeline
   readonly parts: PipelineParts
   readonly kept: KeptShape
   #text: string | undefined
 
-  /** Of a pipeline that may have been asked about before: runs of one process may follow each other. */
-  static of(built: BuiltPipeline): GraphNow {
-    let graph = GRAPHS.get(built)
-    if (graph === undefined) GRAPHS.set(built, (graph = new GraphNow(built)))
+  /**
+   * Of a pipeline that may have been asked about before: runs of one process may follow each other.
+   *
+   * @param run the graph that is run in its place, and keeps what is kept.
+   */
+  static of(built: BuiltPipeline, run: BuiltPipeline = built): GraphNow {
+    let graph = GRAPHS.get(run)
+    if (graph === undefined) GRAPHS.set(run, (graph = new GraphNow(built, run)))
     return graph
   }
 
-  private constructor(built: BuiltPipeline) {
-    this.built = built
+  private constructor(built: BuiltPipeline, run: BuiltPipeline) {
+    this.built = run
     this.fingerprint = graphFingerprint(built.graph)
-    this.staged = fuse(built)
+    this.staged = fuse(run)
     this.parts = new PipelineParts(this.staged)
     this.kept = this.parts.shape()
   }
@@ -142,8 +149,10 @@ async function countEntries(
   const counts = new Map<string, number>()
   if (committed === undefined) return counts
   for (let partition = 0; partition < partitions; partition++)
-    for await (const { part } of store.partition(partition).read(committed.batch))
-      counts.set(part, (counts.get(part) ?? 0) + 1)
+    for await (const { part } of store.partition(partition).read(committed.batch)) {
+      const [name] = unhosted(part)
+      counts.set(name, (counts.get(name) ?? 0) + 1)
+    }
   return counts
 }
 

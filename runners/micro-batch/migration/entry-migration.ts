@@ -22,6 +22,7 @@ import { windowCoderOf } from '../../../sdk/windowing/window-coder.js'
 import { bytesOf, numberOf } from '../../core/cells/kept-cells.js'
 import type { KeptEntry } from '../../core/kept-state.js'
 import { type CellRecoding, type Recode, recodeGrouping, recodeOf, recodeRecord } from '../../core/kept-recoding.js'
+import { unhosted } from '../hosted-part.js'
 import type { StoredEntry } from '../store/checkpoint-store.js'
 import type { ChangePlan, PartPlan } from './change-plan.js'
 import type { KeptShape, LivePart } from './kept-shape.js'
@@ -41,8 +42,13 @@ export function entryMigration(
   const byPart = new Map(plan.parts.map((part) => [part.from.part, partMigration(built, part)]))
   return (entry) => {
     if (entry.part === 'metrics') return metricsEntry(entry, before, after, plan.renamed)
-    const migration = byPart.get(entry.part)
-    return migration === undefined ? entry : migration(entry)
+    const own = byPart.get(entry.part)
+    if (own !== undefined) return own(entry)
+    const [part, of] = unhosted(entry.part)
+    const migration = byPart.get(part)
+    if (migration === undefined) return entry
+    const there = migration(entry)
+    return there === undefined ? undefined : { ...there, part: there.part + of }
   }
 }
 

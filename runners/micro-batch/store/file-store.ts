@@ -61,13 +61,15 @@ export class FileStore implements CheckpointStore {
       }
       const next = (last?.epoch ?? 0) + 1
       log.putLease({ epoch: next, holder, until: now + ttlMillis })
+      // While nobody else can write: what another one puts in force meanwhile is not left over.
+      const generation = log.query()?.generation
+      if (generation !== undefined) session.removeOthers(generation)
       return next
     })
     session.crashpoint('store.acquire.lease')
     log.settle()
     const stored = log.query()
     if (stored !== undefined) {
-      session.removeOthers(stored.generation)
       const committed = log.committedBatch()
       for (let index = 0; index < stored.query.partitions; index++) {
         const file = session.partition(index)
@@ -95,20 +97,23 @@ export class FileStore implements CheckpointStore {
   async create(lease: Lease, query: QueryRecord): Promise<void> {
     const session = this.#session
     session.crashpoint('store.create.before')
-    const there = session.logOf(lease).query()
-    if (there !== undefined) throw new StoreOccupied(this.place, `holds query "${there.query.id}" already`)
-    for (const { name } of session.files.states()) session.files.removeState(name)
-    for (let index = 0; index < query.partitions; index++) {
-      const file = session.openPartition(query, index, 0, true)
-      try {
-        fencePartition(file, lease.epoch, 0)
-      } finally {
-        file.close()
+    // All of it while nobody can take over: files of the same names would be the other's.
+    session.write(lease, true, (log) => {
+      const there = log.query()
+      if (there !== undefined) throw new StoreOccupied(this.place, `holds query "${there.query.id}" already`)
+      for (const { name } of session.files.states()) session.files.removeState(name)
+      for (let index = 0; index < query.partitions; index++) {
+        const file = session.openPartition(query, index, 0, true)
+        try {
+          fencePartition(file, lease.epoch, 0)
+        } finally {
+          file.close()
+        }
       }
-    }
-    session.files.makeHead()
-    session.crashpoint('store.create.files')
-    session.write(lease, true, (log) => log.putQuery(query, 0))
+      session.files.makeHead()
+      session.crashpoint('store.create.files')
+      log.putQuery(query, 0)
+    })
     session.crashpoint('store.create.query')
     session.crashpoint('store.create.after')
   }
@@ -206,7 +211,7 @@ export class FileStore implements CheckpointStore {
     session.crashpoint('store.commit.durable')
     session.files.writeHead(stepOfCommit(batch))
     for (const index of blobs.keys()) {
-      const version = session.compact(index, this.#compactAboveBytes)
+      const version = session.compact(lease, index, this.#compactAboveBytes)
       if (version !== undefined) this.#merged.set(index, version)
     }
     session.crashpoint('store.commit.after')
@@ -284,7 +289,7 @@ class FilePartition implements PartitionStore {
     const log: LogTable = session.logOf(lease)
     const committed = log.committedBatch()
     invariant(batch === committed + 1, 'a partition writes the batch after the committed one', { batch, committed })
-    session.compact(this.#index, this.#compactAboveBytes)
+    session.compact(lease, this.#index, this.#compactAboveBytes)
     const blob = blobOf(changes)
     const file = session.partition(this.#index)
     writeVersion(file, lease.epoch, batch, log.tip(this.#index), blob, () => session.crashpoint('store.write.changes'))

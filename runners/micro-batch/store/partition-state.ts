@@ -59,12 +59,15 @@ export function writeVersion(
 /** Puts a snapshot in place of all that there is up to its version. */
 export function replaceSnapshot(
   file: PartitionTable,
+  epoch: number,
   version: number,
   tip: number,
   chunks: Iterable<Uint8Array>,
   written: () => void,
 ): void {
   file.transaction(true, () => {
+    // Before anything is read: to whoever was taken over from, what the other has merged would look like damage.
+    raiseFence(file, epoch)
     file.putSnapshot(version, tip, chunks)
     file.deltas.remove(0, version)
     written()

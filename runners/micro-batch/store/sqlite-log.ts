@@ -82,8 +82,10 @@ export class SqliteLog extends SqliteTables implements LogTable {
 
   holder(): Holder | undefined {
     const row = this.file.get<Holder & Checked>('SELECT epoch, holder, until, crc FROM lease')
-    if (row !== undefined) this.#verify('its lease', row.crc, [row.epoch, row.holder, row.until])
-    return row
+    if (row === undefined) return undefined
+    const { epoch, holder, until, crc } = row
+    this.#verify('its lease', crc, [epoch, holder, until])
+    return { epoch, holder, until }
   }
 
   putLease({ epoch, holder, until }: Holder): void {

@@ -1,14 +1,17 @@
 /**
  * What only files have: modes, formats, names that are mixed up.
  */
+import { spawn } from 'node:child_process'
 import { copyFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MemoryBench, SqliteBench } from '../../../conformance/support/store-bench.js'
 import { recovered, tellStory } from '../../../conformance/support/store-story.js'
 import { seededRandom } from '../../../sdk/env.js'
+import type { Change } from './checkpoint-store.js'
 import { crc32 } from './crc32.js'
 import { ModelDisk } from './model-disk.js'
 import { openSqliteStore } from './sqlite-store.js'
@@ -82,6 +85,60 @@ describe('a checkpoint in SQLite files', () => {
     await expect(openSqliteStore(bench.folder, bench.env, options)).rejects.toMatchObject({ code: 'MR-1001' })
   })
 })
+
+/** Follows a checkpoint by its view until it has a batch, and says what it has then, and how often it had something newer. */
+const FOLLOWER = `
+  const [folder, until, built] = process.argv.slice(1)
+  const { openSqliteStore } = await import(built + 'store/sqlite-store.js')
+  const { WarmCopy } = await import(built + 'warm-copy.js')
+  const { systemEnv } = await import(built + '../core/system-env.js')
+  const store = await openSqliteStore(folder, systemEnv())
+  const copy = new WarmCopy()
+  const wrong = []
+  let steps = 0
+  for (let before = 0; before < Number(until); before = copy.batch) {
+    await copy.follow(store.view(), 2)
+    if (copy.batch === 0 || copy.batch === before) continue
+    steps++
+    const found = [...copy.values()].map(({ id, content }) => [Number(id[0]), Buffer.from(content).toString()])
+    if (found.some(([id, text]) => text !== String(copy.batch - ((copy.batch - id) % 8)).padEnd(60)))
+      wrong.push(copy.batch)
+  }
+  await store.close()
+  process.stdout.write(JSON.stringify({ batch: copy.batch, steps, wrong, entries: [...copy.values()].length }))
+`
+
+it('shows another process each commit whole, while it is written and merged', async () => {
+  const bench = new SqliteBench(2_000)
+  try {
+    const store = await bench.open()
+    const lease = await store.acquire({ holder: 'first', now: 0, ttlMillis: 1e9 })
+    await store.create(lease, { id: 'q', pipeline: 'p', graph: 'g', partitions: 2, createdAt: 0 })
+    const built = new URL('../../../dist/runners/micro-batch/', import.meta.url).href
+    const batches = 400
+    const child = spawn(process.execPath, ['--input-type=module', '-e', FOLLOWER, bench.folder, `${batches}`, built], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const said = text(child.stdout)
+    let merged = 0
+    bench.onCrashPoint = (at) => (merged += at === 'store.compact.after' ? 1 : 0)
+    for (let batch = 1; batch <= batches; batch++) {
+      const plan = { batch, epoch: lease.epoch, instant: batch, content: new Uint8Array(0) }
+      await store.logPlan(lease, plan, { durable: false })
+      const change = (slot: number): readonly Change[] => [
+        { part: 's', slot, id: Uint8Array.of(batch % 8), content: Buffer.from(`${batch}`.padEnd(60)) },
+      ]
+      const changes = new Map([[0, change(0)], [1, change(200)]]) // prettier-ignore
+      await store.commit(lease, { ...plan, hashes: [], deliveries: new Uint8Array(0) }, changes)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    const found = JSON.parse(await said) as { readonly steps: number }
+    expect(found).toMatchObject({ batch: batches, wrong: [], entries: 16 })
+    expect([merged > 10, found.steps > 10]).toEqual([true, true])
+  } finally {
+    await bench.end()
+  }
+}, 60_000)
 
 describe('a modelled disk', () => {
   it('loses with its power what was not synchronised, and nothing else', async () => {

@@ -3,7 +3,16 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MemoryBench, SqliteBench, type StoreBench } from '../../../conformance/support/store-bench.js'
-import type { Change, CheckpointStore, CommitRecord, Lease, PlanRecord, QueryRecord } from './checkpoint-store.js'
+import type {
+  Change,
+  CheckpointStore,
+  CommitRecord,
+  Lease,
+  PlanRecord,
+  QueryRecord,
+  VersionChanges,
+} from './checkpoint-store.js'
+import { STORE_CRASH_POINTS, type StoreCrashPoint } from './crash-points.js'
 import { partitionOf } from './partition-of.js'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -57,6 +66,12 @@ async function entries(store: CheckpointStore, partition = 0): Promise<readonly 
   }
   return found.sort()
 }
+
+/** Changes that a view gives, as `part/id=content`, in their order. */
+const shown = (found: VersionChanges | undefined): readonly string[] =>
+  (found?.changes ?? []).map(
+    ({ part, id, content }) => `${part}/${text(id)}${content === undefined ? ' gone' : `=${text(content)}`}`,
+  )
 
 const benches: readonly (readonly [name: string, make: () => StoreBench])[] = [
   ['memory', () => new MemoryBench()],
@@ -363,6 +378,237 @@ describe.each(benches)('the %s store', (_name, make) => {
         [3, 30],
       ])
       expect(history.map(({ content }) => text(content))).toEqual(['', '', 'commit 3'])
+    })
+  })
+
+  describe('a view', () => {
+    it('shows who has the lease, until when, and that it was given back', async () => {
+      const view = (await bench.open()).view()
+      expect(await view.holder()).toEqual({ epoch: lease.epoch, holder: 'first', until: 1000 })
+      await store.renew(lease, 900, 1000)
+      expect(await view.holder()).toMatchObject({ holder: 'first', until: 1900 })
+      await store.release(lease)
+      expect(await view.holder()).toMatchObject({ epoch: lease.epoch, holder: '' })
+    })
+    it('has nothing to show of a place where nothing was begun', async () => {
+      const view = (await bench.beside().bench.open()).view()
+      expect(await view.holder()).toBeUndefined()
+      expect(await view.committedBatch()).toBe(0)
+      expect(await view.batch(1)).toEqual({ plan: undefined, hashes: undefined })
+      await expect(view.changesSince(0, 0)).rejects.toMatchObject({ name: 'StoreDamaged' })
+    })
+    it('shows a batch that is planned, and its hashes once it is committed', async () => {
+      await begin(2)
+      const view = (await bench.open()).view()
+      expect(await view.batch(1)).toEqual({ plan: undefined, hashes: undefined })
+      await store.logPlan(lease, plan(1, lease), { durable: false })
+      expect(await view.batch(1)).toEqual({ plan: plan(1, lease), hashes: undefined })
+      await store.commit(lease, record(1, lease), only(put('a', '1')))
+      const { plan: planned, hashes } = await view.batch(1)
+      expect(planned).toEqual(plan(1, lease))
+      expect(hashes).toEqual((await store.committed())?.hashes)
+      await commitBatch(store, lease, 2)
+      expect(await view.batch(1)).toMatchObject({ plan: undefined, hashes })
+    })
+    it('shows what is committed, and nothing that is only written or planned', async () => {
+      await begin()
+      const view = (await bench.open()).view()
+      await commitBatch(store, lease, 1, only(put('a', '1')))
+      await store.logPlan(lease, plan(2, lease), DURABLE)
+      const hash = await store.partition(0).write(lease, 2, [put('a', '2'), put('b', '2')])
+      expect(await view.committedBatch()).toBe(1)
+      const before = await view.changesSince(0, 0)
+      expect([before?.version, shown(before)]).toEqual([1, ['sum/a=1']])
+      await store.commit(lease, record(2, lease, { hashes: [hash] }))
+      expect(await view.committedBatch()).toBe(2)
+      expect(shown(await view.changesSince(0, 1))).toEqual(['sum/a=2', 'sum/b=2'])
+    })
+    it('shows only what is newer, oldest first, and what is gone', async () => {
+      await begin()
+      const view = (await bench.open()).view()
+      await commitBatch(store, lease, 1, only(put('a', '1'), put('b', '1')))
+      await commitBatch(store, lease, 2, only(put('a', '2')))
+      await commitBatch(store, lease, 3, only(gone('b')))
+      expect(await view.changesSince(0, 1)).toMatchObject({ version: 3, isWhole: false })
+      expect(shown(await view.changesSince(0, 1))).toEqual(['sum/a=2', 'sum/b gone'])
+      expect(await view.changesSince(0, 3)).toEqual({ version: 3, isWhole: false, changes: [] })
+    })
+    it('shows all entries where what came between was merged', async () => {
+      await begin()
+      const view = (await bench.open()).view()
+      const large = 'x'.repeat(400)
+      await commitBatch(store, lease, 1, only(put('a', large), put('b', '1')))
+      expect(shown(await view.changesSince(0, 0))).toHaveLength(2)
+      let merged = 0
+      bench.onCrashPoint = (at) => (merged += at === 'store.compact.after' ? 1 : 0)
+      for (let batch = 2; merged < 2; batch++)
+        await commitBatch(store, lease, batch, only(put('a', `${batch}${large}`), ...(batch === 3 ? [gone('b')] : [])))
+      const newest = (await store.committed())?.batch ?? 0
+      const found = await view.changesSince(0, 1)
+      expect(found).toMatchObject({ version: newest, isWhole: true })
+      expect(shown(found)).toEqual([`sum/a=${newest}${large}`])
+      expect(await view.changesSince(0, newest)).toEqual({ version: newest, isWhole: false, changes: [] })
+    })
+    it('gives an answer of one commit, or none, at every edge of a driver that writes', async () => {
+      await begin(2)
+      const view = (await bench.open()).view()
+      const copies = [new Map<string, string>(), new Map<string, string>()]
+      const versions = [0, 0]
+      let answers = 0
+      const asked: Promise<void>[] = []
+      /** Each entry says the batch that wrote it: one of a batch after the version was not to be seen. */
+      const look = async (edge: string): Promise<void> => {
+        for (const partition of [0, 1]) {
+          const found = await view.changesSince(partition, versions[partition] as number)
+          if (found === undefined) continue
+          answers++
+          const copy = copies[partition] as Map<string, string>
+          if (found.isWhole) copy.clear()
+          for (const { id, content } of found.changes) {
+            if (content === undefined) copy.delete(text(id))
+            else copy.set(text(id), text(content))
+          }
+          versions[partition] = found.version
+          const expected = new Map(
+            Array.from({ length: Math.min(found.version, 3) }, (_, back) => found.version - back).map((batch) => [
+              `${batch % 3}`,
+              `${batch}`.padEnd(150),
+            ]),
+          )
+          expect(new Map([...copy].sort()), `${edge}, partition ${partition}`).toEqual(new Map([...expected].sort()))
+        }
+      }
+      const edges = new Set<string>()
+      bench.onCrashPoint = (edge) => {
+        edges.add(edge)
+        asked.push(look(edge))
+      }
+      for (let batch = 1; batch <= 12; batch++) {
+        const change = (slot: number): readonly Change[] => [put(`${batch % 3}`, `${batch}`.padEnd(150), slot)]
+        await commitBatch(store, lease, batch, new Map([[0, change(0)], [1, change(200)]])) // prettier-ignore
+        await Promise.all(asked.splice(0))
+      }
+      expect(answers).toBeGreaterThan(50)
+      for (const edge of ['store.commit.changes', 'store.commit.durable', 'store.compact.snapshot'])
+        expect(edges).toContain(edge)
+    })
+    it('follows where the number of partitions changes', async () => {
+      await begin(1)
+      const view = (await bench.open()).view()
+      await commitBatch(store, lease, 1, only(put('a', '1'), put('b', '2', 255)))
+      expect(shown(await view.changesSince(0, 0))).toEqual(['sum/a=1', 'sum/b=2'])
+      await store.update(lease, query(2))
+      expect(shown(await view.changesSince(0, 0))).toEqual(['sum/a=1'])
+      expect(shown(await view.changesSince(1, 0))).toEqual(['sum/b=2'])
+    })
+    it('ends with the store that it is of, and with no other', async () => {
+      await begin()
+      await commitBatch(store, lease, 1, only(put('a', '1')))
+      const closed = await bench.open()
+      const view = closed.view()
+      expect(await view.committedBatch()).toBe(1)
+      await closed.close()
+      for (const ask of [() => view.holder(), () => view.committedBatch(), () => view.changesSince(0, 0)])
+        await expect(ask()).rejects.toThrow('not used any more when it is closed')
+      expect(await store.view().committedBatch()).toBe(1)
+      await commitBatch(store, lease, 2, only(put('a', '2')))
+      expect(shown(await store.view().changesSince(0, 1))).toEqual(['sum/a=2'])
+    })
+    it('keeps nobody from writing, and nobody from taking over', async () => {
+      await begin()
+      const other = await bench.open()
+      await commitBatch(store, lease, 1, only(put('a', '1')))
+      await other.view().changesSince(0, 0)
+      await commitBatch(store, lease, 2, only(put('a', '2')))
+      const newer = await acquire(other, 'second', 5000)
+      await commitBatch(other, newer, 3, only(put('a', '3')))
+      expect(shown(await store.view().changesSince(0, 2))).toEqual(['sum/a=3'])
+      expect(await store.view().holder()).toMatchObject({ epoch: newer.epoch, holder: 'second' })
+    })
+  })
+
+  describe('a driver that stood still at an edge while another took over', () => {
+    /** Whoever stands still here has the file locked: nobody takes over meanwhile. */
+    const LOCKED: readonly StoreCrashPoint[] = [
+      'store.create.files',
+      'store.commit.changes',
+      'store.compact.snapshot',
+      'store.write.changes',
+      'store.update.files',
+    ]
+    const edges = STORE_CRASH_POINTS.filter(
+      (edge) => !edge.startsWith('store.savepoint') && edge !== 'store.acquire.before' && !LOCKED.includes(edge),
+    )
+    /** What the driver would do, until it is fenced. */
+    const goOn = async (from: CheckpointStore, held: Lease | undefined): Promise<void> => {
+      const old = held ?? (await acquire(from, 'first', 0))
+      if ((await from.query()) === undefined) await from.create(old, query(2))
+      for (let batch = ((await from.committed())?.batch ?? 0) + 1; batch <= 20; batch++) {
+        const hash = await loggedAndWritten(from, old, batch)
+        await from.commit(
+          old,
+          record(batch, old, { hashes: ['', hash] }),
+          only(put(`a${batch}`, `old ${batch}`.padEnd(300))),
+        )
+        await from.delivered(old, batch)
+        if (batch === 6) await from.update(old, query(3))
+        if (batch === 6) await from.update(old, query(2))
+      }
+    }
+    const loggedAndWritten = async (into: CheckpointStore, by: Lease, batch: number): Promise<string> => {
+      await into.logPlan(by, plan(batch, by), DURABLE)
+      return into.partition(1).write(by, batch, [put(`b${batch}`, `${by.holder} ${batch}`.padEnd(300), 200)])
+    }
+
+    it('is refused where it had not taken the lease yet: nothing was taken from it', async () => {
+      await store.release(lease)
+      const driver = await bench.open()
+      const other = await bench.open()
+      const taken: Promise<Lease>[] = []
+      bench.onCrashPoint = (at) => {
+        if (at === 'store.acquire.before' && taken.length === 0) {
+          bench.onCrashPoint = undefined
+          taken.push(acquire(other, 'second', 0))
+        }
+      }
+      await expect(acquire(driver, 'first', 10)).rejects.toMatchObject({ code: 'MR-6101', holder: 'second' })
+      expect(await Promise.all(taken)).toEqual([{ epoch: lease.epoch + 1, holder: 'second' }])
+    })
+    it.each(edges)('writes nothing any more: %s', async (edge) => {
+      await store.release(lease)
+      const other = await bench.open()
+      const newer: Lease = { epoch: lease.epoch + 2, holder: 'second' }
+      /** All of it within the edge: a store does what it is asked for before it gives control back. */
+      const done: Promise<unknown>[] = []
+      const takeOver = (): void => {
+        done.push(acquire(other, newer.holder, 5000))
+        // What there is already is refused, and stays.
+        done.push(other.create(newer, query(2)).catch(() => undefined))
+        for (let batch = 1; batch <= 12; batch++) {
+          // Much more than there was: it is merged at once, and the first one would find nothing as it was.
+          const changes = only(put('c', `second ${batch}`.padEnd(2000)))
+          done.push(other.logPlan(newer, plan(batch, newer), DURABLE).catch(() => undefined))
+          done.push(other.commit(newer, record(batch, newer), changes).catch(() => undefined))
+        }
+      }
+      let isTaken = false
+      bench.onCrashPoint = (at) => {
+        if (at !== edge || isTaken) return
+        isTaken = true
+        takeOver()
+      }
+      const ended = await goOn(await bench.open(), undefined).catch((error: unknown) => error)
+      bench.onCrashPoint = undefined
+      expect(isTaken).toBe(true)
+      await Promise.all(done)
+      const expected = await entries(other)
+      expect(ended).toMatchObject({ name: 'StoreFenced', code: 'MR-6102' })
+      expect(expected).toContain(`sum/c=${'second 12'.padEnd(2000)}`)
+      expect((await other.committed())?.batch).toBe(12)
+      expect(await other.check()).toEqual([])
+      await commitBatch(other, newer, 13, only(put('d', '1')))
+      expect(await entries(await reopened())).toEqual([...expected, 'sum/d=1'].sort())
+      expect(bench.files().filter((file) => /^state-/.test(file) && !/-(wal|shm)$/.test(file)).length).toBeLessThan(4)
     })
   })
 

@@ -17,38 +17,40 @@ const NOTHING_MORE = (): void => undefined
 /** Moves entries to other partitions, or makes others of them, and puts the query's record in force with it. */
 export function repartition(session: StoreSession, lease: Lease, query: QueryRecord, change?: KeptChange): void {
   session.crashpoint('store.update.before')
-  const { log, stored } = session.begun()
-  const { query: old, generation } = stored
   invariant(query.partitions >= 1 && query.partitions <= SLOTS, 'there are 1 to 256 partitions', {
     partitions: query.partitions,
   })
-  session.removeOthers(generation)
-  const committed = log.committedBatch()
-  for (let index = 0; index < query.partitions; index++) {
-    const file = session.openPartition(query, index, generation + 1, true)
-    try {
-      fencePartition(file, lease.epoch, committed)
-      if (committed > 0) {
-        const moved = movedEntries(session, old.partitions, query.partitions, index)
-        const entries = change === undefined ? moved : changedEntries(moved, change)
-        replaceSnapshot(file, committed, committed, chunksFrom(entries), NOTHING_MORE)
+  // All of it while nobody can take over: files of the next generation would be the other's.
+  const inForce = session.write(lease, true, (log) => {
+    const { query: old, generation } = session.begun().stored
+    const next = generation + 1
+    session.removeOthers(generation)
+    const committed = log.committedBatch()
+    for (let index = 0; index < query.partitions; index++) {
+      const file = session.openPartition(query, index, next, true)
+      try {
+        fencePartition(file, lease.epoch, committed)
+        if (committed > 0) {
+          const moved = movedEntries(session, old.partitions, query.partitions, index)
+          const entries = change === undefined ? moved : changedEntries(moved, change)
+          replaceSnapshot(file, lease.epoch, committed, committed, chunksFrom(entries), NOTHING_MORE)
+        }
+      } finally {
+        file.close()
       }
-    } finally {
-      file.close()
     }
-  }
-  session.files.sync()
-  session.crashpoint('store.update.files')
-  session.write(lease, true, (written) => {
-    written.putQuery(query, generation + 1)
-    const plan = change?.plan === undefined ? undefined : written.plan(committed + 1)
-    if (plan !== undefined && change?.plan !== undefined) written.putPlan({ ...plan, content: change.plan })
-    written.clearDeltas()
-    if (committed > 0) for (let index = 0; index < query.partitions; index++) written.putTip(index, committed)
+    session.files.sync()
+    session.crashpoint('store.update.files')
+    log.putQuery(query, next)
+    const plan = change?.plan === undefined ? undefined : log.plan(committed + 1)
+    if (plan !== undefined && change?.plan !== undefined) log.putPlan({ ...plan, content: change.plan })
+    log.clearDeltas()
+    if (committed > 0) for (let index = 0; index < query.partitions; index++) log.putTip(index, committed)
+    return next
   })
   session.crashpoint('store.update.query')
   session.closePartitions()
-  session.removeOthers(generation + 1)
+  session.removeOthers(inForce)
   session.crashpoint('store.update.after')
 }
 
@@ -110,7 +112,7 @@ export function copyTo(session: StoreSession, place: string, fork?: QueryFork): 
     for (let index = 0; index < query.partitions; index++) {
       const file = partial.openPartition({ query: query.id, partition: index, generation: 0 }, true)
       try {
-        if (committed > 0) replaceSnapshot(file, committed, committed, session.chunks(index), NOTHING_MORE)
+        if (committed > 0) replaceSnapshot(file, 0, committed, committed, session.chunks(index), NOTHING_MORE)
         file.settle()
       } finally {
         file.close()

@@ -4,6 +4,7 @@
  * Law: what is opened fits together, or is refused with the file named; nothing is ever begun afresh where something was.
  */
 import type { Env } from '../../../sdk/env.js'
+import { invariant } from '../../../sdk/invariant.js'
 import type { Change, CommitRecord, Lease, QueryRecord } from './checkpoint-store.js'
 import type { StoreCrashPoint } from './crash-points.js'
 import { StoreDamaged, StoreFenced } from './errors.js'
@@ -17,6 +18,7 @@ export class StoreSession {
   readonly #partitions = new Map<number, PartitionTable>()
   #log: LogTable | undefined
   #generation = 0
+  #isClosed = false
 
   constructor(files: StoreFiles, env: Env) {
     this.files = files
@@ -30,6 +32,8 @@ export class StoreSession {
   /** The log; `undefined` when nothing was created here. @throws {StoreDamaged} */
   log(): LogTable | undefined {
     if (this.#log !== undefined) return this.#log
+    // Files that are opened once more would never be given back.
+    invariant(!this.#isClosed, 'a store is not used any more when it is closed', { place: this.files.place })
     const { files } = this
     const head = files.head()
     const isUntouched = head === undefined && files.states().length === 0
@@ -124,7 +128,7 @@ export class StoreSession {
   }
 
   /** Merges what a partition has into a snapshot when changes outgrow it, and gives its version; else `undefined`. */
-  compact(partition: number, leastBytes: number): number | undefined {
+  compact({ epoch }: Lease, partition: number, leastBytes: number): number | undefined {
     const file = this.partition(partition)
     const until = this.until(partition)
     const snapshot = file.snapshot()
@@ -134,7 +138,7 @@ export class StoreSession {
     // Twice as much: what is stored is at most a few times the state, and each byte is written anew once or twice.
     if (bytes <= Math.max(2 * snapshot.bytes, leastBytes)) return undefined
     this.crashpoint('store.compact.before')
-    replaceSnapshot(file, until.version, until.tip, chunksOf(file, until), () =>
+    replaceSnapshot(file, epoch, until.version, until.tip, chunksOf(file, until), () =>
       this.crashpoint('store.compact.snapshot'),
     )
     this.crashpoint('store.compact.after')
@@ -159,6 +163,7 @@ export class StoreSession {
   }
 
   close(): void {
+    this.#isClosed = true
     this.closePartitions()
     this.files.closeHead()
     this.#log?.close()

@@ -2,15 +2,11 @@
  * What partitions are made of when they are lost: the entries of the newest committed batch, from the store, or from memory where
  * nothing is stored.
  */
+import { hostedPart } from '../hosted-part.js'
 import { ChangeWriter } from '../store/change-bytes.js'
 import { NewestEntries } from './newest-entries.js'
 import type { Change, StoredEntry } from '../store/checkpoint-store.js'
 import type { HostPartition, OfPartition } from './worker-link.js'
-
-/** What follows the names of the parts that a partition keeps. One that is alone keeps them as a run without workers does. */
-export function hostedPart(partition: number, partitions: number): string {
-  return partitions === 1 ? '' : ` (partition ${partition + 1} of ${partitions})`
-}
 
 /** The newest committed batch. */
 export class KeptVersion {

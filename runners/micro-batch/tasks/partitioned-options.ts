@@ -13,6 +13,9 @@ import { type LinkScript, memoryWorkers } from './memory-link.js'
 import { PartitionedRun } from './partitioned-run.js'
 import type { OpenWorker } from './worker-link.js'
 
+/** So long a worker may say nothing, unless the author says how long a call may take. */
+const SILENCE_MILLIS = 60_000
+
 /** What it is made of. */
 export interface PartitionedSettings {
   readonly built: BuiltPipeline
@@ -23,7 +26,11 @@ export interface PartitionedSettings {
   readonly env: Env
   readonly now: () => number
   readonly journal: BatchJournal
-  readonly query: { readonly id: () => string; readonly restarts: boolean }
+  readonly query: {
+    readonly id: () => string
+    readonly epoch: () => number | undefined
+    readonly restarts: boolean
+  }
   readonly openWorkers: OpenWorkers | undefined
   /** What happens to messages of workers in memory. */
   readonly script: LinkScript | undefined
@@ -41,6 +48,7 @@ export function partitionedRun(settings: PartitionedSettings): PartitionedRun | 
     workers,
     partitions,
     speculation,
+    silenceMillis: options.callTimeoutMillis ?? SILENCE_MILLIS,
     begin: (count) => ({
       kind: 'begin',
       fingerprint,
@@ -51,11 +59,12 @@ export function partitionedRun(settings: PartitionedSettings): PartitionedRun | 
       stageCompiler: given.stageCompiler,
       isScripted: given.clock !== undefined,
       partitions: count,
-      query: { id: query.id(), restarts: query.restarts },
+      query: { id: query.id(), epoch: query.epoch(), restarts: query.restarts },
       logLevels: given.log.levels,
     }),
     journal,
     log: given.log,
+    panes: given.panes,
     seed: () => (given.isStrict ? given.seed : query.id()),
     now,
     clock: given.clock,

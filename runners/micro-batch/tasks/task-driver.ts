@@ -8,6 +8,7 @@
 import { canonicalHash } from '../../../sdk/coders/canonical-hash.js'
 import { dynamicCoder, encodeToBytes } from '../../../sdk/coders/index.js'
 import type { Env } from '../../../sdk/env.js'
+import { coded } from '../../../sdk/error-codes.js'
 import type { StageStatus } from '../../core/execution/stage-status.js'
 import type { MetricsDelta } from '../../core/metrics.js'
 import type { RunLog } from '../../core/run-log.js'
@@ -15,7 +16,8 @@ import type { Change } from '../store/checkpoint-store.js'
 import { WORK } from './block-codings.js'
 import { Partition, type RecoveryCounts } from './partition.js'
 import type { Block, HostedStage, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
-import { Workers } from './workers.js'
+import { SilenceWatch } from './silence.js'
+import { type Worker, Workers } from './workers.js'
 import type { Begin, HostPartition, OfPartition, OpenWorker } from './worker-link.js'
 
 /** A task that takes longer than this, and than {@link SLOW_FACTOR} times what its siblings have taken, gets a twin. */
@@ -28,10 +30,14 @@ export interface TaskDriverParts {
   readonly open: OpenWorker
   readonly workers: number
   readonly speculation: boolean
+  /** A worker that has not said anything for so long, while it is waited for, is ended. */
+  readonly silenceMillis: number
   readonly begin: () => Begin
   readonly log: RunLog
   /** Path of the step that a stage begins with. */
   readonly stepOf: (stage: number) => string
+  /** Paths of all its steps that have calls. */
+  readonly stepsOf: (stage: number) => readonly string[]
   /** The run is not to go on: {@link TaskDriver.throwIfFailed} says why. */
   readonly failed: () => void
   /** Lines, and what was counted, of what counts. */
@@ -56,6 +62,9 @@ export class TaskDriver {
   #seed: number | undefined
   readonly #statuses = new Map<number, readonly StageStatus[]>()
   #failure: { readonly error: unknown } | undefined
+  readonly #silence: SilenceWatch
+  /** What was asked of workers that have not answered. */
+  readonly #unanswered = new Set<string>()
   readonly #stuck = new Map<string, { readonly call: StuckText; readonly at: number }>()
 
   constructor(parts: TaskDriverParts) {
@@ -71,6 +80,28 @@ export class TaskDriver {
       failed: (error) => this.#fail(error),
       remark: (text) => parts.log.note(text),
     })
+    this.#silence = new SilenceWatch({
+      env: parts.env,
+      millis: parts.silenceMillis,
+      workers: () => this.workers.living,
+      silent: (worker) => this.#silent(worker),
+    })
+  }
+
+  /** A worker does not answer: it is ended, and what was asked of it is asked elsewhere, once. */
+  #silent(worker: Worker): void {
+    const after = `${worker.name} has not answered for ${this.#parts.silenceMillis / 1000} s`
+    for (const partition of this.#partitions) {
+      const asked = partition.askedOf(worker)
+      if (asked === undefined) continue
+      const isTask = asked !== 'other'
+      const what = `${partition.index} ${isTask ? `${asked.batch} ${asked.number}` : `${this.#batch} other`}`
+      if (this.#unanswered.has(what))
+        return this.#fail(unanswered(after, isTask ? this.#parts.stepsOf(asked.stage) : []))
+      this.#unanswered.add(what)
+    }
+    this.#parts.log.note(`${after}, and is ended`)
+    worker.kill()
   }
 
   get partitions(): number {
@@ -90,7 +121,7 @@ export class TaskDriver {
 
   /** Makes all partitions live. @returns what their stages waited for when their lives began. */
   async live(): Promise<readonly (readonly HostedStage[])[]> {
-    const lives = await Promise.all(this.#partitions.map((partition) => partition.live()))
+    const lives = await this.#silence.during(() => Promise.all(this.#partitions.map((partition) => partition.live())))
     return lives.map(({ stages }) => stages)
   }
 
@@ -155,14 +186,16 @@ export class TaskDriver {
   /** Tells partitions that the plan, or the batch, is durable. */
   async settle(kind: 'planned' | 'committed', batch: number): Promise<void> {
     this.throwIfFailed()
-    const settled = await Promise.all(this.#partitions.map((partition) => partition.settle(kind, batch)))
+    const settled = await this.#silence.during(() =>
+      Promise.all(this.#partitions.map((partition) => partition.settle(kind, batch))),
+    )
     for (const each of settled) if (each !== undefined) this.#parts.told(each.log, each.metrics)
   }
 
   /** What has changed in the batch, by partition. */
   async changes(batch: number): Promise<readonly (readonly Change[])[]> {
     this.throwIfFailed()
-    return Promise.all(this.#partitions.map((partition) => partition.changes(batch)))
+    return this.#silence.during(() => Promise.all(this.#partitions.map((partition) => partition.changes(batch))))
   }
 
   #seedOf(seed: number | string): number {
@@ -202,7 +235,7 @@ export class TaskDriver {
     })
     const watch = speculation && orders.length > 1 ? this.#watch(running, took, orders.length) : undefined
     try {
-      const dones = await Promise.all(all)
+      const dones = await this.#silence.during(() => Promise.all(all))
       for (const [i, { log, metrics, blocks, hasDrawn }] of dones.entries()) {
         const [partition, { stage }] = orders[i] as (typeof orders)[number]
         if (hasDrawn) this.#hasDrawn(placeOf(partition, stage))
@@ -289,6 +322,7 @@ export class TaskDriver {
 
   /** @param isQueryOver whether it does not go on from what is kept. */
   async close(isQueryOver: boolean): Promise<void> {
+    this.#silence.close()
     await this.workers.close(this.#parts.env, isQueryOver)
     this.throwIfFailed()
   }
@@ -306,4 +340,18 @@ function mixed(...numbers: readonly number[]): number {
 
 function placeOf(partition: number, stage: number): string {
   return `${partition} ${stage}`
+}
+
+function unanswered(after: string, steps: readonly string[]): Error {
+  const named = steps.map((step) => `"${step}"`).join(', ')
+  const what =
+    steps.length === 0
+      ? 'What a step sets up, is told or keeps takes as long'
+      : `A call of ${steps.length === 1 ? 'step' : 'one of the steps'} ${named} takes as long`
+  return coded(
+    'MR-6034',
+    new Error(
+      `${after}, and nor had the one before it. ${what}, wherever it is made. Let it come to an end, or give it longer: callTimeoutMillis (--call-timeout).`,
+    ),
+  )
 }

@@ -66,7 +66,7 @@ export interface RunSettings {
   /** Whether scripted events move the clock. */
   readonly isScripted: boolean
   readonly partitions: number
-  readonly query: { readonly id: string; readonly restarts: boolean }
+  readonly query: { readonly id: string; readonly epoch: number | undefined; readonly restarts: boolean }
   /** Levels of the log that somebody reads. */
   readonly logLevels: readonly string[]
 }

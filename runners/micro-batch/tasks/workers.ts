@@ -88,6 +88,11 @@ export class Life {
     return answer as Extract<FromWorker, { kind: 'settled' }>
   }
 
+  /** Whether somebody waits for an answer. */
+  get isWaitedFor(): boolean {
+    return this.#waiting !== undefined
+  }
+
   look(): void {
     this.worker.send({ kind: 'look', ...this.#place })
   }
@@ -142,6 +147,7 @@ export class Worker {
   reason = ''
   isEnded = false
   #isReady = false
+  #hasSpoken = false
   readonly #link: WorkerLink
   readonly #host: WorkersHost
   readonly #lives = new Map<number, Life>()
@@ -170,6 +176,23 @@ export class Worker {
   /** How many partitions live here. */
   get load(): number {
     return this.#lives.size
+  }
+
+  /** Whether it has said anything since this was last asked. */
+  takeHeard(): boolean {
+    const hasSpoken = this.#hasSpoken
+    this.#hasSpoken = false
+    return hasSpoken
+  }
+
+  /** Whether somebody waits for an answer of it. */
+  get isWaitedFor(): boolean {
+    return [...this.#lives.values()].some((life) => life.isWaitedFor)
+  }
+
+  /** Whether an answer for a partition is waited for. */
+  waitsFor(partition: number): boolean {
+    return [...this.#lives.values()].some((life) => life.partition === partition && life.isWaitedFor)
   }
 
   host(partition: number, number: number): Life {
@@ -207,6 +230,7 @@ export class Worker {
   }
 
   #hear(message: FromWorker): void {
+    this.#hasSpoken = true
     switch (message.kind) {
       case 'ready':
         this.#isReady = true
