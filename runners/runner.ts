@@ -45,6 +45,7 @@ export type Feature =
   | 'triggers.early'
   | 'triggers.late'
   | 'triggers.processingTime'
+  | 'triggers.batch'
   | 'triggers.composite'
   | 'lateData.output'
   | 'splittable.bounded'

@@ -275,6 +275,14 @@ export { empty, flatten } from './transforms/flatten.js'
 export { waitOn } from './transforms/wait-on.js'
 export { swap, textOf, toStrings, withKeys } from './transforms/keyed.js'
 export type { PrintOptions } from './transforms/output.js'
+export {
+  type CompleteOptions,
+  type OutputMode,
+  outputMode,
+  type ResultGroupings,
+  type TableGroupings,
+} from './transforms/output-mode.js'
+export type { ResultRow, ResultTable, ResultWindow } from './transforms/result-table.js'
 export { type Reified, reify, restoreTimestamps } from './transforms/reify.js'
 export {
   type ReadResult,
@@ -307,6 +315,8 @@ export { NO_FIRING, type PaneInfo, type PaneTiming } from './windowing/pane-info
 export {
   afterAll,
   type AfterAllTrigger,
+  afterBatch,
+  type AfterBatchTrigger,
   afterCount,
   afterEach,
   type AfterEachTrigger,

@@ -52,6 +52,7 @@ export const modules: ReadonlyMap<string, Area> = new Map<string, Area>([
   ['splittable-life', { areas: ['SDF', 'CRE'], load: () => import('./splittable-life.js') }],
   ['reshuffle', { areas: ['RSH'], load: () => import('./reshuffle.js') }],
   ['consistency', { areas: ['ICO'], load: () => import('./consistency.js') }],
+  ['output-modes', { areas: ['MOD'], load: () => import('./output-modes.js') }],
   ['retracting', { areas: ['ACC'], load: () => import('./retracting.js') }],
   ['metrics', { areas: ['MET'], load: () => import('./metrics.js') }],
   ['options', { areas: ['DSP'], load: () => import('./options.js') }],

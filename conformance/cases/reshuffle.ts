@@ -92,6 +92,7 @@ export const cases: readonly ConformanceCase[] = [
       id: `RSH-03/${id}-grouped`,
       name: `windows, timestamps and panes stay after a grouping (${id})`,
       needs: ['reshuffle', ...needs],
+      brokenOn: [{ runner: 'flink', reason: 'its batch grouping says nothing of panes: it sends them as those that never fired' }], // prettier-ignore
       build(p) {
         const timed = p.create('timed', [4], { timestamp: (n) => n }).windowInto('windows', fn)
         const grouped = timed.keyBy('one', () => 'k').groupByKey('group')

@@ -270,6 +270,8 @@ export function oracleTrigger(trigger: Trigger): OracleTrigger {
     }
     case 'afterSynchronizedProcessingTime':
       return { trigger: 'AfterSynchronizedProcessingTime' }
+    case 'afterBatch':
+      throw new Error('Beam has no trigger that goes by batches')
     case 'afterEndOfWindow': {
       const { earlyFirings: early, lateFirings: late } = trigger
       if (early === undefined && late === undefined) return { trigger: 'AfterWatermark' }

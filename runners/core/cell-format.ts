@@ -8,7 +8,7 @@ import { invariant } from '../../sdk/invariant.js'
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import { NOTHING, type ReduceFn } from './reduce-fn.js'
 import type { CellDetails, ReduceCell } from './reduce-table.js'
-import type { TriggerState } from './trigger-node.js'
+import type { TriggerClock, TriggerState } from './trigger-node.js'
 import type { TriggerStateMachine } from './trigger-state-machine.js'
 import type { WakeCall } from './wake-calls.js'
 
@@ -37,6 +37,9 @@ const VALUE = 2
 const LIST = 3
 
 const NO_CALLS: readonly WakeCall[] = []
+
+/** By the byte that stands for them. */
+const CLOCKS: readonly TriggerClock[] = ['processing', 'synchronized', 'batch']
 
 /** Writes and reads cells of one grouping. */
 export class CellFormat {
@@ -89,7 +92,7 @@ export class CellFormat {
     if (calls.length > 0) {
       out.varint(calls.length)
       for (const { clock, time, sequence } of calls) {
-        out.byte(clock === 'processing' ? 0 : 1)
+        out.byte(CLOCKS.indexOf(clock))
         out.double(time)
         out.varint(sequence)
       }
@@ -114,7 +117,7 @@ export class CellFormat {
     }
     const calls: WakeCall[] = []
     for (let left = (flags & CALLS) === 0 ? 0 : whole(input); left > 0; left--) {
-      calls.push({ clock: input.byte() === 0 ? 'processing' : 'synchronized', time: input.double(), sequence: whole(input) }) // prettier-ignore
+      calls.push({ clock: CLOCKS[input.byte()] as TriggerClock, time: input.double(), sequence: whole(input) })
     }
     return { order, accumulator: this.#readAccumulator(input), details, calls }
   }

@@ -83,6 +83,10 @@ export class DoFnRuntime implements ContextHost {
     this.process = this.#guard === undefined ? (process as Process) : guarded(process as Process, this.#guard)
   }
 
+  get watermark(): number {
+    return this.#services.timers?.inputWatermark ?? TIMESTAMP_MIN
+  }
+
   now(): number {
     const { env, timers } = this.#services
     return timers === undefined ? env.now() : timers.processingTime

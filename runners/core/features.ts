@@ -87,6 +87,8 @@ function triggerFeatures(trigger: Trigger): readonly Feature[] {
     case 'afterProcessingTime':
     case 'afterSynchronizedProcessingTime':
       return ['triggers.early', 'triggers.processingTime']
+    case 'afterBatch':
+      return ['triggers.early', 'triggers.batch']
     case 'afterEndOfWindow': {
       const { earlyFirings: early, lateFirings: late } = trigger
       return [

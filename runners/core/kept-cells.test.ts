@@ -155,15 +155,13 @@ class Grouping {
   }
 
   clockMoved(): void {
-    if (this.runner.isClockDue) this.runner.fireClocks()
+    if (this.runner.calls.isDue) this.runner.fireClocks()
   }
 
   /** What those outside can see of it. */
   note(): void {
-    const { hold, nextProcessingTime, size } = this.runner
-    this.#log.push(
-      `hold ${hold} next ${nextProcessingTime} cells ${size} output ${this.#output} at ${this.#clock.millis}`,
-    )
+    const { hold, calls, size } = this.runner
+    this.#log.push(`hold ${hold} next ${calls.next} cells ${size} output ${this.#output} at ${this.#clock.millis}`)
   }
 }
 

@@ -12,6 +12,12 @@ import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import type { PaneStatus } from '../run-status.js'
 import { shortText, windowStatus } from './status-texts.js'
 
+/** A pane that another recorder has put into words. */
+interface Relayed {
+  readonly status: PaneStatus
+  readonly sequence: number
+}
+
 interface Recorded {
   readonly step: string
   readonly value: unknown
@@ -31,7 +37,7 @@ export class PaneRecorder {
   #limit = 0
   #sequence = 0
   /** A ring: the pane with number `n` stands at `n % limit`. */
-  #panes: Recorded[] = []
+  #panes: (Recorded | Relayed)[] = []
 
   constructor(env: Env) {
     this.#env = env
@@ -56,7 +62,9 @@ export class PaneRecorder {
 
   /** The last panes, oldest first. */
   panes(): readonly PaneStatus[] {
-    return this.#inOrder().map(({ step, value, timestamp, window, pane, firedAt, sequence }) => {
+    return this.#inOrder().map((recorded) => {
+      if ('status' in recorded) return { ...recorded.status, sequence: recorded.sequence }
+      const { step, value, timestamp, window, pane, firedAt, sequence } = recorded
       const { key, value: of } = value as KV<unknown, unknown>
       return {
         step,
@@ -73,7 +81,36 @@ export class PaneRecorder {
     })
   }
 
-  #inOrder(): readonly Recorded[] {
+  /** How many are wanted, at most. */
+  get limit(): number {
+    return this.#limit
+  }
+
+  /** For another recorder, which wants so many: nobody looks here. */
+  recordFor(limit: number): void {
+    if (limit === this.#limit) return
+    this.#wanted.clear()
+    if (limit > 0) this.#wanted.set(Symbol('another recorder'), limit)
+    this.#resize()
+  }
+
+  /** The panes since this was last called, as far as they are kept. */
+  take(): readonly PaneStatus[] {
+    if (this.#panes.length === 0) return []
+    const panes = this.panes()
+    this.#panes = []
+    this.#sequence = 0
+    return panes
+  }
+
+  /** A pane that another recorder has taken. */
+  relay(status: PaneStatus): void {
+    if (!this.isOn) return
+    const sequence = this.#sequence++
+    this.#panes[sequence % this.#limit] = { status, sequence }
+  }
+
+  #inOrder(): readonly (Recorded | Relayed)[] {
     return [...this.#panes].sort((a, b) => a.sequence - b.sequence)
   }
 

@@ -64,7 +64,8 @@ export class ReduceFnRunner {
   readonly #slices: WindowSlices | undefined = undefined
   readonly #merging: MergingWindows | undefined
   readonly #timers = new TimerQueue<TimerPayload>()
-  readonly #wakeCalls: WakeCalls
+  /** The triggers that wait for a clock, or for the end of a batch. */
+  readonly calls: WakeCalls
   /** What the trigger sees. */
   readonly #context: CellContext
   readonly #watermarks = { input: TIMESTAMP_MIN, output: TIMESTAMP_MIN }
@@ -85,8 +86,8 @@ export class ReduceFnRunner {
     this.#keyCoder = services.keyCoder
     this.primitivesAreIds = KeyMap.primitivesAreIds(services.keyCoder)
     this.#holds = new CellHolds(services.strategy, this.#watermarks)
-    this.#wakeCalls = new WakeCalls(services.clocks, (cell) => this.#isAlive(cell))
-    this.#context = new CellContext(this.#watermarks, services.clocks, this.#wakeCalls, (cell, window) =>
+    this.calls = new WakeCalls(services.clocks, (cell) => this.#isAlive(cell))
+    this.#context = new CellContext(this.#watermarks, services.clocks, this.calls, (cell, window) =>
       this.#askAtEnd(cell, window),
     )
     this.assignsToOneWindow = services.strategy.windowFn.assignsToOneWindow
@@ -146,7 +147,7 @@ export class ReduceFnRunner {
       slices: this.#slices,
       merging: this.#merging,
       timers: this.#timers,
-      calls: this.#wakeCalls,
+      calls: this.calls,
       holds: this.#holds,
       watermarks: this.#watermarks,
       newCell: (key, accumulator, isCounted) => {
@@ -168,11 +169,6 @@ export class ReduceFnRunner {
   /** Whether elements may be added before the grouping's own turn: nothing they do can be seen before the turn's end. */
   get acceptsEagerly(): boolean {
     return this.#trigger.firesAtEndOfWindow
-  }
-
-  /** The processing time at which something is to be done, if nothing comes before. */
-  get nextProcessingTime(): number {
-    return this.#wakeCalls.next
   }
 
   /** The output watermark of the stage as its turn begins: what holds and timings are measured against. */
@@ -300,9 +296,9 @@ export class ReduceFnRunner {
   finishBundle(): void {
     this.#merging?.mergeArrivals()
     if (this.#touched.size === 0) return
-    const touched = this.#inOrder([...this.#touched])
+    const touched = [...this.#touched]
     this.#touched.clear()
-    for (const cell of touched) if (cell.details !== undefined) this.#fireIfDue(cell, cell.details.window)
+    this.#ask(touched)
   }
 
   #mergingCell(key: unknown, window: BoundedWindow, accumulator: unknown): MergingCell {
@@ -357,11 +353,6 @@ export class ReduceFnRunner {
     return head !== undefined && head.timestamp < this.#watermarks.input
   }
 
-  /** Whether a clock has come to where a trigger waits for it. */
-  get isClockDue(): boolean {
-    return this.#wakeCalls.isDue
-  }
-
   /** Whether its trigger goes by a clock. */
   get waitsForClock(): boolean {
     return this.#trigger.waitsForClock
@@ -369,11 +360,20 @@ export class ReduceFnRunner {
 
   /** Asks the triggers that wait for a clock, if it has come to where they do. */
   fireClocks(): void {
-    while (this.#wakeCalls.isDue) {
-      for (const cell of this.#inOrder(this.#wakeCalls.take())) {
-        if (cell.details !== undefined) this.#fireIfDue(cell, cell.details.window)
-      }
-    }
+    while (this.calls.isDue) this.#ask(this.calls.take())
+  }
+
+  /** Asks the triggers that wait for the end of the batch. */
+  endBatch(): void {
+    const cells = this.calls.takeBatch()
+    this.#context.isBatchOver = true
+    this.#ask(cells)
+    this.#context.isBatchOver = false
+    for (const cell of cells) if (cell.details) this.#trigger.afterBatch(cell.details.trigger, this.#context.of(cell))
+  }
+
+  #ask(cells: readonly ReduceCell[]): void {
+    for (const cell of this.#inOrder(cells)) if (cell.details) this.#fireIfDue(cell, cell.details.window)
   }
 
   #inOrder<C extends ReduceCell>(cells: readonly C[]): readonly C[] {

@@ -33,6 +33,8 @@ export function triggerText(trigger: Trigger): string {
       return `processing time: ${trigger.timestampTransforms.map(transformText).join(', ') || 'at once'}`
     case 'afterSynchronizedProcessingTime':
       return 'the processing time of everything upstream'
+    case 'afterBatch':
+      return 'the end of the batch'
     case 'afterEndOfWindow': {
       const early = trigger.earlyFirings === undefined ? '' : `, early after ${triggerText(trigger.earlyFirings)}`
       const late = trigger.lateFirings === undefined ? '' : `, late after ${triggerText(trigger.lateFirings)}`

@@ -34,6 +34,8 @@ export interface ContextHost {
   readonly metricCells: object
   readonly random: () => number
   now(): number
+  /** How far the step's input is, as its timers see it. */
+  readonly watermark: number
   /** `window` tells in which window the call is at work. */
   logFor(window?: () => BoundedWindow): StepLog
   finalize(context: StepContext, ...registration: Parameters<AfterCommit>): void
@@ -84,6 +86,10 @@ export class StepContext {
 
   get now(): number {
     return this.#host.now()
+  }
+
+  /** @internal */ get watermark(): number {
+    return this.#host.watermark
   }
 
   get log(): StepLog {

@@ -174,6 +174,44 @@ export class AfterDelayNode implements TriggerNode {
   }
 }
 
+/** Fires once, at the end of a batch in which something has come. */
+export class AfterBatchNode implements TriggerNode {
+  readonly children: readonly TriggerNode[] = NO_CHILDREN
+  readonly index: number
+
+  constructor(index: number) {
+    this.index = index
+  }
+
+  onElement({ memory }: TriggerState, context: TriggerContext): void {
+    const { index } = this
+    if (memory[index] !== undefined) return
+    memory[index] = 1
+    context.wakeAt('batch', 0)
+  }
+
+  onMerge({ into, parts }: TriggerMerge, context: TriggerContext): void {
+    const { index } = this
+    into.memory[index] = undefined
+    if (into.isFinished[index] === true || parts.every(({ memory }) => memory[index] === undefined)) return
+    into.memory[index] = 1
+    context.wakeAt('batch', 0)
+  }
+
+  shouldFire({ memory }: TriggerState, { isBatchOver }: TriggerContext): boolean {
+    return isBatchOver && memory[this.index] !== undefined
+  }
+
+  onFire(state: TriggerState): void {
+    this.clear(state)
+    state.isFinished[this.index] = true
+  }
+
+  clear({ memory }: TriggerState): void {
+    memory[this.index] = undefined
+  }
+}
+
 function transformed(time: number, transform: TimestampTransform): number {
   if (transform.kind === 'delay') return addMillis(time, transform.delayMillis)
   const { periodMillis, offsetMillis } = transform

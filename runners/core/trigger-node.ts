@@ -5,8 +5,8 @@
  */
 import type { BoundedWindow } from '../../sdk/windowing/window.js'
 
-/** Which clock a trigger waits for. */
-export type TriggerClock = 'processing' | 'synchronized'
+/** Which clock a trigger waits for; `batch` stands for the end of the batch at hand. */
+export type TriggerClock = 'processing' | 'synchronized' | 'batch'
 
 /** What a trigger may look at. */
 export interface TriggerContext {
@@ -17,6 +17,8 @@ export interface TriggerContext {
   readonly processingTime: number
   /** The processing time that everything upstream has got beyond. */
   readonly synchronizedTime: number
+  /** Whether everything that the batch has brought is through. */
+  readonly isBatchOver: boolean
   /** Asks for the machine to be asked again once the watermark has passed the window's end. */
   askAtEnd(): void
   /** Asks for the machine to be asked again once a clock is past a time. */

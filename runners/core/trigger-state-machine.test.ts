@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   afterAll,
+  afterBatch,
   afterCount,
   afterEach,
   afterFirst,
@@ -20,7 +21,7 @@ import { TriggerStateMachine } from './trigger-state-machine.js'
 function machineOf(trigger: Trigger, merges = false) {
   const machine = new TriggerStateMachine(trigger, merges)
   const asked: string[] = []
-  const now = { watermark: 0, clock: 0 }
+  const now = { watermark: 0, clock: 0, isBatchOver: false }
   const contextOf = (window: BoundedWindow): TriggerContext => ({
     window,
     get inputWatermark() {
@@ -32,13 +33,16 @@ function machineOf(trigger: Trigger, merges = false) {
     get synchronizedTime() {
       return now.clock
     },
+    get isBatchOver() {
+      return now.isBatchOver
+    },
     askAtEnd: () => asked.push('end'),
     wakeAt: (clock, time) => asked.push(`${clock} ${time}`),
   })
   return { machine, asked, now, contextOf }
 }
 
-/** Plays `e` (an element), `w` (the window ends), `pN` (N ms pass); notes `!` where it fires, `.` where not, `#` once finished. */
+/** Plays `e` (an element), `w` (the window ends), `b` (the batch ends), `pN` (N ms pass); notes `!` where it fires, `.` where not, `#` once finished. */
 function play(trigger: Trigger, script: string): string {
   const { machine, now, contextOf } = machineOf(trigger)
   const context = contextOf(new IntervalWindow(0, 10))
@@ -47,7 +51,9 @@ function play(trigger: Trigger, script: string): string {
     .split(' ')
     .map((event) => {
       if (machine.isFinished(state)) return '#'
+      now.isBatchOver = event === 'b'
       if (event === 'w') now.watermark = 20
+      else if (event === 'b') machine.afterBatch(state, context)
       else if (event === 'e') machine.onElement(state, context)
       else now.clock += Number(event.slice(1))
       if (!machine.shouldFire(state, context)) return '.'
@@ -100,6 +106,15 @@ describe('when a trigger fires', () => {
       'e e e p9 p1',
       '.!..!',
     ],
+    ['the end of a batch, once', afterBatch(), 'e w b e b', '..!##'],
+    ['the end of a batch that has brought something', repeatedly(afterBatch()), 'b e e b b e b', '...!..!'],
+    [
+      'a count and the end of a batch',
+      repeatedly(afterAll(afterCount(2), afterBatch())),
+      'e b e e b b e b',
+      '....!...',
+    ],
+    ['a count or the end of a batch', repeatedly(afterFirst(afterCount(2), afterBatch())), 'e b e e b e b', '.!.!..!'],
     ['all of several', afterAll(afterCount(3), afterWatermark()), 'e e w e e', '...!#'],
     ['all of two counts', afterAll(afterCount(2), afterCount(4)), 'e e e e', '...!'],
     ['one after another', afterEach(afterCount(2), afterCount(3)), 'e e e e e e', '.!..!#'],

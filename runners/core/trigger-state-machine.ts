@@ -14,7 +14,14 @@ import {
   OrFinallyNode,
   RepeatedlyNode,
 } from './trigger-composites.js'
-import { AfterDelayNode, AfterEndOfWindowNode, DefaultNode, ElementCountNode, NeverNode } from './trigger-leaves.js'
+import {
+  AfterBatchNode,
+  AfterDelayNode,
+  AfterEndOfWindowNode,
+  DefaultNode,
+  ElementCountNode,
+  NeverNode,
+} from './trigger-leaves.js'
 import type { TriggerContext, TriggerNode, TriggerState } from './trigger-node.js'
 
 /** Decides when a window answers. */
@@ -74,6 +81,11 @@ export class TriggerStateMachine {
     if (this.isFinished(state)) this.#root.clear(state)
   }
 
+  /** Asked at the end of a batch it may have to wait for another part of it: then it waits for the end of the next. */
+  afterBatch(state: TriggerState, context: TriggerContext): void {
+    if (awaitsBatch(this.#root, state)) context.wakeAt('batch', 0)
+  }
+
   /** Whether it will never fire again; the window then takes no more elements. */
   isFinished(state: TriggerState): boolean {
     return state.isFinished[this.#root.index] === true
@@ -100,6 +112,11 @@ function waitsForClock(node: TriggerNode): boolean {
   return node instanceof AfterDelayNode || node.children.some(waitsForClock)
 }
 
+function awaitsBatch(node: TriggerNode, state: TriggerState): boolean {
+  if (node instanceof AfterBatchNode) return state.memory[node.index] !== undefined
+  return node.children.some((child) => awaitsBatch(child, state))
+}
+
 function nodeOf(trigger: Trigger, merges: boolean, nextIndex: () => number): TriggerNode {
   const index = nextIndex()
   const child = (of: Trigger): TriggerNode => nodeOf(of, merges, nextIndex)
@@ -114,6 +131,8 @@ function nodeOf(trigger: Trigger, merges: boolean, nextIndex: () => number): Tri
       return new AfterDelayNode(index, 'processing', trigger.timestampTransforms)
     case 'afterSynchronizedProcessingTime':
       return new AfterDelayNode(index, 'synchronized', [])
+    case 'afterBatch':
+      return new AfterBatchNode(index)
     case 'afterEndOfWindow': {
       const { earlyFirings: early, lateFirings: late } = trigger
       if (early === undefined && late === undefined) return new AfterEndOfWindowNode(index)

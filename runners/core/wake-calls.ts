@@ -38,6 +38,7 @@ export class WakeCalls {
   readonly #queues: Readonly<Record<TriggerClock, TimerQueue<ReduceCell>>> = {
     processing: new TimerQueue(),
     synchronized: new TimerQueue(),
+    batch: new TimerQueue(),
   }
   /** What waits for each cell, where that is kept from batch to batch. */
   #byCell: Map<ReduceCell, WakeCall[]> | undefined
@@ -85,7 +86,7 @@ export class WakeCalls {
     return entry.payload
   }
 
-  /** Number of calls that wait, those in vain included. */
+  /** Number of calls that wait for a clock, those in vain included. */
   get size(): number {
     return this.#queues.processing.size + this.#queues.synchronized.size
   }
@@ -121,7 +122,22 @@ export class WakeCalls {
     return [...due].filter(this.#isAlive)
   }
 
-  #isDue(clock: TriggerClock): boolean {
+  /** Whether a cell is to be asked at the end of the batch. */
+  get awaitsBatch(): boolean {
+    return this.#queues.batch.size > 0
+  }
+
+  /** The cells to be asked at the end of the batch, each once. */
+  takeBatch(): readonly ReduceCell[] {
+    const due = new Set<ReduceCell>()
+    while (this.#queues.batch.size > 0) {
+      const cell = this.#take('batch', Number.POSITIVE_INFINITY)
+      if (cell !== undefined) due.add(cell)
+    }
+    return [...due].filter(this.#isAlive)
+  }
+
+  #isDue(clock: keyof TriggerClocks): boolean {
     const head = this.#queues[clock].peek()
     return head !== undefined && head.timestamp < this.#clocks[clock]()
   }
@@ -133,6 +149,8 @@ export class CellContext implements TriggerContext {
   readonly #clocks: TriggerClocks
   readonly #calls: WakeCalls
   readonly #askAtEnd: (cell: ReduceCell, window: BoundedWindow) => void
+  /** Set while cells are asked at the end of a batch. */
+  isBatchOver = false
   #cell: (ReduceCell & { readonly details: CellDetails }) | undefined
 
   /** @param askAtEnd sees to it that a cell is asked at the end of its window; called once for each. */

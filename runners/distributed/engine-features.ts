@@ -20,6 +20,10 @@ const PRISM: readonly Feature[] = [
   'state.multimap',
   'state.orderedList',
   'state.combining',
+  'timers.eventTime',
+  'timers.family',
+  'onWindowExpiration',
+  'windows.merging',
   'deadLetters',
   'splittable.bounded',
 ]
@@ -37,13 +41,15 @@ export const ENGINE_FEATURES: Readonly<Record<EngineName, ReadonlySet<Feature>>>
 export interface EngineNeeds {
   /** Combines must come to it in the parts that it knows. */
   readonly takesCombinesInParts: boolean
+  /** Expirations of windows must be timers. */
+  readonly expiresByTimers: boolean
   /** Options of its jobs that are given where the author says nothing. */
   readonly jobOptions: Readonly<Record<string, string | boolean>>
 }
 
 /** By engine. */
 export const ENGINE_NEEDS: Readonly<Record<EngineName, EngineNeeds>> = {
-  prism: { takesCombinesInParts: false, jobOptions: {} },
+  prism: { takesCombinesInParts: false, expiresByTimers: true, jobOptions: {} },
   // One worker is here: more slots would only wait for each other.
-  flink: { takesCombinesInParts: true, jobOptions: { parallelism: '1' } },
+  flink: { takesCombinesInParts: true, expiresByTimers: true, jobOptions: { parallelism: '1' } },
 }

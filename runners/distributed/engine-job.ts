@@ -42,13 +42,14 @@ export function jobOf(
   poolAddress: string,
   needs: EngineNeeds,
 ): JobRequest {
+  const { takesCombinesInParts, expiresByTimers, jobOptions } = needs
   const environment = externalEnvironment(poolAddress)
-  const pipeline = graphToWire(forEngine(built, needs.takesCombinesInParts), { moduleHash, environment })
+  const pipeline = graphToWire(forEngine(built, takesCombinesInParts), { moduleHash, environment, expiresByTimers })
   return {
     endpoint,
     jobName: built.name.replace(/[^A-Za-z0-9_-]+/g, '-') || 'pipeline',
     pipeline: toBinary(PipelineSchema, pipeline),
-    options: needs.jobOptions,
+    options: jobOptions,
   }
 }
 

@@ -16,6 +16,8 @@ import type {
   TransformNode,
 } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
+import { fixedWindows } from '../../sdk/windowing/window-fn.js'
+import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { isUnseen, liftCombines } from '../core/lift-combines.js'
 
 /** Steps by which the worker knows functions of its own: hands on what it gets; reads bytes by the coder of a number. */
@@ -85,7 +87,15 @@ class Rewriting {
     for (const [id, node] of this.#transforms)
       if (node.subtransforms.length > 0)
         this.#transforms.set(id, { ...node, subtransforms: expanded(node.subtransforms) })
-    const own = { transforms: this.#transforms, collections: this.#collections, coders: this.#coders }
+    const windowingStrategies = new Map(
+      [...components.windowingStrategies].map(([id, strategy]) => [id, mergedForGood(strategy)] as const),
+    )
+    const own = {
+      windowingStrategies,
+      transforms: this.#transforms,
+      collections: this.#collections,
+      coders: this.#coders,
+    }
     return {
       ...this.#built,
       graph: { components: { ...components, ...own }, rootTransformIds: expanded(rootTransformIds) },
@@ -161,6 +171,12 @@ class Rewriting {
       source,
     })
   }
+}
+
+/** Engines merge sessions that were merged already; windows of two ends that nobody may merge they leave alone. */
+function mergedForGood(strategy: WindowingStrategy): WindowingStrategy {
+  if (strategy.mergeStatus !== 'alreadyMerged') return strategy
+  return { ...strategy, windowFn: fixedWindows(1), mergeStatus: 'nonMerging' }
 }
 
 /** The payload of a step whose function is the worker's own. */

@@ -309,6 +309,7 @@ export class BatchedExecution extends Execution {
     this.#parts.journal.close()
     this.#parts.world.close()
     while (!this.isCancelled && (await this.round()));
+    await this.endBatch(true)
   }
 
   /** Rounds that read, until the batch is long enough, there is nothing to read, or the plan is done. */

@@ -2,6 +2,7 @@
 export { ByteReader, ByteWriter } from './bytes.js'
 export { canonicalKey, identityKey, normalizeKey } from './canonical-key.js'
 export { changeCoder, type ChangeLike } from './change-coder.js'
+export { resultRowCoder, type ResultRowLike } from './result-row-coder.js'
 export { codecCoder, type CodecLike, type Decoded } from './codec-coder.js'
 export type { Coder } from './coder.js'
 export {

@@ -11,7 +11,9 @@ import {
   dynamicCoder,
   iterableCoder,
   kvCoder,
+  resultRowCoder,
   stringUtf8Coder,
+  type ResultRowLike,
   taggedCoder,
 } from '../coders/index.js'
 import { type Codec, decodeWith, isIoTs, isTypeOnly } from '../codec.js'
@@ -29,6 +31,7 @@ const CONTAINERS = {
   [urns.ITERABLE_CODER]: 'iterable',
   [urns.TAGGED_CODER]: 'tagged',
   [urns.CHANGE_CODER]: 'change',
+  [urns.RESULT_ROW_CODER]: 'resultRow',
 } as const
 
 /** See the head of this file. */
@@ -39,7 +42,7 @@ export type CoderShape =
   | { readonly coder: 'row'; readonly name: string; readonly type: TypeShape }
   /** A row of a schema that an author has given. */
   | { readonly coder: 'schema'; readonly name: string; readonly schema: Schema }
-  | { readonly coder: 'kv' | 'iterable' | 'tagged' | 'change'; readonly parts: readonly CoderShape[] }
+  | { readonly coder: 'kv' | 'iterable' | 'tagged' | 'change' | 'resultRow'; readonly parts: readonly CoderShape[] }
 
 /** A coder of a graph with its shape, and the codec it was made of. */
 export interface ShapedCoder {
@@ -102,9 +105,10 @@ export function coderOfShape(shape: CoderShape): Coder<unknown> {
     }
     default: {
       const parts = shape.parts.map(coderOfShape)
-      const [first, second] = parts as [Coder<unknown>, Coder<unknown>]
+      const [first, second, third] = parts as [Coder<unknown>, Coder<unknown>, Coder<unknown>]
       if (shape.coder === 'kv') return kvCoder(first, second)
       if (shape.coder === 'tagged') return taggedCoder(parts)
+      if (shape.coder === 'resultRow') return resultRowCoder(first, second, third)
       return shape.coder === 'iterable' ? iterableCoder(first) : changeCoder(first)
     }
   }
@@ -118,7 +122,7 @@ export function shapeText(shape: CoderShape): string {
   return shape.coder === 'tagged' ? `one of ${parts}` : `${NAMES[shape.coder]}<${parts}>`
 }
 
-const NAMES = { kv: 'KV', iterable: 'Iterable', change: 'Change' } as const
+const NAMES = { kv: 'KV', iterable: 'Iterable', change: 'Change', resultRow: 'ResultRow' } as const
 
 // ---- from one to another -------------------------------------------------------------------------------------------
 
@@ -181,6 +185,10 @@ function ofParts(from: Extract<CoderShape, { parts: unknown }>, to: ShapedCoder)
       if (from.coder === 'kv') {
         const { key, value: own } = value as { readonly key: unknown; readonly value: unknown }
         return { key: at(0).convert(key), value: at(1).convert(own) }
+      }
+      if (from.coder === 'resultRow') {
+        const row = value as ResultRowLike
+        return { window: at(0).convert(row.window), key: at(1).convert(row.key), value: at(2).convert(row.value) }
       }
       const tagged = value as { readonly input?: number; readonly value: unknown }
       return { ...tagged, value: at(tagged.input ?? 0).convert(tagged.value) }

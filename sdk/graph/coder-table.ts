@@ -3,6 +3,7 @@
  * collections described by the same codec can be united without losing it.
  */
 import { type Codec, codecName, isTypeOnly, keyAndValueOf } from '../codec.js'
+import { invariant } from '../invariant.js'
 import type { CoderNode, Reference } from './model.js'
 import { rowOfCodec } from '../schema/codec-row.js'
 import * as urns from './urns.js'
@@ -59,6 +60,18 @@ export class CoderTable {
   /** Id of a coder for values that come and go. */
   change(value: string): string {
     return this.#composed(`change ${value}`, urns.CHANGE_CODER, [value])
+  }
+
+  /** Id of a coder for rows of results. */
+  resultRow(window: string, key: string, value: string): string {
+    return this.#composed(`row ${window} ${key} ${value}`, urns.RESULT_ROW_CODER, [window, key, value])
+  }
+
+  /** The codec that a coder was made of. */
+  codecOf(id: string): Codec {
+    const codec = this.#codecOf.get(id)
+    invariant(codec !== undefined, 'a coder that is made of a codec has one', { id })
+    return codec
   }
 
   /** Whether elements with a coder are changes, or have one as key or value. */

@@ -10,26 +10,36 @@ import {
   dynamicCoder,
   iterableCoder,
   kvCoder,
+  resultRowCoder,
   stringUtf8Coder,
   taggedCoder,
 } from '../coders/index.js'
 import { type Codec, codecName, isIoTs, isTypeOnly } from '../codec.js'
 import { PipelineError } from '../errors.js'
 import { rowOfCodec } from '../schema/codec-row.js'
-import type { BuiltPipeline } from './model.js'
+import type { BuiltPipeline, CoderNode } from './model.js'
 import * as urns from './urns.js'
 
 /** The coder behind an id of a graph. */
-export function coderOf(built: BuiltPipeline, coderId: string): Coder<unknown> {
-  const node = built.graph.components.coders.get(coderId)
+export function coderOf({ graph, functions }: BuiltPipeline, coderId: string): Coder<unknown> {
+  return coderIn(graph.components.coders, (_, { reference }) => functions.resolve(reference as never) as Codec, coderId)
+}
+
+/** The coder behind an id of a graph that may be under construction. @param codecOf the codec that a coder is made of. */
+export function coderIn(
+  nodes: ReadonlyMap<string, CoderNode>,
+  codecOf: (id: string, node: CoderNode) => Codec,
+  coderId: string,
+): Coder<unknown> {
+  const node = nodes.get(coderId)
   if (node === undefined) throw new PipelineError('MR-1017', `the graph has no coder "${coderId}"`)
-  const part = (i: number): Coder<unknown> => coderOf(built, node.componentCoderIds[i] as string)
+  const part = (i: number): Coder<unknown> => coderIn(nodes, codecOf, node.componentCoderIds[i] as string)
   switch (node.urn) {
     case urns.DYNAMIC_CODER:
       return dynamicCoder
     case urns.CODEC_CODER:
     case urns.ROW_CODER:
-      return coderOfCodec(built.functions.resolve(node.reference as never) as Codec)
+      return coderOfCodec(codecOf(coderId, node))
     case urns.KV_CODER:
       return kvCoder(part(0), part(1))
     case urns.ITERABLE_CODER:
@@ -38,6 +48,8 @@ export function coderOf(built: BuiltPipeline, coderId: string): Coder<unknown> {
       return taggedCoder(node.componentCoderIds.map((_, i) => part(i)))
     case urns.CHANGE_CODER:
       return changeCoder(part(0))
+    case urns.RESULT_ROW_CODER:
+      return resultRowCoder(part(0), part(1), part(2))
     case urns.BYTES_CODER:
       return bytesCoder
     case urns.STRING_CODER:

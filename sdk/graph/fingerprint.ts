@@ -298,6 +298,8 @@ export function coderText(id: string, components: Components): string {
       return `one of ${parts.join(', ')}`
     case urns.CHANGE_CODER:
       return `Change<${parts.join(', ')}>`
+    case urns.RESULT_ROW_CODER:
+      return `ResultRow<${parts.join(', ')}>`
     case urns.BYTES_CODER:
       return 'bytes'
     case urns.STRING_CODER:

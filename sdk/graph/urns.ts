@@ -34,6 +34,8 @@ export const ROW_CODER = 'beam:coder:row:v1'
 export const TAGGED_CODER = 'millrace:coder:tagged:v1'
 /** Values that come and go. */
 export const CHANGE_CODER = 'millrace:coder:change:v1'
+/** Rows of a table of results: window, key, value. */
+export const RESULT_ROW_CODER = 'millrace:coder:result_row:v1'
 export const KV_CODER = 'beam:coder:kv:v1'
 export const ITERABLE_CODER = 'beam:coder:iterable:v1'
 export const BYTES_CODER = 'beam:coder:bytes:v1'

@@ -29,7 +29,7 @@ import { addOwnStep, type OwnContext } from './own-step.js'
 import { addStep } from './step.js'
 
 /** Which pane of which window, and its timestamp. */
-interface Place {
+export interface Place {
   readonly start: number
   readonly end: number
   readonly data?: unknown
@@ -108,12 +108,12 @@ export function addPaneMemory(panes: CollectionRef, memory: Memory): CollectionR
 }
 
 /** Describes places; where windows carry what a schema can only check, the default coder does. */
-function placeCodec({ data }: WindowFn): Codec | undefined {
+export function placeCodec({ data }: WindowFn): Codec | undefined {
   if (data === undefined) return plainPlace
   return isIoTs(data) ? t.type({ ...place, data: data as unknown as t.Mixed }) : undefined
 }
 
-function placeOf({ window, pane: { index, isLast }, timestamp }: OwnContext): Place {
+export function placeOf({ window, pane: { index, isLast }, timestamp }: OwnContext): Place {
   const { start, end } = window
   return window instanceof DataWindow
     ? { start, end, data: window.data, index, timestamp, isLast }
@@ -121,7 +121,7 @@ function placeOf({ window, pane: { index, isLast }, timestamp }: OwnContext): Pl
 }
 
 /** Puts elements into windows, whatever the strategy before was. */
-function addWindows(
+export function addWindows(
   input: CollectionRef,
   name: StepName,
   windowFn: WindowFn,
@@ -212,7 +212,7 @@ function memoryDoFn({ strategy, isRepeated }: Memory): AnyDoFn {
 }
 
 /** The window of a place. */
-function windowsOf({ payload, data }: WindowFn): (at: Place) => BoundedWindow {
+export function windowsOf({ payload, data }: WindowFn): (at: Place) => BoundedWindow {
   if (payload.kind === 'global') return () => globalWindow
   if (data === undefined) return ({ start, end }) => new IntervalWindow(start, end)
   const coder = coderOfCodec(data)
@@ -220,7 +220,7 @@ function windowsOf({ payload, data }: WindowFn): (at: Place) => BoundedWindow {
 }
 
 /** A window as a name. What it carries is told by its bytes, which are no text themselves. */
-function tagOf({ start, end, identity }: BoundedWindow): string {
+export function tagOf({ start, end, identity }: BoundedWindow): string {
   if (identity === undefined) return `${start} ${end}`
   const units = Array.from({ length: identity.length }, (_, i) => identity.charCodeAt(i).toString(36))
   return `${start} ${end} ${units.join(' ')}`

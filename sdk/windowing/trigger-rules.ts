@@ -26,6 +26,7 @@ export function continuationTrigger(trigger: Trigger): Trigger {
     case 'default':
     case 'never':
     case 'afterSynchronizedProcessingTime':
+    case 'afterBatch':
       return trigger
     case 'elementCount':
       return afterCount(1)
@@ -68,6 +69,7 @@ export function mayFinish(trigger: Trigger): boolean {
     case 'elementCount':
     case 'afterProcessingTime':
     case 'afterSynchronizedProcessingTime':
+    case 'afterBatch':
     case 'afterAny':
     case 'afterAll':
       return true
@@ -104,6 +106,7 @@ export function firesEarly(trigger: Trigger): boolean {
     case 'elementCount':
     case 'afterProcessingTime':
     case 'afterSynchronizedProcessingTime':
+    case 'afterBatch':
       return true
   }
 }
@@ -127,6 +130,8 @@ export function triggerText(trigger: Trigger): string {
     }
     case 'afterSynchronizedProcessingTime':
       return 'afterSynchronizedProcessingTime()'
+    case 'afterBatch':
+      return 'afterBatch()'
     case 'afterEndOfWindow': {
       const { earlyFirings: early, lateFirings: late } = trigger
       const parts = [

@@ -44,6 +44,11 @@ export interface AfterSynchronizedProcessingTimeTrigger {
   readonly kind: 'afterSynchronizedProcessingTime'
 }
 
+/** Fires at the end of a batch in which something has come, and is finished. Not in Beam's message: engines that know no batches refuse it. */
+export interface AfterBatchTrigger {
+  readonly kind: 'afterBatch'
+}
+
 /** Fires when the watermark passes the window's end; before and after that as the other two say, each again and again. */
 export interface AfterWatermarkTrigger {
   readonly kind: 'afterEndOfWindow'
@@ -89,6 +94,7 @@ export type Trigger =
   | ElementCountTrigger
   | AfterProcessingTimeTrigger
   | AfterSynchronizedProcessingTimeTrigger
+  | AfterBatchTrigger
   | AfterWatermarkTrigger
   | RepeatedlyTrigger
   | AfterFirstTrigger
@@ -134,6 +140,25 @@ export function afterCount(count: number): ElementCountTrigger {
   if (!Number.isSafeInteger(count) || count < 1)
     refuse('MR-2006', `the count of afterCount must be a whole number from 1, but is ${preview(count)}.`)
   return Object.freeze({ kind: 'elementCount', elementCount: count })
+}
+
+const batchEnd: AfterBatchTrigger = Object.freeze({ kind: 'afterBatch' })
+
+/**
+ * At the end of a batch that has brought something to the pane: when all that there was to do has been done. In the micro-batch runner
+ * batches are its batches; in the direct runner one ends when everything a round of reading has brought is through. So a window answers
+ * at most once a batch, with all that the batch has brought; other runners refuse it.
+ *
+ * It finishes when it has fired: by itself it would lose what comes later, and a grouping refuses it. Put it into {@link repeatedly}.
+ *
+ * @example
+ * ```ts
+ * import { afterBatch, repeatedly } from 'millrace'
+ * repeatedly(afterBatch()).subtrigger // => { kind: 'afterBatch' }
+ * ```
+ */
+export function afterBatch(): AfterBatchTrigger {
+  return batchEnd
 }
 
 /** Instants of processing time that firings wait for: `offset`, `offset + period`, and so on. */
@@ -292,6 +317,7 @@ const kinds: ReadonlySet<unknown> = new Set(
     elementCount: true,
     afterProcessingTime: true,
     afterSynchronizedProcessingTime: true,
+    afterBatch: true,
     afterEndOfWindow: true,
     repeat: true,
     afterAny: true,

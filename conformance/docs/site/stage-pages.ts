@@ -39,6 +39,7 @@ const ORDER = [
   'docs/observability.md',
   'docs/testing.md',
   'docs/retracting.md',
+  'docs/output-modes.md',
   'docs/errors/README.md',
   'docs/glossary.md',
   'docs/performance.md',

@@ -2,7 +2,7 @@
  * Mutants of partitions on workers: what goes from partition to partition, what is made anew when a worker is lost, and whose answer
  * counts. Seeds of lane `sim` notice, or a test that ends workers where it hurts.
  */
-import type { Mutant } from './mutant.js'
+import { bySeeds, type Mutant } from './mutant.js'
 
 const HOST = 'runners/micro-batch/tasks/partition-host.ts'
 const PARTITION = 'runners/micro-batch/tasks/partition.ts'
@@ -12,11 +12,6 @@ const RUN = 'runners/micro-batch/tasks/partitioned-run.ts'
 const EXCHANGE = 'runners/micro-batch/tasks/task-exchange.ts'
 const VERSION = 'runners/micro-batch/tasks/kept-version.ts'
 const TEST = 'runners/micro-batch/tasks/recovery.test.ts'
-const WITHIN = 1_000
-
-function bySeeds(name: string, breaks: string, file: string, from: string, to: string): Mutant {
-  return { name, breaks, file, from, to, caughtBy: [], caughtWithin: WITHIN }
-}
 
 function byTest(test: string, name: string, breaks: string, file: string, from: string, to: string): Mutant {
   return { name, breaks, file, from, to, caughtBy: [], caughtByTest: { file: TEST, name: test } }
@@ -64,8 +59,8 @@ export const batchesTasks: readonly Mutant[] = [
     'tasks-replay-skipped',
     'a partition that is made anew does the tasks of the batch again',
     PARTITION,
-    'of [...this.#log]) {',
-    'of this.#log.slice(this.#log.length)) {',
+    'const log = [...this.#log]',
+    'const log = this.#log.slice(this.#log.length)',
   ),
   bySeeds(
     'tasks-blocks-lost',

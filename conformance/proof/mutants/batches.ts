@@ -2,7 +2,7 @@
  * Mutants of the micro-batch runner: what is planned, kept and brought to sinks, and what a run that begins again makes of it. Seeds
  * of lane `sim` notice.
  */
-import type { Mutant } from './mutant.js'
+import { bySeeds, type Mutant } from './mutant.js'
 
 const EXECUTION = 'runners/micro-batch/batched-execution.ts'
 const PARTS = 'runners/micro-batch/kept-parts.ts'
@@ -12,11 +12,6 @@ const WORLD = 'runners/micro-batch/batch-world.ts'
 const QUERY = 'runners/micro-batch/query-store.ts'
 const WIRING = 'runners/core/execution/stage-wiring.ts'
 const RECORDS = 'runners/core/kept-records.ts'
-const WITHIN = 1_000
-
-function mutant(name: string, breaks: string, file: string, from: string, to: string): Mutant {
-  return { name, breaks, file, from, to, caughtBy: [], caughtWithin: WITHIN }
-}
 
 const LATER = 'if (kept !== undefined) keeper.restore(kept)'
 
@@ -26,91 +21,91 @@ function unless(condition: string): string {
 }
 
 const planning: readonly Mutant[] = [
-  mutant(
+  bySeeds(
     'batch-instant-anew',
     'a batch that is done again has the instant of its plan',
     EXECUTION,
     '[seed, batch])), again?.instant)',
     '[seed, batch])), (again?.instant ?? 0) + 60_000)',
   ),
-  mutant(
+  bySeeds(
     'batch-plan-cut',
     'all rounds of a plan are done again',
     JOURNAL,
     'this.#planned = planned\n',
     'this.#planned = planned?.slice(1)\n',
   ),
-  mutant(
+  bySeeds(
     'batch-plan-ignored',
     'a batch that was planned is read as it was planned',
     JOURNAL,
     'return turns.find((turn) => turn.stage === stage && (turn.partition ?? 0) === partition) ?? nothing(stage)',
     'return turns.length < 0 ? undefined : nothing(stage)',
   ),
-  mutant(
+  bySeeds(
     'batch-plan-counts-once',
     'rounds that are written down once are done as often as they were',
     JOURNAL,
     'before.times += last.times',
     'before.times += 0 * last.times',
   ),
-  mutant(
+  bySeeds(
     'batch-plan-forgotten',
     'a run that begins again looks for the plan of the batch that it was in',
     EXECUTION,
     'const planned = await store.planned()',
     'const planned = (await store.planned()) && undefined',
   ),
-  mutant(
+  bySeeds(
     'batch-read-anew',
     'what a plan says was read is not read anew',
     'runners/micro-batch/batched-parts.ts',
     'rounds: decodePlan(plan.content, codecs),',
     'rounds: decodePlan(plan.content, codecs).map((round) => ({ ...round, turns: [] })),',
   ),
-  mutant(
+  bySeeds(
     'batch-never-planned',
     'a batch is planned before it is committed',
     EXECUTION,
     'if (!this.#isLogged) await this.#logPlan(plan, journal.hasElements)',
     '',
   ),
-  mutant(
+  bySeeds(
     'batch-plan-not-durable',
     'a plan that holds what cannot be read again survives a loss of power',
     EXECUTION,
     'await store.logPlan({ ...plan, content }, isDurable)',
     'await store.logPlan({ ...plan, content }, false)',
   ),
-  mutant(
+  bySeeds(
     'batch-acknowledged-before-plan',
     'what was read is acknowledged when the plan that holds it is durable',
     EXECUTION,
     'if (!this.#isLogged && (again !== undefined || journal.elements > 0))',
     'await this.#parts.acknowledgements.planned()\n    if (!this.#isLogged && (again !== undefined || journal.elements > 0))',
   ),
-  mutant(
+  bySeeds(
     'batch-elements-not-planned',
     'a plan holds the elements that cannot be read again',
     JOURNAL,
     'if (elements !== undefined && count > 0) this.hasElements = true',
     '',
   ),
-  mutant(
+  bySeeds(
     'batch-random-goes-on',
     'each batch begins its random numbers anew',
     WORLD,
     'this.#random = seededRandom(seed)\n',
     '',
   ),
-  mutant(
+  bySeeds(
     'batch-chance-of-the-process',
     'random numbers of a batch are those of its query, whoever does it',
     EXECUTION,
     'this.#parts.seed ?? store.id',
     'this.#parts.seed ?? real.random()',
   ),
-  mutant(
+  bySeeds(
     'batch-clock-not-restored',
     'the clock of a run that begins again does not go back',
     WORLD,
@@ -120,86 +115,98 @@ const planning: readonly Mutant[] = [
 ]
 
 const keeping: readonly Mutant[] = [
-  mutant(
+  bySeeds(
     'batch-counter-lost',
     'a run goes on with the batch after the committed one',
     EXECUTION,
     'this.#committed = this.#resumedAfter = committed.batch',
     'this.#committed = this.#resumedAfter = committed.batch - 1',
   ),
-  mutant(
+  bySeeds(
     'batch-watermarks-lost',
     'a run that begins again has the watermarks of the committed batch',
     EXECUTION,
     'if (watermark !== undefined) executor.restoreWatermark(watermark)',
     'if (watermark === undefined) executor.restoreWatermark(0)',
   ),
-  mutant(
+  bySeeds(
     'batch-changes-forgotten',
     'what has changed is committed with the batch',
     EXECUTION,
     'const own = this.#kept?.changes() ?? []',
     'const own = (this.#kept?.changes() ?? []).slice(1)',
   ),
-  mutant(
+  bySeeds(
     'batch-removals-forgotten',
     'what is gone is removed from what is kept',
     PARTS,
     'remove: (slot, id) => void changes.push({ part, slot, id, content: undefined }),',
     'remove: () => undefined,',
   ),
-  mutant(
+  bySeeds(
     'batch-nothing-restored',
     'a run that begins again has the state of the committed batch',
     PARTS,
     LATER,
     unless('part.startsWith("")'),
   ),
-  mutant(
+  bySeeds(
     'batch-cells-not-restored',
     'groupings go on with what they have collected',
     PARTS,
     LATER,
     unless('part.endsWith(" cells")'),
   ),
-  mutant(
+  bySeeds(
     'batch-work-not-restored',
     'sources go on where the committed batch ended',
     PARTS,
     LATER,
     unless('part.endsWith(" work")'),
   ),
-  mutant('batch-state-not-restored', 'steps with state go on with it', PARTS, LATER, unless('part.endsWith(" state")')),
-  mutant('batch-sides-not-restored', 'side inputs are what they were', PARTS, LATER, unless('part.includes(" side/")')),
-  mutant(
+  bySeeds(
+    'batch-state-not-restored',
+    'steps with state go on with it',
+    PARTS,
+    LATER,
+    unless('part.endsWith(" state")'),
+  ),
+  bySeeds(
+    'batch-sides-not-restored',
+    'side inputs are what they were',
+    PARTS,
+    LATER,
+    unless('part.includes(" side/")'),
+  ),
+  bySeeds(
     'batch-gates-not-restored',
     'elements that wait for a side input wait on',
     PARTS,
     LATER,
     unless('part.endsWith(" gate")'),
   ),
-  mutant(
+  bySeeds(
     'batch-metrics-not-kept',
     'counters count over all lives of a run',
     WIRING,
     "['metrics', this.#metrics.keeper()],",
     '',
   ),
-  mutant(
+  bySeeds(
     'batch-budgets-not-kept',
     'the budget of dead letters is that of the whole run',
     WIRING,
     "['dead letter budgets', this.budgets.keeper()],",
     '',
   ),
-  mutant(
+  bySeeds(
     'batch-timers-not-kept',
     'timers that were set fire in a later life',
     RECORDS,
     'for (const [timer, setting] of settings) writeSetting(out, timer, setting)',
     'out.reset()',
   ),
-  mutant(
+  bySeeds(
     'batch-results-not-restored',
     'a result has what was collected before the crash',
     'runners/micro-batch/kept-results.ts',
@@ -209,49 +216,49 @@ const keeping: readonly Mutant[] = [
 ]
 
 const delivering: readonly Mutant[] = [
-  mutant(
+  bySeeds(
     'batch-deliveries-forgotten',
     'what a crash has kept from its sink is delivered when the run goes on',
     EXECUTION,
     'await this.#outbox.deliverAgain(committed)',
     'await Promise.resolve()',
   ),
-  mutant(
+  bySeeds(
     'batch-delivered-early',
     'nothing of a batch is delivered before it is committed',
     EXECUTION,
     "real.crashpoint('batch.commit')",
     "await this.#outbox.deliver(plan.batch, delivered)\n    real.crashpoint('batch.commit')",
   ),
-  mutant(
+  bySeeds(
     'batch-delivered-under-another-id',
     'what is delivered again has the id that it had',
     OUTBOX,
     'await this.deliver(batch, delivered)',
     'await this.deliver(batch + 1, delivered)',
   ),
-  mutant(
+  bySeeds(
     'batch-outbox-not-kept',
     'deliveries lie with the commit of their batch',
     OUTBOX,
     'if (delivered.length === 0) return new Uint8Array()',
     'if (delivered.length >= 0) return new Uint8Array()',
   ),
-  mutant(
+  bySeeds(
     'batch-marked-before-delivered',
     'a delivery is noted when it has been made',
     OUTBOX,
     'if (delivered.length > 0) await this.#store.verify()',
     'if (delivered.length > 0) await this.#store.delivered(batch)',
   ),
-  mutant(
+  bySeeds(
     'batch-query-renamed',
     'sinks know a query by one name',
     OUTBOX,
     '{ query: this.#store.id, step, batch, shard: 0 }',
     '{ query: `${this.#store.id} ${batch}`, step, batch, shard: 0 }',
   ),
-  mutant(
+  bySeeds(
     'batch-query-id-lost',
     'a query keeps its name over all its lives',
     QUERY,

@@ -8,6 +8,7 @@ import { elements } from './elements.js'
 import { grouping } from './grouping.js'
 import { joins } from './joins.js'
 import type { Mutant } from './mutant.js'
+import { outputModes } from './output-modes.js'
 import { retracting } from './retracting.js'
 import { sideInputs } from './side-inputs.js'
 import { sinks } from './sinks.js'
@@ -25,6 +26,7 @@ export const mutants: readonly Mutant[] = [
   ...elements,
   ...grouping,
   ...joins,
+  ...outputModes,
   ...retracting,
   ...sideInputs,
   ...sinks,

@@ -25,6 +25,14 @@ export interface Mutant {
   readonly caughtByTest?: { readonly file: string; readonly name: string }
 }
 
+/** Seeds of lane `sim` within which such mutants are noticed. */
+const WITHIN = 1_000
+
+/** A mutant that seeds of lane `sim` notice. */
+export function bySeeds(name: string, breaks: string, file: string, from: string, to: string): Mutant {
+  return { name, breaks, file, from, to, caughtBy: [], caughtWithin: WITHIN }
+}
+
 /** A source with a mutant's edit. @throws when the edit does not apply exactly once. */
 export function mutated({ name, file, from, to }: Mutant, source: string): string {
   const times = source.split(from).length - 1

@@ -10,6 +10,7 @@ import type { Metrics } from '../metrics.js'
 import { mainInputs, type Operator, type Output, type StagedPipeline } from '../stage.js'
 import { shortText } from '../status-texts.js'
 import type { Hold, StepStatus } from '../../run-status.js'
+import type { StepProgress } from '../../runner.js'
 import { elementCount } from './result.js'
 import type { StageExecutor } from './stage-executor.js'
 import type { StageStatus } from './stage-status.js'
@@ -25,6 +26,16 @@ interface Piece {
   /** Collections. */
   readonly inputs: readonly string[]
   readonly outputs: readonly Output[]
+}
+
+/** A step of the author may be several stages (an impulse and a reader): what went into the first and came out of the last. */
+export function authorSteps(stages: readonly StepProgress[]): readonly StepProgress[] {
+  const byName = new Map<string, StepProgress>()
+  for (const stage of stages) {
+    const first = byName.get(stage.step)
+    byName.set(stage.step, first === undefined ? stage : { ...stage, elementsIn: first.elementsIn })
+  }
+  return [...byName.values()]
 }
 
 /** Looks at a run. */

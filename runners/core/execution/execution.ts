@@ -19,7 +19,7 @@ import type { EndState, MetricsResult, PipelineResult, Progress, SourceReading, 
 import type { Acknowledgements } from './acknowledgements.js'
 import type { RunState, RunStatus } from '../../run-status.js'
 import type { ExecutionOptions } from './execution-options.js'
-import { ExecutionStatus } from './execution-status.js'
+import { authorSteps, ExecutionStatus } from './execution-status.js'
 import { RunResult, elementCount, RunMetrics } from './result.js'
 import type { ScriptedClock } from './root-executors.js'
 import type { StageExecutor } from './stage-executor.js'
@@ -29,16 +29,6 @@ const END_STATES = { DONE: 'done', DRAINED: 'drained', CANCELLED: 'cancelled', S
 
 /** What ends the turn of a stage when the run is cancelled. */
 const CANCELLED = new Error('the run was cancelled')
-
-/** A step of the author may be several stages (an impulse and a reader): what went into the first and came out of the last. */
-function authorSteps(stages: readonly StepProgress[]): readonly StepProgress[] {
-  const byName = new Map<string, StepProgress>()
-  for (const stage of stages) {
-    const first = byName.get(stage.step)
-    byName.set(stage.step, first === undefined ? stage : { ...stage, elementsIn: first.elementsIn })
-  }
-  return [...byName.values()]
-}
 
 /** A run. */
 export class Execution {
@@ -268,10 +258,9 @@ export class Execution {
   /** Rounds until nothing changes and nothing can. */
   protected async rounds(): Promise<void> {
     while (!this.isCancelled) {
-      if (await this.round()) continue
-      if (this.isDone) return
-      if (!this.#isPaused && this.releaseScripted()) continue
-      await this.waitForTime()
+      if (await this.round()) await this.endBatch(false)
+      else if (this.isDone) return
+      else if (this.#isPaused || !this.releaseScripted()) await this.waitForTime()
     }
   }
 
@@ -307,14 +296,28 @@ export class Execution {
     return this.#isCancelled
   }
 
+  /**
+   * What waits for the end of a batch is done, upstream first, each when all that comes before it is through.
+   *
+   * @param mayRead whether sources have their turns; where they read nothing, they go on with what they have.
+   */
+  protected async endBatch(mayRead: boolean): Promise<void> {
+    const rest = async (): Promise<void> => {
+      while (!this.isCancelled && (await this.round(mayRead)));
+    }
+    if (!this.executors.some(({ awaitsBatch }) => awaitsBatch)) return
+    await rest()
+    for (const executor of this.executors) if (!this.isCancelled && (await executor.endBatch())) await rest()
+  }
+
   /** Gives every stage its turn. @returns whether anything has changed. */
-  protected async round(): Promise<boolean> {
+  protected async round(mayRead = true): Promise<boolean> {
     let changed = await this.#wakeAll()
     // What is due comes before whatever sources have next: that would be added to windows that are about to answer.
     const isArmed = this.executors.some((executor) => executor.isArmed)
     for (const executor of this.executors) {
       if (this.#isCancelled) return changed
-      if (isArmed && executor.source !== undefined) continue
+      if ((isArmed || !mayRead) && executor.source !== undefined) continue
       if (await executor.turn()) {
         changed = true
         if (executor.script !== undefined) await this.#wakeAll()

@@ -112,7 +112,7 @@ export class GroupingExecutor extends StageExecutor {
   }
 
   override get nextProcessingTime(): number {
-    return this.#runner.nextProcessingTime
+    return this.#runner.calls.next
   }
 
   override get waitsForClock(): boolean {
@@ -129,9 +129,20 @@ export class GroupingExecutor extends StageExecutor {
   }
 
   override async wake(): Promise<boolean> {
-    if (!this.#runner.isClockDue) return false
+    if (!this.#runner.calls.isDue) return false
     if (this.sharedWatermark !== undefined) this.#runner.beginTurn(this.sharedWatermark)
     await this.bundle(() => this.#runner.fireClocks())
+    return true
+  }
+
+  override get awaitsBatch(): boolean {
+    return this.#runner.calls.awaitsBatch
+  }
+
+  override async endBatch(): Promise<boolean> {
+    if (!this.awaitsBatch) return false
+    if (this.sharedWatermark !== undefined) this.#runner.beginTurn(this.sharedWatermark)
+    await this.bundle(() => this.#runner.endBatch())
     return true
   }
 

@@ -199,6 +199,16 @@ export abstract class StageExecutor {
     return Promise.resolve(false)
   }
 
+  /** Whether something waits for the end of the batch. */
+  get awaitsBatch(): boolean {
+    return false
+  }
+
+  /** Everything that comes before the stage is through: does what waited for that, and only it. @returns whether there was anything. */
+  endBatch(): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
   /** A turn. @returns whether anything has changed. */
   abstract turn(): Promise<boolean>
 

@@ -64,6 +64,7 @@ export const LOCAL_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'triggers.early',
   'triggers.late',
   'triggers.processingTime',
+  'triggers.batch',
   'triggers.composite',
   'lateData.output',
   'splittable.bounded',

@@ -9,6 +9,7 @@ import {
   bytesCoder,
   boolCoder,
   changeCoder,
+  resultRowCoder,
   type Coder,
   decodeElementContext,
   doubleCoder,
@@ -174,6 +175,8 @@ export class WireCoderTable {
         return taggedCoder(node.componentCoderIds.map((_, i) => part(i)))
       case urns.CHANGE_CODER:
         return changeCoder(part(0))
+      case urns.RESULT_ROW_CODER:
+        return resultRowCoder(part(0), part(1), part(2))
       case WORK_CODER:
         return workCoder(part(0))
       case urns.CODEC_CODER:

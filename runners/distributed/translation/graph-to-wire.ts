@@ -48,7 +48,11 @@ export interface WireTarget {
   readonly moduleHash: string
   /** Where steps are executed. */
   readonly environment: Environment
+  /** Whether the worker must set timers at which windows expire, since the engine knows no expirations. */
+  readonly expiresByTimers?: boolean
 }
+
+const EXPIRATION = 'beam:requirement:pardo:on_window_expiration:v1'
 
 /** A pipeline as a message. */
 export function graphToWire(built: BuiltPipeline, target: WireTarget): Pipeline {
@@ -64,7 +68,7 @@ export function requirementsOf(built: BuiltPipeline): readonly string[] {
   for (const [, { spec }] of leafTransforms(built.graph)) {
     if (spec?.urn !== urns.PAR_DO) continue
     const { payload } = spec
-    need('stateful', payload.stateSpecs.size > 0 || payload.timerSpecs.size > 0)
+    need('stateful', payload.stateSpecs.size > 0 || payload.timerSpecs.size > 0 || payload.onWindowExpiration)
     need('splittable_dofn', payload.restrictionCoderId !== '')
     need('finalization', payload.requestsFinalization)
     need('stable_input', payload.requiresStableInput)
@@ -115,7 +119,9 @@ class Translation {
         environments: { [ENVIRONMENT_ID]: environment },
       }),
       rootTransformIds: [...rootTransformIds],
-      requirements: [...requirementsOf(this.#built)],
+      requirements: requirementsOf(this.#built).filter(
+        (name) => !(this.#target.expiresByTimers === true && name === EXPIRATION),
+      ),
     })
   }
 
@@ -151,7 +157,9 @@ class Translation {
         const { payload } = spec
         const work = payload.restrictionCoderId === '' ? '' : this.#workCoder(payload.restrictionCoderId)
         const sent = { ...payload, restrictionCoderId: work }
-        return functionSpec(spec.urn, parDoBytes(parDoToWire(sent, moduleHash, this.#timerCoder(payload, input))))
+        const message = parDoToWire(sent, moduleHash, this.#timerCoder(payload, input))
+        if (this.#target.expiresByTimers === true) message.onWindowExpirationTimerFamilySpec = ''
+        return functionSpec(spec.urn, parDoBytes(message))
       }
       case urns.WINDOW_INTO: {
         const payload = create(WindowIntoPayloadSchema, {

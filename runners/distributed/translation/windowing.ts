@@ -184,6 +184,8 @@ export function triggerToWire(trigger: IrTrigger): Trigger {
     case 'never':
     case 'afterSynchronizedProcessingTime':
       return made(trigger.kind)
+    case 'afterBatch':
+      throw new PipelineError('MR-1017', 'no message of the engine says what the trigger afterBatch() is')
     case 'elementCount':
       return made('elementCount', { elementCount: trigger.elementCount })
     case 'afterProcessingTime':

@@ -8,6 +8,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import {
   ByteReader,
+  ByteWriter,
   type Coder,
   type TimerElement,
   type WindowedValue,
@@ -17,11 +18,11 @@ import { coderOf } from '../../../sdk/graph/coders.js'
 import { invariant } from '../../../sdk/invariant.js'
 import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
+import { expiryOf } from '../../../sdk/windowing/expiry.js'
 import { windowCoderOf } from '../../../sdk/windowing/window-coder.js'
 import { BundleProcessor } from '../../core/bundle-processor.js'
 import { cellCodersOf } from '../../core/cells/cell-place.js'
 import { cellKeeping } from '../../core/cells/kept-cells.js'
-import { UNSET } from '../../core/state-internals.js'
 import type { DoFnServices } from '../../core/do-fn-services.js'
 import { ElementBuffer } from '../../core/element-buffer.js'
 import { fuse } from '../../core/fusion.js'
@@ -37,11 +38,12 @@ import type { StageReceiver } from '../../core/stage-compiler/compiled-stage.js'
 import { ProcessBundleResponseSchema } from '../proto/generated/beam/fn_execution_pb.js'
 import { EXPIRATION_FAMILY } from '../translation/par-do.js'
 import type { BundleName } from '../wire/messages.js'
+import { DueTimers } from './due-timers.js'
 import type { Fragment, SizedWork } from './fragment.js'
 import { Outlet } from './outlet.js'
 import { RemoteSides } from './remote-sides.js'
 import { RemoteState } from './remote-state.js'
-import { type RemoteTimer, RemoteTimers } from './remote-timers.js'
+import { expirationTimer, type RemoteTimer, RemoteTimers } from './remote-timers.js'
 import { type StageAtWork, windowsOf } from './stage-at-work.js'
 import { residualMessage } from './residuals.js'
 import { type Residual, SplittableStep } from './splittable-step.js'
@@ -55,6 +57,7 @@ export class FragmentAtWork {
   readonly #staged: StagedPipeline
   readonly #stages: StageAtWork[]
   readonly #sinks: BundleSinks
+  readonly #due = new DueTimers()
   readonly #outlets = new Map<string, Outlet>()
   readonly #families = new Map<string, readonly RemoteTimer[]>()
   readonly #residuals: { readonly transformId: string; readonly coderId: string; readonly of: Residual }[] = []
@@ -228,6 +231,7 @@ export class FragmentAtWork {
     this.#bundle = bundle
     for (const outlet of this.#outlets.values()) outlet.reset()
     this.#residuals.length = 0
+    this.#due.clear()
     for (const { processor, sides } of [...this.#stages].reverse()) {
       sides?.forget()
       await processor.begin()
@@ -251,8 +255,8 @@ export class FragmentAtWork {
     await this.#flow()
   }
 
-  /** Takes timers that are due. */
-  async timers(transformId: string, family: string, bytes: Uint8Array): Promise<void> {
+  /** Takes timers that are due; they fire when the bundle has had all its elements. */
+  timers(transformId: string, family: string, bytes: Uint8Array): void {
     const step = [...this.#fragment.kept].find(([, each]) => each.transformId === transformId)
     const at = this.#stages.find(({ stage }) => stage.root.info.id === step?.[0])
     const coderId = step?.[1].payload.timerFamilySpecs[family]?.timerFamilyCoderId
@@ -261,39 +265,8 @@ export class FragmentAtWork {
     const index = (this.#families.get(transformId) ?? []).findIndex(({ name }) => name === family)
     for (const input = new ByteReader(bytes); input.remaining > 0;) {
       const timer = coder.decode(input, true)
-      if (timer.clearBit) continue
-      for (const window of timer.windows) await this.#fire(at, index, family, timer, window)
+      if (!timer.clearBit) for (const window of timer.windows) this.#due.add(at, index, timer, window)
     }
-    await this.#flow()
-  }
-
-  async #fire(
-    { processor, kept }: StageAtWork,
-    index: number,
-    family: string,
-    timer: Extract<TimerElement<unknown, BoundedWindow>, { clearBit: false }>,
-    window: BoundedWindow,
-  ): Promise<void> {
-    const doFn = processor.rootDoFn
-    if (doFn === undefined || kept === undefined) return
-    if (doFn.calls.isBusy) await doFn.settled()
-    const record = kept.state.record(timer.userKey, window)
-    const { fireTimestamp, holdTimestamp: outputTimestamp, dynamicTimerTag: tag } = timer
-    kept.timers.eventTime = fireTimestamp
-    if (family === EXPIRATION_FAMILY) {
-      await (doFn.expire(record) as Promise<void> | undefined)
-      record.cells.forEach((_, cell) => record.write(cell, UNSET))
-      return
-    }
-    const isFamily = this.#isFamily(doFn.operator, family)
-    const setting = { fireTimestamp, outputTimestamp, tag: isFamily ? tag : undefined, holds: true }
-    record.setTimer(index, setting.tag, undefined)
-    await (doFn.fireTimer(record, index, setting) as Promise<void> | undefined)
-    processor.runtime.throwIfFailed()
-  }
-
-  #isFamily({ payload }: ParDoOperator, family: string): boolean {
-    return payload.timerSpecs.get(family)?.isFamily === true
   }
 
   /** Elements go on from stage to stage within the bundle. */
@@ -331,11 +304,13 @@ export class FragmentAtWork {
 
   /** Ends the bundle. @returns bytes of its answer. */
   async finish(): Promise<Uint8Array> {
+    await this.#due.fire()
     for (const at of this.#stages) {
       await this.#flow()
       await at.processor.finish()
     }
     await this.#flow()
+    const expirations = this.#expirations()
     for (const { kept } of this.#stages) kept?.state.write()
     for (const [transformId, timers] of this.#families) {
       const at = this.#stages.find(
@@ -344,7 +319,10 @@ export class FragmentAtWork {
       at?.kept?.timers.write((family, bytes) => this.#send(transformId, family, bytes, false))
       for (const { name } of timers) this.#send(transformId, name, new Uint8Array(0), true)
     }
-    this.#expirations()
+    for (const { transformId, bytes } of expirations) {
+      if (bytes !== undefined) this.#send(transformId, EXPIRATION_FAMILY, bytes, false)
+      this.#send(transformId, EXPIRATION_FAMILY, new Uint8Array(0), true)
+    }
     for (const { transformId } of this.#fragment.sinks) {
       const outlet = this.#outlets.get(transformId)
       if (outlet === undefined) this.#send(transformId, undefined, new Uint8Array(0), true)
@@ -358,11 +336,26 @@ export class FragmentAtWork {
     return toBinary(ProcessBundleResponseSchema, create(ProcessBundleResponseSchema, { residualRoots }))
   }
 
-  /** The engine sets the timers of expirations by itself; of them too it must hear that no more will come. */
-  #expirations(): void {
-    for (const { transformId, payload } of this.#fragment.kept.values())
-      if (payload.onWindowExpirationTimerFamilySpec !== '')
-        this.#send(transformId, payload.onWindowExpirationTimerFamilySpec, new Uint8Array(0), true)
+  /**
+   * Timers of expirations, by step: engines that know them set them by themselves, for others they are set for every key and window
+   * that the bundle has met. All must hear that no more will come.
+   */
+  #expirations(): readonly { readonly transformId: string; readonly bytes: Uint8Array | undefined }[] {
+    type Told = { readonly transformId: string; readonly bytes: Uint8Array | undefined }
+    return [...this.#fragment.kept].flatMap(([step, { transformId, payload }]): readonly Told[] => {
+      const family = payload.timerFamilySpecs[EXPIRATION_FAMILY]
+      const at = this.#stages.find(({ stage }) => stage.root.info.id === step)
+      if (family === undefined) return []
+      if (at?.kept === undefined || payload.onWindowExpirationTimerFamilySpec !== '')
+        return [{ transformId, bytes: undefined }]
+      const coder = this.#fragment.coders.of(family.timerFamilyCoderId) as Coder<TimerElement<unknown, BoundedWindow>>
+      const { allowedLatenessMillis } = (at.stage.root as { readonly operator: ParDoOperator }).operator.strategy
+      const out = new ByteWriter()
+      for (const record of at.kept.state.met())
+        if (!record.isEmpty && !this.#due.expires(record))
+          coder.encode(expirationTimer(record, expiryOf(record.window, allowedLatenessMillis)), out, true)
+      return [{ transformId, bytes: out.take() }]
+    })
   }
 
   #residual(transformId: string, coderId: string, of: Residual) {

@@ -48,6 +48,8 @@ export class RemoteState extends StateInternals {
   constructor(place: StatePlace) {
     super(place.ownKey, place.cells.length, place.timerCount, () => undefined)
     this.#place = place
+    // Cells that have many things say only then which of them have changed.
+    this.track()
   }
 
   override record(key: unknown, window: BoundedWindow): StateRecord {
@@ -83,6 +85,11 @@ export class RemoteState extends StateInternals {
     return toBinary(StateKeySchema, create(StateKeySchema, { type: { case: 'bagUserState', value: own } }))
   }
 
+  /** Keys and windows that the bundle has met. */
+  met(): readonly StateRecord[] {
+    return [...this.#stored.keys()]
+  }
+
   /** Writes what has changed. */
   write(): void {
     for (const [record, stored] of this.#stored) {
@@ -94,6 +101,9 @@ export class RemoteState extends StateInternals {
         this.#place.change(this.#keyOf(record, name), bytes.length === 0 ? undefined : bytes)
       })
     }
+    // The engine has it all: nothing of a key stays here after its bundle.
+    for (const { window } of this.#stored.keys()) this.expire(window)
+    this.takeChanges()
     this.#stored.clear()
   }
 }

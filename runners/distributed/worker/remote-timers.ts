@@ -32,11 +32,16 @@ export class RemoteTimers implements TimerInternals {
   eventTime: number = TIMESTAMP_MIN
   readonly #timers: readonly RemoteTimer[]
   readonly #clock: () => number
+  /** No timer of event time is set to a time before this in the bundle. */
+  #earliest = Infinity
+  /** Timers that came due in the bundle, by record. */
+  readonly #delivered: Map<StateRecord, Set<string>>[]
   readonly #changes: Map<StateRecord, Map<string, Change>>[]
 
   constructor(timers: readonly RemoteTimer[], clock: () => number) {
     this.#timers = timers
     this.#clock = clock
+    this.#delivered = timers.map(() => new Map<StateRecord, Set<string>>())
     this.#changes = timers.map(() => new Map<StateRecord, Map<string, Change>>())
   }
 
@@ -45,6 +50,8 @@ export class RemoteTimers implements TimerInternals {
   }
 
   set(record: StateRecord, timer: number, setting: TimerSetting): void {
+    if (this.#timers[timer]?.isProcessingTime === false)
+      this.#earliest = Math.min(this.#earliest, setting.fireTimestamp)
     this.#note(timer, { record, tag: setting.tag, setting })
   }
 
@@ -57,21 +64,79 @@ export class RemoteTimers implements TimerInternals {
   }
 
   #note(timer: number, change: Change): void {
+    const { record, tag = '' } = change
     const changes = this.#changes[timer] as Map<StateRecord, Map<string, Change>>
-    const ofRecord = changes.get(change.record)
-    if (ofRecord === undefined) changes.set(change.record, new Map([[change.tag ?? '', change]]))
-    else ofRecord.set(change.tag ?? '', change)
+    const ofRecord = changes.get(record) ?? new Map<string, Change>()
+    changes.set(record, ofRecord)
+    const before = ofRecord.get(tag)
+    ofRecord.set(tag, change)
+    // What a call has said that is taken back must not be told to the engine either.
+    if (record.isInCall)
+      record.onRollBack(() => {
+        if (before === undefined) ofRecord.delete(tag)
+        else ofRecord.set(tag, before)
+      })
+  }
+
+  /** A timer is due: the engine has it no longer. */
+  delivered(record: StateRecord, timer: number, tag = ''): void {
+    const tags = this.#delivered[timer]?.get(record)
+    if (tags === undefined) this.#delivered[timer]?.set(record, new Set([tag]))
+    else tags.add(tag)
+  }
+
+  /** Whether something has been said of a timer in this bundle. */
+  isChanged(record: StateRecord, timer: number, tag = ''): boolean {
+    return this.#changes[timer]?.get(record)?.has(tag) === true
+  }
+
+  /** Takes the first timer of event time that was set in this bundle to a time not after this one: it fires here. */
+  takeSet(
+    until: number,
+  ): { readonly record: StateRecord; readonly timer: number; readonly setting: TimerSetting } | undefined {
+    // prettier-ignore
+    if (until < this.#earliest) return undefined
+    this.#earliest = Infinity
+    let first: { record: StateRecord; timer: number; setting: TimerSetting } | undefined
+    this.#timers.forEach(({ isProcessingTime }, timer) => {
+      if (isProcessingTime) return
+      for (const ofRecord of this.#changes[timer]?.values() ?? [])
+        for (const { record, setting } of ofRecord.values())
+          if (setting !== undefined) {
+            this.#earliest = Math.min(this.#earliest, setting.fireTimestamp)
+            if (setting.fireTimestamp <= until && setting.fireTimestamp < (first?.setting.fireTimestamp ?? Infinity))
+              first = { record, timer, setting }
+          }
+    })
+    if (first !== undefined) this.clear(first.record, first.timer, first.setting)
+    return first
   }
 
   /** Hands over what has been said of each timer, as the engine reads it. */
   write(put: (family: string, bytes: Uint8Array) => void): void {
     this.#timers.forEach(({ name, coder }, timer) => {
       const changes = this.#changes[timer] as Map<StateRecord, Map<string, Change>>
-      for (const ofRecord of changes.values())
-        for (const change of ofRecord.values()) put(name, encodeToBytes(coder, elementOf(change), true))
+      for (const [record, ofRecord] of changes)
+        for (const [tag, change] of ofRecord) {
+          // To clear what has come due would be to clear it twice, and Prism then fails.
+          if (change.setting === undefined && this.#delivered[timer]?.get(record)?.has(tag) === true) continue
+          put(name, encodeToBytes(coder, elementOf(change), true))
+        }
+      this.#delivered[timer]?.clear()
       changes.clear()
     })
+    this.#earliest = Infinity
   }
+}
+
+/** A timer that tells when the window of a key has expired, for engines that tell it in no other way. */
+export function expirationTimer(
+  { key, window }: StateRecord,
+  fireTimestamp: number,
+): TimerElement<unknown, BoundedWindow> {
+  // prettier-ignore
+  const setting = { fireTimestamp, holdTimestamp: window.maxTimestamp, pane: NO_FIRING }
+  return { userKey: key, dynamicTimerTag: '', windows: [window], clearBit: false, ...setting }
 }
 
 function elementOf({ record, tag = '', setting }: Change): TimerElement<unknown, BoundedWindow> {

@@ -92,7 +92,7 @@ export class WorkerSide {
       while (awaited.size > 0) {
         const { transformId, family, bytes, isLast } = await mailbox.next()
         if (family === undefined) await at.data(transformId, bytes)
-        else await at.timers(transformId, family, bytes)
+        else at.timers(transformId, family, bytes)
         if (isLast) awaited.delete(family === undefined ? transformId : `${transformId} ${family}`)
       }
       const response = await at.finish()

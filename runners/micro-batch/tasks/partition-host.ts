@@ -90,6 +90,7 @@ export class PartitionHost {
   readonly #partOf: string
   readonly #metrics: Metrics
   readonly #clock: ProcessingClock
+  readonly #panes: PaneRecorder
   readonly #log: CapturedLog
   readonly #journal = new TaskJournal()
   readonly #acknowledgements = new BatchAcknowledgements()
@@ -110,6 +111,7 @@ export class PartitionHost {
     this.#partOf = hostedPart(partition, settings.partitions)
     this.#metrics = new Metrics(staged.collectionCount, staged.steps.length)
     this.#clock = new ProcessingClock(env)
+    this.#panes = new PaneRecorder(env)
     this.#log = new CapturedLog(env, staged.built.name, settings.logLevels)
     this.#codings = new BlockCodings(staged)
     this.#exchange = new TaskExchange(this.#codings, partition, settings.partitions)
@@ -141,7 +143,7 @@ export class PartitionHost {
       log: this.#log,
       traceBundle: undefined,
       journal: this.#journal,
-      panes: new PaneRecorder(env),
+      panes: this.#panes,
       exchange: this.#exchange,
     }
     this.#wiring = new StageWiring(staged, options, this.#metrics, new TimeSlice(env), this.#clock)
@@ -178,10 +180,11 @@ export class PartitionHost {
 
   /** What its stages wait for before they had a task. */
   hosted(): readonly HostedStage[] {
-    return this.#executors.map(({ isArmed, nextProcessingTime, hasMore, script, stage: { id } }) => ({
+    return this.#executors.map(({ isArmed, nextProcessingTime, hasMore, awaitsBatch, script, stage: { id } }) => ({
       isArmed,
       nextProcessingTime,
       hasMore,
+      awaitsBatch,
       hasWaiting: this.#waits(id),
       played: script?.played,
     }))
@@ -199,6 +202,7 @@ export class PartitionHost {
     this.#batch = order.batch
     this.#world.begin(order.now, order.seed)
     this.#wiring.budgets.set(order.budgets)
+    this.#panes.recordFor(order.panes)
     for (const view of this.#views) {
       view.outputWatermark = order.watermarks[view.stage.id] ?? TIMESTAMP_MIN
       view.nextProcessingTime = order.waits[view.stage.id] ?? TIMESTAMP_MAX
@@ -210,7 +214,7 @@ export class PartitionHost {
     if (source !== undefined && source.pausedMillis > 0) reader?.wasPausedFor(source.pausedMillis)
     for (const block of order.blocks) this.#put(block, executor)
     if (order.isReleased) executor.script?.release()
-    const changed = order.call === 'wake' ? await executor.wake() : await executor.turn()
+    const changed = await executor[order.call]()
     for (const each of this.#executors) each.throwIfFailed()
     executor.endShared()
     return this.#doneOf(order, executor, reader, changed)
@@ -241,6 +245,7 @@ export class PartitionHost {
       outputWatermark: executor.outputWatermark,
       isArmed: executor.isArmed,
       hasMore: executor.hasMore,
+      awaitsBatch: executor.awaitsBatch,
       isAwaited: this.#acknowledgements.isAwaited || this.#executors.some(({ isAwaited }) => isAwaited),
       nextProcessingTime: executor.nextProcessingTime,
       waiting: this.#executors.flatMap(({ stage: { id } }) => (this.#waits(id) ? [id] : [])),
@@ -254,6 +259,7 @@ export class PartitionHost {
       metrics: this.#metrics.take(),
       budgets: usedSince(order.budgets, this.#wiring.budgets.used()),
       log: this.#log.take(),
+      panes: this.#panes.take(),
     }
   }
 

@@ -23,6 +23,8 @@ export class Diverged extends Error {
   }
 }
 
+const GIVEN_UP = 'the batch is given up'
+
 /** What a partition needs of its run. */
 export interface PartitionParts {
   readonly workers: Workers
@@ -64,6 +66,10 @@ export class Partition {
   readonly index: number
   readonly #parts: PartitionParts
   #life: Life | undefined
+  /** A life that is being made. */
+  #coming: Promise<Life> | undefined
+  /** Counts what makes lives that are being made useless: a batch that begins or is given up, a move. */
+  #era = 0
   #log: Logged[] = []
   #numbers = 0
   /** Whether somebody there waits for the plan, or the commit. */
@@ -79,6 +85,12 @@ export class Partition {
 
   /** A batch begins: what was done before is committed. */
   begin(): void {
+    this.#newEra()
+  }
+
+  #newEra(): void {
+    this.#era++
+    this.#coming = undefined
     this.#log = []
   }
 
@@ -92,15 +104,27 @@ export class Partition {
     return this.#life?.isLost === true ? undefined : this.#life
   }
 
-  /** Sees to it that it lives somewhere. */
-  async live(): Promise<Life> {
-    for (;;) {
-      if (this.#life !== undefined && !this.#life.isLost) return this.#life
-      const lost = this.#life
-      this.#life = undefined
-      lost?.worker.forget(lost)
-      const life = await this.#anew(lost !== undefined)
-      if (life !== undefined) return (this.#life = life)
+  /** Sees to it that it lives somewhere. @throws {WorkerLost} when that is not wanted any more. */
+  live(): Promise<Life> {
+    if (this.#life !== undefined && !this.#life.isLost) return Promise.resolve(this.#life)
+    return (this.#coming ??= this.#revive(this.#era))
+  }
+
+  async #revive(era: number): Promise<Life> {
+    try {
+      for (;;) {
+        const lost = this.#life
+        this.#life = undefined
+        lost?.worker.forget(lost)
+        const life = await this.#anew(lost !== undefined)
+        if (life === undefined && era === this.#era) continue
+        if (life !== undefined && era === this.#era) return (this.#life = life)
+        // It has what a batch did that was given up, or lives where it is not to live any more.
+        if (life !== undefined) dropped(life)
+        throw new WorkerLost('the partition is made anew')
+      }
+    } finally {
+      if (era === this.#era) this.#coming = undefined
     }
   }
 
@@ -109,8 +133,10 @@ export class Partition {
     const { workers, version, counts } = this.#parts
     const life = await workers.life(this.index, except?.worker)
     try {
+      // Of one moment: while a twin is made, its batch may be committed.
+      const log = [...this.#log]
       await life.begin(await version(this.index))
-      for (const { order, hash } of [...this.#log]) {
+      for (const { order, hash } of log) {
         const done = await life.task(order)
         if (isRecovery) counts.recomputed++
         if (done.hash !== hash) throw new Diverged(order.stage)
@@ -130,10 +156,15 @@ export class Partition {
   /** Does a task. */
   async do(order: TaskOrder): Promise<TaskDone> {
     invariant(this.#attempt === undefined, 'a partition does one task at a time')
+    const era = this.#era
     const done = await new Promise<TaskDone>((resolve, reject) => {
       this.#attempt = { order, lives: new Set(), isOver: false, hasTwin: false, coming: 0, resolve, reject }
       void this.#try(this.#attempt)
-    }).finally(() => (this.#attempt = undefined))
+    }).finally(() => {
+      if (era === this.#era) this.#attempt = undefined
+    })
+    // Done in the same moment in which the batch was given up.
+    if (era !== this.#era) throw new WorkerLost(GIVEN_UP)
     this.#log.push({ order: again(order, done), hash: done.hash })
     this.#isAwaited ||= done.isAwaited
     this.#parts.workers.gotOn()
@@ -257,21 +288,20 @@ export class Partition {
   /** Gives up what was done in the batch. */
   abandon(): void {
     const attempt = this.#attempt
+    this.#attempt = undefined
     if (attempt !== undefined) {
-      attempt.isOver = true
-      for (const life of attempt.lives) life.drop()
+      for (const life of attempt.lives) dropped(life)
+      this.#failed(attempt, new WorkerLost(GIVEN_UP))
     }
     this.leave()
-    this.#log = []
   }
 
-  /** It lives nowhere until it is needed. */
+  /** It lives nowhere until it is needed; what it did in a batch is forgotten. */
   leave(): void {
     const life = this.#life
     this.#life = undefined
-    if (life === undefined) return
-    life.worker.forget(life)
-    if (!life.isLost) life.drop()
+    this.#newEra()
+    if (life !== undefined) dropped(life)
   }
 
   /** Nobody waits any more. */
@@ -281,6 +311,12 @@ export class Partition {
     for (const life of attempt?.lives ?? []) life.broken(error)
     this.#life?.broken(error)
   }
+}
+
+/** It is over, and does not count where it lived. */
+function dropped(life: Life): void {
+  life.worker.forget(life)
+  if (!life.isLost) life.drop()
 }
 
 /** The order by which the task is done again: what was read is not read anew. */

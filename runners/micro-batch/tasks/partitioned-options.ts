@@ -64,6 +64,7 @@ export function partitionedRun(settings: PartitionedSettings): PartitionedRun | 
     }),
     journal,
     log: given.log,
+    panes: given.panes,
     seed: () => (given.isStrict ? given.seed : query.id()),
     now,
     clock: given.clock,

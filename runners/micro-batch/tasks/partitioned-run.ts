@@ -14,6 +14,7 @@ import type { ScriptedClock } from '../../core/execution/root-executors.js'
 import type { StageExecutor } from '../../core/execution/stage-executor.js'
 import type { StageWiring } from '../../core/execution/stage-wiring.js'
 import type { Metrics } from '../../core/metrics.js'
+import type { PaneRecorder } from '../../core/pane-recorder.js'
 import type { RunLog } from '../../core/run-log.js'
 import type { StagedPipeline } from '../../core/stage.js'
 import type { StuckCall } from '../../core/stage-runtime.js'
@@ -26,7 +27,7 @@ import type { Diverged, RecoveryCounts } from './partition.js'
 import { PartitionedStage } from './partitioned-stage.js'
 import type { StageRun } from './stage-run.js'
 import { TaskDriver } from './task-driver.js'
-import type { TaskDone, TaskOrder, TaskOutput } from './task.js'
+import type { TaskDone, TaskOrder } from './task.js'
 import type { Begin, OpenWorker } from './worker-link.js'
 
 /** What the run is given. */
@@ -44,6 +45,8 @@ export interface PartitionedParts {
   readonly begin: (partitions: number) => Begin
   readonly journal: BatchJournal
   readonly log: RunLog
+  /** Where the last panes are kept while somebody looks. */
+  readonly panes: PaneRecorder
   /** What randomness begins with: the same in every life of the query. */
   readonly seed: () => number | string
   /** Processing time of the batch at hand. */
@@ -69,7 +72,7 @@ export class PartitionedRun {
   #coders: CollectedCoders = new Map()
   #version: KeptVersion = new KeptVersion(undefined, 1)
   /** What the batch at hand has given for results and sinks. */
-  #given: TaskOutput[] = []
+  #given: TaskDone[] = []
   #isClosing = false
   /** Puts back what was when the batch began. */
   #back: () => void = () => undefined
@@ -107,6 +110,7 @@ export class PartitionedRun {
       phase: () => (this.#isClosing ? 1 : 0),
       journal,
       budgets: () => this.#in.wiring.budgets.used(),
+      panes: () => this.#parts.panes.limit,
       done: (stage, done) => this.#done(stage, done),
       stuck: () => this.#stuck(),
     }
@@ -193,7 +197,8 @@ export class PartitionedRun {
   /** The batch is going to be committed: what it has given goes to results, and to steps that deliver. */
   apply(): void {
     const { wiring } = this.#in
-    for (const { collected, printed, delivered } of this.#given.splice(0)) {
+    for (const { collected, printed, delivered, panes } of this.#given.splice(0)) {
+      for (const pane of panes) this.#parts.panes.relay(pane)
       for (const [name, elements, count] of collected) this.#collect(name, elements, count)
       for (const [index, lines, hidden] of printed) wiring.printed[index]?.print({ lines, hidden })
       for (const [id, items, count] of delivered) this.#deliver(id, items, count)
@@ -249,7 +254,8 @@ export class PartitionedRun {
   // ---- tasks -----------------------------------------------------------------------------------------------------
 
   #done(_stage: StageExecutor, done: TaskDone): void {
-    if (done.collected.length > 0 || done.printed.length > 0 || done.delivered.length > 0) this.#given.push(done)
+    const { collected, printed, delivered, panes } = done
+    if (collected.length + printed.length + delivered.length + panes.length > 0) this.#given.push(done)
     if (done.script !== undefined && done.script.advanceMillis > 0)
       this.#parts.clock?.advance(done.script.advanceMillis)
     const exceeded = this.#in.wiring.budgets.add(done.budgets)

@@ -114,6 +114,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     share.isArmed = stage.isArmed
     share.nextProcessingTime = stage.nextProcessingTime
     share.isActive = stage.hasMore
+    share.awaitsBatch = stage.awaitsBatch
     share.hasWaiting = stage.hasWaiting
     if (partition === 0) this.played = stage.played ?? 0
   }
@@ -191,6 +192,17 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     return this.#perform(
       'wake',
       this.#indexes(({ nextProcessingTime }) => nextProcessingTime <= now),
+    )
+  }
+
+  override get awaitsBatch(): boolean {
+    return this.#shares.some(({ awaitsBatch }) => awaitsBatch)
+  }
+
+  override async endBatch(): Promise<boolean> {
+    return this.#perform(
+      'endBatch',
+      this.#indexes(({ awaitsBatch }) => awaitsBatch),
     )
   }
 
@@ -296,6 +308,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
       waits: stages.map(({ nextProcessingTime }) => nextProcessingTime),
       isReleased: this.#isReleased,
       budgets: this.#run.budgets(),
+      panes: this.#run.panes(),
       seen: this.#seen(),
     }
   }
@@ -334,6 +347,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     share.nextProcessingTime = done.nextProcessingTime
     share.readAt = done.waitMillis === undefined ? undefined : this.#run.monotonic() + done.waitMillis
     share.isActive = done.hasMore
+    share.awaitsBatch = done.awaitsBatch
     share.reading = done.reading
     share.hasWaiting = done.waiting.includes(stage)
     if (done.script !== undefined) this.played = done.script.played

@@ -227,6 +227,22 @@ it('a sink that begins to refuse fails the run, which names its step', async () 
   expect(batches).toBe(3)
 })
 
+it('the last panes of all partitions are shown to who asks for them', async () => {
+  const recorded = async (workers: number): Promise<readonly string[]> => {
+    const alike: RunnerOptions = { batchInterval: '20 seconds', batchSize: 40 }
+    const options: RunnerOptions = workers === 0 ? alike : { ...OPTIONS, workers }
+    const running = microBatchRunner().start(everything([]).build(), options)
+    running.recordPanes(40)
+    await running.result
+    const { panes } = running.status()
+    expect(panes.map(({ sequence }) => sequence)).toEqual(panes.map((_, n) => n + (panes[0]?.sequence ?? 0)))
+    return panes.map(({ step, key, value, window, timing, index }) => JSON.stringify([step, key, value, window, timing, index])).sort() // prettier-ignore
+  }
+  const alone = (await recorded(0)).filter((text) => text.includes('"sums'))
+  expect(alone).toHaveLength(20)
+  expect((await recorded(3)).filter((text) => text.includes('"sums'))).toEqual(alone)
+})
+
 describe('a task that is slow', () => {
   /** Holds up the first answer with something for results; doubles all others. */
   const slow = (millis: number): LinkScript => {
@@ -296,6 +312,7 @@ describe('a step that is not deterministic', () => {
       pipelineOf((n) => n + (draws++ < 2 ? 10 : 0)),
       {
         ...OPTIONS,
+        batchInterval: '500 millis',
         runner: microBatchRunner({}, { linkScript: killsReaders(1) }),
         logger: { trace: line, debug: line, info: line, warn: line, error: line },
       },

@@ -27,6 +27,8 @@ export interface StageRun {
     write(turn: TurnRecord): void
   }
   budgets(): TaskOrder['budgets']
+  /** How many of the last panes somebody wants to see. */
+  panes(): number
   /** What a task has given for sinks, results and budgets. */
   done(stage: StageExecutor, done: TaskDone): void
   stuck(): StuckCall | undefined

@@ -16,6 +16,8 @@ export interface Share {
   readAt: number | undefined
   /** Whether its next turn has something to do although nothing comes. */
   isActive: boolean
+  /** Whether something in it waits for the end of the batch. */
+  awaitsBatch: boolean
   /** What it has seen of the stages before. */
   seen: string
   isDraining: boolean
@@ -35,6 +37,7 @@ export function newShare(watermark: number): Share {
     nextProcessingTime: TIMESTAMP_MAX,
     readAt: undefined,
     isActive: false,
+    awaitsBatch: false,
     seen: NOTHING_SEEN,
     isDraining: false,
     pausedMillis: 0,

@@ -6,6 +6,7 @@
  */
 import type { LogRecord } from '../../../sdk/logger.js'
 import type { MetricsDelta } from '../../core/metrics.js'
+import type { PaneStatus } from '../../run-status.js'
 import type { SourceReading } from '../../runner.js'
 
 /** Elements on their way to a stage of a partition, encoded. */
@@ -41,8 +42,8 @@ export interface TaskOrder {
   /** Counts the tasks of the partition, from 0. */
   readonly number: number
   readonly stage: number
-  /** `wake` does what waited for the clock, and only that. */
-  readonly call: 'turn' | 'wake'
+  /** `wake` does what waited for the clock, and only that; `endBatch` what waited for the end of the batch. */
+  readonly call: 'turn' | 'wake' | 'endBatch'
   /** Processing time. */
   readonly now: number
   /** What randomness begins with in this task. */
@@ -57,6 +58,8 @@ export interface TaskOrder {
   readonly isReleased: boolean
   /** Dead letters of each handler so far, over all partitions. */
   readonly budgets: readonly (readonly [handler: string, used: number])[]
+  /** How many of the last panes somebody wants to see. */
+  readonly panes: number
 }
 
 /** What of a task goes on to others: the same whenever the task is done again. */
@@ -75,6 +78,7 @@ export interface HostedStage {
   readonly isArmed: boolean
   readonly nextProcessingTime: number
   readonly hasMore: boolean
+  readonly awaitsBatch: boolean
   readonly hasWaiting: boolean
   /** Events of its script that were played, if it plays one. */
   readonly played: number | undefined
@@ -94,6 +98,8 @@ export interface TaskDone extends TaskOutput {
   readonly nextProcessingTime: number
   /** Whether the stage has something to do although nothing comes. */
   readonly hasMore: boolean
+  /** Whether something in the stage waits for the end of the batch. */
+  readonly awaitsBatch: boolean
   /** Whether somebody in the partition waits for the plan, or the commit, of the batch. */
   readonly isAwaited: boolean
   /** Stages of the partition for which elements wait that have not left it. */
@@ -109,6 +115,8 @@ export interface TaskDone extends TaskOutput {
   /** Dead letters of each handler in this task. */
   readonly budgets: readonly (readonly [handler: string, used: number])[]
   readonly log: readonly LoggedLine[]
+  /** The last panes that were put out, where somebody wants to see them. */
+  readonly panes: readonly PaneStatus[]
 }
 
 /** A line for the log of the run: one of the pipeline's own code, an event of the runner's, or a remark for people. */
