@@ -166,6 +166,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'LIF-02',
     name: 'setup runs once for an instance, and what it made is seen in every bundle',
+    needs: ['combine', 'sideInputs'],
     inProcess: true,
     notIn: { restarts: 'each process has its own instances' },
     build(p) {

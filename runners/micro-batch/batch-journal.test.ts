@@ -77,6 +77,37 @@ describe('the plan of a batch', () => {
     expect(before.filter((what) => what === 'a bundle of long')).toHaveLength(60)
   })
 
+  it('has the rounds that follow the last reading, whose random numbers come again', async () => {
+    const checkpoint = folder()
+    const drawing = (tell: (text: string) => void): Pipeline => {
+      const p = pipeline()
+      p.create('numbers', [1, 2, 3])
+        .keyBy('key', (n) => n)
+        .groupByKey('group')
+        .parDo('draw', { output: t.null, process: ({ key }, { random }) => tell(`${key} with ${random()}`) })
+      return p
+    }
+    const before: string[] = []
+    const env: Env = {
+      ...nodeEnv(),
+      crashpoint(name) {
+        if (name === 'batch.commit') throw new Error('crash')
+      },
+    }
+    const first = run(
+      drawing((text) => void before.push(text)),
+      { runner: runner(), checkpoint, env },
+    )
+    await expect(first).rejects.toThrow('crash')
+    const again: string[] = []
+    await run(
+      drawing((text) => void again.push(text)),
+      { runner: runner(), checkpoint },
+    )
+    expect(before).toHaveLength(3)
+    expect(again).toEqual(before)
+  })
+
   it('is as long for many bundles that are alike as for a few', async () => {
     const size = async (elements: number): Promise<number> => {
       const checkpoint = folder()

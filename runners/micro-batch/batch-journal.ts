@@ -40,6 +40,10 @@ export class BatchJournal implements SourceJournal {
   #closed: readonly Rounds[] | undefined
   #at = 0
   #times = 0
+  /** Rounds since the last that is part of the plan, as far as the batch has come. */
+  #after = 0
+  /** So many are to follow a plan. */
+  #plannedAfter = 0
   /** Of the round at hand, what is to be done again. */
   #again: readonly TurnRecord[] | undefined
 
@@ -49,8 +53,10 @@ export class BatchJournal implements SourceJournal {
   }
 
   /** Begins a batch; with a plan, one that is done again. */
-  begin(planned: readonly Rounds[] | undefined): void {
+  begin(planned: readonly Rounds[] | undefined, after = 0): void {
     this.#planned = planned
+    this.#plannedAfter = after
+    this.#after = 0
     this.#closed = undefined
     this.#rounds.length = 0
     this.#turns = undefined
@@ -74,9 +80,23 @@ export class BatchJournal implements SourceJournal {
     return this.#planned ?? this.#closed ?? [...this.#rounds]
   }
 
-  /** Whether rounds of the plan are left. */
+  /** How many rounds came after those that {@link rounds} has. */
+  get after(): number {
+    return (this.#planned ?? this.#closed) === undefined ? this.#after : this.#plannedAfter
+  }
+
+  /** Whether no rounds of the plan are left. */
   get isOver(): boolean {
+    return this.#isPlanDone && (this.#planned === undefined || this.#after >= this.#plannedAfter)
+  }
+
+  get #isPlanDone(): boolean {
     return this.#planned === undefined || this.#at >= this.#planned.length
+  }
+
+  /** A round has changed nothing: where it was the last, there was none. */
+  changedNothing(): void {
+    if (this.#planned === undefined && this.#after > 0) this.#after--
   }
 
   /**
@@ -88,6 +108,7 @@ export class BatchJournal implements SourceJournal {
   nextRound(isQuiet: boolean): boolean {
     this.#turns = undefined
     this.#again = undefined
+    if (this.#isPlanDone) this.#after++
     if (this.#planned === undefined) {
       if (isQuiet) this.elements++
       if (isQuiet || !this.hasSources) this.#begin(isQuiet)
@@ -102,6 +123,7 @@ export class BatchJournal implements SourceJournal {
     if (this.#isLastRepeated()) this.#rounds.pop()
     const turns: TurnRecord[] = (this.#turns = [])
     if (this.isKept) this.#rounds.push({ turns, times: 1, isReleased })
+    if (isReleased) this.#after = 0
     return turns
   }
 
@@ -137,6 +159,7 @@ export class BatchJournal implements SourceJournal {
 
   write(turn: TurnRecord): void {
     this.#turns?.push(turn)
+    this.#after = 0
     for (const { count, elements } of turn.reads) {
       this.elements += count
       this.pacing?.take(turn.stage, count)
@@ -168,7 +191,9 @@ export class BatchJournal implements SourceJournal {
         turns.map((turn) => [turn.stage, (codecs.get(turn.stage) as SourceCodec).turn(turn), turn.partition ?? 0]),
         times,
       ])
-    return encodeToBytes(dynamicCoder, shed.length === 0 ? rounds : [...rounds, { shed }])
+    const { after } = this
+    const rest = { ...(shed.length === 0 ? {} : { shed }), ...(after === 0 ? {} : { after }) }
+    return encodeToBytes(dynamicCoder, Object.keys(rest).length === 0 ? rounds : [...rounds, rest])
   }
 }
 
@@ -213,10 +238,11 @@ function asItComes(turn: TurnRecord): TurnRecord {
   return { ...turn, reads: turn.reads.map((read) => ({ ...read, left: undefined })) }
 }
 
-/** What load shedding drops, as a plan has it. */
-export function shedOfPlan(bytes: Uint8Array): readonly ShedRecord[] {
+/** What a plan has besides its rounds: what load shedding drops, and how many rounds follow. */
+export function restOfPlan(bytes: Uint8Array): { readonly shed: readonly ShedRecord[]; readonly after: number } {
   const last = (decodeFromBytes(dynamicCoder, bytes) as readonly unknown[]).at(-1)
-  return last === undefined || Array.isArray(last) ? [] : (last as { readonly shed: readonly ShedRecord[] }).shed
+  const rest = (Array.isArray(last) ? undefined : last) as Partial<ReturnType<typeof restOfPlan>> | undefined
+  return { shed: rest?.shed ?? [], after: rest?.after ?? 0 }
 }
 
 /** The rounds of a plan. */

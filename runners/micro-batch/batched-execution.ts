@@ -256,7 +256,7 @@ export class BatchedExecution extends Execution {
         if (!(error instanceof Diverged)) throw error
         if (attempts >= ATTEMPTS_MAX) throw notDeterministic(tasks.stepOf(error.stage))
         const { instant } = world
-        again = { instant, rounds: journal.rounds, shed: this.#parts.shedding.records(), isLogged: this.#isLogged, hasElements: journal.hasElements || again?.hasElements === true } // prettier-ignore
+        again = { instant, rounds: journal.rounds, after: journal.after, shed: this.#parts.shedding.records(), isLogged: this.#isLogged, hasElements: journal.hasElements || again?.hasElements === true } // prettier-ignore
         tasks.abandon(error)
         world.discard()
       }
@@ -300,7 +300,7 @@ export class BatchedExecution extends Execution {
     world.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch])), again?.instant)
     if (again !== undefined) this.#parts.setScript(again.instant)
     this.#parts.shedding.begin(canonicalHash(encodeToBytes(dynamicCoder, [seed, batch, 'shed'])), again?.shed)
-    journal.begin(again?.rounds)
+    journal.begin(again?.rounds, again?.after)
     return batch
   }
 
@@ -320,6 +320,7 @@ export class BatchedExecution extends Execution {
       if (isAgain && journal.isOver) return { changed: true, isBacklogged: false }
       if (journal.nextRound(isQuiet)) this.releaseScripted()
       const isNew = await this.round()
+      if (!isNew) journal.changedNothing()
       changed ||= isNew
       isQuiet = isAgain && !isNew
       if (this.isCancelled) return { changed, isBacklogged: false }

@@ -6,7 +6,7 @@ import type { Delivered } from '../core/deliveries.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import type { RunnerOptions } from '../runner.js'
 import type { BatchAcknowledgements } from './batch-acknowledgements.js'
-import { type BatchJournal, decodePlan, shedOfPlan } from './batch-journal.js'
+import { type BatchJournal, decodePlan, restOfPlan } from './batch-journal.js'
 import type { BatchLimits } from './batch-pacing.js'
 import type { BatchWorld } from './batch-world.js'
 import type { LoadShedding, ShedRecord } from './load-shedding.js'
@@ -55,6 +55,8 @@ export interface PlannedBatch {
   /** Whether it has elements that cannot be read again. */
   readonly hasElements: boolean
   readonly rounds: ReturnType<typeof decodePlan>
+  /** How many rounds follow before it is closed. */
+  readonly after: number
   readonly shed: readonly ShedRecord[]
 }
 
@@ -65,7 +67,7 @@ export function decodedPlan(plan: PlanRecord, codecs: ReadonlyMap<number, Source
     isLogged: true,
     hasElements: false,
     rounds: decodePlan(plan.content, codecs),
-    shed: shedOfPlan(plan.content),
+    ...restOfPlan(plan.content),
   }
 }
 

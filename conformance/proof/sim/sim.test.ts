@@ -24,6 +24,7 @@ it.each([
   [500316, 'a batch that is done again on workers draws the same random numbers'],
   [500654, 'a timer that only delivers makes a batch of it: its partition keeps that it has fired'],
   [501263, 'random numbers again, with sides'],
+  [500888, 'what follows the last reading of a batch that is done again comes before it is closed'],
 ])('seed %i holds: %s', async (seed) => {
   expect((await play(scenarioOf(seed))).fault).toBeUndefined()
 })
