@@ -22,7 +22,7 @@ import { loadOf } from './batch-load.js'
 import type { BatchPacing } from './batch-pacing.js'
 import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
-import { follow, type Follower } from './following.js'
+import { follow, type Follower, setUpToFollow } from './following.js'
 import { KeptParts } from './kept-parts.js'
 import type { LoadWatch } from './load-watch.js'
 import { Outbox } from './outbox.js'
@@ -118,7 +118,7 @@ export class BatchedExecution extends Execution {
     if (this.#role === 'over') return
     if (this.#role === 'leads') this.#standby.takesOver()
     for (const note of store.notes) this.#log.note(note)
-    await super.setup()
+    await (this.#role === 'follows' ? setUpToFollow(() => super.setup()) : super.setup())
     const committed = await this.#restore()
     this.#hosts ??= hostsOf(undefined, this.#parts)
     await tasks?.open(this.#hosts, this.#committed, this.#parts.isKept ? store : undefined)

@@ -76,6 +76,15 @@ export async function follow(store: QueryStore, env: Env, follower: Follower): P
   }
 }
 
+/** Sets up what follows: what cannot be set up while another has the checkpoint, such as a sink that it holds locked, may be when it leads. */
+export async function setUpToFollow(setup: () => Promise<void>): Promise<void> {
+  try {
+    await setup()
+  } catch (error) {
+    throw lost('failed', `it cannot be set up here while another has the checkpoint: ${messageOf(error)}`, error)
+  }
+}
+
 async function redone(follower: Follower, plan: PlanRecord): Promise<readonly Change[]> {
   try {
     return await follower.redo(plan)

@@ -120,12 +120,15 @@ async function finished(
   second: ReturnType<Bench['start']>,
   mode: Mode,
   { sink }: KillCase,
+  at?: string,
 ): Promise<string | undefined> {
   const end = await second.ended
   const fault = expectEnd(end, 'done')
   if (fault !== undefined) return `the one that stood by: ${fault}`
-  // A write of files makes them before they are delivered; nobody but the leader may do that, so a hot one of it is a warm one.
-  const modes = mode === 'hot' && sink === 'manifest' ? ['hot', 'warm'] : [mode]
+  // A write of files makes them before they are delivered, and nobody but the leader may do that; a sink that is locked cannot be set up.
+  // A hot one is a warm one there.
+  const modes =
+    mode === 'hot' && (sink === 'manifest' || (at !== undefined && SINK_LOCKED.has(at))) ? ['hot', 'warm'] : [mode]
   if (!end.stderr.includes('stands by (')) return TOO_BUSY
   if (!modes.some((as) => end.stderr.includes(`takes over (${as})`)))
     return `it has not stood by ${mode}: ${end.stderr}`
@@ -150,7 +153,8 @@ async function wakesLater(bench: Bench, at: string, mode: Mode): Promise<string 
       first.process.kill('SIGCONT')
       const woken = await first.ended
       return (
-        (await finished(second, mode, of)) ?? (woken.how === 'done' ? undefined : expectEnd(woken, 'failed', /MR-6102/))
+        (await finished(second, mode, of, at)) ??
+        (woken.how === 'done' ? undefined : expectEnd(woken, 'failed', /MR-6102/))
       )
     }
     await second.heard('takes over')
@@ -162,7 +166,7 @@ async function wakesLater(bench: Bench, at: string, mode: Mode): Promise<string 
     await second.committed(1)
     first.process.kill('SIGCONT')
     const woken = await first.ended
-    return (await finished(second, mode, of)) ?? expectEnd(woken, 'failed', /MR-6102/)
+    return (await finished(second, mode, of, at)) ?? expectEnd(woken, 'failed', /MR-6102/)
   } finally {
     await ended(first, second)
   }
@@ -173,12 +177,14 @@ async function isKilled(bench: Bench, at: string, mode: Mode): Promise<string | 
   const first = await stoppedAt(bench, at)
   const second = bench.start({ STANDBY: mode })
   try {
-    if (at !== BEFORE_THE_LEASE) await second.waits(mode === 'cold' ? 0 : first.commits)
+    // A hot one cannot set up a sink that is locked: it would wait until the lease has run out.
+    if (mode === 'hot' && SINK_LOCKED.has(at)) await second.heard('stands by (')
+    else if (at !== BEFORE_THE_LEASE) await second.waits(mode === 'cold' ? 0 : first.commits)
     first.process.kill('SIGKILL')
     const isKilledThere = expectEnd(await first.ended, 'killed')
     if (isKilledThere !== undefined) return isKilledThere
     if (at === BEFORE_THE_LEASE) return expectEnd(await second.ended, 'done')
-    return await finished(second, mode, bench.of)
+    return await finished(second, mode, bench.of, at)
   } finally {
     await ended(first, second)
   }
