@@ -69,7 +69,8 @@ export const batchesTasks: readonly Mutant[] = [
     'const done = await life.task(order)\n        if (isRecovery)',
     'const done = await life.task({ ...order, blocks: [] })\n        if (isRecovery)',
   ),
-  bySeeds(
+  byTest(
+    'is not asked for again where its partition is made anew',
     'tasks-read-anew',
     'what a task has read is not read anew when it is done again',
     PARTITION,

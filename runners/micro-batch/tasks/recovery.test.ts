@@ -8,13 +8,16 @@ import {
   errorCode,
   fixedWindows,
   kv,
+  OffsetRangeTracker,
   pipeline,
   type Pipeline,
   run,
   type RunnerOptions,
   seededRandom,
+  source,
   state,
   sum,
+  watermarks,
 } from 'millrace'
 import * as t from 'io-ts'
 import { microBatchRunner } from 'millrace/micro-batch'
@@ -243,6 +246,40 @@ it('the last panes of all partitions are shown to who asks for them', async () =
   expect((await recorded(3)).filter((text) => text.includes('"sums'))).toEqual(alone)
 })
 
+it('what a source has given that cannot be read again is not asked for again where its partition is made anew', async () => {
+  let given = 0
+  const once = source({
+    output: t.number,
+    bounded: true,
+    replayable: false,
+    watermark: watermarks.none(),
+    restriction: () => ({ from: 0, to: 20 }),
+    restrictionCodec: t.type({ from: t.number, to: t.number }),
+    tracker: (range) => new OffsetRangeTracker(range),
+    process(_, tracker, { emit }) {
+      for (let at = tracker.currentRestriction().from; tracker.tryClaim(at); at++) emit(given++)
+    },
+  })
+  const p = pipeline()
+  p.apply('once', once)
+    .keyBy('by', (n) => n % 4)
+    .groupByKey('group')
+    .flatMap('all', ({ value }) => value)
+    .collect('out')
+  const remarks: string[] = []
+  const line = (_: object | string, message?: string): void => void remarks.push(message ?? '')
+  const script = killsReaders(1)
+  const result = await run(p, {
+    ...OPTIONS,
+    runner: microBatchRunner({}, { linkScript: script }),
+    logger: { trace: line, debug: line, info: line, warn: line, error: line },
+  })
+  expect([...result.collect<number>('out')].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n))
+  expect(given).toBe(20)
+  expect(remarks.join('\n')).toContain('has ended')
+  expect(remarks.join('\n')).not.toContain('not deterministic')
+})
+
 describe('a task that is slow', () => {
   /** Holds up the first answer with something for results; doubles all others. */
   const slow = (millis: number): LinkScript => {
@@ -279,6 +316,20 @@ describe('a task that is slow', () => {
   }, 30_000)
 })
 
+/** Ends the worker that has read, when what it has read was consumed. */
+function killsReaders(most: number): LinkScript {
+  let kills = 0
+  const readers = new Set<string>()
+  return {
+    fateOf: (worker, message) => {
+      if (message.kind === 'done' && message.done.record !== undefined && message.done.blocks.length > 0)
+        readers.add(worker)
+      const isAfter = message.kind === 'task' && message.order.source === undefined && message.order.stage > 0
+      return isAfter && readers.has(worker) && kills++ < most ? { kills: true } : undefined
+    },
+  }
+}
+
 describe('a step that is not deterministic', () => {
   const pipelineOf = (value: (n: number) => number): Pipeline => {
     const p = pipeline()
@@ -290,20 +341,6 @@ describe('a step that is not deterministic', () => {
       .collect('sizes')
     return p
   }
-  /** Ends the worker that has read, when what it has read was consumed. */
-  const killsReaders = (most: number): LinkScript => {
-    let kills = 0
-    const readers = new Set<string>()
-    return {
-      fateOf: (worker, message) => {
-        if (message.kind === 'done' && message.done.record !== undefined && message.done.blocks.length > 0)
-          readers.add(worker)
-        const isAfter = message.kind === 'task' && message.order.source === undefined && message.order.stage > 0
-        return isAfter && readers.has(worker) && kills++ < most ? { kills: true } : undefined
-      },
-    }
-  }
-
   it('has its batch done again, and is named', async () => {
     const lines: string[] = []
     let draws = 0
