@@ -222,7 +222,8 @@ export class QueryStore {
       return await store.acquire({ ...claim, now })
     } catch (error) {
       if (!(error instanceof LeaseHeld) || !isGone(error.holder)) throw error
-      return store.acquire({ ...claim, now: error.until })
+      // At the time at which it would be free, and for no longer than from now on.
+      return store.acquire({ holder, now: error.until, ttlMillis: now + LEASE_MILLIS - error.until })
     }
   }
 
