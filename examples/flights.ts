@@ -17,6 +17,7 @@ import {
   definePipeline,
   fixedWindows,
   type PCollection,
+  type Pipeline,
   sessionWindows,
   slidingWindows,
   sum,
@@ -30,22 +31,7 @@ export default definePipeline({
   name: 'flights',
   build(p) {
     const heard = asHeardOf(readFlights())
-    const flights = p.apply(
-      'flights',
-      replay(heard, { timestamp: departure, watermark: watermarks.outOfOrder('9 hours') }),
-    )
-    const windows = {
-      day: fixedWindows('1 day'),
-      week: slidingWindows('7 days', { every: '1 day' }),
-      session: sessionWindows('6 hours'),
-    }
-    for (const [name, windowFn] of Object.entries(windows)) {
-      flights
-        .apply(`by ${name}`, delaysIn(windowFn))
-        .collect(`${name}s`)
-        .map(`${name} as text`, rowOf)
-        .print(name, { limit: 4 })
-    }
+    totals(p, heard)
 
     // A watermark moves at the end of a bundle: larger bundles, fewer that are late. Each is in a window or among the late.
     const late = p.lateData('late', (flights) => addedUp(flights.map('one', () => 1)))
@@ -55,6 +41,26 @@ export default definePipeline({
       .apply('on time', addedUp)
   },
 })
+
+/** What nobody has to wait for twice: totals of days, sliding weeks and sessions, once all their flights are known. */
+export function totals(p: Pipeline, heard: readonly Flight[] = asHeardOf(readFlights())): void {
+  const flights = p.apply(
+    'flights',
+    replay(heard, { timestamp: departure, watermark: watermarks.outOfOrder('9 hours') }),
+  )
+  const windows = {
+    day: fixedWindows('1 day'),
+    week: slidingWindows('7 days', { every: '1 day' }),
+    session: sessionWindows('6 hours'),
+  }
+  for (const [name, windowFn] of Object.entries(windows)) {
+    flights
+      .apply(`by ${name}`, delaysIn(windowFn))
+      .collect(`${name}s`)
+      .map(`${name} as text`, rowOf)
+      .print(name, { limit: 4 })
+  }
+}
 
 /** What is known of an airport in a window of time. */
 export interface Delays {
@@ -95,7 +101,7 @@ function rowOf({ origin, start, end, flights, delay }: Delays): string {
 }
 
 /** A flight of the data set. */
-interface Flight {
+export interface Flight {
   /** When it was to leave, `2001/01/31 09:30`, taken as UTC. */
   readonly date: string
   /** Minutes it left late; negative when it left early. */

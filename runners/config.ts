@@ -10,7 +10,7 @@ import type { Guarantee } from './runner.js'
 /** What a configuration file may say. Flags and `MILLRACE_…` variables come before it. */
 export interface MillraceConfig {
   /** Who runs pipelines. Default `'direct'`. */
-  readonly runner?: 'direct' | 'micro-batch' | 'flink' | 'prism'
+  readonly runner?: 'direct' | 'micro-batch' | 'flink' | 'prism' | 'flink-cluster'
   /** Folder where the micro-batch runner keeps the run, from the working folder. Default: none. */
   readonly checkpoint?: string
   /** How long a batch of the micro-batch runner lasts: `'2s'`. Default: `'500ms'`. */
@@ -27,6 +27,20 @@ export interface MillraceConfig {
   readonly workers?: number
   /** What workers are. Default `'thread'`. */
   readonly isolation?: 'thread' | 'process'
+  /** Job API of an engine that runs already: `'localhost:8099'`. Default: one is started for the run. */
+  readonly jobEndpoint?: string
+  /** REST address of a Flink cluster: `'localhost:8081'`. Default: Flink runs inside of its job server. */
+  readonly flinkMaster?: string
+  /** Where an engine has steps run. Default `'loopback'`: in the process of the run. */
+  readonly environment?: 'loopback' | 'external' | 'process'
+  /** Address of the pool of workers, or the program that starts a worker. Default of that: one for this machine. */
+  readonly environmentConfig?: string
+  /** Address by which workers on other machines reach the run. Default: loopback. */
+  readonly linkHost?: string
+  /** File of a text that the run and the workers of an engine share. Default: none. */
+  readonly tokenFile?: string
+  /** Packages with native code, separated by commas, that are installed where the workers of an engine run. Default: none. */
+  readonly nativePackages?: string
   /** How long a run may take to end after SIGTERM: `'30s'`. Default `'10s'`. */
   readonly grace?: string
   /** How long one call of user code may take before the run fails: `'30s'`, `'2 minutes'`. Default: no limit. */
@@ -63,6 +77,13 @@ const keys: OptionNames<MillraceConfig> = {
   latencyObjective: true,
   workers: true,
   isolation: true,
+  jobEndpoint: true,
+  flinkMaster: true,
+  environment: true,
+  environmentConfig: true,
+  linkHost: true,
+  tokenFile: true,
+  nativePackages: true,
   grace: true,
   callTimeout: true,
   check: true,

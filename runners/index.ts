@@ -30,6 +30,7 @@ export type {
   WindowedElement,
   WorkerModule,
 } from './runner.js'
+export type { EngineSettings } from './engine-settings.js'
 export { UnsupportedFeature } from './runner.js'
 export { type Explanation, why } from './run-status-why.js'
 export type { RunTelemetry, Telemetry } from './telemetry.js'

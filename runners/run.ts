@@ -11,15 +11,9 @@ import { suggestion } from '../sdk/suggestion.js'
 import { directRunner } from './direct/direct-runner.js'
 import { engineRunner } from './distributed/distributed-runner.js'
 import { microBatchRunner } from './micro-batch/micro-batch-runner.js'
-import {
-  type PipelineResult,
-  type Runner,
-  type RunnerOptions,
-  type RunningPipeline,
-  UnsupportedFeature,
-} from './runner.js'
+import { type PipelineResult, type Runner, type RunnerOptions, type RunningPipeline } from './runner.js'
 
-/** Names of runners. `flink-cluster` is not part of this version, and refuses by name. */
+/** Names of runners. `flink-cluster` is a cluster of Flink that runs already. */
 export type RunnerName = 'direct' | 'micro-batch' | 'flink' | 'prism' | 'flink-cluster'
 
 /** Options of `run`: which runner, the pipeline's own options, and the runner's. */
@@ -140,13 +134,7 @@ const runnerNames: readonly RunnerName[] = ['direct', 'micro-batch', 'flink', 'p
 function runnerNamed(name: string): Runner {
   if (name === 'direct') return directRunner()
   if (name === 'micro-batch') return microBatchRunner({}, microBatchCapabilities())
-  if (name === 'prism' || name === 'flink') return engineRunner(name, distributedCapabilities())
-  if ((runnerNames as readonly string[]).includes(name)) {
-    throw new UnsupportedFeature(
-      'MR-6002',
-      `runner.${name}`,
-      `the ${name} runner is not part of this version. Use runner: 'direct', 'micro-batch', 'flink' or 'prism'.`,
-    )
-  }
+  if (name === 'prism' || name === 'flink' || name === 'flink-cluster')
+    return engineRunner(name, distributedCapabilities())
   throw new PipelineError('MR-6003', `there is no runner "${name}".${suggestion(name, runnerNames)}`)
 }

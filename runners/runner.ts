@@ -2,6 +2,7 @@
  * What every runner is: it takes a built pipeline and makes it happen. Runners differ in what they can do and what they
  * guarantee, never in what a pipeline means; what one cannot do it refuses by name before anything runs.
  */
+import type { EngineSettings } from './engine-settings.js'
 import type { Env } from '../sdk/env.js'
 import type { ErrorCode } from '../sdk/error-codes.js'
 import { MillraceError } from '../sdk/errors.js'
@@ -39,6 +40,7 @@ export type Feature =
   | 'windows.merging'
   | 'windows.calendar'
   | 'windows.custom'
+  | 'windows.data'
   | 'windows.customMerging'
   | 'lateness'
   | 'accumulating'
@@ -51,6 +53,7 @@ export type Feature =
   | 'splittable.bounded'
   | 'splittable.unbounded'
   | 'testStream'
+  | 'testStream.processingTime'
   | 'deadLetters'
   | 'bundleFinalizer'
   | 'delivery'
@@ -133,7 +136,8 @@ export interface RunnerOptions {
   readonly guarantee?: Guarantee
   /**
    * Workers of the micro-batch runner, from 0. Default 0: everything runs on this thread. More need `module`, because each worker
-   * builds the same pipeline.
+   * builds the same pipeline. On other engines: how much of a step goes on at once, and the processes for it; these need `engine` with
+   * another `environment` than `'loopback'`.
    */
   readonly workers?: number
   /** Whether workers are threads of this process, the default, or processes; refused without `workers`. */
@@ -145,6 +149,8 @@ export interface RunnerOptions {
    * gives it by itself.
    */
   readonly module?: string | WorkerModule
+  /** What runners on other engines are told besides. */
+  readonly engine?: EngineSettings
   /**
    * Milliseconds, above 0, that one asynchronous call of user code may take before the run fails. Default: no limit. With workers also
    * the time after which a worker that does not answer is ended, and its tasks are done again elsewhere; the second time the run fails.
@@ -163,8 +169,8 @@ export interface RunnerOptions {
   /** Traces the run and exports its metrics: `await openTelemetry()` of `millrace/opentelemetry`. */
   readonly telemetry?: Telemetry
   /**
-   * Folder in which a run of the micro-batch runner is kept, so that it goes on there after a crash. Default: none; a run that crashes
-   * begins anew.
+   * Folder in which a run of the micro-batch runner is kept, so that it goes on there after a crash, or in which Flink puts the
+   * checkpoints of a job. Default: none; a run that crashes begins anew.
    */
   readonly checkpoint?: string
   /** How long a batch of the micro-batch runner lasts, from 1 millisecond. Default 500 milliseconds. */
@@ -205,6 +211,11 @@ export interface RunnerOptions {
    * much as batches can take.
    */
   readonly sourceLimits?: Readonly<Record<string, SourceLimit>>
+  /**
+   * Options of the engine itself, for runners that hand pipelines to one, by Beam's names: `{ parallelism: 2, max_bundle_size: 100 }`.
+   * Default: those with which millrace was tried on it.
+   */
+  readonly engineOptions?: Readonly<Record<string, string | number | boolean | readonly string[]>>
   /** The world the run lives in. Default: the real one. */
   readonly env?: Env
 }

@@ -215,6 +215,9 @@ export const errorCodes = {
   'MR-6203': 'state cannot be read from the engine',
   'MR-6204': 'there is no engine to run on',
   'MR-6205': 'the job failed on the engine',
+  'MR-6206': 'workers in other processes cannot be used so',
+  'MR-6207': 'the token of workers is not right',
+  'MR-6208': 'workers do not reach their client',
   // ---- 7: the command line and configuration -----------------------------------------------------------------------
   'MR-7001': 'there is no such command',
   'MR-7002': 'the command has no such option',

@@ -65,3 +65,10 @@ export const secret: t.Type<Secret, string, unknown> = Object.assign(
 export function isSecret(codec: object): boolean {
   return (codec as { readonly [brand]?: true })[brand] === true
 }
+
+/** Whether there is a secret anywhere within a value. */
+export function holdsSecret(value: unknown): boolean {
+  if (value instanceof Secret) return true
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false
+  return Object.values(value).some(holdsSecret)
+}

@@ -1,13 +1,14 @@
 /**
  * `npm run bench`: ours against the hand-written loop, in one process, outputs compared before times.
  *
- * `npm run bench -- micro-batch` measures batches instead. Options: `--rounds n` (default 7), `--guard` (smaller, and fails when a ratio exceeds its limit), `--only name`.
+ * `npm run bench -- micro-batch` measures batches instead, `-- distributed` our worker beside Beam's others. Options: `--rounds n` (default 7), `--guard` (smaller, and fails when a ratio exceeds its limit), `--only name`.
  * Peak memory is measured in a process of its own for each program (`--memory name:who` is that process).
  */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { fiveMaps, fiveMapsContests, windowedCountContest, wordCountContest } from './contests.js'
+import { distributedBench } from './distributed.js'
 import { firstOutputTimes, helpTimes } from './first-output.js'
 import { microBatchBench } from './micro-batch.js'
 import { compete, type Contest, medianRatio, type Outcome, timesOf } from './measure.js'
@@ -50,6 +51,7 @@ const kinds = (Object.keys(LIMITS) as (keyof typeof LIMITS)[]).filter(
 )
 
 if (positionals[0] === 'micro-batch') process.exitCode = (await microBatchBench()) ? 0 : 1
+else if (positionals[0] === 'distributed') process.exitCode = (await distributedBench()) ? 0 : 1
 else if (flags.memory !== undefined) await measureMemory(flags.memory)
 else process.exitCode = (await report()) ? 0 : 1
 

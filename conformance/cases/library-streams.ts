@@ -71,7 +71,7 @@ const repetitions: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'LIB-07/processing-time',
     name: 'an id passes again when the clock has gone on so far since it last did',
-    needs: ['state.value', 'timers.processingTime', 'testStream'],
+    needs: ['state.value', 'timers.processingTime', 'testStream', 'testStream.processingTime'],
     build(p) {
       const script = testStream<string>()
         .add(at(1, 'x'))
@@ -157,7 +157,7 @@ const batches: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'LIB-10/buffering',
     name: 'the first value of a batch waits no longer than it may, and not for the time of a batch before',
-    needs: [...BATCHES, 'timers.processingTime', 'testStream'],
+    needs: [...BATCHES, 'timers.processingTime', 'testStream', 'testStream.processingTime'],
     build(p) {
       const script = testStream<number>()
         .add(at(1, 1))
@@ -177,7 +177,7 @@ const batches: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'LIB-10/waited',
     name: 'what has waited long enough goes on before its batch is full, with the timestamp of its first value',
-    needs: [...BATCHES, 'timers.processingTime', 'testStream'],
+    needs: [...BATCHES, 'timers.processingTime', 'testStream', 'testStream.processingTime'],
     build(p) {
       const script = testStream<number>()
         .add(at(7, 7))

@@ -292,7 +292,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'SID-30',
     name: 'a slowly changing side input shows successive values, and one to each element',
-    needs: [...refined, 'triggers.processingTime'],
+    needs: [...refined, 'triggers.processingTime', 'testStream.processingTime'],
     build(p) {
       const side = testStream<string>()
         .add(at(0, 'a'))

@@ -71,7 +71,7 @@ const listed = (numbers: PCollection<number>): PCollection<readonly number[]> =>
 
 const FIRST = { start: 0, end: 10 }
 const CLOCKED = {
-  needs: ['splittable.unbounded', 'lateness', 'testStream'],
+  needs: ['splittable.unbounded', 'lateness', 'testStream', 'testStream.processingTime'],
   notIn: { strict: 'parts of a script are cut, and its clock moves between them' },
 } as const
 

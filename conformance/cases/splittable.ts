@@ -187,7 +187,7 @@ const work: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'SDF-08',
     name: 'a reader that asks for a delay is not called before it has passed, and others go on meanwhile',
-    needs: ['splittable.unbounded', 'testStream'],
+    needs: ['splittable.unbounded', 'testStream', 'testStream.processingTime'],
     notIn: { strict: 'a script’s events may be cut, and its clock moves between the parts' },
     build(p) {
       const script = testStream<number>()

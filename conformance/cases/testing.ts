@@ -281,7 +281,7 @@ const scripts: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'TST-01',
     name: 'elements, watermark and clock happen in the order written; elements that are added together are one bundle',
-    needs: ['testStream'],
+    needs: ['testStream', 'testStream.processingTime'],
     notIn: { strict: 'bundles of a script are cut' },
     inProcess: true,
     build(p) {
@@ -407,6 +407,7 @@ const scripts: readonly ConformanceCase[] = [
     id: 'TST-08',
     name: 'a script with several outputs keeps the order of all its events',
     ...BUFFERED,
+    needs: [...BUFFERED.needs, 'testStream.processingTime'],
     build(p) {
       const { a, b } = p.apply(
         'events',
@@ -440,7 +441,7 @@ const scripts: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'TST-10',
     name: 'when the clock moves far, timers fire in the order of their times, each at its own',
-    needs: ['testStream', 'state.value', 'timers.processingTime'],
+    needs: ['testStream', 'state.value', 'timers.processingTime', 'testStream.processingTime'],
     notIn: { strict: 'elements of a script are cut into bundles' },
     build(p) {
       const script = testStream<KV<string, number>>()

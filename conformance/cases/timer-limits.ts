@@ -105,7 +105,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'TMR-19',
     name: 'a timer of the clock fires when the clock has come so far, and not before',
-    needs: ['state.bag', 'timers.processingTime', 'testStream'],
+    needs: ['state.bag', 'timers.processingTime', 'testStream', 'testStream.processingTime'],
     build(p) {
       const script = testStream<Told>()
         .add(at(1, said('set')))
@@ -162,7 +162,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'TMR-21',
     name: 'a timer of the clock that waits when its window expires is dropped, and holds nothing any more',
-    needs: ['timers.eventTime', 'timers.processingTime', 'testStream'],
+    needs: ['timers.eventTime', 'timers.processingTime', 'testStream', 'testStream.processingTime'],
     build(p) {
       const script = testStream<Told>()
         .add(at(1, said('set')))

@@ -100,7 +100,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'TMR-22',
     name: 'an event-time timer emits at its time, a timer of the clock at the time of its element',
-    needs: ['timers.eventTime', 'timers.processingTime', 'testStream'],
+    needs: ['timers.eventTime', 'timers.processingTime', 'testStream', 'testStream.processingTime'],
     build(p) {
       const script = setAtFive().advanceWatermarkTo(20).advanceProcessingTime(100)
       const out = p.apply('script', script.end()).parDo('timed', {
@@ -162,7 +162,7 @@ export const cases: readonly ConformanceCase[] = [
     pipelineCase({
       id,
       name,
-      needs: ['state.bag', 'timers.eventTime', 'timers.processingTime', 'testStream'],
+      needs: ['state.bag', 'timers.eventTime', 'timers.processingTime', 'testStream', 'testStream.processingTime'],
       build(p) {
         const script = setAtFive().advanceWatermarkTo(50).advanceProcessingTime(100)
         const held = p.apply('script', script.end()).parDo('hold', {
@@ -424,7 +424,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'TMR-36',
     name: 'delays in a handler count from the time its timer was set to, not from where the watermark has got',
-    needs: ['timers.eventTime', 'timers.processingTime', 'testStream'],
+    needs: ['timers.eventTime', 'timers.processingTime', 'testStream', 'testStream.processingTime'],
     build(p) {
       const script = setAtFive().advanceWatermarkTo(500).advanceProcessingTime(100)
       const out = p.apply('script', script.end()).parDo('timed', {

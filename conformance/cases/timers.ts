@@ -150,7 +150,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'TMR-06',
     name: 'a timer of the clock that is set again fires at its last setting only',
-    needs: ['state.bag', 'timers.processingTime', 'testStream'],
+    needs: ['state.bag', 'timers.processingTime', 'testStream', 'testStream.processingTime'],
     build(p) {
       const script = testStream<Told>()
         .add(at(1, said('10')))

@@ -544,7 +544,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'TRG-26',
     name: 'a second grouping does not wait for the delay of the first again',
-    needs: ['testStream', 'triggers.early', 'triggers.processingTime', 'combine'],
+    needs: ['testStream', 'triggers.early', 'triggers.processingTime', 'combine', 'testStream.processingTime'],
     build(p) {
       const script = testStream<number>()
         .add(at(1, 1))

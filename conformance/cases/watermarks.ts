@@ -242,7 +242,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WMK-07/input',
     name: 'a step that keeps nothing is as far as its input',
-    needs: ['testStream'],
+    needs: ['testStream', 'testStream.processingTime'],
     build(p) {
       const script = probing(testStreams(outputs).add('main', at(5, 5)).advanceWatermarkTo(30), 29, 30)
       assertThat(
@@ -254,7 +254,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WMK-07/timer',
     name: 'a timer holds the watermark at the timestamp of what it will emit, until it fires',
-    needs: ['testStream', 'timers.eventTime'],
+    needs: ['testStream', 'timers.eventTime', 'testStream.processingTime'],
     build(p) {
       const set = probing(testStreams(outputs).add('main', at(5, 5)).advanceWatermarkTo(30), 4, 5, 6)
       const fired = probing(set.advanceWatermarkTo(60), 58, 59, 60)
@@ -294,7 +294,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WMK-07/side-input',
     name: 'elements that wait for a side input hold the watermark at their timestamps',
-    needs: ['testStream', 'sideInputs'],
+    needs: ['testStream', 'sideInputs', 'testStream.processingTime'],
     build(p) {
       const both = testStreams(outputs)
         .add('main', at(5, 5))
@@ -332,7 +332,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WMK-08',
     name: 'a union is as far as the input furthest behind, and goes on when that one has ended',
-    needs: ['testStream'],
+    needs: ['testStream', 'testStream.processingTime'],
     build(p) {
       const apart = testStreams(outputs)
         .advanceWatermarkTo(5, 'main')
@@ -348,7 +348,7 @@ export const cases: readonly ConformanceCase[] = [
     pipelineCase({
       id: `WMK-09/${id}`,
       name: `${what}, though it gives nothing, lets the watermark through`,
-      needs: ['testStream', ...(id === 'state' ? (['state.value'] as const) : [])],
+      needs: ['testStream', 'testStream.processingTime', ...(id === 'state' ? (['state.value'] as const) : [])],
       build(p) {
         const script = probing(testStreams(outputs).add('main', at(5, 5)).advanceWatermarkTo(30), 28, 29, 30, 31)
         assertThat('in time', probesInTime(p, script, step)).containsInAnyOrder(30, 31)
@@ -365,7 +365,7 @@ export const cases: readonly ConformanceCase[] = [
     pipelineCase({
       id: `WMK-10/${combiner.toLowerCase()}`,
       name: `what a grouping keeps holds the watermark at the timestamp of its pane: ${where}`,
-      needs: ['testStream'],
+      needs: ['testStream', 'testStream.processingTime'],
       build(p) {
         const kept = testStreams(outputs).add('main', at(20, 20), at(25, 25)).advanceWatermarkTo(50)
         const script = probing(kept, 19, 20, 24, 25, 49, 50)
@@ -392,7 +392,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WMK-11',
     name: 'a pane releases what its elements held; later elements hold anew',
-    needs: ['testStream', 'triggers.early'],
+    needs: ['testStream', 'triggers.early', 'testStream.processingTime'],
     build(p) {
       const first = probing(testStreams(outputs).add('main', at(20, 20)).advanceWatermarkTo(30), 19, 20)
       const fired = probing(first.add('main', at(30, 30)), 28, 29, 31)
@@ -410,7 +410,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WMK-12',
     name: 'an element behind the output watermark does not hold it back',
-    needs: ['testStream'],
+    needs: ['testStream', 'testStream.processingTime'],
     build(p) {
       const behind = testStreams(outputs).advanceWatermarkTo(50).add('main', at(30, 30))
       const script = probing(probing(behind, 49, 50).advanceWatermarkTo(90), 88, 89, 90)
@@ -472,7 +472,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WMK-15',
     name: 'the clock of a key never goes back, and does not wait for the watermark',
-    needs: ['testStream', 'timers.processingTime', 'state.value'],
+    needs: ['testStream', 'timers.processingTime', 'state.value', 'testStream.processingTime'],
     build(p) {
       const script = testStream<number>()
         .add(at(50, 50))

@@ -364,7 +364,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WIN-20',
     name: 'a window that carries data keeps it over groupings and reshuffles, and shows it to a DoFn',
-    needs: ['windows.custom', 'reshuffle'],
+    needs: ['windows.custom', 'reshuffle', 'windows.data'],
     build(p) {
       const shown = oneKey(numbers(p, 1, 2, 3, 12).windowInto('parities', parities))
         .groupByKey('group')
@@ -457,7 +457,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WIN-25',
     name: 'without a grouping elements pass windows one by one, and wait for nothing',
-    needs: ['testStream'],
+    needs: ['testStream', 'testStream.processingTime'],
     inProcess: true,
     build(p) {
       const seen: string[] = []
@@ -632,7 +632,7 @@ export const cases: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'WIN-32',
     name: 'windows are one window when their ends and data are equal, wherever they were made',
-    needs: ['windows.custom', 'reshuffle'],
+    needs: ['windows.custom', 'reshuffle', 'windows.data'],
     build(p) {
       const first = numbers(p, 1, 2).windowInto('here', parities).reshuffle('elsewhere')
       const second = p.create('more', [3, 4], { timestamp: (n) => n }).windowInto('there', parities)

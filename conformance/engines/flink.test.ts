@@ -1,8 +1,12 @@
 /**
  * Pipelines on Flink, embedded in Beam's job server, which is started for these tests.
  */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import * as t from 'io-ts'
-import { kv, type Pipeline, pipeline, run, start, state, UnsupportedFeature } from 'millrace'
+import { fixedWindows, type Pipeline, pipeline, run, start, UnsupportedFeature } from 'millrace'
+import { generateSequence } from 'millrace/io/generate'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Engine, engineRunner } from '../../runners/distributed/distributed-runner.js'
 import { ENGINE_FEATURES } from '../../runners/distributed/engine-features.js'
@@ -10,8 +14,9 @@ import { findFlink, findJava, startFlink } from '../../runners/distributed/node/
 import { distributedCapabilities } from '../../runners/distributed/node/node.js'
 import type { Runner } from '../../runners/runner.js'
 import { loadCase } from '../cases/index.js'
-import { ENGINE_MODE } from '../harness/columns.js'
+import { FLINK_MODE } from '../harness/columns.js'
 import { runCase } from '../harness/run-case.js'
+import { divisionByZero, HUNDRED_MEASURED, hundredMeasured, largestOfKeys } from './pipelines.js'
 
 const isThere =
   findFlink() !== undefined && findJava() !== undefined && process.env['MILLRACE_WITHOUT_FLINK'] === undefined
@@ -19,6 +24,20 @@ if (!isThere) console.log('skipped: Flink is not installed. npm run engines -- i
 
 /** Two cores may be shared, and a first job loads thousands of classes. */
 const MILLIS = 180_000
+
+/** Numbers that come in for ever; each is told again when it is committed. */
+function calledBack(read: number[], told: number[]): Pipeline {
+  const p = pipeline()
+  p.apply('numbers', generateSequence({ rate: { elements: 50, per: '1 second' } })).parDo('tell', {
+    output: t.number,
+    bundleFinalizer: true,
+    process: (n, { afterCommit }) => {
+      read.push(n)
+      afterCommit(() => void told.push(n))
+    },
+  })
+  return p
+}
 
 describe.skipIf(!isThere)('on Flink', () => {
   let flink: Engine
@@ -51,27 +70,18 @@ describe.skipIf(!isThere)('on Flink', () => {
   it(
     'state is read and written, over many bundles, and a view is read',
     async () => {
-      const pairs = Array.from({ length: 300 }, (_, n) => kv(`key ${n % 3}`, n))
-      const result = await run(
-        (p) => {
-          const factor = p.create('two', [2]).asSingleton('factor')
-          p.create('pairs', pairs)
-            .parDo('largest', {
-              output: t.string,
-              sides: { factor },
-              state: { count: state.value(t.number), seen: state.bag(t.number) },
-              process: ({ key, value }, { state: { count, seen }, sides, emit }) => {
-                seen.add(value)
-                const now = (count.read() ?? 0) + 1
-                count.write(now)
-                if (now === 100) emit(`${String(key)} ${sides.factor * Math.max(...seen.read())}`)
-              },
-            })
-            .collect('largest')
-        },
-        { runner },
-      )
+      const result = await run(largestOfKeys, { runner })
       expect([...result.collect<string>('largest')].sort()).toEqual(['key 0 594', 'key 1 596', 'key 2 598'])
+    },
+    MILLIS,
+  )
+
+  it(
+    'what steps measure is in the result, as the engine has counted it',
+    async () => {
+      const { metrics } = await run(hundredMeasured, { runner })
+      expect(Object.fromEntries(metrics.user.map(({ name, value }) => [name, value]))).toEqual(HUNDRED_MEASURED.user)
+      expect(Object.fromEntries(metrics.elements)).toMatchObject(HUNDRED_MEASURED.elements)
     },
     MILLIS,
   )
@@ -79,14 +89,7 @@ describe.skipIf(!isThere)('on Flink', () => {
   it(
     'a failure of user code is the author’s error, with its step',
     async () => {
-      const failing = run(
-        (p) =>
-          p.create('numbers', [1, 0]).map('divide', (n) => {
-            if (n === 0) throw new RangeError('division by zero')
-            return 1 / n
-          }),
-        { runner },
-      )
+      const failing = run(divisionByZero, { runner })
       await expect(failing).rejects.toMatchObject({ name: 'UserCodeError', details: { step: 'divide' } })
     },
     MILLIS,
@@ -100,12 +103,84 @@ describe.skipIf(!isThere)('on Flink', () => {
     ['timers', 'TMR-13'],
     ['window-expiration', 'OWE-01'],
     ['window-expiration', 'OWE-06'],
+    ['boundedness', 'BND-02/sessions-early-and-late'],
+    ['windows', 'WIN-21'],
   ])(
     'a conformance case holds: %s %s',
     async (module, id) => {
-      const setting = { makeRunner: () => runner, modes: [ENGINE_MODE], inProcess: true }
+      const setting = { makeRunner: () => runner, modes: [FLINK_MODE], inProcess: true }
       const { status, why } = await runCase(await loadCase(module, id), setting, module)
       expect([status, why]).toEqual(['passed', ''])
+    },
+    MILLIS,
+  )
+
+  it(
+    'a stream that never ends has its panes while it runs, with checkpoints in a folder',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'millrace-checkpoints-'))
+      const p = pipeline()
+      let panes = 0
+      p.apply('numbers', generateSequence({ rate: { elements: 2000, per: '1 second' } }))
+        .windowInto('tenths', fixedWindows(100))
+        .keyBy('rest', (n) => n % 3)
+        .countPerKey('count')
+        .map('see', ({ value }) => {
+          panes++
+          return value
+        })
+        .collect('counts')
+      const running = start(p, { runner, checkpoint: folder, engineOptions: { checkpointing_interval: 500 } })
+      const hasCheckpoint = (): boolean =>
+        readdirSync(folder, { recursive: true }).some((name) => /chk-[3-9].*_metadata/.test(String(name)))
+      await expect.poll(hasCheckpoint, { timeout: MILLIS / 2 }).toBe(true)
+      await expect.poll(() => panes, { timeout: MILLIS / 2 }).toBeGreaterThan(30)
+      running.cancel()
+      const result = await running.result
+      expect(result.state).toBe('CANCELLED')
+      // 200 numbers in a window, of which each rest has a third; the first window had begun.
+      expect(new Set([...result.collect<number>('counts')].slice(3))).toEqual(new Set([66, 67]))
+      rmSync(folder, { recursive: true })
+    },
+    MILLIS,
+  )
+
+  it(
+    'a stream that is kept in checkpoints ends with the failure of user code, instead of beginning again',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'millrace-checkpoints-'))
+      const p = pipeline()
+      p.apply('numbers', generateSequence({ rate: { elements: 100, per: '1 second' } })).map('divide', (n) => {
+        if (n === 50) throw new RangeError('fifty')
+        return n
+      })
+      const failing = run(p, { runner, checkpoint: folder })
+      await expect(failing).rejects.toMatchObject({ name: 'UserCodeError', details: { step: 'divide' } })
+      rmSync(folder, { recursive: true })
+    },
+    MILLIS,
+  )
+
+  it(
+    'callbacks after a commit are called when Flink has made a checkpoint',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'millrace-checkpoint-'))
+      const [read, told]: [number[], number[]] = [[], []]
+      try {
+        const running = start(calledBack(read, told), {
+          runner,
+          checkpoint: folder,
+          engineOptions: { checkpointing_interval: 1000 },
+        })
+        await expect.poll(() => told.length, { timeout: 60_000 }).toBeGreaterThan(0)
+        running.cancel()
+        await running.result
+        // Each once, and none that was not read.
+        expect(new Set(told).size).toBe(told.length)
+        expect(read).toEqual(expect.arrayContaining(told))
+      } finally {
+        rmSync(folder, { recursive: true, force: true })
+      }
     },
     MILLIS,
   )
@@ -113,6 +188,7 @@ describe.skipIf(!isThere)('on Flink', () => {
   it('what Flink lacks is refused by name', () => {
     const p = pipeline()
     p.create('numbers', [1]).collect('all')
+    expect(() => start(calledBack([], []), { runner })).toThrow(/calls back after a commit, .* Run with checkpoint/)
     expect(() => start(p, { runner, guarantee: 'exactly-once' })).toThrow(UnsupportedFeature)
     expect(ENGINE_FEATURES.flink.has('delivery')).toBe(false)
   })

@@ -1,8 +1,7 @@
 /**
  * Pipelines on Prism, started for these tests.
  */
-import * as t from 'io-ts'
-import { kv, pipeline, run, start, state, UnsupportedFeature } from 'millrace'
+import { pipeline, run, start, UnsupportedFeature } from 'millrace'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { distributedCapabilities } from '../../runners/distributed/node/node.js'
 import { findPrism, startPrism } from '../../runners/distributed/node/prism.js'
@@ -12,6 +11,7 @@ import { type Runner } from '../../runners/runner.js'
 import { casesOf } from '../cases/index.js'
 import { ENGINE_MODE } from '../harness/columns.js'
 import { runCase } from '../harness/run-case.js'
+import { divisionByZero, HUNDRED_MEASURED, hundredMeasured, largestOfKeys, slowSource } from './pipelines.js'
 
 const isThere = findPrism() !== undefined
 if (!isThere) console.log('skipped: Prism is not installed. npm run engines -- install prism')
@@ -57,40 +57,32 @@ describe.skipIf(!isThere)('on Prism', () => {
   })
 
   it('state is read and written, over many bundles, and a view is read', async () => {
-    const pairs = Array.from({ length: 300 }, (_, n) => kv(`key ${n % 3}`, n))
-    const result = await run(
-      (p) => {
-        const factor = p.create('two', [2]).asSingleton('factor')
-        p.create('pairs', pairs)
-          .parDo('largest', {
-            output: t.string,
-            sides: { factor },
-            state: { count: state.value(t.number), seen: state.bag(t.number) },
-            process: ({ key, value }, { state: { count, seen }, sides, emit }) => {
-              seen.add(value)
-              const now = (count.read() ?? 0) + 1
-              count.write(now)
-              if (now === 100) emit(`${String(key)} ${sides.factor * Math.max(...seen.read())}`)
-            },
-          })
-          .collect('largest')
-      },
-      { runner },
-    )
+    const result = await run(largestOfKeys, { runner })
     expect([...result.collect<string>('largest')].sort()).toEqual(['key 0 594', 'key 1 596', 'key 2 598'])
   })
 
+  it('what steps measure is in the result, as the engine has counted it', async () => {
+    const { metrics } = await run(hundredMeasured, { runner })
+    expect(Object.fromEntries(metrics.user.map(({ name, value }) => [name, value]))).toEqual(HUNDRED_MEASURED.user)
+    expect(Object.fromEntries(metrics.elements)).toMatchObject(HUNDRED_MEASURED.elements)
+  }, 60_000)
+
   it('a failure of user code is the author’s error, with its step', async () => {
-    const failing = run(
-      (p) =>
-        p.create('numbers', [1, 0]).map('divide', (n) => {
-          if (n === 0) throw new RangeError('division by zero')
-          return 1 / n
-        }),
-      { runner },
-    )
+    const failing = run(divisionByZero, { runner })
     await expect(failing).rejects.toMatchObject({ name: 'UserCodeError', details: { step: 'divide' } })
     await expect(failing).rejects.toThrow('division by zero')
+  })
+
+  it('slow work is given away while it is done, and every position of it is done once', async () => {
+    let calls = 0
+    const result = await run(
+      slowSource(() => void calls++),
+      { runner },
+    )
+    const numbers = [...result.collect<number>('numbers')].sort((a, b) => a - b)
+    expect(numbers).toEqual(Array.from({ length: 60 }, (_, n) => n))
+    // One, and one for each part that was given away.
+    expect(calls).toBeGreaterThan(1)
   })
 
   it('a job is cancelled', async () => {

@@ -15,6 +15,12 @@ import {
   flinkMissing,
   flinkPlace,
 } from '../../runners/distributed/node/flink.js'
+import {
+  type ClusterRecord,
+  clusterRecord,
+  clusterThatStays,
+  startFlinkCluster,
+} from '../../runners/distributed/node/flink-cluster.js'
 import { findPrism, PRISM_INSTALL, prismPlace } from '../../runners/distributed/node/prism.js'
 
 /** Where a program is that was started to stay. */
@@ -97,6 +103,48 @@ export const PROGRAMS: ReadonlyMap<string, EngineProgram> = new Map([
     },
   ],
 ])
+
+/** Starts a cluster of Flink to stay, with a job server for it, and notes where they are. */
+export async function startClusterToStay(jars: string): Promise<ClusterRecord> {
+  const running = clusterThatStays()
+  if (running !== undefined) return running
+  stopCluster()
+  const folder = join(cacheFolder(), 'engines', 'flink-cluster-work')
+  rmSync(folder, { recursive: true, force: true })
+  const java = findJava() ?? 'java'
+  const cluster = await startFlinkCluster({ java, jars, folder, stays: true })
+  const port = await freePort()
+  const log = openSync(join(folder, 'logs', 'job-server.log'), 'w')
+  const work = join(folder, 'job-server')
+  mkdirSync(work, { recursive: true })
+  const args = flinkArguments(jars, port, work, cluster.address)
+  const child = spawn(java, args, { detached: true, stdio: ['ignore', log, log] })
+  child.unref()
+  const pids = [child.pid ?? 0, cluster.jobManager.pid, ...cluster.taskManagers.map(({ pid }) => pid)]
+  const record: ClusterRecord = { address: cluster.address, jobEndpoint: `localhost:${port}`, pids }
+  writeFileSync(clusterRecord(), JSON.stringify(record))
+  for (const until = Date.now() + START_MILLIS; !(await listens(port)) && Date.now() < until;)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  return record
+}
+
+/** Ends a cluster that was started to stay. @returns whether there was one. */
+export function stopCluster(): boolean {
+  const path = clusterRecord()
+  if (!existsSync(path)) return false
+  const { pids } = JSON.parse(readFileSync(path, 'utf8')) as ClusterRecord
+  rmSync(path, { force: true })
+  let ended = false
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL')
+      ended = true
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  return ended
+}
 
 /** How long an engine may take to listen. */
 const START_MILLIS = 60_000

@@ -1,7 +1,7 @@
 /**
  * The columns of the matrix: the runners of the package, each with the ways in which its cases run.
  */
-import { PipelineError, type Runner, UnsupportedFeature } from 'millrace'
+import { PipelineError, type Runner } from 'millrace'
 import { distributedCapabilities } from '#platform'
 import { directRunner } from 'millrace/direct'
 import { engineRunner } from '../../runners/distributed/distributed-runner.js'
@@ -25,23 +25,29 @@ interface Kind {
 }
 
 /** How cases run on an engine, which has no modes of ours. */
-export const ENGINE_MODE: Mode = { name: 'engine', options: {}, traits: ['fast', 'generated'], keepsScripts: true }
+export const ENGINE_MODE: Mode = { name: 'engine', options: {}, traits: ['fast', 'generated'], keepsScripts: true, shares: { transforms: 400, scripts: false } } // prettier-ignore
+
+/** On Flink an element is a bundle, so that panes come where a script says; what bundles are else is not the model's business. */
+export const FLINK_MODE: Mode = {
+  ...ENGINE_MODE,
+  shares: { transforms: 400, scripts: true },
+  options: { engineOptions: { max_bundle_size: 1 } },
+}
 
 const sharedFlink = sharedEngine(distributedCapabilities())
 
 const KINDS: ReadonlyMap<string, Kind> = new Map([
   ['direct', { makeRunner: () => directRunner(), modesOf: allModes }],
   ['prism', { makeRunner: () => engineRunner('prism', distributedCapabilities()), modesOf: () => [ENGINE_MODE] }],
-  ['flink', { makeRunner: () => engineRunner('flink', sharedFlink), modesOf: () => [ENGINE_MODE] }],
+  ['flink', { makeRunner: () => engineRunner('flink', sharedFlink), modesOf: () => [FLINK_MODE] }],
+  ['flink-cluster', { makeRunner: () => engineRunner('flink-cluster', sharedFlink), modesOf: () => [FLINK_MODE] }],
   ['micro-batch', { makeRunner: batchRunner, modesOf: batchModes, modesWith: workerModes }],
 ])
-const LATER: readonly string[] = ['flink-cluster']
 
 /**
  * The columns for names of runners, separated by commas.
  *
- * @throws {PipelineError} when there is no runner of a name, or it has no mode that is chosen; {@link UnsupportedFeature} for a
- *   runner that this version does not have.
+ * @throws {PipelineError} when there is no runner of a name, or it has no mode that is chosen.
  */
 export function columnsOf(names: string, choice: ModeChoice, seed: number, workers?: ModeWorkers): readonly Column[] {
   return names.split(',').map((each) => {
@@ -60,11 +66,5 @@ function kindNamed(name: string): Kind {
   const kind = KINDS.get(name)
   if (kind !== undefined) return kind
   const known = [...KINDS.keys()].join(', ')
-  if (LATER.includes(name))
-    throw new UnsupportedFeature(
-      'MR-6002',
-      `runner.${name}`,
-      `the ${name} runner is not part of this version. Runners: ${known}.`,
-    )
   throw new PipelineError('MR-6003', `there is no runner "${name}". Runners: ${known}.`)
 }

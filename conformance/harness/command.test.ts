@@ -69,7 +69,7 @@ describe('the suite', () => {
   it.each<[CommandOptions, string]>([
     [{ only: 'NOPE' }, 'there is no case "NOPE"'],
     [{ runners: 'dircet' }, 'there is no runner "dircet"'],
-    [{ runners: 'flink-cluster' }, 'the flink-cluster runner is not part of this version'],
+    [{ runners: 'flink-clustre' }, 'there is no runner "flink-clustre"'],
     [{ modes: 'some' }, 'there is no mode "some". Modes: "one"; "all"; "generated"; '],
     [{ seed: 'x' }, '--seed must be a whole number'],
     [{ scenarios: 'a', coders: 'b' }, 'Ask one at a time'],

@@ -8,6 +8,8 @@ import type { QuestionKind } from '../oracle/answers.js'
 import { answerFile } from './answer-file.js'
 import type { ModeWorkers } from './batch-modes.js'
 import { columnsOf } from './columns.js'
+import type { CaseReport } from './run-case.js'
+import { runShared } from './shared-jobs.js'
 import { failedOf, type Matrix, matrixText, type MatrixRow, passedOf } from './matrix.js'
 import type { ModeChoice } from './modes.js'
 import { matrixPage } from './page.js'
@@ -76,10 +78,16 @@ async function runSuite(options: CommandOptions): Promise<Matrix> {
     throw new PipelineError('MR-7003', `--seed must be a whole number, but is "${seed}".`)
   const columns = columnsOf(runners, choiceOf(modes), seedNumber, workersOf(options))
   const rows: MatrixRow[] = []
-  for (const { module, area, id, name, run } of await listCases(only)) {
+  const listed = await listCases(only)
+  const cases = listed.flatMap(({ of }) => (of === undefined ? [] : [of]))
+  const shared: ReadonlyMap<string, CaseReport>[] = []
+  for (const { makeRunner, modes: chosen } of columns)
+    shared.push(await runShared(cases, { makeRunner, modes: chosen, inProcess: true }))
+  for (const { module, area, id, name, run } of listed) {
     const reports = []
-    for (const { makeRunner, modes: chosen } of columns) {
-      const { status, why, runs, claims } = await run({ makeRunner, modes: chosen, inProcess: true })
+    for (const [at, { makeRunner, modes: chosen }] of columns.entries()) {
+      const setting = { makeRunner, modes: chosen, inProcess: true }
+      const { status, why, runs, claims } = shared[at]?.get(id) ?? (await run(setting))
       reports.push({ status, why, runs, claims })
     }
     rows.push({ module, area, id, name, reports })

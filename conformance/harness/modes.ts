@@ -6,6 +6,7 @@
  */
 import { PipelineError, type Runner, type RunnerOptions, seededRandom } from 'millrace'
 import type { ModeTrait } from '../cases/case.js'
+import type { Sharing } from './shared-jobs.js'
 
 /** A way of running a case. */
 export interface Mode {
@@ -20,6 +21,8 @@ export interface Mode {
   readonly isOptional?: boolean
   /** Whether functions run in workers, each of which builds the case anew; what a case notes in variables is not seen then. */
   readonly isElsewhere?: boolean
+  /** Whether cases share jobs, where beginning one takes seconds. Scripts are played once then, by all keys, and to their end. */
+  readonly shares?: Sharing
   /** Makes the runner of this mode, where it is not the one that every mode gives its options to. */
   readonly makeRunner?: () => Runner
 }

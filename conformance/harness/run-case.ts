@@ -22,6 +22,7 @@ import {
   type CheckCase,
   type ConformanceCase,
   type Ending,
+  type KnownFault,
   NOT_RUN,
   type PipelineCase,
   type RunControl,
@@ -30,6 +31,7 @@ import {
 import { Claims, expectFailure } from '../cases/claims.js'
 import { type CaseAddress, workerModuleOf } from './case-module.js'
 import { assertionFault, assertionsOf } from './count-assertions.js'
+import { engineFault } from './engine-faults.js'
 import type { Mode } from './modes.js'
 import { buildTranscript, droppedFault, hasOwnKeys, placesOf, type Playing } from './run-transcript.js'
 
@@ -91,7 +93,7 @@ export async function runCase(of: ConformanceCase, setting: Setting, module: str
   if (modes.length === 0)
     return report('leftOut', firstLeftOut === undefined ? 'no mode' : (whyNotIn(of, firstLeftOut) ?? ''))
   const fault = await faultIn(of, { ...setting, modes }, tally, module)
-  const known = of.brokenOn?.find((each) => each.runner === runner.name)
+  const known = knownFault(of, runner.name)
   if (known !== undefined) {
     return fault === undefined
       ? report('failed', `it passes, and is listed as broken on ${runner.name} (${known.reason}). Remove the entry.`)
@@ -105,7 +107,20 @@ export async function runCase(of: ConformanceCase, setting: Setting, module: str
 export function needsOf(of: ConformanceCase): readonly Feature[] {
   const declared = of.needs ?? []
   if (of.kind !== 'transcript') return declared
-  return ['testStream', ...(of.notBy?.combine === undefined ? (['combine'] as const) : []), ...declared]
+  const setsClock = of.events.some(({ kind }) => kind === 'processingTime')
+  return [
+    'testStream',
+    ...(setsClock ? (['testStream.processingTime'] as const) : []),
+    ...(of.notBy?.combine === undefined ? (['combine'] as const) : []),
+    ...declared,
+  ]
+}
+
+/** What is known to be broken of a case on a runner. */
+export function knownFault(of: ConformanceCase, runner: string): KnownFault | undefined {
+  // What is broken on Flink is so on a cluster of it.
+  const name = runner === 'flink-cluster' ? 'flink' : runner
+  return of.brokenOn?.find((each) => each.runner === name) ?? engineFault(of.id, name)
 }
 
 class Tally {
@@ -113,7 +128,8 @@ class Tally {
   claims = 0
 }
 
-function whyNotIn(of: ConformanceCase, { traits, isElsewhere }: Mode): string | undefined {
+/** Why a case may not run in a mode. */
+export function whyNotIn(of: ConformanceCase, { traits, isElsewhere }: Mode): string | undefined {
   const { notIn } = of
   if (of.kind === 'pipeline' && isElsewhere === true) {
     if (of.inProcess === true) return 'it looks at variables of its process'
@@ -234,8 +250,11 @@ function optionsIn({ options, isElsewhere }: Mode, address: CaseAddress): Runner
   return isElsewhere === true ? { ...options, module: workerModuleOf(address) } : options
 }
 
-function playingsOf(of: Transcript, { keepsScripts, isElsewhere }: Mode): readonly Playing[] {
+/** The ways in which a transcript is played in a mode. */
+export function playingsOf(of: Transcript, { keepsScripts, isElsewhere, shares }: Mode): readonly Playing[] {
   const reductions = (['grouping', 'combine'] as const).filter((by) => of.notBy?.[by] === undefined)
+  if (shares !== undefined)
+    return reductions.map((by): Playing => ({ by, keys: hasOwnKeys(of) ? ONE_KEY : MANY_KEYS, exact: keepsScripts }))
   const keys = hasOwnKeys(of) ? [ONE_KEY] : [ONE_KEY, MANY_KEYS]
   const whole = reductions.flatMap((by) => keys.map((these): Playing => ({ by, keys: these, exact: keepsScripts })))
   const [first] = reductions
@@ -269,14 +288,15 @@ class Control implements RunControl {
 }
 
 /** The pipeline, run to its end, whichever it is. */
-async function runToEnd(
+export async function runToEnd(
   p: Pipeline,
   runner: Runner,
   options: RunnerOptions,
-  control = new Control(false),
+  control: Control | undefined = new Control(false),
+  moreMillis = 0,
 ): Promise<{ readonly result: PipelineResult | undefined; readonly error: Error | undefined }> {
   try {
-    const signal = AbortSignal.timeout(RUN_MILLIS_MAX)
+    const signal = AbortSignal.timeout(RUN_MILLIS_MAX + moreMillis)
     const running = start(p, { runner, ...options, ...control.world, signal })
     control.running = running
     return { result: await running.result, error: undefined }

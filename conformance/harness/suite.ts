@@ -17,6 +17,8 @@ export interface AddressedCase {
   readonly area: string
   readonly id: string
   readonly name: string
+  /** What it is; absent for one that must be rejected. */
+  readonly of?: ConformanceCase
   /** Runs it. Never rejects. */
   readonly run: (setting: Setting) => Promise<CaseReport>
 }
@@ -36,13 +38,14 @@ export async function listCases(only?: string): Promise<readonly AddressedCase[]
         area: areaOf(of),
         id: of.id,
         name: of.name,
+        of,
         run: (setting) => runCase(of, setting, module),
       })
     }
   }
   for (const wrong of wrongCases) {
     const { id, name } = wrong.of
-    listed.push({ module: WRONG, area: 'WRONG', id, name, run: (setting) => rejectionReport(wrong, setting) })
+    listed.push({ module: WRONG, area: 'WRONG', id, name, run: (setting) => rejectionReport(wrong, alone(setting)) })
   }
   if (only === undefined) return listed
   const chosen = new Set(only.split(',').flatMap((begin) => beginningWith(begin.trim(), listed)))
@@ -69,4 +72,9 @@ function beginningWith(begin: string, listed: readonly AddressedCase[]): readonl
 /** The area of an id. */
 export function areaOf({ id }: Pick<ConformanceCase, 'id'>): string {
   return id.slice(0, id.indexOf('-'))
+}
+
+/** What is wrong with a case is said of one that has a job to itself. */
+function alone(setting: Setting): Setting {
+  return { ...setting, modes: setting.modes.map(({ shares: _, ...mode }) => mode) }
 }

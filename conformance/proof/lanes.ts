@@ -35,6 +35,12 @@ export const lanes: readonly Lane[] = [
     load: async () => (await import('./kill/kill-cycles.js')).killLane(),
   },
   {
+    name: 'kill-flink',
+    meaning:
+      'TaskManagers, workers, pools, clients and job servers of a stream on a cluster of Flink that are killed (-9) lose nothing of its state [--kills n]',
+    load: async () => (await import('./kill-flink/lane.js')).killFlinkLane(),
+  },
+  {
     name: 'points',
     meaning:
       'streams, disks, sinks and drivers of the micro-batch runner that fail, one by one, are said clearly and got over [--only part-of-name] [--from seed] [--minutes m]',
@@ -55,6 +61,11 @@ export const lanes: readonly Lane[] = [
     sample: seededSample,
     load: async () => (await import('./sim/lane.js')).simLane(),
   },
+  ...['prism', 'flink'].map((engine): Lane => ({
+    name: engine,
+    meaning: `every case holds on ${engine === 'flink' ? 'Flink' : 'Prism'}, is refused by name, or stands in brokenOn [--only ids] [--sample n] [--from seed]`,
+    load: async () => (await import('./engine-lane.js')).engineLane(engine),
+  })),
   {
     name: 'mutants',
     meaning: 'every broken law is noticed by a case that is named for it [--only part-of-name]',

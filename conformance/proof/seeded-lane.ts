@@ -6,6 +6,7 @@
  */
 import { parseArgs } from 'node:util'
 import type { LaneProgram } from './lane.js'
+import { wholeNumber } from './whole-number.js'
 
 /** A claim that seeds can break. */
 export interface SeededClaim {
@@ -40,11 +41,11 @@ export function seededLane(
         failures: { type: 'string' },
       },
     })
-    const seeds = wholeNumber('--seeds', values.seeds) ?? claim.seeds
-    const from = wholeNumber('--from', values.from) ?? 1
+    const seeds = values.seeds === undefined ? claim.seeds : wholeNumber('--seeds', values.seeds)
+    const from = values.from === undefined ? 1 : wholeNumber('--from', values.from)
     const minutes = values.minutes === undefined ? Infinity : Number(values.minutes)
     if (!(minutes > 0)) throw new Error(`--minutes needs a number above 0, and got "${values.minutes}"`)
-    const failures = wholeNumber('--failures', values.failures) ?? FAILURES_MAX
+    const failures = values.failures === undefined ? FAILURES_MAX : wholeNumber('--failures', values.failures)
     const started = performance.now()
     let passed = 0
     let failed = 0
@@ -71,13 +72,4 @@ export function seededLane(
 /** The sample of a seeded lane. */
 export function seededSample(seed: number, minutes: number): readonly string[] {
   return ['--from', String(seed), '--minutes', String(minutes)]
-}
-
-function wholeNumber(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < 0 || text.trim() === '') {
-    throw new Error(`${flag} needs a whole number, and got "${text}"`)
-  }
-  return value
 }

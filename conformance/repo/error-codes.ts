@@ -20,7 +20,8 @@ const NEVER_MET: Readonly<Record<string, string>> = {
   'runners/core/execution/execution.ts': 'ends the turns of a cancelled run, whose result says so',
   'runners/cli/worker.ts': 'is for who starts an inner module by hand',
   'runners/micro-batch/links/worker-thread.ts': 'is for who starts an inner module by hand',
-  'runners/micro-batch/tasks/wire-error.ts': 'makes again what was thrown elsewhere, with its code',
+  'runners/distributed/node/worker-user.ts': 'is for who starts an inner module by hand',
+  'runners/core/wire-error.ts': 'makes again what was thrown elsewhere, with its code',
   'runners/cli/doctor.ts': 'becomes a line of the report in the same function',
   'runners/author-module/package-root.ts': 'is for a package that somebody has taken apart',
 }

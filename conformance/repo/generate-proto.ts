@@ -1,5 +1,5 @@
 /**
- * TypeScript of the protocol: `runners/distributed/proto/beam/*.proto` → `runners/distributed/proto/generated/beam/*_pb.ts`.
+ * TypeScript of the protocol: of each `.proto` file in `runners/distributed/proto`, a `_pb.ts` below `proto/generated`.
  *
  * Law: what stands in the repository is what this makes of the `.proto` files, byte for byte; a test makes it again and
  * compares. Enums become objects with a type of the same name, so that types can be taken away without compiling.
@@ -12,9 +12,11 @@ import { join } from 'node:path'
 /** Where the `.proto` files stand, from the root. */
 export const PROTO_FOLDER = 'runners/distributed/proto'
 /** Where what is made of them stands, from the root. */
-export const GENERATED_FOLDER: string = `${PROTO_FOLDER}/generated/beam`
+export const GENERATED_FOLDER: string = `${PROTO_FOLDER}/generated`
+/** Folders of both: Beam's protocol, and what millrace's own processes say to each other. */
+export const PROTOCOLS: readonly string[] = ['beam', 'millrace']
 
-/** Made files by name. @param root folder of the repository. */
+/** Made files by folder and name. @param root folder of the repository. */
 export function generateProto(root: string): ReadonlyMap<string, string> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-proto-'))
   try {
@@ -28,11 +30,15 @@ export function generateProto(root: string): ReadonlyMap<string, string> {
       { cwd: folder, encoding: 'utf8' },
     )
     if (status !== 0) throw new Error(`buf generate failed: ${error?.message ?? stderr}`)
-    const made = join(folder, 'beam')
     return new Map(
-      readdirSync(made)
-        .sort()
-        .map((name) => [name, withoutEnums(readFileSync(join(made, name), 'utf8'))]),
+      PROTOCOLS.flatMap((protocol) =>
+        readdirSync(join(folder, protocol))
+          .sort()
+          .map((name): [string, string] => [
+            `${protocol}/${name}`,
+            withoutEnums(readFileSync(join(folder, protocol, name), 'utf8')),
+          ]),
+      ),
     )
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -39,13 +39,13 @@ const table: readonly Row[] = [
     typesOf: [/^@standard-schema\/spec$/],
   },
   {
-    of: /^runners\/(runner|run-status|telemetry)\.ts$/,
-    modules: [/^sdk\//, /^runners\/(runner|run-status|telemetry)\.ts$/],
+    of: /^runners\/(engine-settings|runner|run-status|telemetry)\.ts$/,
+    modules: [/^sdk\//, /^runners\/(engine-settings|runner|run-status|telemetry)\.ts$/],
     packages: [],
   },
   {
     of: /^runners\/core\//,
-    modules: [/^sdk\//, /^runners\/core\//, /^runners\/(runner|run-status|telemetry)\.ts$/],
+    modules: [/^sdk\//, /^runners\/core\//, /^runners\/(engine-settings|runner|run-status|telemetry)\.ts$/],
     packages: [],
   },
   {
@@ -59,7 +59,7 @@ const table: readonly Row[] = [
       /^sdk\//,
       /^runners\/core\//,
       /^runners\/direct\/(?!node)/,
-      /^runners\/(runner|run-status|telemetry)\.ts$/,
+      /^runners\/(engine-settings|runner|run-status|telemetry)\.ts$/,
     ],
     packages: [],
   },
@@ -75,7 +75,7 @@ const table: readonly Row[] = [
     modules: [
       /^sdk\//,
       /^runners\/(author-module|core|direct|micro-batch)\//,
-      /^runners\/(runner|run-status|telemetry)\.ts$/,
+      /^runners\/(engine-settings|runner|run-status|telemetry)\.ts$/,
     ],
     packages: [NODE],
   },
@@ -85,7 +85,7 @@ const table: readonly Row[] = [
       /^sdk\//,
       /^runners\/core\//,
       /^runners\/micro-batch\/(?!node|links\/|store\/sqlite-)/,
-      /^runners\/(runner|run-status|telemetry)\.ts$/,
+      /^runners\/(engine-settings|runner|run-status|telemetry)\.ts$/,
     ],
     packages: [/^@noble\/hashes(\/|$)/],
   },
@@ -96,7 +96,12 @@ const table: readonly Row[] = [
   },
   {
     of: /^runners\/distributed\/node\//,
-    modules: [/^sdk\//, /^runners\/(core|distributed)\//, /^runners\/(runner|run-status|telemetry)\.ts$/],
+    modules: [
+      /^sdk\//,
+      /^runners\/(author-module|core|distributed)\//,
+      /^runners\/direct\/node\.ts$/,
+      /^runners\/(engine-settings|runner|run-status|telemetry)\.ts$/,
+    ],
     packages: [NODE, PROTOBUF, /^@grpc\/grpc-js$/],
   },
   {
@@ -105,7 +110,7 @@ const table: readonly Row[] = [
       /^sdk\//,
       /^runners\/core\//,
       /^runners\/distributed\/(?!node)/,
-      /^runners\/(runner|run-status|telemetry)\.ts$/,
+      /^runners\/(engine-settings|runner|run-status|telemetry)\.ts$/,
     ],
     packages: [PROTOBUF],
   },
@@ -136,7 +141,7 @@ const table: readonly Row[] = [
   },
   {
     of: /^runners\/opentelemetry\//,
-    modules: [/^sdk\//, /^runners\/opentelemetry\//, /^runners\/(runner|run-status|telemetry)\.ts$/],
+    modules: [/^sdk\//, /^runners\/opentelemetry\//, /^runners\/(engine-settings|runner|run-status|telemetry)\.ts$/],
     packages: [/^@opentelemetry\/api$/],
   },
   {

@@ -17,11 +17,21 @@ export interface Placed {
   readonly specifier?: string
 }
 
+/** Packages that go into the bundle, because it will be loaded where they are not. */
+export interface Inlined {
+  /** Packages that stay outside all the same: their native code must be installed where the bundle is loaded. */
+  readonly native: readonly string[]
+}
+
+/** What stands in a bundle for a module that is looked for where the bundle is loaded: millrace's own, or a native package's. */
+export const OWN_MODULE = 'millrace-own:'
+export const NATIVE_MODULE = 'millrace-native:'
+
 const META = 'millrace-meta'
 const SEEN = Symbol('resolved by the bundler itself')
 
-/** The plugin; fills `placed`, and `read` with the author's files. */
-export function authorModules(placed: Placed[], read: Set<string>): Plugin {
+/** The plugin; fills `placed`, and `read` with the author's files. @param inlined given where packages go into the bundle. */
+export function authorModules(placed: Placed[], read: Set<string>, inlined?: Inlined): Plugin {
   return {
     name: 'millrace',
     setup(build) {
@@ -35,7 +45,9 @@ export function authorModules(placed: Placed[], read: Set<string>): Plugin {
         return authorFile(path)
       })
       // Names of packages; a relative or absolute path is a file of the author.
-      build.onResolve({ filter: /^[^./]/ }, (args) => resolvePackage(build, args, placed))
+      build.onResolve({ filter: /^[^./]/ }, (args) => resolvePackage(build, args, placed, inlined))
+      if (inlined !== undefined)
+        build.onLoad({ filter: /\.node$/, namespace: 'file' }, ({ path }) => ({ errors: [{ text: nativeCode(path) }] }))
     },
   }
 }
@@ -89,22 +101,36 @@ export default {
 
 // ---- packages ------------------------------------------------------------------------------------------------------
 
+/** @param inlined where packages go into the bundle: millrace and what is native stay outside. */
 async function resolvePackage(
   build: PluginBuild,
   args: OnResolveArgs,
   placed: Placed[],
+  inlined: Inlined | undefined,
 ): Promise<OnResolveResult | undefined> {
   const { path, kind, importer, resolveDir, namespace } = args
   if (kind === 'entry-point' || args.pluginData === SEEN) return undefined
-  if (isBuiltin(path)) return { path, external: true }
-  if (/^(data|https?):/.test(path)) return { path, external: true }
+  if (isBuiltin(path) || /^(data|https?):/.test(path)) return { path, external: true }
   if (path.startsWith('file:')) return { path: fileURLToPath(path) }
-  if (path === 'millrace' || path.startsWith('millrace/')) return external(ownModule(path), args, placed)
+  if (path === 'millrace' || path.startsWith('millrace/'))
+    return inlined === undefined
+      ? external(ownModule(path), args, placed)
+      : { path: `${OWN_MODULE}${path}`, external: true }
+  if (inlined?.native.includes(nameOfPackage(path)) === true) return { path: `${NATIVE_MODULE}${path}`, external: true }
   const found = await build.resolve(path, { importer, kind, namespace, resolveDir, pluginData: SEEN })
   if (found.errors.length > 0 || found.path === '') return { errors: [{ text: missing(path) }] }
   if (found.external) return { path: found.path, external: true }
-  if (isAuthors(found.path, args)) return { path: found.path, namespace: found.namespace }
+  if (inlined !== undefined || isAuthors(found.path, args)) return { path: found.path, namespace: found.namespace }
   return external(found.path, args, placed)
+}
+
+function nativeCode(path: string): string {
+  const [, name = path] = /node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)[\\/](?!.*node_modules)/.exec(path) ?? []
+  return `package "${name}" has native code, which cannot be sent to workers. Install it where workers run, and name it in nativePackages.`
+}
+
+function nameOfPackage(specifier: string): string {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
 }
 
 /** A module of the copy of millrace that this command belongs to. */
@@ -138,7 +164,7 @@ function isAuthors(found: string, { path, resolveDir }: OnResolveArgs): boolean 
 }
 
 function isInstalled(specifier: string, from: string): boolean {
-  const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+  const name = nameOfPackage(specifier)
   for (let folder = from; ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'node_modules', name))) return true
     if (dirname(folder) === folder) return false
@@ -147,6 +173,6 @@ function isInstalled(specifier: string, from: string): boolean {
 
 function missing(specifier: string): string {
   if (specifier.startsWith('#')) return `there is no "${specifier}" under "imports" of package.json.`
-  const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+  const name = nameOfPackage(specifier)
   return `cannot find package "${specifier}". Install it: npm install ${name}`
 }

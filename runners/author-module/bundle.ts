@@ -11,7 +11,7 @@ import { basename, dirname, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { BuildFailure, Message, OutputFile } from 'esbuild'
 import type { ErrorCode } from '../../sdk/error-codes.js'
-import { authorModules, type Placed } from './author-modules.js'
+import { authorModules, type Inlined, type Placed } from './author-modules.js'
 import { packageVersion } from './package-root.js'
 import type { ModuleText } from './module-text.js'
 
@@ -29,8 +29,13 @@ export class BundleError extends Error {
   }
 }
 
-/** The author's module, by its absolute path, as one text. @throws {BundleError} naming file, line and column. */
-export async function bundle(entry: string): Promise<ModuleText> {
+/**
+ * The author's module, by its absolute path, as one text.
+ *
+ * @param inlined given where packages go into the bundle, too, because it will be loaded on another machine.
+ * @throws {BundleError} naming file, line and column.
+ */
+export async function bundle(entry: string, inlined?: Inlined): Promise<ModuleText> {
   // Required, not imported: to import CommonJS, Node reads all of it once more for the names it exports.
   const esbuild = createRequire(import.meta.url)('esbuild') as typeof import('esbuild')
   const folder = dirname(entry)
@@ -56,7 +61,7 @@ export async function bundle(entry: string): Promise<ModuleText> {
       legalComments: 'none',
       charset: 'utf8',
       logLevel: 'silent',
-      plugins: [authorModules(placed, read)],
+      plugins: [authorModules(placed, read, inlined)],
     })
     // A path with a colon is one of the bundler's own modules.
     for (const path of Object.keys(metafile.inputs)) if (!path.includes(':')) read.add(resolve(folder, path))

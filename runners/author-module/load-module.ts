@@ -13,12 +13,16 @@ import type { AuthorMap } from './stacks.js'
 
 /** The pipeline that a module exports. @throws whatever the module throws; {@link PipelineError} when it exports none. */
 export async function loadPipeline(module: ModuleText, map: AuthorMap): Promise<PipelineDefinition> {
+  return definitionIn(await loadExports(module, map), module.file)
+}
+
+/** What a module exports. @throws whatever the module throws. */
+export async function loadExports(module: ModuleText, map: AuthorMap): Promise<Readonly<Record<string, unknown>>> {
   const text = `${module.code}\n//# sourceURL=${module.sourceUrl}\n`
   const url = `data:text/javascript;base64,${Buffer.from(text).toString('base64')}`
   markLoadingModule(true)
   try {
-    const exports = (await import(url)) as Readonly<Record<string, unknown>>
-    return definitionIn(exports, module.file)
+    return (await import(url)) as Readonly<Record<string, unknown>>
   } catch (error) {
     throw named(error, url, module, map)
   } finally {

@@ -8,7 +8,7 @@ import { settingRows } from './setting-rows.js'
 import { EXIT } from './exit-codes.js'
 import { root } from './fixtures/command.js'
 import { commandHelp, exitCodes, mainHelp } from './help.js'
-import { laterCommands, laterOptions } from './later-versions.js'
+import { laterOptions } from './later-versions.js'
 import { variableOf } from './runner-settings.js'
 
 const page = readFileSync(join(root, 'docs/command-line.md'), 'utf8')
@@ -52,7 +52,6 @@ describe.each(commands.map((command) => [command.name, command] as const))('of %
 
   it('no option is also one of later versions', () => {
     for (const option of command.options) expect(laterOptions.get(name)?.has(option.name) ?? false).toBe(false)
-    expect(laterCommands.has(name)).toBe(false)
   })
 })
 

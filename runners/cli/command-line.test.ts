@@ -107,15 +107,14 @@ describe('the command line', () => {
     expect((error as UsageError).given).toBe(given)
   })
 
-  it.each<[string[], string]>([
-    [['worker-pool'], 'millrace worker-pool, which serves workers to an engine, is not part of this version.'],
-    [['help', 'worker-pool'], 'millrace worker-pool, which serves workers to an engine, is not part of this version.'],
-    [['run', 'file.ts', '--ui'], '--ui is not part of this version.'],
-  ])('%j is refused by name', (args, message) => {
-    const error = thrownBy(() => parseCommandLine(args))
-    expect(errorKind(error)).toBe('UnsupportedFeature')
-    expect((error as Error).message).toContain(message)
-  })
+  it.each<[string[], string]>([[['run', 'file.ts', '--ui'], '--ui is not part of this version.']])(
+    '%j is refused by name',
+    (args, message) => {
+      const error = thrownBy(() => parseCommandLine(args))
+      expect(errorKind(error)).toBe('UnsupportedFeature')
+      expect((error as Error).message).toContain(message)
+    },
+  )
 })
 
 describe('settings of the runner', () => {
@@ -230,10 +229,14 @@ describe('settings of the runner', () => {
     expect(() => settingsWith({ environment, file: config })).toThrow('MILLRACE_BATCH_SIZE is for the micro-batch')
   })
 
-  it('a runner of later versions is refused by name', () => {
-    const error = thrownBy(() => settings('--runner', 'flink-cluster'))
-    expect(errorKind(error)).toBe('UnsupportedFeature')
-    expect((error as Error).message).toContain(`the flink-cluster runner is not part of this version.`)
+  it('what runners on other engines have is theirs alone, and is checked wherever it is said', () => {
+    const pool = ['--environment', 'external', '--environment-config', 'localhost:50000', '--native-packages', 'a,b']
+    expect(settings('--runner', 'flink', '--workers', '2', ...pool)).toMatchObject({
+      workers: 2,
+      engine: { environment: 'external', environmentConfig: 'localhost:50000', nativePackages: ['a', 'b'] },
+    })
+    expect(() => settings(...pool)).toThrow('is for runners on other engines')
+    expect(() => settings('--environment', 'docker')).toThrow('--environment is one of loopback, external, process')
   })
 })
 

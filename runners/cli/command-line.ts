@@ -9,7 +9,7 @@ import type { ErrorCode } from '../../sdk/error-codes.js'
 import { UnsupportedFeature } from '../runner.js'
 import { type CommandRow, commands, globalOptions, moduleAt } from './commands.js'
 import type { OptionRow } from './setting-rows.js'
-import { laterCommands, laterOptions } from './later-versions.js'
+import { laterOptions } from './later-versions.js'
 
 /** The command line is wrong. Whoever shows it adds the nearest of the `known` names. */
 export class UsageError extends Error {
@@ -68,15 +68,7 @@ export function parseCommandLine(args: readonly string[]): Invocation {
 function commandNamed(name: string): CommandRow {
   const command = commands.find((each) => each.name === name)
   if (command !== undefined) return command
-  const later = laterCommands.get(name)
-  const has = commands.map((each) => `millrace ${each.name}`).join(', ')
-  if (later !== undefined)
-    throw new UnsupportedFeature(
-      'MR-7006',
-      `command.${name}`,
-      `millrace ${name}, which ${later}, is not part of this version. It has ${has}.`,
-    )
-  const known = [...commands.map((each) => each.name), ...laterCommands.keys()]
+  const known = commands.map((each) => each.name)
   throw new UsageError('MR-7001', `there is no command "${name}".`, name, known)
 }
 

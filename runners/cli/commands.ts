@@ -16,7 +16,8 @@ export interface OperandRow {
   readonly values?: readonly string[]
 }
 
-type OwnName = 'run' | 'why' | 'graph' | 'init' | 'config' | 'doctor' | 'explain' | 'completion' | 'conformance'
+type OwnName =
+  'run' | 'why' | 'graph' | 'init' | 'config' | 'doctor' | 'explain' | 'completion' | 'conformance' | 'worker-pool'
 /** Names of commands. */
 export type CommandName = OwnName | CheckpointCommandName
 
@@ -242,7 +243,7 @@ const conformance: CommandRow = {
     {
       name: 'runners',
       value: 'names',
-      help: 'runners, separated by commas: direct (default), micro-batch, flink, prism',
+      help: 'runners, separated by commas: direct (default), micro-batch, flink, flink-cluster, prism',
     },
     { name: 'only', value: 'ids', help: 'cases whose ids are or begin so, separated by commas: TRG-15,PDO' },
     { name: 'modes', value: 'names', help: 'one, all (default), or names of modes separated by semicolons' },
@@ -277,8 +278,40 @@ const conformance: CommandRow = {
   ],
 }
 
+const workerPool: CommandRow = {
+  name: 'worker-pool',
+  usage: 'millrace worker-pool [options]',
+  summary: 'serve workers to an engine, each a process of its own',
+  operands: [],
+  options: [
+    { name: 'port', value: 'number', help: 'where it listens; default 50000; 0 for any free port' },
+    {
+      name: 'host',
+      value: 'address',
+      help: 'the address it listens at; default 127.0.0.1, which only this machine reaches',
+    },
+    {
+      name: 'token-file',
+      value: 'file',
+      help: 'file of a text that clients must know; MILLRACE_TOKEN_FILE, too, may name it',
+      isPath: true,
+    },
+    {
+      name: 'allow-unauthenticated',
+      value: undefined,
+      help: 'without a token, let whoever reaches --host start workers',
+    },
+    json('what happens as one JSON object a line'),
+    pageHelp,
+  ],
+  notes: [
+    'For millrace run --runner flink --environment external --environment-config HOST:PORT. Engines start and stop workers',
+    'as they need them; each fetches the program of its job from the engine. Ctrl-C ends the pool, and its workers.',
+  ],
+}
+
 const ofPipelines = [run, why, graph]
-const others = [init, config, doctor, explain, completion, conformance]
+const others = [init, config, doctor, explain, completion, conformance, workerPool]
 
 /** What can be asked for. */
 export const commands: readonly CommandRow[] = [...ofPipelines, ...checkpointCommands, ...others]

@@ -13,7 +13,7 @@ import { UsageError } from './command-line.js'
 
 const guarantee = t.keyof({ gap: null, 'at-most-once': null, 'at-least-once': null, 'exactly-once': null })
 const fields = {
-  runner: t.keyof({ direct: null, 'micro-batch': null, flink: null, prism: null }),
+  runner: t.keyof({ direct: null, 'micro-batch': null, flink: null, prism: null, 'flink-cluster': null }),
   checkpoint: t.string,
   batchInterval: t.string,
   batchSize: t.Int,
@@ -22,6 +22,13 @@ const fields = {
   latencyObjective: t.string,
   workers: t.Int,
   isolation: t.keyof({ thread: null, process: null }),
+  jobEndpoint: t.string,
+  flinkMaster: t.string,
+  environment: t.keyof({ loopback: null, external: null, process: null }),
+  environmentConfig: t.string,
+  linkHost: t.string,
+  tokenFile: t.string,
+  nativePackages: t.string,
   grace: t.string,
   callTimeout: t.string,
   check: t.boolean,

@@ -87,107 +87,116 @@ export default definePipeline({
 })
 `
 
-let made: Project
-beforeAll(async () => {
-  await compiled()
-  made = project({ 'orders.ts': orders, 'asking.ts': asking, 'endless.ts': endless })
-  for (const name of ['io-ts', 'fp-ts'])
-    symlinkSync(join(root, 'node_modules', name), made.path(`node_modules/${name}`))
-  writeFileSync(made.path('past.ndjson'), '{"user":"ann","cents":100}\n{"user":"cleo","cents":1}\n')
-  const running = start(
-    ['run', 'orders.ts', '--runner', 'micro-batch', '--checkpoint', 'kept', '--batch-interval', '30ms'],
-    { cwd: made.folder },
-  )
-  await running.said('bob')
-  running.signal('SIGTERM', 'command')
-  expect((await running.ended).code).toBe(143)
-}, 240_000)
-afterAll(() => {
-  leftOvers()
-  made.remove()
-})
-
-const rows = (stdout: string): readonly unknown[] =>
-  stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as unknown)
-
-describe('millrace state with the pipeline', () => {
-  it('shows cells and timers of a key, decoded', async () => {
-    const { code, stdout } = await start(
-      ['state', 'get', 'kept', '--pipeline', 'orders.ts', '--step', 'remember', '--key', 'ann'],
+describe.each([
+  ['in place', []],
+  ['by three workers', ['--workers', '3']],
+])('of a run whose work was done %s,', (_, more) => {
+  let made: Project
+  beforeAll(async () => {
+    await compiled()
+    made = project({ 'orders.ts': orders, 'asking.ts': asking, 'endless.ts': endless })
+    for (const name of ['io-ts', 'fp-ts'])
+      symlinkSync(join(root, 'node_modules', name), made.path(`node_modules/${name}`))
+    writeFileSync(made.path('past.ndjson'), '{"user":"ann","cents":100}\n{"user":"cleo","cents":1}\n')
+    const running = start(
+      ['run', 'orders.ts', '--runner', 'micro-batch', '--checkpoint', 'kept', '--batch-interval', '30ms', ...more],
       { cwd: made.folder },
-    ).ended
-    expect(code).toBe(0)
-    expect(rows(stdout)).toEqual([
-      { step: 'remember', state: 'count', kind: 'value', key: 'ann', window: 'global', value: 2 },
-      {
-        step: 'remember',
-        state: 'each',
-        kind: 'map',
-        key: 'ann',
-        window: 'global',
-        value: [
-          ['5', 5],
-          ['3', 3],
-        ],
-      },
-      {
-        step: 'remember',
-        state: 'forget',
-        kind: 'timer',
-        key: 'ann',
-        window: 'global',
-        value: { fireTimestamp: 7260000, outputTimestamp: 7260000 },
-      },
-    ])
+    )
+    await running.said('bob')
+    running.signal('SIGTERM', 'command')
+    expect((await running.ended).code).toBe(143)
+  }, 240_000)
+  afterAll(() => {
+    leftOvers()
+    made.remove()
   })
 
-  it('shows what is grouped in a window, and where a source is', async () => {
-    const get = (...more: readonly string[]) =>
-      start(['state', 'get', 'kept', '--pipeline', 'orders.ts', ...more], { cwd: made.folder }).ended
-    const hour = await get('--step', 'spend', '--window', '1970-01-01T01:00:00Z')
-    expect(rows(hour.stdout)).toContainEqual(expect.objectContaining({ state: 'values', key: 'ann', value: 3 }))
-    const source = await get('--step', 'orders')
-    expect(rows(source.stdout)).toContainEqual(expect.objectContaining({ state: 'work' }))
-    const none = await get('--step', 'remmeber')
-    expect([none.code, none.stderr]).toEqual([expect.any(Number), expect.stringContaining('Did you mean "remember"?')])
-    expect(none.code).not.toBe(0)
-  })
-
-  it('lists keys, and refuses what needs the pipeline without it', async () => {
-    const { stdout } = await start(['state', 'ls', 'kept', '--pipeline', 'orders.ts', '--json'], { cwd: made.folder })
-      .ended
-    expect(rows(stdout)).toContainEqual({ step: 'remember', keys: 2, first: ['ann', 'bob'] })
-    const wrong = await start(['state', 'get', 'kept', '--step', 'remember', '--key', 'ann'], { cwd: made.folder })
-      .ended
-    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('--key needs --pipeline')])
-  })
-})
-
-describe('millrace query', () => {
-  it('joins what is kept now with what was, and leaves the checkpoint as it is', async () => {
-    const fsck = () => start(['fsck', 'kept', '--json'], { cwd: made.folder }).ended
-    const before = (await fsck()).stdout
-    const { code, stdout, stderr } = await start(
-      ['query', 'asking.ts', '--checkpoint', 'kept', '--past', 'past.ndjson'],
-      { cwd: made.folder },
-    ).ended
-    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) as string })
-    const text = stdout
+  const rows = (stdout: string): readonly unknown[] =>
+    stdout
+      .trim()
       .split('\n')
-      .map((line) => line.replace(/^.*?(\w+ (came )?\d+).*$/, '$1'))
-      .filter((line) => line !== '')
-      .sort()
-    expect(text).toEqual(['ann 103', 'ann came 2', 'bob came 1', 'cleo 1'])
-    expect((await fsck()).stdout).toBe(before)
+      .map((line) => JSON.parse(line) as unknown)
+
+  describe('millrace state with the pipeline', () => {
+    it('shows cells and timers of a key, decoded', async () => {
+      const { code, stdout } = await start(
+        ['state', 'get', 'kept', '--pipeline', 'orders.ts', '--step', 'remember', '--key', 'ann'],
+        { cwd: made.folder },
+      ).ended
+      expect(code).toBe(0)
+      expect(rows(stdout)).toEqual([
+        { step: 'remember', state: 'count', kind: 'value', key: 'ann', window: 'global', value: 2 },
+        {
+          step: 'remember',
+          state: 'each',
+          kind: 'map',
+          key: 'ann',
+          window: 'global',
+          value: [
+            ['5', 5],
+            ['3', 3],
+          ],
+        },
+        {
+          step: 'remember',
+          state: 'forget',
+          kind: 'timer',
+          key: 'ann',
+          window: 'global',
+          value: { fireTimestamp: 7260000, outputTimestamp: 7260000 },
+        },
+      ])
+    })
+
+    it('shows what is grouped in a window, and where a source is', async () => {
+      const get = (...more: readonly string[]) =>
+        start(['state', 'get', 'kept', '--pipeline', 'orders.ts', ...more], { cwd: made.folder }).ended
+      const hour = await get('--step', 'spend', '--window', '1970-01-01T01:00:00Z')
+      expect(rows(hour.stdout)).toContainEqual(expect.objectContaining({ state: 'values', key: 'ann', value: 3 }))
+      const source = await get('--step', 'orders')
+      expect(rows(source.stdout)).toContainEqual(expect.objectContaining({ state: 'work' }))
+      const none = await get('--step', 'remmeber')
+      expect([none.code, none.stderr]).toEqual([
+        expect.any(Number),
+        expect.stringContaining('Did you mean "remember"?'),
+      ])
+      expect(none.code).not.toBe(0)
+    })
+
+    it('lists keys, and refuses what needs the pipeline without it', async () => {
+      const { stdout } = await start(['state', 'ls', 'kept', '--pipeline', 'orders.ts', '--json'], { cwd: made.folder })
+        .ended
+      const first = expect.toSatisfy((keys: readonly string[]) => keys.toSorted().join(' ') === 'ann bob') as string[]
+      expect(rows(stdout)).toContainEqual({ step: 'remember', keys: 2, first })
+      const wrong = await start(['state', 'get', 'kept', '--step', 'remember', '--key', 'ann'], { cwd: made.folder })
+        .ended
+      expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('--key needs --pipeline')])
+    })
   })
 
-  it('refuses a pipeline that does not end, and one without a checkpoint', async () => {
-    const endless = await start(['query', 'endless.ts', '--checkpoint', 'kept'], { cwd: made.folder }).ended
-    expect([endless.code, endless.stderr]).toEqual([2, expect.stringContaining('MR-6055')])
-    const without = await start(['query', 'asking.ts'], { cwd: made.folder }).ended
-    expect([without.code, without.stderr]).toEqual([2, expect.stringContaining('needs --checkpoint')])
+  describe('millrace query', () => {
+    it('joins what is kept now with what was, and leaves the checkpoint as it is', async () => {
+      const fsck = () => start(['fsck', 'kept', '--json'], { cwd: made.folder }).ended
+      const before = (await fsck()).stdout
+      const { code, stdout, stderr } = await start(
+        ['query', 'asking.ts', '--checkpoint', 'kept', '--past', 'past.ndjson'],
+        { cwd: made.folder },
+      ).ended
+      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) as string })
+      const text = stdout
+        .split('\n')
+        .map((line) => line.replace(/^.*?(\w+ (came )?\d+).*$/, '$1'))
+        .filter((line) => line !== '')
+        .sort()
+      expect(text).toEqual(['ann 103', 'ann came 2', 'bob came 1', 'cleo 1'])
+      expect((await fsck()).stdout).toBe(before)
+    })
+
+    it('refuses a pipeline that does not end, and one without a checkpoint', async () => {
+      const endless = await start(['query', 'endless.ts', '--checkpoint', 'kept'], { cwd: made.folder }).ended
+      expect([endless.code, endless.stderr]).toEqual([2, expect.stringContaining('MR-6055')])
+      const without = await start(['query', 'asking.ts'], { cwd: made.folder }).ended
+      expect([without.code, without.stderr]).toEqual([2, expect.stringContaining('needs --checkpoint')])
+    })
   })
 })

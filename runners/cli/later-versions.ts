@@ -2,9 +2,6 @@
  * What later versions of the command will have and this one has not, so that it is refused by name.
  */
 
-/** Commands of later versions. */
-export const laterCommands: ReadonlyMap<string, string> = new Map([['worker-pool', 'serves workers to an engine']])
-
 /** Options of later versions, by the command they will belong to. Most take a value; without one they are refused too. */
 export const laterOptions: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map([
   [
@@ -18,5 +15,3 @@ export const laterOptions: ReadonlyMap<string, ReadonlyMap<string, string>> = ne
 
 /** Formats of graphs that others have and this version has not. */
 export const laterFormats: readonly string[] = ['png', 'html', 'proto']
-/** Runners of later versions. */
-export const laterRunners: readonly string[] = ['flink-cluster']

@@ -66,6 +66,8 @@ async function commandOf(invocation: CommandInvocation): Promise<number> {
       process.stdout.write(invocation.options.get('json') === true ? `${JSON.stringify({ code, text })}\n` : text)
       return EXIT.done
     }
+    case 'worker-pool':
+      return (await import('./worker-pool-command.js')).workerPoolCommand(invocation.options)
     case 'conformance':
       return (await import('./conformance-command.js')).conformanceCommand(invocation.options)
   }

@@ -22,9 +22,12 @@ export function runEnv(platform: Env, print: Env['print']): RunEnv {
       print: (line, stream) => print(printable(line), stream),
       files: files === undefined ? undefined : remembering(files, made),
     },
-    files: () => [...made],
+    files: () => [...made].filter((path) => !HIDDEN_PART.test(path)),
   }
 }
+
+/** In a path: what a sink has not made visible yet, because the run stopped before. */
+const HIDDEN_PART = /(^|[\\/])\.[^\\/]*\.tmp-/
 
 function remembering(files: FileSystem, made: Set<string>): FileSystem {
   return {

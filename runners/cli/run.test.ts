@@ -119,8 +119,6 @@ describe.concurrent('what is wrong with the command line', { timeout: 30_000 }, 
     [['run', 'package.json'], 'error: package.json is not a TypeScript or JavaScript file.'],
     [['graph', words, '--format', 'mermaidd'], 'Did you mean "mermaid"?\n'],
     [['verify', 'x'], 'error: millrace verify takes no file, and was given "x".'],
-    [['worker-pool', 'x'], 'error: millrace worker-pool, which'],
-    [['run', words, '--runner', 'flink-cluster'], 'error: the flink-cluster runner is not part of this version.'],
     [['run', words, '--guarantee', 'exactly-once'], 'cannot promise exactly-once'],
     [
       ['graph', words, '--format=png'],

@@ -6,11 +6,11 @@
  */
 import { textMillis } from '../../sdk/duration-text.js'
 import type { MillraceConfig } from '../config.js'
-import { type Guarantee, type RunnerOptions, UnsupportedFeature } from '../runner.js'
+import type { EngineSettings } from '../engine-settings.js'
+import type { Guarantee, RunnerOptions } from '../runner.js'
 import { type Options, UsageError } from './command-line.js'
 import { type OptionRow, type RunnerName, runners, settingRows } from './setting-rows.js'
 import { CONSOLE_MODES, type ConsoleMode } from './console-limit.js'
-import { laterRunners } from './later-versions.js'
 import type { WhySettings } from './protocol.js'
 import { rateLimits } from './rate-limits.js'
 
@@ -37,6 +37,7 @@ export interface RunnerSettings extends Pick<
   | 'latencyObjective'
   | 'workers'
   | 'isolation'
+  | 'engine'
 > {
   readonly runner: RunnerName
 }
@@ -99,7 +100,7 @@ export function settingsFrom({ flags, environment, file }: SettingSources): Sett
   )
 }
 
-/** Settings as what a runner takes. @throws {UsageError} or {@link UnsupportedFeature}. */
+/** Settings as what a runner takes. @throws {UsageError} */
 export function runnerSettings(settings: Settings): RunnerSettings {
   const given = (name: string): Given => new Given(settings, name)
   const runner = runnerOf(given('runner'))
@@ -111,6 +112,7 @@ export function runnerSettings(settings: Settings): RunnerSettings {
   const guarantee = given('guarantee')
   const isStrict = strict.value === true
   const batches = batchSettings(given)
+  const engine = engineSettings(given)
   // Checked also where it is switched off: a typing error stays one.
   graceMillis(settings)
   const seedNumber = seed.isSaid ? wholeNumber(seed, Number.MIN_SAFE_INTEGER) : 0
@@ -119,6 +121,7 @@ export function runnerSettings(settings: Settings): RunnerSettings {
   return {
     runner,
     ...batches,
+    ...engine,
     strict: isStrict,
     requireCodecs: given('require-codecs').value === true,
     stageCompiler: oneOf(given('stage-compiler'), compilers),
@@ -173,13 +176,7 @@ function runnerOf(given: Given): RunnerName {
   const name = String(given.value)
   const found = runners.find((runner) => runner === name)
   if (found !== undefined) return found
-  if (laterRunners.includes(name))
-    throw new UnsupportedFeature(
-      'MR-6002',
-      `runner.${name}`,
-      `the ${name} runner is not part of this version. Use --runner ${runners.join(' or ')}.`,
-    )
-  throw new UsageError('MR-6003', `there is no runner "${name}".`, name, [...runners, ...laterRunners])
+  throw new UsageError('MR-6003', `there is no runner "${name}".`, name, runners)
 }
 
 /** What only runs in batches have. */
@@ -211,9 +208,10 @@ function batchSettings(
   const count = workers.isSaid ? wholeNumber(workers, 0) : undefined
   const kind = isolation.isSaid ? oneOf(isolation, isolations) : undefined
   if (runner.value !== 'micro-batch') {
-    for (const each of [checkpoint, interval, size, rate, objective, workers, isolation, standby])
+    const ofBatches = [checkpoint, interval, size, rate, objective, isolation, standby]
+    for (const each of ENGINES.has(String(runner.value)) ? ofBatches : [...ofBatches, workers])
       if (each.isSaid) refuseWithoutBatches(each, runner)
-    return {}
+    return count === undefined || count === 0 ? {} : { workers: count }
   }
   if (kind !== undefined && count === undefined)
     throw new UsageError(
@@ -231,6 +229,44 @@ function batchSettings(
     ...(count === undefined ? {} : { workers: count }),
     ...(kind === undefined || count === undefined ? {} : { isolation: kind }),
   }
+}
+
+/** Runners on other engines. */
+const ENGINES: ReadonlySet<string> = new Set(['flink', 'prism', 'flink-cluster'])
+const environments = ['loopback', 'external', 'process'] as const
+
+/** What only runs on other engines have. */
+function engineSettings(given: (name: string) => Given): Pick<RunnerSettings, 'engine'> {
+  const runner = given('runner')
+  const settings: { -readonly [K in keyof EngineSettings]: EngineSettings[K] } = {}
+  const environment = given('environment')
+  const native = given('native-packages')
+  const texts = [
+    ['jobEndpoint', given('job-endpoint')],
+    ['flinkMaster', given('flink-master')],
+    ['environmentConfig', given('environment-config')],
+    ['linkHost', given('link-host')],
+    ['tokenFile', given('token-file')],
+  ] as const
+  // Checked also where another runner was chosen.
+  if (environment.isSaid) settings.environment = oneOf(environment, environments)
+  if (native.isSaid) settings.nativePackages = String(native.value).split(',')
+  for (const [name, each] of texts) if (each.isSaid) settings[name] = String(each.value)
+  if (!ENGINES.has(String(runner.value))) {
+    for (const each of [environment, native, ...texts.map(([, text]) => text)])
+      if (each.isSaid) refuseWithoutEngine(each, runner)
+    return {}
+  }
+  return Object.keys(settings).length === 0 ? {} : { engine: settings }
+}
+
+/** As {@link refuseWithoutBatches}. */
+function refuseWithoutEngine(given: Given, runner: Given): void {
+  if (STRENGTH[runner.origin.kind] > STRENGTH[given.origin.kind]) return
+  throw new UsageError(
+    'MR-1016',
+    `${given.named} is for runners on other engines; with the ${String(runner.value)} runner it changes nothing. Add --runner flink, or leave ${given.named} out.`,
+  )
 }
 
 /** What a stronger source has chosen another runner for is passed over; else it was meant and would do nothing. */

@@ -21,9 +21,9 @@ export interface OptionRow {
 }
 
 /** Runners there are. */
-export const runners: readonly RunnerName[] = ['direct', 'micro-batch', 'flink', 'prism']
+export const runners: readonly RunnerName[] = ['direct', 'micro-batch', 'flink', 'prism', 'flink-cluster']
 /** A runner that this version has. */
-export type RunnerName = 'direct' | 'micro-batch' | 'flink' | 'prism'
+export type RunnerName = 'direct' | 'micro-batch' | 'flink' | 'prism' | 'flink-cluster'
 
 /** Settings of a run: flags, `MILLRACE_…` in the environment, keys of `millrace.config.ts`. */
 export const settingRows: readonly OptionRow[] = [
@@ -76,7 +76,7 @@ export const settingRows: readonly OptionRow[] = [
   {
     name: 'workers',
     value: 'number',
-    help: 'workers of the micro-batch runner; 0 (default) runs everything on one thread',
+    help: 'workers of the micro-batch runner, or of an engine with another --environment; 0 (default) runs everything on one thread',
     setting: { default: undefined },
   },
   {
@@ -84,6 +84,51 @@ export const settingRows: readonly OptionRow[] = [
     value: 'kind',
     help: 'what workers are: thread (default) or process',
     values: ['thread', 'process'],
+    setting: { default: undefined },
+  },
+  {
+    name: 'job-endpoint',
+    value: 'address',
+    help: 'Job API of an engine that runs already, such as localhost:8099; default: one is started for the run',
+    setting: { default: undefined },
+  },
+  {
+    name: 'flink-master',
+    value: 'address',
+    help: 'REST address of a Flink cluster, such as localhost:8081, for --runner flink',
+    setting: { default: undefined },
+  },
+  {
+    name: 'environment',
+    value: 'kind',
+    help: 'where an engine has steps run: loopback (default), in this process; external, in a worker-pool; process, in processes it starts',
+    values: ['loopback', 'external', 'process'],
+    setting: { default: undefined },
+  },
+  {
+    name: 'environment-config',
+    value: 'text',
+    help: 'the address of the worker-pool, or, for process, the program that starts a worker',
+    setting: { default: undefined },
+  },
+  {
+    name: 'link-host',
+    value: 'address',
+    help: 'address by which workers on other machines reach this process; needs --token-file',
+    setting: { default: undefined },
+  },
+  {
+    name: 'token-file',
+    value: 'file',
+    help: 'file of a text that this process and the workers of an engine share',
+    isPath: true,
+    setting: { default: undefined },
+  },
+  {
+    name: 'native-packages',
+    value: 'names',
+    help: 'packages, separated by commas, with native code, which are installed where the workers of an engine run',
+    repeats: ',',
     setting: { default: undefined },
   },
   {

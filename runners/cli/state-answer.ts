@@ -8,8 +8,7 @@ import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { suggestion } from '../../sdk/suggestion.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
 import { fuse } from '../core/fusion.js'
-import type { KeptEntry } from '../core/kept-state.js'
-import { unhosted } from '../micro-batch/hosted-part.js'
+import { HostedEntries } from '../micro-batch/hosted-part.js'
 import { type KeptRow, keptRows } from '../micro-batch/kept-rows.js'
 import { storedGraph } from '../micro-batch/migration/adopt-graph.js'
 import { type PartShape, PipelineParts } from '../micro-batch/migration/kept-shape.js'
@@ -28,14 +27,11 @@ export async function stateAnswer(built: BuiltPipeline, question: StateQuestion)
     const own = live.get(shape.part)
     const isSame = own !== undefined && JSON.stringify(own.shape) === JSON.stringify(shape)
     // Partitions on workers have side inputs in common: one of them says what all have.
-    const hosts = [...(entries.get(shape.part)?.values() ?? [])].slice(0, shape.keeps === 'side' ? 1 : undefined)
+    const hosts = entries.of(shape.part).slice(0, shape.keeps === 'side' ? 1 : undefined)
     return hosts.flatMap((host) => keptRows(host, shape, isSame ? { part: own, built } : undefined))
   }
   return question.what === 'ls' ? keysAnswer(parts, rowsOf) : rowsAnswer(parts, rowsOf, question)
 }
-
-/** Entries by part, and then by the partition on workers that keeps them. */
-type HostedEntries = ReadonlyMap<string, ReadonlyMap<string, readonly KeptEntry[]>>
 
 async function read(place: string): Promise<{ readonly parts: readonly PartShape[]; readonly entries: HostedEntries }> {
   const { openSqliteStore } = await import('../micro-batch/store/sqlite-store.js')
@@ -49,16 +45,9 @@ async function read(place: string): Promise<{ readonly parts: readonly PartShape
         `${place} does not say what it keeps. Leave --pipeline out to see it as bytes.`,
       )
     const committed = await store.committed()
-    const entries = new Map<string, Map<string, KeptEntry[]>>()
+    const entries = new HostedEntries()
     for (let index = 0; committed !== undefined && index < query.partitions; index++)
-      for await (const entry of store.partition(index).read(committed.batch)) {
-        const [part, of] = unhosted(entry.part)
-        let hosts = entries.get(part)
-        if (hosts === undefined) entries.set(part, (hosts = new Map<string, KeptEntry[]>()))
-        const there = hosts.get(of)
-        if (there === undefined) hosts.set(of, [entry])
-        else there.push(entry)
-      }
+      for await (const entry of store.partition(index).read(committed.batch)) entries.add(entry)
     return { parts, entries }
   } finally {
     await store.close()

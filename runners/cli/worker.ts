@@ -237,7 +237,9 @@ async function begin(message: StartMessage): Promise<void> {
     { ...definition, build: () => ready },
     {
       ...runner,
-      ...(workers > 0 ? { module: { text: module, options, console: ofWorkers } } : {}),
+      ...(workers > 0 || (runner.engine?.environment ?? 'loopback') !== 'loopback'
+        ? { module: { text: module, options, console: ofWorkers } }
+        : {}),
       ...commandLogger(observation, (line) => post({ kind: 'record', line: redact(line) })),
       env,
     },

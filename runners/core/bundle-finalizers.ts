@@ -67,8 +67,17 @@ export class BundleFinalizers {
 
   /** The bundle is committed. */
   async committed(): Promise<void> {
+    await this.handOver()()
+  }
+
+  /** Takes out what waits, for who hears later that the bundle is committed. */
+  handOver(): () => Promise<void> {
     const waiting = this.#waiting
     this.#waiting = []
+    return () => this.#call(waiting)
+  }
+
+  async #call(waiting: readonly Waiting[]): Promise<void> {
     for (const { step, callback, until } of waiting) {
       if (this.#host.env.monotonic() <= until) await callBack(this.#host, step, 'afterCommit', callback)
     }

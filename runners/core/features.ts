@@ -34,7 +34,10 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
       case urns.WINDOW_INTO: {
         const { payload } = spec.payload.windowFn
         if (payload.kind === 'calendar') need('windows.calendar', step)
-        if (payload.kind === 'custom') need(payload.merges ? 'windows.customMerging' : 'windows.custom', step)
+        if (payload.kind === 'custom') {
+          need(payload.merges ? 'windows.customMerging' : 'windows.custom', step)
+          if (payload.data !== undefined) need('windows.data', step)
+        }
         break
       }
       case urns.COMBINE_GROUPED:
@@ -48,6 +51,7 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
         break
       case urns.TEST_STREAM:
         need('testStream', step)
+        if (spec.payload.events.some(({ kind }) => kind === 'processingTime')) need('testStream.processingTime', step)
         break
       case urns.PAR_DO: {
         const { payload } = spec

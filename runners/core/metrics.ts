@@ -99,6 +99,14 @@ export class Metrics {
     return { elements: takenFrom(this.elements), lost: takenFrom(this.lost), system, cells, deadLetters }
   }
 
+  /** What `take` would take out, which stays. */
+  peek(): MetricsDelta {
+    const restore = this.save()
+    const delta = this.take()
+    restore()
+    return delta
+  }
+
   /** Adds what another has counted in a while. */
   merge({ elements, lost, system, cells, deadLetters }: MetricsDelta): void {
     for (const [counter, by] of elements) this.elements[counter] = (this.elements[counter] ?? 0) + by

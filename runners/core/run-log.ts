@@ -29,11 +29,19 @@ export class RunLog {
   readonly #logger: Logger | undefined
   #hasFailed = false
   readonly #floods = new Map<string, Flood>()
+  readonly #also: ((line: LogRecord) => void) | undefined
 
-  constructor(env: Env, pipeline: string, logger: Logger | undefined) {
+  /** @param also hears every line of a step that is written. */
+  constructor(env: Env, pipeline: string, logger: Logger | undefined, also?: (line: LogRecord) => void) {
     this.#env = env
     this.#pipeline = pipeline
     this.#logger = logger
+    this.#also = also
+  }
+
+  /** The same log, of which somebody else hears every line of a step. */
+  heardBy(also: (line: LogRecord) => void): RunLog {
+    return new RunLog(this.#env, this.#pipeline, this.#logger, also)
   }
 
   /** `log` of a step; `window` tells in which window it is at work. */
@@ -42,7 +50,9 @@ export class RunLog {
       ({ level, message, fields }) => {
         const at = window?.()
         const place = at === undefined || at instanceof GlobalWindow ? { step } : { step, window: String(at) }
-        this.#write({ level, message, fields: { ...fields, pipeline: this.#pipeline, ...place } })
+        const line = { level, message, fields: { ...fields, pipeline: this.#pipeline, ...place } }
+        this.#also?.(line)
+        this.#write(line)
       },
       (level) => this.#isEnabled(level),
     )

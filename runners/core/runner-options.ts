@@ -38,6 +38,10 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
     allowed: 'the path of a file, or import.meta.url of the module that exports the pipeline',
     holds: (value) => (typeof value === 'string' && value !== '') || (typeof value === 'object' && value !== null),
   },
+  engine: {
+    allowed: "an object such as { environment: 'external', environmentConfig: 'localhost:50000' }",
+    holds: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  },
   callTimeoutMillis: {
     allowed: 'a number of milliseconds above 0',
     holds: (value) => typeof value === 'number' && value > 0,
@@ -71,6 +75,14 @@ const rules: Readonly<Record<keyof RunnerOptions, Rule>> = {
   sourceLimits: {
     allowed: "an object such as { 'read orders': { perSecond: 1000 } }",
     holds: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  },
+  engineOptions: {
+    allowed: 'an object of numbers, texts, truth values and lists of texts, such as { max_bundle_size: 100 }',
+    holds: (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      !Array.isArray(value) &&
+      Object.entries(value).every(isEngineOption),
   },
   env: { allowed: 'an Env, such as systemEnv() gives', holds: hasMethod('monotonic') },
 }
@@ -113,6 +125,11 @@ export function checkRunnerOptions(options: RunnerOptions): void {
       'MR-1016',
       'isolation says where workers live, and there are none. Add workers: 2, or leave isolation out.',
     )
+}
+
+function isEngineOption([name, value]: readonly [string, unknown]): boolean {
+  if (Array.isArray(value)) return areNames(value)
+  return name !== '' && (['string', 'boolean'].includes(typeof value) || Number.isFinite(value))
 }
 
 function areNames(values: readonly unknown[]): boolean {

@@ -73,7 +73,12 @@ function refuseUnbuilt(options: RunnerOptions): void {
       'MR-1016',
       `${batched} is an option of the micro-batch runner, and would change nothing here. Add runner: 'micro-batch', or leave it out.`,
     )
-  const { workers = 0, guarantee = 'gap' } = options
+  const { workers = 0, guarantee = 'gap', engine } = options
+  if (engine !== undefined)
+    throw new PipelineError(
+      'MR-1016',
+      "engine is for runners on other engines, and would change nothing here. Add runner: 'flink' or 'prism', or leave it out.",
+    )
   if (workers !== 0) {
     throw new UnsupportedFeature(
       'MR-6006',

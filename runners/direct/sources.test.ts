@@ -457,9 +457,7 @@ describe('control', () => {
       /^UnsupportedFeature: .*cannot promise at-least-once.*micro-batch/,
     )
     expect(await refused({ guarantee: 'exactly-once' })).toMatch(/^UnsupportedFeature: /)
-    expect(await refused({ runner: 'flink-cluster' })).toMatch(
-      /^UnsupportedFeature: the flink-cluster runner is not part of this version/,
-    )
+    expect(await refused({ engine: { environment: 'process' } })).toMatch(/engine is for runners on other engines/)
     expect(await refused({ runner: 'micro-batch', guarantee: 'exactly-once' })).toMatch(/Add checkpoint: '\.\/folder'/)
     expect(await refused({ runner: 'dircet' as never })).toMatch(
       /there is no runner "dircet"\. Did you mean "direct"\?/,

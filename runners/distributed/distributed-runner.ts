@@ -14,23 +14,33 @@ import { assertionsStarted } from '../../sdk/testing/unrun.js'
 import { TIMESTAMP_MIN } from '../../sdk/time.js'
 import { verifyAssertions } from '../core/assertions.js'
 import { CombinerLives } from '../core/combiner-lives.js'
-import { mainInputs } from '../core/stage.js'
+import { mainInputs, type StagedPipeline } from '../core/stage.js'
+import { RunMetrics } from '../core/execution/result.js'
 import { checkFeatures } from '../core/features.js'
+import { fuse } from '../core/fusion.js'
+import { Metrics } from '../core/metrics.js'
 import { requireCodecs } from '../core/require-codecs.js'
 import { RunLog } from '../core/run-log.js'
 import { checkRunnerOptions } from '../core/runner-options.js'
 import {
   type EndState,
+  type MetricsResult,
   type PipelineResult,
   type Progress,
   type Runner,
   type RunnerOptions,
   type RunningPipeline,
   UnsupportedFeature,
+  type WorkerModule,
 } from '../runner.js'
 import type { RunState, RunStatus } from '../run-status.js'
+import { refuseCallbacks } from './commit-callbacks.js'
 import { ENGINE_FEATURES, ENGINE_NEEDS, type EngineName } from './engine-features.js'
-import { WorkerRun } from './worker/worker-run.js'
+import { checkEngineSettings, isHere, isRemote } from './engine-settings.js'
+import type { RemoteRequest, RemoteWorkers, WorkerEnvironment } from './remote-workers.js'
+import { isOfUser, ToldByWorkers } from './told-by-workers.js'
+import { keepsCheckpoints } from './job-options.js'
+import type { WorkerRun } from './worker/worker-run.js'
 import type { WorkerSide } from './worker/worker-side.js'
 import type { JobStateName, ToUser, Wire } from './wire/messages.js'
 
@@ -48,12 +58,18 @@ export interface DistributedCapabilities {
   startWire(): Wire
   /** Finds the engine, and starts it where it does not run. @throws {PipelineError} naming what is missing. */
   openEngine(name: EngineName, options: EngineOptions, warn: (text: string) => void): Promise<Engine>
+  /** Makes ready what workers in other processes need. @throws {PipelineError} when something of it cannot be sent. */
+  prepareRemote(request: RemoteRequest): Promise<RemoteWorkers>
+  /** URL of a folder of this machine. */
+  folderUrl(folder: string): string
 }
 
 /** Which engine. */
 export interface EngineOptions {
   /** `host:port` of a Job API that runs already. Default: the engine is started for the run. */
   readonly endpoint?: string
+  /** `host:port` of a Flink cluster. Default: Flink runs inside of the job server. */
+  readonly flinkMaster?: string
 }
 
 /** Makes the runner of an engine. */
@@ -74,6 +90,8 @@ export function engineRunner(
       validateGraph(built.graph)
       checkFeatures(built, name, features)
       refuseOptions(name, options)
+      refuseCallbacks(built, name, options)
+      checkEngineSettings(name, options)
       if (options.requireCodecs === true) requireCodecs(built)
       return new EngineRun(name, built, options, capabilities, engine).running
     },
@@ -82,16 +100,16 @@ export function engineRunner(
 
 /** Options that mean nothing on an engine, or that do not exist there yet. */
 function refuseOptions(name: EngineName, options: RunnerOptions): void {
-  const local = ['strict', 'seed', 'reexecute', 'bundleSize', 'checkpoint', 'batchInterval', 'batchSize'] as const
+  const local = ['strict', 'seed', 'reexecute', 'bundleSize', 'batchInterval', 'batchSize'] as const
   const given = local.find((option) => options[option] !== undefined && options[option] !== false)
   if (given !== undefined)
     throw new PipelineError(
       'MR-1016',
       `${given} is an option of runners of millrace's own, and would change nothing on ${name}. Leave it out.`,
     )
-  const { workers = 0, guarantee = 'gap', telemetry, callTimeoutMillis } = options
-  if (workers !== 0)
-    throw new UnsupportedFeature('MR-6001', 'workers', `${name} runs steps in this process; workers: ${workers} is not supported yet. Leave workers out.`) // prettier-ignore
+  const { guarantee = 'gap', telemetry, callTimeoutMillis, checkpoint } = options
+  if (checkpoint !== undefined && ENGINE_NEEDS[name].checkpointOptions === undefined)
+    throw new UnsupportedFeature('MR-6001', 'checkpoint', `${name} keeps everything in memory: it has no checkpoints. Leave checkpoint out.`) // prettier-ignore
   if (guarantee !== 'gap')
     throw new UnsupportedFeature('MR-6004', `guarantee.${guarantee}`, `the ${name} runner does not promise ${guarantee}: a job that fails is begun anew. Leave guarantee out.`) // prettier-ignore
   const later =
@@ -105,10 +123,17 @@ const ENGINE_JOB: string = './engine-job.js'
 
 const END_STATES: Readonly<Partial<Record<JobStateName, EndState>>> = { DONE: 'DONE', DRAINED: 'DRAINED', CANCELLED: 'CANCELLED' } // prettier-ignore
 
+/** How engines are told how much of a step may go on at once, and in how many processes. */
+function parallelismOf(name: EngineName, workers: number): Readonly<Record<string, string>> {
+  if (name === 'prism' || workers === 0) return {}
+  return { parallelism: String(workers), sdk_worker_parallelism: String(workers) }
+}
+
 class EngineRun {
   readonly running: RunningPipeline
   readonly #name: EngineName
   readonly #built: BuiltPipeline
+  readonly #staged: StagedPipeline
   readonly #options: RunnerOptions
   readonly #capabilities: DistributedCapabilities
   readonly #engine: EngineOptions
@@ -120,6 +145,12 @@ class EngineRun {
   #wire: Wire | undefined
   #state: RunState = 'running'
   #isCancelled = false
+  /** Workers in other processes, where steps run there. */
+  #remote: RemoteWorkers | undefined
+  /** What they have told. */
+  #told: ToldByWorkers | undefined
+  /** What the engine has counted, once the job is over. */
+  #counted: Uint8Array | undefined
 
   constructor(
     name: EngineName,
@@ -130,9 +161,15 @@ class EngineRun {
   ) {
     this.#name = name
     this.#built = built
+    this.#staged = fuse(built)
     this.#options = options
     this.#capabilities = capabilities
-    this.#engine = engine
+    const { jobEndpoint: endpoint, flinkMaster } = options.engine ?? {}
+    this.#engine = {
+      ...engine,
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(flinkMaster === undefined ? {} : { flinkMaster }),
+    }
     const { env, signal } = options
     if (env === undefined) throw new PipelineError('MR-1003', 'a run needs the world it lives in: give env')
     this.#env = env
@@ -150,7 +187,7 @@ class EngineRun {
         throw new UnsupportedFeature('MR-6024', 'stop', `a job on ${name} cannot be stopped to go on later. Call cancel().`) // prettier-ignore
       },
       progress: () => this.#progress(),
-      metrics: () => this.#workerRun().metricsNow(),
+      metrics: () => this.#metrics(),
       status: () => this.#status(),
       // The engine makes the panes: there are none to keep here.
       recordPanes: () => () => undefined,
@@ -182,27 +219,53 @@ class EngineRun {
     }
   }
 
-  #workerRun(): WorkerRun {
-    this.#wire ??= this.#capabilities.startWire()
-    return (this.#run ??= new WorkerRun(this.#built, this.#env, this.#log, this.#wire, this.#options))
+  #metrics(): MetricsResult {
+    if (this.#run !== undefined) return this.#run.metricsNow()
+    const { collectionCount, steps } = this.#staged
+    return new RunMetrics(this.#staged, new Metrics(collectionCount, steps.length), [])
   }
 
   async #execute(): Promise<PipelineResult> {
+    const { engine: settings = {}, module, workers = 0 } = this.#options
+    // Before an engine is started: what cannot be bundled is found out sooner so.
+    if (isRemote(settings)) {
+      const request = { built: this.#built, module: module as WorkerModule, settings }
+      this.#remote = await this.#capabilities.prepareRemote(request)
+    }
     const engine = await this.#capabilities.openEngine(this.#name, this.#engine, (text) => this.#log.note(text))
     // By a name that bundlers do not follow: it leads to optional packages, and its wire needs files of its own.
-    const { jobOf, WorkerSide } = (await import(ENGINE_JOB)) as typeof import('./engine-job.js')
+    const job = (await import(ENGINE_JOB)) as typeof import('./engine-job.js')
+    const remote = this.#remote
     const combiners = new CombinerLives(this.#built)
-    const run = this.#workerRun()
-    const worker = new WorkerSide(run)
-    const submit = (poolAddress: string): void =>
-      run.wire.send({
-        kind: 'submit',
-        job: jobOf(this.#built, run.moduleHash, engine.address, poolAddress, ENGINE_NEEDS[this.#name]),
-      })
+    const wire = (this.#wire = this.#capabilities.startWire())
+    const run = (this.#run = new job.WorkerRun(this.#built, this.#env, this.#log, wire, this.#options))
+    const worker = new job.WorkerSide(run)
+    // What user code does once it does again: an engine that begins jobs again would do so for ever.
+    const failed = (error: unknown): void => {
+      if (keepsCheckpoints(this.#options) && isOfUser(error)) run.wire.send({ kind: 'cancel' })
+    }
+    worker.onFailure = failed
+    const { engineOptions, checkpoint } = this.#options
+    const checkpointUrl = checkpoint === undefined ? undefined : this.#capabilities.folderUrl(checkpoint)
+    const submit = (environment: WorkerEnvironment): void => {
+      const parts = {
+        moduleHash: remote?.moduleHash ?? run.moduleHash,
+        endpoint: engine.address,
+        workers: environment,
+        needs: ENGINE_NEEDS[this.#name],
+        given: { engineOptions: { ...parallelismOf(this.#name, workers), ...engineOptions }, checkpointUrl },
+        artifacts: remote === undefined ? [] : [remote.artifact],
+        isEngineHere: [this.#engine.endpoint, this.#engine.flinkMaster].every(isHere),
+      }
+      run.wire.send({ kind: 'submit', job: job.jobOf(this.#built, parts) })
+    }
     try {
       await combiners.setup()
-      const state = await this.#job(run.wire, worker, submit)
-      return run.result(state)
+      const told = new ToldByWorkers(this.#env, module, failed)
+      this.#told = told
+      const take = (bytes: Uint8Array): void => told.take(job.takeIn(bytes, run.left))
+      const state = await this.#job(run.wire, worker, submit, take)
+      return run.result(state, this.#counted === undefined ? undefined : job.engineCounts(this.#counted))
     } finally {
       await worker.close().catch((error: unknown) => (worker.failure ??= error))
       await combiners.teardown()
@@ -212,33 +275,67 @@ class EngineRun {
   }
 
   /** Submits, and waits for the end. */
-  #job(wire: Wire, worker: WorkerSide, submit: (poolAddress: string) => void): Promise<EndState> {
-    return new Promise((resolve, reject) => {
+  async #job(
+    wire: Wire,
+    worker: WorkerSide,
+    submit: (environment: WorkerEnvironment) => void,
+    take: (bytes: Uint8Array) => void,
+  ): Promise<EndState> {
+    const remote = this.#remote
+    let flushed: () => void = () => undefined
+    const ended = await new Promise<Extract<ToUser, { kind: 'jobEnded' | 'jobRefused' }> | undefined>((resolve) => {
       wire.onMessage((message: ToUser) => {
         switch (message.kind) {
           case 'opened':
-            if (this.#isCancelled) resolve('CANCELLED')
-            else submit(message.poolAddress)
+          case 'linkOpened':
+            if (this.#isCancelled) resolve(undefined)
+            else if (message.kind === 'opened') submit({ kind: 'external', address: message.poolAddress, params: {} })
+            else if (remote !== undefined) submit(remote.environment(message.address))
             return
-          case 'jobEnded': {
-            const ended = END_STATES[message.state]
-            if (worker.failure !== undefined && ended !== 'CANCELLED') reject(worker.failure)
-            else if (ended !== undefined) resolve(ended)
-            else reject(this.#failed(message.state, message.error))
-            return
-          }
+          case 'jobEnded':
           case 'jobRefused':
-            reject(worker.failure ?? this.#refused(message.status, message.message))
+            resolve(message)
+            return
+          case 'jobMetrics':
+            this.#counted = message.bytes
             return
           case 'jobMessage':
             if (message.importance >= 4) this.#log.event('warn', `${this.#name}: ${message.text}`)
+            return
+          case 'linked':
+          case 'linkRefused':
+            if (message.kind === 'linked') this.#told?.linked()
+            else this.#log.note('warning: a worker was not let in, which does not know the token of this run.')
+            return
+          case 'reported':
+            take(message.bytes)
+            return
+          case 'linkFlushed':
+            flushed()
             return
           default:
             worker.receive(message)
         }
       })
-      wire.send({ kind: 'open' })
+      wire.send(remote === undefined ? { kind: 'open' } : { kind: 'openLink', link: remote.link })
     })
+    if (ended === undefined) return 'CANCELLED'
+    if (remote !== undefined) {
+      const told = new Promise<void>((resolve) => (flushed = resolve))
+      wire.send({ kind: 'flushLink' })
+      await told
+    }
+    return this.#stateOf(ended, worker.failure ?? this.#told?.failure)
+  }
+
+  #stateOf(ended: Extract<ToUser, { kind: 'jobEnded' | 'jobRefused' }>, failure: unknown): EndState {
+    if (ended.kind === 'jobRefused') throw failure ?? this.#refused(ended.status, ended.message)
+    const state = END_STATES[ended.state]
+    // What an engine has got over is no failure.
+    const isOver = state === 'CANCELLED' ? this.#isCancelled : state !== undefined && !isOfUser(failure)
+    if (!isOver || state === undefined) throw failure ?? this.#failed(ended.state, ended.error)
+    if (this.#remote !== undefined && state !== 'CANCELLED') this.#told?.mustBeLinked(this.#name)
+    return state
   }
 
   #failed(state: JobStateName, error: string | undefined): MillraceError {
@@ -260,11 +357,10 @@ class EngineRun {
   }
 
   #progress(): Progress {
-    const run = this.#workerRun()
-    const { elements } = run.metricsNow()
+    const { elements } = this.#metrics()
     const count = (ids: readonly string[]): number => ids.reduce((sum, id) => sum + (elements.get(id) ?? 0), 0)
     return {
-      steps: run.staged.stages.map(({ root, operators, ...stage }) => ({
+      steps: this.#staged.stages.map(({ root, operators, ...stage }) => ({
         step: root.info.path,
         elementsIn: count(mainInputs({ root, operators, ...stage })),
         elementsOut: count('output' in root ? [root.output.collectionId] : []),

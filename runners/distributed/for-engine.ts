@@ -50,6 +50,8 @@ class Rewriting {
   readonly #transforms = new Map<string, TransformNode>()
   readonly #collections: Map<string, CollectionNode>
   readonly #coders: Map<string, CoderNode>
+  /** Collections that a splittable step reads. */
+  readonly #cut = new Set<string>()
   /** What stands for a transform now, where it is several. */
   readonly #insteadOf = new Map<string, readonly string[]>()
 
@@ -68,7 +70,7 @@ class Rewriting {
     for (const [id, node] of components.transforms) {
       switch (node.spec?.urn) {
         case urns.PAR_DO:
-          this.#transforms.set(id, plainParDo(node, node.spec.payload))
+          this.#transforms.set(id, plainParDo(this.#alone(id, node, node.spec.payload), node.spec.payload))
           break
         case urns.TEST_STREAM:
           this.#script(id, node)
@@ -88,7 +90,7 @@ class Rewriting {
       if (node.subtransforms.length > 0)
         this.#transforms.set(id, { ...node, subtransforms: expanded(node.subtransforms) })
     const windowingStrategies = new Map(
-      [...components.windowingStrategies].map(([id, strategy]) => [id, mergedForGood(strategy)] as const),
+      [...components.windowingStrategies].map(([id, strategy]) => [id, asIntervals(strategy)] as const),
     )
     const own = {
       windowingStrategies,
@@ -143,6 +145,28 @@ class Rewriting {
     if (before.length > 0) this.#insteadOf.set(id, [...before, id])
   }
 
+  /**
+   * Flink names what it makes of a splittable step by its input, and by the coder of that, and forgets of two that have one name. So each
+   * has an input of its own, with a coder of its own.
+   */
+  #alone(id: string, node: TransformNode, { restrictionCoderId }: ParDoPayload): TransformNode {
+    const inputId = node.inputs.get('in') as string
+    const input = this.#collections.get(inputId)
+    if (restrictionCoderId === '' || input === undefined) return node
+    const coderId = `${input.coderId} of ${id}`
+    this.#coders.set(coderId, this.#coders.get(input.coderId) as CoderNode)
+    if (!this.#cut.has(inputId)) {
+      this.#cut.add(inputId)
+      this.#like(inputId, inputId, coderId)
+      return node
+    }
+    const step = `${id}/$alone`
+    this.#like(inputId, `${step}.out`, coderId)
+    this.#step(step, { step: SAME_STEP, index: 0 }, inputId, `${step}.out`, node)
+    this.#insteadOf.set(id, [step, id])
+    return { ...node, inputs: new Map([...node.inputs, ['in', `${step}.out`]]) }
+  }
+
   /** Values of a group, combined by a step: engines that take combines in parts know no such part. */
   #combined(id: string, node: TransformNode): TransformNode {
     if (this.#whole === undefined) return node
@@ -152,7 +176,7 @@ class Rewriting {
 
   #like(collectionId: string, id: string, coderId: string): void {
     const collection = this.#collections.get(collectionId)
-    if (collection !== undefined) this.#collections.set(id, { ...collection, uniqueName: id, coderId })
+    if (collection !== undefined) this.#collections.set(id, { ...collection, uniqueName: id === collectionId ? collection.uniqueName : id, coderId }) // prettier-ignore
   }
 
   #step(
@@ -173,10 +197,18 @@ class Rewriting {
   }
 }
 
-/** Engines merge sessions that were merged already; windows of two ends that nobody may merge they leave alone. */
-function mergedForGood(strategy: WindowingStrategy): WindowingStrategy {
-  if (strategy.mergeStatus !== 'alreadyMerged') return strategy
+/**
+ * Engines merge sessions that were merged already, and do not know windows of the calendar and of authors, which the worker assigns.
+ * Windows of two ends that nobody may merge they leave alone, whatever their ends are.
+ */
+function asIntervals(strategy: WindowingStrategy): WindowingStrategy {
+  if (strategy.mergeStatus !== 'alreadyMerged' && !isOurs(strategy)) return strategy
   return { ...strategy, windowFn: fixedWindows(1), mergeStatus: 'nonMerging' }
+}
+
+/** Whether windows are of a kind that engines do not know. */
+export function isOurs({ windowFn }: WindowingStrategy): boolean {
+  return windowFn.payload.kind === 'calendar' || windowFn.payload.kind === 'custom'
 }
 
 /** The payload of a step whose function is the worker's own. */

@@ -1,56 +1,145 @@
 /**
  * How long it takes from the arrival of an element, and from its event, until it is committed; and how far event time lags behind arrival.
  *
- * Law: of every bundle some elements are looked at, the first and the last among them, each for as many as it stands for.
+ * Law: of what a stage has read in a batch, every n-th element is looked at, and n doubles whenever there are too many looks to keep: what
+ * is kept, and what it costs to look, does not grow with the batch. The longest spans are taken of the ends of every bundle.
  */
 import { TIMESTAMP_MIN } from '../../sdk/time.js'
 import type { LatencyStatus, SpanStatus } from '../run-status.js'
 
-/** Elements of a bundle whose timestamps are looked at. */
-const LOOKED_AT = 16
+/** Looks of a stage that are kept; an even number. */
+const LOOKS_MAX = 512
 
-interface Sample {
-  readonly stage: number
-  readonly arrivedAt: number
-  readonly timestamp: number | undefined
-  readonly weight: number
+/** Elements that one stage has read in a batch. */
+class StageLooks {
+  readonly #arrivals = new Float64Array(LOOKS_MAX)
+  /** Timestamps, or `NaN` where none is known. */
+  readonly #timestamps = new Float64Array(LOOKS_MAX)
+  count = 0
+  /** Elements that each look stands for. */
+  stride = 1
+  /** Elements until the next look. */
+  #until = 0
+  oldestArrival = Infinity
+  oldestTimestamp = Infinity
+  skewMax = -Infinity
+
+  begin(): void {
+    this.count = this.#until = 0
+    this.stride = 1
+    this.oldestArrival = this.oldestTimestamp = Infinity
+    this.skewMax = -Infinity
+  }
+
+  add(count: number, timestamps: ArrayLike<number> | undefined, arrivedAt: number): void {
+    const given = timestamps === undefined ? 0 : Math.min(timestamps.length, count)
+    this.oldestArrival = Math.min(this.oldestArrival, arrivedAt)
+    if (given > 0) {
+      this.#end(timestamps?.[0], arrivedAt)
+      this.#end(timestamps?.[given - 1], arrivedAt)
+    }
+    while (this.#until < count) {
+      const timestamp = given === 0 ? undefined : timestamps?.[Math.floor((this.#until * given) / count)]
+      this.#until += this.#look(arrivedAt, timestamp ?? Number.NaN)
+    }
+    this.#until -= count
+  }
+
+  arrival(look: number): number {
+    return this.#arrivals[look] as number
+  }
+
+  timestamp(look: number): number {
+    return this.#timestamps[look] as number
+  }
+
+  /** The first or the last of a bundle. */
+  #end(timestamp = Number.NaN, arrivedAt: number): void {
+    if (!isKnown(timestamp)) return
+    this.oldestTimestamp = Math.min(this.oldestTimestamp, timestamp)
+    this.skewMax = Math.max(this.skewMax, arrivedAt - timestamp)
+  }
+
+  /** @returns how many elements further to look next. */
+  #look(arrivedAt: number, timestamp: number): number {
+    this.#arrivals[this.count] = arrivedAt
+    this.#timestamps[this.count] = isKnown(timestamp) ? timestamp : Number.NaN
+    if (++this.count === LOOKS_MAX) this.#thin()
+    return this.stride
+  }
+
+  /** Every second look stands for the one after it, too. */
+  #thin(): void {
+    this.count = LOOKS_MAX / 2
+    this.stride *= 2
+    for (let look = 0; look < this.count; look++) {
+      this.#arrivals[look] = this.arrival(2 * look)
+      this.#timestamps[look] = this.timestamp(2 * look)
+    }
+  }
+}
+
+function isKnown(timestamp: number): boolean {
+  return timestamp > TIMESTAMP_MIN
 }
 
 /** Elements of one batch. */
 export class BatchLatency {
-  #samples: Sample[] = []
+  readonly #stages = new Map<number, StageLooks>()
 
   begin(): void {
-    this.#samples = []
+    for (const looks of this.#stages.values()) looks.begin()
   }
 
   /** Elements have come in. */
   add(stage: number, count: number, timestamps: ArrayLike<number> | undefined, arrivedAt: number): void {
     if (count === 0) return
-    const given = timestamps === undefined ? 0 : Math.min(timestamps.length, count)
-    const looks = given === 0 ? 1 : Math.min(LOOKED_AT, given)
-    for (let i = 0; i < looks; i++) {
-      const at = looks === 1 ? 0 : Math.round((i * (given - 1)) / (looks - 1))
-      const timestamp = timestamps?.[at]
-      const isKnown = timestamp !== undefined && timestamp > TIMESTAMP_MIN
-      this.#samples.push({ stage, arrivedAt, timestamp: isKnown ? timestamp : undefined, weight: count / looks })
-    }
+    let looks = this.#stages.get(stage)
+    if (looks === undefined) this.#stages.set(stage, (looks = new StageLooks()))
+    looks.add(count, timestamps, arrivedAt)
   }
 
   /** The batch is committed at `now`. @param stages of which stages; `undefined`: of all. */
   status(now: number, stages?: ReadonlySet<number>): LatencyStatus {
-    const samples = stages === undefined ? this.#samples : this.#samples.filter(({ stage }) => stages.has(stage))
-    const timed = samples.flatMap(({ timestamp, ...rest }) => (timestamp === undefined ? [] : [{ timestamp, ...rest }]))
+    const asked = [...this.#stages].flatMap(([stage, looks]) => ((stages?.has(stage) ?? true) ? [looks] : []))
+    const spansOf = (
+      of: (looks: StageLooks, look: number) => number,
+      longest: (looks: StageLooks) => number,
+    ): SpanStatus | undefined => {
+      const weighted: (readonly [number, number])[] = []
+      for (const looks of asked)
+        for (let look = 0; look < looks.count; look++) {
+          const millis = of(looks, look)
+          if (!Number.isNaN(millis)) weighted.push([millis, looks.stride])
+        }
+      return spans(weighted, Math.max(...asked.map(longest)))
+    }
     return {
-      arrival: spans(samples.map(({ arrivedAt, weight }) => [now - arrivedAt, weight])),
-      event: spans(timed.map(({ timestamp, weight }) => [now - timestamp, weight])),
-      skew: spans(timed.map(({ timestamp, arrivedAt, weight }) => [arrivedAt - timestamp, weight])),
+      arrival: spansOf(
+        (looks, look) => now - looks.arrival(look),
+        ({ oldestArrival }) => now - oldestArrival,
+      ),
+      event: spansOf(
+        (looks, look) => now - looks.timestamp(look),
+        ({ oldestTimestamp }) => now - oldestTimestamp,
+      ),
+      skew: spansOf(
+        (looks, look) => looks.arrival(look) - looks.timestamp(look),
+        ({ skewMax }) => skewMax,
+      ),
     }
   }
 }
 
-/** Quantiles of spans, each with the number of elements that it stands for. */
-export function spans(weighted: readonly (readonly [millis: number, weight: number])[]): SpanStatus | undefined {
+/**
+ * Quantiles of spans, each with the number of elements that it stands for.
+ *
+ * @param longest a span that is known to be there, although it may be none of them.
+ */
+export function spans(
+  weighted: readonly (readonly [millis: number, weight: number])[],
+  longest: number = -Infinity,
+): SpanStatus | undefined {
   if (weighted.length === 0) return undefined
   const sorted = [...weighted].sort(([a], [b]) => a - b)
   const all = sorted.reduce((sum, [, weight]) => sum + weight, 0)
@@ -59,5 +148,6 @@ export function spans(weighted: readonly (readonly [millis: number, weight: numb
     for (const [millis, weight] of sorted) if ((passed += weight) >= share * all) return millis
     return (sorted.at(-1) as readonly [number, number])[0]
   }
-  return { p50Millis: at(0.5), p99Millis: at(0.99), maxMillis: (sorted.at(-1) as readonly [number, number])[0] }
+  const [last] = sorted.at(-1) as readonly [number, number]
+  return { p50Millis: at(0.5), p99Millis: at(0.99), maxMillis: Math.max(last, longest) }
 }

@@ -42,7 +42,11 @@ export class StandbyLost extends Error {
 }
 
 /** Follows until it has the lease, and all that was committed. @returns whether it has; not when it is over. */
-export async function follow(store: QueryStore, env: Env, follower: Follower): Promise<boolean> {
+export async function follow(
+  store: Pick<QueryStore, 'view' | 'tryLead' | 'lead'>,
+  env: Pick<Env, 'setTimer'>,
+  follower: Follower,
+): Promise<boolean> {
   const { view } = store
   let done: DoneBatch | undefined
   for (let isLeading = false; ;) {
@@ -65,7 +69,7 @@ export async function follow(store: QueryStore, env: Env, follower: Follower): P
       continue
     }
     if ((await view.committedBatch()) >= batch) {
-      if (done === undefined && (await view.batch(batch)).hashes === undefined)
+      if ((await view.batch(batch)).hashes === undefined)
         throw lost('behind', `batch ${batch} is committed, and what is written of it is gone`)
       continue
     }

@@ -213,7 +213,9 @@ function execution(
 }
 
 function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroBatchCapabilities): void {
-  const { workers = 0, isolation = 'thread', module, guarantee, checkpoint, batchInterval } = options
+  const { workers = 0, isolation = 'thread', module, guarantee, checkpoint, batchInterval, engine } = options
+  if (engine !== undefined)
+    throw new PipelineError('MR-1016', "engine is for runners on other engines, and would change nothing here. Add runner: 'flink' or 'prism', or leave it out.") // prettier-ignore
   if (workers > 0 && options.standby === 'hot')
     throw new UnsupportedFeature(
       'MR-6073',

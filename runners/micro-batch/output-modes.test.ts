@@ -1,9 +1,6 @@
 /**
  * Output modes in batches: one answer a batch, and through crashes the same answers, each once.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import {
   type Env,
   fixedWindows,
@@ -19,14 +16,12 @@ import {
 } from 'millrace'
 import { replay } from 'millrace/io/generate'
 import { microBatchRunner } from 'millrace/micro-batch'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { testFolders } from '../../conformance/support/test-folders.js'
 import { nodeEnv } from '../direct/node.js'
 import { nodeCapabilities } from './node.js'
 
-const folders: string[] = []
-afterEach(() => {
-  for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true })
-})
+const folder = testFolders('modes')
 
 const NUMBERS = Array.from({ length: 60 }, (_, i) => i)
 
@@ -91,8 +86,7 @@ describe('through crashes', () => {
     'come the same updates and tables, each once: %o',
     async (more) => {
       const whole = await outOf({ runner: 'micro-batch', batchSize: 7, ...more })
-      const checkpoint = mkdtempSync(join(tmpdir(), 'millrace-modes-'))
-      folders.push(checkpoint)
+      const checkpoint = folder()
       let drivers = 0
       let crashes = 0
       for (;;) {

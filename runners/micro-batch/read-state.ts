@@ -14,9 +14,8 @@ import { TIMESTAMP_MIN } from '../../sdk/time.js'
 import { toCombine } from '../../sdk/transforms/combine.js'
 import { readFrom, type SourceRecord } from '../../sdk/transforms/read-from.js'
 import { globalWindow } from '../../sdk/windowing/window.js'
-import type { KeptEntry } from '../core/kept-state.js'
 import { UnsupportedFeature } from '../runner.js'
-import { unhosted } from './hosted-part.js'
+import { HostedEntries, unhosted } from './hosted-part.js'
 import { type KeptRow, keptRows } from './kept-rows.js'
 import { storedGraph } from './migration/adopt-graph.js'
 import type { PartShape } from './migration/kept-shape.js'
@@ -149,16 +148,11 @@ async function rowsOf(
       `step "${step}" groups by sliding windows, which share what they have accumulated until they end, so it cannot be read by window. Read the output of the step instead.`,
     )
   const committed = await store.committed()
-  const hosts = new Map<string, KeptEntry[]>()
+  const entries = new HostedEntries()
   for (let index = 0; committed !== undefined && index < query.partitions; index++)
-    for await (const entry of store.partition(index).read(committed.batch)) {
-      const [name, of] = unhosted(entry.part)
-      if (name !== part.part) continue
-      const entries = hosts.get(of)
-      if (entries === undefined) hosts.set(of, [entry])
-      else entries.push(entry)
-    }
-  const all = [...hosts.values()].flatMap((entries) => keptRows(entries, part))
+    for await (const entry of store.partition(index).read(committed.batch))
+      if (unhosted(entry.part)[0] === part.part) entries.add(entry)
+  const all = entries.of(part.part).flatMap((host) => keptRows(host, part))
   const rows = all.filter((row) => row.state === name && row.kind !== 'timer')
   return combine === undefined ? rows : rows.map((row) => ({ ...row, value: combined(row.value, combine, step, part) }))
 }

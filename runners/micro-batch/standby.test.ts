@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as t from 'io-ts'
-import { type Logger, pipeline, type Pipeline, run, start, state } from 'millrace'
+import { fixedWindows, type Logger, pipeline, type Pipeline, run, start, state } from 'millrace'
 import { writeLines } from 'millrace/io/text'
 import { microBatchRunner } from 'millrace/micro-batch'
 import { describe, expect, it } from 'vitest'
@@ -49,9 +49,17 @@ function logger(lines: string[]): Logger {
   return { trace: write, debug: write, info: write, warn: write, error: write, fatal: write } as unknown as Logger
 }
 
-async function until(holds: () => boolean): Promise<void> {
+/** @param of runs that must come to it: how one of them has ended says more than that it has not. */
+async function until(holds: () => boolean, ...of: readonly RunningPipeline[]): Promise<void> {
+  const ended: unknown[] = []
+  for (const { result } of of)
+    void result.then(
+      ({ state: end }) => ended.push(end),
+      (error: unknown) => ended.push(error),
+    )
   for (const end = Date.now() + 20_000; !holds();) {
-    if (Date.now() > end) throw new Error('it has not come to that')
+    if (ended.length > 0 && ended.length === of.length) throw new Error('all have ended before', { cause: ended })
+    if (Date.now() > end) throw new Error('it has not come to that', { cause: ended })
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
@@ -65,12 +73,12 @@ describe.each(['cold', 'warm', 'hot'] as const)('a %s standby', (standby) => {
     const second: string[] = []
     const lines: string[] = []
     const leader = start(counting(first), { runner: runner(), checkpoint })
-    await until(() => batches(leader).committed >= 2)
+    await until(() => batches(leader).committed >= 2, leader)
     const waiting = start(counting(second), { runner: runner(), checkpoint, standby, logger: logger(lines) })
-    await until(() => (batches(waiting).standby?.batch ?? -1) >= (standby === 'cold' ? 0 : 4))
+    await until(() => (batches(waiting).standby?.batch ?? -1) >= (standby === 'cold' ? 0 : 4), waiting)
     expect(second).toEqual([])
     const at = batches(leader).committed
-    await until(() => batches(leader).committed > at)
+    await until(() => batches(leader).committed > at, leader)
     leader.cancel()
     await leader.result
     const { state: end } = await waiting.result
@@ -87,9 +95,9 @@ describe.each(['cold', 'warm', 'hot'] as const)('a %s standby', (standby) => {
     const first: string[] = []
     const second: string[] = []
     const leader = start(counting(first), { runner: runner(), checkpoint })
-    await until(() => batches(leader).committed >= 2)
+    await until(() => batches(leader).committed >= 2, leader)
     const waiting = start(counting(second), { runner: runner(), checkpoint, standby })
-    await until(() => batches(waiting).standby !== undefined)
+    await until(() => batches(waiting).standby !== undefined, waiting)
     waiting.stop()
     expect((await waiting.result).state).toBe('STOPPED')
     await leader.result
@@ -116,12 +124,12 @@ describe('a hot standby', () => {
         counting(first, () => 1),
         { runner: runner(), checkpoint },
       )
-      await until(() => batches(leader).committed >= 2)
+      await until(() => batches(leader).committed >= 2, leader)
       const waiting = start(
         counting(second, () => 2),
         { runner: runner(), checkpoint, standby: 'hot', logger: logger(lines) },
       )
-      await until(() => lines.some((line) => line.includes('as a warm one')))
+      await until(() => lines.some((line) => line.includes('as a warm one')), waiting)
       const differing = lines.filter((line) => line.includes('a hot standby differs'))
       expect(differing.length).toBeGreaterThan(0)
       for (const line of differing) expect(line).toMatch(/batch \d+ has changed something else .* in \\?"count /)
@@ -135,23 +143,28 @@ describe('a hot standby', () => {
   it('goes on as a warm one where steps write files before they deliver', { timeout: 60_000 }, async () => {
     const made = folder()
     const lines: string[] = []
+    const minutes = 20
     const build = (): Pipeline => {
       const p = pipeline()
-      p.apply('numbers', numbers)
+      // A file a few batches: whenever the standby comes, it meets one before the run is over.
+      p.apply('numbers', slowNumbers(minutes * 60, 10))
+        .windowInto('minutes', fixedWindows('1 minute'))
         .map('text', String)
-        .apply('write', writeLines(join(made, 'out.txt'), { shards: 1 }))
+        .apply('write', writeLines(join(made, 'out-{window.start|yyyy-MM-dd-HH-mm}.txt'), { shards: 1 }))
       return p
     }
     const checkpoint = join(made, 'kept')
     const leader = start(build(), { runner: runner(), checkpoint })
-    await until(() => batches(leader).committed >= 2)
+    await until(() => batches(leader).committed >= 2, leader)
     const waiting = start(build(), { runner: runner(), checkpoint, standby: 'hot', logger: logger(lines) })
-    await until(() => lines.some((line) => line.includes('takes over') || line.includes('as a warm one')))
+    await until(() => lines.some((line) => line.includes('takes over') || line.includes('as a warm one')), waiting)
     expect(lines.join('\n')).toMatch(/it writes files while it stands by[^]* It goes on as a warm one/)
     leader.cancel()
     await leader.result
     await waiting.result
-    expect(readdirSync(made).filter((name) => name.startsWith('out'))).toEqual(['out.txt'])
+    expect(readdirSync(made).filter((name) => name.startsWith('out'))).toEqual(
+      Array.from({ length: minutes }, (_, minute) => `out-1970-01-01-00-${String(minute).padStart(2, '0')}.txt`),
+    )
   })
 
   it('tells the parts in which changes differ', () => {

@@ -30,5 +30,5 @@ export const distributedCapabilities: () => DistributedCapabilities = () => {
   const refuse = (): never => {
     throw new UnsupportedFeature('MR-6002', 'runner.engines', "a page reaches no engine. Use runner: 'direct' here.")
   }
-  return { startWire: refuse, openEngine: refuse }
+  return { startWire: refuse, openEngine: refuse, folderUrl: refuse, prepareRemote: refuse }
 }

@@ -55,6 +55,15 @@ const FORMAT = 2
  * ```
  */
 export function graphFingerprint(graph: PipelineGraph): GraphFingerprint {
+  let known = KNOWN.get(graph)
+  if (known === undefined) KNOWN.set(graph, (known = fingerprintOf(graph)))
+  return known
+}
+
+/** Graphs do not change once they are built, and a driver, its standbys and its workers may all ask. */
+const KNOWN = new WeakMap<PipelineGraph, GraphFingerprint>()
+
+function fingerprintOf(graph: PipelineGraph): GraphFingerprint {
   const entries = leafTransforms(graph)
     .flatMap(([, node]) => entriesOf(node, graph.components))
     .sort(byPlace)

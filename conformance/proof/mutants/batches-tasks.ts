@@ -2,7 +2,7 @@
  * Mutants of partitions on workers: what goes from partition to partition, what is made anew when a worker is lost, and whose answer
  * counts. Seeds of lane `sim` notice, or a test that ends workers where it hurts.
  */
-import { bySeeds, type Mutant } from './mutant.js'
+import { bySeeds, byTest, type Mutant } from './mutant.js'
 
 const HOST = 'runners/micro-batch/tasks/partition-host.ts'
 const PARTITION = 'runners/micro-batch/tasks/partition.ts'
@@ -12,10 +12,6 @@ const RUN = 'runners/micro-batch/tasks/partitioned-run.ts'
 const EXCHANGE = 'runners/micro-batch/tasks/task-exchange.ts'
 const VERSION = 'runners/micro-batch/tasks/kept-version.ts'
 const TEST = 'runners/micro-batch/tasks/recovery.test.ts'
-
-function byTest(test: string, name: string, breaks: string, file: string, from: string, to: string): Mutant {
-  return { name, breaks, file, from, to, caughtBy: [], caughtByTest: { file: TEST, name: test } }
-}
 
 /** Mutants of tasks. */
 export const batchesTasks: readonly Mutant[] = [
@@ -48,7 +44,7 @@ export const batchesTasks: readonly Mutant[] = [
     'await kept.restore(entriesIn(entries.slice(entries.length)))',
   ),
   byTest(
-    'are made anew where a worker ends at any message',
+    [TEST, 'are made anew where a worker ends at any message'],
     'tasks-nothing-kept-in-memory',
     'without a store, memory has what a partition is made of',
     VERSION,
@@ -70,7 +66,7 @@ export const batchesTasks: readonly Mutant[] = [
     'const done = await life.task({ ...order, blocks: [] })\n        if (isRecovery)',
   ),
   byTest(
-    'is not asked for again where its partition is made anew',
+    [TEST, 'is not asked for again where its partition is made anew'],
     'tasks-read-anew',
     'what a task has read is not read anew when it is done again',
     PARTITION,
@@ -99,7 +95,7 @@ export const batchesTasks: readonly Mutant[] = [
     'if (this.#log.length < 3) return []',
   ),
   byTest(
-    'has its batch done again',
+    [TEST, 'has its batch done again'],
     'tasks-hash-not-compared',
     'a task that is done again and gives something else is noticed',
     PARTITION,
@@ -107,7 +103,7 @@ export const batchesTasks: readonly Mutant[] = [
     '',
   ),
   byTest(
-    'has its batch done again',
+    [TEST, 'has its batch done again'],
     'tasks-counted-twice',
     'a batch that is given up has counted nothing',
     RUN,
@@ -115,7 +111,7 @@ export const batchesTasks: readonly Mutant[] = [
     '    this.driver.abandon(stage)\n',
   ),
   byTest(
-    'is done on another worker too',
+    [TEST, 'is done on another worker too'],
     'tasks-no-twin',
     'a task that is slow is done on another worker, too',
     PARTITION,

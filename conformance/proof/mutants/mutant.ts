@@ -33,6 +33,18 @@ export function bySeeds(name: string, breaks: string, file: string, from: string
   return { name, breaks, file, from, to, caughtBy: [], caughtWithin: WITHIN }
 }
 
+/** A mutant that a test notices: its file, and a part of its name. */
+export function byTest(
+  [test, part]: readonly [file: string, name: string],
+  name: string,
+  breaks: string,
+  file: string,
+  from: string,
+  to: string,
+): Mutant {
+  return { name, breaks, file, from, to, caughtBy: [], caughtByTest: { file: test, name: part } }
+}
+
 /** A source with a mutant's edit. @throws when the edit does not apply exactly once. */
 export function mutated({ name, file, from, to }: Mutant, source: string): string {
   const times = source.split(from).length - 1

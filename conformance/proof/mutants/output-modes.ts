@@ -29,8 +29,8 @@ export const outputModes: readonly Mutant[] = [
   {
     name: 'partitions-end-no-batch',
     breaks: 'what waits for the end of a batch in a partition is done there',
-    file: 'runners/micro-batch/tasks/partitioned-stage.ts',
-    from: '    share.awaitsBatch = done.awaitsBatch\n',
+    file: 'runners/micro-batch/tasks/stage-share.ts',
+    from: '  share.awaitsBatch = awaitsBatch\n',
     to: '',
     caughtBy: [],
     caughtByTest: { file: inBatches, name: 'there is one table for each batch, of all partitions' },

@@ -2,18 +2,7 @@
  * Mutants of sinks and sources around the micro-batch runner: what makes a delivery that comes twice count once, and what of a source
  * may be given up when. Tests notice.
  */
-import type { Mutant } from './mutant.js'
-
-function byTest(
-  [test, part]: readonly [file: string, name: string],
-  name: string,
-  breaks: string,
-  file: string,
-  from: string,
-  to: string,
-): Mutant {
-  return { name, breaks, file, from, to, caughtBy: [], caughtByTest: { file: test, name: part } }
-}
+import { byTest, type Mutant } from './mutant.js'
 
 /** The list. */
 export const sinks: readonly Mutant[] = [

@@ -113,8 +113,8 @@ export const sources: readonly Mutant[] = [
     name: 'called-back-again',
     breaks: 'nothing is called back twice',
     file: 'runners/core/bundle-finalizers.ts',
-    from: '    this.#waiting = []\n    for',
-    to: '    this.#waiting = [...waiting]\n    for',
+    from: '    this.#waiting = []\n    return',
+    to: '    this.#waiting = [...waiting]\n    return',
     caughtBy: ['SDF-32/bounded', 'SDF-32/unbounded'],
   },
   {

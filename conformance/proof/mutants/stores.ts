@@ -2,7 +2,7 @@
  * Mutants of the store of the micro-batch runner, on SQLite files and on the modelled disk: what is durable when, what is visible when,
  * who may write, and what is refused. Seeds of lane `sim` notice, or tests of the contract.
  */
-import { bySeeds, type Mutant } from './mutant.js'
+import { bySeeds, byTest, type Mutant } from './mutant.js'
 
 const STORE = 'runners/micro-batch/store/'
 const FILE_STORE = `${STORE}file-store.ts`
@@ -12,17 +12,6 @@ const FRAMES = `${STORE}memory-frames.ts`
 const CONTRACT = `${STORE}store-contract.test.ts`
 const CRASHES = `${STORE}store-crashes.test.ts`
 const SQLITE = `${STORE}sqlite-store.test.ts`
-
-function byTest(
-  [test, part]: readonly [file: string, name: string],
-  name: string,
-  breaks: string,
-  file: string,
-  from: string,
-  to: string,
-): Mutant {
-  return { name, breaks, file, from, to, caughtBy: [], caughtByTest: { file: test, name: part } }
-}
 
 const durable: readonly Mutant[] = [
   bySeeds(

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import type { LaneProgram } from '../lane.js'
 import { REACHED_POINTS } from './crash-points.js'
 import { type Cut, inputOf, scenarioOf } from './scenario.js'
+import { wholeNumber } from '../whole-number.js'
 import { play } from './simulation.js'
 
 /** The full set. */
@@ -124,25 +125,19 @@ function optionsOf(args: readonly string[]): {
       input: { type: 'string' },
     },
   })
-  const number = (flag: string, text: string): number => {
-    const value = Number(text)
-    if (!Number.isSafeInteger(value) || value < 0 || text.trim() === '')
-      throw new Error(`${flag} needs a whole number, and got "${text}"`)
-    return value
-  }
   const minutes = values.minutes === undefined ? Infinity : Number(values.minutes)
   if (!(minutes > 0)) throw new Error(`--minutes needs a number above 0, and got "${values.minutes ?? ''}"`)
   const { faults, input } = values
   return {
-    seeds: values.seeds === undefined ? SEEDS : number('--seeds', values.seeds),
-    from: values.from === undefined ? 1 : number('--from', values.from),
+    seeds: values.seeds === undefined ? SEEDS : wholeNumber('--seeds', values.seeds),
+    from: values.from === undefined ? 1 : wholeNumber('--from', values.from),
     minutes,
-    failures: values.failures === undefined ? FAILURES : number('--failures', values.failures),
+    failures: values.failures === undefined ? FAILURES : wholeNumber('--failures', values.failures),
     cut: {
       ...(faults === undefined
         ? {}
-        : { faults: faults === 'none' ? [] : faults.split(',').map((each) => number('--faults', each)) }),
-      ...(input === undefined ? {} : { input: number('--input', input) }),
+        : { faults: faults === 'none' ? [] : faults.split(',').map((each) => wholeNumber('--faults', each)) }),
+      ...(input === undefined ? {} : { input: wholeNumber('--input', input) }),
     },
   }
 }

@@ -6,6 +6,7 @@
  */
 import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../../sdk/coders/index.js'
 import { type CommitContent, decodeCommitContent } from '../../../runners/micro-batch/commit-content.js'
+import { unhosted } from '../../../runners/micro-batch/hosted-part.js'
 import type {
   Change,
   CheckpointStore,
@@ -225,7 +226,7 @@ function commitText(
 
 /** Whether a part is what stages keep under a name, whole or of one partition. */
 function isKeptAs(name: string, part: string): boolean {
-  return part.replace(/ \(partition \d+ of \d+\)$/, '').endsWith(` ${name}`)
+  return unhosted(part)[0].endsWith(` ${name}`)
 }
 
 /** For how long a source still waits is measured when it is written down. */

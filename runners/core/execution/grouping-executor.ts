@@ -128,27 +128,33 @@ export class GroupingExecutor extends StageExecutor {
     if (this.sharedWatermark === undefined) this.#runner.beginTurn(watermark)
   }
 
-  override async wake(): Promise<boolean> {
-    if (!this.#runner.calls.isDue) return false
-    if (this.sharedWatermark !== undefined) this.#runner.beginTurn(this.sharedWatermark)
-    await this.bundle(() => this.#runner.fireClocks())
-    return true
+  override wake(): Promise<boolean> {
+    return this.#askIf(this.#runner.calls.isDue, () => this.#runner.fireClocks())
   }
 
   override get awaitsBatch(): boolean {
     return this.#runner.calls.awaitsBatch
   }
 
-  override async endBatch(): Promise<boolean> {
-    if (!this.awaitsBatch) return false
-    if (this.sharedWatermark !== undefined) this.#runner.beginTurn(this.sharedWatermark)
-    await this.bundle(() => this.#runner.endBatch())
+  override endBatch(): Promise<boolean> {
+    return this.#askIf(this.awaitsBatch, () => this.#runner.endBatch())
+  }
+
+  /** Asks triggers that have waited, beside any turn. @returns whether there were any. */
+  async #askIf(isDue: boolean, ask: () => void): Promise<boolean> {
+    if (!isDue) return false
+    this.#beginShared()
+    await this.bundle(ask)
     return true
+  }
+
+  #beginShared(): void {
+    if (this.sharedWatermark !== undefined) this.#runner.beginTurn(this.sharedWatermark)
   }
 
   async turn(): Promise<boolean> {
     const before = this.outputWatermark
-    if (this.sharedWatermark !== undefined) this.#runner.beginTurn(this.sharedWatermark)
+    this.#beginShared()
     let changed = false
     if (this.#isArmed) {
       // What was due when the watermark came is done before anything that came after it.

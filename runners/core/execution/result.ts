@@ -138,21 +138,13 @@ export function elementCount(staged: StagedPipeline, metrics: Metrics, collectio
   return elementCount(staged, metrics, input) - (metrics.lost[step.index] ?? 0)
 }
 
-/** Metrics as users see them: what they were at the end of the run. */
-export class RunMetrics implements MetricsResult {
-  readonly user: MetricsResult['user']
-  readonly system: MetricsResult['system']
-  readonly elements: ReadonlyMap<string, number>
-  readonly deadLetters: MetricsResult['deadLetters']
-  readonly sources: readonly SourceReading[]
-
-  constructor(staged: StagedPipeline, metrics: Metrics, sources: readonly SourceReading[]) {
-    this.sources = sources
-    this.user = metrics.results()
-    this.system = metrics.systemCounters()
-    this.deadLetters = metrics.deadLetters.list()
-    this.elements = new Map([...staged.outputs.keys()].map((id) => [id, elementCount(staged, metrics, id)]))
-  }
+/** Readings of metrics, and how one is found among them. */
+export abstract class Readings implements MetricsResult {
+  abstract readonly user: MetricsResult['user']
+  abstract readonly system: MetricsResult['system']
+  abstract readonly elements: MetricsResult['elements']
+  abstract readonly deadLetters: MetricsResult['deadLetters']
+  abstract readonly sources: MetricsResult['sources']
 
   get(step: string, name: string): ReturnType<MetricsResult['get']> {
     return this.user.find((metric) => metric.step === step && metric.name === name)?.value
@@ -161,7 +153,25 @@ export class RunMetrics implements MetricsResult {
   counter(name: string, step?: string): number {
     return this.system
       .filter((counter) => counter.name === name && (step === undefined || counter.step === step))
-      .reduce((sum, counter) => sum + counter.value, 0)
+      .reduce((sum, { value }) => sum + value, 0)
+  }
+}
+
+/** Metrics as users see them: what they were at the end of the run. */
+export class RunMetrics extends Readings {
+  readonly user: MetricsResult['user']
+  readonly system: MetricsResult['system']
+  readonly elements: ReadonlyMap<string, number>
+  readonly deadLetters: MetricsResult['deadLetters']
+  readonly sources: readonly SourceReading[]
+
+  constructor(staged: StagedPipeline, metrics: Metrics, sources: readonly SourceReading[]) {
+    super()
+    this.sources = sources
+    this.user = metrics.results()
+    this.system = metrics.systemCounters()
+    this.deadLetters = metrics.deadLetters.list()
+    this.elements = new Map([...staged.outputs.keys()].map((id) => [id, elementCount(staged, metrics, id)]))
   }
 }
 

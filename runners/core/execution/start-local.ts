@@ -58,6 +58,7 @@ export const LOCAL_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'windows.merging',
   'windows.calendar',
   'windows.custom',
+  'windows.data',
   'windows.customMerging',
   'lateness',
   'accumulating',
@@ -70,6 +71,7 @@ export const LOCAL_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'splittable.bounded',
   'splittable.unbounded',
   'testStream',
+  'testStream.processingTime',
   'deadLetters',
   'bundleFinalizer',
   'delivery',
@@ -112,6 +114,11 @@ export function startLocal(runner: LocalRunner, built: BuiltPipeline, options: R
   validateGraph(built.graph)
   checkFeatures(built, runner.name, runner.features)
   if (options.requireCodecs === true) requireCodecs(built)
+  if (options.engineOptions !== undefined)
+    throw new PipelineError(
+      'MR-1016',
+      `engineOptions are options of an engine that pipelines are handed to, and the ${runner.name} runner is none. Add runner: 'flink', or leave them out.`,
+    )
   runner.check(built, options)
   const real = options.env ?? systemEnv()
   const log = new RunLog(real, built.name, options.logger)

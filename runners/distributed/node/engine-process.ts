@@ -41,7 +41,7 @@ export function pathFolders(): readonly string[] {
 }
 
 /** Runs a program in a shell that ends it when its standard input ends. */
-const WATCHED =
+export const WATCHED =
   'exec 3<&0; "$@" </dev/null 3<&- & program=$!; (cat <&3 >/dev/null; kill -9 $program 2>/dev/null) & watcher=$!; wait $program; code=$?; kill $watcher 2>/dev/null; exit $code'
 
 /** How a program is started. */

@@ -62,15 +62,15 @@ export function findJava(): string | undefined {
 }
 
 /** Modules of Java that Flink looks into: without them, jobs on streams fail from Java 17 on. */
-const OPENED = ['java.util', 'java.lang', 'java.nio', 'java.time'].map(
+export const OPENED: readonly string[] = ['java.util', 'java.lang', 'java.nio', 'java.time'].map(
   (name) => `--add-opens=java.base/${name}=ALL-UNNAMED`,
 )
 
 /** Memory that is limited; code that is compiled quickly rather than well: half the time to the first result. */
 const JAVA_FLAGS = ['-Xmx1g', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 
-/** What a job server is started with, besides Java. @param folder where it may write. */
-export function flinkArguments(jars: string, port: number, folder: string): readonly string[] {
+/** What a job server is started with, besides Java. @param folder where it may write. @param master a cluster's `host:port`. */
+export function flinkArguments(jars: string, port: number, folder: string, master = '[local]'): readonly string[] {
   return [
     ...JAVA_FLAGS,
     ...OPENED,
@@ -83,7 +83,7 @@ export function flinkArguments(jars: string, port: number, folder: string): read
     `--job-port=${port}`,
     '--artifact-port=0',
     '--expansion-port=0',
-    '--flink-master=[local]',
+    `--flink-master=${master}`,
     `--artifacts-dir=${join(folder, 'artifacts')}`,
   ]
 }
@@ -105,8 +105,8 @@ export function flinkMissing(): string | undefined {
   return said.length === 0 ? undefined : said.join(' ')
 }
 
-/** Starts a job server with a Flink in it. @throws {PipelineError} when something is missing, or it does not start. */
-export async function startFlink(warn: (text: string) => void): Promise<Engine> {
+/** Starts a job server with a Flink in it, or for a cluster. @throws {PipelineError} when something is missing, or it does not start. */
+export async function startFlink(warn: (text: string) => void, master?: string): Promise<Engine> {
   const jars = findFlink()
   const program = findJava()
   if (jars === undefined || program === undefined)
@@ -114,6 +114,6 @@ export async function startFlink(warn: (text: string) => void): Promise<Engine> 
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'millrace-flink-'))
   const cleanUp = (): void => rmSync(folder, { recursive: true, force: true })
-  const args = flinkArguments(jars, port, folder)
+  const args = flinkArguments(jars, port, folder, master)
   return startEngine({ name: 'Flink', program, args, port, startMillis: 60_000, outlivesUs: true, cleanUp }, warn)
 }

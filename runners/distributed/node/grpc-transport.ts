@@ -17,7 +17,9 @@ import type {
   Asked,
   CallOptions,
   Channel,
+  ConnectOptions,
   ListeningServer,
+  ListenOptions,
   MessageStream,
   ServerBuilder,
   StreamHandler,
@@ -48,7 +50,7 @@ const OPTIONS: Readonly<Record<string, number>> = {
 /** Makes gRPC connections and servers. */
 export function grpcTransport(grpc: GrpcPackage): Transport {
   return {
-    connect: (address, { own = false } = {}) => new GrpcChannel(grpc, address, own),
+    connect: (address, options = {}) => new GrpcChannel(grpc, address, options),
     server: () => new GrpcServer(grpc),
   }
 }
@@ -70,9 +72,11 @@ class GrpcChannel implements Channel {
   readonly #grpc: GrpcPackage
   readonly #client: Grpc.Client
 
-  constructor(grpc: GrpcPackage, address: string, own: boolean) {
+  constructor(grpc: GrpcPackage, address: string, { own = false, authority }: ConnectOptions) {
     this.#grpc = grpc
-    this.#client = new grpc.Client(address, grpc.credentials.createInsecure(), {
+    const { createInsecure, createSsl } = grpc.credentials
+    const credentials = authority === undefined ? createInsecure() : createSsl(Buffer.from(authority))
+    this.#client = new grpc.Client(address, credentials, {
       ...OPTIONS,
       ...(own ? { 'grpc.use_local_subchannel_pool': 1 } : {}),
     })
@@ -214,6 +218,10 @@ class GrpcServer implements ServerBuilder {
           cancel: () => call.destroy(),
           pause: () => void call.pause(),
           resume: () => void call.resume(),
+          fail: (status, details) => {
+            const { status: codes } = this.#grpc
+            call.emit('error', { code: codes[status as keyof typeof codes] ?? codes.UNKNOWN, details })
+          },
         },
         metadataOf(call.metadata),
       )
@@ -244,17 +252,20 @@ class GrpcServer implements ServerBuilder {
     service.handlers[method.localName] = handle
   }
 
-  listen(): Promise<ListeningServer> {
+  listen({ host = '127.0.0.1', port = 0, tls }: ListenOptions = {}): Promise<ListeningServer> {
     const server = new this.#grpc.Server({ ...OPTIONS, 'grpc.http2.max_ping_strikes': 0 })
     for (const { definition, handlers } of this.#services.values()) server.addService(definition, handlers)
     return new Promise((resolve, reject) => {
-      server.bindAsync('127.0.0.1:0', this.#grpc.ServerCredentials.createInsecure(), (error, port) => {
+      const { createInsecure, createSsl } = this.#grpc.ServerCredentials
+      const pair = tls && { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) }
+      const credentials = pair === undefined ? createInsecure() : createSsl(null, [pair])
+      server.bindAsync(`${host}:${port}`, credentials, (error, bound) => {
         if (error !== null) {
           reject(new CallFailed('UNAVAILABLE', error.message))
           return
         }
         resolve({
-          address: `localhost:${port}`,
+          address: `${host === '127.0.0.1' ? 'localhost' : host}:${bound}`,
           close: () =>
             new Promise((closed) => {
               // Streams that clients keep open are not waited for.

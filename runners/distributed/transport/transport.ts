@@ -49,6 +49,12 @@ export interface MessageStream<Out> {
   resume(): void
 }
 
+/** A stream that a client has opened. */
+export interface ServedStream<Out> extends MessageStream<Out> {
+  /** Refuses the client. @param status gRPC's name of it. */
+  fail(status: string, message: string): void
+}
+
 /** What goes with a call. */
 export interface CallOptions {
   /** Names in lower case, values in ASCII. */
@@ -78,16 +84,40 @@ export type UnaryHandler<M extends UnaryMethod> = (
 
 /** Takes a stream that a client has opened, and says who listens to it. */
 export type StreamHandler<M extends DescMethodBiDiStreaming> = (
-  stream: MessageStream<Answered<M>>,
+  stream: ServedStream<Answered<M>>,
   metadata: ReadonlyMap<string, string>,
 ) => StreamListener<Asked<M>>
+
+/** What proves who a server is, and encrypts what is sent. All are texts in PEM. */
+export interface ServerTls {
+  readonly certificate: string
+  readonly key: string
+}
+
+/** Where a server listens. */
+export interface ListenOptions {
+  /** Default: loopback. */
+  readonly host?: string
+  /** Default: a free one. */
+  readonly port?: number
+  /** Default: what is sent is not encrypted. */
+  readonly tls?: ServerTls
+}
+
+/** How a server is reached. */
+export interface ConnectOptions {
+  /** Asks for a connection that is shared with no other channel to the same address. */
+  readonly own?: boolean
+  /** Encrypts, and trusts servers whose certificate this one, a text in PEM, has signed. */
+  readonly authority?: string
+}
 
 /** A server that is not listening yet. */
 export interface ServerBuilder {
   unary<M extends UnaryMethod>(method: M, handler: UnaryHandler<M>): void
   stream<M extends DescMethodBiDiStreaming>(method: M, handler: StreamHandler<M>): void
-  /** Listens on a free port of the loopback interface. */
-  listen(): Promise<ListeningServer>
+  /** @throws {CallFailed} when it cannot listen there. */
+  listen(options?: ListenOptions): Promise<ListeningServer>
 }
 
 /** A server at work. */
@@ -99,10 +129,7 @@ export interface ListeningServer {
 
 /** Makes connections and servers. */
 export interface Transport {
-  /**
-   * @param address `host:port`.
-   * @param options `own` asks for a connection that is shared with no other channel to the same address.
-   */
-  connect(address: string, options?: { readonly own?: boolean }): Channel
+  /** @param address `host:port`. */
+  connect(address: string, options?: ConnectOptions): Channel
   server(): ServerBuilder
 }

@@ -21,34 +21,42 @@ import {
   MonitoringInfosMetadataResponseSchema,
   ProcessBundleDescriptorSchema,
   type ProcessBundleDescriptor,
-  ProcessBundleProgressResponseSchema,
+  type ProcessBundleRequest,
   ProcessBundleResponseSchema,
-  ProcessBundleSplitResponseSchema,
   RegisterResponseSchema,
   RemoteGrpcPortSchema,
   SampleDataResponseSchema,
 } from '../proto/generated/beam/fn_execution_pb.js'
 import type { Channel, MessageStream, Transport, TransportFailure } from '../transport/transport.js'
-import type { Answer, BundleName, ToUser, ToWire } from './messages.js'
+import { LogStream } from './log-stream.js'
+import type { Answer, BundleName, LogLine, ToUser, ToWire } from './messages.js'
+import { type BundleWorld, OpenBundles } from './open-bundles.js'
+import { EmbeddedOutput, sizeOf } from './embedded-output.js'
+import { tokensOf } from './cache-tokens.js'
+import { type Provision, provisionOf, UNPROVISIONED } from './provision.js'
+import { StatePlane } from './state-plane.js'
+import { EMBEDDING, SHORT_IDS, SINK_URN, SOURCE_URN } from './port-urns.js'
 import { StateStream } from './state-stream.js'
-
-/** URNs of the steps that an engine puts in where data comes in and goes out. */
-export const SOURCE_URN = 'beam:runner:source:v1'
-export const SINK_URN = 'beam:runner:sink:v1'
+import { answerStatus } from './status-stream.js'
 
 /** What a worker is started with. */
-export interface HarnessParts {
+export interface HarnessParts extends BundleWorld {
   readonly transport: Transport
   /** Number of the worker within this process. */
   readonly worker: number
   /** The engine's name for it; goes with every call. */
   readonly workerId: string
   readonly controlAddress: string
-  tell(message: ToUser): void
+  /** Where its log is taken, and what the engine tells of itself; empty where it offers neither. */
+  readonly loggingAddress: string
+  readonly provisionAddress: string
+  /** Input has come in. */
+  cameIn(): void
   answer(answer: Answer): void
 }
 
 type Out = Extract<ToWire, { kind: 'out' }>
+type Arrived = Extract<ToUser, { kind: 'data' }>
 
 /** A worker at work. */
 export class Harness {
@@ -58,45 +66,93 @@ export class Harness {
   readonly #stream: MessageStream<InstructionResponse>
   readonly #descriptors = new Map<string, Promise<ProcessBundleDescriptor>>()
   readonly #data = new Map<string, MessageStream<Elements>>()
-  readonly #state = new Map<string, StateStream>()
+  readonly #state: StatePlane
   readonly #channels: Channel[] = []
   /** Where output of a descriptor goes: addresses by step. */
   readonly #addressOf = new Map<string, string>()
-  /** Changes of state that are not confirmed, by instruction. */
-  readonly #unconfirmed = new Map<string, Promise<unknown>[]>()
-  readonly #open = new Set<string>()
+  /** What bundles of a descriptor read. */
+  readonly #sourceOf = new Map<string, string>()
+  /** Output that goes with the answer, where the engine takes it so, by instruction. */
+  readonly #embedded = new EmbeddedOutput((instruction, elements) => {
+    this.#parts.shared.outPut(sizeOf(elements))
+    this.#sendElements(instruction, elements)
+  })
+  readonly #bundles: OpenBundles
   readonly #descriptorOf = new Map<string, string>()
+  /** Who waits for the callbacks of a bundle, by instruction of the bundle. */
+  readonly #finalizing = new Map<string, string>()
+  #provision: Provision = UNPROVISIONED
+  #log: LogStream | undefined
   #isOver = false
 
   constructor(parts: HarnessParts) {
     this.#parts = parts
     this.#metadata = { worker_id: parts.workerId }
+    this.#bundles = new OpenBundles(parts)
+    this.#state = new StatePlane(
+      parts.answer,
+      (url, lost) => new StateStream(this.#channel(url), { metadata: this.#metadata }, lost),
+      (failure) => this.#lost('state', { status: '', message: failure }),
+    )
     this.#control = parts.transport.connect(parts.controlAddress)
     this.#stream = this.#control.stream(
       BeamFnControl.method.control,
       { message: (request) => this.#instructed(request), end: (failure) => this.#ended(failure) },
       { metadata: this.#metadata },
     )
+    this.#logTo(parts.loggingAddress)
+    void provisionOf(parts.transport, parts.provisionAddress, { metadata: this.#metadata }).then((provision) =>
+      this.#provisioned(provision),
+    )
+  }
+
+  #provisioned(provision: Provision): void {
+    if (this.#isOver) return
+    this.#provision = provision
+    const { loggingAddress, statusAddress } = provision
+    if (this.#log === undefined) this.#logTo(loggingAddress)
+    if (statusAddress !== '')
+      answerStatus(this.#channel(statusAddress), () => this.#status(), { metadata: this.#metadata })
+  }
+
+  #logTo(address: string): void {
+    if (address !== '') this.#log = new LogStream(this.#parts, address, { metadata: this.#metadata })
+  }
+
+  #status(): string {
+    const bundles = this.#bundles.names.map((id) => `${id} of ${this.#descriptorOf.get(id) ?? '(not begun)'}`)
+    return [
+      `${bundles.length} open bundles`,
+      ...bundles,
+      `${this.#state.changes} changes of state in open bundles`,
+    ].join('\n')
   }
 
   #instructed({ instructionId, request }: InstructionRequest): void {
     const respond = (kind: string, value: object): void => this.#respond(instructionId, kind, value)
     switch (request.case) {
       case 'processBundle': {
-        const { processBundleDescriptorId: descriptorId } = request.value
-        this.#open.add(instructionId)
-        void this.#start(instructionId, descriptorId)
+        this.#bundles.open(instructionId)
+        this.#parts.shared.started()
+        void this.#start(instructionId, request.value)
+        if (request.value.elements !== undefined) this.#received(request.value.elements)
         return
       }
-      // Nothing is known of a bundle's progress beyond that it goes on; nothing of it is given away.
       case 'processBundleProgress':
-        respond('processBundleProgress', create(ProcessBundleProgressResponseSchema))
+        respond('processBundleProgress', this.#bundles.progress(request.value.instructionId))
         return
       case 'processBundleSplit':
-        respond('processBundleSplit', create(ProcessBundleSplitResponseSchema))
+        this.#bundles.split(this.#name(request.value.instructionId), request.value, (response) =>
+          respond('processBundleSplit', response),
+        )
         return
       case 'monitoringInfos':
-        respond('monitoringInfos', create(MonitoringInfosMetadataResponseSchema))
+        respond(
+          'monitoringInfos',
+          create(MonitoringInfosMetadataResponseSchema, {
+            monitoringInfo: this.#parts.monitoring.meaning(request.value.monitoringInfoId),
+          }),
+        )
         return
       case 'harnessMonitoringInfos':
         respond('harnessMonitoringInfos', create(HarnessMonitoringInfosResponseSchema))
@@ -109,9 +165,8 @@ export class Harness {
         respond('register', create(RegisterResponseSchema))
         return
       case 'finalizeBundle':
+        this.#finalizing.set(request.value.instructionId, instructionId)
         this.#parts.tell({ kind: 'finalize', bundle: this.#name(request.value.instructionId) })
-        // The answer does not wait: callbacks come after the fact, and may take their time.
-        respond('finalizeBundle', create(FinalizeBundleResponseSchema))
         return
       case undefined:
         this.#fail(instructionId, 'this worker does not know the kind of the instruction')
@@ -122,13 +177,21 @@ export class Harness {
     return { worker: this.#parts.worker, instruction }
   }
 
-  async #start(instructionId: string, descriptorId: string): Promise<void> {
+  async #start(instructionId: string, request: ProcessBundleRequest): Promise<void> {
+    const { processBundleDescriptorId: descriptorId } = request
     try {
       const known = this.#descriptors.get(descriptorId)
       const descriptor = await (known ?? this.#fetch(descriptorId))
       this.#descriptorOf.set(instructionId, descriptorId)
       this.#connect(descriptor)
-      this.#parts.tell({ kind: 'start', bundle: this.#name(instructionId), descriptorId })
+      this.#bundles.described(instructionId, this.#sourceOf.get(descriptorId))
+      this.#parts.tell({
+        kind: 'start',
+        bundle: this.#name(instructionId),
+        descriptorId,
+        slot: this.#bundles.slotOf(instructionId),
+        tokens: tokensOf(request),
+      })
     } catch (error) {
       this.#fail(instructionId, `the description of the bundle cannot be had: ${(error as Error).message}`)
     }
@@ -162,6 +225,7 @@ export class Harness {
       if (spec?.urn === SOURCE_URN || spec?.urn === SINK_URN) {
         const port = fromBinary(RemoteGrpcPortSchema, spec.payload)
         const address = port.apiServiceDescriptor?.url ?? this.#parts.controlAddress
+        if (spec.urn === SOURCE_URN) this.#sourceOf.set(id, transformId)
         this.#addressOf.set(`${id} ${transformId}`, address)
         this.#dataStream(address)
       } else if (spec?.urn === urns.PAR_DO && timers !== undefined && timers.url !== '') {
@@ -190,69 +254,96 @@ export class Harness {
   }
 
   #received({ data, timers }: Elements): void {
-    const { tell } = this.#parts
+    const take = (instruction: string, of: Omit<Arrived, 'kind' | 'bundle'>): void => {
+      this.#parts.shared.inPut(of.bytes.length)
+      this.#parts.tell({ kind: 'data', bundle: this.#name(instruction), ...of, bytes: of.bytes.slice() })
+    }
     for (const { instructionId, transformId, data: bytes, isLast } of data)
-      tell({ kind: 'data', bundle: this.#name(instructionId), transformId, bytes: bytes.slice(), isLast })
+      take(instructionId, { transformId, bytes, isLast })
     for (const { instructionId, transformId, timerFamilyId: family, timers: bytes, isLast } of timers)
-      tell({ kind: 'data', bundle: this.#name(instructionId), transformId, family, bytes: bytes.slice(), isLast })
+      take(instructionId, { transformId, family, bytes, isLast })
+    this.#parts.cameIn()
   }
 
   /** Sends output of a bundle. */
   send({ bundle: { instruction }, transformId, family, bytes, isLast }: Out): void {
-    const address = this.#addressOf.get(`${this.#descriptorOf.get(instruction) ?? ''} ${transformId}`)
-    if (address === undefined) return
     const of = { instructionId: instruction, transformId, isLast }
     const data = bytes as Uint8Array<ArrayBuffer>
-    this.#dataStream(address).send(
-      create(
-        ElementsSchema,
-        family === undefined
-          ? { data: [{ ...of, data }] }
-          : { timers: [{ ...of, timerFamilyId: family, timers: data }] },
-      ),
+    const elements = create(
+      ElementsSchema,
+      family === undefined ? { data: [{ ...of, data }] } : { timers: [{ ...of, timerFamilyId: family, timers: data }] },
     )
+    if (this.#provision.capabilities.has(EMBEDDING) && this.#embedded.holds(instruction, elements))
+      this.#left(bytes.length)
+    else this.#sendElements(instruction, elements)
+  }
+
+  #sendElements(instruction: string, elements: Elements): void {
+    const [{ transformId } = { transformId: '' }] = [...elements.data, ...elements.timers]
+    const left = (): void => this.#left(sizeOf(elements))
+    const address = this.#addressOf.get(`${this.#descriptorOf.get(instruction) ?? ''} ${transformId}`)
+    if (address === undefined || this.#isOver) left()
+    else this.#dataStream(address).send(elements, left)
+  }
+
+  /** Output is on its way no longer. */
+  #left(bytes: number): void {
+    if (this.#parts.shared.outLeft(bytes)) this.#parts.tell({ kind: 'room' })
+  }
+
+  pause(): void {
+    for (const stream of this.#data.values()) stream.pause()
+  }
+
+  resume(): void {
+    for (const stream of this.#data.values()) stream.resume()
+  }
+
+  /** User code has split a bundle. */
+  hasSplit(instruction: string, response: Uint8Array): void {
+    this.#bundles.hasSplit(instruction, response)
   }
 
   /** Reads cells, all at once. */
-  read({ bundle: { instruction }, url, keys }: Extract<ToWire, { kind: 'get' }>): void {
-    const { answer } = this.#parts
-    const stream = this.#stateStream(url)
-    Promise.all(keys.map((key) => stream.read(instruction, key))).then(
-      (values) => answer({ kind: 'values', values }),
-      (error: Error) => answer({ kind: 'error', message: error.message }),
-    )
+  read(request: Extract<ToWire, { kind: 'get' }>): void {
+    this.#state.read(request)
   }
 
   /** Changes a cell. */
-  change({ bundle: { instruction }, url, key, change }: Extract<ToWire, { kind: 'put' }>): void {
-    const confirmed = this.#stateStream(url).change(instruction, key, change)
-    // Looked at when the bundle ends.
-    confirmed.catch(() => undefined)
-    const others = this.#unconfirmed.get(instruction)
-    if (others === undefined) this.#unconfirmed.set(instruction, [confirmed])
-    else others.push(confirmed)
-  }
-
-  #stateStream(url: string): StateStream {
-    let stream = this.#state.get(url)
-    if (stream === undefined) {
-      stream = new StateStream(this.#channel(url), { metadata: this.#metadata }, (failure) =>
-        this.#lost('state', { status: '', message: failure }),
-      )
-      this.#state.set(url, stream)
-    }
-    return stream
+  change(request: Extract<ToWire, { kind: 'put' }>): void {
+    this.#state.change(request)
   }
 
   /** Answers for a bundle that has succeeded. */
   async done(instruction: string, response: Uint8Array): Promise<void> {
     try {
-      await Promise.all(this.#unconfirmed.get(instruction) ?? [])
-      this.#respond(instruction, 'processBundle', fromBinary(ProcessBundleResponseSchema, response))
+      await this.#state.confirmed(instruction)
+      const answer = fromBinary(ProcessBundleResponseSchema, response)
+      // Engines that do not say that they know short ids may want everything in full, or may ask.
+      if (!this.#provision.capabilities.has(SHORT_IDS))
+        answer.monitoringInfos = this.#parts.monitoring.infos(answer.monitoringData)
+      const elements = this.#embedded.take(instruction)
+      if (elements !== undefined) answer.elements = elements
+      this.#bundles.close(instruction)
+      this.#respond(instruction, 'processBundle', answer)
       this.#forget(instruction)
     } catch (error) {
       this.fail(instruction, (error as Error).message)
     }
+  }
+
+  /** The callbacks of a bundle have been called. */
+  finalized(instruction: string, error: string | undefined): void {
+    const asked = this.#finalizing.get(instruction)
+    this.#finalizing.delete(instruction)
+    if (asked === undefined) return
+    if (error === undefined) this.#respond(asked, 'finalizeBundle', create(FinalizeBundleResponseSchema))
+    else this.#fail(asked, error)
+  }
+
+  /** Takes a line of user code. */
+  logged(instruction: string, line: LogLine): void {
+    this.#log?.add(instruction, line)
   }
 
   /** Answers for a bundle that has failed. */
@@ -262,8 +353,9 @@ export class Harness {
   }
 
   #forget(instruction: string): void {
-    this.#open.delete(instruction)
-    this.#unconfirmed.delete(instruction)
+    this.#bundles.close(instruction)
+    this.#embedded.take(instruction)
+    this.#state.forget(instruction)
     this.#descriptorOf.delete(instruction)
   }
 
@@ -278,9 +370,13 @@ export class Harness {
   }
 
   #lost(what: string, failure: TransportFailure | undefined): void {
-    if (this.#isOver || (failure === undefined && this.#open.size === 0)) return
-    const error = `the stream of ${what} broke: ${failure?.message ?? 'the engine ended it'}`
-    for (const instruction of [...this.#open]) this.fail(instruction, error)
+    if (this.#isOver || (failure === undefined && this.#bundles.names.length === 0)) return
+    this.failOpen(`the stream of ${what} broke: ${failure?.message ?? 'the engine ended it'}`)
+  }
+
+  /** Every bundle that is open has failed. */
+  failOpen(error: string): void {
+    for (const instruction of this.#bundles.names) this.fail(instruction, error)
     this.#parts.tell({ kind: 'workerLost', worker: this.#parts.worker, error })
   }
 
@@ -293,8 +389,9 @@ export class Harness {
   close(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.#log?.close()
     for (const stream of this.#data.values()) stream.finish()
-    for (const stream of this.#state.values()) stream.close()
+    this.#state.close()
     this.#stream.finish()
     for (const channel of [...this.#channels, this.#control]) channel.close()
   }

@@ -3,29 +3,38 @@
  *
  * Law: the job has ended exactly once here: by a state that is final, or by a failure of the connection.
  */
-import { create, fromBinary, type JsonObject } from '@bufbuild/protobuf'
+import { create, fromBinary, type JsonObject, toBinary } from '@bufbuild/protobuf'
+import { BeamFnExternalWorkerPool, StartWorkerRequestSchema } from '../proto/generated/beam/fn_execution_pb.js'
 import {
+  type ArtifactResponseWrapper,
   ArtifactResponseWrapperSchema,
   ArtifactStagingService,
   CancelJobRequestSchema,
   DrainJobRequestSchema,
+  GetArtifactResponseSchema,
+  GetJobMetricsRequestSchema,
   GetJobStateRequestSchema,
   JobMessage_MessageImportance as Importance,
   JobMessagesRequestSchema,
   JobService,
   JobState_Enum as JobState,
+  MetricResultsSchema,
   PrepareJobRequestSchema,
   RunJobRequestSchema,
 } from '../proto/generated/beam/job_management_pb.js'
-import { PipelineSchema } from '../proto/generated/beam/pipeline_pb.js'
+import { ArtifactFilePayloadSchema, PipelineSchema } from '../proto/generated/beam/pipeline_pb.js'
 import { CallFailed } from '../transport/call-failed.js'
 import type { Channel, MessageStream, Transport, TransportFailure } from '../transport/transport.js'
-import type { JobRequest, JobStateName, ToUser } from './messages.js'
+import type { Artifact, JobRequest, JobStateName, ToUser } from './messages.js'
+import { TICKET_PROBE } from './ticket.js'
 
 /** Calls that an engine answers without running anything. */
 const CALL_MILLIS = 120_000
+/** A pool answers at once, or is not there. */
+const POOL_MILLIS = 5000
 /** After its last state a job may still have something to say. */
 const LAST_WORDS_MILLIS = 500
+const METRICS_MILLIS = 10_000
 
 const FINAL: ReadonlySet<JobStateName> = new Set<JobStateName>(['DONE', 'FAILED', 'CANCELLED', 'UPDATED', 'DRAINED'])
 
@@ -45,6 +54,7 @@ export class JobClient {
   #jobId: string | undefined
   #isOver = false
   #wantsCancel = false
+  #hasFinished = false
   #lastError: string | undefined
 
   constructor(world: JobWorld, request: JobRequest) {
@@ -56,6 +66,7 @@ export class JobClient {
   /** Prepares, stages and runs. What goes wrong is told, not thrown. */
   async submit(): Promise<void> {
     try {
+      await this.#askPool()
       const { preparationId, stagingSessionToken, artifactStagingEndpoint } = await this.#prepare()
       const staging = artifactStagingEndpoint?.url ?? ''
       if (staging !== '') await this.#stage(staging, stagingSessionToken)
@@ -69,6 +80,26 @@ export class JobClient {
       const { status = 'UNKNOWN', message } = error as Partial<CallFailed> & Error
       this.#end({ kind: 'jobRefused', status, message })
     }
+  }
+
+  /** Engines tell little of a pool that does not serve them, and one of them breaks. */
+  async #askPool(): Promise<void> {
+    const { pool } = this.#request
+    if (pool === undefined) return
+    const { address, params } = pool
+    const channel = this.#world.transport.connect(address)
+    const { startWorker } = BeamFnExternalWorkerPool.method
+    const asked = create(StartWorkerRequestSchema, { workerId: 'probe', params: { ...params, [TICKET_PROBE]: '1' } })
+    const { error } = await channel
+      .call(startWorker, asked, { timeoutMillis: POOL_MILLIS })
+      .catch(({ status, message }: CallFailed) => {
+        throw new CallFailed(
+          status,
+          `no pool of workers answers at ${address} (${message}). Start one: millrace worker-pool`,
+        )
+      })
+      .finally(() => channel.close())
+    if (error !== '') throw new CallFailed('FAILED_PRECONDITION', `the pool of workers at ${address} refuses: ${error}`)
   }
 
   #prepare() {
@@ -86,7 +117,7 @@ export class JobClient {
     )
   }
 
-  /** Answers what the engine asks for. Workers here have their code already: there is nothing to give but an answer. */
+  /** Answers what the engine asks for. Workers in this process have their code already; for others it is an artifact. */
   #stage(address: string, stagingToken: string): Promise<void> {
     const channel = this.#world.transport.connect(address)
     return new Promise<void>((resolve, reject) => {
@@ -96,6 +127,12 @@ export class JobClient {
             const { artifacts } = request.value
             const response = { case: 'resolveArtifactResponse', value: { replacements: artifacts } } as const
             stream.send(create(ArtifactResponseWrapperSchema, { stagingToken, response: response as never }))
+          } else if (request.case === 'getArtifact') {
+            const { typePayload } = request.value.artifact ?? { typePayload: new Uint8Array(0) }
+            const { sha256 } = fromBinary(ArtifactFilePayloadSchema, typePayload)
+            const artifact = this.#request.artifacts?.find((each) => each.sha256 === sha256)
+            if (artifact === undefined) stream.cancel()
+            else for (const chunk of chunksOf(artifact, stagingToken)) stream.send(chunk)
           } else stream.cancel()
         },
         end: (failure) => {
@@ -130,14 +167,35 @@ export class JobClient {
 
   #state(state: JobStateName): void {
     this.#world.tell({ kind: 'jobState', state })
-    if (!FINAL.has(state)) return
+    if (!FINAL.has(state) || this.#hasFinished) return
+    this.#hasFinished = true
+    void this.#tellMetrics().then(() => this.#finished(state))
+  }
+
+  #finished(state: JobStateName): void {
     const end = (): void => this.#end({ kind: 'jobEnded', state, error: this.#lastError })
     if (state === 'DONE' || this.#lastError !== undefined) end()
     // Why it failed may come after the news that it has.
     else this.#world.later(LAST_WORDS_MILLIS, end)
   }
 
+  /** What the engine has counted. Not all engines count, and a job that failed may have nothing to say. */
+  async #tellMetrics(): Promise<void> {
+    const jobId = this.#jobId
+    if (jobId === undefined) return
+    const { getJobMetrics } = JobService.method
+    try {
+      const request = create(GetJobMetricsRequestSchema, { jobId })
+      const { metrics } = await this.#channel.call(getJobMetrics, request, { timeoutMillis: METRICS_MILLIS })
+      if (metrics === undefined || this.#isOver) return
+      this.#world.tell({ kind: 'jobMetrics', bytes: toBinary(MetricResultsSchema, metrics) })
+    } catch {
+      // Then there is what this process knows.
+    }
+  }
+
   #streamEnded(failure: TransportFailure | undefined): void {
+    if (this.#hasFinished) return
     const { status, message } = failure ?? { status: 'UNKNOWN', message: 'it says no more of the job' }
     const end = (): void => this.#end({ kind: 'jobRefused', status, message: `the engine is gone: ${message}` })
     if (failure === undefined) this.#world.later(2 * LAST_WORDS_MILLIS, end)
@@ -177,6 +235,18 @@ export class JobClient {
     for (const stream of this.#streams) stream.cancel()
     this.#channel.close()
   }
+}
+
+/** Bytes of an artifact that are sent at once: servers take 4 MiB. */
+const CHUNK_BYTES = 2 * 1024 * 1024
+
+function* chunksOf({ bytes }: Artifact, stagingToken: string): Iterable<ArtifactResponseWrapper> {
+  const wrapped = (data: Uint8Array, isLast: boolean): ArtifactResponseWrapper => {
+    const response = { case: 'getArtifactResponse', value: create(GetArtifactResponseSchema, { data: data.slice() }) } // prettier-ignore
+    return create(ArtifactResponseWrapperSchema, { stagingToken, isLast, response: response as never })
+  }
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield wrapped(bytes.subarray(at, at + CHUNK_BYTES), false)
+  yield wrapped(new Uint8Array(0), true)
 }
 
 function nameOfState(state: number): JobStateName {

@@ -6,49 +6,50 @@
  * is written, timers are told and every outlet says that it is done before the bundle is answered. What failed is not used again.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
-import {
-  ByteReader,
-  ByteWriter,
-  type Coder,
-  type TimerElement,
-  type WindowedValue,
-  windowedValueCoder,
-} from '../../../sdk/coders/index.js'
-import { coderOf } from '../../../sdk/graph/coders.js'
+import { ByteReader, type Coder, type TimerElement, type WindowedValue } from '../../../sdk/coders/index.js'
 import { invariant } from '../../../sdk/invariant.js'
+import type { AnySplittable, AnySplittableDoFn } from '../../../sdk/source/splittable.js'
 import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
-import { expiryOf } from '../../../sdk/windowing/expiry.js'
-import { windowCoderOf } from '../../../sdk/windowing/window-coder.js'
 import { BundleProcessor } from '../../core/bundle-processor.js'
-import { cellCodersOf } from '../../core/cells/cell-place.js'
-import { cellKeeping } from '../../core/cells/kept-cells.js'
 import type { DoFnServices } from '../../core/do-fn-services.js'
 import { ElementBuffer } from '../../core/element-buffer.js'
+import type { RunLog } from '../../core/run-log.js'
+import type { LogRecord } from '../../../sdk/logger.js'
+import { SourceCalls } from '../../core/execution/source-calls.js'
 import { fuse } from '../../core/fusion.js'
-import {
-  mainInputs,
-  type Output,
-  type ParDoOperator,
-  type Stage,
-  sideInputs,
-  type StagedPipeline,
-} from '../../core/stage.js'
+import { mainInputs, type Output, type Stage, type StagedPipeline } from '../../core/stage.js'
+import { ChunkSize } from '../../core/time-slice.js'
 import type { StageReceiver } from '../../core/stage-compiler/compiled-stage.js'
-import { ProcessBundleResponseSchema } from '../proto/generated/beam/fn_execution_pb.js'
+import {
+  ProcessBundleResponseSchema,
+  type ProcessBundleSplitRequest,
+  type ProcessBundleSplitResponse,
+} from '../proto/generated/beam/fn_execution_pb.js'
 import { EXPIRATION_FAMILY } from '../translation/par-do.js'
-import type { BundleName } from '../wire/messages.js'
+import { type BundleName, type CacheTokens, NO_TOKENS } from '../wire/messages.js'
+import { type BehindSteps, keptOf, sidesOf } from './behind-steps.js'
+import { BundleInput } from './bundle-input.js'
+import { splitOf, splitResponse } from './bundle-split.js'
+import type { BundleCache } from './state-cache.js'
 import { DueTimers } from './due-timers.js'
-import type { Fragment, SizedWork } from './fragment.js'
+import { expirationsOf } from './expirations.js'
+import type { DataPort, Fragment, SizedWork } from './fragment.js'
 import { Outlet } from './outlet.js'
-import { RemoteSides } from './remote-sides.js'
-import { RemoteState } from './remote-state.js'
-import { expirationTimer, type RemoteTimer, RemoteTimers } from './remote-timers.js'
 import { type StageAtWork, windowsOf } from './stage-at-work.js'
-import { residualMessage } from './residuals.js'
+import { residualIn } from './residuals.js'
 import { type Residual, SplittableStep } from './splittable-step.js'
-import type { BundleSinks } from './worker-run.js'
-import { type WorkerRun } from './worker-run.js'
+import type { BundleMetrics } from './bundle-metrics.js'
+import { tracedFields } from './log-fields.js'
+import type { BundleSinks, WorkerRun } from './worker-run.js'
+
+/** What a bundle has come to. */
+export interface FinishedBundle {
+  /** Bytes of its answer. */
+  readonly response: Uint8Array
+  /** Run when the engine says that the bundle is committed. */
+  readonly finalizers: readonly (() => Promise<void>)[]
+}
 
 /** The stages of a fragment, ready for one bundle after another. */
 export class FragmentAtWork {
@@ -59,20 +60,32 @@ export class FragmentAtWork {
   readonly #sinks: BundleSinks
   readonly #due = new DueTimers()
   readonly #outlets = new Map<string, Outlet>()
-  readonly #families = new Map<string, readonly RemoteTimer[]>()
   readonly #residuals: { readonly transformId: string; readonly coderId: string; readonly of: Residual }[] = []
+  readonly #arrived: { readonly source: DataPort; readonly count: number }[] = []
+  readonly #behind: BehindSteps
+  readonly #cache: BundleCache
+  readonly #inputs: ReadonlyMap<string, BundleInput>
+  readonly #chunk = new ChunkSize()
+  #slot = -1
+  #tokens: CacheTokens = NO_TOKENS
+  readonly #metrics: BundleMetrics
+  readonly #log: RunLog
   #bundle: BundleName | undefined
 
   constructor(run: WorkerRun, fragment: Fragment) {
     this.#run = run
     this.#fragment = fragment
     this.#staged = fuse(fragment.built)
-    run.adopt(this.#staged)
+    this.#metrics = run.metricsOf(this.#staged, fragment)
+    this.#log = run.log.heardBy((line) => this.#logged(line))
     for (const { collectionId } of fragment.sinks) {
       const output = this.#staged.outputs.get(collectionId)
       if (output !== undefined) output.crossesStages = true
     }
+    this.#inputs = new Map(fragment.sources.map(({ transformId }) => [transformId, new BundleInput()]))
     this.#sinks = run.sinks()
+    this.#cache = run.bundleCache()
+    this.#behind = { run, fragment, bundle: () => this.#name, tokens: () => this.#tokens, cache: this.#cache }
     this.#stages = this.#staged.stages.map((stage) => this.#stageAtWork(stage))
     this.#stages.forEach((each) => this.#process(each))
   }
@@ -85,8 +98,8 @@ export class FragmentAtWork {
     return {
       stage,
       inbox: new ElementBuffer(),
-      kept: isStateful ? this.#keptOf(root.operator) : undefined,
-      sides: sideInputs(stage).length === 0 ? undefined : this.#sidesOf(stage),
+      kept: isStateful ? keptOf(root.operator, this.#behind) : undefined,
+      sides: sidesOf(stage, this.#behind),
       processor: undefined as never,
       splittable: undefined,
     }
@@ -97,8 +110,8 @@ export class FragmentAtWork {
     const { root } = stage
     at.processor = new BundleProcessor(this.#staged, stage, {
       env: this.#run.env,
-      metrics: this.#run.metrics,
-      log: this.#run.log,
+      metrics: this.#metrics.metrics,
+      log: this.#log,
       query: this.#run.query,
       slice: this.#run.slice,
       compiler: this.#run.compiler,
@@ -113,8 +126,13 @@ export class FragmentAtWork {
       }),
     })
     if (root.kind === 'splittable')
-      at.splittable = new SplittableStep(root, at.processor, this.#run.env, at.sides, () =>
-        this.#run.resourceOf(root.fn),
+      at.splittable = new SplittableStep(
+        root,
+        at.processor,
+        this.#run.env,
+        at.sides,
+        () => this.#run.resourceOf(root.fn),
+        () => this.#run.room(),
       )
   }
 
@@ -142,58 +160,6 @@ export class FragmentAtWork {
     return receivers
   }
 
-  #keptOf(operator: ParDoOperator): NonNullable<StageAtWork['kept']> {
-    const { info, fn, payload, strategy } = operator
-    const step = this.#fragment.kept.get(info.id)
-    invariant(step !== undefined, 'a step with state is one of the engine', { step: info.id })
-    const { built, coders, stateUrl } = this.#fragment
-    const specs = (fn.kind === 'doFn' ? fn.doFn.state : undefined) ?? {}
-    const nodes = [...payload.stateSpecs.values()]
-    const cells = Object.entries(specs).map(([name, spec], cell) => ({
-      name,
-      keeping: cellKeeping(
-        info.path,
-        spec,
-        cellCodersOf(nodes[cell] as (typeof nodes)[number], (id) => coderOf(built, id)),
-      ),
-    }))
-    const [keyId = ''] = coders.partsOf(step.inputCoderId)
-    const [ownKeyId = ''] = built.graph.components.coders.get(operator.inputCoderId)?.componentCoderIds ?? []
-    const state = new RemoteState({
-      transformId: step.transformId,
-      cells,
-      timerCount: payload.timerSpecs.size,
-      key: coders.of(keyId),
-      ownKey: coderOf(built, ownKeyId),
-      window: windowCoderOf(strategy.windowFn),
-      read: (keys) => this.#run.wire.read({ kind: 'get', bundle: this.#name, url: stateUrl, keys }),
-      change: (key, content) => {
-        const put = { kind: 'put', bundle: this.#name, url: stateUrl, key } as const
-        this.#run.wire.send({ ...put, change: { kind: 'clear' } })
-        if (content !== undefined) this.#run.wire.send({ ...put, change: { kind: 'append', data: content } })
-      },
-    })
-    const timers = [...payload.timerSpecs].map(([name, { timeDomain }]): RemoteTimer => ({
-      name,
-      isProcessingTime: timeDomain === 'processingTime',
-      coder: coders.of(step.payload.timerFamilySpecs[name]?.timerFamilyCoderId ?? '') as RemoteTimer['coder'],
-    }))
-    this.#families.set(step.transformId, timers)
-    return { state, timers: new RemoteTimers(timers, () => this.#run.env.now()) }
-  }
-
-  #sidesOf(stage: Stage): RemoteSides {
-    const sides = sideInputs(stage)
-    const { info } = stage.root
-    const step = this.#fragment.kept.get(info.id)
-    invariant(step !== undefined, 'a step with side inputs is one of the engine', { step: info.id })
-    const { built, coders, stateUrl } = this.#fragment
-    return new RemoteSides(built, coders, step, sides, info, (key) => {
-      const [bytes] = this.#run.wire.read({ kind: 'get', bundle: this.#name, url: stateUrl, keys: [key] })
-      return bytes ?? new Uint8Array(0)
-    })
-  }
-
   get #name(): BundleName {
     invariant(this.#bundle !== undefined, 'a bundle is at work')
     return this.#bundle
@@ -201,19 +167,31 @@ export class FragmentAtWork {
 
   #send(transformId: string, family: string | undefined, bytes: Uint8Array, isLast: boolean): void {
     const of = family === undefined ? {} : { family }
+    this.#run.wire.shared.outPut(bytes.length)
     this.#run.wire.send({ kind: 'out', bundle: this.#name, transformId, ...of, bytes, isLast })
+    this.#run.sent()
   }
 
   // ---- a bundle --------------------------------------------------------------------------------------------------
 
   /** Sets up every DoFn. */
   async setup(): Promise<void> {
+    for (const { step, fn } of this.#fragment.work) await this.#setupWork(step, fn)
     for (const { stage, processor, splittable } of this.#stages) {
       const { root } = stage
       if (root.kind === 'splittable' && splittable !== undefined)
         await this.#run.resource(root.fn, () => splittable.setup())
       await processor.setup()
     }
+  }
+
+  /** Whoever names and cuts work may look at what its readers share. */
+  async #setupWork(step: string, fn: AnySplittable): Promise<void> {
+    const info = this.#run.staged.steps.find(({ id }) => id === step)
+    const [at] = this.#stages
+    if (info === undefined || at === undefined) return
+    const { setup } = fn.doFn as AnySplittableDoFn<unknown>
+    await this.#run.resource(fn, () => setup?.(new SourceCalls(info, at.processor).setupContext()))
   }
 
   /** Sources, and timers by step and family, that a bundle waits for the end of. */
@@ -227,10 +205,15 @@ export class FragmentAtWork {
     ]
   }
 
-  async begin(bundle: BundleName): Promise<void> {
+  /** @param slot of the bundle in the shared counters. */
+  async begin(bundle: BundleName, slot = -1, tokens: CacheTokens = NO_TOKENS): Promise<void> {
     this.#bundle = bundle
+    this.#slot = slot
+    this.#tokens = tokens
+    for (const input of this.#inputs.values()) input.reset()
     for (const outlet of this.#outlets.values()) outlet.reset()
     this.#residuals.length = 0
+    this.#arrived.length = 0
     this.#due.clear()
     for (const { processor, sides } of [...this.#stages].reverse()) {
       sides?.forget()
@@ -239,9 +222,12 @@ export class FragmentAtWork {
   }
 
   /** Takes elements of a source. */
-  async data(transformId: string, bytes: Uint8Array): Promise<void> {
+  async data(transformId: string, bytes: Uint8Array, isLast: boolean): Promise<void> {
     const source = this.#fragment.sources.find((each) => each.transformId === transformId)
-    if (source === undefined || bytes.length === 0) return
+    const taken = this.#inputs.get(transformId)
+    if (source === undefined || taken === undefined) return
+    if (isLast) taken.isComplete = true
+    if (bytes.length === 0) return
     const coder = this.#fragment.coders.of(source.coderId) as Coder<WindowedValue<unknown, BoundedWindow>>
     const buffer = new ElementBuffer()
     for (const input = new ByteReader(bytes); input.remaining > 0;) {
@@ -250,9 +236,46 @@ export class FragmentAtWork {
     }
     const at = this.#stages[this.#staged.producer.get(source.collectionId) ?? -1]
     invariant(at !== undefined, 'a source has a stage', { transform: transformId })
-    if (source.localId !== undefined) this.#run.arrived(transformId, source.localId, buffer.length)
-    await at.processor.process(buffer)
-    await this.#flow()
+    const { begun } = taken
+    taken.arrived += buffer.length
+    await this.#inSlices(buffer, at, taken)
+    this.#arrived.push({ source, count: taken.begun - begun })
+  }
+
+  /** Elements are begun some at a time: what is not, the engine may take back; and output may need time to leave. */
+  async #inSlices(buffer: ElementBuffer, at: StageAtWork, taken: BundleInput): Promise<void> {
+    const { env, wire } = this.#run
+    for (let from = 0; from < buffer.length;) {
+      const count = taken.allowed(Math.min(this.#slice, buffer.length - from))
+      if (count <= 0) return
+      const began = env.monotonic()
+      taken.begun += count
+      if (this.#slot >= 0) wire.shared.setIndex(this.#slot, taken.begun - 1)
+      await at.processor.process(count === buffer.length ? buffer : buffer.slice(from, from + count))
+      await this.#flow()
+      this.#chunk.observe(count, env.monotonic() - began)
+      if (wire.shared.isOutFull) await this.#run.room()
+      from += count
+    }
+  }
+
+  /** Elements of a step that reads are begun one at a time, since each may be long. */
+  get #slice(): number {
+    return this.#stages.some(({ splittable }) => splittable !== undefined) ? 1 : this.#chunk.size
+  }
+
+  /** Gives a part of the bundle away. */
+  split({ desiredSplits }: ProcessBundleSplitRequest): ProcessBundleSplitResponse {
+    for (const [transformId, desired] of Object.entries(desiredSplits)) {
+      const input = this.#inputs.get(transformId)
+      const reader = this.#stages.find(({ splittable }) => splittable?.isReading === true)
+      const found = input === undefined ? undefined : splitOf(transformId, input, desired, reader?.splittable)
+      if (found === undefined) continue
+      const step = this.#fragment.kept.get(reader?.stage.root.info.id ?? '')
+      const roots = found.parts === undefined || step === undefined ? undefined : found.parts.map((of) => residualIn(this.#fragment, this.#stages, { transformId: step.transformId, coderId: step.inputCoderId, of })) // prettier-ignore
+      return splitResponse(found.channel, roots)
+    }
+    return splitResponse(undefined, undefined)
   }
 
   /** Takes timers that are due; they fire when the bundle has had all its elements. */
@@ -262,7 +285,7 @@ export class FragmentAtWork {
     const coderId = step?.[1].payload.timerFamilySpecs[family]?.timerFamilyCoderId
     if (at?.kept === undefined || coderId === undefined || bytes.length === 0) return
     const coder = this.#fragment.coders.of(coderId) as Coder<TimerElement<unknown, BoundedWindow>>
-    const index = (this.#families.get(transformId) ?? []).findIndex(({ name }) => name === family)
+    const index = at.kept.families.findIndex(({ name }) => name === family)
     for (const input = new ByteReader(bytes); input.remaining > 0;) {
       const timer = coder.decode(input, true)
       if (!timer.clearBit) for (const window of timer.windows) this.#due.add(at, index, timer, window)
@@ -274,6 +297,7 @@ export class FragmentAtWork {
     for (const at of this.#stages) {
       if (at.inbox.length === 0) continue
       const waiting = at.inbox.take()
+      at.kept?.state.prefetch(waiting)
       if (at.splittable !== undefined) await this.#work(at, waiting)
       else if (at.kept !== undefined && at.kept.timers !== undefined) await this.#oneByOne(at, waiting)
       else await at.processor.process(waiting)
@@ -302,22 +326,20 @@ export class FragmentAtWork {
     }
   }
 
-  /** Ends the bundle. @returns bytes of its answer. */
-  async finish(): Promise<Uint8Array> {
+  /** Ends the bundle. */
+  async finish(): Promise<FinishedBundle> {
     await this.#due.fire()
     for (const at of this.#stages) {
       await this.#flow()
       await at.processor.finish()
     }
     await this.#flow()
-    const expirations = this.#expirations()
+    const expirations = expirationsOf(this.#stages, this.#fragment, (record) => this.#due.expires(record))
     for (const { kept } of this.#stages) kept?.state.write()
-    for (const [transformId, timers] of this.#families) {
-      const at = this.#stages.find(
-        ({ stage }) => this.#fragment.kept.get(stage.root.info.id)?.transformId === transformId,
-      )
-      at?.kept?.timers.write((family, bytes) => this.#send(transformId, family, bytes, false))
-      for (const { name } of timers) this.#send(transformId, name, new Uint8Array(0), true)
+    for (const { kept } of this.#stages) {
+      if (kept === undefined) continue
+      kept.timers.write((family, bytes) => this.#send(kept.transformId, family, bytes, false))
+      for (const { name } of kept.families) this.#send(kept.transformId, name, new Uint8Array(0), true)
     }
     for (const { transformId, bytes } of expirations) {
       if (bytes !== undefined) this.#send(transformId, EXPIRATION_FAMILY, bytes, false)
@@ -328,57 +350,45 @@ export class FragmentAtWork {
       if (outlet === undefined) this.#send(transformId, undefined, new Uint8Array(0), true)
       else outlet.finish()
     }
-    const residualRoots = this.#residuals.map(({ transformId, coderId, of }) =>
-      this.#residual(transformId, coderId, of),
-    )
+    const residualRoots = this.#residuals.map((each) => residualIn(this.#fragment, this.#stages, each))
     for (const { processor } of this.#stages) processor.runtime.deliveries.commit()
     this.#sinks.commit()
-    return toBinary(ProcessBundleResponseSchema, create(ProcessBundleResponseSchema, { residualRoots }))
+    this.#cache.commit()
+    const finalizers = this.#finalizers()
+    for (const { source, count } of this.#arrived) this.#countArrived(source, count)
+    const monitoringData = this.#run.counted(this.#metrics)
+    const answer = { residualRoots, monitoringData, requiresFinalization: finalizers.length > 0 }
+    return { finalizers, response: toBinary(ProcessBundleResponseSchema, create(ProcessBundleResponseSchema, answer)) }
   }
 
-  /**
-   * Timers of expirations, by step: engines that know them set them by themselves, for others they are set for every key and window
-   * that the bundle has met. All must hear that no more will come.
-   */
-  #expirations(): readonly { readonly transformId: string; readonly bytes: Uint8Array | undefined }[] {
-    type Told = { readonly transformId: string; readonly bytes: Uint8Array | undefined }
-    return [...this.#fragment.kept].flatMap(([step, { transformId, payload }]): readonly Told[] => {
-      const family = payload.timerFamilySpecs[EXPIRATION_FAMILY]
-      const at = this.#stages.find(({ stage }) => stage.root.info.id === step)
-      if (family === undefined) return []
-      if (at?.kept === undefined || payload.onWindowExpirationTimerFamilySpec !== '')
-        return [{ transformId, bytes: undefined }]
-      const coder = this.#fragment.coders.of(family.timerFamilyCoderId) as Coder<TimerElement<unknown, BoundedWindow>>
-      const { allowedLatenessMillis } = (at.stage.root as { readonly operator: ParDoOperator }).operator.strategy
-      const out = new ByteWriter()
-      for (const record of at.kept.state.met())
-        if (!record.isEmpty && !this.#due.expires(record))
-          coder.encode(expirationTimer(record, expiryOf(record.window, allowedLatenessMillis)), out, true)
-      return [{ transformId, bytes: out.take() }]
-    })
+  #countArrived({ transformId, collectionId, localId = collectionId }: DataPort, count: number): void {
+    if (this.#run.arrived(transformId, localId, count)) this.#metrics.arrived(collectionId, count)
   }
 
-  #residual(transformId: string, coderId: string, of: Residual) {
-    const { coders, built, mainTagOf, outputTagsOf } = this.#fragment
-    const at = this.#stages.find(
-      ({ stage }) => this.#fragment.kept.get(stage.root.info.id)?.transformId === transformId,
-    )
-    const root = at?.stage.root
-    invariant(root?.kind === 'splittable', 'what is left is of a splittable step', { transformId })
-    const input = built.graph.components.collections.get(root.inputs[0] ?? '')
-    const strategy = built.graph.components.windowingStrategies.get(input?.windowingStrategyId ?? '') ?? root.strategy
-    return residualMessage(of, {
-      transformId,
-      inputId: mainTagOf.get(transformId) ?? 'in',
-      outputTags: outputTagsOf.get(transformId) ?? [],
-      isBounded: root.fn.doFn.bounded,
-      coder: windowedValueCoder(coders.of(coderId), windowCoderOf(strategy.windowFn)),
+  /** What waits for the engine to say that the bundle is committed. */
+  #finalizers(): FinishedBundle['finalizers'] {
+    return this.#stages.flatMap(({ processor: { runtime }, splittable }) => [
+      ...(runtime.finalizers.isAwaited ? [runtime.finalizers.handOver()] : []),
+      ...(splittable?.takeAcknowledgements() ?? []),
+    ])
+  }
+
+  #logged({ level, message, fields }: LogRecord): void {
+    if (this.#bundle === undefined) return
+    const { step } = fields
+    const transformId = typeof step === 'string' ? this.#fragment.transformOf(step) : ''
+    this.#run.wire.send({
+      kind: 'log',
+      bundle: this.#bundle,
+      line: { level, message: message ?? '', millis: this.#run.env.now(), transformId, ...tracedFields(fields) },
     })
   }
 
   /** Gives up the bundle: nothing of it remains. */
   abandon(): void {
     this.#sinks.discard()
+    this.#metrics.discard()
+    this.#cache.discard()
     for (const { processor } of this.#stages) processor.abandon()
   }
 

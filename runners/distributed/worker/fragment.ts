@@ -13,10 +13,11 @@ import type { BuiltPipeline, CoderNode, CollectionNode, Reference, TransformNode
 import * as urns from '../../../sdk/graph/urns.js'
 import { kv, type KV } from '../../../sdk/kv.js'
 import type { AnySplittable } from '../../../sdk/source/splittable.js'
+import type { WindowingStrategy as IrStrategy } from '../../../sdk/windowing/windowing-strategy.js'
 import type { AnyCombine } from '../../../sdk/transforms/combine.js'
 import type { StepFunction } from '../../../sdk/transforms/do-fn.js'
 import { reduceFnOf } from '../../core/reduce-fn.js'
-import { COMBINE_STEP } from '../for-engine.js'
+import { COMBINE_STEP, isOurs } from '../for-engine.js'
 import { type ProcessBundleDescriptor, RemoteGrpcPortSchema } from '../proto/generated/beam/fn_execution_pb.js'
 import {
   CombinePayloadSchema,
@@ -40,7 +41,8 @@ import {
   WorkerFunctions,
   type WorkerServices,
 } from './worker-functions.js'
-import { SINK_URN, SOURCE_URN } from '../wire/harness.js'
+import { SINK_URN, SOURCE_URN } from '../wire/port-urns.js'
+import { transformsByStep } from './step-ids.js'
 
 const PAIR = 'beam:transform:sdf_pair_with_restriction:v1'
 const SPLIT = 'beam:transform:sdf_split_and_size_restrictions:v1'
@@ -67,12 +69,19 @@ export interface KeptStep {
   readonly sideCoderIds: ReadonlyMap<string, string>
 }
 
+/** A splittable step of which the fragment has what names and cuts its work. */
+export interface NamedWork {
+  readonly step: string
+  readonly fn: AnySplittable
+}
+
 /** The part of a pipeline. */
 export interface Fragment {
   readonly built: BuiltPipeline
   readonly coders: WireCoderTable
   readonly sources: readonly DataPort[]
   readonly sinks: readonly DataPort[]
+  readonly work: readonly NamedWork[]
   /** By name of the step in the graph. */
   readonly kept: ReadonlyMap<string, KeptStep>
   /** Of splittable steps and others that the engine keeps something for: tags of the main input, and of the outputs. */
@@ -81,6 +90,10 @@ export interface Fragment {
   /** Address of the State service; empty where there is none. */
   readonly stateUrl: string
   readonly hasTimers: boolean
+  /** Collections that steps of the fragment make. */
+  readonly collectionIds: readonly string[]
+  /** The engine's id of an author's step. */
+  transformOf(step: string): string
 }
 
 /** Value of an element on the way to a reader of restrictions. */
@@ -108,6 +121,7 @@ class FragmentBuilder {
   readonly #kept = new Map<string, KeptStep>()
   readonly #mainTagOf = new Map<string, string>()
   readonly #outputTagsOf = new Map<string, readonly string[]>()
+  readonly #work: NamedWork[] = []
 
   constructor(descriptor: ProcessBundleDescriptor, local: BuiltPipeline, services: WorkerServices) {
     this.#descriptor = descriptor
@@ -131,9 +145,11 @@ class FragmentBuilder {
       collections: this.#collections,
       windowingStrategies: new Map([
         ...this.#local.graph.components.windowingStrategies,
-        ...Object.entries(windowingStrategies).map(
-          ([id, strategy]) => [id, strategyFromWire(strategy, this.#functions)] as const,
-        ),
+        ...Object.entries(windowingStrategies).flatMap(([id, strategy]): readonly [string, IrStrategy][] => {
+          const local = this.#local.graph.components.windowingStrategies.get(id)
+          // The engine knows windows of our kinds only by their ends.
+          return local !== undefined && isOurs(local) ? [] : [[id, strategyFromWire(strategy, this.#functions)]]
+        }),
       ]),
       coders: new Map([
         ...this.#local.graph.components.coders,
@@ -146,12 +162,20 @@ class FragmentBuilder {
       coders: this.#coders,
       sources: this.#sources.map((source) => this.#named(source)),
       sinks: this.#sinks,
+      work: this.#work,
       kept: this.#kept,
       mainTagOf: this.#mainTagOf,
       outputTagsOf: this.#outputTagsOf,
       stateUrl: this.#descriptor.stateApiServiceDescriptor?.url ?? '',
       hasTimers: (this.#descriptor.timerApiServiceDescriptor?.url ?? '') !== '',
+      collectionIds: Object.keys(pcollections).filter((id) => this.#isMadeHere(id)),
+      transformOf: transformsByStep(transforms, this.#kept),
     }
+  }
+
+  #isMadeHere(collectionId: string): boolean {
+    if (this.#sources.some((source) => source.collectionId === collectionId)) return false
+    return [...this.#transforms.values()].some(({ outputs }) => [...outputs.values()].includes(collectionId))
   }
 
   #named(source: DataPort): DataPort {
@@ -273,6 +297,7 @@ class FragmentBuilder {
     const fn = this.#local.functions.resolve(payload.doFn.payload) as StepFunction | AnySplittable
     const urn = transform.spec?.urn
     if (fn.kind === 'splittable' && urn !== PROCESS) {
+      this.#work.push({ step, fn })
       const rewritten = this.#functions.add(urn === PAIR ? pairing(fn, this.#services) : splitting(fn, this.#services))
       const spec = plainParDo(rewritten)
       this.#add(id, transform, { uniqueName: `${step}/$${urn === PAIR ? 'pair' : 'split'}`, spec })

@@ -26,7 +26,7 @@ export class RemoteSides implements SideInputReader {
   readonly #transformId: string
   readonly #sides: readonly SideInput[]
   readonly #info: StepInfo
-  readonly #fetch: (key: Uint8Array) => Uint8Array
+  readonly #fetch: (key: Uint8Array, side: string) => Uint8Array
   readonly #elements: readonly Coder<unknown>[]
   #sources: readonly SideSource[]
   #fetched: readonly WindowMap<true>[] = []
@@ -37,7 +37,7 @@ export class RemoteSides implements SideInputReader {
     step: KeptStep,
     sides: readonly SideInput[],
     info: StepInfo,
-    fetch: (key: Uint8Array) => Uint8Array,
+    fetch: (key: Uint8Array, side: string) => Uint8Array,
   ) {
     this.#built = built
     this.#transformId = step.transformId
@@ -72,7 +72,7 @@ export class RemoteSides implements SideInputReader {
       }
       const key = create(StateKeySchema, { type: { case: 'iterableSideInput', value: own } })
       const coder = this.#elements[side] as Coder<unknown>
-      for (const input = new ByteReader(this.#fetch(toBinary(StateKeySchema, key))); input.remaining > 0;)
+      for (const input = new ByteReader(this.#fetch(toBinary(StateKeySchema, key), name)); input.remaining > 0;)
         store.arrived.add(coder.decode(input, true), window.maxTimestamp, window, NO_FIRING)
       store.absorb()
       store.watermark = TIMESTAMP_MAX

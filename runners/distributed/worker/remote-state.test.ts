@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { dynamicCoder } from '../../../sdk/coders/index.js'
 import type { BagState, MapState, OrderedListState, SetState } from '../../../sdk/state/state-cell.js'
 import { state, type StateSpec } from '../../../sdk/state/state-spec.js'
+import { NO_FIRING } from '../../../sdk/windowing/pane-info.js'
 import { globalWindow } from '../../../sdk/windowing/window.js'
 import { windowCoderOf } from '../../../sdk/windowing/window-coder.js'
 import { globalWindows } from '../../../sdk/windowing/window-fn.js'
 import { cellKeeping } from '../../core/cells/kept-cells.js'
+import { ElementBuffer } from '../../core/element-buffer.js'
 import { stateCells } from '../../core/state-cells.js'
 import { RemoteState } from './remote-state.js'
 
@@ -38,6 +40,30 @@ function stepWith<C>(spec: StateSpec) {
 }
 
 describe('state that an engine keeps', () => {
+  it('is fetched for many elements at once, and each key once', () => {
+    const asked: number[] = []
+    const remote = new RemoteState({
+      transformId: 'step',
+      cells: [{ name: 'cell', keeping: cellKeeping('step', state.value(t.number), coders) }],
+      timerCount: 0,
+      key: dynamicCoder,
+      ownKey: dynamicCoder,
+      window: windowCoderOf(globalWindows()),
+      read: (keys) => {
+        asked.push(keys.length)
+        return keys.map(() => new Uint8Array(0))
+      },
+      change: () => undefined,
+    })
+    const elements = new ElementBuffer()
+    for (let i = 0; i < 300; i++) elements.add({ key: `key ${i % 100}`, value: i }, 0, globalWindow, NO_FIRING)
+    remote.prefetch(elements)
+    for (let i = 0; i < 100; i++) remote.record(`key ${i}`, globalWindow)
+    expect(asked).toEqual([100])
+    remote.prefetch(elements)
+    expect(asked).toEqual([100])
+  })
+
   it('is read by the next bundle as the one before has left it: an ordered list', () => {
     const { bundle } = stepWith<OrderedListState<string>>(state.orderedList(t.string))
     bundle('k', (list) => list.add(2, 'two'))

@@ -7,10 +7,16 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import { ByteReader, ByteWriter, type Coder, encodeToBytes } from '../../../sdk/coders/index.js'
-import type { BoundedWindow } from '../../../sdk/windowing/window.js'
+import type { KV } from '../../../sdk/kv.js'
+import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
+import type { ElementBuffer } from '../../core/element-buffer.js'
+import { listOf } from '../../core/side-inputs.js'
 import { type CellKeeping, numberOf, type PartSink } from '../../core/cells/kept-cells.js'
 import { StateInternals, type StateRecord, UNSET } from '../../core/state-internals.js'
 import { StateKeySchema } from '../proto/generated/beam/fn_execution_pb.js'
+
+/** Keys and windows whose cells are fetched together. */
+const PREFETCH_MAX = 1000
 
 /** A declared cell. */
 export interface RemoteCell {
@@ -54,7 +60,7 @@ export class RemoteState extends StateInternals {
 
   override record(key: unknown, window: BoundedWindow): StateRecord {
     const record = super.record(key, window)
-    if (!this.#stored.has(record)) this.#stored.set(record, this.#fetch(record))
+    if (!this.#stored.has(record)) this.#fetch(record)
     return record
   }
 
@@ -63,15 +69,35 @@ export class RemoteState extends StateInternals {
     // Nothing.
   }
 
-  #fetch(record: StateRecord): readonly StoredCell[] {
+  /** Fetches what elements will need, all at once. */
+  prefetch({ values, windows }: ElementBuffer): void {
     const { cells } = this.#place
-    if (cells.length === 0) return []
-    const contents = this.#place.read(cells.map(({ name }) => this.#keyOf(record, name)))
-    return cells.map(({ keeping }, cell) => {
-      const stored = restored(keeping, contents[cell] ?? new Uint8Array(0))
-      record.cells[cell] = stored.held
-      return stored
+    if (cells.length === 0 || values.length < 2) return
+    const wanted = new Set<StateRecord>()
+    for (let at = 0; at < values.length && wanted.size < PREFETCH_MAX; at++)
+      for (const window of listOf(windows[at] as Windows)) {
+        const record = super.record((values[at] as KV<unknown, unknown>).key, window)
+        if (!this.#stored.has(record)) wanted.add(record)
+      }
+    if (wanted.size === 0) return
+    const records = [...wanted]
+    const contents = this.#place.read(records.flatMap((record) => cells.map(({ name }) => this.#keyOf(record, name))))
+    records.forEach((record, at) => this.#restore(record, contents.slice(at * cells.length, (at + 1) * cells.length)))
+  }
+
+  #fetch(record: StateRecord): void {
+    const { cells } = this.#place
+    const keys = cells.map(({ name }) => this.#keyOf(record, name))
+    this.#restore(record, keys.length === 0 ? [] : this.#place.read(keys))
+  }
+
+  #restore(record: StateRecord, contents: readonly Uint8Array[]): void {
+    const stored = this.#place.cells.map(({ keeping }, cell) => {
+      const cellStored = restored(keeping, contents[cell] ?? new Uint8Array(0))
+      record.cells[cell] = cellStored.held
+      return cellStored
     })
+    this.#stored.set(record, stored)
   }
 
   #keyOf({ key, window }: StateRecord, userStateId: string): Uint8Array {

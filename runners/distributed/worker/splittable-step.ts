@@ -9,12 +9,14 @@ import type { AnySplittableDoFn } from '../../../sdk/source/splittable.js'
 import type { OffsetRange } from '../../../sdk/source/restriction-tracker.js'
 import type { PaneInfo } from '../../../sdk/windowing/pane-info.js'
 import type { BoundedWindow, Windows } from '../../../sdk/windowing/window.js'
+import { callBack } from '../../core/bundle-finalizers.js'
 import type { BundleProcessor } from '../../core/bundle-processor.js'
 import type { SideInputReader } from '../../core/do-fn-services.js'
 import { timestampsOf } from '../../core/execution/source-positions.js'
 import { SourceCalls } from '../../core/execution/source-calls.js'
 import { checkProgress, Reading, ReadingContext, SourceBatch } from '../../core/execution/source-reading.js'
 import { Work } from '../../core/execution/source-work.js'
+import { OpenCall, OpenPositions, type OpenWork } from './open-work.js'
 import { readingServices } from '../../core/execution/reading-services.js'
 import { isThenable } from '../../core/prepare-step.js'
 import { listOf } from '../../core/side-inputs.js'
@@ -56,6 +58,9 @@ export class SplittableStep {
   readonly #sides: SideInputReader | undefined
   readonly #resourceOf: () => unknown
   readonly #batch = new SourceBatch()
+  #acknowledgements: (() => void | Promise<void>)[] = []
+  #open: OpenWork | undefined
+  readonly #room: () => Promise<void>
 
   constructor(
     root: SplittableRoot,
@@ -63,7 +68,9 @@ export class SplittableStep {
     env: Env,
     sides: SideInputReader | undefined,
     resourceOf: () => unknown,
+    room: () => Promise<void> = async () => undefined,
   ) {
+    this.#room = room
     this.#root = root
     this.#processor = processor
     this.#doFn = root.fn.doFn as AnySplittableDoFn<unknown>
@@ -78,12 +85,51 @@ export class SplittableStep {
     return this.#doFn.setup?.(this.#calls.setupContext())
   }
 
+  /** Takes out what is to be acknowledged when the bundle is committed. */
+  takeAcknowledgements(): readonly (() => Promise<void>)[] {
+    const taken = this.#acknowledgements
+    this.#acknowledgements = []
+    const { runtime } = this.#processor
+    return taken.map((acknowledge) => () => callBack(runtime, this.#root.info, 'acknowledge', acknowledge))
+  }
+
+  /** Whether there is work that could be split. */
+  get isReading(): boolean {
+    return this.#open !== undefined
+  }
+
+  /** How much of the element at work is done, from 0 to 1. */
+  get progress(): number {
+    const { completed, remaining } = this.#open?.progress() ?? { completed: 0, remaining: 1 }
+    const share = completed / (completed + remaining)
+    return Number.isFinite(share) ? share : 0.5
+  }
+
+  /**
+   * Gives a part of the work at hand away.
+   *
+   * @param fraction how much of what is not begun stays.
+   * @returns what stays and what goes; `undefined` where the work cannot be split now.
+   */
+  split(fraction: number): readonly [primary: Residual, residual: Residual] | undefined {
+    const open = this.#open
+    if (open === undefined) return undefined
+    const parts = this.#calls.guarded('tracker.trySplit', open.work.of.element, () => open.split(fraction))
+    if (parts === undefined) return undefined
+    const [primary, residual] = parts
+    return [this.#residual(open.work.part(primary, 0), 0), this.#residual(open.work.part(residual, 0), 0)]
+  }
+
   /** Does an element's work. @returns what is left, for the engine to give again. */
   async process(sized: SizedWork, timestamp: number, windows: Windows, pane: PaneInfo): Promise<readonly Residual[]> {
     const isPerWindow = this.#doFn.perWindow ?? this.#root.sides.length > 0
     const left: Residual[] = []
-    for (const each of isPerWindow ? listOf(windows) : [windows])
-      left.push(...(await this.#read(sized, timestamp, each, pane)))
+    const parts = isPerWindow ? listOf(windows) : [windows]
+    try {
+      for (const each of parts) left.push(...(await this.#read(sized, timestamp, each, pane, parts.length === 1)))
+    } finally {
+      this.#open = undefined
+    }
     return left
   }
 
@@ -92,29 +138,35 @@ export class SplittableStep {
     timestamp: number,
     windows: Windows,
     pane: PaneInfo,
+    canSplit: boolean,
   ): Promise<readonly Residual[]> {
     let work: Work | undefined = workOf(sent, { element, timestamp, windows, pane, since: 0, number: 0 })
     let delayMillis = 0
     while (work !== undefined) {
-      const done: Done = await (this.#doFn.elementAt === undefined ? this.#call(work) : this.#positions(work))
+      const done: Done = await (this.#doFn.elementAt === undefined
+        ? this.#call(work, canSplit)
+        : this.#positions(work, canSplit))
+      this.#open = undefined
       work = done.left
       delayMillis = done.delay
       if (!this.#doFn.bounded || delayMillis > 0) break
+      await this.#room()
     }
-    if (work === undefined) return []
-    const { restriction, watermark, maxTimestamp } = work
+    return work === undefined ? [] : [this.#residual(work, delayMillis)]
+  }
+
+  #residual({ of, restriction, watermark, maxTimestamp }: Work, delayMillis: number): Residual {
+    const { element, timestamp, windows, pane } = of
     const rest: SentWork = { restriction, watermark, maxTimestamp }
     const size = this.#sizeOf(element, restriction)
-    return [
-      {
-        element: { key: { key: element, value: rest }, value: size },
-        timestamp,
-        windows,
-        pane,
-        watermark,
-        delayMillis,
-      },
-    ]
+    return {
+      element: { key: { key: element, value: rest }, value: size },
+      timestamp,
+      windows,
+      pane,
+      watermark,
+      delayMillis,
+    }
   }
 
   #sizeOf(element: unknown, restriction: unknown): number {
@@ -126,7 +178,7 @@ export class SplittableStep {
   }
 
   /** One call of `process`. */
-  async #call(work: Work): Promise<Done> {
+  async #call(work: Work, canSplit: boolean): Promise<Done> {
     const { element, timestamp, windows, pane } = work.of
     this.#batch.begin(timestamp)
     const tracker = this.#calls.guarded('tracker', element, () => this.#doFn.tracker(work.restriction))
@@ -141,9 +193,13 @@ export class SplittableStep {
       }),
       readSide: (side: number, window: BoundedWindow) => this.#sides?.read(side, window),
     }
+    const open = new OpenCall(work, reading, (restriction) => this.#doFn.tracker(restriction))
+    if (canSplit) this.#open = open
     const context = new ReadingContext(work, reading, services)
     const called = this.#calls.guarded('process', element, () => this.#doFn.process(element, reading.tracker, context))
     const resumed = isThenable(called) ? await this.#calls.awaited('process', element, called) : called
+    open.hasReturned = true
+    this.#acknowledgements.push(...reading.acknowledgements)
     const { length: count, values, stamps } = this.#batch
     if (count > 0) work.observe(reading.maxTimestamp, 0)
     work.estimate(this.#doFn.watermark, this.#env.now())
@@ -158,10 +214,12 @@ export class SplittableStep {
   }
 
   /** A bundle of positions. */
-  async #positions(work: Work): Promise<Done> {
+  async #positions(work: Work, canSplit: boolean): Promise<Done> {
     const { element, timestamp, windows, pane } = work.of
     const { from, to } = work.restriction as OffsetRange
-    const end = this.#doFn.bounded ? to : Math.min(to, from + UNBOUNDED_BUNDLE)
+    const end = Math.min(to, from + (this.#doFn.bounded ? BOUNDED_CHUNK : UNBOUNDED_BUNDLE))
+    const open = new OpenPositions(work, from, end, to)
+    if (canSplit) this.#open = open
     await this.#calls.byPosition(element, () =>
       this.#processor.processIndexed(element, timestamp, windows, pane, from, end),
     )
@@ -170,7 +228,7 @@ export class SplittableStep {
     )
     work.observe(max, 0)
     work.estimate(this.#doFn.watermark, this.#env.now())
-    return { left: end === to ? undefined : work.part({ from: end, to }, 0), delay: 0 }
+    return { left: end === open.to ? undefined : work.part({ from: end, to: open.to }, 0), delay: 0 }
   }
 }
 

@@ -7,14 +7,21 @@ import type { ElementBuffer } from '../../core/element-buffer.js'
 import type { Stage } from '../../core/stage.js'
 import type { RemoteSides } from './remote-sides.js'
 import type { RemoteState } from './remote-state.js'
-import type { RemoteTimers } from './remote-timers.js'
+import type { RemoteTimer, RemoteTimers } from './remote-timers.js'
 import type { SplittableStep } from './splittable-step.js'
 
 /** A stage at work. */
 export interface StageAtWork {
   readonly stage: Stage
   readonly inbox: ElementBuffer
-  readonly kept: { state: RemoteState; timers: RemoteTimers } | undefined
+  readonly kept:
+    | {
+        readonly transformId: string
+        readonly families: readonly RemoteTimer[]
+        readonly state: RemoteState
+        readonly timers: RemoteTimers
+      }
+    | undefined
   readonly sides: RemoteSides | undefined
   processor: BundleProcessor
   splittable: SplittableStep | undefined

@@ -21,9 +21,31 @@ import type { DeadLetterBudget } from '../../core/stage-runtime.js'
 import { TimeSlice } from '../../core/time-slice.js'
 import type { EndState, MetricsResult, RunnerOptions } from '../../runner.js'
 import type { Wire } from '../wire/messages.js'
+import { type EngineCounts, JobMetrics } from '../job-metrics.js'
+import { BundleMetrics, type FragmentNames } from './bundle-metrics.js'
+import { BundleCache, StateCache } from './state-cache.js'
+import { ShortIds } from '../wire/short-ids.js'
 
-/** Steps and collections that engines make of ours: their counters stand behind those of the pipeline. */
-const ADDED_MAX = 10_000
+/** What a worker in a process of its own has besides. */
+export interface RemoteParts {
+  readonly moduleHash: string
+  readonly reporter: Reporter
+}
+
+/** Tells the client of a worker in another process. */
+export interface Reporter {
+  /** Takes what bundles have left since the last time. */
+  bundle(left: Reported): void
+  failure(error: unknown): void
+}
+
+/** What is told of bundles, as both sides have it. */
+export interface Reported {
+  readonly built: BuiltPipeline
+  readonly collected: ReadonlyMap<string, Collected>
+  readonly printed: ReadonlyMap<string, Printed>
+  readonly metrics: Metrics
+}
 
 /** What bundles share. */
 export class WorkerRun {
@@ -35,8 +57,15 @@ export class WorkerRun {
   readonly query: Query
   readonly slice: TimeSlice
   readonly staged: StagedPipeline
+  /** Counts of bundles that have succeeded. */
   readonly metrics: Metrics
+  readonly reporter: Reporter | undefined
+  readonly shortIds: ShortIds
   readonly compiler: NonNullable<RunnerOptions['stageCompiler']>
+  /** Bundles that have begun and not ended. */
+  openBundles = 0
+  readonly #cache = new StateCache()
+  readonly #awaitingRoom: (() => void)[] = []
   readonly #budgets = new DeadLetterBudgets()
   readonly #collected = new Map<string, Collected>()
   readonly #printed = new Map<string, Printed>()
@@ -44,50 +73,68 @@ export class WorkerRun {
   readonly #made = new Map<AnySplittable, unknown>()
   readonly #stepIndex: ReadonlyMap<string, number>
   readonly #countedBy = new Map<string, string>()
-  #added = 0
+  /** Fragments at work: what they have counted is not in the metrics yet. */
+  readonly #counting = new Set<BundleMetrics>()
 
-  constructor(built: BuiltPipeline, env: Env, log: RunLog, wire: Wire, options: RunnerOptions) {
+  /** @param remote given in the process of a worker. */
+  constructor(built: BuiltPipeline, env: Env, log: RunLog, wire: Wire, options: RunnerOptions, remote?: RemoteParts) {
     this.built = built
     this.env = env
     this.log = log
     this.wire = wire
-    this.moduleHash = 'inline'
+    this.moduleHash = remote?.moduleHash ?? 'inline'
+    this.reporter = remote?.reporter
     this.query = runIdentity(env)
     this.slice = new TimeSlice(env)
     this.compiler = options.stageCompiler ?? 'auto'
     this.staged = fuse(built)
     const { collectionCount, steps, stages } = this.staged
-    this.metrics = new Metrics(collectionCount + ADDED_MAX, steps.length + ADDED_MAX)
+    this.metrics = new Metrics(collectionCount, steps.length)
+    this.shortIds = new ShortIds('m', (message) => wire.send(message))
     this.#stepIndex = new Map(steps.map(({ id, index }) => [id, index]))
     for (const { operators } of stages) {
       for (const operator of operators) {
         if (operator.kind === 'collect') this.#collected.set(operator.name, new Collected())
-        if (operator.kind === 'print') this.#printed.set(operator.name, new Printed(env, operator.name, operator.limit))
+        if (operator.kind === 'print')
+          this.#printed.set(operator.name, new Printed(env, operator.name, operator.limit, this.reporter !== undefined))
       }
     }
   }
 
-  /** Counters of a fragment are those of the pipeline, where it is the same collection or step. */
-  adopt(fragment: StagedPipeline): void {
-    const { collectionCount, steps } = this.staged
-    for (const [id, output] of fragment.outputs) {
-      const own = this.staged.outputs.get(id)?.counter
-      ;(output as { counter: number }).counter = own ?? collectionCount + (this.#added++ % ADDED_MAX)
-    }
-    for (const step of fragment.steps) {
-      ;(step as { index: number }).index = this.#stepIndex.get(step.id) ?? steps.length + (this.#added++ % ADDED_MAX)
-    }
+  /** The metrics of a fragment's bundles. */
+  metricsOf(fragment: StagedPipeline, names: FragmentNames): BundleMetrics {
+    const metrics = new BundleMetrics(
+      fragment,
+      {
+        collection: (id) => this.staged.outputs.get(id)?.counter,
+        step: (id) => this.#stepIndex.get(id),
+      },
+      names,
+    )
+    this.#counting.add(metrics)
+    return metrics
   }
 
-  /** Counts what an engine has made (groups, say) as it comes in, at one of its readers. */
-  arrived(reader: string, collectionId: string, count: number): void {
+  /** A bundle has succeeded. @returns what the engine is told of it, by short ids. */
+  counted(bundle: BundleMetrics): Record<string, Uint8Array<ArrayBuffer>> {
+    // Metrics that stand at nothing are metrics all the same.
+    for (const { step, name, kind } of bundle.metrics.results()) this.metrics.cells(step, { [name]: { metric: kind } })
+    const { delta, infos } = bundle.take(this.env.now())
+    this.metrics.merge(delta)
+    return this.shortIds.valuesOf(infos)
+  }
+
+  /** Counts what an engine has made (groups, say) as it comes in, at one of its readers. @returns whether it is counted here. */
+  arrived(reader: string, collectionId: string, count: number): boolean {
     const output = this.staged.outputs.get(collectionId)
     const stage = this.staged.stages[this.staged.producer.get(collectionId) ?? -1]
-    if (output === undefined || stage === undefined || !isEngines(stage, collectionId)) return
+    if (output === undefined || stage === undefined || !isEngines(stage, collectionId)) return false
     const counted = this.#countedBy.get(collectionId) ?? reader
     this.#countedBy.set(collectionId, counted)
     const { elements } = this.metrics
-    if (counted === reader) elements[output.counter] = (elements[output.counter] ?? 0) + count
+    if (counted !== reader) return false
+    elements[output.counter] = (elements[output.counter] ?? 0) + count
+    return true
   }
 
   budgetFor(operator: ParDoOperator): DeadLetterBudget {
@@ -118,14 +165,51 @@ export class WorkerRun {
     return new BundleSinks(this.#collected, this.#printed)
   }
 
-  /** Metrics as they stand. */
+  /** Metrics as they stand, with what open bundles have counted so far. */
   metricsNow(): MetricsResult {
-    return new RunMetrics(this.staged, this.metrics, [])
+    const { collectionCount, steps } = this.staged
+    const all = new Metrics(collectionCount, steps.length)
+    all.merge(this.metrics.peek())
+    for (const { step, name, kind } of this.metrics.results()) all.cells(step, { [name]: { metric: kind } })
+    for (const each of this.#counting) all.merge(each.peek())
+    return new RunMetrics(this.staged, all, [])
   }
 
-  result(state: EndState): RunResult {
+  /** What bundles have left. */
+  get left(): Reported {
+    return { built: this.built, collected: this.#collected, printed: this.#printed, metrics: this.metrics }
+  }
+
+  /** @param counts what the engine has counted, if it says so. */
+  result(state: EndState, counts?: EngineCounts): RunResult {
     for (const printed of this.#printed.values()) printed.finish()
-    return new RunResult(state, this.metricsNow(), this.#collected)
+    const metrics = this.metricsNow()
+    return new RunResult(state, counts === undefined ? metrics : new JobMetrics(metrics, counts), this.#collected)
+  }
+
+  /** What bundles see of kept state. */
+  bundleCache(): BundleCache {
+    return new BundleCache(this.#cache)
+  }
+
+  /** Output of a bundle has been sent. Blocks while too much is on its way, where no other bundle is open that could go on. */
+  sent(): void {
+    if (this.openBundles <= 1 && this.wire.shared.isOutFull) this.wire.shared.blockWhileFull()
+  }
+
+  /** Resolves when there is room for output. */
+  async room(): Promise<void> {
+    while (this.wire.shared.isOutFull) {
+      const made = new Promise<void>((resolve) => this.#awaitingRoom.push(resolve))
+      this.wire.shared.awaitRoom()
+      // It may have been made in between, and then nobody says so.
+      if (!this.wire.shared.isOutFull) this.hasRoom()
+      await made
+    }
+  }
+
+  hasRoom(): void {
+    for (const resolve of this.#awaitingRoom.splice(0)) resolve()
   }
 
   /** Disposes of what splittable steps have made. */
@@ -139,7 +223,10 @@ export class WorkerRun {
 
 /** Whether a collection is what the root of its stage makes, and that root is an engine's business. */
 function isEngines({ root }: Stage, collectionId: string): boolean {
-  return (root.kind === 'grouping' || root.kind === 'edge') && root.output.collectionId === collectionId
+  return (
+    (root.kind === 'grouping' || root.kind === 'edge' || root.kind === 'impulse') &&
+    root.output.collectionId === collectionId
+  )
 }
 
 /** What a bundle collects and prints. */

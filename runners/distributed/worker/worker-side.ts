@@ -4,12 +4,17 @@
  * Law: what comes for a bundle waits until the bundle begins, and is dropped once it has ended. Bundles of one description may be
  * open at once; each has stages of its own, which serve one bundle after another.
  */
-import { fromBinary } from '@bufbuild/protobuf'
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { messageOf } from '../../../sdk/errors.js'
 import { invariant } from '../../../sdk/invariant.js'
-import { type ProcessBundleDescriptor, ProcessBundleDescriptorSchema } from '../proto/generated/beam/fn_execution_pb.js'
+import {
+  type ProcessBundleDescriptor,
+  ProcessBundleDescriptorSchema,
+  ProcessBundleSplitRequestSchema,
+  ProcessBundleSplitResponseSchema,
+} from '../proto/generated/beam/fn_execution_pb.js'
 import type { BundleName, ToUser } from '../wire/messages.js'
-import { FragmentAtWork } from './bundle.js'
+import { type FinishedBundle, FragmentAtWork } from './bundle.js'
 import { fragmentOf } from './fragment.js'
 import type { WorkerRun } from './worker-run.js'
 
@@ -23,6 +28,20 @@ class Mailbox {
   readonly #waiting: Arrived[] = []
   #wake: (() => void) | undefined
 
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0
+  }
+
+  /** Whether somebody waits for what has not come. */
+  get isAwaited(): boolean {
+    return this.#wake !== undefined
+  }
+
+  /** Takes out what nobody will work on. */
+  left(): readonly Arrived[] {
+    return this.#waiting.splice(0)
+  }
+
   put(message: Arrived): void {
     this.#waiting.push(message)
     this.#wake?.()
@@ -33,6 +52,7 @@ class Mailbox {
       const message = this.#waiting.shift()
       if (message !== undefined) return message
       await new Promise<void>((resolve) => (this.#wake = resolve))
+      this.#wake = undefined
     }
   }
 }
@@ -43,11 +63,16 @@ export class WorkerSide {
   readonly #descriptors = new Map<string, ProcessBundleDescriptor>()
   readonly #idle = new Map<string, FragmentAtWork[]>()
   readonly #all: FragmentAtWork[] = []
+  readonly #atWork = new Map<string, FragmentAtWork>()
   readonly #mailboxes = new Map<string, Mailbox>()
   readonly #ended = new Set<string>()
-  readonly #open = new Set<Promise<void>>()
+  readonly #finalizing = new Set<Promise<void>>()
+  /** What waits for the engine to say that a bundle is committed, by bundle. */
+  readonly #finalizers = new Map<string, FinishedBundle['finalizers']>()
   /** The first thing that went wrong: what the engine says of it later is only its text. */
   failure: unknown
+  /** Is told when a bundle has failed. */
+  onFailure: (error: unknown) => void = () => undefined
 
   constructor(run: WorkerRun) {
     this.#run = run
@@ -61,17 +86,58 @@ export class WorkerSide {
           fromBinary(ProcessBundleDescriptorSchema, message.bytes),
         )
         return
-      case 'start': {
-        const work = this.#work(message.bundle, message.descriptorId)
-        this.#open.add(work)
-        void work.finally(() => this.#open.delete(work))
+      case 'start':
+        void this.#work(message)
+        return
+      case 'data':
+        if (this.#ended.has(keyOf(message.bundle))) this.#taken(message)
+        else this.#mailbox(message.bundle).put(message)
+        return
+      case 'room':
+        this.#run.hasRoom()
+        return
+      case 'paused':
+        if ([...this.#mailboxes.values()].some((mailbox) => mailbox.isAwaited)) this.#readOn(true)
+        return
+      case 'split':
+        this.#split(message)
+        return
+      case 'finalize': {
+        const work = this.#finalize(message.bundle)
+        this.#finalizing.add(work)
+        void work.finally(() => this.#finalizing.delete(work))
         return
       }
-      case 'data':
-        if (!this.#ended.has(keyOf(message.bundle))) this.#mailbox(message.bundle).put(message)
-        return
       default:
     }
+  }
+
+  #split({ bundle, slot, request }: Extract<ToUser, { kind: 'split' }>): void {
+    const at = this.#atWork.get(keyOf(bundle))
+    const { wire } = this.#run
+    // Who asked may have given up, and then nothing may be given away.
+    if (at === undefined || !wire.shared.takeSplit(slot)) return
+    const response = at.split(fromBinary(ProcessBundleSplitRequestSchema, request))
+    wire.send({ kind: 'hasSplit', bundle, response: toBinary(ProcessBundleSplitResponseSchema, response) })
+  }
+
+  /** Input is worked off, or dropped. */
+  #taken({ bytes }: Arrived): void {
+    if (this.#run.wire.shared.inTaken(bytes.length)) this.#readOn(false)
+  }
+
+  #readOn(isStarving: boolean): void {
+    this.#run.wire.send({ kind: 'readOn', isStarving })
+  }
+
+  async #finalize(bundle: BundleName): Promise<void> {
+    const key = keyOf(bundle)
+    const finalizers = this.#finalizers.get(key)
+    this.#finalizers.delete(key)
+    // What a callback throws is reported where it is called.
+    for (const each of finalizers ?? []) await each().catch(() => undefined)
+    const error = finalizers === undefined ? `bundle ${bundle.instruction} has nothing to finalize` : undefined
+    this.#run.wire.send({ kind: 'finalized', bundle, error })
   }
 
   #mailbox(bundle: BundleName): Mailbox {
@@ -81,33 +147,54 @@ export class WorkerSide {
     return mailbox
   }
 
-  async #work(bundle: BundleName, descriptorId: string): Promise<void> {
+  async #work({ bundle, descriptorId, slot, tokens }: Extract<ToUser, { kind: 'start' }>): Promise<void> {
     const mailbox = this.#mailbox(bundle)
     const plan = `${bundle.worker} ${descriptorId}`
     let at: FragmentAtWork | undefined
     try {
+      this.#run.openBundles++
       at = await this.#take(plan)
-      await at.begin(bundle)
+      await at.begin(bundle, slot, tokens)
+      this.#atWork.set(keyOf(bundle), at)
       const awaited = new Set(at.awaited)
       while (awaited.size > 0) {
-        const { transformId, family, bytes, isLast } = await mailbox.next()
-        if (family === undefined) await at.data(transformId, bytes)
+        if (mailbox.isEmpty && this.#run.wire.shared.isPaused) this.#readOn(true)
+        const message = await mailbox.next()
+        const { transformId, family, bytes, isLast } = message
+        if (family === undefined) await at.data(transformId, bytes, isLast)
         else at.timers(transformId, family, bytes)
+        this.#taken(message)
         if (isLast) awaited.delete(family === undefined ? transformId : `${transformId} ${family}`)
       }
-      const response = await at.finish()
+      const { response, finalizers } = await at.finish()
+      if (finalizers.length > 0) this.#keepFinalizers(keyOf(bundle), finalizers)
+      // Before the engine hears of it: when the job is over, everything has been told.
+      this.#run.reporter?.bundle(this.#run.left)
       this.#run.wire.send({ kind: 'done', bundle, response })
       this.#idle.get(plan)?.push(at)
     } catch (error) {
       this.failure ??= error
       at?.abandon()
+      this.#run.reporter?.failure(error)
       this.#run.wire.send({ kind: 'failed', bundle, error: textOf(error) })
+      this.onFailure(error)
     } finally {
+      this.#run.openBundles--
       this.#forget(keyOf(bundle))
     }
   }
 
+  #keepFinalizers(key: string, finalizers: FinishedBundle['finalizers']): void {
+    this.#finalizers.set(key, finalizers)
+    if (this.#finalizers.size <= ENDED_MAX) return
+    // An engine may never speak of a bundle again.
+    const [oldest] = this.#finalizers.keys()
+    if (oldest !== undefined) this.#finalizers.delete(oldest)
+  }
+
   #forget(key: string): void {
+    this.#atWork.delete(key)
+    for (const message of this.#mailboxes.get(key)?.left() ?? []) this.#taken(message)
     this.#mailboxes.delete(key)
     this.#ended.add(key)
     if (this.#ended.size <= ENDED_MAX) return
@@ -134,9 +221,10 @@ export class WorkerSide {
     return made
   }
 
-  /** Waits for bundles that are open, then tears down. */
+  /** Tears down; callbacks of bundles that are committed end first. */
   async close(): Promise<void> {
     let failure: unknown
+    await Promise.all(this.#finalizing)
     for (const each of this.#all) {
       try {
         await each.teardown()

@@ -4,7 +4,7 @@
  * Law: after the end, or once it was closed, nothing is told any more.
  */
 import { PipelineError } from '../../../sdk/errors.js'
-import { errorFromWire } from '../tasks/wire-error.js'
+import { errorFromWire } from '../../core/wire-error.js'
 import type { FromWorker, ToWorker, WorkerLink } from '../tasks/worker-link.js'
 import type { ConsoleSink, Incoming } from './worker-boot.js'
 

@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import { PipelineError } from '../../../sdk/errors.js'
-import { Secret } from '../../../sdk/secret.js'
+import { holdsSecret, Secret } from '../../../sdk/secret.js'
 import { packageVersion } from '../../author-module/package-root.js'
 import type { ModuleText } from '../../author-module/module-text.js'
 import { entry } from './entry.js'
@@ -81,12 +81,6 @@ function cloned(name: string, value: unknown): unknown {
       `option "${name}" cannot be handed to workers: it holds what cannot be copied to another thread or process, such as a function. Make the option data, or run with workers: 0.`,
     )
   }
-}
-
-function holdsSecret(value: unknown): boolean {
-  if (value instanceof Secret) return true
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false
-  return Object.values(value).some(holdsSecret)
 }
 
 /** Secrets as the text that their codec takes. */

@@ -6,7 +6,7 @@
  */
 import type { ModuleText } from '../../author-module/module-text.js'
 import type { FromWorker } from '../tasks/worker-link.js'
-import type { WireError } from '../tasks/wire-error.js'
+import type { WireError } from '../../core/wire-error.js'
 
 /** Where a worker finds the pipeline. */
 export type WorkerProgram =

@@ -15,7 +15,7 @@ import { AuthorMap, framesOfCall, framesOfError, mapStacks } from '../../author-
 import { type Frame, StepOfCall } from '../../author-module/step-of-call.js'
 import { nodeEnv } from '../../direct/node.js'
 import type { ServeWorker, ToWorker } from '../tasks/worker-link.js'
-import { errorToWire } from '../tasks/wire-error.js'
+import { errorToWire } from '../../core/wire-error.js'
 import { builtFrom } from './called-program.js'
 import { checkProgram, optionsFor } from './program.js'
 import type { Incoming, WorkerBoot, WorkerProgram } from './worker-boot.js'

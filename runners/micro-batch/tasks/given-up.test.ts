@@ -2,10 +2,11 @@
  * Batches that are given up, because a step does not give the same twice, while workers end and answers are late: nothing of what was
  * given up is left anywhere, and every element counts once.
  */
-import * as t from 'io-ts'
-import { errorCode, kv, pipeline, type Pipeline, run, seededRandom, state } from 'millrace'
+import { errorCode, pipeline, type Pipeline, run, seededRandom } from 'millrace'
 import { microBatchRunner } from 'millrace/micro-batch'
 import { expect, it } from 'vitest'
+import { countSoFar } from '../../../conformance/support/count-so-far.js'
+import { heardLines } from '../../../conformance/support/heard-lines.js'
 import type { LinkScript } from './memory-link.js'
 
 const ELEMENTS = 60
@@ -15,24 +16,16 @@ const SEEDS = 24
 function counting(random: () => number): Pipeline {
   let different = 3
   const p = pipeline()
-  p.create(
-    'numbers',
-    Array.from({ length: ELEMENTS }, (_, i) => i),
-  )
+  const keyed = p
+    .create(
+      'numbers',
+      Array.from({ length: ELEMENTS }, (_, i) => i),
+    )
     .reshuffle('spread')
     .map('draw', (n) => (different > 0 && random() < 0.05 && different-- > 0 ? n + 1000 : n))
     .keyBy('by', (n) => n % 20)
     .reshuffle('spread again')
-    .parDo('count', {
-      state: { seen: state.value(t.number) },
-      output: t.type({ key: t.number, value: t.number }),
-      process({ key }, { state: { seen }, emit }) {
-        const count = (seen.read() ?? 0) + 1
-        seen.write(count)
-        emit(kv(key, count))
-      },
-    })
-    .collect('counts')
+  countSoFar(keyed).collect('counts')
   return p
 }
 
@@ -52,8 +45,7 @@ it('counts every element once where batches are given up while workers end', asy
         return isLate ? { delayMillis: 1 + Math.floor(random() * 40) } : undefined
       },
     }
-    const lines: string[] = []
-    const line = (_: object | string, message?: string): void => void lines.push(message ?? '')
+    const { logger, lines } = heardLines()
     try {
       const result = await run(counting(random), {
         workers: 3,
@@ -62,7 +54,7 @@ it('counts every element once where batches are given up while workers end', asy
         batchInterval: '200 millis',
         batchSize: 40,
         runner: microBatchRunner({}, { linkScript }),
-        logger: { trace: line, debug: line, info: line, warn: line, error: line },
+        logger,
       })
       const counts = result.collect<{ readonly key: number; readonly value: number }>('counts')
       const texts = counts.map(({ key, value }) => `${key}: ${value}`)

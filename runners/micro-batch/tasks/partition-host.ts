@@ -4,7 +4,6 @@
  * Law: what comes of a task depends on what the partition was before, on the order, and on what a source gives; nothing leaves the
  * partition but in the answer.
  */
-import { canonicalHash } from '../../../sdk/coders/canonical-hash.js'
 import { ByteWriter, type Coder, decodeFromBytes, dynamicCoder, encodeToBytes } from '../../../sdk/coders/index.js'
 import type { Env } from '../../../sdk/env.js'
 import { UserCodeError } from '../../../sdk/errors.js'
@@ -28,8 +27,18 @@ import { changesIn, ChangeWriter } from '../store/change-bytes.js'
 import type { StoredEntry } from '../store/checkpoint-store.js'
 import { BlockCodings, sideOf, WORK } from './block-codings.js'
 import { CapturedLog } from './captured-log.js'
-import type { Block, HostedStage, LoggedLine, SourceOrder, TaskDone, TaskOrder, TaskOutput } from './task.js'
+import {
+  type Block,
+  type HostedStage,
+  type LoggedLine,
+  type SourceOrder,
+  type TaskDone,
+  type TaskOrder,
+  type TaskOutput,
+  waitsOf,
+} from './task.js'
 import { TaskExchange } from './task-exchange.js'
+import { hashOf } from './task-hash.js'
 import { TaskWorld } from './task-world.js'
 import type { HostPartition, RunSettings } from './worker-link.js'
 
@@ -180,13 +189,10 @@ export class PartitionHost {
 
   /** What its stages wait for before they had a task. */
   hosted(): readonly HostedStage[] {
-    return this.#executors.map(({ isArmed, nextProcessingTime, hasMore, awaitsBatch, script, stage: { id } }) => ({
-      isArmed,
-      nextProcessingTime,
-      hasMore,
-      awaitsBatch,
-      hasWaiting: this.#waits(id),
-      played: script?.played,
+    return this.#executors.map((executor) => ({
+      ...waitsOf(executor),
+      hasWaiting: this.#waits(executor.stage.id),
+      played: executor.script?.played,
     }))
   }
 
@@ -242,12 +248,9 @@ export class PartitionHost {
       hash: hashOf(output),
       changed,
       hasDrawn: this.#world.hasDrawn,
+      ...waitsOf(executor),
       outputWatermark: executor.outputWatermark,
-      isArmed: executor.isArmed,
-      hasMore: executor.hasMore,
-      awaitsBatch: executor.awaitsBatch,
       isAwaited: this.#acknowledgements.isAwaited || this.#executors.some(({ isAwaited }) => isAwaited),
-      nextProcessingTime: executor.nextProcessingTime,
       waiting: this.#executors.flatMap(({ stage: { id } }) => (this.#waits(id) ? [id] : [])),
       waitMillis: reader?.waitMillis,
       reading: reader?.report,
@@ -368,18 +371,6 @@ function usedSince(before: TaskOrder['budgets'], now: TaskOrder['budgets']): Tas
   })
 }
 
-/** Of all that goes on to others: two 32-bit numbers, as hexadecimal. */
-function hashOf({ blocks, delivered, collected, printed }: TaskOutput): string {
-  if (blocks.length + delivered.length + collected.length + printed.length === 0) return ''
-  const parts: unknown[] = [
-    blocks.map(({ stage, input, partition, bytes, count, ends }) => [stage, input, partition, hashed(bytes), count, ends]), // prettier-ignore
-    delivered.map(([step, items, count]) => [step, hashed(items), count]),
-    collected.map(([name, elements, count]) => [name, hashed(elements), count]),
-    printed,
-  ]
-  return hashed(encodeToBytes(dynamicCoder, parts))
-}
-
 function* entriesIn(chunks: readonly Uint8Array[]): Generator<StoredEntry, void, undefined> {
   for (const chunk of chunks)
     for (const { part, slot, id, content } of changesIn(chunk))
@@ -391,8 +382,4 @@ function packed<T>(values: readonly T[], coder: Coder<T>): Uint8Array {
   const out = new ByteWriter()
   for (const value of values) coder.encode(value, out, true)
   return out.take()
-}
-
-function hashed(bytes: Uint8Array): string {
-  return `${bytes.length.toString(16)}-${canonicalHash(bytes).toString(16)}`
 }

@@ -16,7 +16,7 @@ import type { StuckCall } from '../../core/stage-runtime.js'
 import { sideInputs } from '../../core/stage.js'
 import type { SourceReading } from '../../runner.js'
 import type { StageRun } from './stage-run.js'
-import { newShare, NOTHING_SEEN, type Share } from './stage-share.js'
+import { hearOf, newShare, NOTHING_SEEN, type Share } from './stage-share.js'
 import { mergedReading, mergedStatus } from './merged-status.js'
 import type { HostedStage, SourceOrder, TaskDone, TaskOrder } from './task.js'
 
@@ -111,10 +111,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
   hosted(partition: number, stage: HostedStage | undefined): void {
     const share = this.#shares[partition]
     if (share === undefined || stage === undefined) return
-    share.isArmed = stage.isArmed
-    share.nextProcessingTime = stage.nextProcessingTime
-    share.isActive = stage.hasMore
-    share.awaitsBatch = stage.awaitsBatch
+    hearOf(share, stage)
     share.hasWaiting = stage.hasWaiting
     if (partition === 0) this.played = stage.played ?? 0
   }
@@ -343,11 +340,8 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     const share = this.#shares[partition] as Share
     const { id: stage } = this.stage
     share.watermark = done.outputWatermark
-    share.isArmed = done.isArmed
-    share.nextProcessingTime = done.nextProcessingTime
+    hearOf(share, done)
     share.readAt = done.waitMillis === undefined ? undefined : this.#run.monotonic() + done.waitMillis
-    share.isActive = done.hasMore
-    share.awaitsBatch = done.awaitsBatch
     share.reading = done.reading
     share.hasWaiting = done.waiting.includes(stage)
     if (done.script !== undefined) this.played = done.script.played

@@ -1,13 +1,9 @@
 /**
  * Workers that end at any task, answer late or twice: the results are those of a run to which nothing happens.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import {
   errorCode,
   fixedWindows,
-  kv,
   OffsetRangeTracker,
   pipeline,
   type Pipeline,
@@ -15,26 +11,20 @@ import {
   type RunnerOptions,
   seededRandom,
   source,
-  state,
   sum,
   watermarks,
 } from 'millrace'
 import * as t from 'io-ts'
 import { microBatchRunner } from 'millrace/micro-batch'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { countSoFar } from '../../../conformance/support/count-so-far.js'
+import { heardLines } from '../../../conformance/support/heard-lines.js'
+import { testFolders } from '../../../conformance/support/test-folders.js'
 import { nodeCapabilities } from '../node.js'
 import type { LinkScript, MessageFate } from './memory-link.js'
 import type { FromWorker, ToWorker } from './worker-link.js'
 
-const folders: string[] = []
-afterEach(() => {
-  for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true })
-})
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'millrace-tasks-'))
-  folders.push(made)
-  return made
-}
+const folder = testFolders('tasks')
 
 /** A pipeline with state, a combine, a grouping, a side input and a sink. */
 function everything(sunk: number[]): Pipeline {
@@ -49,16 +39,7 @@ function everything(sunk: number[]): Pipeline {
     .windowInto('in', fixedWindows('30 seconds'))
   const keyed = numbers.keyBy('by', (n) => n % 5)
   keyed.combinePerKey('sums', sum()).collect('sums')
-  keyed
-    .parDo('count', {
-      state: { seen: state.value(t.number) },
-      output: t.type({ key: t.number, value: t.number }),
-      process({ key }, { state: { seen }, emit }) {
-        const count = (seen.read() ?? 0) + 1
-        seen.write(count)
-        emit(kv(key, count))
-      },
-    })
+  countSoFar(keyed)
     .groupByKey('counts')
     .map('most', ({ key, value }) => `${key}: ${Math.max(...value)}`)
     .collect('most')
@@ -266,18 +247,12 @@ it('what a source has given that cannot be read again is not asked for again whe
     .groupByKey('group')
     .flatMap('all', ({ value }) => value)
     .collect('out')
-  const remarks: string[] = []
-  const line = (_: object | string, message?: string): void => void remarks.push(message ?? '')
-  const script = killsReaders(1)
-  const result = await run(p, {
-    ...OPTIONS,
-    runner: microBatchRunner({}, { linkScript: script }),
-    logger: { trace: line, debug: line, info: line, warn: line, error: line },
-  })
+  const { logger, lines } = heardLines()
+  const result = await run(p, { ...OPTIONS, runner: microBatchRunner({}, { linkScript: killsReaders(1) }), logger })
   expect([...result.collect<number>('out')].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n))
   expect(given).toBe(20)
-  expect(remarks.join('\n')).toContain('has ended')
-  expect(remarks.join('\n')).not.toContain('not deterministic')
+  expect(lines.join('\n')).toContain('has ended')
+  expect(lines.join('\n')).not.toContain('not deterministic')
 })
 
 describe('a task that is slow', () => {
@@ -342,16 +317,15 @@ describe('a step that is not deterministic', () => {
     return p
   }
   it('has its batch done again, and is named', async () => {
-    const lines: string[] = []
+    const { logger, lines } = heardLines()
     let draws = 0
-    const line = (_: object | string, message?: string): void => void lines.push(message ?? '')
     const result = await run(
       pipelineOf((n) => n + (draws++ < 2 ? 10 : 0)),
       {
         ...OPTIONS,
         batchInterval: '500 millis',
         runner: microBatchRunner({}, { linkScript: killsReaders(1) }),
-        logger: { trace: line, debug: line, info: line, warn: line, error: line },
+        logger,
       },
     )
     expect(result.collect<number>('sizes').reduce((a, b) => a + b)).toBe(6)

@@ -3,6 +3,7 @@
  */
 import { TIMESTAMP_MAX } from '../../../sdk/time.js'
 import type { SourceReading } from '../../runner.js'
+import type { StageWaits } from './task.js'
 
 /** What a partition that has had no turn has seen of the stages before. */
 export const NOTHING_SEEN = 'nothing'
@@ -45,4 +46,12 @@ export function newShare(watermark: number): Share {
     reading: undefined,
     hasWaiting: false,
   }
+}
+
+/** The partition has said what it waits for. */
+export function hearOf(share: Share, { isArmed, nextProcessingTime, hasMore, awaitsBatch }: StageWaits): void {
+  share.isArmed = isArmed
+  share.nextProcessingTime = nextProcessingTime
+  share.isActive = hasMore
+  share.awaitsBatch = awaitsBatch
 }

@@ -73,19 +73,30 @@ export interface TaskOutput {
   readonly printed: readonly (readonly [index: number, lines: readonly string[], hidden: number])[]
 }
 
-/** What a stage of a partition waits for, as soon as it lives. */
-export interface HostedStage {
+/** What a stage of a partition waits for besides elements. */
+export interface StageWaits {
   readonly isArmed: boolean
   readonly nextProcessingTime: number
+  /** Whether the stage has something to do although nothing comes. */
   readonly hasMore: boolean
+  /** Whether something in the stage waits for the end of the batch. */
   readonly awaitsBatch: boolean
+}
+
+/** What goes on its way of a stage that knows more of itself. */
+export function waitsOf({ isArmed, nextProcessingTime, hasMore, awaitsBatch }: StageWaits): StageWaits {
+  return { isArmed, nextProcessingTime, hasMore, awaitsBatch }
+}
+
+/** What a stage of a partition waits for, as soon as it lives. */
+export interface HostedStage extends StageWaits {
   readonly hasWaiting: boolean
   /** Events of its script that were played, if it plays one. */
   readonly played: number | undefined
 }
 
 /** What has become of a task. */
-export interface TaskDone extends TaskOutput {
+export interface TaskDone extends TaskOutput, StageWaits {
   readonly batch: number
   readonly number: number
   /** Of all that goes on to others. */
@@ -94,12 +105,6 @@ export interface TaskDone extends TaskOutput {
   /** Whether it has come to depend on the randomness of its order. */
   readonly hasDrawn: boolean
   readonly outputWatermark: number
-  readonly isArmed: boolean
-  readonly nextProcessingTime: number
-  /** Whether the stage has something to do although nothing comes. */
-  readonly hasMore: boolean
-  /** Whether something in the stage waits for the end of the batch. */
-  readonly awaitsBatch: boolean
   /** Whether somebody in the partition waits for the plan, or the commit, of the batch. */
   readonly isAwaited: boolean
   /** Stages of the partition for which elements wait that have not left it. */

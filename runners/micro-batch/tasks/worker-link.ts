@@ -10,7 +10,7 @@ import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import type { HostedStage, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
 import type { StageStatus } from '../../core/execution/stage-status.js'
 import type { MetricsDelta } from '../../core/metrics.js'
-import type { WireError } from './wire-error.js'
+import type { WireError } from '../../core/wire-error.js'
 
 /** A worker as its driver sees it. */
 export interface WorkerLink {

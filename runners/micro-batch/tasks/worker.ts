@@ -16,7 +16,7 @@ import { fuse } from '../../core/fusion.js'
 import type { StagedPipeline } from '../../core/stage.js'
 import { PartitionHost } from './partition-host.js'
 import type { StuckText } from './task.js'
-import { errorToWire } from './wire-error.js'
+import { errorToWire } from '../../core/wire-error.js'
 import type { Begin, DriverPort, FromWorker, HostPartition, OfPartition, ServedWorker, ServeOptions, ToWorker } from './worker-link.js' // prettier-ignore
 
 /** What ends calls that nobody waits for any more. */

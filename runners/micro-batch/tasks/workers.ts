@@ -10,7 +10,7 @@ import type { MetricsDelta } from '../../core/metrics.js'
 import { changesIn } from '../store/change-bytes.js'
 import type { Change } from '../store/checkpoint-store.js'
 import type { HostedStage, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
-import { errorFromWire } from './wire-error.js'
+import { errorFromWire } from '../../core/wire-error.js'
 import type { Begin, FromWorker, HostPartition, OfPartition, OpenWorker, ToWorker, WorkerLink } from './worker-link.js'
 
 /** Thrown where an answer is waited for of a worker that has ended. */

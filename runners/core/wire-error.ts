@@ -4,9 +4,9 @@
  * Law: what arrives has the name, message, code, details and stack of what was thrown, and the same for its causes; the class, where it is
  * millrace's or the language's. A class of the author's is another one in each worker.
  */
-import type { ErrorCode } from '../../../sdk/error-codes.js'
-import { DecodeError, messageOf, MillraceError, PipelineError, UserCodeError } from '../../../sdk/errors.js'
-import type { SourcePosition } from '../../../sdk/source-position.js'
+import type { ErrorCode } from '../../sdk/error-codes.js'
+import { DecodeError, messageOf, MillraceError, PipelineError, UserCodeError } from '../../sdk/errors.js'
+import type { SourcePosition } from '../../sdk/source-position.js'
 
 /** An error as plain data. */
 export interface WireError {

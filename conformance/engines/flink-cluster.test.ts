@@ -1,0 +1,85 @@
+/**
+ * Pipelines on a cluster of Flink: one JobManager and two TaskManagers, each a process of its own, started for these tests.
+ */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { run } from 'millrace'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findFlink, findJava, startFlink } from '../../runners/distributed/node/flink.js'
+import { type FlinkCluster, startFlinkCluster } from '../../runners/distributed/node/flink-cluster.js'
+import { type WorkerPool, startWorkerPool } from '../../runners/distributed/node/worker-pool.js'
+import type { Engine } from '../../runners/distributed/distributed-runner.js'
+import remote from './fixtures/remote.js'
+
+const jars = findFlink()
+const java = findJava()
+const isThere = jars !== undefined && java !== undefined && process.env['MILLRACE_WITHOUT_FLINK'] === undefined
+if (!isThere) console.log('skipped: Flink is not installed. npm run engines -- install flink-cluster')
+
+const MODULE = join(import.meta.dirname, 'fixtures', 'remote.ts')
+/** Two cores may be shared, and three Java processes load thousands of classes. */
+const MILLIS = 240_000
+
+interface Sum {
+  readonly key: string
+  readonly sum: number
+  readonly process: number
+}
+
+describe.skipIf(!isThere)('on a cluster of Flink', () => {
+  let cluster: FlinkCluster
+  let server: Engine
+  let pool: WorkerPool
+  beforeAll(async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-cluster-'))
+    cluster = await startFlinkCluster({ java: java ?? '', jars: jars ?? '', folder, stays: false })
+    server = await startFlink(() => undefined, cluster.address)
+    pool = await startWorkerPool({ say: () => undefined })
+  }, MILLIS)
+  afterAll(async () => {
+    await pool.close()
+    await server.close()
+    await cluster.close()
+  }, MILLIS)
+
+  it('two TaskManagers are there', async () => expect(await cluster.registered()).toBe(2))
+
+  it(
+    'words are counted as the direct runner counts them, by several workers of a pool at once',
+    async () => {
+      const options = { mode: 'counts', keys: 8 } as const
+      const result = await run(remote, {
+        runner: 'flink-cluster',
+        module: MODULE,
+        options,
+        workers: 4,
+        engine: { jobEndpoint: server.address, environment: 'external', environmentConfig: pool.address },
+      })
+      const direct = await run(remote, { options })
+      const sums = (of: typeof result): readonly string[] =>
+        of
+          .collect<Sum>('sums')
+          .map(({ key, sum }) => `${key} ${sum}`)
+          .sort()
+      expect([...result.collect<string>('counts')].sort()).toEqual([...direct.collect<string>('counts')].sort())
+      expect(sums(result)).toHaveLength(8)
+      expect(new Set(result.collect<Sum>('sums').map((each) => each.process)).size).toBeGreaterThan(1)
+    },
+    MILLIS,
+  )
+
+  it(
+    'a failure of user code, in processes that the cluster starts by itself, is the author’s error',
+    async () => {
+      const failing = run(remote, {
+        runner: 'flink-cluster',
+        module: MODULE,
+        options: { mode: 'division', keys: 2 },
+        engine: { jobEndpoint: server.address, environment: 'process' },
+      })
+      await expect(failing).rejects.toMatchObject({ name: 'UserCodeError', details: { step: 'sum of the client' } })
+    },
+    MILLIS,
+  )
+})

@@ -1,0 +1,106 @@
+/**
+ * What engines are told of a pipeline, where it is not what the author said.
+ */
+import {
+  afterCount,
+  calendarWindows,
+  fixedWindows,
+  offsetRangeCodec,
+  OffsetRangeTracker,
+  type Pipeline,
+  pipeline,
+  repeatedly,
+  splittableParDo,
+  typed,
+  watermarks,
+} from 'millrace'
+import { generateSequence } from 'millrace/io/generate'
+import { readLines } from 'millrace/io/text'
+import { describe, expect, it } from 'vitest'
+import type { BuiltPipeline } from '../../sdk/graph/model.js'
+import * as urns from '../../sdk/graph/urns.js'
+import { ENGINE_NEEDS } from './engine-features.js'
+import { forEngine } from './for-engine.js'
+import { isStream, jobOptionsOf } from './job-options.js'
+
+const letters = splittableParDo({
+  output: typed<string>(),
+  bounded: true,
+  replayable: true,
+  watermark: watermarks.none(),
+  restriction: (word: string) => ({ from: 0, to: word.length }),
+  restrictionCodec: offsetRangeCodec,
+  tracker: (range) => new OffsetRangeTracker(range),
+  process(word: string, tracker: OffsetRangeTracker, { emit }) {
+    for (let i = tracker.currentRestriction().from; tracker.tryClaim(i); i++) emit(word[i] ?? '')
+  },
+})
+
+function builtOf(build: (p: Pipeline) => void): BuiltPipeline {
+  const p = pipeline()
+  build(p)
+  return p.build()
+}
+
+describe('splittable steps', () => {
+  it('have inputs and coders of their own, since Flink confuses two that share them', () => {
+    const built = builtOf((p) => {
+      const words = p.create('words', ['to', 'be'])
+      words.apply('letters', letters)
+      words.apply('letters again', letters)
+      p.apply('lines', readLines('*.txt'))
+      p.apply('numbers', generateSequence({ to: 3 }))
+    })
+    const { transforms, collections, coders } = forEngine(built).graph.components
+    const inputs = [...transforms.values()].flatMap(({ spec, inputs: of }) =>
+      spec?.urn === urns.PAR_DO && spec.payload.restrictionCoderId !== '' ? [of.get('in') as string] : [],
+    )
+    expect(inputs.length).toBeGreaterThan(3)
+    expect(new Set(inputs).size).toBe(inputs.length)
+    const coderIds = inputs.map((id) => collections.get(id)?.coderId ?? '')
+    expect(new Set(coderIds).size).toBe(inputs.length)
+    expect(coderIds.filter((id) => coders.get(id) === undefined)).toEqual([])
+  })
+})
+
+describe('options of a job', () => {
+  const numbers = (p: Pipeline) => p.create('numbers', [1, 2])
+  const bounded = builtOf((p) => void numbers(p).windowInto('days', calendarWindows({ unit: 'day' })))
+  const unbounded = builtOf(
+    (p) => void p.apply('numbers', generateSequence({ rate: { elements: 1, per: '1 second' } })),
+  )
+  const flink = ENGINE_NEEDS.flink
+
+  it('are those of streams where a source has no end, or what is asked for only streams have', () => {
+    const early = builtOf(
+      (p) =>
+        void numbers(p)
+          .windowInto('tens', fixedWindows(10), { trigger: repeatedly(afterCount(1)) })
+          .keyBy('all', () => 'all')
+          .groupByKey('group'),
+    )
+    expect([bounded, unbounded, early].map(isStream)).toEqual([false, true, true])
+    expect(jobOptionsOf(bounded, flink, { checkpointUrl: undefined })).toEqual({ parallelism: '1' })
+    expect(jobOptionsOf(unbounded, flink, { checkpointUrl: undefined })).toMatchObject({
+      streaming: true,
+      max_bundle_time_mills: '20',
+      finish_bundle_before_checkpointing: true,
+    })
+  })
+
+  it('say where checkpoints are kept, and that a job whose sources end does not wait for more', () => {
+    const checkpointUrl = 'file:///kept'
+    const options = jobOptionsOf(bounded, flink, { checkpointUrl })
+    expect(options).toMatchObject({ state_backend_storage_path: checkpointUrl, shutdown_sources_after_idle_ms: '0' })
+    expect(jobOptionsOf(unbounded, flink, { checkpointUrl })).not.toHaveProperty('shutdown_sources_after_idle_ms')
+  })
+
+  it('are the author’s, where the author gives them; numbers travel as text', () => {
+    const engineOptions = { parallelism: 2, streaming: false, experiments: ['a', 'b'] }
+    expect(jobOptionsOf(unbounded, flink, { engineOptions, checkpointUrl: undefined })).toMatchObject({
+      parallelism: '2',
+      streaming: false,
+      experiments: ['a', 'b'],
+    })
+  })
+})

@@ -1,0 +1,93 @@
+/**
+ * What this process does for workers in others: bundles their program, makes the secret of the run, and says how an engine gets them.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { messageOf, PipelineError } from '../../../sdk/errors.js'
+import { graphFingerprint } from '../../../sdk/graph/fingerprint.js'
+import { packageVersion } from '../../author-module/package-root.js'
+import type { EngineSettings } from '../../engine-settings.js'
+import type { RemoteRequest, RemoteWorkers, WorkerEnvironment } from '../remote-workers.js'
+import type { ListenOptions } from '../transport/transport.js'
+import {
+  linkSecret,
+  PROGRAM_ARTIFACT,
+  TICKET_PARAMETER,
+  TICKET_PROOF,
+  TICKET_VARIABLE,
+  type WorkerTicket,
+} from '../wire/ticket.js'
+import { cacheFolder } from './engine-process.js'
+import { proofs } from './proofs.js'
+import { remoteProgram } from './remote-program.js'
+import { readToken, TOKEN_FILE_VARIABLE } from './token.js'
+import { workerEntry } from './worker-entry.js'
+
+/** What a run has for its workers. */
+export async function prepareRemote({ built, module, settings }: RemoteRequest): Promise<RemoteWorkers> {
+  const { linkHost, tls, tokenFile, nativePackages = [] } = settings
+  const token = readToken(tokenFile)
+  const { bytes, moduleHash, sha256 } = await remoteProgram(module, built.options, nativePackages)
+  const key = randomBytes(24).toString('hex')
+  const listen: ListenOptions = {
+    ...(linkHost === undefined ? {} : { host: linkHost }),
+    ...(tls === undefined ? {} : { tls: { certificate: pem(tls.certificate), key: pem(tls.key) } }),
+  }
+  const graph = graphFingerprint(built.graph).hash
+  const authority = tls === undefined ? {} : { authority: pem(tls.authority) }
+  return {
+    moduleHash,
+    artifact: { name: PROGRAM_ARTIFACT, sha256, bytes },
+    link: { listen, secret: linkSecret(key, token) },
+    environment: (link) =>
+      environmentOf(settings, { version: packageVersion(), moduleHash, graph, link, key, ...authority }, token),
+  }
+}
+
+function environmentOf(
+  { environment, environmentConfig = '' }: EngineSettings,
+  ticket: WorkerTicket,
+  token: string | undefined,
+): WorkerEnvironment {
+  const text = JSON.stringify(ticket)
+  if (environment === 'external') {
+    const proof = token === undefined ? {} : { [TICKET_PROOF]: proofs.of(token, text) }
+    return { kind: 'external', address: environmentConfig, params: { [TICKET_PARAMETER]: text, ...proof } }
+  }
+  const file = process.env[TOKEN_FILE_VARIABLE]
+  return {
+    kind: 'process',
+    command: environmentConfig === '' ? bootProgram() : environmentConfig,
+    variables: { [TICKET_VARIABLE]: text, ...(file === undefined ? {} : { [TOKEN_FILE_VARIABLE]: file }) },
+  }
+}
+
+function pem(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new PipelineError('MR-6207', `a file of tls cannot be read: ${messageOf(error)}`)
+  }
+}
+
+/** Flags of a worker's process: code comes from files, and never from texts. */
+export const WORKER_FLAGS: readonly string[] = ['--disallow-code-generation-from-strings', '--enable-source-maps']
+
+/** A program that starts a worker of this copy of millrace, whatever engine calls it, also when this process is gone. */
+export function bootProgram(): string {
+  const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
+  const main = fileURLToPath(workerEntry('worker-main'))
+  const line = [process.execPath, ...WORKER_FLAGS, main].map(quoted).join(' ')
+  const text = `#!/bin/sh\nexec ${line} "$@"\n`
+  const folder = join(cacheFolder(), 'workers')
+  const path = join(folder, `boot-${packageVersion()}-${proofs.of('', text).slice(0, 12)}.sh`)
+  if (existsSync(path)) return path
+  mkdirSync(folder, { recursive: true })
+  // Another process may be doing the same.
+  const own = `${path}.${process.pid}`
+  writeFileSync(own, text, { mode: 0o755 })
+  renameSync(own, path)
+  return path
+}

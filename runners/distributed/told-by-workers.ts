@@ -1,0 +1,59 @@
+/**
+ * What workers in other processes have told their client.
+ *
+ * Law: a job is not called done by whoever has heard of none of its workers.
+ */
+import type { Env } from '../../sdk/env.js'
+import { errorKind, PipelineError } from '../../sdk/errors.js'
+import type { RunnerOptions } from '../runner.js'
+import type { Told } from './worker/reports.js'
+
+/** Whether a failure is one of the author's code. */
+export const isOfUser = (failure: unknown): boolean => errorKind(failure) === 'UserCodeError'
+
+/** Keeps count. */
+export class ToldByWorkers {
+  readonly #env: Env
+  readonly #module: RunnerOptions['module']
+  readonly #failed: (error: Error) => void
+  #linked = 0
+  /** The first thing that went wrong; in the author's code, if anything did there. */
+  failure: Error | undefined
+
+  /** @param failed is told of each failure. */
+  constructor(env: Env, module: RunnerOptions['module'], failed: (error: Error) => void) {
+    this.#env = env
+    this.#module = module
+    this.#failed = failed
+  }
+
+  /** A worker has come. */
+  linked(): void {
+    this.#linked++
+  }
+
+  take(told: Told): void {
+    if (told.kind === 'failure') {
+      // When an engine stops one worker's bundles because another's have failed, those fail too, and may be heard first.
+      if (this.failure === undefined || (isOfUser(told.error) && !isOfUser(this.failure))) this.failure = told.error
+      this.#failed(told.error)
+    } else if (told.kind === 'console') this.#write(told)
+  }
+
+  /** What user code has written. */
+  #write({ text, isError, step }: Extract<Told, { kind: 'console' }>): void {
+    const sink = typeof this.#module === 'object' ? this.#module.console : undefined
+    const stream = isError ? 'err' : 'out'
+    if (sink === undefined) this.#env.print(text.replace(/\n$/, ''), stream)
+    else sink(text, stream, step === '' ? undefined : step)
+  }
+
+  /** @throws {PipelineError} when there was no worker. */
+  mustBeLinked(engine: string): void {
+    if (this.#linked > 0) return
+    throw new PipelineError(
+      'MR-6208',
+      `${engine} has ended the job, and none of its workers has reached this process, so nothing is known of what was collected and counted. Workers on other machines need an address of this one: linkHost.`,
+    )
+  }
+}
