@@ -1,7 +1,7 @@
 /**
  * What runs with workers do when one of them is killed, or slow: part of `npm run bench -- micro-batch`.
  *
- * Workers are processes; the driver is this one. Times are those between commits, as whoever waits for results sees them.
+ * Workers are processes; the driver is this one. Times are those between commits, as whoever waits for results sees them: a batch that is full is followed by the next at once.
  */
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,12 +19,14 @@ const KILLS = 6
 /** Intervals that a batch may take in which a worker was killed. */
 const INTERVALS_MAX = 2
 /** Batches that are measured with a slow worker, and those before, in which code becomes warm. */
-const BATCHES = 60
-const COLD_BATCHES = 6
+const BATCHES = 50
+const COLD_BATCHES = 4
 const SLOWER = 10
 /** Elements of a batch, and how long a step waits for each: a worker's third takes 80 ms. */
 const ELEMENTS = 240
 const ELEMENT_MILLIS = 1
+/** Longer than any of these batches takes: one that does not fit its interval is followed by a smaller one. */
+const ROOMY_MILLIS = 1000
 
 /** What a pipeline of these measurements is built of. */
 interface Measured {
@@ -143,7 +145,7 @@ async function straggler(speculation: boolean, isSlow: boolean): Promise<readonl
   return withFolder(async (folder) => {
     const file = join(folder, 'slow')
     writeFileSync(file, '0')
-    const options = { batchSize: ELEMENTS, batchInterval: 1, speculation } as const
+    const options = { batchSize: ELEMENTS, batchInterval: ROOMY_MILLIS, speculation } as const
     const { running, commits } = started({ kind: 'slow', folder }, options)
     await until(() => commits.length >= COLD_BATCHES)
     if (isSlow) {
@@ -151,11 +153,7 @@ async function straggler(speculation: boolean, isSlow: boolean): Promise<readonl
       renameSync(`${file}.new`, file)
     }
     await running.result
-    const {
-      recomputed = 0,
-      twins = 0,
-      twinsWon = 0,
-    } = (running.status().batches ?? {}) as unknown as Record<string, number>
+    const { recomputed = 0, twins = 0, twinsWon = 0 } = running.status().batches?.tasks ?? {}
     const times = commits.slice(COLD_BATCHES + 1).map((at, i) => at - (commits[COLD_BATCHES + i] ?? at))
     const sorted = [...times].sort((a, b) => a - b)
     const at = (share: number): string => (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(0)

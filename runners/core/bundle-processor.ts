@@ -54,6 +54,7 @@ class ProcessorParts implements ClosureServices {
   readonly #staged: StagedPipeline
   readonly #services: ProcessorServices
   readonly #coders = new Map<string, Coder<unknown>>()
+  readonly #receivers = new Map<Output, readonly StageReceiver[]>()
 
   constructor(staged: StagedPipeline, stage: Stage, services: ProcessorServices, runtime: StageRuntime) {
     this.stage = stage
@@ -64,8 +65,11 @@ class ProcessorParts implements ClosureServices {
     this.#services = services
   }
 
+  /** The same for all who ask: closures and generated code write what one bundle emits in one place, in one order. */
   receiversOf(output: Output): readonly StageReceiver[] {
-    return this.#services.receiversOf(output)
+    let receivers = this.#receivers.get(output)
+    if (receivers === undefined) this.#receivers.set(output, (receivers = this.#services.receiversOf(output)))
+    return receivers
   }
 
   sinkFor(operator: Operator): Push {

@@ -8,7 +8,7 @@ import { bundle } from '../../author-module/bundle.js'
 import { Secret } from '../../../sdk/secret.js'
 import { packageRoot } from '../../author-module/package-root.js'
 import type { FromWorker, ToWorker, WorkerLink } from '../tasks/worker-link.js'
-import { openProcess } from './process-link.js'
+import { openProcess, workerFlags } from './process-link.js'
 import { type BootAndEnvironment, bootOfModule } from './program.js'
 import { openThread } from './thread-link.js'
 import type { ConsoleSink } from './worker-boot.js'
@@ -299,4 +299,19 @@ setInterval(() => undefined, 1000)`,
     await until(() => !pids.some(isAlive))
     expect(pids.map(isAlive)).toEqual([false, false, false])
   })
+})
+
+it.each([
+  [['-e', 'start()'], []],
+  [['--input-type=module', '--eval=start()'], []],
+  [
+    ['-pe', 'start()', '--import', 'tsx'],
+    ['--import', 'tsx'],
+  ],
+  [
+    ['--inspect=9229', '-r', './hook.cjs', '--test'],
+    ['-r', './hook.cjs'],
+  ],
+])('of the flags %j a worker process has %j: those that say how to run, and not what', (flags, kept) => {
+  expect(workerFlags(flags)).toEqual(kept)
 })

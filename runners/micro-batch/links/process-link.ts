@@ -20,8 +20,20 @@ const PING_MILLIS = 250
 const SILENT_MILLIS_MAX = 5000
 /** So long a worker may take to end in order. */
 const CLOSE_MILLIS_MAX = 2000
-/** What would make two processes listen to one debugger's port. */
+/** What would make two processes listen to one debugger's port, … */
 const DEBUGGER_FLAG = /^--inspect|^--debug/
+/** … and what would have them do what this process was told to do by flags, instead of being workers. */
+const OTHER_PROGRAM = /^(-e|-p|-pe|-c|-i|--eval|--print|--check|--interactive|--input-type|--test|--watch)(=|$)/
+
+/** Flags of this process that its workers have too, such as loaders. Exported for its test. */
+export function workerFlags(flags: readonly string[]): readonly string[] {
+  return flags.filter((flag, at) => {
+    // A program that is given by a flag stands behind it.
+    const before = flags[at - 1] ?? ''
+    const isText = /^(-e|-p|-pe|--eval|--print)$/.test(before)
+    return !isText && !DEBUGGER_FLAG.test(flag) && !OTHER_PROGRAM.test(flag)
+  })
+}
 
 /** Starts a worker in a process. @param environment what it has besides the variables of this one. */
 export function openProcess(
@@ -31,7 +43,7 @@ export function openProcess(
   console: ConsoleSink,
   silentMillisMax: number = SILENT_MILLIS_MAX,
 ): Promise<CarriedLink> {
-  const flags = process.execArgv.filter((flag) => !DEBUGGER_FLAG.test(flag))
+  const flags = workerFlags(process.execArgv)
   // Standard input is the driver's: two readers would each get a part of it.
   const child = spawn(process.execPath, [...flags, fileURLToPath(entry('worker-process'))], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],

@@ -32,6 +32,8 @@ export interface PartitionParts {
   readonly version: (partition: number) => Promise<Omit<HostPartition, 'kind' | keyof OfPartition>>
   /** Counted for those who look. */
   readonly counts: RecoveryCounts
+  /** Whether what a stage reads can be read by two. */
+  isReadTwice(stage: number): boolean
   /** Answers differ that should be the same. */
   differs(stage: number, why: 'twin' | 'again'): void
 }
@@ -47,6 +49,8 @@ export interface RecoveryCounts {
 interface Logged {
   readonly order: TaskOrder
   readonly hash: string
+  /** Whether it has read what was due then. */
+  readonly hasRead: boolean
 }
 
 /** A task under way. */
@@ -165,7 +169,7 @@ export class Partition {
     })
     // Done in the same moment in which the batch was given up.
     if (era !== this.#era) throw new WorkerLost(GIVEN_UP)
-    this.#log.push({ order: again(order, done), hash: done.hash })
+    this.#log.push({ order: again(order, done), hash: done.hash, hasRead: readsAnew(order) })
     this.#isAwaited ||= done.isAwaited
     this.#parts.workers.gotOn()
     return done
@@ -213,11 +217,12 @@ export class Partition {
     return worker.waitsFor(this.index) ? 'other' : undefined
   }
 
-  /** The task under way is slow: the same is done elsewhere, too. */
+  /** The task under way is slow: the same is done elsewhere, too. Not where what one of the two has read would be lost. */
   speculate(): void {
     const attempt = this.#attempt
     if (attempt === undefined || attempt.isOver || attempt.hasTwin || attempt.lives.size === 0) return
     if (this.#parts.workers.living.length < 2) return
+    if (readsAnew(attempt.order) && !this.#parts.isReadTwice(attempt.order.stage)) return
     attempt.hasTwin = true
     attempt.coming++
     this.#parts.counts.twins++
@@ -249,8 +254,8 @@ export class Partition {
   /** An answer that nobody waits for: of a twin that was late, or doubled on its way. */
   late(life: Life, done: TaskDone): void {
     const logged = this.#log.find(({ order }) => order.batch === done.batch && order.number === done.number)
-    // What a source gives twice need not be the same.
-    if (logged !== undefined && logged.order.source?.reads !== 'again' && logged.hash !== done.hash)
+    // How much a source has when it is asked need not be the same.
+    if (logged !== undefined && !logged.hasRead && logged.hash !== done.hash)
       this.#parts.differs(logged.order.stage, 'twin')
     if (this.#late.delete(life)) life.worker.forget(life)
   }
@@ -317,6 +322,10 @@ export class Partition {
 function dropped(life: Life): void {
   life.worker.forget(life)
   if (!life.isLost) life.drop()
+}
+
+function readsAnew({ source }: TaskOrder): boolean {
+  return source?.reads === 'anew'
 }
 
 /** The order by which the task is done again: what was read is not read anew. */

@@ -84,6 +84,7 @@ export class PartitionedRun {
       begin: () => parts.begin(this.driver.partitions),
       stepOf: (stage) => this.stepOf(stage),
       stepsOf: (stage) => this.#stepsOf(stage),
+      isReadTwice: (stage) => this.#isReadTwice(stage),
       failed: () => this.#place?.wake(),
       told: (log, metrics) => {
         for (const line of log) parts.log.relay(line)
@@ -242,6 +243,11 @@ export class PartitionedRun {
   /** The step that a stage begins with. */
   stepOf(stage: number): string {
     return this.#in.staged.stages[stage]?.root.info.path ?? ''
+  }
+
+  #isReadTwice(stage: number): boolean {
+    const root = this.#in.staged.stages[stage]?.root
+    return root?.kind !== 'splittable' || root.fn.doFn.replayable
   }
 
   #stepsOf(stage: number): readonly string[] {

@@ -7,6 +7,7 @@ import {
   OffsetRangeTracker,
   pipeline,
   type Pipeline,
+  resume,
   run,
   type RunnerOptions,
   seededRandom,
@@ -15,6 +16,7 @@ import {
   watermarks,
 } from 'millrace'
 import * as t from 'io-ts'
+import { generateSequence } from 'millrace/io/generate'
 import { microBatchRunner } from 'millrace/micro-batch'
 import { describe, expect, it } from 'vitest'
 import { countSoFar } from '../../../conformance/support/count-so-far.js'
@@ -291,19 +293,116 @@ describe('a task that is slow', () => {
   }, 30_000)
 })
 
-/** Ends the worker that has read, when what it has read was consumed. */
-function killsReaders(most: number): LinkScript {
+/** Ends the worker that has read, when what it has read was consumed, from a batch on. */
+function killsReaders(most: number, fromBatch = 1): LinkScript {
   let kills = 0
   const readers = new Set<string>()
   return {
     fateOf: (worker, message) => {
       if (message.kind === 'done' && message.done.record !== undefined && message.done.blocks.length > 0)
         readers.add(worker)
-      const isAfter = message.kind === 'task' && message.order.source === undefined && message.order.stage > 0
+      const isAfter =
+        message.kind === 'task' &&
+        message.order.source === undefined &&
+        message.order.stage > 0 &&
+        message.order.batch >= fromBatch
       return isAfter && readers.has(worker) && kills++ < most ? { kills: true } : undefined
     },
   }
 }
+
+it('a task that is done again gives the same although its code was warm the first time', async () => {
+  const count = 6000
+  const p = pipeline()
+  // More elements of a task than the closures of a stage are given before code is generated for it.
+  p.apply('numbers', generateSequence({ to: count }))
+    .keyBy('by', (n) => n % 7)
+    .groupByKey('group')
+    .flatMap('all', ({ value }) => value)
+    .collect('out')
+  const { logger, lines } = heardLines()
+  const script = killsReaders(1, 4)
+  const options = { ...OPTIONS, batchSize: 600, bundleSize: 200, logger }
+  const running = microBatchRunner({}, { linkScript: script }).start(p.build(), options)
+  const result = await running.result
+  expect(result.collect<number>('out')).toHaveLength(count)
+  expect(running.status().batches?.tasks?.recomputed).toBeGreaterThan(0)
+  expect(lines.join('\n')).not.toContain('not deterministic')
+})
+
+describe('reading that is slow', () => {
+  /** Four workers read five numbers each; the first answer with something is held up. */
+  const read = async (
+    replayable: boolean,
+    { has = () => true, take = (at) => at }: { has?: (at: number) => boolean; take?: (at: number) => number },
+  ): Promise<{ readonly out: readonly number[]; readonly twins: number; readonly text: string }> => {
+    const numbers = source({
+      output: t.number,
+      bounded: true,
+      replayable,
+      watermark: watermarks.none(),
+      restriction: () => ({ from: 0, to: 20 }),
+      restrictionCodec: t.type({ from: t.number, to: t.number }),
+      split: () => [0, 5, 10, 15].map((from) => ({ from, to: from + 5 })),
+      tracker: (range) => new OffsetRangeTracker(range),
+      process(_, tracker, { emit }) {
+        for (let at = tracker.currentRestriction().from; ; at++) {
+          if (!has(at)) return resume({ after: 100 })
+          if (!tracker.tryClaim(at)) return
+          emit(take(at))
+        }
+      },
+    })
+    const p = pipeline()
+    p.apply('numbers', numbers)
+      .keyBy('by', (n) => n % 4)
+      .groupByKey('group')
+      .flatMap('all', ({ value }) => value)
+      .collect('out')
+    let isHeld = false
+    const linkScript: LinkScript = {
+      fateOf(_worker, message) {
+        if (isHeld || message.kind !== 'done' || message.done.record === undefined || message.done.blocks.length === 0)
+          return undefined
+        isHeld = true
+        return { delayMillis: 1500 }
+      },
+    }
+    const { logger, lines } = heardLines()
+    const options = { ...OPTIONS, workers: 4, partitions: 4, batchInterval: '1 second', logger } as const
+    const running = microBatchRunner({}, { linkScript }).start(p.build(), options)
+    const result = await running.result
+    expect(isHeld).toBe(true)
+    return {
+      out: [...result.collect<number>('out')].sort((a, b) => a - b),
+      twins: running.status().batches?.tasks?.twins ?? -1,
+      text: lines.join('\n'),
+    }
+  }
+  const all = Array.from({ length: 20 }, (_, n) => n)
+
+  it('is done on another worker too, where it finds less, and nobody is blamed', async () => {
+    const asked = new Map<number, number>()
+    const { out, twins, text } = await read(true, {
+      // There just then, and late when the twin asks.
+      has(at) {
+        const times = (asked.get(at) ?? 0) + 1
+        asked.set(at, times)
+        return times !== 2
+      },
+    })
+    expect(out).toEqual(all)
+    expect(twins).toBeGreaterThan(0)
+    expect(text).not.toContain('not deterministic')
+  }, 30_000)
+
+  it('is waited for where nothing is given twice', async () => {
+    let given = 0
+    const { out, twins } = await read(false, { take: () => given++ })
+    expect(out).toEqual(all)
+    expect([given, twins]).toEqual([20, 0])
+  }, 30_000)
+})
 
 describe('a step that is not deterministic', () => {
   const pipelineOf = (value: (n: number) => number): Pipeline => {

@@ -38,6 +38,8 @@ export interface TaskDriverParts {
   readonly stepOf: (stage: number) => string
   /** Paths of all its steps that have calls. */
   readonly stepsOf: (stage: number) => readonly string[]
+  /** Whether what a stage reads can be read by two. */
+  readonly isReadTwice: (stage: number) => boolean
   /** The run is not to go on: {@link TaskDriver.throwIfFailed} says why. */
   readonly failed: () => void
   /** Lines, and what was counted, of what counts. */
@@ -112,9 +114,10 @@ export class TaskDriver {
   async open(partitions: number, version: VersionOf): Promise<void> {
     const { workers, counts } = this
     const differs = (stage: number, why: 'twin' | 'again'): void => this.#differs(stage, why)
+    const { isReadTwice } = this.#parts
     this.#partitions = Array.from(
       { length: partitions },
-      (_, index) => new Partition(index, { workers, version, counts, differs }),
+      (_, index) => new Partition(index, { workers, version, counts, isReadTwice, differs }),
     )
     await workers.resize(this.#parts.workers)
   }
