@@ -50,7 +50,7 @@ const kinds = (Object.keys(LIMITS) as (keyof typeof LIMITS)[]).filter(
   (kind) => flags.only === undefined || kind.includes(flags.only),
 )
 
-if (positionals[0] === 'micro-batch') process.exitCode = (await microBatchBench()) ? 0 : 1
+if (positionals[0] === 'micro-batch') process.exitCode = (await microBatchBench(flags.only)) ? 0 : 1
 else if (positionals[0] === 'distributed') process.exitCode = (await distributedBench()) ? 0 : 1
 else if (flags.memory !== undefined) await measureMemory(flags.memory)
 else process.exitCode = (await report()) ? 0 : 1
