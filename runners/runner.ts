@@ -52,6 +52,7 @@ export type Feature =
   | 'lateData.output'
   | 'splittable.bounded'
   | 'splittable.unbounded'
+  | 'external'
   | 'testStream'
   | 'testStream.processingTime'
   | 'deadLetters'

@@ -273,6 +273,15 @@ export type { DeadLetter, ErrorHandler } from './transforms/errors.js'
 export type { LateDataHandler, LateElement, LateReason } from './transforms/late-data.js'
 export { empty, flatten } from './transforms/flatten.js'
 export { waitOn } from './transforms/wait-on.js'
+export {
+  external,
+  type ExternalDeclaration,
+  type ExternalSourceDeclaration,
+  type ExternalTransform,
+} from './transforms/external.js'
+export type { ExternalConfiguration } from './graph/model.js'
+export { PythonCallable, pythonCallable, pythonTransform, type PythonValue } from './transforms/python-transform.js'
+export { type WireType, wireType } from './transforms/wire-type.js'
 export { swap, textOf, toStrings, withKeys } from './transforms/keyed.js'
 export type { PrintOptions } from './transforms/output.js'
 export {

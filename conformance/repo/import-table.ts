@@ -112,7 +112,7 @@ const table: readonly Row[] = [
       /^runners\/distributed\/(?!node)/,
       /^runners\/(engine-settings|runner|run-status|telemetry)\.ts$/,
     ],
-    packages: [PROTOBUF],
+    packages: [PROTOBUF, /^@noble\/hashes(\/|$)/],
   },
   {
     of: /^runners\/platform\/node\.ts$/,

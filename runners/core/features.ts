@@ -49,6 +49,9 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
       case urns.RESHUFFLE:
         need('reshuffle', step)
         break
+      case urns.EXTERNAL:
+        need('external', step)
+        break
       case urns.TEST_STREAM:
         need('testStream', step)
         if (spec.payload.events.some(({ kind }) => kind === 'processingTime')) need('testStream.processingTime', step)

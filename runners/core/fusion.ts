@@ -118,6 +118,7 @@ class Fusion {
         this.#placeFlatten(node, info)
         return
       case urns.RESHUFFLE:
+      case urns.EXTERNAL:
         this.#open(info, (stage) => {
           const inputs = this.#cross(node)
           return { kind: 'edge', info, inputs, output: this.#output(stage, node, 'out') }

@@ -44,7 +44,7 @@ export const STREAM_FEATURES: readonly Feature[] = [
 ]
 
 /** Flink 1.19 in Beam's job server 2.62. */
-const FLINK: readonly Feature[] = [...PRISM, ...STREAM_FEATURES, 'bundleFinalizer']
+const FLINK: readonly Feature[] = [...PRISM, ...STREAM_FEATURES, 'bundleFinalizer', 'external']
 
 /** By engine. */
 export const ENGINE_FEATURES: Readonly<Record<EngineName, ReadonlySet<Feature>>> = {

@@ -2,17 +2,20 @@
  * Coders of a graph: from the node of a coder to the object that encodes.
  */
 import {
+  boolCoder,
   bytesCoder,
   changeCoder,
   codecCoder,
   type CodecLike,
   type Coder,
+  doubleCoder,
   dynamicCoder,
   iterableCoder,
   kvCoder,
   resultRowCoder,
   stringUtf8Coder,
   taggedCoder,
+  varintCoder,
 } from '../coders/index.js'
 import { type Codec, codecName, isIoTs, isTypeOnly } from '../codec.js'
 import { PipelineError } from '../errors.js'
@@ -54,6 +57,12 @@ export function coderIn(
       return bytesCoder
     case urns.STRING_CODER:
       return stringUtf8Coder
+    case urns.VARINT_CODER:
+      return varintCoder
+    case urns.DOUBLE_CODER:
+      return doubleCoder
+    case urns.BOOL_CODER:
+      return boolCoder
     default:
       throw new PipelineError('MR-1017', `the graph has a coder of unknown kind ${node.urn}`)
   }

@@ -10,10 +10,12 @@
  * Schema without a schema has only the name of its library, so a change inside one is not seen.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
+import { canonicalHash } from '../coders/canonical-hash.js'
 import { fieldTypeText, type Schema } from '../schema/schema.js'
 import type { WindowingStrategy } from '../windowing/windowing-strategy.js'
 import {
   type Components,
+  type ExternalPayload,
   leafTransforms,
   type ParDoPayload,
   type PipelineGraph,
@@ -165,6 +167,7 @@ function entriesOf(node: TransformNode, components: Components): readonly Finger
   add(THE_STEP, 'kind', kindNames.get(spec.urn) ?? spec.urn)
   addInputs(node, components, add)
   if (spec.urn === urns.PAR_DO) addParDo(spec.payload, components, add)
+  if (spec.urn === urns.EXTERNAL) addExternal(spec.payload, add)
   if ('payload' in spec && 'accumulatorCoderId' in spec.payload)
     add('its accumulator', 'codec', coderText(spec.payload.accumulatorCoderId, components))
   for (const [tag, id] of node.outputs) {
@@ -254,6 +257,13 @@ function valueCoderOf(cell: StateSpecNode): string {
   return 'elementCoderId' in cell ? cell.elementCoderId : cell.valueCoderId
 }
 
+/** Where the service is says nothing of what is computed. */
+function addExternal({ urn, configuration }: ExternalPayload, add: Add): void {
+  add(THE_STEP, 'transform', urn)
+  const bytes = configuration instanceof Uint8Array ? configuration : configuration.row
+  add(THE_STEP, 'configuration', canonicalHash(bytes).toString(16))
+}
+
 function addWindowing(of: string, strategy: WindowingStrategy, add: Add): void {
   // What a grouping takes is decided when it is built.
   const { windowFn, trigger, allowsUnsafeTrigger: _, ...rest } = strategy
@@ -284,6 +294,7 @@ const kindNames: ReadonlyMap<string, string> = new Map([
   [urns.COMBINE_GROUPED, 'Combine.groupedValues'],
   [urns.RESHUFFLE, 'Reshuffle'],
   [urns.TEST_STREAM, 'TestStream'],
+  [urns.EXTERNAL, 'external'],
   [urns.COLLECT, 'collect'],
   [urns.PRINT, 'print'],
 ])
@@ -313,6 +324,12 @@ export function coderText(id: string, components: Components): string {
       return 'bytes'
     case urns.STRING_CODER:
       return 'string'
+    case urns.VARINT_CODER:
+      return 'int64'
+    case urns.DOUBLE_CODER:
+      return 'double'
+    case urns.BOOL_CODER:
+      return 'boolean'
     default:
       return parts.length === 0 ? node.urn : `${node.urn}<${parts.join(', ')}>`
   }

@@ -99,6 +99,22 @@ export interface TestStreamPayload {
   readonly events: readonly TestStreamEvent[]
 }
 
+/** Beam's ExternalConfigurationPayload: what a transform of another SDK is made with. */
+export interface ExternalConfiguration {
+  readonly schema: Schema
+  /** A row of the schema, as bytes. */
+  readonly row: Uint8Array
+}
+
+/** A transform of another SDK. */
+export interface ExternalPayload {
+  /** `host:port` of the expansion service. */
+  readonly service: string
+  /** As its SDK calls it. */
+  readonly urn: string
+  readonly configuration: Uint8Array | ExternalConfiguration
+}
+
 /** An event of a script: elements in one bundle, the watermark, or processing time that passes. */
 export type TestStreamEvent =
   | { readonly kind: 'elements'; readonly elements: readonly { readonly value: unknown; readonly timestamp: number }[] }
@@ -123,6 +139,7 @@ export type TransformSpec =
     }
   | { readonly urn: typeof urns.RESHUFFLE }
   | { readonly urn: typeof urns.TEST_STREAM; readonly payload: TestStreamPayload }
+  | { readonly urn: typeof urns.EXTERNAL; readonly payload: ExternalPayload }
   | { readonly urn: typeof urns.COLLECT; readonly payload: { readonly name: string } }
   | { readonly urn: typeof urns.PRINT; readonly payload: { readonly name: string; readonly limit: number } }
 

@@ -15,6 +15,8 @@ export const COMBINE_MERGE = 'beam:transform:combine_per_key_merge_accumulators:
 export const COMBINE_EXTRACT = 'beam:transform:combine_per_key_extract_outputs:v1'
 export const RESHUFFLE = 'beam:transform:reshuffle:v1'
 export const TEST_STREAM = 'beam:transform:teststream:v1'
+/** A transform of another SDK, whose own URN is in its payload. */
+export const EXTERNAL = 'millrace:transform:external:v1'
 /** Gives back its input to the program that ran the pipeline. */
 export const COLLECT = 'millrace:transform:collect:v1'
 /** Prints its input for the user. */
@@ -40,5 +42,8 @@ export const KV_CODER = 'beam:coder:kv:v1'
 export const ITERABLE_CODER = 'beam:coder:iterable:v1'
 export const BYTES_CODER = 'beam:coder:bytes:v1'
 export const STRING_CODER = 'beam:coder:string_utf8:v1'
+export const VARINT_CODER = 'beam:coder:varint:v1'
+export const DOUBLE_CODER = 'beam:coder:double:v1'
+export const BOOL_CODER = 'beam:coder:bool:v1'
 export const GLOBAL_WINDOW_CODER = 'beam:coder:global_window:v1'
 export const INTERVAL_WINDOW_CODER = 'beam:coder:interval_window:v1'

@@ -24,6 +24,7 @@ import {
   WindowIntoPayloadSchema,
 } from '../proto/generated/beam/pipeline_pb.js'
 import { coderFromWire, WireCoderTable } from './coders.js'
+import { externalFromWire } from './external.js'
 import { parDoFromWire, sinkOf } from './par-do.js'
 import { irFunction } from './state.js'
 import { WORK_CODER } from './work-coder.js'
@@ -85,6 +86,8 @@ export function specFromWire(
 ): TransformSpec | undefined {
   const payload = transform.spec?.payload ?? new Uint8Array(0)
   const urn = transform.spec?.urn
+  const external = externalFromWire(transform)
+  if (external !== undefined) return { urn: urns.EXTERNAL, payload: external }
   switch (urn) {
     case undefined:
     case '':

@@ -34,6 +34,7 @@ import {
   WindowIntoPayloadSchema,
 } from '../proto/generated/beam/pipeline_pb.js'
 import { coderToWire } from './coders.js'
+import { EXTERNAL_ANNOTATION, externalNote, externalSpec } from './external.js'
 import { PAR_DO_ANNOTATION, parDoBytes, parDoNote, parDoToWire } from './par-do.js'
 import { functionSpec, userFunctionSpec } from './references.js'
 import { WORK_CODER } from './work-coder.js'
@@ -136,7 +137,7 @@ class Translation {
     const urn = node.spec?.urn
     const isEngines =
       urn === undefined || urn === urns.IMPULSE || urn === urns.GROUP_BY_KEY || urn === urns.FLATTEN ||
-      urn === urns.RESHUFFLE || urn === urns.TEST_STREAM // prettier-ignore
+      urn === urns.RESHUFFLE || urn === urns.TEST_STREAM || urn === urns.EXTERNAL // prettier-ignore
     return create(PTransformSchema, {
       uniqueName: node.uniqueName,
       ...(spec === undefined ? {} : { spec }),
@@ -144,7 +145,7 @@ class Translation {
       inputs: Object.fromEntries(node.inputs),
       outputs: Object.fromEntries(node.outputs),
       environmentId: isEngines ? '' : ENVIRONMENT_ID,
-      annotations: node.spec?.urn === urns.PAR_DO ? { [PAR_DO_ANNOTATION]: parDoNote(node.spec.payload) } : {},
+      annotations: annotationsOf(node),
     })
   }
 
@@ -188,6 +189,8 @@ class Translation {
         })
         return functionSpec(spec.urn, toBinary(TestStreamPayloadSchema, payload))
       }
+      case urns.EXTERNAL:
+        return externalSpec(spec.payload)
       case urns.COLLECT:
       case urns.PRINT: {
         // Beam knows no such sinks: for engines they are steps without outputs.
@@ -215,6 +218,12 @@ class Translation {
     const window = windowFn?.payload.kind === 'global' ? WINDOW_CODER_IDS.global : WINDOW_CODER_IDS.interval
     return this.#coder(`timer ${window} ${key}`, 'beam:coder:timer:v1', [key, window])
   }
+}
+
+function annotationsOf({ spec }: TransformNode): Record<string, Uint8Array<ArrayBuffer>> {
+  if (spec?.urn === urns.PAR_DO) return { [PAR_DO_ANNOTATION]: parDoNote(spec.payload) }
+  if (spec?.urn === urns.EXTERNAL) return { [EXTERNAL_ANNOTATION]: externalNote(spec.payload) }
+  return {}
 }
 
 function eventToWire(event: TestStreamEvent, encoded: (value: unknown) => Uint8Array<ArrayBuffer>): never {

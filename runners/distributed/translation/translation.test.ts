@@ -6,7 +6,15 @@ import { allModes } from '../../../conformance/harness/modes.js'
 import { runCase } from '../../../conformance/harness/run-case.js'
 import type { BuiltPipeline, CoderNode, PipelineGraph } from '../../../sdk/graph/model.js'
 import * as urns from '../../../sdk/graph/urns.js'
-import { fixedWindows, pipeline, state } from '../../../sdk/index.js'
+import {
+  external,
+  fixedWindows,
+  pipeline,
+  pythonCallable,
+  pythonTransform,
+  state,
+  wireType,
+} from '../../../sdk/index.js'
 import { strategyText } from '../../../sdk/windowing/windowing-strategy.js'
 import { featuresOf } from '../../core/features.js'
 import { DIRECT_FEATURES } from '../../direct/direct-runner.js'
@@ -54,6 +62,26 @@ function watcher(seen: BuiltPipeline[]): Runner {
 }
 
 describe('a graph on the wire', () => {
+  it('comes back with the transforms of other SDKs', () => {
+    const p = pipeline()
+    const { string, kv: pairOf, double, boolean } = wireType
+    const transform = pythonTransform('apache_beam.Map', [pythonCallable('f'), 1], { of: 'x' })
+    p.create('words', ['a'])
+      .apply('row', external({ service: 'a:1', transform, input: string, output: pairOf(double, boolean) }))
+      .apply(
+        'bytes',
+        external({
+          service: 'b:2',
+          transform: { urn: 'u', configuration: Uint8Array.of(1, 2) },
+          input: pairOf(double, boolean),
+          output: string,
+        }),
+      ) // prettier-ignore
+      .collect('out')
+    const built = p.build()
+    expect(facts(graphFromWire(sent(built), built.functions))).toEqual(facts(built.graph))
+  })
+
   let graphs = 0
   it.each([...modules.keys()])(
     'comes back as it was sent: the pipelines of the conformance cases, %s',

@@ -25,6 +25,7 @@ import {
 import { ArtifactFilePayloadSchema, PipelineSchema } from '../proto/generated/beam/pipeline_pb.js'
 import { CallFailed } from '../transport/call-failed.js'
 import type { Channel, MessageStream, Transport, TransportFailure } from '../transport/transport.js'
+import { expandExternals } from './expansion.js'
 import type { Artifact, JobRequest, JobStateName, ToUser } from './messages.js'
 import { TICKET_PROBE } from './ticket.js'
 
@@ -52,6 +53,8 @@ export class JobClient {
   readonly #request: JobRequest
   readonly #streams: MessageStream<never>[] = []
   #jobId: string | undefined
+  /** Files that workers of other SDKs need. */
+  #fetched: readonly Artifact[] = []
   #isOver = false
   #wantsCancel = false
   #hasFinished = false
@@ -102,12 +105,14 @@ export class JobClient {
     if (error !== '') throw new CallFailed('FAILED_PRECONDITION', `the pool of workers at ${address} refuses: ${error}`)
   }
 
-  #prepare() {
-    const { pipeline, options, jobName } = this.#request
+  async #prepare() {
+    const { options, jobName } = this.#request
+    const pipeline = fromBinary(PipelineSchema, this.#request.pipeline)
+    this.#fetched = await expandExternals(pipeline, this.#world.transport)
     return this.#channel.call(
       JobService.method.prepare,
       create(PrepareJobRequestSchema, {
-        pipeline: fromBinary(PipelineSchema, pipeline),
+        pipeline,
         pipelineOptions: Object.fromEntries(
           Object.entries(options).map(([name, value]) => [`beam:option:${name}:v1`, value]),
         ) as JsonObject,
@@ -130,7 +135,8 @@ export class JobClient {
           } else if (request.case === 'getArtifact') {
             const { typePayload } = request.value.artifact ?? { typePayload: new Uint8Array(0) }
             const { sha256 } = fromBinary(ArtifactFilePayloadSchema, typePayload)
-            const artifact = this.#request.artifacts?.find((each) => each.sha256 === sha256)
+            const all = [...(this.#request.artifacts ?? []), ...this.#fetched]
+            const artifact = all.find((each) => each.sha256 === sha256)
             if (artifact === undefined) stream.cancel()
             else for (const chunk of chunksOf(artifact, stagingToken)) stream.send(chunk)
           } else stream.cancel()
