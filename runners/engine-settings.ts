@@ -35,4 +35,9 @@ export interface EngineSettings {
   readonly tls?: { readonly certificate: string; readonly key: string; readonly authority: string }
   /** Packages with native code, which are not sent to workers, because they are installed there. Default: none. */
   readonly nativePackages?: readonly string[]
+  /**
+   * Leaves the job with its engine as soon as that has taken it: the result says `DETACHED`, and `running.status().jobId` which job it
+   * is, for `attach`. Needs an engine that runs already, and an `environment` other than `'loopback'`. Default false.
+   */
+  readonly detach?: boolean
 }

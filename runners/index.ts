@@ -5,6 +5,8 @@
  * @module millrace
  */
 export * from '../sdk/index.js'
+export { attach } from './attach.js'
+export type { AttachedJob, AttachOptions, JobNews } from './distributed/attached-job.js'
 export { isMain } from './is-main.js'
 export { run, type Runnable, type RunnerName, type RunOptions, start } from './run.js'
 export { runEffect } from './run-effect.js'

@@ -35,7 +35,7 @@ export interface StuckCallReport {
 
 /** What a run does now, or how it has ended. */
 export type RunState =
-  'running' | 'paused' | 'draining' | 'stopping' | 'done' | 'drained' | 'stopped' | 'cancelled' | 'failed'
+  'running' | 'paused' | 'draining' | 'stopping' | 'done' | 'drained' | 'stopped' | 'cancelled' | 'failed' | 'detached'
 
 /** Tasks of workers that were done more than once since the run began. */
 export interface TasksStatus {
@@ -134,6 +134,8 @@ export interface RunStatus {
   readonly pipeline: string
   /** Name of the runner: `'direct'`, `'micro-batch'`. */
   readonly runner: string
+  /** The id that an engine has given to the job, once it has taken it. Only of runners on engines. */
+  readonly jobId?: string
   readonly state: RunState
   /** When the run began, by the clock of its world. */
   readonly startedAt: number

@@ -223,9 +223,10 @@ export interface RunnerOptions {
 
 /**
  * How a run ended: `DONE`, its sources had an end; `DRAINED`, they were told to end; `CANCELLED`, given up; `STOPPED`, it goes on when it
- * is started again with the same checkpoint. A failure is a rejected promise instead.
+ * is started again with the same checkpoint; `DETACHED`, its job goes on on an engine, without this process. A failure is a rejected
+ * promise instead.
  */
-export type EndState = 'DONE' | 'DRAINED' | 'CANCELLED' | 'STOPPED'
+export type EndState = 'DONE' | 'DRAINED' | 'CANCELLED' | 'STOPPED' | 'DETACHED'
 
 /** An element with what the model knows of it. */
 export interface WindowedElement<T = unknown> {

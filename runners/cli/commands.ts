@@ -17,7 +17,17 @@ export interface OperandRow {
 }
 
 type OwnName =
-  'run' | 'why' | 'graph' | 'init' | 'config' | 'doctor' | 'explain' | 'completion' | 'conformance' | 'worker-pool'
+  | 'run'
+  | 'why'
+  | 'graph'
+  | 'init'
+  | 'config'
+  | 'doctor'
+  | 'explain'
+  | 'completion'
+  | 'conformance'
+  | 'worker-pool'
+  | 'attach'
 /** Names of commands. */
 export type CommandName = OwnName | CheckpointCommandName
 
@@ -55,6 +65,11 @@ const run: CommandRow = {
       help: 'run again whenever a file of yours that the pipeline is made of changes',
     },
     ...changeOptions,
+    {
+      name: 'detach',
+      value: undefined,
+      help: 'on an engine that runs already: submit the job, say its id, and leave it there; millrace attach comes to it',
+    },
     {
       name: 'metrics-port',
       value: 'number',
@@ -310,8 +325,35 @@ const workerPool: CommandRow = {
   ],
 }
 
+/** Runners that hand jobs to an engine. */
+export const engineRunners = ['flink', 'prism', 'flink-cluster'] as const
+
+const attach: CommandRow = {
+  name: 'attach',
+  usage: 'millrace attach JOB [options]',
+  summary: 'come to a job that an engine has, and follow it until it is over',
+  operands: [{ name: 'JOB', kind: 'word', isRequired: true }],
+  options: [
+    { name: 'runner', value: 'name', help: 'the engine that has it', values: engineRunners },
+    {
+      name: 'job-endpoint',
+      value: 'address',
+      help: 'its Job API, such as localhost:8099; default for flink-cluster: the one that runs on this machine',
+    },
+    { name: 'cancel', value: undefined, help: 'give the job up' },
+    { name: 'drain', value: undefined, help: 'let it finish what it has read, where the engine can' },
+    json('states and messages as one JSON object a line on stderr, the end as JSON on stdout'),
+    pageHelp,
+  ],
+  notes: [
+    'JOB is the id that millrace run says when it has submitted the job to an engine that runs already. Its client may have',
+    'gone. States and messages go to stderr, the end to stdout. Ctrl-C leaves the job alone. --runner and --job-endpoint',
+    'may come from the environment and millrace.config.ts, as for millrace run.',
+  ],
+}
+
 const ofPipelines = [run, why, graph]
-const others = [init, config, doctor, explain, completion, conformance, workerPool]
+const others = [init, config, doctor, explain, completion, conformance, workerPool, attach]
 
 /** What can be asked for. */
 export const commands: readonly CommandRow[] = [...ofPipelines, ...checkpointCommands, ...others]

@@ -68,6 +68,8 @@ async function commandOf(invocation: CommandInvocation): Promise<number> {
     }
     case 'worker-pool':
       return (await import('./worker-pool-command.js')).workerPoolCommand(invocation.options)
+    case 'attach':
+      return (await import('./attach-command.js')).attachCommand(invocation)
     case 'conformance':
       return (await import('./conformance-command.js')).conformanceCommand(invocation.options)
   }

@@ -19,6 +19,7 @@ import { otherCopy } from '../author-module/package-root.js'
 import type { Question } from './protocol.js'
 import { changeSettings } from './change-settings.js'
 import { codeLine } from './code-line.js'
+import { detachSettings } from './detached.js'
 import { isRefusal, showRefusal } from './refusal.js'
 import {
   consoleMode,
@@ -137,7 +138,8 @@ async function once(
     environment: hasSettings ? process.env : {},
     file: hasSettings ? config : undefined,
   })
-  const runner = { ...runnerSettings(settings), ...changeSettings(options) }
+  const chosen = runnerSettings(settings)
+  const runner = { ...chosen, ...changeSettings(options), ...detachSettings(options, chosen) }
   const console = consoleMode(settings)
   const place = metricsPlace(options)
   const log = logSettings(options)

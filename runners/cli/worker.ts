@@ -16,6 +16,7 @@ import type { RunningPipeline } from '../runner.js'
 import { captureOutput } from '../author-module/capture-output.js'
 import { ConsoleLimit } from './console-limit.js'
 import { elementsRead } from './elements-read.js'
+import { jobNote } from './detached.js'
 import { deadLetterReports, reportOf, withStepSource } from './error-report.js'
 import { loadPipeline } from '../author-module/load-module.js'
 import { pipelineOptions } from './pipeline-options.js'
@@ -171,7 +172,22 @@ function beat(isAsked = false): void {
   const at = performance.now()
   const isDue = running !== undefined && (isAsked || at - statusAt >= STATUS_MILLIS)
   if (isDue) statusAt = at
+  if (isDue) sayJob()
   post({ kind: 'beat', progress: running?.progress(), status: isDue ? running?.status() : undefined })
+}
+
+/** Says once which job the run is on its engine. */
+let sayJob = (): void => undefined
+
+function jobSaid(runner: StartMessage['runner']): () => void {
+  let isSaid = false
+  return () => {
+    const jobId = isSaid ? undefined : running?.status().jobId
+    if (jobId === undefined) return
+    isSaid = true
+    const text = jobNote(jobId, runner)
+    if (text !== undefined) post({ kind: 'note', text })
+  }
 }
 
 /** Pauses the run, or reads on; what cannot be paused says so. */
@@ -244,6 +260,7 @@ async function begin(message: StartMessage): Promise<void> {
       env,
     },
   )
+  sayJob = jobSaid(runner)
   phase = 'run'
   statusAt = performance.now()
   // A call may block this thread before the first second is over.
@@ -253,6 +270,7 @@ async function begin(message: StartMessage): Promise<void> {
   if (early !== undefined) running[early]()
   const { state, metrics } = await running.result
   const millis = performance.now() - startedAt
+  sayJob()
   await leftUnderWay(ours)
   const { batches } = running.status()
   const finished: Finished = {
@@ -263,7 +281,7 @@ async function begin(message: StartMessage): Promise<void> {
     elementsRead: elementsRead(ready.graph, metrics.elements),
     counters: metrics.system,
     files: files(),
-    unseen: files().length > 0 ? [] : unseenResults(ready.graph),
+    unseen: files().length > 0 || state === 'DETACHED' ? [] : unseenResults(ready.graph),
     deadLetters: deadLetters(),
     ...(batches === undefined ? {} : { batches }),
   }

@@ -36,13 +36,14 @@ import {
 import type { RunState, RunStatus } from '../run-status.js'
 import { refuseCallbacks } from './commit-callbacks.js'
 import { ENGINE_FEATURES, ENGINE_NEEDS, type EngineName } from './engine-features.js'
-import { checkEngineSettings, isHere, isRemote } from './engine-settings.js'
+import { checkEngineSettings, isHere, isRemote, refuseOptions } from './engine-settings.js'
 import type { RemoteRequest, RemoteWorkers, WorkerEnvironment } from './remote-workers.js'
 import { isOfUser, ToldByWorkers } from './told-by-workers.js'
+import { END_STATES, jobFailed } from './job-ends.js'
 import { keepsCheckpoints } from './job-options.js'
 import type { WorkerRun } from './worker/worker-run.js'
 import type { WorkerSide } from './worker/worker-side.js'
-import type { JobStateName, ToUser, Wire } from './wire/messages.js'
+import type { ToUser, Wire } from './wire/messages.js'
 
 /** An engine that takes jobs. */
 export interface Engine {
@@ -98,30 +99,8 @@ export function engineRunner(
   }
 }
 
-/** Options that mean nothing on an engine, or that do not exist there yet. */
-function refuseOptions(name: EngineName, options: RunnerOptions): void {
-  const local = ['strict', 'seed', 'reexecute', 'bundleSize', 'batchInterval', 'batchSize'] as const
-  const given = local.find((option) => options[option] !== undefined && options[option] !== false)
-  if (given !== undefined)
-    throw new PipelineError(
-      'MR-1016',
-      `${given} is an option of runners of millrace's own, and would change nothing on ${name}. Leave it out.`,
-    )
-  const { guarantee = 'gap', telemetry, callTimeoutMillis, checkpoint } = options
-  if (checkpoint !== undefined && ENGINE_NEEDS[name].checkpointOptions === undefined)
-    throw new UnsupportedFeature('MR-6001', 'checkpoint', `${name} keeps everything in memory: it has no checkpoints. Leave checkpoint out.`) // prettier-ignore
-  if (guarantee !== 'gap')
-    throw new UnsupportedFeature('MR-6004', `guarantee.${guarantee}`, `the ${name} runner does not promise ${guarantee}: a job that fails is begun anew. Leave guarantee out.`) // prettier-ignore
-  const later =
-    telemetry !== undefined ? 'telemetry' : callTimeoutMillis !== undefined ? 'callTimeoutMillis' : undefined
-  if (later !== undefined)
-    throw new UnsupportedFeature('MR-6001', later, `the ${name} runner does not support ${later} yet. Leave it out.`)
-}
-
 /** What knows the wire. */
 const ENGINE_JOB: string = './engine-job.js'
-
-const END_STATES: Readonly<Partial<Record<JobStateName, EndState>>> = { DONE: 'DONE', DRAINED: 'DRAINED', CANCELLED: 'CANCELLED' } // prettier-ignore
 
 /** How engines are told how much of a step may go on at once, and in how many processes. */
 function parallelismOf(name: EngineName, workers: number): Readonly<Record<string, string>> {
@@ -149,6 +128,8 @@ class EngineRun {
   #remote: RemoteWorkers | undefined
   /** What they have told. */
   #told: ToldByWorkers | undefined
+  /** The engine's id of the job, once it has taken it. */
+  #jobId: string | undefined
   /** What the engine has counted, once the job is over. */
   #counted: Uint8Array | undefined
 
@@ -207,11 +188,12 @@ class EngineRun {
     this.#log.event('info', 'run started', { runner: this.#name })
     try {
       const result = await this.#execute()
-      this.#state = ({ DONE: 'done', DRAINED: 'drained', CANCELLED: 'cancelled', STOPPED: 'stopped' } as const)[
-        result.state
-      ]
+      this.#state = (
+        { DONE: 'done', DRAINED: 'drained', CANCELLED: 'cancelled', STOPPED: 'stopped', DETACHED: 'detached' } as const
+      )[result.state]
       this.#log.event('info', 'run ended', { state: result.state })
-      return verifyAssertions(this.#built, result)
+      // Of a job that goes on nobody knows yet.
+      return result.state === 'DETACHED' ? result : verifyAssertions(this.#built, result)
     } catch (error) {
       this.#state = 'failed'
       this.#log.event('error', 'run failed', {})
@@ -283,43 +265,51 @@ class EngineRun {
   ): Promise<EndState> {
     const remote = this.#remote
     let flushed: () => void = () => undefined
-    const ended = await new Promise<Extract<ToUser, { kind: 'jobEnded' | 'jobRefused' }> | undefined>((resolve) => {
-      wire.onMessage((message: ToUser) => {
-        switch (message.kind) {
-          case 'opened':
-          case 'linkOpened':
-            if (this.#isCancelled) resolve(undefined)
-            else if (message.kind === 'opened') submit({ kind: 'external', address: message.poolAddress, params: {} })
-            else if (remote !== undefined) submit(remote.environment(message.address))
-            return
-          case 'jobEnded':
-          case 'jobRefused':
-            resolve(message)
-            return
-          case 'jobMetrics':
-            this.#counted = message.bytes
-            return
-          case 'jobMessage':
-            if (message.importance >= 4) this.#log.event('warn', `${this.#name}: ${message.text}`)
-            return
-          case 'linked':
-          case 'linkRefused':
-            if (message.kind === 'linked') this.#told?.linked()
-            else this.#log.note('warning: a worker was not let in, which does not know the token of this run.')
-            return
-          case 'reported':
-            take(message.bytes)
-            return
-          case 'linkFlushed':
-            flushed()
-            return
-          default:
-            worker.receive(message)
-        }
-      })
-      wire.send(remote === undefined ? { kind: 'open' } : { kind: 'openLink', link: remote.link })
-    })
+    const ended = await new Promise<Extract<ToUser, { kind: 'jobEnded' | 'jobRefused' }> | 'DETACHED' | undefined>(
+      (resolve) => {
+        wire.onMessage((message: ToUser) => {
+          switch (message.kind) {
+            case 'opened':
+            case 'linkOpened':
+              if (this.#isCancelled) resolve(undefined)
+              else if (message.kind === 'opened') submit({ kind: 'external', address: message.poolAddress, params: {} })
+              else if (remote !== undefined) submit(remote.environment(message.address))
+              return
+            case 'jobEnded':
+            case 'jobRefused':
+              resolve(message)
+              return
+            case 'submitted':
+              this.#jobId = message.jobId
+              this.#log.event('info', 'job submitted', { runner: this.#name, jobId: message.jobId })
+              if (this.#options.engine?.detach === true) resolve('DETACHED')
+              return
+            case 'jobMetrics':
+              this.#counted = message.bytes
+              return
+            case 'jobMessage':
+              if (message.importance >= 4) this.#log.event('warn', `${this.#name}: ${message.text}`)
+              return
+            case 'linked':
+            case 'linkRefused':
+              if (message.kind === 'linked') this.#told?.linked()
+              else this.#log.note('warning: a worker was not let in, which does not know the token of this run.')
+              return
+            case 'reported':
+              take(message.bytes)
+              return
+            case 'linkFlushed':
+              flushed()
+              return
+            default:
+              worker.receive(message)
+          }
+        })
+        wire.send(remote === undefined ? { kind: 'open' } : { kind: 'openLink', link: remote.link })
+      },
+    )
     if (ended === undefined) return 'CANCELLED'
+    if (ended === 'DETACHED') return ended
     if (remote !== undefined) {
       const told = new Promise<void>((resolve) => (flushed = resolve))
       wire.send({ kind: 'flushLink' })
@@ -333,13 +323,9 @@ class EngineRun {
     const state = END_STATES[ended.state]
     // What an engine has got over is no failure.
     const isOver = state === 'CANCELLED' ? this.#isCancelled : state !== undefined && !isOfUser(failure)
-    if (!isOver || state === undefined) throw failure ?? this.#failed(ended.state, ended.error)
+    if (!isOver || state === undefined) throw failure ?? jobFailed(this.#name, ended)
     if (this.#remote !== undefined && state !== 'CANCELLED') this.#told?.mustBeLinked(this.#name)
     return state
-  }
-
-  #failed(state: JobStateName, error: string | undefined): MillraceError {
-    return new PipelineError('MR-6205', `${this.#name} ended the job as ${state}: ${error ?? 'it does not say why'}`)
   }
 
   #refused(status: string, message: string): MillraceError {
@@ -378,6 +364,7 @@ class EngineRun {
     return {
       pipeline: this.#built.name,
       runner: this.#name,
+      ...(this.#jobId === undefined ? {} : { jobId: this.#jobId }),
       state: this.#state,
       startedAt: this.#startedAt,
       takenAt: this.#env.now(),

@@ -5,8 +5,8 @@ import { PipelineError } from '../../sdk/errors.js'
 import { type OptionNames, refuseUnknownOptions, refuseUnknownValue } from '../../sdk/known-options.js'
 import { preview } from '../../sdk/preview.js'
 import type { EngineSettings } from '../engine-settings.js'
-import type { RunnerOptions } from '../runner.js'
-import type { EngineName } from './engine-features.js'
+import { type RunnerOptions, UnsupportedFeature } from '../runner.js'
+import { ENGINE_NEEDS, type EngineName } from './engine-features.js'
 
 const NAMES: OptionNames<EngineSettings> = {
   jobEndpoint: true,
@@ -17,6 +17,7 @@ const NAMES: OptionNames<EngineSettings> = {
   tokenFile: true,
   tls: true,
   nativePackages: true,
+  detach: true,
 }
 
 /** Addresses by which only this machine is reached. */
@@ -50,6 +51,7 @@ export function checkEngineSettings(name: EngineName, { engine = {}, module, wor
     throw new PipelineError('MR-1016', 'flinkMaster names a cluster of Flink, and the runner is prism. Leave it out.')
   if (flinkMaster !== undefined && jobEndpoint !== undefined)
     throw new PipelineError('MR-1016', 'flinkMaster is for the job server that is started for the run, and jobEndpoint names one that runs already and knows its cluster. Leave one of them out.') // prettier-ignore
+  refuseDetached(name, engine)
   if (!isRemote(engine)) {
     const idle = (['environmentConfig', 'linkHost', 'tokenFile', 'tls', 'nativePackages'] as const).find((key) => engine[key] !== undefined) // prettier-ignore
     if (idle !== undefined)
@@ -67,7 +69,38 @@ export function checkEngineSettings(name: EngineName, { engine = {}, module, wor
     throw new PipelineError('MR-6207', `linkHost ${linkHost} is reached by other machines, so workers must prove who they are. Give tokenFile, here and to the pool.`) // prettier-ignore
 }
 
-function addressOf(what: string, address: unknown): void {
+/** A job is left with an engine that goes on, and with workers that do. */
+function refuseDetached(name: EngineName, { detach, jobEndpoint, flinkMaster, ...engine }: EngineSettings): void {
+  if (detach === undefined || detach === false) return
+  if (detach !== true) throw new PipelineError('MR-1002', `detach of engine must be true or false, but is ${preview(detach)}.`) // prettier-ignore
+  if (!isRemote(engine))
+    throw new PipelineError('MR-6206', "detach leaves the job without this process, and with environment 'loopback' its steps run here. Add environment: 'external' or 'process', or leave detach out.") // prettier-ignore
+  if (jobEndpoint === undefined && (name !== 'flink-cluster' || flinkMaster !== undefined))
+    throw new PipelineError('MR-1016', `detach leaves the job with its engine, and the ${name === 'prism' ? 'Prism' : 'job server'} that is started for a run ends with it. Name one that runs already: jobEndpoint: 'localhost:8099'.`) // prettier-ignore
+}
+
+/** @throws {PipelineError} when it is said, and no address. */
+export function addressOf(what: string, address: unknown): void {
   if (address === undefined || (typeof address === 'string' && /^[^\s:/]+:\d{1,5}$/.test(address))) return
   throw new PipelineError('MR-1002', `${what} must be an address such as 'localhost:8099', but is ${preview(address)}.`)
+}
+
+/** Refuses options that mean nothing on an engine, or that do not exist there yet. @throws {PipelineError} or {@link UnsupportedFeature} */
+export function refuseOptions(name: EngineName, options: RunnerOptions): void {
+  const local = ['strict', 'seed', 'reexecute', 'bundleSize', 'batchInterval', 'batchSize'] as const
+  const given = local.find((option) => options[option] !== undefined && options[option] !== false)
+  if (given !== undefined)
+    throw new PipelineError(
+      'MR-1016',
+      `${given} is an option of runners of millrace's own, and would change nothing on ${name}. Leave it out.`,
+    )
+  const { guarantee = 'gap', telemetry, callTimeoutMillis, checkpoint } = options
+  if (checkpoint !== undefined && ENGINE_NEEDS[name].checkpointOptions === undefined)
+    throw new UnsupportedFeature('MR-6001', 'checkpoint', `${name} keeps everything in memory: it has no checkpoints. Leave checkpoint out.`) // prettier-ignore
+  if (guarantee !== 'gap')
+    throw new UnsupportedFeature('MR-6004', `guarantee.${guarantee}`, `the ${name} runner does not promise ${guarantee}: a job that fails is begun anew. Leave guarantee out.`) // prettier-ignore
+  const later =
+    telemetry !== undefined ? 'telemetry' : callTimeoutMillis !== undefined ? 'callTimeoutMillis' : undefined
+  if (later !== undefined)
+    throw new UnsupportedFeature('MR-6001', later, `the ${name} runner does not support ${later} yet. Leave it out.`)
 }

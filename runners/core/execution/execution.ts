@@ -25,7 +25,7 @@ import type { ScriptedClock } from './root-executors.js'
 import type { StageExecutor } from './stage-executor.js'
 import { StageWiring } from './stage-wiring.js'
 
-const END_STATES = { DONE: 'done', DRAINED: 'drained', CANCELLED: 'cancelled', STOPPED: 'stopped' } as const
+const END_STATES = { DONE: 'done', DRAINED: 'drained', CANCELLED: 'cancelled', STOPPED: 'stopped', DETACHED: 'detached' } as const // prettier-ignore
 
 /** What ends the turn of a stage when the run is cancelled. */
 const CANCELLED = new Error('the run was cancelled')

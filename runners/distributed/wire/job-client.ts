@@ -1,69 +1,42 @@
 /**
- * Hands a pipeline to an engine by Beam's Job API, and follows the job until it is over.
- *
- * Law: the job has ended exactly once here: by a state that is final, or by a failure of the connection.
+ * Hands a pipeline to an engine by Beam's Job API; a `JobFollower` then follows the job.
  */
-import { create, fromBinary, type JsonObject, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, type JsonObject } from '@bufbuild/protobuf'
 import { BeamFnExternalWorkerPool, StartWorkerRequestSchema } from '../proto/generated/beam/fn_execution_pb.js'
 import {
   type ArtifactResponseWrapper,
   ArtifactResponseWrapperSchema,
   ArtifactStagingService,
-  CancelJobRequestSchema,
-  DrainJobRequestSchema,
   GetArtifactResponseSchema,
-  GetJobMetricsRequestSchema,
-  GetJobStateRequestSchema,
-  JobMessage_MessageImportance as Importance,
-  JobMessagesRequestSchema,
   JobService,
-  JobState_Enum as JobState,
-  MetricResultsSchema,
   PrepareJobRequestSchema,
   RunJobRequestSchema,
 } from '../proto/generated/beam/job_management_pb.js'
 import { ArtifactFilePayloadSchema, PipelineSchema } from '../proto/generated/beam/pipeline_pb.js'
 import { CallFailed } from '../transport/call-failed.js'
-import type { Channel, MessageStream, Transport, TransportFailure } from '../transport/transport.js'
+import type { Channel } from '../transport/transport.js'
 import { expandExternals } from './expansion.js'
-import type { Artifact, JobRequest, JobStateName, ToUser } from './messages.js'
+import { CALL_MILLIS, type JobFollower, type JobWorld } from './job-follower.js'
+import type { Artifact, JobRequest } from './messages.js'
 import { TICKET_PROBE } from './ticket.js'
 
-/** Calls that an engine answers without running anything. */
-const CALL_MILLIS = 120_000
 /** A pool answers at once, or is not there. */
 const POOL_MILLIS = 5000
-/** After its last state a job may still have something to say. */
-const LAST_WORDS_MILLIS = 500
-const METRICS_MILLIS = 10_000
 
-const FINAL: ReadonlySet<JobStateName> = new Set<JobStateName>(['DONE', 'FAILED', 'CANCELLED', 'UPDATED', 'DRAINED'])
-
-/** What the client needs of the world. */
-export interface JobWorld {
-  readonly transport: Transport
-  tell(message: ToUser): void
-  later(millis: number, run: () => void): void
-}
-
-/** A job on an engine. */
+/** Submits one job. */
 export class JobClient {
   readonly #world: JobWorld
   readonly #channel: Channel
   readonly #request: JobRequest
-  readonly #streams: MessageStream<never>[] = []
-  #jobId: string | undefined
+  readonly #follower: JobFollower
   /** Files that workers of other SDKs need. */
   #fetched: readonly Artifact[] = []
-  #isOver = false
-  #wantsCancel = false
-  #hasFinished = false
-  #lastError: string | undefined
 
-  constructor(world: JobWorld, request: JobRequest) {
+  constructor(world: JobWorld, request: JobRequest, follower: JobFollower) {
     this.#world = world
     this.#request = request
-    this.#channel = world.transport.connect(request.endpoint)
+    this.#follower = follower
+    this.#channel = follower.channel
   }
 
   /** Prepares, stages and runs. What goes wrong is told, not thrown. */
@@ -75,13 +48,10 @@ export class JobClient {
       if (staging !== '') await this.#stage(staging, stagingSessionToken)
       const { run } = JobService.method
       const { jobId } = await this.#channel.call(run, create(RunJobRequestSchema, { preparationId }))
-      this.#jobId = jobId
       this.#world.tell({ kind: 'submitted', jobId })
-      this.#follow(jobId)
-      if (this.#wantsCancel) this.cancel()
+      this.#follower.follow(jobId)
     } catch (error) {
-      const { status = 'UNKNOWN', message } = error as Partial<CallFailed> & Error
-      this.#end({ kind: 'jobRefused', status, message })
+      this.#follower.refuse(error)
     }
   }
 
@@ -151,96 +121,6 @@ export class JobClient {
       stream.send(create(ArtifactResponseWrapperSchema, { stagingToken }))
     })
   }
-
-  #follow(jobId: string): void {
-    const messages = this.#channel.stream(JobService.method.getMessageStream, {
-      message: ({ response }) => {
-        if (response.case !== 'messageResponse') return
-        const { importance, messageText: text } = response.value
-        if (importance === Importance.JOB_MESSAGE_ERROR) this.#lastError = text
-        this.#world.tell({ kind: 'jobMessage', importance, text })
-      },
-      end: () => undefined,
-    })
-    messages.send(create(JobMessagesRequestSchema, { jobId }))
-    const states = this.#channel.stream(JobService.method.getStateStream, {
-      message: ({ state }) => this.#state(nameOfState(state)),
-      end: (failure) => this.#streamEnded(failure),
-    })
-    states.send(create(GetJobStateRequestSchema, { jobId }))
-    this.#streams.push(messages, states)
-  }
-
-  #state(state: JobStateName): void {
-    this.#world.tell({ kind: 'jobState', state })
-    if (!FINAL.has(state) || this.#hasFinished) return
-    this.#hasFinished = true
-    void this.#tellMetrics().then(() => this.#finished(state))
-  }
-
-  #finished(state: JobStateName): void {
-    const end = (): void => this.#end({ kind: 'jobEnded', state, error: this.#lastError })
-    if (state === 'DONE' || this.#lastError !== undefined) end()
-    // Why it failed may come after the news that it has.
-    else this.#world.later(LAST_WORDS_MILLIS, end)
-  }
-
-  /** What the engine has counted. Not all engines count, and a job that failed may have nothing to say. */
-  async #tellMetrics(): Promise<void> {
-    const jobId = this.#jobId
-    if (jobId === undefined) return
-    const { getJobMetrics } = JobService.method
-    try {
-      const request = create(GetJobMetricsRequestSchema, { jobId })
-      const { metrics } = await this.#channel.call(getJobMetrics, request, { timeoutMillis: METRICS_MILLIS })
-      if (metrics === undefined || this.#isOver) return
-      this.#world.tell({ kind: 'jobMetrics', bytes: toBinary(MetricResultsSchema, metrics) })
-    } catch {
-      // Then there is what this process knows.
-    }
-  }
-
-  #streamEnded(failure: TransportFailure | undefined): void {
-    if (this.#hasFinished) return
-    const { status, message } = failure ?? { status: 'UNKNOWN', message: 'it says no more of the job' }
-    const end = (): void => this.#end({ kind: 'jobRefused', status, message: `the engine is gone: ${message}` })
-    if (failure === undefined) this.#world.later(2 * LAST_WORDS_MILLIS, end)
-    else end()
-  }
-
-  #end(message: ToUser): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#world.tell(message)
-  }
-
-  /** Gives the job up. */
-  cancel(): void {
-    this.#wantsCancel = true
-    const jobId = this.#jobId
-    if (jobId === undefined || this.#isOver) return
-    this.#channel
-      .call(JobService.method.cancel, create(CancelJobRequestSchema, { jobId }), { timeoutMillis: CALL_MILLIS })
-      .then(({ state }) => this.#state(nameOfState(state)))
-      .catch(({ status, message }: CallFailed) => this.#end({ kind: 'jobRefused', status, message }))
-  }
-
-  /** Asks the engine to end the job in order. */
-  drain(): void {
-    const jobId = this.#jobId
-    if (jobId === undefined || this.#isOver) return
-    this.#channel
-      .call(JobService.method.drain, create(DrainJobRequestSchema, { jobId }), { timeoutMillis: CALL_MILLIS })
-      .catch(({ status, message }: CallFailed) => {
-        this.#world.tell({ kind: 'jobMessage', importance: Importance.JOB_MESSAGE_WARNING, text: `the engine cannot drain a job (${status}: ${message})` }) // prettier-ignore
-      })
-  }
-
-  close(): void {
-    this.#isOver = true
-    for (const stream of this.#streams) stream.cancel()
-    this.#channel.close()
-  }
 }
 
 /** Bytes of an artifact that are sent at once: servers take 4 MiB. */
@@ -253,9 +133,4 @@ function* chunksOf({ bytes }: Artifact, stagingToken: string): Iterable<Artifact
   }
   for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield wrapped(bytes.subarray(at, at + CHUNK_BYTES), false)
   yield wrapped(new Uint8Array(0), true)
-}
-
-function nameOfState(state: number): JobStateName {
-  const found = Object.entries(JobState).find(([, value]) => value === state)
-  return (found?.[0] ?? 'UNSPECIFIED') as JobStateName
 }

@@ -73,6 +73,8 @@ export type ToWire =
   /** In a worker of its own process: bytes of a WorkerReport for the client. */
   | { readonly kind: 'report'; readonly bytes: Uint8Array }
   | { readonly kind: 'submit'; readonly job: JobRequest }
+  /** Follow a job that runs already. Answered by what comes of it. */
+  | { readonly kind: 'attach'; readonly endpoint: string; readonly jobId: string }
   | { readonly kind: 'cancel' }
   | { readonly kind: 'drain' }
   /** Output of a bundle; of timers, where a family is named. */

@@ -12,6 +12,7 @@ import {
 import type { ListeningServer, Transport } from '../transport/transport.js'
 import { Harness } from './harness.js'
 import { JobClient } from './job-client.js'
+import { JobFollower, type JobWorld } from './job-follower.js'
 import { LinkServer } from './link-server.js'
 import type { LinkSettings, ToWire, UserPort } from './messages.js'
 import { MonitoringTable } from './monitoring-table.js'
@@ -44,7 +45,7 @@ export class WireSide {
   /** Bytes of input beyond the usual that are taken in for bundles that would starve. */
   #more = 0
   #pool: ListeningServer | undefined
-  #job: JobClient | undefined
+  #job: JobFollower | undefined
   #link: LinkServer | undefined
   #started = 0
 
@@ -65,11 +66,14 @@ export class WireSide {
         void this.#link?.flush().then(() => this.#world.user.send({ kind: 'linkFlushed' }))
         return
       case 'submit': {
-        const { transport, user, later } = this.#world
-        this.#job = new JobClient({ transport, later, tell: (each) => user.send(each) }, message.job)
-        void this.#job.submit()
+        const { job } = message
+        void new JobClient(this.#jobWorld, job, (this.#job = new JobFollower(this.#jobWorld, job.endpoint))).submit()
         return
       }
+      case 'attach':
+        this.#job = new JobFollower(this.#jobWorld, message.endpoint)
+        void this.#job.attach(message.jobId)
+        return
       case 'cancel':
         this.#job?.cancel()
         return
@@ -115,6 +119,11 @@ export class WireSide {
       case 'report':
         return
     }
+  }
+
+  get #jobWorld(): JobWorld {
+    const { transport, user, later } = this.#world
+    return { transport, later, tell: (message) => user.send(message) }
   }
 
   #of({ bundle }: { readonly bundle: { readonly worker: number } }): Harness | undefined {

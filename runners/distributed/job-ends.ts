@@ -1,0 +1,24 @@
+/**
+ * How jobs on engines end, and what engines say of them meanwhile.
+ */
+import { type MillraceError, PipelineError } from '../../sdk/errors.js'
+import type { EndState } from '../runner.js'
+import type { JobStateName } from './wire/messages.js'
+
+/** Ends that are no failures, by Beam's names of states. */
+export const END_STATES: Readonly<Partial<Record<JobStateName, EndState>>> = { DONE: 'DONE', DRAINED: 'DRAINED', CANCELLED: 'CANCELLED' } // prettier-ignore
+
+/** The failure of a job that has ended as it should not. */
+export function jobFailed(
+  engine: string,
+  { state, error }: { readonly state: JobStateName; readonly error: string | undefined },
+): MillraceError {
+  return new PipelineError('MR-6205', `${engine} ended the job as ${state}: ${error ?? 'it does not say why'}`)
+}
+
+/** How loud a message is, by Beam's numbers of importance. */
+export function ofImportance(importance: number): 'debug' | 'info' | 'warn' | 'error' {
+  if (importance >= 5) return 'error'
+  if (importance === 4) return 'warn'
+  return importance === 3 ? 'info' : 'debug'
+}
