@@ -1,7 +1,8 @@
 /**
  * Our program of `npm run bench -- distributed`: what the peers' programs do, with our worker in this process.
  */
-import { kv, metric, type Pipeline, fixedWindows, type Runner, run } from 'millrace'
+import { fixedWindows, kv, metric, type Pipeline, run, start } from 'millrace'
+import { generateSequence } from 'millrace/io/generate'
 import * as t from 'io-ts'
 import { engineRunner } from '../../runners/distributed/distributed-runner.js'
 import { distributedCapabilities } from '../../runners/distributed/node/node.js'
@@ -37,17 +38,43 @@ function jobOf(kind: string, seeds: number, each: number): (p: Pipeline) => void
   }
 }
 
-async function measured(runner: Runner, kind: string, seeds: number, each: number): Promise<object> {
+async function measured(kind: string, seeds: number, each: number): Promise<object> {
   const began = performance.now()
   const before = process.cpuUsage()
-  const { metrics } = await run(jobOf(kind, seeds, each), { runner })
+  const { metrics } = await run(jobOf(kind, seeds, each), { runner, engineOptions })
   const { user, system } = process.cpuUsage(before)
   const [groups, total] = [metrics.get('size', 'groups'), metrics.get('size', 'total')]
   return { kind, wall: (performance.now() - began) / 1000, cpu: (user + system) / 1e6, groups, total }
 }
 
-const [endpoint = '', seeds = '', each = ''] = process.argv.slice(2)
+/** From the instant an element is due to the step behind a shuffle: the engine has had it twice. */
+async function latency(): Promise<object> {
+  const millis: number[] = []
+  const running = start(
+    (p: Pipeline) => {
+      p.apply('events', generateSequence({ rate: { elements: 100, per: '1 second' } }))
+        .reshuffle('through the engine')
+        .parDo('heard', {
+          output: t.number,
+          process(_, { timestamp }) {
+            if (millis.push(Date.now() - timestamp) === LATENCIES) running.cancel()
+          },
+        })
+    },
+    { runner },
+  )
+  await running.result
+  const sorted = millis.slice(LATENCIES_COLD, LATENCIES).sort((a, b) => a - b)
+  const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? Number.NaN
+  return { kind: 'latency', p50: at(0.5), p99: at(0.99), elements: sorted.length }
+}
+
+const LATENCIES = 3000
+const LATENCIES_COLD = 1000
+const [endpoint = '', seeds = '', each = '', mode = 'batch'] = process.argv.slice(2)
+const engineOptions = mode === 'streaming' ? { streaming: true } : {}
 const runner = engineRunner('flink', distributedCapabilities(), { endpoint })
-await measured(runner, 'word count', 2, 1000)
-for (const kind of ['word count', 'windowed count'])
-  process.stdout.write(`${JSON.stringify(await measured(runner, kind, Number(seeds), Number(each)))}\n`)
+await measured('word count', 2, 1000)
+const say = (found: object): void => void process.stdout.write(`${JSON.stringify(found)}\n`)
+for (const kind of ['word count', 'windowed count']) say(await measured(kind, Number(seeds), Number(each)))
+if (mode === 'streaming') say(await latency())

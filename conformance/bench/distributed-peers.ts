@@ -25,6 +25,7 @@ from apache_beam.metrics import Metrics, MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 logging.getLogger().setLevel(logging.ERROR)
 endpoint, seeds, each = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+streaming = ['--streaming'] if sys.argv[4] == 'streaming' else []
 class Words(beam.DoFn):
     def __init__(self, each): self.each = each
     def process(self, seed):
@@ -36,7 +37,7 @@ class Size(beam.DoFn):
         self.total.inc(sum(1 for _ in pair[1]))
         yield pair[0]
 def job(kind, seeds, each):
-    options = PipelineOptions(['--runner=PortableRunner', '--job_endpoint=' + endpoint, '--environment_type=LOOPBACK', '--parallelism=1'])
+    options = PipelineOptions(['--runner=PortableRunner', '--job_endpoint=' + endpoint, '--environment_type=LOOPBACK', '--parallelism=1'] + streaming)
     p = beam.Pipeline(options=options)
     words = p | beam.Create(list(range(seeds))) | beam.Reshuffle() | beam.ParDo(Words(each))
     if kind == 'windowed count':
@@ -85,8 +86,9 @@ public class Bench {
       groups.inc(); total.inc(n); out.output(pair.getKey());
     }
   }
+  static String streaming = "";
   static String job(String endpoint, String kind, int seeds, int each) {
-    PortablePipelineOptions options = PipelineOptionsFactory.fromArgs("--jobEndpoint=" + endpoint, "--defaultEnvironmentType=LOOPBACK", "--parallelism=1").create().as(PortablePipelineOptions.class);
+    PortablePipelineOptions options = PipelineOptionsFactory.fromArgs("--jobEndpoint=" + endpoint, "--defaultEnvironmentType=LOOPBACK", "--parallelism=1", "--streaming=" + streaming).create().as(PortablePipelineOptions.class);
     options.setRunner(PortableRunner.class);
     // The worker is in this process: there is nothing to send.
     options.setFilesToStage(new ArrayList<>());
@@ -106,6 +108,7 @@ public class Bench {
   }
   public static void main(String[] args) {
     PipelineOptionsFactory.register(Parallel.class);
+    streaming = String.valueOf(args[3].equals("streaming"));
     job(args[0], "word count", 2, 1000);
     for (String kind : new String[] {"word count", "windowed count"}) System.out.println(job(args[0], kind, Integer.parseInt(args[1]), Integer.parseInt(args[2])));
     System.exit(0);

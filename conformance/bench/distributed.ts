@@ -15,6 +15,17 @@ const EACH = 10_000
 /** Longest time one program may take. */
 const MILLIS_MAX = 150_000
 
+/** How Flink runs a job. */
+type Mode = 'batch' | 'streaming'
+
+interface Latency {
+  readonly kind: 'latency'
+  /** Milliseconds. */
+  readonly p50: number
+  readonly p99: number
+  readonly elements: number
+}
+
 interface Measured {
   readonly kind: string
   /** Seconds. */
@@ -24,9 +35,9 @@ interface Measured {
   readonly total: number
 }
 
-function measure([command = '', ...args]: readonly string[], endpoint: string): Promise<readonly Measured[]> {
+function measure([command = '', ...args]: readonly string[], endpoint: string, mode: Mode): Promise<readonly (Measured | Latency)[]> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, [...args, endpoint, String(SEEDS), String(EACH)], {
+    const child = spawn(command, [...args, endpoint, String(SEEDS), String(EACH), mode], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let out = ''
@@ -37,7 +48,7 @@ function measure([command = '', ...args]: readonly string[], endpoint: string): 
     child.once('close', (code) => {
       clearTimeout(timer)
       const lines = out.split('\n').filter((line) => line.startsWith('{'))
-      if (code === 0) resolve(lines.map((line) => JSON.parse(line) as Measured))
+      if (code === 0) resolve(lines.map((line) => JSON.parse(line) as Measured | Latency))
       else reject(new Error(`${command} ended with ${code ?? 'a signal'}: ${errors}`))
     })
   })
@@ -56,22 +67,29 @@ export async function distributedBench(): Promise<boolean> {
     ['Beam Python', pythonPeer()],
     ['Beam Java', javaPeer(java)],
   ])
+  let isFine = true
+  for (const mode of ['batch', 'streaming'] as const) isFine = (await compared(mode, programs)) && isFine
+  return isFine
+}
+
+/** One mode, on a job server of its own. */
+async function compared(mode: Mode, programs: ReadonlyMap<string, PeerProgram>): Promise<boolean> {
   const elements = SEEDS * EACH
-  const found = new Map<string, readonly Measured[]>()
+  const found = new Map<string, readonly (Measured | Latency)[]>()
   const flink = await startFlink((text) => console.log(text))
   try {
     for (const [who, program] of programs) {
       if ('missing' in program) console.log(`${who} is left out: ${program.missing}`)
-      else found.set(who, await measure(program.command, flink.address).catch((error: Error) => (console.log(`${who} is left out: ${error.message}`), []))) // prettier-ignore
+      else found.set(who, await measure(program.command, flink.address, mode).catch((error: Error) => (console.log(`${who} is left out: ${error.message}`), []))) // prettier-ignore
     }
   } finally {
     await flink.close()
   }
-  console.log(`${elements.toLocaleString('en')} elements on Flink, batch, parallelism 1 · Node ${process.version}`)
+  console.log(`${elements.toLocaleString('en')} elements on Flink, ${mode}, parallelism 1 · Node ${process.version}`)
   console.log(`${'job'.padEnd(16)}${'worker'.padEnd(14)}${'wall s'.padStart(8)}${'worker CPU s'.padStart(14)}${'elements/s'.padStart(13)}${'per core'.padStart(13)}`) // prettier-ignore
   let isFine = true
   for (const kind of ['word count', 'windowed count']) {
-    const of = [...found].flatMap(([who, all]) => all.filter((each) => each.kind === kind).map((each) => ({ who, ...each }))) // prettier-ignore
+    const of = [...found].flatMap(([who, all]) => all.flatMap((each) => (each.kind === kind ? [{ who, ...(each as Measured) }] : []))) // prettier-ignore
     const [first] = of
     for (const { who, wall, cpu, groups, total } of of) {
       console.log(`${kind.padEnd(16)}${who.padEnd(14)}${wall.toFixed(2).padStart(8)}${cpu.toFixed(2).padStart(14)}${perSecond(elements / wall)}${perSecond(elements / cpu)}`) // prettier-ignore
@@ -91,7 +109,13 @@ export async function distributedBench(): Promise<boolean> {
       if (other === 'Beam Python' && theirs < own) isFine = false
     }
   }
-  return isFine && found.has('millrace')
+  for (const [who, all] of found)
+    for (const each of all)
+      if (each.kind === 'latency') {
+        const { p50, p99, elements: count } = each as Latency
+        console.log(`latency of an element of a stream, ${who}: p50 ${p50} ms, p99 ${p99} ms (${count} elements)`)
+      }
+  return isFine && (found.get('millrace') ?? []).length > 0
 }
 
 function perSecond(rate: number): string {

@@ -81,6 +81,16 @@ describe('options of a job', () => {
     )
     expect([bounded, unbounded, early].map(isStream)).toEqual([false, true, true])
     expect(jobOptionsOf(bounded, flink, { checkpointUrl: undefined })).toEqual({ parallelism: '1' })
+    // A batch that is to be a stream gets what streams need.
+    for (const streaming of [true, 'true'])
+      expect(jobOptionsOf(bounded, flink, { engineOptions: { streaming }, checkpointUrl: undefined })).toMatchObject({
+        streaming,
+        max_bundle_time_mills: '20',
+      })
+    expect(jobOptionsOf(bounded, flink, { engineOptions: { streaming: false }, checkpointUrl: undefined })).toEqual({
+      parallelism: '1',
+      streaming: false,
+    })
     expect(jobOptionsOf(unbounded, flink, { checkpointUrl: undefined })).toMatchObject({
       streaming: true,
       max_bundle_time_mills: '20',

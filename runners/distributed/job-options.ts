@@ -34,6 +34,11 @@ function hasInterval(engineOptions: NonNullable<RunnerOptions['engineOptions']>)
   return interval !== undefined && Number(interval) > 0
 }
 
+/** Whether the author wants a stream where a batch would do. */
+function asksForStream({ streaming }: NonNullable<RunnerOptions['engineOptions']>): boolean {
+  return streaming === true || streaming === 'true'
+}
+
 /** The options of a job. */
 export function jobOptionsOf(
   built: BuiltPipeline,
@@ -44,7 +49,7 @@ export function jobOptionsOf(
   const keeps = checkpointUrl !== undefined || hasInterval(engineOptions)
   return {
     ...jobOptions,
-    ...(keeps || isStream(built) ? streamOptions : {}),
+    ...(keeps || isStream(built) || asksForStream(engineOptions) ? streamOptions : {}),
     ...(checkpointUrl === undefined ? {} : checkpointOptions?.(checkpointUrl)),
     // Jobs with checkpoints wait for ever at their beginning, unless they are told that nothing more comes.
     ...(keeps && !hasNoEnd(built) ? { shutdown_sources_after_idle_ms: '0' } : {}),
