@@ -2,10 +2,9 @@
  * What this process does for workers in others: bundles their program, makes the secret of the run, and says how an engine gets them.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { messageOf, PipelineError } from '../../../sdk/errors.js'
 import { graphFingerprint } from '../../../sdk/graph/fingerprint.js'
 import { packageVersion } from '../../author-module/package-root.js'
 import type { EngineSettings } from '../../engine-settings.js'
@@ -20,6 +19,7 @@ import {
   type WorkerTicket,
 } from '../wire/ticket.js'
 import { cacheFolder } from './engine-process.js'
+import { ownCertificate } from './own-certificate.js'
 import { proofs } from './proofs.js'
 import { remoteProgram } from './remote-program.js'
 import { readToken, TOKEN_FILE_VARIABLE } from './token.js'
@@ -29,14 +29,15 @@ import { workerEntry } from './worker-entry.js'
 export async function prepareRemote({ built, module, settings }: RemoteRequest): Promise<RemoteWorkers> {
   const { linkHost, tls, tokenFile, nativePackages = [] } = settings
   const token = readToken(tokenFile)
+  const own = tls === undefined ? undefined : await ownCertificate(tls, linkHost ?? 'localhost')
   const { bytes, moduleHash, sha256 } = await remoteProgram(module, built.options, nativePackages)
   const key = randomBytes(24).toString('hex')
   const listen: ListenOptions = {
     ...(linkHost === undefined ? {} : { host: linkHost }),
-    ...(tls === undefined ? {} : { tls: { certificate: pem(tls.certificate), key: pem(tls.key) } }),
+    ...(own === undefined ? {} : { tls: own.tls }),
   }
   const graph = graphFingerprint(built.graph).hash
-  const authority = tls === undefined ? {} : { authority: pem(tls.authority) }
+  const authority = own === undefined ? {} : { authority: own.authority }
   return {
     moduleHash,
     artifact: { name: PROGRAM_ARTIFACT, sha256, bytes },
@@ -61,14 +62,6 @@ function environmentOf(
     kind: 'process',
     command: environmentConfig === '' ? bootProgram() : environmentConfig,
     variables: { [TICKET_VARIABLE]: text, ...(file === undefined ? {} : { [TOKEN_FILE_VARIABLE]: file }) },
-  }
-}
-
-function pem(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new PipelineError('MR-6207', `a file of tls cannot be read: ${messageOf(error)}`)
   }
 }
 
