@@ -1,8 +1,9 @@
 /**
  * Workers in processes of their own: a pool's and an engine's, on Prism.
  */
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
@@ -12,7 +13,7 @@ import { packageVersion } from '../../runners/author-module/package-root.js'
 import { grpcTransport } from '../../runners/distributed/node/grpc-transport.js'
 import { loadGrpc } from '../../runners/distributed/node/packages.js'
 import { findPrism } from '../../runners/distributed/node/prism.js'
-import { remoteProgram } from '../../runners/distributed/node/remote-program.js'
+import { builtOfProgram, remoteProgram } from '../../runners/distributed/node/remote-program.js'
 import { startWorkerPool, type WorkerPool } from '../../runners/distributed/node/worker-pool.js'
 import {
   BeamFnExternalWorkerPool,
@@ -155,6 +156,60 @@ describe.skipIf(!isThere)('workers in processes of their own, on Prism', () => {
     expect(error).toContain(packageVersion())
     expect((await asked({})).error).toContain('submitted by another SDK')
     channel.close()
+  })
+
+  describe('with another version of millrace', () => {
+    const root = join(import.meta.dirname, '..', '..')
+    let copy: string
+    let others: ChildProcess
+    let address: string
+    beforeAll(async () => {
+      // Beside the repository's own packages, which it imports.
+      mkdirSync(join(root, '.cache'), { recursive: true })
+      copy = mkdtempSync(join(root, '.cache', 'other-version-'))
+      for (const part of ['runners', 'sdk', 'io']) cpSync(join(root, 'dist', part), join(copy, 'dist', part), { recursive: true }) // prettier-ignore
+      const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as object
+      writeFileSync(join(copy, 'package.json'), JSON.stringify({ ...own, version: '9.9.9' }))
+      others = spawn(process.execPath, [join(copy, 'dist/runners/cli/main.js'), 'worker-pool', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] }) // prettier-ignore
+      address = await new Promise<string>((resolve, reject) => {
+        others.stdout?.once('data', (line: Buffer) => resolve(line.toString().trim().split(' ').at(-1) ?? ''))
+        others.once('exit', () => reject(new Error('the pool has ended')))
+      })
+    })
+    afterAll(async () => {
+      const gone = new Promise((resolve) => others.once('exit', resolve))
+      others.kill('SIGTERM')
+      await gone
+      rmSync(copy, { recursive: true, force: true })
+    })
+
+    const both = `the job was submitted by millrace ${packageVersion()}, and this worker is millrace 9.9.9`
+
+    it('a pool gives no worker, and the run says within seconds which versions they are', async () => {
+      const began = performance.now()
+      await expect(on('counts', { environment: 'external', environmentConfig: address })).rejects.toThrow(both)
+      expect(performance.now() - began).toBeLessThan(20_000)
+    })
+
+    it('a worker that the engine starts refuses to work, and the run says so within seconds', async () => {
+      const boot = join(copy, 'boot.sh')
+      const main = join(copy, 'dist/runners/distributed/node/worker-main.js')
+      writeFileSync(boot, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`, { mode: 0o755 })
+      const began = performance.now()
+      await expect(on('counts', { environment: 'process', environmentConfig: boot })).rejects.toThrow(both)
+      expect(performance.now() - began).toBeLessThan(20_000)
+    })
+  })
+
+  it('a worker that has fetched another program than its client has sent builds nothing, and names both', async () => {
+    const sent = await remoteProgram({ file: MODULE }, { mode: 'counts', keys: 2 }, [])
+    const other = await remoteProgram({ file: MODULE }, { mode: 'counts', keys: 3 }, [])
+    const ticket = { version: packageVersion(), moduleHash: sent.moduleHash, graph: 'g', link: 'l', key: 'k' }
+    const built = builtOfProgram(other.bytes, ticket)
+    await expect(built).rejects.toMatchObject({ code: 'MR-6041' })
+    await expect(built).rejects.toThrow(
+      `has fetched is ${other.moduleHash.slice(0, 12)}, and its client’s is ${sent.moduleHash.slice(0, 12)}`,
+    )
   })
 
   it('a secret option is not sent', async () => {
