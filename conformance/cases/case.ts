@@ -41,6 +41,10 @@ export interface KnownFault {
   /** Name of the runner. */
   readonly runner: string
   readonly reason: string
+  /** Whether the run does not end: it comes last, and alone. */
+  readonly isEndless?: boolean
+  /** Whether it holds now and then, by chance: that it has held says nothing. */
+  readonly isByChance?: boolean
 }
 
 /** How a run ended, for checks that are made afterwards. */
@@ -80,6 +84,8 @@ export interface PipelineCase extends CaseFacts {
   readonly inProcess?: boolean
   /** How the run must end. Default `'DONE'`; what a cancelled run would have asserted is not asked for. */
   readonly ends?: EndState
+  /** Whether it takes an engine long, and so has minutes there and a job of its own: every bundle costs it what a process costs. */
+  readonly isLong?: boolean
   /** Whether it sets the wall clock: `control.setClock` works, and the run has a world of its own. */
   readonly setsClock?: boolean
 }

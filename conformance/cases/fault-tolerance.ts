@@ -170,6 +170,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'FTO-12',
     name: 'a source waits for a slow step: nothing is lost, and few elements are between them at any time',
     needs: ['splittable.unbounded'],
+    isLong: true,
     inProcess: true,
     build(p) {
       let produced = 0

@@ -204,7 +204,7 @@ const callbacks: readonly ConformanceCase[] = [
   pipelineCase({
     id: 'SDF-36/acknowledge',
     name: 'an unbounded source is told how far its records are committed, in order, and never further',
-    needs: ['splittable.unbounded'],
+    needs: ['splittable.unbounded', 'bundleFinalizer'],
     inProcess: true,
     build(p) {
       const marks: number[] = []

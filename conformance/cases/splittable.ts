@@ -416,6 +416,7 @@ const splits: readonly ConformanceCase[] = [
     id: 'SDF-37',
     name: '10,000 checkpoints in a row leave nothing undone and do nothing twice',
     needs: ['splittable.unbounded'],
+    isLong: true,
     build(p) {
       const numbers = numbersOf(p, 'numbers', reader(10_000, { bounded: false, process: stepwise }))
       assertThat('numbers', numbers).satisfies((values) => {

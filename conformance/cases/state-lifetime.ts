@@ -309,6 +309,7 @@ export const cases: readonly ConformanceCase[] = [
     id: 'STA-36',
     name: '10 000 keys with three cells each never see one another',
     needs: ['combine', 'state.value', 'state.bag', 'state.combining', 'onWindowExpiration'],
+    isLong: true,
     notIn: {
       smallBatches: 'thousands of batches take half a minute and show nothing new',
       bundles: 'so many keys in each of all modes take long',

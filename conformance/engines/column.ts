@@ -4,7 +4,8 @@
 import { seededRandom } from 'millrace'
 import { columnsOf } from '../harness/columns.js'
 import type { Matrix, MatrixRow } from '../harness/matrix.js'
-import { runShared, sharesJobs } from '../harness/shared-jobs.js'
+import { runShared, type SharedJob, sharesJobs } from '../harness/shared-jobs.js'
+import { type CaseReport, knownFault } from '../harness/run-case.js'
 import { type AddressedCase, leftOutOf, listCases } from '../harness/suite.js'
 
 /** Which cases. */
@@ -16,12 +17,16 @@ export interface ColumnChoice {
   /** Whether only those are drawn that share jobs: the others take seconds each. */
   readonly isQuick?: boolean
   readonly seed: number
+  /** Told of every job of many cases when it is over. */
+  readonly toldJob?: (job: SharedJob) => void
+  /** Told of every case that had a job to itself, or none. */
+  readonly toldCase?: (report: CaseReport, millis: number) => void
 }
 
 /** Runs them on an engine. */
 export async function runColumn(
   engine: string,
-  { only, sample, isQuick = false, seed }: ColumnChoice,
+  { only, sample, isQuick = false, seed, toldJob, toldCase }: ColumnChoice,
 ): Promise<Matrix> {
   const [column] = columnsOf(engine, 'all', seed)
   if (column === undefined) throw new Error(`there is no column ${engine}`)
@@ -36,12 +41,36 @@ export async function runColumn(
   const shared = await runShared(
     listed.flatMap(({ of }) => (of === undefined ? [] : [of])),
     setting,
+    toldJob,
   )
-  const rows: MatrixRow[] = []
-  for (const { module, area, id, name, run } of listed) {
-    const { status, why, runs, claims } = shared.get(id) ?? (await run(setting))
-    rows.push({ module, area, id, name, reports: [{ status, why, runs, claims }] })
+  const reports = new Map(shared)
+  const alone = listed.filter(({ id }) => !shared.has(id))
+  const runEach = async (cases: readonly AddressedCase[], atOnce: number): Promise<void> => {
+    const left = [...cases]
+    const work = async (): Promise<void> => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        const began = performance.now()
+        const report = await next.run(setting)
+        reports.set(next.id, report)
+        toldCase?.(report, performance.now() - began)
+      }
+    }
+    await Promise.all(Array.from({ length: atOnce }, work))
   }
+  const atOnce = modes[0]?.atOnce ?? 1
+  const { name: runner } = makeRunner()
+  const isEndless = ({ of }: AddressedCase): boolean => of !== undefined && knownFault(of, runner)?.isEndless === true
+  await runEach(alone.filter((each) => !isEndless(each)), atOnce) // prettier-ignore
+  // Who does not end takes the engine along.
+  await runEach(alone.filter(isEndless), 1)
+  // Nobody fails for a neighbour.
+  if (atOnce > 1) await runEach(alone.filter(({ id }) => reports.get(id)?.status === 'failed'), 1) // prettier-ignore
+  const rows = listed.map(({ module, area, id, name }): MatrixRow => {
+    const report = reports.get(id)
+    if (report === undefined) throw new Error(`${id} has no report`)
+    const { status, why, runs, claims } = report
+    return { module, area, id, name, reports: [{ status, why, runs, claims }] }
+  })
   return { runners: [engine], modes: [modes.map(({ name }) => name)], seed, rows, withoutCase: leftOutOf(only) }
 }
 

@@ -25,22 +25,38 @@ interface Kind {
 }
 
 /** How cases run on an engine, which has no modes of ours. */
-export const ENGINE_MODE: Mode = { name: 'engine', options: {}, traits: ['fast', 'generated'], keepsScripts: true, shares: { transforms: 400, scripts: false } } // prettier-ignore
+export const ENGINE_MODE: Mode = {
+  name: 'engine',
+  options: {},
+  traits: ['fast', 'generated'],
+  keepsScripts: true,
+  shares: { transforms: 400, scripts: false },
+  atOnce: 3,
+}
+
+const sharedFlink = sharedEngine(distributedCapabilities())
 
 /** On Flink an element is a bundle, so that panes come where a script says; what bundles are else is not the model's business. */
 export const FLINK_MODE: Mode = {
   ...ENGINE_MODE,
   shares: { transforms: 400, scripts: true },
-  options: { engineOptions: { max_bundle_size: 1 } },
+  streamOptions: { engineOptions: { max_bundle_size: 1 } },
+  // It tells of commits when it has made a checkpoint, and with checkpoints a job with an unbounded source does not end.
+  lacks: ['bundleFinalizer'],
+  renew: sharedFlink.renew,
 }
 
-const sharedFlink = sharedEngine(distributedCapabilities())
+/** A cluster is started by somebody else, and goes on. */
+const CLUSTER_MODE: Mode = { ...FLINK_MODE, cannotRenew: true }
 
 const KINDS: ReadonlyMap<string, Kind> = new Map([
   ['direct', { makeRunner: () => directRunner(), modesOf: allModes }],
   ['prism', { makeRunner: () => engineRunner('prism', distributedCapabilities()), modesOf: () => [ENGINE_MODE] }],
-  ['flink', { makeRunner: () => engineRunner('flink', sharedFlink), modesOf: () => [FLINK_MODE] }],
-  ['flink-cluster', { makeRunner: () => engineRunner('flink-cluster', sharedFlink), modesOf: () => [FLINK_MODE] }],
+  ['flink', { makeRunner: () => engineRunner('flink', sharedFlink.capabilities), modesOf: () => [FLINK_MODE] }],
+  [
+    'flink-cluster',
+    { makeRunner: () => engineRunner('flink-cluster', sharedFlink.capabilities), modesOf: () => [CLUSTER_MODE] },
+  ],
   ['micro-batch', { makeRunner: batchRunner, modesOf: batchModes, modesWith: workerModes }],
 ])
 

@@ -4,7 +4,7 @@
  *
  * Law: a seed decides everything that is random, so that a mode's name repeats it.
  */
-import { PipelineError, type Runner, type RunnerOptions, seededRandom } from 'millrace'
+import { type Feature, PipelineError, type Runner, type RunnerOptions, seededRandom } from 'millrace'
 import type { ModeTrait } from '../cases/case.js'
 import type { Sharing } from './shared-jobs.js'
 
@@ -13,6 +13,10 @@ export interface Mode {
   /** Unique among the modes of a run. */
   readonly name: string
   readonly options: RunnerOptions
+  /** Those of pipelines that an engine runs as streams, besides. */
+  readonly streamOptions?: RunnerOptions
+  /** What the runner has, though not with these options. */
+  readonly lacks?: readonly Feature[]
   /** What a case may leave out. */
   readonly traits: readonly ModeTrait[]
   /** Whether each input of a script stays one bundle, so that panes come exactly as written. */
@@ -23,6 +27,12 @@ export interface Mode {
   readonly isElsewhere?: boolean
   /** Whether cases share jobs, where beginning one takes seconds. Scripts are played once then, by all keys, and to their end. */
   readonly shares?: Sharing
+  /** How many cases run at once, each in jobs of its own, where a job waits longer than it works. Default: 1. */
+  readonly atOnce?: number
+  /** Ends what runs share, after a run that was stopped: what it has left behind works on beside others. The next run makes it anew. */
+  readonly renew?: () => Promise<void>
+  /** Whether what runs share is not this process's to end. */
+  readonly cannotRenew?: boolean
   /** Makes the runner of this mode, where it is not the one that every mode gives its options to. */
   readonly makeRunner?: () => Runner
 }

@@ -6,7 +6,9 @@
  * does a case that claims nothing.
  */
 import { platformEnv } from '#platform'
+import { isStream } from '../../runners/distributed/job-options.js'
 import {
+  type BuiltPipeline,
   type Env,
   errorKind,
   type Feature,
@@ -70,7 +72,11 @@ export interface Setting {
 }
 
 /** After so long a run is stopped, and has failed. */
-const RUN_MILLIS_MAX = 30_000
+export const RUN_MILLIS_MAX = 30_000
+/** So long where a case takes an engine long. */
+const LONG_MILLIS_MAX = 180_000
+/** So long a run may take to stop. */
+const STOP_MILLIS_MAX = 20_000
 const ONE_KEY = ['k']
 const MANY_KEYS = ['k', 'l', 'm']
 /** Runs a case, of a module of cases. Never rejects: what goes wrong is the report. */
@@ -81,7 +87,9 @@ export async function runCase(of: ConformanceCase, setting: Setting, module: str
     return { id, name, status, why, runs: tally.runs, claims: tally.claims }
   }
   const runner = setting.makeRunner()
-  const lacking = needsOf(of).find((feature) => !runner.features.has(feature))
+  const lacking = needsOf(of).find(
+    (feature) => !runner.features.has(feature) || setting.modes.every(({ lacks }) => lacks?.includes(feature) === true),
+  )
   if (lacking !== undefined) {
     const fault = await refusalFault(of, runner, lacking)
     return fault === undefined ? report('refused', `lacks ${lacking}`) : report('failed', fault)
@@ -92,10 +100,12 @@ export async function runCase(of: ConformanceCase, setting: Setting, module: str
   const [firstLeftOut] = setting.modes
   if (modes.length === 0)
     return report('leftOut', firstLeftOut === undefined ? 'no mode' : (whyNotIn(of, firstLeftOut) ?? ''))
-  const fault = await faultIn(of, { ...setting, modes }, tally, module)
   const known = knownFault(of, runner.name)
+  if (known?.isEndless === true && modes.some(({ cannotRenew }) => cannotRenew === true))
+    return report('leftOut', `${known.reason}: what it leaves behind would stand in the way of others`)
+  const fault = await faultIn(of, { ...setting, modes }, tally, module)
   if (known !== undefined) {
-    return fault === undefined
+    return fault === undefined && known.isByChance !== true
       ? report('failed', `it passes, and is listed as broken on ${runner.name} (${known.reason}). Remove the entry.`)
       : report('broken', known.reason)
   }
@@ -192,12 +202,16 @@ async function faultOfPipeline(
     }
     const control = new Control(of.setsClock === true)
     const afterwards = of.build(p, control)
-    const assertions = assertionsOf(p.build())
-    const { result, error } = await runToEnd(p, runner, optionsIn(mode, { module, id: of.id }), control)
+    const built = p.build()
+    const assertions = assertionsOf(built)
+    const options = optionsIn(mode, built, { module, id: of.id })
+    const millisMax = of.isLong === true && mode.shares !== undefined ? LONG_MILLIS_MAX : RUN_MILLIS_MAX
+    const { result, error, isLate } = await runToEnd(p, runner, options, control, millisMax)
+    if (isLate) await mode.renew?.()
     if (mode.isOptional === true && errorKind(error) === 'UnsupportedFeature') return undefined
     if (fails === undefined) {
       if (result === undefined) return messageOf(error)
-      if (result.state !== (of.ends ?? 'DONE')) return `it ended as ${result.state} after ${RUN_MILLIS_MAX} ms at most`
+      if (result.state !== (of.ends ?? 'DONE')) return `it ended as ${result.state} after ${millisMax} ms at most`
       if (result.state !== 'CANCELLED') {
         const fault = assertionFault(assertions, result)
         if (fault !== undefined) return fault
@@ -231,8 +245,11 @@ async function faultOfTranscript(
     try {
       const p = new Pipeline()
       buildTranscript(p, of, playing)
-      const assertions = assertionsOf(p.build())
-      const { result, error } = await runToEnd(p, makeRunner(mode), optionsIn(mode, { module, id: of.id, playing }))
+      const built = p.build()
+      const assertions = assertionsOf(built)
+      const options = optionsIn(mode, built, { module, id: of.id, playing })
+      const { result, error, isLate } = await runToEnd(p, makeRunner(mode), options)
+      if (isLate) await mode.renew?.()
       if (mode.isOptional === true && errorKind(error) === 'UnsupportedFeature') return undefined
       if (result === undefined) return `${where}: ${messageOf(error)}`
       const fault = assertionFault(assertions, result) ?? droppedFault(of, playing, result)
@@ -245,9 +262,17 @@ async function faultOfTranscript(
   return undefined
 }
 
-/** Options of a mode, with what workers load where there are some. */
-function optionsIn({ options, isElsewhere }: Mode, address: CaseAddress): RunnerOptions {
-  return isElsewhere === true ? { ...options, module: workerModuleOf(address) } : options
+/** Options of a mode for a pipeline, with what workers load where there are some. */
+export function optionsIn(
+  { options, streamOptions, isElsewhere }: Mode,
+  built: BuiltPipeline,
+  address?: CaseAddress,
+): RunnerOptions {
+  return {
+    ...options,
+    ...(streamOptions === undefined || !isStream(built) ? {} : streamOptions),
+    ...(isElsewhere !== true || address === undefined ? {} : { module: workerModuleOf(address) }),
+  }
 }
 
 /** The ways in which a transcript is played in a mode. */
@@ -287,22 +312,47 @@ class Control implements RunControl {
   }
 }
 
-/** The pipeline, run to its end, whichever it is. */
+/** How a run ended. */
+export interface RunEnd {
+  readonly result: PipelineResult | undefined
+  readonly error: Error | undefined
+  /** Whether it was stopped, since it had taken too long. */
+  readonly isLate: boolean
+}
+
+/** The pipeline, run to its end, whichever it is. After so many milliseconds it is stopped; one that does not stop is left alone. */
 export async function runToEnd(
   p: Pipeline,
   runner: Runner,
   options: RunnerOptions,
   control: Control | undefined = new Control(false),
-  moreMillis = 0,
-): Promise<{ readonly result: PipelineResult | undefined; readonly error: Error | undefined }> {
+  millisMax = RUN_MILLIS_MAX,
+): Promise<RunEnd> {
+  const signal = AbortSignal.timeout(millisMax)
+  const left = new AbortController()
   try {
-    const signal = AbortSignal.timeout(RUN_MILLIS_MAX + moreMillis)
     const running = start(p, { runner, ...options, ...control.world, signal })
     control.running = running
-    return { result: await running.result, error: undefined }
+    const never = wait(millisMax + STOP_MILLIS_MAX, left.signal).then(() => {
+      throw new Error(`it did not end after ${millisMax} ms, nor when it was stopped`)
+    })
+    return { result: await Promise.race([running.result, never]), error: undefined, isLate: signal.aborted }
   } catch (error) {
-    return { result: undefined, error: error instanceof Error ? error : new Error(String(error)) }
+    return {
+      result: undefined,
+      error: error instanceof Error ? error : new Error(String(error)),
+      isLate: signal.aborted,
+    }
+  } finally {
+    left.abort()
   }
+}
+
+function wait(millis: number, left: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, millis)
+    left.addEventListener('abort', () => clearTimeout(timer))
+  })
 }
 
 /** Cases build what runs warn of: under every mode, that would be all there is to read. */

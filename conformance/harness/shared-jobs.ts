@@ -9,7 +9,17 @@ import { isStream } from '../../runners/distributed/job-options.js'
 import { type ConformanceCase, NOT_RUN } from '../cases/case.js'
 import { assertionFault, assertionsOf } from './count-assertions.js'
 import type { Mode } from './modes.js'
-import { type CaseReport, knownFault, needsOf, playingsOf, runToEnd, type Setting, whyNotIn } from './run-case.js'
+import {
+  type CaseReport,
+  knownFault,
+  needsOf,
+  optionsIn,
+  playingsOf,
+  RUN_MILLIS_MAX,
+  runToEnd,
+  type Setting,
+  whyNotIn,
+} from './run-case.js'
 import { buildTranscript } from './run-transcript.js'
 
 /** What a mode shares. */
@@ -20,8 +30,19 @@ export interface Sharing {
   readonly scripts: boolean
 }
 
+/** A job of many cases that is over. */
+export interface SharedJob {
+  readonly cases: readonly string[]
+  /** Those that hold. The others run alone, or in smaller jobs where this one could not be run. */
+  readonly holding: readonly string[]
+  readonly millis: number
+  readonly error: Error | undefined
+}
+
+type JobTold = (job: SharedJob) => void
+
 /** So long a job may take for each of its cases, beside what any may take. */
-const CASE_MILLIS = 3000
+const CASE_MILLIS = 1500
 
 /**
  * Runs those of the cases that may run beside others, many to a job.
@@ -31,11 +52,24 @@ const CASE_MILLIS = 3000
 export async function runShared(
   cases: readonly ConformanceCase[],
   { makeRunner, modes }: Setting,
+  told: JobTold = () => undefined,
 ): Promise<ReadonlyMap<string, CaseReport>> {
   const reports = new Map<string, CaseReport>()
   const [mode] = modes
+  if (mode === undefined) return reports
+  for (const job of jobsOf(cases, { makeRunner, modes }))
+    await runJob(job, { makeRunner, modes, inProcess: true }, mode, reports, told)
+  return reports
+}
+
+/** The cases that may share jobs, by job. */
+export function jobsOf(
+  cases: readonly ConformanceCase[],
+  { makeRunner, modes }: Pick<Setting, 'makeRunner' | 'modes'>,
+): readonly (readonly ConformanceCase[])[] {
+  const [mode] = modes
   const sharing = mode?.shares
-  if (mode === undefined || sharing === undefined || modes.length > 1) return reports
+  if (mode === undefined || sharing === undefined || modes.length > 1) return []
   const open = new Map<boolean, { cases: ConformanceCase[]; transforms: number }>()
   const jobs: (readonly ConformanceCase[])[] = []
   for (const of of cases) {
@@ -53,8 +87,7 @@ export async function runShared(
     open.set(isStream(built), begun)
     jobs.push(begun.cases)
   }
-  for (const job of jobs) await runJob(job, { makeRunner, modes, inProcess: true }, mode, reports)
-  return reports
+  return jobs
 }
 
 /** Whether a case runs beside others. */
@@ -64,7 +97,10 @@ export function sharesJobs(
 ): boolean {
   if (mode?.shares === undefined) return false
   const { name, features } = makeRunner(mode)
-  return needsOf(of).every((feature) => features.has(feature)) && mayShare(of, mode, name)
+  return (
+    needsOf(of).every((feature) => features.has(feature) && mode.lacks?.includes(feature) !== true) &&
+    mayShare(of, mode, name)
+  )
 }
 
 /** Whether a case says nothing of its run as a whole: of its result, its failure, its end, its clock. */
@@ -72,7 +108,14 @@ function mayShare(of: ConformanceCase, mode: Mode, runner: string): boolean {
   if (knownFault(of, runner) !== undefined || whyNotIn(of, mode) !== undefined) return false
   if (of.kind === 'transcript') return mode.shares?.scripts === true
   if (of.kind !== 'pipeline') return false
-  if (of.fails !== undefined || of.ends !== undefined || of.setsClock === true || of.build.length > 1) return false
+  if (
+    of.fails !== undefined ||
+    of.ends !== undefined ||
+    of.setsClock === true ||
+    of.isLong === true ||
+    of.build.length > 1
+  )
+    return false
   if (needsOf(of).includes('testStream') && mode.shares?.scripts !== true) return false
   return of.build(new Pipeline(), NOT_RUN) === undefined
 }
@@ -95,26 +138,44 @@ async function runJob(
   setting: Setting,
   mode: Mode,
   reports: Map<string, CaseReport>,
+  told: JobTold,
 ): Promise<void> {
   if (cases.length < 2) return
+  const began = performance.now()
   const p = new Pipeline()
   for (const of of cases) p.apply(scopeOf(of.id), (scoped) => build(scoped, of, mode))
-  const paths = assertionsOf(p.build())
-  const { result, error } = await runToEnd(p, setting.makeRunner(mode), mode.options, undefined, CASE_MILLIS * cases.length) // prettier-ignore
-  if (error !== undefined && error.name !== 'AssertionFailed') {
-    const step = (error as { readonly details?: { readonly step?: string } }).details?.step ?? ''
-    const guilty = cases.findIndex(({ id }) => step.startsWith(`${scopeOf(id)}/`))
-    const half = Math.ceil(cases.length / 2)
-    const rest = guilty < 0 ? [cases.slice(0, half), cases.slice(half)] : [cases.toSpliced(guilty, 1)]
-    for (const each of rest) await runJob(each, setting, mode, reports)
-    return
-  }
-  if (error === undefined && result?.state !== 'DONE') return
-  for (const { id, name } of cases) {
+  const built = p.build()
+  const paths = assertionsOf(built)
+  const millisMax = RUN_MILLIS_MAX + CASE_MILLIS * cases.length
+  const { result, error, isLate } = await runToEnd(
+    p,
+    setting.makeRunner(mode),
+    optionsIn(mode, built),
+    undefined,
+    millisMax,
+  )
+  if (isLate || /OutOfMemory/.test(error?.message ?? '')) await mode.renew?.()
+  const isOver = error === undefined ? result?.state === 'DONE' : error.name === 'AssertionFailed'
+  const holding = cases.filter(({ id, name }) => {
     const own = paths.filter((path) => path.startsWith(`${scopeOf(id)}/`))
-    if (own.length > 0 && holds(own, id, result, error))
-      reports.set(id, { id, name, status: 'passed', why: '', runs: 1, claims: own.length })
-  }
+    if (own.length === 0 || !holds(own, id, result, error)) return false
+    if (isOver) reports.set(id, { id, name, status: 'passed', why: '', runs: 1, claims: own.length })
+    return true
+  })
+  told({ cases: cases.map(({ id }) => id), holding: isOver ? holding.map(({ id }) => id) : [], millis: performance.now() - began, error }) // prettier-ignore
+  if (isOver) return
+  // Where a job did not end, those that came to their end did not keep it.
+  const rest = isLate && result !== undefined ? [holding] : partsOf(cases, error)
+  if (rest[0]?.length === cases.length) return
+  for (const each of rest) await runJob(each, setting, mode, reports, told)
+}
+
+/** The cases of a job that could not be run, in jobs that are tried next; whoever is in none of them is run alone. */
+function partsOf(cases: readonly ConformanceCase[], error: Error | undefined): readonly (readonly ConformanceCase[])[] {
+  const step = (error as { readonly details?: { readonly step?: string } } | undefined)?.details?.step ?? ''
+  const guilty = cases.findIndex(({ id }) => step.startsWith(`${scopeOf(id)}/`))
+  const half = Math.ceil(cases.length / 2)
+  return guilty < 0 ? [cases.slice(0, half), cases.slice(half)] : [cases.toSpliced(guilty, 1)]
 }
 
 /** A failure names every assertion that does not hold. */

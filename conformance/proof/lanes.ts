@@ -4,6 +4,15 @@
 import type { Lane } from './lane.js'
 import { seededLane, seededSample } from './seeded-lane.js'
 
+/** Whose columns of the matrix there are. */
+const RUNNERS = [
+  ['direct', 'the direct runner'],
+  ['micro-batch', 'the micro-batch runner'],
+  ['prism', 'Prism'],
+  ['flink', 'Flink'],
+  ['flink-cluster', 'the cluster that `npm run engines -- start flink-cluster` has started'],
+] as const
+
 /** The table of lanes. */
 export const lanes: readonly Lane[] = [
   {
@@ -61,10 +70,10 @@ export const lanes: readonly Lane[] = [
     sample: seededSample,
     load: async () => (await import('./sim/lane.js')).simLane(),
   },
-  ...['prism', 'flink'].map((engine): Lane => ({
-    name: engine,
-    meaning: `every case holds on ${engine === 'flink' ? 'Flink' : 'Prism'}, is refused by name, or stands in brokenOn [--only ids] [--sample n] [--from seed]`,
-    load: async () => (await import('./engine-lane.js')).engineLane(engine),
+  ...RUNNERS.map(([runner, title]): Lane => ({
+    name: runner,
+    meaning: `every case holds on ${title}, is refused by name, or is known to be broken there [--only ids] [--sample n] [--from seed] [--publish]`,
+    load: async () => (await import('./engine-lane.js')).engineLane(runner),
   })),
   {
     name: 'mutants',

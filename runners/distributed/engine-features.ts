@@ -31,7 +31,7 @@ const PRISM: readonly Feature[] = [
   'splittable.unbounded',
 ]
 
-/** What only the streams of an engine have: its batches know neither panes nor the clock. */
+/** What only the streams of an engine have: its batches know no panes. */
 export const STREAM_FEATURES: readonly Feature[] = [
   'lateness',
   'accumulating',
@@ -39,12 +39,11 @@ export const STREAM_FEATURES: readonly Feature[] = [
   'triggers.late',
   'triggers.processingTime',
   'triggers.composite',
-  'timers.processingTime',
   'testStream',
 ]
 
 /** Flink 1.19 in Beam's job server 2.62. */
-const FLINK: readonly Feature[] = [...PRISM, ...STREAM_FEATURES, 'bundleFinalizer', 'external']
+const FLINK: readonly Feature[] = [...PRISM, ...STREAM_FEATURES, 'timers.processingTime', 'bundleFinalizer', 'external']
 
 /** By engine. */
 export const ENGINE_FEATURES: Readonly<Record<EngineName, ReadonlySet<Feature>>> = {

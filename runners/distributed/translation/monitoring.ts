@@ -115,6 +115,16 @@ function join(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 
 // ---- what an engine answers -----------------------------------------------------------------------------------------
 
+/** Classes of Beam Java's runners, under which they count what they drop as if it were a user's counter. */
+const JAVA_RUNNERS = 'org.apache.beam.runners.core.'
+const DROPPED: ReadonlyMap<string, SystemCounter> = new Map([
+  ['droppedDueToLateness', 'droppedDueToLateness'],
+  ['DroppedDueToLateness', 'droppedDueToLateness'],
+  ['StatefulParDoDropped', 'droppedDueToLateness'],
+  ['DroppedDueToClosedWindow', 'droppedDueToClosedWindow'],
+  ['droppedDueToClosedWindow', 'droppedDueToClosedWindow'],
+])
+
 /** Reads what an engine says. What is of a kind that steps here do not have is passed over. */
 export function countsOf(infos: Iterable<MonitoringInfo>): EngineCounts {
   const elements = new Map<string, number>()
@@ -132,7 +142,11 @@ export function countsOf(infos: Iterable<MonitoringInfo>): EngineCounts {
     if (type === undefined || step === undefined || name === undefined) continue
     const read = readCell(type, input)
     if (read === undefined) continue
-    if (name.startsWith(OWN)) {
+    const dropped = step.startsWith(JAVA_RUNNERS) ? DROPPED.get(name) : undefined
+    if (dropped !== undefined) {
+      const [small, large] = read.value as readonly [number, string]
+      metrics.count(labels['PTRANSFORM'] ?? step, dropped, small + Number(large))
+    } else if (name.startsWith(OWN)) {
       const [small, large] = read.value as readonly [number, string]
       metrics.count(step, name.slice(OWN.length) as SystemCounter, small + Number(large))
     } else if (read.kind === 'gauge') gauges.push({ at: read.at ?? 0, cell: [step, name, 'gauge', read.value] })

@@ -23,6 +23,7 @@ import { EnvironmentSchema, type Pipeline, PipelineSchema } from '../proto/gener
 import { graphFromWire } from './graph-from-wire.js'
 import { graphToWire } from './graph-to-wire.js'
 import { decodeReference, encodeReference } from './references.js'
+import { repeatedOnce } from './windowing.js'
 
 const environment = create(EnvironmentSchema, { urn: 'beam:env:external:v1' })
 
@@ -40,7 +41,7 @@ function facts({ components, rootTransformIds }: PipelineGraph): unknown {
     collections: sorted(components.collections, (node) => node),
     coders: sorted(components.coders, (node: CoderNode) => JSON.parse(JSON.stringify(node))),
     strategies: sorted(components.windowingStrategies, ({ lateData: _, ...strategy }) =>
-      strategyText({ ...strategy, allowsUnsafeTrigger: false }),
+      strategyText({ ...strategy, trigger: repeatedOnce(strategy.trigger), allowsUnsafeTrigger: false }),
     ),
     transforms: sorted(components.transforms, ({ source: _, spec, ...node }) => ({
       ...node,

@@ -138,7 +138,7 @@ export function strategyToWire(strategy: IrStrategy, moduleHash: string, environ
     windowFn: windowFnToWire(windowFn, moduleHash),
     mergeStatus: MERGING[strategy.mergeStatus],
     windowCoderId: windowFn.payload.kind === 'global' ? WINDOW_CODER_IDS.global : WINDOW_CODER_IDS.interval,
-    trigger: triggerToWire(strategy.trigger),
+    trigger: triggerToWire(repeatedOnce(strategy.trigger)),
     accumulationMode: ACCUMULATION[strategy.accumulationMode],
     outputTime: OUTPUT_TIME[strategy.timestampCombiner],
     closingBehavior: CLOSING[strategy.closingBehavior],
@@ -173,6 +173,37 @@ function transformToWire(transform: IrTransform): TimestampTransform {
           value: { period: BigInt(transform.periodMillis), offset: BigInt(transform.offsetMillis) },
         }
   return create(TimestampTransformSchema, { timestampTransform: value as never })
+}
+
+/**
+ * A trigger without repetitions that say nothing: firings before and after the end of a window repeat anyway, and what ends a
+ * trigger ends it the first time. Flink's job server casts such parts to triggers that fire once.
+ */
+export function repeatedOnce(trigger: IrTrigger): IrTrigger {
+  switch (trigger.kind) {
+    case 'afterEndOfWindow': {
+      const { earlyFirings: early, lateFirings: late } = trigger
+      return {
+        ...trigger,
+        ...(early === undefined ? {} : { earlyFirings: once(early) }),
+        ...(late === undefined ? {} : { lateFirings: once(late) }),
+      }
+    }
+    case 'repeat':
+      return { ...trigger, subtrigger: repeatedOnce(trigger.subtrigger) }
+    case 'afterAny':
+    case 'afterAll':
+    case 'afterEach':
+      return { ...trigger, subtriggers: trigger.subtriggers.map(repeatedOnce) }
+    case 'orFinally':
+      return { ...trigger, main: repeatedOnce(trigger.main), finally: once(trigger.finally) }
+    default:
+      return trigger
+  }
+}
+
+function once(trigger: IrTrigger): IrTrigger {
+  return trigger.kind === 'repeat' ? once(trigger.subtrigger) : repeatedOnce(trigger)
 }
 
 /** A trigger as a message. */

@@ -258,10 +258,11 @@ export class Harness {
       this.#parts.shared.inPut(of.bytes.length)
       this.#parts.tell({ kind: 'data', bundle: this.#name(instruction), ...of, bytes: of.bytes.slice() })
     }
-    for (const { instructionId, transformId, data: bytes, isLast } of data)
-      take(instructionId, { transformId, bytes, isLast })
+    // Which of them came first, a message does not say. Timers that are known fire before the elements that are later than they.
     for (const { instructionId, transformId, timerFamilyId: family, timers: bytes, isLast } of timers)
       take(instructionId, { transformId, family, bytes, isLast })
+    for (const { instructionId, transformId, data: bytes, isLast } of data)
+      take(instructionId, { transformId, bytes, isLast })
     this.#parts.cameIn()
   }
 

@@ -278,7 +278,7 @@ export class FragmentAtWork {
     return splitResponse(undefined, undefined)
   }
 
-  /** Takes timers that are due; they fire when the bundle has had all its elements. */
+  /** Takes timers that are due; they fire before elements that are later, and when the bundle has had all its elements. */
   timers(transformId: string, family: string, bytes: Uint8Array): void {
     const step = [...this.#fragment.kept].find(([, each]) => each.transformId === transformId)
     const at = this.#stages.find(({ stage }) => stage.root.info.id === step?.[0])
@@ -307,6 +307,7 @@ export class FragmentAtWork {
   /** Delays of timers count from the element at hand. */
   async #oneByOne(at: StageAtWork, waiting: ElementBuffer): Promise<void> {
     for (let i = 0; i < waiting.length; i++) {
+      await this.#due.fireBefore(at, waiting.timestamps[i] as number)
       if (at.kept !== undefined) at.kept.timers.eventTime = waiting.timestamps[i] as number
       await at.processor.process(waiting.slice(i, i + 1))
     }

@@ -3,7 +3,8 @@
  * of only when the bundle is over, so it is seen to here.
  *
  * Law: timers of event time fire in the order of their times, then those of the clock, then expirations. One that was set anew or
- * cleared in the bundle does not fire as it was. One that is set in the bundle to a time that has come fires in the bundle.
+ * cleared in the bundle does not fire as it was. One that is set in the bundle to a time that has come fires in the bundle. In which
+ * order an engine has come by elements and timers of a bundle it does not say: by their times is an order in which it may have been.
  */
 import type { TimerElement } from '../../../sdk/coders/index.js'
 import { TIMESTAMP_MIN } from '../../../sdk/time.js'
@@ -63,6 +64,19 @@ export class DueTimers {
   async fire(): Promise<void> {
     for (const [at, due] of this.#due) await fireAll(at, due)
     this.#due.clear()
+  }
+
+  /** Fires what a step has of event time before a time: that of an element, which comes after it. */
+  async fireBefore(at: StageAtWork, time: number): Promise<void> {
+    const due = this.#due.get(at)
+    if (due === undefined) return
+    const isBefore = ({ order, setting }: Due): boolean => order === EVENT && setting.fireTimestamp < time
+    if (!due.some(isBefore)) return
+    this.#due.set(
+      at,
+      due.filter((each) => !isBefore(each)),
+    )
+    await fireAll(at, due.filter(isBefore))
   }
 }
 
