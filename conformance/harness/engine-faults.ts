@@ -80,6 +80,16 @@ const FAULTS: readonly EngineFault[] = [
   },
   {
     runner: 'flink',
+    ids: ['WMK-16'],
+    reason: 'watermarks are the engine’s, and no message tells them',
+  },
+  {
+    runner: 'flink',
+    ids: ['ACC-03/combine'],
+    reason: 'where panes accumulate values are combined behind the grouping, and so once for each pane',
+  },
+  {
+    runner: 'flink',
     ids: ['TMR-11'],
     reason: 'a timer that is set to a time that has passed fires when the watermark moves, and not before',
   },
