@@ -7,6 +7,7 @@
 export * from '../sdk/index.js'
 export { attach } from './attach.js'
 export type { AttachedJob, AttachOptions, JobNews } from './distributed/attached-job.js'
+export type { EngineName } from './distributed/engine-features.js'
 export { isMain } from './is-main.js'
 export { run, type Runnable, type RunnerName, type RunOptions, start } from './run.js'
 export { runEffect } from './run-effect.js'

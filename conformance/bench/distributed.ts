@@ -35,7 +35,11 @@ interface Measured {
   readonly total: number
 }
 
-function measure([command = '', ...args]: readonly string[], endpoint: string, mode: Mode): Promise<readonly (Measured | Latency)[]> {
+function measure(
+  [command = '', ...args]: readonly string[],
+  endpoint: string,
+  mode: Mode,
+): Promise<readonly (Measured | Latency)[]> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...args, endpoint, String(SEEDS), String(EACH), mode], {
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -12,6 +12,7 @@ import {
 } from '@bufbuild/protobuf'
 import type * as Grpc from '@grpc/grpc-js'
 import { CallFailed } from '../transport/call-failed.js'
+import type { ListenOptions } from '../transport/listen-options.js'
 import type {
   Answered,
   Asked,
@@ -19,7 +20,6 @@ import type {
   Channel,
   ConnectOptions,
   ListeningServer,
-  ListenOptions,
   MessageStream,
   ServerBuilder,
   StreamHandler,

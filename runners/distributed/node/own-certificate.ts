@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { checkServerIdentity, connect, createServer, type TLSSocket } from 'node:tls'
 import { messageOf, PipelineError } from '../../../sdk/errors.js'
 import type { EngineSettings } from '../../engine-settings.js'
-import type { ServerTls } from '../transport/transport.js'
+import type { ServerTls } from '../transport/listen-options.js'
 
 /** So long a handshake with oneself may take. */
 const HANDSHAKE_MILLIS = 5000

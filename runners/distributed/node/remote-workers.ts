@@ -9,7 +9,7 @@ import { graphFingerprint } from '../../../sdk/graph/fingerprint.js'
 import { packageVersion } from '../../author-module/package-root.js'
 import type { EngineSettings } from '../../engine-settings.js'
 import type { RemoteRequest, RemoteWorkers, WorkerEnvironment } from '../remote-workers.js'
-import type { ListenOptions } from '../transport/transport.js'
+import type { ListenOptions } from '../transport/listen-options.js'
 import {
   linkSecret,
   PROGRAM_ARTIFACT,

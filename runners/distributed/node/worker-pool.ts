@@ -15,7 +15,7 @@ import {
   StartWorkerResponseSchema,
   StopWorkerResponseSchema,
 } from '../proto/generated/beam/fn_execution_pb.js'
-import type { ListenOptions } from '../transport/transport.js'
+import type { ListenOptions } from '../transport/listen-options.js'
 import { TICKET_PARAMETER, TICKET_PROBE, TICKET_PROOF, TICKET_VARIABLE, ticketOf } from '../wire/ticket.js'
 import { grpcTransport } from './grpc-transport.js'
 import { loadGrpc } from './packages.js'

@@ -11,6 +11,7 @@ import type {
   MessageShape,
 } from '@bufbuild/protobuf'
 import type { DescMethod } from '@bufbuild/protobuf'
+import type { ListenOptions } from './listen-options.js'
 
 /** A method that answers once. */
 export type UnaryMethod = DescMethodUnary
@@ -87,22 +88,6 @@ export type StreamHandler<M extends DescMethodBiDiStreaming> = (
   stream: ServedStream<Answered<M>>,
   metadata: ReadonlyMap<string, string>,
 ) => StreamListener<Asked<M>>
-
-/** What proves who a server is, and encrypts what is sent. All are texts in PEM. */
-export interface ServerTls {
-  readonly certificate: string
-  readonly key: string
-}
-
-/** Where a server listens. */
-export interface ListenOptions {
-  /** Default: loopback. */
-  readonly host?: string
-  /** Default: a free one. */
-  readonly port?: number
-  /** Default: what is sent is not encrypted. */
-  readonly tls?: ServerTls
-}
 
 /** How a server is reached. */
 export interface ConnectOptions {

@@ -13,7 +13,8 @@ import {
   type WorkerReport,
   WorkerReportSchema,
 } from '../proto/generated/millrace/worker_link_pb.js'
-import type { ListeningServer, ListenOptions, MessageStream, Transport } from '../transport/transport.js'
+import type { ListenOptions } from '../transport/listen-options.js'
+import type { ListeningServer, MessageStream, Transport } from '../transport/transport.js'
 import type { ToUser } from './messages.js'
 
 /** Metadata by which a worker says who it is, and proves it. */

@@ -5,7 +5,7 @@
  * Law: everything from user to wire goes over one port, so that nothing overtakes anything; answers to reads have a port of
  * their own, so that they can be taken while nothing else is.
  */
-import type { ListenOptions } from '../transport/transport.js'
+import type { ListenOptions } from '../transport/listen-options.js'
 
 import type { SharedCounters } from './shared-counters.js'
 
