@@ -5,20 +5,15 @@
  * fails when there is none. Assertions are counted here, not believed: one that was never judged fails the case, and so
  * does a case that claims nothing.
  */
-import { platformEnv } from '#platform'
 import { isStream } from '../../runners/distributed/job-options.js'
 import {
   type BuiltPipeline,
-  type Env,
   errorKind,
   type Feature,
   Pipeline,
   type PipelineResult,
-  type Progress,
   type Runner,
   type RunnerOptions,
-  type RunningPipeline,
-  start,
 } from 'millrace'
 import {
   type CheckCase,
@@ -27,7 +22,6 @@ import {
   type KnownFault,
   NOT_RUN,
   type PipelineCase,
-  type RunControl,
   type Transcript,
 } from '../cases/case.js'
 import { Claims, expectFailure } from '../cases/claims.js'
@@ -35,6 +29,7 @@ import { type CaseAddress, workerModuleOf } from './case-module.js'
 import { assertionFault, assertionsOf } from './count-assertions.js'
 import { engineFault } from './engine-faults.js'
 import type { Mode } from './modes.js'
+import { Control, RUN_MILLIS_MAX, runToEnd } from './run-to-end.js'
 import { buildTranscript, droppedFault, hasOwnKeys, placesOf, type Playing } from './run-transcript.js'
 
 /** What a case came to. */
@@ -71,12 +66,8 @@ export interface Setting {
   readonly inProcess: boolean
 }
 
-/** After so long a run is stopped, and has failed. */
-export const RUN_MILLIS_MAX = 30_000
 /** So long where a case takes an engine long. */
 const LONG_MILLIS_MAX = 180_000
-/** So long a run may take to stop. */
-const STOP_MILLIS_MAX = 20_000
 const ONE_KEY = ['k']
 const MANY_KEYS = ['k', 'l', 'm']
 /** Runs a case, of a module of cases. Never rejects: what goes wrong is the report. */
@@ -287,82 +278,6 @@ export function playingsOf(of: Transcript, { keepsScripts, isElsewhere, shares }
   if (!keepsScripts || first === undefined || isElsewhere === true) return whole
   const cut = placesOf(of).map((until): Playing => ({ by: first, keys: ONE_KEY, until, exact: true }))
   return [...whole, ...cut]
-}
-
-/** A run's control, from before it starts. */
-class Control implements RunControl {
-  running: RunningPipeline | undefined
-  /** The run's world: the real one without warnings, with a clock that can be set where a case does so. */
-  readonly world: { readonly env: Env }
-  #ahead = 0
-
-  constructor(setsClock: boolean) {
-    const real = withoutWarnings(platformEnv())
-    this.world = { env: setsClock ? { ...real, now: () => real.now() + this.#ahead } : real }
-  }
-
-  readonly drain = (): void => this.running?.drain()
-
-  readonly cancel = (): void => this.running?.cancel()
-
-  readonly progress = (): Progress | undefined => this.running?.progress()
-
-  readonly setClock = (byMillis: number): void => {
-    this.#ahead += byMillis
-  }
-}
-
-/** How a run ended. */
-export interface RunEnd {
-  readonly result: PipelineResult | undefined
-  readonly error: Error | undefined
-  /** Whether it was stopped, since it had taken too long. */
-  readonly isLate: boolean
-}
-
-/** The pipeline, run to its end, whichever it is. After so many milliseconds it is stopped; one that does not stop is left alone. */
-export async function runToEnd(
-  p: Pipeline,
-  runner: Runner,
-  options: RunnerOptions,
-  control: Control | undefined = new Control(false),
-  millisMax = RUN_MILLIS_MAX,
-): Promise<RunEnd> {
-  const signal = AbortSignal.timeout(millisMax)
-  const left = new AbortController()
-  try {
-    const running = start(p, { runner, ...options, ...control.world, signal })
-    control.running = running
-    const never = wait(millisMax + STOP_MILLIS_MAX, left.signal).then(() => {
-      throw new Error(`it did not end after ${millisMax} ms, nor when it was stopped`)
-    })
-    return { result: await Promise.race([running.result, never]), error: undefined, isLate: signal.aborted }
-  } catch (error) {
-    return {
-      result: undefined,
-      error: error instanceof Error ? error : new Error(String(error)),
-      isLate: signal.aborted,
-    }
-  } finally {
-    left.abort()
-  }
-}
-
-function wait(millis: number, left: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, millis)
-    left.addEventListener('abort', () => clearTimeout(timer))
-  })
-}
-
-/** Cases build what runs warn of: under every mode, that would be all there is to read. */
-function withoutWarnings(env: Env): Env {
-  return {
-    ...env,
-    print(line, stream) {
-      if (!line.startsWith('warning: ')) env.print(line, stream)
-    },
-  }
 }
 
 /** What is wrong with how a runner takes what it cannot run; `undefined` when it refuses. */

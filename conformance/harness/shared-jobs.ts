@@ -9,17 +9,8 @@ import { isStream } from '../../runners/distributed/job-options.js'
 import { type ConformanceCase, NOT_RUN } from '../cases/case.js'
 import { assertionFault, assertionsOf } from './count-assertions.js'
 import type { Mode } from './modes.js'
-import {
-  type CaseReport,
-  knownFault,
-  needsOf,
-  optionsIn,
-  playingsOf,
-  RUN_MILLIS_MAX,
-  runToEnd,
-  type Setting,
-  whyNotIn,
-} from './run-case.js'
+import { type CaseReport, knownFault, needsOf, optionsIn, playingsOf, type Setting, whyNotIn } from './run-case.js'
+import { RUN_MILLIS_MAX, runToEnd } from './run-to-end.js'
 import { buildTranscript } from './run-transcript.js'
 
 /** What a mode shares. */

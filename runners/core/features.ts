@@ -72,8 +72,11 @@ export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
         if (payload.requiresStableInput) need('stableInput', step)
         if (payload.delivery !== undefined) need('delivery', step)
         const fn = built.functions.resolve(payload.doFn.payload) as StepFunction | AnySplittable
-        if (fn.kind === 'splittable') need(fn.doFn.bounded ? 'splittable.bounded' : 'splittable.unbounded', step)
-        else if (fn.options.onError !== undefined) need('deadLetters', step)
+        if (fn.kind === 'splittable') {
+          need(fn.doFn.bounded ? 'splittable.bounded' : 'splittable.unbounded', step)
+          // It is told of commits, as callbacks are.
+          if (fn.doFn.acknowledges === true) need('bundleFinalizer', step)
+        } else if (fn.options.onError !== undefined) need('deadLetters', step)
         break
       }
       default:
