@@ -13,7 +13,8 @@ export interface LeftOutRow {
   readonly reason: string
 }
 
-const workerNeeded = 'it is about a worker that speaks the Fn API, and this version has none'
+const workerNeeded =
+  'it is about messages between an engine and a worker, and a case is a pipeline; conformance/worker is where those are tried'
 const runnerNeeded = 'it is about several processes, and the runners of this version have one each'
 
 const nothingKept = 'a case is one run; what a checkpoint keeps for the next one is tested in runners/micro-batch'
