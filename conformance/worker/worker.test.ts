@@ -13,7 +13,7 @@ import {
 } from '../../runners/distributed/proto/generated/beam/fn_execution_pb.js'
 import { ByteReader, varintCoder } from '../../sdk/coders/index.js'
 import { PeerLoad } from './peer-load.js'
-import { type Sent, WorkerAtPeer } from './worker-at-peer.js'
+import { type PeerFragment, type Sent, WorkerAtPeer } from './worker-at-peer.js'
 
 const open: WorkerAtPeer[] = []
 afterEach(async () => {
@@ -34,6 +34,18 @@ const doubling: Runnable = (p) =>
 const valuesOf = (sent: readonly Sent[]): readonly unknown[] => sent.map(({ value }) => value)
 const NONE = new Uint8Array(0)
 
+/** What a bundle has put out, whole: its answer comes by another stream, and may be here before the last of it. */
+async function outputOf(
+  { peer }: WorkerAtPeer,
+  from: PeerFragment,
+  instructionId: string,
+  collectionId: string,
+): Promise<readonly unknown[]> {
+  const ended = (): readonly string[] => [...peer.output(instructionId).ended]
+  await expect.poll(ended, { interval: 2, timeout: 10_000 }).toContain(`to ${collectionId}`)
+  return valuesOf(from.decode(instructionId, collectionId))
+}
+
 describe('bundles', () => {
   it('have their data before their instruction, and it waits', async () => {
     const at = await started(doubling)
@@ -45,7 +57,7 @@ describe('bundles', () => {
     await at.peer.send('b1', double.source, double.encode([1, 2, 3]))
     await at.peer.send('b1', double.source, double.encode([4]), true)
     const response = await at.peer.process('b1', double.id)
-    expect(valuesOf(double.decode('b1', 'double.out'))).toEqual([2, 4, 6, 8])
+    expect(await outputOf(at, double, 'b1', 'double.out')).toEqual([2, 4, 6, 8])
     expect(countsOf(response.monitoringInfos).elements.get('double.out')).toBe(4)
   })
 
@@ -71,7 +83,7 @@ describe('bundles', () => {
       await expect.poll(() => ended.at(-1), { interval: 2, timeout: 20_000 }).toBe(name)
     }
     await Promise.all(responses)
-    for (const [i, name] of names.entries()) expect(valuesOf(double.decode(name, 'double.out'))).toEqual([2 * i])
+    for (const [i, name] of names.entries()) expect(await outputOf(at, double, name, 'double.out')).toEqual([2 * i])
   })
 
   it('that fail say why, and others go on', async () => {
@@ -268,7 +280,7 @@ describe('a split', () => {
     expect(second.channelSplits).toMatchObject([{ lastPrimaryElement: 31n, firstResidualElement: 32n }])
     await at.peer.send('b', double.source, double.encode(numbers(10, 100)), true)
     const { monitoringInfos } = await response
-    expect(valuesOf(double.decode('b', 'double.out'))).toEqual(numbers(0, 32).map((n) => 2 * n))
+    expect(await outputOf(at, double, 'b', 'double.out')).toEqual(numbers(0, 32).map((n) => 2 * n))
     expect(countsOf(monitoringInfos).elements.get('double.out')).toBe(32)
   })
 
@@ -295,7 +307,7 @@ describe('a split', () => {
     await at.peer.send('b', slow.source, slow.encode(numbers(0, 12)), true)
     const { channelSplits } = await at.peer.ask('processBundleSplit', { instructionId: 'b', ...half(slow.source, 12) })
     await response
-    const done = valuesOf(slow.decode('b', 'slow.out'))
+    const done = await outputOf(at, slow, 'b', 'slow.out')
     expect(done).toEqual(numbers(0, Number(channelSplits[0]?.firstResidualElement ?? 12n)))
   })
 })
@@ -384,7 +396,7 @@ describe('state', () => {
       const response = at.peer.process(name, sum.id, { cacheTokens })
       await at.peer.send(name, sum.source, sum.encode([kv('a', 1), kv('b', 10)]), true)
       await response
-      return valuesOf(sum.decode(name, 'sum.out'))
+      return await outputOf(at, sum, name, 'sum.out')
     }
     const gets = async (): Promise<number> => (await at.peer.state.asked()).filter(({ kind }) => kind === 'get').length
     expect(await bundle('b1', 'one')).toEqual([1, 10])
@@ -411,6 +423,6 @@ describe('state', () => {
     await sent('b1', 1, 2)
     await expect(sent('b2', 4, 13)).rejects.toThrow('unlucky')
     await sent('b3', 5)
-    expect(valuesOf(sum.decode('b3', 'sum.out'))).toEqual([8])
+    expect(await outputOf(at, sum, 'b3', 'sum.out')).toEqual([8])
   })
 })
