@@ -6,10 +6,11 @@
  * measured cold.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { enginePlace, cacheFolder } from '../../runners/distributed/node/engine-process.js'
+import { enginePlace } from '../../runners/distributed/node/engine-process.js'
+import { beamPython } from '../engines/beam-python.js'
 
 /** The version of Beam that the job server is of. */
 export const PEER_VERSION = '2.62.0'
@@ -121,19 +122,11 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 /** Beam's Python SDK of the job server's version, fetched where it is not there. */
 export function pythonPeer(): PeerProgram {
-  const folder = join(cacheFolder(), 'python', `beam-${PEER_VERSION}`)
-  const python = join(folder, 'bin', 'python')
-  if (spawnSync(python, ['-c', 'import apache_beam'], quiet).status !== 0) {
-    say(`fetching apache-beam==${PEER_VERSION} from PyPI …`)
-    rmSync(folder, { recursive: true, force: true })
-    const isMade = spawnSync('python3', ['-m', 'venv', folder], quiet).status === 0
-    const requirement = `apache-beam==${PEER_VERSION}`
-    if (!isMade || spawnSync(python, ['-m', 'pip', 'install', '--quiet', requirement], quiet).status !== 0)
-      return { missing: `pip could not install ${requirement}` }
-  }
+  const found = beamPython(PEER_VERSION, (requirement) => say(`fetching ${requirement} from PyPI …`))
+  if ('missing' in found) return found
   const program = join(mkdtempSync(join(tmpdir(), 'millrace-bench-')), 'bench.py')
   writeFileSync(program, PYTHON)
-  return { command: [python, program] }
+  return { command: [found.python, program] }
 }
 
 function dependency(artifact: string, group = 'org.apache.beam', version = PEER_VERSION): string {

@@ -27,7 +27,7 @@ interface Latency {
 }
 
 interface Measured {
-  readonly kind: string
+  readonly kind: 'word count' | 'windowed count'
   /** Seconds. */
   readonly wall: number
   readonly cpu: number
@@ -92,8 +92,8 @@ async function compared(mode: Mode, programs: ReadonlyMap<string, PeerProgram>):
   console.log(`${elements.toLocaleString('en')} elements on Flink, ${mode}, parallelism 1 · Node ${process.version}`)
   console.log(`${'job'.padEnd(16)}${'worker'.padEnd(14)}${'wall s'.padStart(8)}${'worker CPU s'.padStart(14)}${'elements/s'.padStart(13)}${'per core'.padStart(13)}`) // prettier-ignore
   let isFine = true
-  for (const kind of ['word count', 'windowed count']) {
-    const of = [...found].flatMap(([who, all]) => all.flatMap((each) => (each.kind === kind ? [{ who, ...(each as Measured) }] : []))) // prettier-ignore
+  for (const kind of ['word count', 'windowed count'] as const) {
+    const of = [...found].flatMap(([who, all]) => all.flatMap((each) => (each.kind === kind ? [{ who, ...each }] : []))) // prettier-ignore
     const [first] = of
     for (const { who, wall, cpu, groups, total } of of) {
       console.log(`${kind.padEnd(16)}${who.padEnd(14)}${wall.toFixed(2).padStart(8)}${cpu.toFixed(2).padStart(14)}${perSecond(elements / wall)}${perSecond(elements / cpu)}`) // prettier-ignore
@@ -116,7 +116,7 @@ async function compared(mode: Mode, programs: ReadonlyMap<string, PeerProgram>):
   for (const [who, all] of found)
     for (const each of all)
       if (each.kind === 'latency') {
-        const { p50, p99, elements: count } = each as Latency
+        const { p50, p99, elements: count } = each
         console.log(`latency of an element of a stream, ${who}: p50 ${p50} ms, p99 ${p99} ms (${count} elements)`)
       }
   return isFine && (found.get('millrace') ?? []).length > 0

@@ -9,13 +9,13 @@ import { join } from 'node:path'
 import { attach, type AttachedJob, run, start } from 'millrace'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine } from '../../runners/distributed/distributed-runner.js'
-import { findFlink, findJava, startFlink } from '../../runners/distributed/node/flink.js'
+import { startFlink } from '../../runners/distributed/node/flink.js'
 import { findPrism, startPrism } from '../../runners/distributed/node/prism.js'
 import { startWorkerPool, type WorkerPool } from '../../runners/distributed/node/worker-pool.js'
 import ticks from './fixtures/ticks.js'
+import { isFlinkTried } from './has-flink.js'
 
-const hasFlink =
-  findFlink() !== undefined && findJava() !== undefined && process.env['MILLRACE_WITHOUT_FLINK'] === undefined
+const hasFlink = isFlinkTried()
 const ENGINES = [
   ['prism', findPrism() !== undefined, startPrism],
   ['flink', hasFlink, startFlink],

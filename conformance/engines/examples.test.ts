@@ -7,14 +7,14 @@ import { type Delays, totals } from '../../examples/flights.js'
 import wordCount from '../../examples/word-count.js'
 import { nodeEnv } from '../../runners/direct/node.js'
 import { type Engine, engineRunner } from '../../runners/distributed/distributed-runner.js'
-import { findFlink, findJava, startFlink } from '../../runners/distributed/node/flink.js'
+import { startFlink } from '../../runners/distributed/node/flink.js'
 import { distributedCapabilities } from '../../runners/distributed/node/node.js'
 import { findPrism, startPrism } from '../../runners/distributed/node/prism.js'
+import { isFlinkTried } from './has-flink.js'
 
 const MILLIS = 240_000
 
-const hasFlink =
-  findFlink() !== undefined && findJava() !== undefined && process.env['MILLRACE_WITHOUT_FLINK'] === undefined
+const hasFlink = isFlinkTried()
 const ENGINES = [
   // In a stream Prism closes sessions that go on: it gives 8,589 of them where there are 8,469.
   { name: 'prism', isThere: findPrism() !== undefined, begin: startPrism, kinds: ['days', 'weeks'] },

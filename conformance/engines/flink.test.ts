@@ -10,16 +10,16 @@ import { generateSequence } from 'millrace/io/generate'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Engine, engineRunner } from '../../runners/distributed/distributed-runner.js'
 import { ENGINE_FEATURES } from '../../runners/distributed/engine-features.js'
-import { findFlink, findJava, startFlink } from '../../runners/distributed/node/flink.js'
+import { startFlink } from '../../runners/distributed/node/flink.js'
 import { distributedCapabilities } from '../../runners/distributed/node/node.js'
 import type { Runner } from '../../runners/runner.js'
 import { loadCase } from '../cases/index.js'
 import { FLINK_MODE } from '../harness/columns.js'
 import { runCase } from '../harness/run-case.js'
+import { isFlinkTried } from './has-flink.js'
 import { divisionByZero, HUNDRED_MEASURED, hundredMeasured, largestOfKeys } from './pipelines.js'
 
-const isThere =
-  findFlink() !== undefined && findJava() !== undefined && process.env['MILLRACE_WITHOUT_FLINK'] === undefined
+const isThere = isFlinkTried()
 if (!isThere) console.log('skipped: Flink is not installed. npm run engines -- install flink')
 
 /** Two cores may be shared, and a first job loads thousands of classes. */

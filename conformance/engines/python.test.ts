@@ -2,9 +2,7 @@
  * Pipelines that mix transforms of Beam's Python SDK with ours: its expansion service says what they are, Flink has them executed by a
  * Python worker beside ours.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import {
   external,
@@ -23,16 +21,17 @@ import {
 import * as t from 'io-ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Engine, engineRunner } from '../../runners/distributed/distributed-runner.js'
-import { findFlink, findJava, startFlink } from '../../runners/distributed/node/flink.js'
+import { freePort, startEngine } from '../../runners/distributed/node/engine-process.js'
+import { startFlink } from '../../runners/distributed/node/flink.js'
 import { distributedCapabilities } from '../../runners/distributed/node/node.js'
 import type { Runner } from '../../runners/runner.js'
 import { testFolders } from '../support/test-folders.js'
 import { beamPython } from './beam-python.js'
+import { isFlinkTried } from './has-flink.js'
 
 const folder = testFolders('python')
 
-const hasFlink =
-  findFlink() !== undefined && findJava() !== undefined && process.env['MILLRACE_WITHOUT_FLINK'] === undefined
+const hasFlink = isFlinkTried()
 if (!hasFlink) console.log('skipped: Flink is not installed. npm run engines -- install flink')
 const python = hasFlink ? beamPython() : { missing: 'there is no Flink' }
 if ('missing' in python) console.log(`skipped: ${python.missing}`)
@@ -42,60 +41,20 @@ const { string, int64, kv: pairOf } = wireType
 
 const sorted = (result: PipelineResult, name: string): readonly string[] => [...result.collect<string>(name)].sort()
 
-/** A port of loopback that nobody has. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
-}
-
-interface Service {
-  readonly address: string
-  close(): Promise<void>
-}
-
 /** Python's expansion service, which starts Python workers, too. */
-async function expansionService(interpreter: string): Promise<Service> {
+async function expansionService(interpreter: string): Promise<Engine> {
   const port = await freePort()
-  const address = `localhost:${port}`
-  const child: ChildProcess = spawn(
-    interpreter,
-    [
-      ...['-m', 'apache_beam.runners.portability.expansion_service_main'],
-      ...['--port', String(port), '--fully_qualified_name_glob', '*', '--serve_loopback_worker'],
-      ...['--environment_type=EXTERNAL', `--environment_config=${address}`],
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  )
-  let text = ''
-  await new Promise<void>((resolve, reject) => {
-    const hear = (bytes: Buffer): void => {
-      text += bytes.toString()
-      if (text.includes('Listening for expansion requests')) resolve()
-    }
-    child.stdout?.on('data', hear)
-    child.stderr?.on('data', hear)
-    child.once('error', reject)
-    child.once('exit', () => reject(new Error(`the expansion service has ended: ${text.slice(-2000)}`)))
-  })
-  return {
-    address,
-    close: () =>
-      new Promise((resolve) => {
-        child.once('exit', () => resolve())
-        child.kill('SIGKILL')
-      }),
-  }
+  const args = [
+    ...['-m', 'apache_beam.runners.portability.expansion_service_main'],
+    ...['--port', String(port), '--fully_qualified_name_glob', '*', '--serve_loopback_worker'],
+    ...['--environment_type=EXTERNAL', `--environment_config=localhost:${port}`],
+  ]
+  return startEngine({ name: 'the expansion service', program: interpreter, args, port, startMillis: MILLIS, outlivesUs: false }, () => undefined) // prettier-ignore
 }
 
 describe.skipIf('missing' in python)('transforms of Python on Flink', () => {
   let flink: Engine
-  let service: Service
+  let service: Engine
   let runner: Runner
   beforeAll(async () => {
     if ('missing' in python) return

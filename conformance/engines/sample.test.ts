@@ -3,14 +3,13 @@
  */
 import { afterAll, expect, it } from 'vitest'
 import { matrixText } from '../harness/matrix.js'
-import { findFlink, findJava } from '../../runners/distributed/node/flink.js'
 import { findPrism } from '../../runners/distributed/node/prism.js'
 import { runColumn } from './column.js'
+import { isFlinkTried } from './has-flink.js'
 
 const MILLIS = 240_000
 const seed = Number(process.env['MILLRACE_SEED'] ?? 1)
-const hasFlink =
-  findFlink() !== undefined && findJava() !== undefined && process.env['MILLRACE_WITHOUT_FLINK'] === undefined
+const hasFlink = isFlinkTried()
 /** Areas of windows, triggers and panes: on Flink those are tried whole, and their faults are known. */
 const PANES = 'GBK,CMB,WIN,BND,TRG,PAN,TSC,ACC'
 const said: string[] = []

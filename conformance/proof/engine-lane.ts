@@ -4,9 +4,9 @@
 import { parseArgs } from 'node:util'
 import { publish, publishedColumn } from '../docs/conformance-page.js'
 import { runColumn } from '../engines/column.js'
+import { isFlinkInstalled } from '../engines/has-flink.js'
 import { countsOf, matrixText, STATUS_WORDS } from '../harness/matrix.js'
 import type { LaneProgram } from './lane.js'
-import { findFlink, findJava } from '../../runners/distributed/node/flink.js'
 import { findPrism } from '../../runners/distributed/node/prism.js'
 import { wholeNumber } from './whole-number.js'
 
@@ -73,5 +73,5 @@ function today(): string {
 
 function isMissing(engine: string): boolean {
   if (engine === 'prism') return findPrism() === undefined
-  return engine.startsWith('flink') && (findFlink() === undefined || findJava() === undefined)
+  return engine.startsWith('flink') && !isFlinkInstalled()
 }

@@ -10,11 +10,12 @@ import { hostname } from 'node:os'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { create, fromBinary } from '@bufbuild/protobuf'
 import { messageOf, PipelineError } from '../../../sdk/errors.js'
-import { ArtifactRetrievalService, GetArtifactRequestSchema } from '../proto/generated/beam/job_management_pb.js'
 import { type ArtifactInformation, ArtifactStagingToRolePayloadSchema } from '../proto/generated/beam/pipeline_pb.js'
 import { StartWorkerRequestSchema } from '../proto/generated/beam/fn_execution_pb.js'
 import { WorkerReportSchema } from '../proto/generated/millrace/worker_link_pb.js'
+import type { CallFailed } from '../transport/call-failed.js'
 import type { Transport } from '../transport/transport.js'
+import { artifactBytes } from '../wire/artifacts.js'
 import { LinkClient } from '../wire/link-client.js'
 import type { ToUser, ToWire } from '../wire/messages.js'
 import { askProvision } from '../wire/provision.js'
@@ -87,27 +88,11 @@ function fetched(
   metadata: Readonly<Record<string, string>>,
 ): Promise<Uint8Array> {
   const channel = transport.connect(address)
-  return new Promise<Uint8Array>((resolve, reject) => {
-    const parts: Uint8Array[] = []
-    const stream = channel.stream(
-      ArtifactRetrievalService.method.getArtifact,
-      {
-        message: ({ data }) => void parts.push(data),
-        end: (failure) => {
-          if (failure === undefined) resolve(new Uint8Array(Buffer.concat(parts)))
-          else
-            reject(
-              new PipelineError(
-                'MR-6201',
-                `the program cannot be fetched from ${address} (${failure.status}: ${failure.message})`,
-              ),
-            )
-        },
-      },
-      { metadata, timeoutMillis: 10 * CALL_MILLIS },
-    )
-    stream.send(create(GetArtifactRequestSchema, { artifact }))
-  }).finally(() => channel.close())
+  return artifactBytes(channel, artifact, { metadata, timeoutMillis: 10 * CALL_MILLIS })
+    .catch(({ status, message }: CallFailed) => {
+      throw new PipelineError('MR-6201', `the program cannot be fetched from ${address} (${status}: ${message})`)
+    })
+    .finally(() => channel.close())
 }
 
 class WorkerProcess {

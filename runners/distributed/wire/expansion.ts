@@ -10,11 +10,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { ExpansionRequestSchema, ExpansionService } from '../proto/generated/beam/expansion_pb.js'
-import {
-  ArtifactRetrievalService,
-  GetArtifactRequestSchema,
-  ResolveArtifactsRequestSchema,
-} from '../proto/generated/beam/job_management_pb.js'
+import { ArtifactRetrievalService, ResolveArtifactsRequestSchema } from '../proto/generated/beam/job_management_pb.js'
 import {
   ArtifactFilePayloadSchema,
   type ArtifactInformation,
@@ -28,6 +24,7 @@ import {
 import { serviceOf } from '../translation/external.js'
 import { CallFailed } from '../transport/call-failed.js'
 import type { Channel, Transport } from '../transport/transport.js'
+import { artifactBytes } from './artifacts.js'
 import type { Artifact } from './messages.js'
 
 /** A service may start an interpreter, and import what it was asked for. */
@@ -172,7 +169,9 @@ async function fetched(
   const { replacements } = await channel.call(resolveArtifacts, request, { timeoutMillis: EXPAND_MILLIS })
   const all: ArtifactInformation[] = []
   for (const artifact of replacements) {
-    const bytes = await bytesOf(channel, artifact)
+    const bytes = await artifactBytes(channel, artifact).catch(({ status, message }: CallFailed) => {
+      throw new CallFailed(status, `a file of its workers could not be fetched: ${message}`)
+    })
     const hash = bytesToHex(sha256(bytes))
     artifacts.set(hash, { name: hash, sha256: hash, bytes })
     const payload = create(ArtifactFilePayloadSchema, { path: nameOf(artifact, hash), sha256: hash })
@@ -183,30 +182,6 @@ async function fetched(
 
 function nameOf({ typeUrn, typePayload }: ArtifactInformation, otherwise: string): string {
   return typeUrn === FILE_TYPE ? fromBinary(ArtifactFilePayloadSchema, typePayload).path : otherwise
-}
-
-function bytesOf(channel: Channel, artifact: ArtifactInformation): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const pieces: Uint8Array[] = []
-    const stream = channel.stream(ArtifactRetrievalService.method.getArtifact, {
-      message: ({ data }) => void pieces.push(data),
-      end: (failure) => {
-        if (failure === undefined) resolve(joined(pieces))
-        else reject(new CallFailed(failure.status, `a file of its workers could not be fetched: ${failure.message}`))
-      },
-    })
-    stream.send(create(GetArtifactRequestSchema, { artifact }))
-  })
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    all.set(piece, at)
-    at += piece.length
-  }
-  return all
 }
 
 /** Ids of ours win: a service sends back what it was sent. */

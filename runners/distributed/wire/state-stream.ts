@@ -13,6 +13,7 @@ import {
   type StateResponse,
 } from '../proto/generated/beam/fn_execution_pb.js'
 import type { CallOptions, Channel, MessageStream, TransportFailure } from '../transport/transport.js'
+import { joined } from './artifacts.js'
 import type { StateChange } from './messages.js'
 
 type Settle = (response: StateResponse | Error) => void
@@ -93,15 +94,3 @@ export class StateStream {
 }
 
 const lost = (text: string): Error => coded('MR-6203', new Error(text))
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const [first] = chunks
-  if (chunks.length === 1 && first !== undefined) return first.slice()
-  const all = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    all.set(chunk, at)
-    at += chunk.length
-  }
-  return all
-}
