@@ -70,6 +70,12 @@ export const lanes: readonly Lane[] = [
     sample: seededSample,
     load: async () => (await import('./sim/lane.js')).simLane(),
   },
+  {
+    name: 'load',
+    meaning:
+      'a worker passes bundles of a gigabyte in bounded memory, and keys with 100,000 entries of state are read and written within a minute [--engine flink|prism] [--only part-of-name]',
+    load: async () => (await import('./load-lane.js')).loadLane(),
+  },
   ...RUNNERS.map(([runner, title]): Lane => ({
     name: runner,
     meaning: `every case holds on ${title}, is refused by name, or is known to be broken there [--only ids] [--sample n] [--from seed] [--publish]`,

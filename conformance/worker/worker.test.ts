@@ -1,18 +1,17 @@
 /**
  * A worker of ours against the protocol, byte for byte, with an engine that is in the test's hands.
  */
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
 import * as t from 'io-ts'
 import { kv, metric, type Runnable, state, type Pipeline } from 'millrace'
 import { afterEach, describe, expect, it } from 'vitest'
 import { countsOf } from '../../runners/distributed/translation/monitoring.js'
 import {
   ElementsSchema,
-  ProcessBundleDescriptorSchema,
   ProcessBundleRequest_CacheTokenSchema,
 } from '../../runners/distributed/proto/generated/beam/fn_execution_pb.js'
 import { ByteReader, varintCoder } from '../../sdk/coders/index.js'
-import { PeerLoad } from './peer-load.js'
+import { passLargeBundle } from './large-bundle.js'
 import { type PeerFragment, type Sent, WorkerAtPeer } from './worker-at-peer.js'
 
 const open: WorkerAtPeer[] = []
@@ -338,36 +337,11 @@ describe('elements in the instruction', () => {
 })
 
 describe('a bundle larger than memory for it', () => {
-  const copies = 16
-  /** Each element has become sixteen. */
-  const multiplied: Runnable = (p) =>
-    p
-      .create('texts', [''])
-      .flatMap('multiply', (text) => Array.from({ length: copies }, () => text))
-      .collect('all')
-
   it('streams through, though the engine takes nothing for a while: what is on its way is bounded', async () => {
-    const at = await started(multiplied, {}, undefined, false)
-    const load = new PeerLoad()
-    await load.listen()
-    try {
-      const multiply = at.describeAt(load.address, ['multiply'])
-      const text = 'x'.repeat(8192)
-      const chunk = multiply.encode(Array.from({ length: 16 }, () => text))
-      await load.start(at.pool)
-      const before = process.memoryUsage().rss
-      let most = 0
-      const looks = setInterval(() => (most = Math.max(most, process.memoryUsage().rss - before)), 20)
-      const descriptor = toBinary(ProcessBundleDescriptorSchema, at.peer.descriptors.get(multiply.id) as never)
-      const chunks = 256
-      const result = await load.run({ descriptor, source: multiply.source, chunk, chunks, stallMillis: 1000 })
-      clearInterval(looks)
-      expect(result.bytesOut).toBe(chunk.length * chunks * copies)
-      // 537 MB go out, and nobody takes them at first: who did not wait would hold them all.
-      expect(most).toBeLessThan(380 * 1024 * 1024)
-    } finally {
-      await load.close()
-    }
+    const { bytesIn, bytesOut, growth } = await passLargeBundle({ chunks: 256, copies: 16, stallMillis: 1000 })
+    expect(bytesOut).toBe(16 * bytesIn)
+    // 537 MB go out, and nobody takes them at first: who did not wait would hold them all.
+    expect(growth).toBeLessThan(380 * 1024 * 1024)
   }, 60_000)
 })
 
