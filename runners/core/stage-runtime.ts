@@ -18,6 +18,7 @@ import type { DeadLetter } from '../../sdk/transforms/errors.js'
 import { NO_FIRING } from '../../sdk/windowing/pane-info.js'
 import { globalWindow, type Windows } from '../../sdk/windowing/window.js'
 import type { AsyncHost, PendingCall } from './async-calls.js'
+import { CallFailure } from './call-failure.js'
 import { BundleFinalizers } from './bundle-finalizers.js'
 import { Deliveries } from './deliveries.js'
 import type { Push } from './element-buffer.js'
@@ -193,6 +194,7 @@ export class StageRuntime implements AsyncHost {
     windows: Windows,
     letters: DeadLetterSink | undefined,
   ): void {
+    if (thrown instanceof CallFailure) return this.failed(step, thrown.call, thrown.cause, element, timestamp, windows, letters) // prettier-ignore
     if (thrown === this.failure && thrown !== undefined) throw thrown
     if (thrown instanceof InvariantViolation) this.#fail(thrown)
     if (letters === undefined) {

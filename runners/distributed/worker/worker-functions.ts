@@ -9,8 +9,11 @@ import { coderOf } from '../../../sdk/graph/coders.js'
 import type { BuiltPipeline, FunctionTable, Reference, TransformNode } from '../../../sdk/graph/model.js'
 import * as urns from '../../../sdk/graph/urns.js'
 import { kv, type KV } from '../../../sdk/kv.js'
+import type { RestrictionProgress } from '../../../sdk/source/restriction-tracker.js'
 import type { AnySplittable } from '../../../sdk/source/splittable.js'
 import type { StepFunction } from '../../../sdk/transforms/do-fn.js'
+import { called } from '../../core/call-failure.js'
+import { checkAmount, checkProgress } from '../../core/execution/source-reading.js'
 import { DECODE_STEP, SAME_STEP, workerStep } from '../for-engine.js'
 import { newWork } from '../translation/work-coder.js'
 
@@ -68,7 +71,7 @@ export function addedFunction(step: string, index: number, local: BuiltPipeline)
 export function pairing(splittable: AnySplittable, services: WorkerServices): StepFunction {
   const { restriction } = splittable.doFn
   const fn = (element: never): unknown =>
-    kv(element, newWork(restriction(element, contextOf(splittable, services) as never)))
+    kv(element, newWork(called('restriction', () => restriction(element, contextOf(splittable, services) as never))))
   return { kind: 'map', fn, options: {} }
 }
 
@@ -81,18 +84,21 @@ export function splitting(splittable: AnySplittable, services: WorkerServices): 
   const { split, size, tracker, bounded } = splittable.doFn as AnySplittable['doFn'] & {
     readonly split?: (element: unknown, restriction: unknown, parts: number) => readonly unknown[]
     readonly size?: (element: unknown, restriction: unknown, context: unknown) => number
-    readonly tracker: (restriction: unknown) => { progress(): { readonly remaining: number } }
+    readonly tracker: (restriction: unknown) => { progress(): RestrictionProgress }
   }
   const sizeOf = (element: unknown, restriction: unknown): number => {
     const amount =
       size === undefined
-        ? tracker(restriction).progress().remaining
-        : size(element, restriction, contextOf(splittable, services))
+        ? called('tracker.progress', () => checkProgress(tracker(restriction).progress()).remaining)
+        : called('size', () => checkAmount('the size', size(element, restriction, contextOf(splittable, services))))
+    // Without end: engines compare sizes, and take no other number for it.
     return Number.isFinite(amount) ? amount : 0
   }
-  const fn = ({ key: element, value: work }: KV<unknown, ReturnType<typeof newWork>>): readonly unknown[] => {
-    const parts = split === undefined || !bounded ? [work.restriction] : split(element, work.restriction, INITIAL_PARTS)
-    return parts.map((part) => kv(kv(element, { ...work, restriction: part }), sizeOf(element, part)))
-  }
+  const partsOf = (element: unknown, restriction: unknown): readonly unknown[] =>
+    split === undefined || !bounded ? [restriction] : called('split', () => split(element, restriction, INITIAL_PARTS))
+  const fn = ({ key: element, value: work }: KV<unknown, ReturnType<typeof newWork>>): readonly unknown[] =>
+    partsOf(element, work.restriction).map((part) =>
+      kv(kv(element, { ...work, restriction: part }), sizeOf(element, part)),
+    )
   return { kind: 'flatMap', fn, options: {} }
 }
