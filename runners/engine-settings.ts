@@ -15,7 +15,10 @@
 export interface EngineSettings {
   /** `host:port` of a Job API that runs already. Default: the engine, or its job server, is started for the run. */
   readonly jobEndpoint?: string
-  /** `host:port` of a Flink cluster, for the job server that is started for the run. Default: Flink runs inside of that server. */
+  /**
+   * `host:port` of the REST service of a Flink cluster. The job server that is started for the run hands jobs to it; default: Flink runs inside
+   * of that server. Beside `jobEndpoint`, whose server knows its cluster, it is where the steps of a cancelled job are ended.
+   */
   readonly flinkMaster?: string
   /**
    * Where steps run. `'loopback'`, the default: in this process. `'external'`: in workers of the pool (`millrace worker-pool`) that

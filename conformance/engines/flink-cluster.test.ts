@@ -1,16 +1,17 @@
 /**
  * Pipelines on a cluster of Flink: one JobManager and two TaskManagers, each a process of its own, started for these tests.
  */
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { run } from 'millrace'
+import { attach, run, start } from 'millrace'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findFlink, findJava, startFlink } from '../../runners/distributed/node/flink.js'
 import { type FlinkCluster, startFlinkCluster } from '../../runners/distributed/node/flink-cluster.js'
 import { type WorkerPool, startWorkerPool } from '../../runners/distributed/node/worker-pool.js'
 import type { Engine } from '../../runners/distributed/distributed-runner.js'
 import remote from './fixtures/remote.js'
+import ticks from './fixtures/ticks.js'
 
 const jars = findFlink()
 const java = findJava()
@@ -18,6 +19,7 @@ const isThere = jars !== undefined && java !== undefined && process.env['MILLRAC
 if (!isThere) console.log('skipped: Flink is not installed. npm run engines -- install flink-cluster')
 
 const MODULE = join(import.meta.dirname, 'fixtures', 'remote.ts')
+const TICKS = join(import.meta.dirname, 'fixtures', 'ticks.ts')
 /** Two cores may be shared, and three Java processes load thousands of classes. */
 const MILLIS = 240_000
 
@@ -70,6 +72,44 @@ describe.skipIf(!isThere)('on a cluster of Flink', () => {
   )
 
   it(
+    'a job that is cancelled has ended on the cluster, too, also for who has come to it',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'millrace-cancelled-'))
+      const engine = { jobEndpoint: server.address, flinkMaster: cluster.address }
+      const states = async (): Promise<readonly string[]> => {
+        const answer = await fetch(`http://${cluster.address}/jobs/overview`)
+        const { jobs } = (await answer.json()) as { readonly jobs: readonly { name: string; state: string }[] }
+        return jobs.filter(({ name }) => !ended.has(name)).map(({ state }) => state)
+      }
+      const ended = new Set<string>()
+      const seen = async (): Promise<void> =>
+        expect.poll(states, { timeout: MILLIS / 2, interval: 200 }).toEqual(['RUNNING'])
+      const before = (await (await fetch(`http://${cluster.address}/jobs/overview`)).json()) as { jobs: readonly { name: string }[] } // prettier-ignore
+      for (const { name } of before.jobs) ended.add(name)
+      const options = { file: join(folder, 'numbers'), to: 1_000_000, perSecond: 20 }
+      const workers = { environment: 'external', environmentConfig: pool.address } as const
+      try {
+        const running = start(ticks, { runner: 'flink-cluster', module: TICKS, options, engine: { ...engine, ...workers } }) // prettier-ignore
+        await seen()
+        running.cancel()
+        expect((await running.result).state).toBe('CANCELLED')
+        expect(await states()).toEqual(['CANCELED'])
+        ended.add(nameOf(running.status().jobId))
+        const left = start(ticks, { runner: 'flink-cluster', module: TICKS, options, engine: { ...engine, ...workers, detach: true } }) // prettier-ignore
+        await left.result
+        await seen()
+        const job = attach(left.status().jobId ?? '', { runner: 'flink-cluster', engine })
+        job.cancel()
+        expect((await job.result).state).toBe('CANCELLED')
+        expect(await states()).toEqual(['CANCELED'])
+      } finally {
+        rmSync(folder, { recursive: true, force: true })
+      }
+    },
+    MILLIS,
+  )
+
+  it(
     'a failure of user code, in processes that the cluster starts by itself, is the author’s error',
     async () => {
       const failing = run(remote, {
@@ -83,3 +123,8 @@ describe.skipIf(!isThere)('on a cluster of Flink', () => {
     MILLIS,
   )
 })
+
+/** Flink's name of a job that the job server has an id for. */
+function nameOf(jobId = ''): string {
+  return jobId.slice(0, jobId.lastIndexOf('_'))
+}

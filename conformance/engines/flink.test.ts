@@ -5,7 +5,20 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as t from 'io-ts'
-import { fixedWindows, type Pipeline, pipeline, run, start, UnsupportedFeature } from 'millrace'
+import {
+  fixedWindows,
+  type OffsetRange,
+  offsetRangeCodec,
+  OffsetRangeTracker,
+  type Pipeline,
+  pipeline,
+  resume,
+  run,
+  splittableParDo,
+  start,
+  UnsupportedFeature,
+  watermarks,
+} from 'millrace'
 import { generateSequence } from 'millrace/io/generate'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Engine, engineRunner } from '../../runners/distributed/distributed-runner.js'
@@ -141,6 +154,38 @@ describe.skipIf(!isThere)('on Flink', () => {
       // 200 numbers in a window, of which each rest has a third; the first window had begun.
       expect(new Set([...result.collect<number>('counts')].slice(3))).toEqual(new Set([66, 67]))
       rmSync(folder, { recursive: true })
+    },
+    MILLIS,
+  )
+
+  it(
+    'a source is asked again when it wants to be, and not all the time until then',
+    async () => {
+      const calls: number[] = []
+      const p = pipeline()
+      p.create('once', [4]).apply(
+        'wait',
+        splittableParDo({
+          output: t.number,
+          bounded: false,
+          replayable: true,
+          watermark: watermarks.none(),
+          restriction: (to) => ({ from: 0, to }),
+          restrictionCodec: offsetRangeCodec,
+          tracker: (range: OffsetRange) => new OffsetRangeTracker(range),
+          process(_, tracker, { emit }) {
+            calls.push(performance.now())
+            const at = tracker.currentRestriction().from
+            if (!tracker.tryClaim(at)) return undefined
+            emit(at)
+            return resume({ after: 400 })
+          },
+        }),
+      )
+      const { state } = await run(p, { runner })
+      expect(state).toBe('DONE')
+      expect(calls).toHaveLength(4)
+      for (const [i, at] of calls.slice(1).entries()) expect(at - (calls[i] ?? 0)).toBeGreaterThanOrEqual(390)
     },
     MILLIS,
   )

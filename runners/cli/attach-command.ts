@@ -66,8 +66,11 @@ async function placeOf(options: Options): Promise<Required<Pick<AttachOptions, '
 }
 
 function engineOf(settings: Settings): NonNullable<AttachOptions['engine']> {
-  const endpoint = settings.get('job-endpoint')?.value
-  return endpoint === undefined ? {} : { jobEndpoint: String(endpoint) }
+  const [endpoint, master] = ['job-endpoint', 'flink-master'].map((name) => settings.get(name)?.value)
+  return {
+    ...(endpoint === undefined ? {} : { jobEndpoint: String(endpoint) }),
+    ...(master === undefined ? {} : { flinkMaster: String(master) }),
+  }
 }
 
 /** What is wrong with what was asked for is no fault of the job. */

@@ -340,6 +340,11 @@ const attach: CommandRow = {
       value: 'address',
       help: 'its Job API, such as localhost:8099; default for flink-cluster: the one that runs on this machine',
     },
+    {
+      name: 'flink-master',
+      value: 'address',
+      help: 'REST address of its Flink cluster, such as localhost:8081: a cancelled job is ended there',
+    },
     { name: 'cancel', value: undefined, help: 'give the job up' },
     { name: 'drain', value: undefined, help: 'let it finish what it has read, where the engine can' },
     json('states and messages as one JSON object a line on stderr, the end as JSON on stdout'),
@@ -347,8 +352,8 @@ const attach: CommandRow = {
   ],
   notes: [
     'JOB is the id that millrace run says when it has submitted the job to an engine that runs already. Its client may have',
-    'gone. States and messages go to stderr, the end to stdout. Ctrl-C leaves the job alone. --runner and --job-endpoint',
-    'may come from the environment and millrace.config.ts, as for millrace run.',
+    'gone. States and messages go to stderr, the end to stdout. Ctrl-C leaves the job alone. --runner, --job-endpoint and',
+    '--flink-master may come from the environment and millrace.config.ts, as for millrace run.',
   ],
 }
 

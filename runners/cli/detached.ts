@@ -21,5 +21,6 @@ export function jobNote(
   const { jobEndpoint, flinkMaster } = engine
   if (jobEndpoint === undefined && (runner !== 'flink-cluster' || flinkMaster !== undefined)) return undefined
   const place = jobEndpoint === undefined ? '' : ` --job-endpoint ${jobEndpoint}`
-  return `job ${jobId} is submitted; to come to it: millrace attach ${jobId} --runner ${runner}${place}`
+  const rest = flinkMaster === undefined ? '' : ` --flink-master ${flinkMaster}`
+  return `job ${jobId} is submitted; to come to it: millrace attach ${jobId} --runner ${runner}${place}${rest}`
 }

@@ -95,7 +95,7 @@ export const settingRows: readonly OptionRow[] = [
   {
     name: 'flink-master',
     value: 'address',
-    help: 'REST address of a Flink cluster, such as localhost:8081, for --runner flink',
+    help: 'REST address of a Flink cluster, such as localhost:8081, for --runner flink; a cancelled job is ended there',
     setting: { default: undefined },
   },
   {

@@ -38,8 +38,11 @@ export type JobNews =
 /** Which engine has a job, and who hears of it. */
 export interface AttachOptions {
   readonly runner: EngineName
-  /** Where the engine's Job API is. Default, for `'flink-cluster'` alone: the cluster that was started on this machine to stay. */
-  readonly engine?: Pick<EngineSettings, 'jobEndpoint'>
+  /**
+   * Where the engine's Job API is. Default, for `'flink-cluster'` alone: the cluster that was started on this machine to stay. Of a cluster of
+   * Flink also its REST service (`flinkMaster`), which ends the steps of a job that is cancelled.
+   */
+  readonly engine?: Pick<EngineSettings, 'jobEndpoint' | 'flinkMaster'>
   /** Takes what the engine says of the job. Default: warnings and errors go to `logger`. */
   readonly heard?: (news: JobNews) => void
   /** Takes log lines about the job. Default: they are printed on stderr. */
@@ -70,8 +73,8 @@ export function attachTo(
   if (typeof jobId !== 'string' || jobId === '')
     throw new PipelineError('MR-1002', `the id of a job must be a text, but is ${preview(jobId)}.`)
   const { runner, engine = {} } = options
-  refuseUnknownOptions('engine', engine, { jobEndpoint: true })
-  addressOf('jobEndpoint of engine', engine.jobEndpoint)
+  refuseUnknownOptions('engine', engine, { jobEndpoint: true, flinkMaster: true })
+  for (const key of ['jobEndpoint', 'flinkMaster'] as const) addressOf(`${key} of engine`, engine[key])
   if (engine.jobEndpoint === undefined && runner !== 'flink-cluster')
     throw new PipelineError('MR-6204', `a ${runner} that a run has started ends with it, so a job is only found on one that runs already. Say where: engine: { jobEndpoint: 'localhost:8099' }.`) // prettier-ignore
   return new Attached(jobId, options, capabilities).job
@@ -130,14 +133,23 @@ class Attached {
   async #toItsEnd(left: Promise<'DETACHED'>): Promise<PipelineResult> {
     const { runner, engine = {} } = this.#options
     try {
-      const endpoint = engine.jobEndpoint === undefined ? {} : { endpoint: engine.jobEndpoint }
-      const { address } = await this.#capabilities.openEngine(runner, endpoint, (text) => this.#log.note(text))
+      const { jobEndpoint: endpoint, flinkMaster } = engine
+      const place = {
+        ...(endpoint === undefined ? {} : { endpoint }),
+        ...(flinkMaster === undefined ? {} : { flinkMaster }),
+      }
+      const opened = await this.#capabilities.openEngine(runner, place, (text) => this.#log.note(text))
+      const { address, endCancelled } = opened
       const wire = (this.#wire = this.#capabilities.startWire())
       try {
         const ended = this.#ended(wire)
         wire.send({ kind: 'attach', endpoint: address, jobId: this.#jobId })
         if (this.#asked !== undefined) wire.send({ kind: this.#asked })
         const state = await Promise.race([ended, left])
+        if (state === 'CANCELLED' && this.#asked === 'cancel') {
+          const why = await endCancelled?.(this.#jobId)
+          if (why !== undefined) this.#log.note(`warning: the job is cancelled, and its steps may go on: ${why}.`)
+        }
         this.#state = state === 'DETACHED' ? 'detached' : (STATES[state as JobStateName] ?? 'failed')
         return new AttachedResult(state, new EngineMetrics(this.#counts))
       } finally {

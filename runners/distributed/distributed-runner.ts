@@ -51,6 +51,8 @@ export interface Engine {
   readonly address: string
   /** Ends it, where it was started for this run. */
   close(): Promise<void>
+  /** Ends what is still done of a job that the engine calls cancelled. @returns why it could not be ended. */
+  readonly endCancelled?: (jobId: string) => Promise<string | undefined>
 }
 
 /** What the platform does for the runner. */
@@ -69,7 +71,7 @@ export interface DistributedCapabilities {
 export interface EngineOptions {
   /** `host:port` of a Job API that runs already. Default: the engine is started for the run. */
   readonly endpoint?: string
-  /** `host:port` of a Flink cluster. Default: Flink runs inside of the job server. */
+  /** `host:port` of the REST service of a Flink cluster. Default: Flink runs inside of the job server. */
   readonly flinkMaster?: string
 }
 
@@ -246,7 +248,7 @@ class EngineRun {
       const told = new ToldByWorkers(this.#env, module, failed)
       this.#told = told
       const take = (bytes: Uint8Array): void => told.take(job.takeIn(bytes, run.left))
-      const state = await this.#job(run.wire, worker, submit, take)
+      const state = await this.#job(run.wire, worker, submit, take, engine)
       return run.result(state, this.#counted === undefined ? undefined : job.engineCounts(this.#counted))
     } finally {
       await worker.close().catch((error: unknown) => (worker.failure ??= error))
@@ -262,6 +264,7 @@ class EngineRun {
     worker: WorkerSide,
     submit: (environment: WorkerEnvironment) => void,
     take: (bytes: Uint8Array) => void,
+    engine: Engine,
   ): Promise<EndState> {
     const remote = this.#remote
     let flushed: () => void = () => undefined
@@ -310,6 +313,10 @@ class EngineRun {
     )
     if (ended === undefined) return 'CANCELLED'
     if (ended === 'DETACHED') return ended
+    if (ended.kind === 'jobEnded' && ended.state === 'CANCELLED') {
+      const why = await engine.endCancelled?.(this.#jobId ?? '')
+      if (why !== undefined) this.#log.note(`warning: the job is cancelled, and its steps may go on: ${why}.`)
+    }
     if (remote !== undefined) {
       const told = new Promise<void>((resolve) => (flushed = resolve))
       wire.send({ kind: 'flushLink' })

@@ -45,12 +45,10 @@ export function checkEngineSettings(name: EngineName, { engine = {}, module, wor
   for (const key of ['environmentConfig', 'linkHost', 'tokenFile'] as const)
     if (engine[key] !== undefined && (typeof engine[key] !== 'string' || engine[key] === ''))
       throw new PipelineError('MR-1002', `${key} of engine must be a text, but is ${preview(engine[key])}.`)
-  const { environment = 'loopback', environmentConfig, flinkMaster, jobEndpoint, linkHost, tokenFile } = engine
+  const { environment = 'loopback', environmentConfig, flinkMaster, linkHost, tokenFile } = engine
   refuseUnknownValue('environment of engine', environment, ['loopback', 'external', 'process'])
   if (flinkMaster !== undefined && name === 'prism')
     throw new PipelineError('MR-1016', 'flinkMaster names a cluster of Flink, and the runner is prism. Leave it out.')
-  if (flinkMaster !== undefined && jobEndpoint !== undefined)
-    throw new PipelineError('MR-1016', 'flinkMaster is for the job server that is started for the run, and jobEndpoint names one that runs already and knows its cluster. Leave one of them out.') // prettier-ignore
   refuseDetached(name, engine)
   if (!isRemote(engine)) {
     const idle = (['environmentConfig', 'linkHost', 'tokenFile', 'tls', 'nativePackages'] as const).find((key) => engine[key] !== undefined) // prettier-ignore

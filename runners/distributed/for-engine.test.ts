@@ -98,6 +98,15 @@ describe('options of a job', () => {
     })
   })
 
+  it('cut the keys of a stream whose sources are read on and on into as few parts as there may be', () => {
+    const given = { checkpointUrl: undefined }
+    expect(jobOptionsOf(unbounded, flink, given)).toMatchObject({ max_parallelism: '1' })
+    expect(jobOptionsOf(unbounded, flink, { ...given, engineOptions: { parallelism: 4 } })).toMatchObject({ max_parallelism: '4' }) // prettier-ignore
+    expect(jobOptionsOf(unbounded, flink, { ...given, engineOptions: { max_parallelism: 64 } })).toMatchObject({ max_parallelism: '64' }) // prettier-ignore
+    expect(jobOptionsOf(bounded, flink, given)).not.toHaveProperty('max_parallelism')
+    expect(jobOptionsOf(unbounded, ENGINE_NEEDS.prism, given)).not.toHaveProperty('max_parallelism')
+  })
+
   it('say where checkpoints are kept, and that a job whose sources end does not wait for more', () => {
     const checkpointUrl = 'file:///kept'
     const options = jobOptionsOf(bounded, flink, { checkpointUrl })

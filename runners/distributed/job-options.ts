@@ -46,6 +46,7 @@ export function jobOptionsOf(
   { engineOptions = {}, checkpointUrl }: GivenJobOptions,
 ): JobOptions {
   const own = Object.entries(engineOptions).map(([name, value]) => [name, typeof value === 'number' ? String(value) : value] as const) // prettier-ignore
+  const parallelism = own.find(([name]) => name === 'parallelism')?.[1] ?? jobOptions['parallelism']
   const keeps = checkpointUrl !== undefined || hasInterval(engineOptions)
   return {
     ...jobOptions,
@@ -53,6 +54,8 @@ export function jobOptionsOf(
     ...(checkpointUrl === undefined ? {} : checkpointOptions?.(checkpointUrl)),
     // Jobs with checkpoints wait for ever at their beginning, unless they are told that nothing more comes.
     ...(keeps && !hasNoEnd(built) ? { shutdown_sources_after_idle_ms: '0' } : {}),
+    // Flink keeps a table for each part of the keys each time that a source is read on, and never lets go of it: as few as there may be.
+    ...(hasNoEnd(built) && parallelism !== undefined ? { max_parallelism: parallelism } : {}),
     ...Object.fromEntries(own),
   }
 }

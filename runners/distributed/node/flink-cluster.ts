@@ -203,10 +203,10 @@ export function clusterThatStays(): ClusterRecord | undefined {
   }
 }
 
-/** The Job API of the cluster that a run uses when none is named. @throws {PipelineError} when there is none. */
-export function clusterJobEndpoint(): string {
+/** The cluster that a run uses when none is named. @throws {PipelineError} when there is none. */
+export function clusterOfThisMachine(): ClusterRecord {
   const record = clusterThatStays()
-  if (record !== undefined) return record.jobEndpoint
+  if (record !== undefined) return record
   throw new PipelineError(
     'MR-6204',
     "there is no cluster of Flink: none was started by npm run engines -- start flink-cluster, and none is named. Name one: --flink-master HOST:PORT, or engine: { flinkMaster: 'HOST:PORT' }, the address of its REST service.",

@@ -13,11 +13,14 @@ export interface SentWork {
   readonly restriction: unknown
   readonly watermark: number
   readonly maxTimestamp: number
+  /** Not to be read before this time of the clock, in milliseconds, and how long that was when it was said: clocks differ. */
+  readonly notBefore: number
+  readonly delayMillis: number
 }
 
 /** Work that nobody has begun. */
 export function newWork(restriction: unknown): SentWork {
-  return { restriction, watermark: TIMESTAMP_MIN, maxTimestamp: TIMESTAMP_MIN }
+  return { restriction, watermark: TIMESTAMP_MIN, maxTimestamp: TIMESTAMP_MIN, notBefore: 0, delayMillis: 0 }
 }
 
 /** Makes the coder. */
@@ -30,12 +33,16 @@ export function workCoder(restriction: Coder<unknown>): Coder<unknown> {
       const work = value as SentWork
       out.double(work.watermark)
       out.double(work.maxTimestamp)
+      out.double(work.notBefore)
+      out.double(work.delayMillis)
       restriction.encode(work.restriction, out, true)
     },
     decode(input: ByteReader): SentWork {
       const watermark = input.double()
       const maxTimestamp = input.double()
-      return { watermark, maxTimestamp, restriction: restriction.decode(input, true) }
+      const notBefore = input.double()
+      const delayMillis = input.double()
+      return { watermark, maxTimestamp, notBefore, delayMillis, restriction: restriction.decode(input, true) }
     },
   }
 }

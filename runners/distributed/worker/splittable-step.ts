@@ -27,6 +27,11 @@ import type { SizedWork } from './fragment.js'
 /** Elements of unbounded work in one bundle, and milliseconds it may take: then the rest is given back. */
 const UNBOUNDED_BUNDLE = 1000
 const BOUNDED_CHUNK = 10_000
+/**
+ * Work that comes back before its time waits so long for it, and then goes back unread. Flink without checkpoints gives it at once, again and
+ * again, and keeps a little memory for each time (https://github.com/apache/beam/issues/27648); others in the bundle wait, too.
+ */
+const EARLY_MILLIS = 50
 
 /** What is left of work. */
 export interface Residual {
@@ -141,6 +146,11 @@ export class SplittableStep {
     canSplit: boolean,
   ): Promise<readonly Residual[]> {
     let work: Work | undefined = workOf(sent, { element, timestamp, windows, pane, since: 0, number: 0 })
+    const early = Math.min(sent.notBefore - this.#env.now(), sent.delayMillis)
+    if (early > 0) {
+      await new Promise<void>((resolve) => this.#env.setTimer(Math.min(early, EARLY_MILLIS), resolve))
+      if (early > EARLY_MILLIS) return [this.#residual(work, early - EARLY_MILLIS)]
+    }
     let delayMillis = 0
     while (work !== undefined) {
       const done: Done = await (this.#doFn.elementAt === undefined
@@ -157,7 +167,8 @@ export class SplittableStep {
 
   #residual({ of, restriction, watermark, maxTimestamp }: Work, delayMillis: number): Residual {
     const { element, timestamp, windows, pane } = of
-    const rest: SentWork = { restriction, watermark, maxTimestamp }
+    const notBefore = delayMillis > 0 ? this.#env.now() + delayMillis : 0
+    const rest: SentWork = { restriction, watermark, maxTimestamp, notBefore, delayMillis }
     const size = this.#sizeOf(element, restriction)
     return {
       element: { key: { key: element, value: rest }, value: size },
