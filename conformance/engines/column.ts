@@ -60,7 +60,10 @@ export async function runColumn(
   const atOnce = modes[0]?.atOnce ?? 1
   const { name: runner } = makeRunner()
   const isEndless = ({ of }: AddressedCase): boolean => of !== undefined && knownFault(of, runner)?.isEndless === true
-  await runEach(alone.filter((each) => !isEndless(each)), atOnce) // prettier-ignore
+  const isLarge = ({ of }: AddressedCase): boolean => of?.isLong === true
+  await runEach(alone.filter((each) => !isEndless(each) && !isLarge(each)), atOnce) // prettier-ignore
+  // Two of them are more than an engine of 1 GB has room for.
+  await runEach(alone.filter((each) => isLarge(each) && !isEndless(each)), 1) // prettier-ignore
   // Who does not end takes the engine along.
   await runEach(alone.filter(isEndless), 1)
   // Nobody fails for a neighbour.

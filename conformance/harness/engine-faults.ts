@@ -17,7 +17,7 @@ interface EngineFault {
 const FAULTS: readonly EngineFault[] = [
   {
     runner: 'flink',
-    ids: ['TRG-06/always', 'TRG-06/if-non-empty', 'TRG-41', 'ACC-03', 'PAS-04'],
+    ids: ['TRG-06/always', 'TRG-06/if-non-empty', 'TRG-41', 'ACC-03', 'PAS-04', 'OWE-04/not-late'],
     reason: 'beside the panes of a window an empty one comes that is first, last and on time',
   },
   {
@@ -68,6 +68,10 @@ const FAULTS: readonly EngineFault[] = [
       'SID-27/map',
       'SID-31',
       'SID-28',
+      'WAI-02',
+      'WAI-03',
+      'WAI-03/sliding',
+      'WAI-04',
     ],
     reason: 'the script of a side input goes on by itself: which of its panes an element sees is chance',
     isByChance: true,
@@ -77,6 +81,33 @@ const FAULTS: readonly EngineFault[] = [
     ids: ['STA-21', 'TMR-18', 'TMR-23', 'TMR-27', 'TMR-28'],
     reason:
       'no message tells the worker the watermark: the current time of a timer of event time is that of the element',
+  },
+  {
+    runner: 'flink',
+    ids: ['JOIN-04/too-late'],
+    reason: 'no message tells the worker the watermark: a join does not know that an element is too late',
+  },
+  {
+    runner: 'flink',
+    ids: ['WMK-02'],
+    reason: 'how far the time of a source has come is known behind it when its next bundle has ended, and not before',
+  },
+  {
+    runner: 'flink',
+    ids: ['FTO-15/ahead'],
+    reason: 'timers of the clock wait for the clock of the engine, which nobody has set',
+    isEndless: true,
+  },
+  {
+    runner: 'flink',
+    ids: ['SDF-28', 'SDF-29', 'SDF-30/bounded', 'SDF-30/unbounded', 'SDF-30/nothing', 'SDF-31'],
+    reason: 'it cannot drain a job: sources are read on',
+  },
+  {
+    runner: 'flink',
+    ids: ['FTO-09'],
+    reason: 'it cannot drain a job: sources are read on',
+    isEndless: true,
   },
   {
     runner: 'flink',
@@ -90,8 +121,9 @@ const FAULTS: readonly EngineFault[] = [
   },
   {
     runner: 'flink',
-    ids: ['TMR-11'],
+    ids: ['TMR-11', 'FTO-16'],
     reason: 'a timer that is set to a time that has passed fires when the watermark moves, and not before',
+    isByChance: true,
   },
   {
     runner: 'flink',
@@ -111,6 +143,11 @@ const FAULTS: readonly EngineFault[] = [
     reason:
       'a timer of the clock that sets itself anew when input has ended fires again and again, and its window does not expire',
     isEndless: true,
+  },
+  {
+    runner: 'prism',
+    ids: ['WMK-02'],
+    reason: 'what it drops for its lateness it counts nowhere',
   },
   {
     runner: 'prism',

@@ -13,6 +13,8 @@ export interface SentWork {
   readonly restriction: unknown
   readonly watermark: number
   readonly maxTimestamp: number
+  /** Time of the clock at which it last gave an element, or was read first; 0 before that. */
+  readonly activeAt: number
   /** Not to be read before this time of the clock, in milliseconds, and how long that was when it was said: clocks differ. */
   readonly notBefore: number
   readonly delayMillis: number
@@ -20,7 +22,7 @@ export interface SentWork {
 
 /** Work that nobody has begun. */
 export function newWork(restriction: unknown): SentWork {
-  return { restriction, watermark: TIMESTAMP_MIN, maxTimestamp: TIMESTAMP_MIN, notBefore: 0, delayMillis: 0 }
+  return { restriction, watermark: TIMESTAMP_MIN, maxTimestamp: TIMESTAMP_MIN, activeAt: 0, notBefore: 0, delayMillis: 0 }
 }
 
 /** Makes the coder. */
@@ -33,6 +35,7 @@ export function workCoder(restriction: Coder<unknown>): Coder<unknown> {
       const work = value as SentWork
       out.double(work.watermark)
       out.double(work.maxTimestamp)
+      out.double(work.activeAt)
       out.double(work.notBefore)
       out.double(work.delayMillis)
       restriction.encode(work.restriction, out, true)
@@ -40,9 +43,10 @@ export function workCoder(restriction: Coder<unknown>): Coder<unknown> {
     decode(input: ByteReader): SentWork {
       const watermark = input.double()
       const maxTimestamp = input.double()
+      const activeAt = input.double()
       const notBefore = input.double()
       const delayMillis = input.double()
-      return { watermark, maxTimestamp, notBefore, delayMillis, restriction: restriction.decode(input, true) }
+      return { watermark, maxTimestamp, activeAt, notBefore, delayMillis, restriction: restriction.decode(input, true) }
     },
   }
 }

@@ -122,7 +122,10 @@ export class SplittableStep {
     const parts = this.#calls.guarded('tracker.trySplit', open.work.of.element, () => open.split(fraction))
     if (parts === undefined) return undefined
     const [primary, residual] = parts
-    return [this.#residual(open.work.part(primary, 0), 0), this.#residual(open.work.part(residual, 0), 0)]
+    return [
+      this.#residual(open.work.part(primary, open.work.activeAt), 0),
+      this.#residual(open.work.part(residual, open.work.activeAt), 0),
+    ]
   }
 
   /** Does an element's work. @returns what is left, for the engine to give again. */
@@ -145,8 +148,9 @@ export class SplittableStep {
     pane: PaneInfo,
     canSplit: boolean,
   ): Promise<readonly Residual[]> {
-    let work: Work | undefined = workOf(sent, { element, timestamp, windows, pane, since: 0, number: 0 })
-    const early = Math.min(sent.notBefore - this.#env.now(), sent.delayMillis)
+    const now = this.#env.now()
+    let work: Work | undefined = workOf(sent, { element, timestamp, windows, pane, since: 0, number: 0 }, now)
+    const early = Math.min(sent.notBefore - now, sent.delayMillis)
     if (early > 0) {
       await new Promise<void>((resolve) => this.#env.setTimer(Math.min(early, EARLY_MILLIS), resolve))
       if (early > EARLY_MILLIS) return [this.#residual(work, early - EARLY_MILLIS)]
@@ -165,10 +169,10 @@ export class SplittableStep {
     return work === undefined ? [] : [this.#residual(work, delayMillis)]
   }
 
-  #residual({ of, restriction, watermark, maxTimestamp }: Work, delayMillis: number): Residual {
+  #residual({ of, restriction, watermark, maxTimestamp, activeAt }: Work, delayMillis: number): Residual {
     const { element, timestamp, windows, pane } = of
     const notBefore = delayMillis > 0 ? this.#env.now() + delayMillis : 0
-    const rest: SentWork = { restriction, watermark, maxTimestamp, notBefore, delayMillis }
+    const rest: SentWork = { restriction, watermark, maxTimestamp, activeAt, notBefore, delayMillis }
     const size = this.#sizeOf(element, restriction)
     return {
       element: { key: { key: element, value: rest }, value: size },
@@ -212,8 +216,9 @@ export class SplittableStep {
     open.hasReturned = true
     this.#acknowledgements.push(...reading.acknowledgements)
     const { length: count, values, stamps } = this.#batch
-    if (count > 0) work.observe(reading.maxTimestamp, 0)
-    work.estimate(this.#doFn.watermark, this.#env.now())
+    const now = this.#env.now()
+    if (count > 0) work.observe(reading.maxTimestamp, now)
+    this.#estimate(work, now)
     this.#calls.guarded('tracker.checkDone', element, () => {
       if (resumed !== undefined && reading.residual === undefined) reading.checkpoint()
       tracker.checkDone()
@@ -221,7 +226,18 @@ export class SplittableStep {
     if (stamps === undefined) await this.#processor.processUniform(values, timestamp, count, windows, pane)
     else await this.#processor.processStamped(values, stamps, count, windows, pane)
     if (reading.residual === undefined) return { left: undefined, delay: 0 }
-    return { left: work.part(reading.residual.rest, 0), delay: resumed?.delayMillis ?? 0 }
+    // Work that is quiet is looked at again when it counts as idle: its watermark then goes on.
+    const untilIdle = work.nextMove(this.#doFn.watermark, now) - now
+    return {
+      left: work.part(reading.residual.rest, work.activeAt),
+      delay: Math.min(resumed?.delayMillis ?? 0, untilIdle),
+    }
+  }
+
+  #estimate(work: Work, now: number): void {
+    const { watermark: policy } = this.#doFn
+    work.estimate(policy, now)
+    if (work.isIdle(policy, now)) work.followClock(policy, now)
   }
 
   /** A bundle of positions. */
@@ -237,14 +253,15 @@ export class SplittableStep {
     const [, max] = this.#calls.guarded('timestampAt', element, () =>
       timestampsOf(this.#doFn, work.of, { from, to: end }),
     )
-    work.observe(max, 0)
-    work.estimate(this.#doFn.watermark, this.#env.now())
-    return { left: end === open.to ? undefined : work.part({ from: end, to: open.to }, 0), delay: 0 }
+    const now = this.#env.now()
+    work.observe(max, now)
+    this.#estimate(work, now)
+    return { left: end === open.to ? undefined : work.part({ from: end, to: open.to }, now), delay: 0 }
   }
 }
 
-function workOf({ restriction, watermark, maxTimestamp }: SentWork, of: Work['of']): Work {
-  const work = new Work(of, restriction, 0)
+function workOf({ restriction, watermark, maxTimestamp, activeAt }: SentWork, of: Work['of'], now: number): Work {
+  const work = new Work(of, restriction, activeAt === 0 ? now : activeAt)
   work.watermark = watermark
   work.maxTimestamp = maxTimestamp
   return work

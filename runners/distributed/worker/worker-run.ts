@@ -15,6 +15,7 @@ import { Collected, Printed, RunMetrics, RunResult } from '../../core/execution/
 import { fuse } from '../../core/fusion.js'
 import { Metrics } from '../../core/metrics.js'
 import { runIdentity } from '../../core/query-identity.js'
+import { ProcessingClock } from '../../core/processing-clock.js'
 import type { RunLog } from '../../core/run-log.js'
 import type { Operator, ParDoOperator, Stage, StagedPipeline } from '../../core/stage.js'
 import type { DeadLetterBudget } from '../../core/stage-runtime.js'
@@ -56,6 +57,8 @@ export class WorkerRun {
   readonly moduleHash: string
   readonly query: Query
   readonly slice: TimeSlice
+  /** What timers of the clock go by. */
+  readonly clock: ProcessingClock
   readonly staged: StagedPipeline
   /** Counts of bundles that have succeeded. */
   readonly metrics: Metrics
@@ -86,6 +89,7 @@ export class WorkerRun {
     this.reporter = remote?.reporter
     this.query = runIdentity(env)
     this.slice = new TimeSlice(env)
+    this.clock = new ProcessingClock(env)
     this.compiler = options.stageCompiler ?? 'auto'
     this.staged = fuse(built)
     const { collectionCount, steps, stages } = this.staged
@@ -184,7 +188,11 @@ export class WorkerRun {
   result(state: EndState, counts?: EngineCounts): RunResult {
     for (const printed of this.#printed.values()) printed.finish()
     const metrics = this.metricsNow()
-    return new RunResult(state, counts === undefined ? metrics : new JobMetrics(metrics, counts), this.#collected)
+    return new RunResult(
+      state,
+      counts === undefined ? metrics : new JobMetrics(metrics, counts, this.built),
+      this.#collected,
+    )
   }
 
   /** What bundles see of kept state. */
