@@ -60,7 +60,7 @@ export async function runColumn(
   const atOnce = modes[0]?.atOnce ?? 1
   const { name: runner } = makeRunner()
   const isEndless = ({ of }: AddressedCase): boolean => of !== undefined && knownFault(of, runner)?.isEndless === true
-  const isLarge = ({ of }: AddressedCase): boolean => of?.isLong === true
+  const isLarge = ({ of }: AddressedCase): boolean => of?.kind === 'pipeline' && of.isLong === true
   await runEach(alone.filter((each) => !isEndless(each) && !isLarge(each)), atOnce) // prettier-ignore
   // Two of them are more than an engine of 1 GB has room for.
   await runEach(alone.filter((each) => isLarge(each) && !isEndless(each)), 1) // prettier-ignore
