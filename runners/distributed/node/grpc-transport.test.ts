@@ -153,6 +153,32 @@ describe('gRPC', () => {
     await closed
   })
 
+  it('calls back for each message when the other side is gone, also for those that have not left', async () => {
+    const builder = transport.server()
+    let taken = (): void => undefined
+    const opened = new Promise<void>((resolve) => (taken = resolve))
+    builder.stream(BeamFnControl.method.control, (stream) => {
+      stream.pause()
+      taken()
+      return { message: () => undefined, end: () => undefined }
+    })
+    const server = await builder.listen()
+    const channel = kept(transport.connect(server.address))
+    const client = collector()
+    const stream = channel.stream(BeamFnControl.method.control, client)
+    let [sent, left] = [0, 0]
+    const error = 'x'.repeat(1024 * 1024)
+    for (; sent < 50; sent++) stream.send(create(InstructionResponseSchema, { error }), () => void left++)
+    await opened
+    expect(left).toBeLessThan(sent)
+    await server.close()
+    expect(await client.ended).toBeDefined()
+    await expect.poll(() => left).toBe(sent)
+    // Who sends when it is over hears of it, too.
+    stream.send(create(InstructionResponseSchema, { error }), () => void left++)
+    await expect.poll(() => left).toBe(sent + 1)
+  })
+
   it('says that a stream has failed when there is no such server', async () => {
     const builder = transport.server()
     const server = await builder.listen()

@@ -113,9 +113,16 @@ class GrpcChannel implements Channel {
       this.#metadata(options),
       this.#callOptions(options),
     )
-    listen(this.#grpc, call, listener)
+    const leaving = new Leaving()
+    listen(this.#grpc, call, {
+      message: (message) => listener.message(message),
+      end: (failure) => {
+        leaving.isOver()
+        listener.end(failure)
+      },
+    })
     return {
-      send: (message, sent) => void call.write(message, () => sent?.()),
+      send: (message, sent) => void call.write(message, leaving.called(sent)),
       finish: () => void call.end(),
       cancel: () => call.cancel(),
       pause: () => void call.pause(),
@@ -165,6 +172,29 @@ class GrpcChannel implements Channel {
   }
 }
 
+/** Who waits for messages to leave: gRPC forgets them when a stream breaks. */
+class Leaving {
+  readonly #waiting = new Set<() => void>()
+  #isOver = false
+
+  /** To be called when a message has left. @param sent is called once, then or when the stream is over. */
+  called(sent: (() => void) | undefined): () => void {
+    if (sent === undefined) return () => undefined
+    const once = (): void => {
+      if (this.#waiting.delete(once)) sent()
+    }
+    this.#waiting.add(once)
+    // It may be for the caller to say first that it has sent.
+    if (this.#isOver) queueMicrotask(once)
+    return once
+  }
+
+  isOver(): void {
+    this.#isOver = true
+    for (const once of [...this.#waiting]) once()
+  }
+}
+
 /** Hands on what comes in, and the end once. */
 function listen<In>(grpc: GrpcPackage, call: Grpc.ClientReadableStream<In>, listener: StreamListener<In>): void {
   let isOver = false
@@ -206,14 +236,17 @@ class GrpcServer implements ServerBuilder {
   stream<M extends DescMethodBiDiStreaming>(method: M, handler: StreamHandler<M>): void {
     const handle: Grpc.handleBidiStreamingCall<Asked<M>, Answered<M>> = (call) => {
       let isOver = false
+      const leaving = new Leaving()
       const end = (failure: TransportFailure | undefined): void => {
         if (isOver) return
         isOver = true
+        // A client that has said all may still listen.
+        if (failure !== undefined) leaving.isOver()
         listener.end(failure)
       }
       const listener = handler(
         {
-          send: (message, sent) => void call.write(message, () => sent?.()),
+          send: (message, sent) => void call.write(message, leaving.called(sent)),
           finish: () => void call.end(),
           cancel: () => call.destroy(),
           pause: () => void call.pause(),

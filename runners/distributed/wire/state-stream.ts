@@ -81,14 +81,20 @@ export class StateStream {
 
   #end(failure: TransportFailure | undefined): void {
     if (this.#failure !== undefined) return
-    this.#failure = `the stream of state is over (${failure?.status ?? 'OK'}: ${failure?.message ?? 'the engine ended it'})`
-    for (const settle of this.#open.values()) settle(lost(this.#failure))
+    const text = `the stream of state is over (${failure?.status ?? 'OK'}: ${failure?.message ?? 'the engine ended it'})`
+    this.#isOver(text)
+    this.#lost(text)
+  }
+
+  /** Nothing more comes. Whoever has asked may block a thread until he has his answer. */
+  #isOver(failure: string): void {
+    this.#failure = failure
+    for (const settle of this.#open.values()) settle(lost(failure))
     this.#open.clear()
-    this.#lost(this.#failure)
   }
 
   close(): void {
-    this.#failure ??= 'the worker has ended'
+    if (this.#failure === undefined) this.#isOver('the worker has ended')
     this.#stream.cancel()
   }
 }
