@@ -290,6 +290,19 @@ describe('a split', () => {
     expect(unknown.channelSplits).toEqual([])
   })
 
+  it('of a bundle with state gives nothing away: its keys would be in two bundles at once', async () => {
+    const at = await started(sums)
+    const sum = at.describe('sum')
+    const response = at.peer.process('b', sum.id)
+    const pairs = numbers(0, 12).map((n) => kv('a', n))
+    await at.peer.send('b', sum.source, sum.encode(pairs.slice(0, 6)))
+    const { channelSplits } = await at.peer.ask('processBundleSplit', { instructionId: 'b', ...half(sum.source, 12) })
+    expect(channelSplits).toEqual([])
+    await at.peer.send('b', sum.source, sum.encode(pairs.slice(6)), true)
+    await response
+    expect(await outputOf(at, sum, 'b', 'sum.out')).toHaveLength(12)
+  })
+
   it('that user code does not come to in a second is given up, and nothing is given away', async () => {
     const at = await started((p) =>
       p

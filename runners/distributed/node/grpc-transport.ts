@@ -114,7 +114,7 @@ class GrpcChannel implements Channel {
       this.#callOptions(options),
     )
     const leaving = new Leaving()
-    listen(this.#grpc, call, {
+    listen<Answered<M>>(this.#grpc, call, {
       message: (message) => listener.message(message),
       end: (failure) => {
         leaving.isOver()
