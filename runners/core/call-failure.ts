@@ -5,6 +5,7 @@
 /** What one of them has thrown, on its way to who says which step it was. */
 export class CallFailure extends Error {
   override readonly name = 'CallFailure'
+  readonly code = 'MR-3001' as const
 
   readonly call: string
 

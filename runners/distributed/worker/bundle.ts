@@ -264,14 +264,9 @@ export class FragmentAtWork {
     return this.#stages.some(({ splittable }) => splittable !== undefined) ? 1 : this.#chunk.size
   }
 
-  /** Whether the engine keeps state for a step of the bundle. Prism lets both parts of such a bundle go on at once, and what one writes the other loses. */
-  get #keepsState(): boolean {
-    return this.#stages.some(({ kept }) => kept !== undefined)
-  }
-
-  /** Gives a part of the bundle away. */
+  /** Gives a part of the bundle away; of one with state none: Prism lets both parts go on at once, and what one writes the other loses. */
   split({ desiredSplits }: ProcessBundleSplitRequest): ProcessBundleSplitResponse {
-    if (this.#keepsState) return splitResponse(undefined, undefined)
+    if (this.#stages.some(({ kept }) => kept !== undefined)) return splitResponse(undefined, undefined)
     for (const [transformId, desired] of Object.entries(desiredSplits)) {
       const input = this.#inputs.get(transformId)
       const reader = this.#stages.find(({ splittable }) => splittable?.isReading === true)
