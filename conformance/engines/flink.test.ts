@@ -171,7 +171,8 @@ describe.skipIf(!isThere)('on Flink', () => {
           output: t.number,
           bounded: false,
           replayable: true,
-          watermark: watermarks.none(),
+          // Its watermark goes on sooner than it wants to be asked.
+          watermark: watermarks.monotonic({ idleAfter: 100 }),
           restriction: (to) => ({ from: 0, to }),
           restrictionCodec: offsetRangeCodec,
           tracker: (range: OffsetRange) => new OffsetRangeTracker(range),

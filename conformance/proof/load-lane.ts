@@ -25,11 +25,13 @@ const ENTRIES = 100_000
 const TOUCHED = 10_000
 const STATE_MILLIS_MAX = 60_000
 
-/** Keys of entries. Multiplying by a number without a common factor visits each entry once. */
 const nameOf = (n: number): string => `entry ${n}`
-const drawn = (n: number): number => (n * 7919 + 13) % ENTRIES
+/** The entry that an element touches: half as many as there are touches, drawn without order, each of them twice. */
+const drawn = (n: number): number => ((n % (TOUCHED / 2)) * 7919 + 13) % ENTRIES
+/** What an entry is filled with; its first touch makes less than nothing of it, which the second finds. */
+const filling = (n: number): number => n + 1
 
-/** Elements below {@link ENTRIES} make an entry; the others each read one, change it, and say what was there. */
+/** Elements below {@link ENTRIES} make an entry; the others each read one, change it, and say what was there last. */
 const elements = Array.from({ length: ENTRIES + TOUCHED }, (_, n) => kv('key', n))
 
 /** The kinds of state that engines do not have; each says what it has read of the entry `drawn`. */
@@ -43,7 +45,7 @@ const KINDS: readonly (readonly [string, (p: Pipeline) => void])[] = [
           output: t.number,
           state: { cell: state.map(t.string, t.number) },
           process: ({ value: n }, { state: { cell }, emit }) => {
-            if (n < ENTRIES) return cell.put(nameOf(n), n)
+            if (n < ENTRIES) return cell.put(nameOf(n), filling(n))
             const entry = nameOf(drawn(n))
             const found = cell.get(entry) ?? NaN
             cell.put(entry, -found)
@@ -63,7 +65,7 @@ const KINDS: readonly (readonly [string, (p: Pipeline) => void])[] = [
           process: ({ value: n }, { state: { cell }, emit }) => {
             if (n < ENTRIES) return void cell.add(nameOf(n))
             const entry = nameOf(drawn(n))
-            if (cell.has(entry)) emit(drawn(n))
+            emit(cell.has(entry) ? filling(drawn(n)) : -filling(drawn(n)))
             cell.remove(entry)
           },
         })
@@ -78,10 +80,10 @@ const KINDS: readonly (readonly [string, (p: Pipeline) => void])[] = [
           output: t.number,
           state: { cell: state.multimap(t.string, t.number) },
           process: ({ value: n }, { state: { cell }, emit }) => {
-            if (n < ENTRIES) return cell.put(nameOf(n), n)
+            if (n < ENTRIES) return cell.put(nameOf(n), filling(n))
             const entry = nameOf(drawn(n))
-            for (const found of cell.get(entry)) emit(found)
-            cell.put(entry, -n)
+            emit([...cell.get(entry)].at(-1) ?? NaN)
+            cell.put(entry, -filling(drawn(n)))
           },
         })
         .collect('found'),
@@ -95,10 +97,10 @@ const KINDS: readonly (readonly [string, (p: Pipeline) => void])[] = [
           output: t.number,
           state: { cell: state.orderedList(t.number) },
           process: ({ value: n }, { state: { cell }, emit }) => {
-            if (n < ENTRIES) return cell.add(n, n)
+            if (n < ENTRIES) return cell.add(n, filling(n))
             const at = drawn(n)
-            for (const { value } of cell.range(at, at + 1)) emit(value)
-            cell.add(at, -n)
+            emit([...cell.range(at, at + 1)].at(-1)?.value ?? NaN)
+            cell.add(at, -filling(at))
           },
         })
         .collect('found'),
@@ -145,11 +147,9 @@ async function stateFault(steps: (p: Pipeline) => void, engine: EngineName): Pro
   const options = engine === 'flink' ? { engineOptions: { streaming: true, max_bundle_size: 1000 } } : {}
   const result = await run(p, { runner: engine, ...options })
   const millis = performance.now() - began
-  const found = result
-    .collect<number>('found')
-    .map((each) => Math.abs(each))
-    .sort((a, b) => a - b)
-  const expected = Array.from({ length: TOUCHED }, (_, n) => drawn(ENTRIES + n)).sort((a, b) => a - b)
+  const found = [...result.collect<number>('found')].sort((a, b) => a - b)
+  const touched = Array.from({ length: TOUCHED / 2 }, (_, n) => filling(drawn(ENTRIES + n)))
+  const expected = touched.flatMap((value) => [value, -value]).sort((a, b) => a - b)
   if (found.length !== expected.length || found.some((each, at) => each !== expected[at]))
     return `${found.length} of ${expected.length} entries were found, or others`
   return millis > STATE_MILLIS_MAX ? 'longer than a minute' : undefined

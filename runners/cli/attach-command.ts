@@ -69,7 +69,8 @@ function engineOf(settings: Settings): NonNullable<AttachOptions['engine']> {
   const [endpoint, master] = ['job-endpoint', 'flink-master'].map((name) => settings.get(name)?.value)
   return {
     ...(endpoint === undefined ? {} : { jobEndpoint: String(endpoint) }),
-    ...(master === undefined ? {} : { flinkMaster: String(master) }),
+    // Without an endpoint it is for runs, which start a job server of their own.
+    ...(master === undefined || endpoint === undefined ? {} : { flinkMaster: String(master) }),
   }
 }
 

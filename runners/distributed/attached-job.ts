@@ -75,7 +75,9 @@ export function attachTo(
   const { runner, engine = {} } = options
   refuseUnknownOptions('engine', engine, { jobEndpoint: true, flinkMaster: true })
   for (const key of ['jobEndpoint', 'flinkMaster'] as const) addressOf(`${key} of engine`, engine[key])
-  if (engine.jobEndpoint === undefined && runner !== 'flink-cluster')
+  if (engine.flinkMaster !== undefined && runner === 'prism')
+    throw new PipelineError('MR-1016', 'flinkMaster names a cluster of Flink, and the runner is prism. Leave it out.')
+  if (engine.jobEndpoint === undefined && (runner !== 'flink-cluster' || engine.flinkMaster !== undefined))
     throw new PipelineError('MR-6204', `a ${runner} that a run has started ends with it, so a job is only found on one that runs already. Say where: engine: { jobEndpoint: 'localhost:8099' }.`) // prettier-ignore
   return new Attached(jobId, options, capabilities).job
 }

@@ -19,35 +19,48 @@ const COMES_MILLIS = 10_000
 /** Steps are interrupted, and called again when they do not listen. */
 const ENDS_MILLIS = 30_000
 const LOOK_MILLIS = 200
+const ANSWER_MILLIS = 10_000
 
 const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
 /**
  * Ends what a cluster still does of a job.
  *
- * @param rest `host:port` of its REST service. @param jobId the job server's: the job's name, which is drawn, `_`, and a number.
+ * @param rest `host:port` of its REST service. @param jobId the job server's: the job's name, which is drawn unless it was given, `_`, and a
+ * number that the cluster does not know.
  * @returns why it could not be ended; `undefined` when it has ended, or the cluster never had it.
  */
 export async function endOnFlink(rest: string, jobId: string): Promise<string | undefined> {
   const name = jobId.slice(0, jobId.lastIndexOf('_'))
-  const find = async (): Promise<FlinkJob | undefined> => {
-    const answer = await fetch(`http://${rest}/jobs/overview`, { signal: AbortSignal.timeout(COMES_MILLIS) })
-    const { jobs = [] } = (await answer.json()) as { readonly jobs?: readonly FlinkJob[] }
-    return jobs.find((each) => each.name === name)
+  const asked = async (path: string, method: string): Promise<Response> => {
+    const answer = await fetch(`http://${rest}${path}`, { method, signal: AbortSignal.timeout(ANSWER_MILLIS) })
+    if (!answer.ok && answer.status !== 404) throw new Error(`it answers ${answer.status} to ${method} ${path}`)
+    return answer
+  }
+  const jobs = async (): Promise<readonly FlinkJob[]> => {
+    const { jobs: all } = (await (await asked('/jobs/overview', 'GET')).json()) as {
+      readonly jobs?: readonly FlinkJob[]
+    }
+    if (all === undefined) throw new Error('it has no list of jobs')
+    return all
   }
   try {
-    let job = await find()
-    for (const until = Date.now() + COMES_MILLIS; job === undefined && Date.now() < until; job = await find())
-      await pause(LOOK_MILLIS)
+    let found: readonly FlinkJob[] = []
+    for (const until = Date.now() + COMES_MILLIS; found.length === 0 && Date.now() < until; await pause(LOOK_MILLIS))
+      found = (await jobs()).filter((each) => each.name === name)
+    const [job, other] = found.filter(({ state }) => !FINAL.has(state))
     if (job === undefined) return undefined
-    if (!FINAL.has(job.state)) await fetch(`http://${rest}/jobs/${job.jid}?mode=cancel`, { method: 'PATCH' })
-    for (const until = Date.now() + ENDS_MILLIS; job !== undefined && !FINAL.has(job.state); job = await find()) {
-      if (Date.now() > until) return `job ${job.jid} of the cluster at ${rest} is still ${job.state}`
-      await pause(LOOK_MILLIS)
+    // A name that somebody has given may be that of several.
+    if (other !== undefined) return `several jobs of the cluster at ${rest} are called ${name}`
+    const { jid } = job
+    await asked(`/jobs/${jid}?mode=cancel`, 'PATCH')
+    for (const until = Date.now() + ENDS_MILLIS; Date.now() < until; await pause(LOOK_MILLIS)) {
+      const state = (await jobs()).find((each) => each.jid === jid)?.state
+      if (state === undefined || FINAL.has(state)) return undefined
     }
-    return undefined
+    return `job ${jid} of the cluster at ${rest} does not end`
   } catch (error) {
     const { cause, message } = error as Error
-    return `the cluster at ${rest} does not answer: ${cause instanceof Error ? cause.message : message}`
+    return `the cluster at ${rest} cannot be asked: ${cause instanceof Error ? cause.message : message}`
   }
 }

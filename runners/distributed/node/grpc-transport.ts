@@ -238,10 +238,10 @@ class GrpcServer implements ServerBuilder {
       let isOver = false
       const leaving = new Leaving()
       const end = (failure: TransportFailure | undefined): void => {
-        if (isOver) return
-        isOver = true
         // A client that has said all may still listen.
         if (failure !== undefined) leaving.isOver()
+        if (isOver) return
+        isOver = true
         listener.end(failure)
       }
       const listener = handler(

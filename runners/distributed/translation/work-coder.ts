@@ -22,7 +22,14 @@ export interface SentWork {
 
 /** Work that nobody has begun. */
 export function newWork(restriction: unknown): SentWork {
-  return { restriction, watermark: TIMESTAMP_MIN, maxTimestamp: TIMESTAMP_MIN, activeAt: 0, notBefore: 0, delayMillis: 0 }
+  return {
+    restriction,
+    watermark: TIMESTAMP_MIN,
+    maxTimestamp: TIMESTAMP_MIN,
+    activeAt: 0,
+    notBefore: 0,
+    delayMillis: 0,
+  }
 }
 
 /** Makes the coder. */

@@ -74,7 +74,12 @@ export function keptOf(operator: ParDoOperator, behind: BehindSteps): NonNullabl
     isProcessingTime: timeDomain === 'processingTime',
     coder: coders.of(step.payload.timerFamilySpecs[name]?.timerFamilyCoderId ?? '') as RemoteTimer['coder'],
   }))
-  return { transformId, families, state, timers: new RemoteTimers(families, () => run.clock.now()) }
+  const timers = new RemoteTimers(
+    families,
+    () => run.clock.now(),
+    () => run.env.now(),
+  )
+  return { transformId, families, state, timers }
 }
 
 /** Side inputs of a stage, where it has some. */

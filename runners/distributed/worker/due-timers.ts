@@ -38,10 +38,11 @@ export class DueTimers {
   add(at: StageAtWork, timer: number, sent: SentTimer, window: BoundedWindow): void {
     const { kept, processor } = at
     if (kept === undefined) return
-    const { userKey, fireTimestamp, holdTimestamp: outputTimestamp, dynamicTimerTag } = sent
+    const { userKey, holdTimestamp: outputTimestamp, dynamicTimerTag } = sent
     const spec = [...(processor.rootDoFn?.operator.payload.timerSpecs.values() ?? [])][timer]
     const tag = spec?.isFamily === true ? dynamicTimerTag : undefined
     const order = timer < 0 ? EXPIRATION : spec?.timeDomain === 'processingTime' ? PROCESSING : EVENT
+    const fireTimestamp = sent.fireTimestamp + (order === PROCESSING ? kept.timers.lead : 0)
     const due = this.#due.get(at) ?? []
     this.#due.set(at, due)
     const record = kept.state.record(userKey, window)

@@ -32,21 +32,29 @@ export class RemoteTimers implements TimerInternals {
   eventTime: number = TIMESTAMP_MIN
   readonly #timers: readonly RemoteTimer[]
   readonly #clock: () => number
+  readonly #wall: () => number
   /** No timer of event time is set to a time before this in the bundle. */
   #earliest = Infinity
   /** Timers that came due in the bundle, by record. */
   readonly #delivered: Map<StateRecord, Set<string>>[]
   readonly #changes: Map<StateRecord, Map<string, Change>>[]
 
-  constructor(timers: readonly RemoteTimer[], clock: () => number) {
+  /** @param clock never falls. @param wall is the engine's, which may be set back. */
+  constructor(timers: readonly RemoteTimer[], clock: () => number, wall: () => number) {
     this.#timers = timers
     this.#clock = clock
+    this.#wall = wall
     this.#delivered = timers.map(() => new Map<StateRecord, Set<string>>())
     this.#changes = timers.map(() => new Map<StateRecord, Map<string, Change>>())
   }
 
   get processingTime(): number {
     return this.#clock()
+  }
+
+  /** How far the clock of user code is ahead of the engine's: timers of the clock are told to it, and told by it, in its time. */
+  get lead(): number {
+    return this.#clock() - this.#wall()
   }
 
   set(record: StateRecord, timer: number, setting: TimerSetting): void {
@@ -114,13 +122,14 @@ export class RemoteTimers implements TimerInternals {
 
   /** Hands over what has been said of each timer, as the engine reads it. */
   write(put: (family: string, bytes: Uint8Array) => void): void {
-    this.#timers.forEach(({ name, coder }, timer) => {
+    this.#timers.forEach(({ name, coder, isProcessingTime }, timer) => {
+      const lead = isProcessingTime ? this.lead : 0
       const changes = this.#changes[timer] as Map<StateRecord, Map<string, Change>>
       for (const [record, ofRecord] of changes)
         for (const [tag, change] of ofRecord) {
           // To clear what has come due would be to clear it twice, and Prism then fails.
           if (change.setting === undefined && this.#delivered[timer]?.get(record)?.has(tag) === true) continue
-          put(name, encodeToBytes(coder, elementOf(change), true))
+          put(name, encodeToBytes(coder, elementOf(change, lead), true))
         }
       this.#delivered[timer]?.clear()
       changes.clear()
@@ -139,9 +148,10 @@ export function expirationTimer(
   return { userKey: key, dynamicTimerTag: '', windows: [window], clearBit: false, ...setting }
 }
 
-function elementOf({ record, tag = '', setting }: Change): TimerElement<unknown, BoundedWindow> {
+function elementOf({ record, tag = '', setting }: Change, lead: number): TimerElement<unknown, BoundedWindow> {
   const of = { userKey: record.key, dynamicTimerTag: tag, windows: [record.window] }
   if (setting === undefined) return { ...of, clearBit: true }
-  const { fireTimestamp, outputTimestamp: holdTimestamp } = setting
+  const { outputTimestamp: holdTimestamp } = setting
+  const fireTimestamp = setting.fireTimestamp - lead
   return { ...of, clearBit: false, fireTimestamp, holdTimestamp, pane: NO_FIRING }
 }

@@ -28,10 +28,12 @@ import type { SizedWork } from './fragment.js'
 const UNBOUNDED_BUNDLE = 1000
 const BOUNDED_CHUNK = 10_000
 /**
- * Work that comes back before its time waits so long for it, and then goes back unread. Flink without checkpoints gives it at once, again and
- * again, and keeps a little memory for each time (https://github.com/apache/beam/issues/27648); others in the bundle wait, too.
+ * Work that comes back before its time waits so long for it in a bundle, and then goes back unread. Flink without checkpoints gives it at once,
+ * again and again, and keeps a little memory for each time (https://github.com/apache/beam/issues/27648). Others in the bundle wait, too.
  */
 const EARLY_MILLIS = 50
+/** Work that comes so much later than it was to was held up: nobody can say that it was idle. */
+const HELD_MILLIS = 1000
 
 /** What is left of work. */
 export interface Residual {
@@ -65,6 +67,8 @@ export class SplittableStep {
   readonly #batch = new SourceBatch()
   #acknowledgements: (() => void | Promise<void>)[] = []
   #open: OpenWork | undefined
+  /** How long work may still wait for its time in this bundle. */
+  #patience = EARLY_MILLIS
   readonly #room: () => Promise<void>
 
   constructor(
@@ -92,6 +96,7 @@ export class SplittableStep {
 
   /** Takes out what is to be acknowledged when the bundle is committed. */
   takeAcknowledgements(): readonly (() => Promise<void>)[] {
+    this.#patience = EARLY_MILLIS
     const taken = this.#acknowledgements
     this.#acknowledgements = []
     const { runtime } = this.#processor
@@ -152,9 +157,14 @@ export class SplittableStep {
     let work: Work | undefined = workOf(sent, { element, timestamp, windows, pane, since: 0, number: 0 }, now)
     const early = Math.min(sent.notBefore - now, sent.delayMillis)
     if (early > 0) {
-      await new Promise<void>((resolve) => this.#env.setTimer(Math.min(early, EARLY_MILLIS), resolve))
-      if (early > EARLY_MILLIS) return [this.#residual(work, early - EARLY_MILLIS)]
+      const delay = await this.#untilDue(sent, early)
+      if (delay > 0) {
+        this.#estimate(work, this.#env.now())
+        return [this.#residual(work, delay)]
+      }
     }
+    const held = sent.notBefore === 0 ? 0 : now - sent.notBefore
+    if (held > HELD_MILLIS) work.wasPausedFor(Math.min(held, now - work.activeAt))
     let delayMillis = 0
     while (work !== undefined) {
       const done: Done = await (this.#doFn.elementAt === undefined
@@ -169,9 +179,19 @@ export class SplittableStep {
     return work === undefined ? [] : [this.#residual(work, delayMillis)]
   }
 
-  #residual({ of, restriction, watermark, maxTimestamp, activeAt }: Work, delayMillis: number): Residual {
+  /** Waits for work that came early, as long as there is patience for it. @returns how long it is still to wait: clocks differ, so it gets less. */
+  async #untilDue({ notBefore, delayMillis }: SentWork, early: number): Promise<number> {
+    const wait = Math.min(early, this.#patience)
+    this.#patience -= wait
+    if (wait > 0) await new Promise<void>((resolve) => this.#env.setTimer(wait, resolve))
+    return wait === early ? 0 : Math.min(notBefore - this.#env.now(), delayMillis - wait)
+  }
+
+  #residual(work: Work, delayMillis: number): Residual {
+    const { of, restriction, watermark, maxTimestamp, activeAt } = work
     const { element, timestamp, windows, pane } = of
-    const notBefore = delayMillis > 0 ? this.#env.now() + delayMillis : 0
+    const now = this.#env.now()
+    const notBefore = now + delayMillis
     const rest: SentWork = { restriction, watermark, maxTimestamp, activeAt, notBefore, delayMillis }
     const size = this.#sizeOf(element, restriction)
     return {
@@ -180,7 +200,8 @@ export class SplittableStep {
       windows,
       pane,
       watermark,
-      delayMillis,
+      // Work that is quiet comes back when it counts as idle, and its watermark goes on; it is read when it wants to be.
+      delayMillis: Math.max(0, Math.min(delayMillis, Math.ceil(work.nextMove(this.#doFn.watermark, now) - now))),
     }
   }
 
@@ -226,12 +247,7 @@ export class SplittableStep {
     if (stamps === undefined) await this.#processor.processUniform(values, timestamp, count, windows, pane)
     else await this.#processor.processStamped(values, stamps, count, windows, pane)
     if (reading.residual === undefined) return { left: undefined, delay: 0 }
-    // Work that is quiet is looked at again when it counts as idle: its watermark then goes on.
-    const untilIdle = work.nextMove(this.#doFn.watermark, now) - now
-    return {
-      left: work.part(reading.residual.rest, work.activeAt),
-      delay: Math.min(resumed?.delayMillis ?? 0, untilIdle),
-    }
+    return { left: work.part(reading.residual.rest, work.activeAt), delay: resumed?.delayMillis ?? 0 }
   }
 
   #estimate(work: Work, now: number): void {
