@@ -13,7 +13,7 @@ import { startFlink } from '../../runners/distributed/node/flink.js'
 import { findPrism, startPrism } from '../../runners/distributed/node/prism.js'
 import { startWorkerPool, type WorkerPool } from '../../runners/distributed/node/worker-pool.js'
 import ticks from './fixtures/ticks.js'
-import { isFlinkTried } from './has-flink.js'
+import { isFlinkTried } from './installed.js'
 
 const hasFlink = isFlinkTried()
 const ENGINES = [

@@ -10,7 +10,7 @@ import { type Engine, engineRunner } from '../../runners/distributed/distributed
 import { startFlink } from '../../runners/distributed/node/flink.js'
 import { distributedCapabilities } from '../../runners/distributed/node/node.js'
 import { findPrism, startPrism } from '../../runners/distributed/node/prism.js'
-import { isFlinkTried } from './has-flink.js'
+import { isFlinkTried } from './installed.js'
 
 const MILLIS = 240_000
 

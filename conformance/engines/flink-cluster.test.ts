@@ -8,6 +8,7 @@ import { attach, run, start } from 'millrace'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findFlink, findJava, startFlink } from '../../runners/distributed/node/flink.js'
 import { type FlinkCluster, startFlinkCluster } from '../../runners/distributed/node/flink-cluster.js'
+import { nameOnFlink } from '../../runners/distributed/node/flink-jobs.js'
 import { type WorkerPool, startWorkerPool } from '../../runners/distributed/node/worker-pool.js'
 import type { Engine } from '../../runners/distributed/distributed-runner.js'
 import remote from './fixtures/remote.js'
@@ -76,16 +77,15 @@ describe.skipIf(!isThere)('on a cluster of Flink', () => {
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'millrace-cancelled-'))
       const engine = { jobEndpoint: server.address, flinkMaster: cluster.address }
-      const states = async (): Promise<readonly string[]> => {
+      const jobs = async (): Promise<readonly { readonly name: string; readonly state: string }[]> => {
         const answer = await fetch(`http://${cluster.address}/jobs/overview`)
-        const { jobs } = (await answer.json()) as { readonly jobs: readonly { name: string; state: string }[] }
-        return jobs.filter(({ name }) => !ended.has(name)).map(({ state }) => state)
+        return ((await answer.json()) as { readonly jobs: Awaited<ReturnType<typeof jobs>> }).jobs
       }
-      const ended = new Set<string>()
+      const ended = new Set((await jobs()).map(({ name }) => name))
+      const states = async (): Promise<readonly string[]> =>
+        (await jobs()).filter(({ name }) => !ended.has(name)).map(({ state }) => state)
       const seen = async (): Promise<void> =>
         expect.poll(states, { timeout: MILLIS / 2, interval: 200 }).toEqual(['RUNNING'])
-      const before = (await (await fetch(`http://${cluster.address}/jobs/overview`)).json()) as { jobs: readonly { name: string }[] } // prettier-ignore
-      for (const { name } of before.jobs) ended.add(name)
       const options = { file: join(folder, 'numbers'), to: 1_000_000, perSecond: 20 }
       const workers = { environment: 'external', environmentConfig: pool.address } as const
       try {
@@ -94,7 +94,7 @@ describe.skipIf(!isThere)('on a cluster of Flink', () => {
         running.cancel()
         expect((await running.result).state).toBe('CANCELLED')
         expect(await states()).toEqual(['CANCELED'])
-        ended.add(nameOf(running.status().jobId))
+        ended.add(nameOnFlink(running.status().jobId ?? ''))
         const left = start(ticks, { runner: 'flink-cluster', module: TICKS, options, engine: { ...engine, ...workers, detach: true } }) // prettier-ignore
         await left.result
         await seen()
@@ -123,8 +123,3 @@ describe.skipIf(!isThere)('on a cluster of Flink', () => {
     MILLIS,
   )
 })
-
-/** Flink's name of a job that the job server has an id for. */
-function nameOf(jobId = ''): string {
-  return jobId.slice(0, jobId.lastIndexOf('_'))
-}

@@ -29,7 +29,7 @@ import type { Runner } from '../../runners/runner.js'
 import { loadCase } from '../cases/index.js'
 import { FLINK_MODE } from '../harness/columns.js'
 import { runCase } from '../harness/run-case.js'
-import { isFlinkTried } from './has-flink.js'
+import { isFlinkTried } from './installed.js'
 import { divisionByZero, HUNDRED_MEASURED, hundredMeasured, largestOfKeys } from './pipelines.js'
 
 const isThere = isFlinkTried()

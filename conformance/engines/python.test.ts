@@ -27,7 +27,7 @@ import { distributedCapabilities } from '../../runners/distributed/node/node.js'
 import type { Runner } from '../../runners/runner.js'
 import { testFolders } from '../support/test-folders.js'
 import { beamPython } from './beam-python.js'
-import { isFlinkTried } from './has-flink.js'
+import { isFlinkTried } from './installed.js'
 
 const folder = testFolders('python')
 

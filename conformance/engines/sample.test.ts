@@ -5,7 +5,7 @@ import { afterAll, expect, it } from 'vitest'
 import { matrixText } from '../harness/matrix.js'
 import { findPrism } from '../../runners/distributed/node/prism.js'
 import { runColumn } from './column.js'
-import { isFlinkTried } from './has-flink.js'
+import { isFlinkTried } from './installed.js'
 
 const MILLIS = 240_000
 const seed = Number(process.env['MILLRACE_SEED'] ?? 1)

@@ -4,10 +4,9 @@
 import { parseArgs } from 'node:util'
 import { publish, publishedColumn } from '../docs/conformance-page.js'
 import { runColumn } from '../engines/column.js'
-import { isFlinkInstalled } from '../engines/has-flink.js'
+import { requireInstalled } from '../engines/installed.js'
 import { countsOf, matrixText, STATUS_WORDS } from '../harness/matrix.js'
 import type { LaneProgram } from './lane.js'
-import { findPrism } from '../../runners/distributed/node/prism.js'
 import { wholeNumber } from './whole-number.js'
 
 /** What takes longer is said as it happens: hundreds of cases in a job of their own are most of the time. */
@@ -31,7 +30,7 @@ export function engineLane(
     })
     if (values.publish === true && (values.only ?? values.sample) !== undefined)
       throw new Error('only a whole column is published: leave out --only and --sample')
-    if (isMissing(engine)) throw new Error(`${engine} is not installed. npm run engines -- install ${engine}`)
+    requireInstalled(engine)
     const seed = wholeNumber('--from', values.from ?? '1', 1)
     const began = performance.now()
     const matrix = await runColumn(engine, {
@@ -69,9 +68,4 @@ function missing(cases: readonly string[], holding: readonly string[]): string {
 
 function today(): string {
   return new Date().toISOString().slice(0, 10)
-}
-
-function isMissing(engine: string): boolean {
-  if (engine === 'prism') return findPrism() === undefined
-  return engine.startsWith('flink') && !isFlinkInstalled()
 }

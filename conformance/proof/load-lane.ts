@@ -5,9 +5,8 @@
  */
 import { parseArgs } from 'node:util'
 import * as t from 'io-ts'
-import { type EngineName, kv, pipeline, type Pipeline, run, state } from 'millrace'
-import { isFlinkInstalled } from '../engines/has-flink.js'
-import { findPrism } from '../../runners/distributed/node/prism.js'
+import { type EngineName, type KV, kv, type PCollection, pipeline, run, state } from 'millrace'
+import { requireInstalled } from '../engines/installed.js'
 import { type LargeBundle, passLargeBundle } from '../worker/large-bundle.js'
 import type { LaneProgram } from './lane.js'
 
@@ -35,75 +34,63 @@ const filling = (n: number): number => n + 1
 const elements = Array.from({ length: ENTRIES + TOUCHED }, (_, n) => kv('key', n))
 
 /** The kinds of state that engines do not have; each says what it has read of the entry `drawn`. */
-const KINDS: readonly (readonly [string, (p: Pipeline) => void])[] = [
+const KINDS: readonly (readonly [string, (pairs: PCollection<KV<string, number>>) => PCollection<number>])[] = [
   [
     'map',
-    (p) =>
-      void p
-        .create('elements', elements)
-        .parDo('touch', {
-          output: t.number,
-          state: { cell: state.map(t.string, t.number) },
-          process: ({ value: n }, { state: { cell }, emit }) => {
-            if (n < ENTRIES) return cell.put(nameOf(n), filling(n))
-            const entry = nameOf(drawn(n))
-            const found = cell.get(entry) ?? NaN
-            cell.put(entry, -found)
-            emit(found)
-          },
-        })
-        .collect('found'),
+    (pairs) =>
+      pairs.parDo('touch', {
+        output: t.number,
+        state: { cell: state.map(t.string, t.number) },
+        process: ({ value: n }, { state: { cell }, emit }) => {
+          if (n < ENTRIES) return cell.put(nameOf(n), filling(n))
+          const entry = nameOf(drawn(n))
+          const found = cell.get(entry) ?? NaN
+          cell.put(entry, -found)
+          emit(found)
+        },
+      }),
   ],
   [
     'set',
-    (p) =>
-      void p
-        .create('elements', elements)
-        .parDo('touch', {
-          output: t.number,
-          state: { cell: state.set(t.string) },
-          process: ({ value: n }, { state: { cell }, emit }) => {
-            if (n < ENTRIES) return void cell.add(nameOf(n))
-            const entry = nameOf(drawn(n))
-            emit(cell.has(entry) ? filling(drawn(n)) : -filling(drawn(n)))
-            cell.remove(entry)
-          },
-        })
-        .collect('found'),
+    (pairs) =>
+      pairs.parDo('touch', {
+        output: t.number,
+        state: { cell: state.set(t.string) },
+        process: ({ value: n }, { state: { cell }, emit }) => {
+          if (n < ENTRIES) return void cell.add(nameOf(n))
+          const entry = nameOf(drawn(n))
+          emit(cell.has(entry) ? filling(drawn(n)) : -filling(drawn(n)))
+          cell.remove(entry)
+        },
+      }),
   ],
   [
     'multimap',
-    (p) =>
-      void p
-        .create('elements', elements)
-        .parDo('touch', {
-          output: t.number,
-          state: { cell: state.multimap(t.string, t.number) },
-          process: ({ value: n }, { state: { cell }, emit }) => {
-            if (n < ENTRIES) return cell.put(nameOf(n), filling(n))
-            const entry = nameOf(drawn(n))
-            emit([...cell.get(entry)].at(-1) ?? NaN)
-            cell.put(entry, -filling(drawn(n)))
-          },
-        })
-        .collect('found'),
+    (pairs) =>
+      pairs.parDo('touch', {
+        output: t.number,
+        state: { cell: state.multimap(t.string, t.number) },
+        process: ({ value: n }, { state: { cell }, emit }) => {
+          if (n < ENTRIES) return cell.put(nameOf(n), filling(n))
+          const entry = nameOf(drawn(n))
+          emit([...cell.get(entry)].at(-1) ?? NaN)
+          cell.put(entry, -filling(drawn(n)))
+        },
+      }),
   ],
   [
     'orderedList',
-    (p) =>
-      void p
-        .create('elements', elements)
-        .parDo('touch', {
-          output: t.number,
-          state: { cell: state.orderedList(t.number) },
-          process: ({ value: n }, { state: { cell }, emit }) => {
-            if (n < ENTRIES) return cell.add(n, filling(n))
-            const at = drawn(n)
-            emit([...cell.range(at, at + 1)].at(-1)?.value ?? NaN)
-            cell.add(at, -filling(at))
-          },
-        })
-        .collect('found'),
+    (pairs) =>
+      pairs.parDo('touch', {
+        output: t.number,
+        state: { cell: state.orderedList(t.number) },
+        process: ({ value: n }, { state: { cell }, emit }) => {
+          if (n < ENTRIES) return cell.add(n, filling(n))
+          const at = drawn(n)
+          emit([...cell.range(at, at + 1)].at(-1)?.value ?? NaN)
+          cell.add(at, -filling(at))
+        },
+      }),
   ],
 ]
 
@@ -124,8 +111,8 @@ export function loadLane(
       print(`${fault === undefined ? '✓' : '✗'} ${name}: ${seconds} s${fault === undefined ? '' : `, ${fault}`}`)
     }
     for (const [name, bundle] of BUNDLES) await tried(name, () => bundleFault(bundle, print))
-    for (const [kind, steps] of KINDS)
-      await tried(`${kind} of ${ENTRIES} entries on ${engine}`, () => stateFault(steps, engine))
+    for (const [kind, touched] of KINDS)
+      await tried(`${kind} of ${ENTRIES} entries on ${engine}`, () => stateFault(touched, engine))
     return tally
   }
 }
@@ -139,9 +126,9 @@ async function bundleFault(bundle: LargeBundle, print: (line: string) => void): 
   return growth > GROWTH_MAX ? `more than ${GROWTH_MAX / MIB} MiB waited in memory` : undefined
 }
 
-async function stateFault(steps: (p: Pipeline) => void, engine: EngineName): Promise<string | undefined> {
+async function stateFault(touchedOf: (typeof KINDS)[number][1], engine: EngineName): Promise<string | undefined> {
   const p = pipeline()
-  steps(p)
+  touchedOf(p.create('elements', elements)).collect('found')
   const began = performance.now()
   // A batch would be one bundle; in a stream the state is written and read again for each.
   const options = engine === 'flink' ? { engineOptions: { streaming: true, max_bundle_size: 1000 } } : {}
@@ -157,7 +144,6 @@ async function stateFault(steps: (p: Pipeline) => void, engine: EngineName): Pro
 
 function engineOf(name: string): EngineName {
   if (name !== 'flink' && name !== 'prism') throw new Error(`--engine is flink or prism, and not "${name}"`)
-  const isThere = name === 'flink' ? isFlinkInstalled() : findPrism() !== undefined
-  if (!isThere) throw new Error(`${name} is not installed. npm run engines -- install ${name}`)
+  requireInstalled(name)
   return name
 }

@@ -24,9 +24,9 @@ import {
 import type { RunState, RunStatus } from '../run-status.js'
 import type { DistributedCapabilities } from './distributed-runner.js'
 import type { EngineName } from './engine-features.js'
-import { addressOf } from './engine-settings.js'
+import { checkPlace, placeOf } from './engine-settings.js'
 import type { EngineCounts } from './job-metrics.js'
-import { END_STATES, jobFailed, ofImportance } from './job-ends.js'
+import { END_STATES, jobFailed, ofImportance, stillGoingOn } from './job-ends.js'
 import type { JobStateName, ToUser, Wire } from './wire/messages.js'
 
 /** What an engine says of a job while somebody listens: what it said before is said again to whoever comes later. */
@@ -74,9 +74,7 @@ export function attachTo(
     throw new PipelineError('MR-1002', `the id of a job must be a text, but is ${preview(jobId)}.`)
   const { runner, engine = {} } = options
   refuseUnknownOptions('engine', engine, { jobEndpoint: true, flinkMaster: true })
-  for (const key of ['jobEndpoint', 'flinkMaster'] as const) addressOf(`${key} of engine`, engine[key])
-  if (engine.flinkMaster !== undefined && runner === 'prism')
-    throw new PipelineError('MR-1016', 'flinkMaster names a cluster of Flink, and the runner is prism. Leave it out.')
+  checkPlace(runner, engine)
   if (engine.jobEndpoint === undefined && (runner !== 'flink-cluster' || engine.flinkMaster !== undefined))
     throw new PipelineError('MR-6204', `a ${runner} that a run has started ends with it, so a job is only found on one that runs already. Say where: engine: { jobEndpoint: 'localhost:8099' }.`) // prettier-ignore
   return new Attached(jobId, options, capabilities).job
@@ -135,22 +133,16 @@ class Attached {
   async #toItsEnd(left: Promise<'DETACHED'>): Promise<PipelineResult> {
     const { runner, engine = {} } = this.#options
     try {
-      const { jobEndpoint: endpoint, flinkMaster } = engine
-      const place = {
-        ...(endpoint === undefined ? {} : { endpoint }),
-        ...(flinkMaster === undefined ? {} : { flinkMaster }),
-      }
-      const opened = await this.#capabilities.openEngine(runner, place, (text) => this.#log.note(text))
-      const { address, endCancelled } = opened
+      const opened = await this.#capabilities.openEngine(runner, placeOf(engine), (text) => this.#log.note(text))
       const wire = (this.#wire = this.#capabilities.startWire())
       try {
         const ended = this.#ended(wire)
-        wire.send({ kind: 'attach', endpoint: address, jobId: this.#jobId })
+        wire.send({ kind: 'attach', endpoint: opened.address, jobId: this.#jobId })
         if (this.#asked !== undefined) wire.send({ kind: this.#asked })
         const state = await Promise.race([ended, left])
         if (state === 'CANCELLED' && this.#asked === 'cancel') {
-          const why = await endCancelled?.(this.#jobId)
-          if (why !== undefined) this.#log.note(`warning: the job is cancelled, and its steps may go on: ${why}.`)
+          const warning = await stillGoingOn(opened, this.#jobId)
+          if (warning !== undefined) this.#log.note(warning)
         }
         this.#state = state === 'DETACHED' ? 'detached' : (STATES[state as JobStateName] ?? 'failed')
         return new AttachedResult(state, new EngineMetrics(this.#counts))

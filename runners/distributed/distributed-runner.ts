@@ -36,10 +36,10 @@ import {
 import type { RunState, RunStatus } from '../run-status.js'
 import { refuseCallbacks } from './commit-callbacks.js'
 import { ENGINE_FEATURES, ENGINE_NEEDS, type EngineName } from './engine-features.js'
-import { checkEngineSettings, isHere, isRemote, refuseOptions } from './engine-settings.js'
+import { checkEngineSettings, isHere, isRemote, placeOf, refuseOptions } from './engine-settings.js'
 import type { RemoteRequest, RemoteWorkers, WorkerEnvironment } from './remote-workers.js'
 import { isOfUser, ToldByWorkers } from './told-by-workers.js'
-import { END_STATES, jobFailed } from './job-ends.js'
+import { END_STATES, jobFailed, stillGoingOn } from './job-ends.js'
 import { keepsCheckpoints } from './job-options.js'
 import type { WorkerRun } from './worker/worker-run.js'
 import type { WorkerSide } from './worker/worker-side.js'
@@ -147,12 +147,7 @@ class EngineRun {
     this.#staged = fuse(built)
     this.#options = options
     this.#capabilities = capabilities
-    const { jobEndpoint: endpoint, flinkMaster } = options.engine ?? {}
-    this.#engine = {
-      ...engine,
-      ...(endpoint === undefined ? {} : { endpoint }),
-      ...(flinkMaster === undefined ? {} : { flinkMaster }),
-    }
+    this.#engine = { ...engine, ...placeOf(options.engine ?? {}) }
     const { env, signal } = options
     if (env === undefined) throw new PipelineError('MR-1003', 'a run needs the world it lives in: give env')
     this.#env = env
@@ -314,8 +309,8 @@ class EngineRun {
     if (ended === undefined) return 'CANCELLED'
     if (ended === 'DETACHED') return ended
     if (ended.kind === 'jobEnded' && ended.state === 'CANCELLED') {
-      const why = await engine.endCancelled?.(this.#jobId ?? '')
-      if (why !== undefined) this.#log.note(`warning: the job is cancelled, and its steps may go on: ${why}.`)
+      const warning = await stillGoingOn(engine, this.#jobId ?? '')
+      if (warning !== undefined) this.#log.note(warning)
     }
     if (remote !== undefined) {
       const told = new Promise<void>((resolve) => (flushed = resolve))

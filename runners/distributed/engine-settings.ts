@@ -38,17 +38,34 @@ export function isRemote({ environment = 'loopback' }: EngineSettings): boolean 
   return environment !== 'loopback'
 }
 
+/** What says where an engine is. */
+type EnginePlace = Pick<EngineSettings, 'jobEndpoint' | 'flinkMaster'>
+
+/** @throws {PipelineError} when an address is none, or is of another engine. */
+export function checkPlace(name: EngineName, engine: EnginePlace): void {
+  for (const key of ['jobEndpoint', 'flinkMaster'] as const) addressOf(`${key} of engine`, engine[key])
+  if (engine.flinkMaster !== undefined && name === 'prism')
+    throw new PipelineError('MR-1016', 'flinkMaster names a cluster of Flink, and the runner is prism. Leave it out.')
+}
+
+/** The same for what opens engines. */
+export function placeOf({ jobEndpoint: endpoint, flinkMaster }: EnginePlace): {
+  readonly endpoint?: string
+  readonly flinkMaster?: string
+} {
+  // prettier-ignore
+  return { ...(endpoint === undefined ? {} : { endpoint }), ...(flinkMaster === undefined ? {} : { flinkMaster }) }
+}
+
 /** @throws {PipelineError} naming what is wrong, or would have no effect. */
 export function checkEngineSettings(name: EngineName, { engine = {}, module, workers = 0 }: RunnerOptions): void {
   refuseUnknownOptions('engine', engine, NAMES)
-  for (const key of ['jobEndpoint', 'flinkMaster'] as const) addressOf(`${key} of engine`, engine[key])
+  checkPlace(name, engine)
   for (const key of ['environmentConfig', 'linkHost', 'tokenFile'] as const)
     if (engine[key] !== undefined && (typeof engine[key] !== 'string' || engine[key] === ''))
       throw new PipelineError('MR-1002', `${key} of engine must be a text, but is ${preview(engine[key])}.`)
-  const { environment = 'loopback', environmentConfig, flinkMaster, linkHost, tokenFile } = engine
+  const { environment = 'loopback', environmentConfig, linkHost, tokenFile } = engine
   refuseUnknownValue('environment of engine', environment, ['loopback', 'external', 'process'])
-  if (flinkMaster !== undefined && name === 'prism')
-    throw new PipelineError('MR-1016', 'flinkMaster names a cluster of Flink, and the runner is prism. Leave it out.')
   refuseDetached(name, engine)
   if (!isRemote(engine)) {
     const idle = (['environmentConfig', 'linkHost', 'tokenFile', 'tls', 'nativePackages'] as const).find((key) => engine[key] !== undefined) // prettier-ignore

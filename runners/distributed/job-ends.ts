@@ -3,6 +3,7 @@
  */
 import { type MillraceError, PipelineError } from '../../sdk/errors.js'
 import type { EndState } from '../runner.js'
+import type { Engine } from './distributed-runner.js'
 import type { JobStateName } from './wire/messages.js'
 
 /** Ends that are no failures, by Beam's names of states. */
@@ -14,6 +15,15 @@ export function jobFailed(
   { state, error }: { readonly state: JobStateName; readonly error: string | undefined },
 ): MillraceError {
   return new PipelineError('MR-6205', `${engine} ended the job as ${state}: ${error ?? 'it does not say why'}`)
+}
+
+/** Ends what an engine still does of a job that it calls cancelled. @returns a warning where that cannot be done. */
+export async function stillGoingOn(
+  { endCancelled }: Pick<Engine, 'endCancelled'>,
+  jobId: string,
+): Promise<string | undefined> {
+  const why = await endCancelled?.(jobId)
+  return why === undefined ? undefined : `warning: the job is cancelled, and its steps may go on: ${why}.`
 }
 
 /** How loud a message is, by Beam's numbers of importance. */

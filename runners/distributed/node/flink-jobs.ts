@@ -4,6 +4,7 @@
  *
  * Source: https://nightlies.apache.org/flink/flink-docs-release-1.19/docs/ops/rest_api/ (`/jobs/overview`, `PATCH /jobs/:jobid`).
  */
+import { CallFailed } from '../transport/call-failed.js'
 
 /** A job as the overview has it. */
 interface FlinkJob {
@@ -23,25 +24,30 @@ const ANSWER_MILLIS = 10_000
 
 const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
+/** Flink's name of a job: in the job server's id a number follows it. */
+export function nameOnFlink(jobId: string): string {
+  return jobId.slice(0, jobId.lastIndexOf('_'))
+}
+
 /**
  * Ends what a cluster still does of a job.
  *
- * @param rest `host:port` of its REST service. @param jobId the job server's: the job's name, which is drawn unless it was given, `_`, and a
- * number that the cluster does not know.
+ * @param rest `host:port` of its REST service. @param jobId the job server's. The name in it is drawn, unless the author has given one.
  * @returns why it could not be ended; `undefined` when it has ended, or the cluster never had it.
  */
 export async function endOnFlink(rest: string, jobId: string): Promise<string | undefined> {
-  const name = jobId.slice(0, jobId.lastIndexOf('_'))
+  const name = nameOnFlink(jobId)
   const asked = async (path: string, method: string): Promise<Response> => {
     const answer = await fetch(`http://${rest}${path}`, { method, signal: AbortSignal.timeout(ANSWER_MILLIS) })
-    if (!answer.ok && answer.status !== 404) throw new Error(`it answers ${answer.status} to ${method} ${path}`)
+    if (!answer.ok && answer.status !== 404)
+      throw new CallFailed(String(answer.status), `it answers ${answer.status} to ${method} ${path}`)
     return answer
   }
   const jobs = async (): Promise<readonly FlinkJob[]> => {
     const { jobs: all } = (await (await asked('/jobs/overview', 'GET')).json()) as {
       readonly jobs?: readonly FlinkJob[]
     }
-    if (all === undefined) throw new Error('it has no list of jobs')
+    if (all === undefined) throw new CallFailed('200', 'it has no list of jobs')
     return all
   }
   try {

@@ -94,7 +94,7 @@ export class SplittableStep {
     return this.#doFn.setup?.(this.#calls.setupContext())
   }
 
-  /** Takes out what is to be acknowledged when the bundle is committed. */
+  /** The bundle has had everything. Takes out what is to be acknowledged when it is committed. */
   takeAcknowledgements(): readonly (() => Promise<void>)[] {
     this.#patience = EARLY_MILLIS
     const taken = this.#acknowledgements
