@@ -39,6 +39,12 @@ export interface MillraceConfig {
   readonly linkHost?: string
   /** File of a text that the run and the workers of an engine share. Default: none. */
   readonly tokenFile?: string
+  /** Files in PEM by which what the workers of an engine tell the run is encrypted: its certificate. Default: none. */
+  readonly tlsCertificate?: string
+  /** The key of `tlsCertificate`. */
+  readonly tlsKey?: string
+  /** Certificates of who has signed `tlsCertificate`. */
+  readonly tlsAuthority?: string
   /** Packages with native code, separated by commas, that are installed where the workers of an engine run. Default: none. */
   readonly nativePackages?: string
   /** How long a run may take to end after SIGTERM: `'30s'`. Default `'10s'`. */
@@ -83,6 +89,9 @@ const keys: OptionNames<MillraceConfig> = {
   environmentConfig: true,
   linkHost: true,
   tokenFile: true,
+  tlsCertificate: true,
+  tlsKey: true,
+  tlsAuthority: true,
   nativePackages: true,
   grace: true,
   callTimeout: true,

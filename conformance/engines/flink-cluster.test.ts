@@ -13,10 +13,11 @@ import { type WorkerPool, startWorkerPool } from '../../runners/distributed/node
 import type { Engine } from '../../runners/distributed/distributed-runner.js'
 import remote from './fixtures/remote.js'
 import ticks from './fixtures/ticks.js'
+import { isFlinkTried } from './installed.js'
 
 const jars = findFlink()
 const java = findJava()
-const isThere = jars !== undefined && java !== undefined && process.env['MILLRACE_WITHOUT_FLINK'] === undefined
+const isThere = isFlinkTried()
 if (!isThere) console.log('skipped: Flink is not installed. npm run engines -- install flink-cluster')
 
 const MODULE = join(import.meta.dirname, 'fixtures', 'remote.ts')

@@ -59,7 +59,7 @@ export function installPrism(say: (text: string) => void): Installed {
   return status === 0 && existsSync(program) ? { program } : { missing: `"${PRISM_INSTALL}" failed` }
 }
 
-/** Flink, installed where it is not there. @returns the folder of its jars, or why it cannot be had. */
+/** Flink, installed where it is not there. @returns the folder of its jar, or why it cannot be had. */
 export function installFlink(say: (text: string) => void): Installed {
   const found = findFlink()
   if (found !== undefined && findJava() !== undefined) return { program: found }
@@ -70,7 +70,7 @@ export function installFlink(say: (text: string) => void): Installed {
   const part = join(place, `part-${process.pid}`)
   mkdirSync(place, { recursive: true })
   writeFileSync(pom, FLINK_POM)
-  say('fetching Flink and the job server of Beam with Maven: 152 MB, the first time takes some minutes …')
+  say('fetching Flink and the job server of Beam with Maven: 157 MB in the end, the first time takes some minutes …')
   const { status } = spawnSync('mvn', flinkMaven(pom, part), { stdio: ['ignore', 'inherit', 'inherit'] })
   // Another process may have been faster.
   if (status === 0 && findFlink() === undefined) renameSync(part, join(place, 'lib'))

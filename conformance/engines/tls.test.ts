@@ -1,10 +1,11 @@
 /**
  * What workers tell their client, encrypted: certificates of an authority that openssl makes for the test.
  */
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { type EngineSettings, type PipelineResult, run } from 'millrace'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { grpcTransport } from '../../runners/distributed/node/grpc-transport.js'
@@ -28,6 +29,7 @@ const hasOpenssl = ((): boolean => {
 const isThere = findPrism() !== undefined && hasOpenssl
 if (!isThere) console.log('skipped: Prism or openssl is not installed. npm run engines -- install prism')
 
+const COMMAND = join(import.meta.dirname, '..', '..', 'dist', 'runners', 'cli', 'main.js')
 const MODULE = join(import.meta.dirname, 'fixtures', 'remote.ts')
 type Tls = NonNullable<EngineSettings['tls']>
 
@@ -71,6 +73,20 @@ describe.skipIf(!isThere)('what workers tell, encrypted, on Prism', () => {
     const result = await on(files('client', 'ours'))
     expect(result.collect('counts')).toHaveLength(8)
     expect(result.collect('sums')).toHaveLength(2)
+  })
+
+  it('the command takes the files by flags', async () => {
+    const { certificate, key, authority } = files('client', 'ours')
+    const place = ['--runner', 'prism', '--environment', 'external', '--environment-config', pool.address]
+    const tls = ['--tls-certificate', certificate, '--tls-key', key, '--tls-authority', authority]
+    const command = [COMMAND, 'run', ...place, ...tls, MODULE, '--mode', 'counts', '--keys', '2']
+    // Where no worker is heard a run fails.
+    const { stderr } = await promisify(execFile)(process.execPath, command)
+    expect(stderr).toMatch(/remote: done in .*, 203 elements read/)
+    const broken = command.with(command.indexOf(authority), at('others.pem'))
+    await expect(promisify(execFile)(process.execPath, broken)).rejects.toMatchObject({
+      stderr: expect.stringContaining('MR-6207') as string,
+    })
   })
 
   it.each([

@@ -28,8 +28,14 @@ const FAULTS: readonly EngineFault[] = [
   },
   {
     runner: 'flink',
-    ids: ['TRG-44/count', 'TRG-51/every-element', 'TRG-54', 'TRG-55', 'ACC-01', 'ACC-02'],
+    ids: ['TRG-51/every-element', 'TRG-54', 'TRG-55', 'ACC-01', 'ACC-02'],
     reason: 'elements of a script come one by one, each a bundle: counts are reached, and sessions answer, in between',
+  },
+  {
+    runner: 'flink',
+    ids: ['TRG-44/count'],
+    reason: 'its hundred elements, each a bundle, take about the second after which the clock fires instead',
+    isByChance: true,
   },
   {
     runner: 'flink',

@@ -238,6 +238,15 @@ describe('settings of the runner', () => {
     expect(() => settings(...pool)).toThrow('is for runners on other engines')
     expect(() => settings('--environment', 'docker')).toThrow('--environment is one of loopback, external, process')
   })
+
+  it('files of a certificate are named together', () => {
+    const named = ['--tls-certificate', 'a.pem', '--tls-key', 'a.key']
+    expect(settings('--runner', 'flink', ...named, '--tls-authority', 'ca.pem')).toMatchObject({
+      engine: { tls: { certificate: 'a.pem', key: 'a.key', authority: 'ca.pem' } },
+    })
+    expect(() => settings('--runner', 'flink', ...named)).toThrow('--tls-certificate needs the others')
+    expect(() => settings(...named)).toThrow('--tls-certificate is for runners on other engines')
+  })
 })
 
 describe('settings', () => {

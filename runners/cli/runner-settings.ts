@@ -248,16 +248,32 @@ function engineSettings(given: (name: string) => Given): Pick<RunnerSettings, 'e
     ['linkHost', given('link-host')],
     ['tokenFile', given('token-file')],
   ] as const
+  const files = [given('tls-certificate'), given('tls-key'), given('tls-authority')] as const
   // Checked also where another runner was chosen.
   if (environment.isSaid) settings.environment = oneOf(environment, environments)
   if (native.isSaid) settings.nativePackages = String(native.value).split(',')
   for (const [name, each] of texts) if (each.isSaid) settings[name] = String(each.value)
   if (!ENGINES.has(String(runner.value))) {
-    for (const each of [environment, native, ...texts.map(([, text]) => text)])
+    for (const each of [environment, native, ...files, ...texts.map(([, text]) => text)])
       if (each.isSaid) refuseWithoutEngine(each, runner)
     return {}
   }
+  const tls = tlsOf(files)
+  if (tls !== undefined) settings.tls = tls
   return Object.keys(settings).length === 0 ? {} : { engine: settings }
+}
+
+/** @throws {UsageError} when only some of the files are named. */
+function tlsOf([certificate, key, authority]: readonly [Given, Given, Given]): EngineSettings['tls'] {
+  const files = [certificate, key, authority]
+  const said = files.find(({ isSaid }) => isSaid)
+  if (said === undefined) return undefined
+  if (!files.every(({ isSaid }) => isSaid))
+    throw new UsageError(
+      'MR-1016',
+      `${said.named} needs the others: --tls-certificate, --tls-key and --tls-authority are given together. Name all three files, or leave ${said.named} out.`,
+    )
+  return { certificate: String(certificate.value), key: String(key.value), authority: String(authority.value) }
 }
 
 /** As {@link refuseWithoutBatches}. */

@@ -125,6 +125,27 @@ export const settingRows: readonly OptionRow[] = [
     setting: { default: undefined },
   },
   {
+    name: 'tls-certificate',
+    value: 'file',
+    help: 'certificate (PEM) for this process, by which what workers tell it is encrypted; needs --tls-key and --tls-authority',
+    isPath: true,
+    setting: { default: undefined },
+  },
+  {
+    name: 'tls-key',
+    value: 'file',
+    help: 'key (PEM) of --tls-certificate',
+    isPath: true,
+    setting: { default: undefined },
+  },
+  {
+    name: 'tls-authority',
+    value: 'file',
+    help: 'certificates (PEM) of who has signed --tls-certificate, which workers trust',
+    isPath: true,
+    setting: { default: undefined },
+  },
+  {
     name: 'native-packages',
     value: 'names',
     help: 'packages, separated by commas, with native code, which are installed where the workers of an engine run',

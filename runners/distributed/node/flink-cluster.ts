@@ -73,7 +73,10 @@ function configuration(folder: string, rest: number, rpc: number): string {
     'taskmanager.memory.task.off-heap.size': '0m',
     'taskmanager.memory.network.min': '192m',
     'taskmanager.memory.network.max': '192m',
-    'taskmanager.memory.managed.size': '128m',
+    // What a step of a batch writes for another takes 512 buffers else: a job of some twenty groups would not start.
+    'taskmanager.network.sort-shuffle.min-buffers': 64,
+    // A large group is sorted in it, and the sorters of a job share it.
+    'taskmanager.memory.managed.size': '512m',
     'taskmanager.memory.jvm-metaspace.size': '256m',
     'taskmanager.memory.jvm-overhead.min': '192m',
     'taskmanager.memory.jvm-overhead.max': '192m',
@@ -104,7 +107,7 @@ export async function startFlinkCluster({
   const processes: Started[] = []
   const begin = (name: string, main: string, memory: string, more: readonly string[]): ClusterProcess => {
     const process = started(
-      [java, `-Xmx${memory}`, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...OPENED, `-Djava.io.tmpdir=${join(folder, 'tmp')}`,
+      [java, `-Xmx${memory}`, '-XX:+UseSerialGC', ...OPENED, `-Djava.io.tmpdir=${join(folder, 'tmp')}`,
         '-Dorg.slf4j.simpleLogger.defaultLogLevel=info', '-cp', join(jars, '*'), main, '--configDir', join(folder, 'conf'), ...more], // prettier-ignore
       join(folder, 'logs', `${name}.log`),
       stays,
