@@ -125,7 +125,8 @@ describe.skipIf(!isThere)('what workers tell, encrypted, on Prism', () => {
     const come = async (worker: string, connect: ConnectOptions): Promise<TransportFailure | undefined> => {
       const transport = grpcTransport(await loadGrpc())
       return new Promise((resolve) => {
-        const link = new LinkClient({ transport, address, connect, worker, proof: proofs.of('secret', worker), ended: resolve }) // prettier-ignore
+        const parts = { transport, address, connect, worker, later: () => undefined, behind: () => undefined }
+        const link = new LinkClient({ ...parts, proof: proofs.of('secret', worker), ended: resolve })
         void link.close()
       })
     }

@@ -30,7 +30,12 @@ import {
 } from '../../runners/distributed/proto/generated/beam/provision_pb.js'
 import { grpcTransport } from '../../runners/distributed/node/grpc-transport.js'
 import { PeerState } from './peer-state.js'
-import type { ListeningServer, MessageStream, Transport } from '../../runners/distributed/transport/transport.js'
+import type {
+  ListeningServer,
+  MessageStream,
+  ServedStream,
+  Transport,
+} from '../../runners/distributed/transport/transport.js'
 
 /** What has come out of a bundle. */
 export interface PeerOutput {
@@ -57,18 +62,26 @@ export class EnginePeer {
   readonly state = new PeerState()
   readonly #outputs = new Map<string, PeerOutput>()
   readonly #answers = new Map<string, (response: InstructionResponse) => void>()
-  readonly #connected: Promise<void>
+  /** Before this is over, a worker that asks what the engine offers has no answer. */
+  offered: Promise<void> = Promise.resolve()
+  /** Answers that have come for each instruction. */
+  readonly answers = new Map<string, number>()
+  #connected!: Promise<void>
   #isConnected!: () => void
   #server: ListeningServer | undefined
   #control: MessageStream<InstructionRequest> | undefined
   #status: MessageStream<WorkerStatusRequest> | undefined
   #statusAnswer: ((text: string) => void) | undefined
-  #data: MessageStream<Elements> | undefined
+  #data: ServedStream<Elements> | undefined
   #dataOpened!: () => void
-  readonly #hasData: Promise<void>
+  #hasData!: Promise<void>
   #next = 0
 
   constructor() {
+    this.#awaitWorker()
+  }
+
+  #awaitWorker(): void {
     this.#connected = new Promise((resolve) => (this.#isConnected = resolve))
     this.#hasData = new Promise((resolve) => (this.#dataOpened = resolve))
   }
@@ -84,6 +97,7 @@ export class EnginePeer {
       this.#isConnected()
       return {
         message: (response) => {
+          this.answers.set(response.instructionId, (this.answers.get(response.instructionId) ?? 0) + 1)
           this.#answers.get(response.instructionId)?.(response)
           this.#answers.delete(response.instructionId)
         },
@@ -108,14 +122,15 @@ export class EnginePeer {
       this.#status = stream
       return { message: ({ statusInfo }) => this.#statusAnswer?.(statusInfo), end: () => stream.finish() }
     })
-    builder.unary(ProvisionService.method.getProvisionInfo, async () =>
-      create(GetProvisionInfoResponseSchema, {
+    builder.unary(ProvisionService.method.getProvisionInfo, async () => {
+      await this.offered
+      return create(GetProvisionInfoResponseSchema, {
         info: {
           runnerCapabilities: this.capabilities,
           ...(this.offersStatus ? { statusEndpoint: { url: this.address } } : {}),
         },
-      }),
-    )
+      })
+    })
     this.#server = await builder.listen()
     await this.state.listen()
   }
@@ -172,6 +187,18 @@ export class EnginePeer {
         resolve,
       ),
     )
+  }
+
+  /** Ends the worker's stream of data: as a connection breaks, or in order. */
+  breakData(how: 'broken' | 'in order'): void {
+    if (how === 'broken') this.#data?.fail('UNAVAILABLE', 'the connection was reset')
+    else this.#data?.finish()
+  }
+
+  /** Gives the worker up, without a word about bundles that are open. */
+  endWorker(): void {
+    this.#awaitWorker()
+    this.#control?.finish()
   }
 
   /** Takes nothing more of what workers put out, until {@link EnginePeer.takeOn}. */

@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { ToUser, ToWire } from '../wire/messages.js'
 import { SharedCounters } from '../wire/shared-counters.js'
 import { WireSide } from '../wire/wire-side.js'
-import { type AnswerPort, answering, ownBytes } from './blocking-wire.js'
+import { type AnswerPort, answering, endWire, ownBytes } from './blocking-wire.js'
 import { grpcTransport } from './grpc-transport.js'
 import { loadGrpc } from './packages.js'
 import { proofs } from './proofs.js'
@@ -14,6 +14,8 @@ async function main(): Promise<void> {
   const port = parentPort
   if (port === null) return
   const own = workerData as AnswerPort
+  // The other thread may be blocked, and hear of no event.
+  process.once('exit', () => endWire(own))
   const side = new WireSide({
     transport: grpcTransport(await loadGrpc()),
     shared: new SharedCounters(own.shared),

@@ -4,7 +4,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { ToUser, ToWire, Wire } from '../wire/messages.js'
 import { SharedCounters } from '../wire/shared-counters.js'
-import { type AnswerPort, blockingRead } from './blocking-wire.js'
+import { type AnswerPort, blockingRead, endWire } from './blocking-wire.js'
 
 /** The compiled module: threads do not load TypeScript. */
 function mainModule(): URL {
@@ -32,6 +32,7 @@ export function startWireThread(): Wire {
   worker.on('message', tell)
   worker.on('error', (error) => tell({ kind: 'jobRefused', status: 'WIRE', message: error.message }))
   worker.on('exit', () => {
+    endWire(workerData)
     if (!isClosed) tell({ kind: 'jobRefused', status: 'WIRE', message: 'the thread of the wire has ended' })
   })
   return {
@@ -41,6 +42,8 @@ export function startWireThread(): Wire {
     read: blockingRead({ ...workerData, answers }, (message) => worker.postMessage(message)),
     close: async () => {
       isClosed = true
+      // A call of user code that nobody has waited for may still want to read, on this very thread.
+      endWire(workerData)
       answers.close()
       const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
       worker.postMessage({ kind: 'close' } satisfies ToWire)

@@ -162,6 +162,8 @@ class WorkerProcess {
       connect: authority === undefined ? {} : { authority },
       worker,
       proof: proofs.of(secret, worker),
+      later: (millis, run) => void setTimeout(run, millis).unref(),
+      behind: (isSo) => process.stderr.write(`millrace worker ${this.#id}: the client at ${link} ${isSo ? 'takes nothing of what it is told. The job goes on, and what is told waits for it.' : 'has taken what waited for it.'}\n`), // prettier-ignore
       ended: (failure) => {
         if (failure?.status === 'UNAUTHENTICATED')
           this.#broken(`the client at ${link} does not let this worker in: ${failure.message}. Give client and worker the same token.`) // prettier-ignore
@@ -177,7 +179,7 @@ class WorkerProcess {
     user.on('message', (message: FromUserThread) => {
       if (message.kind === 'broken') this.#broken(message.error)
       else if (message.kind === 'report')
-        this.#told = this.#link?.send(fromBinary(WorkerReportSchema, message.bytes)) ?? this.#told
+        this.#told = this.#link?.send(fromBinary(WorkerReportSchema, message.bytes), message.bytes.length) ?? this.#told
       // An engine may kill this process as soon as it hears that the last bundle is done.
       else if (message.kind === 'done' || message.kind === 'failed')
         void this.#told.then(() => this.#side.receive(message))

@@ -3,10 +3,9 @@
  * of user code. It answers progress and splits itself, so that an engine never waits for user code.
  *
  * Law: one answer for each instruction. The answer to a bundle leaves after all its output has been sent and all its changes of
- * state have been confirmed. When a stream breaks, every open bundle has failed.
+ * state have been confirmed. When a stream breaks, every open bundle has failed, and the next one has another stream.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import * as urns from '../../../sdk/graph/urns.js'
 import {
   BeamFnControl,
   BeamFnData,
@@ -24,10 +23,10 @@ import {
   type ProcessBundleRequest,
   ProcessBundleResponseSchema,
   RegisterResponseSchema,
-  RemoteGrpcPortSchema,
   SampleDataResponseSchema,
 } from '../proto/generated/beam/fn_execution_pb.js'
 import type { Channel, MessageStream, Transport, TransportFailure } from '../transport/transport.js'
+import { portsOf } from './bundle-ports.js'
 import { LogStream } from './log-stream.js'
 import type { Answer, BundleName, LogLine, ToUser, ToWire } from './messages.js'
 import { type BundleWorld, OpenBundles } from './open-bundles.js'
@@ -35,7 +34,7 @@ import { EmbeddedOutput, sizeOf } from './embedded-output.js'
 import { tokensOf } from './cache-tokens.js'
 import { type Provision, provisionOf, UNPROVISIONED } from './provision.js'
 import { StatePlane } from './state-plane.js'
-import { EMBEDDING, SHORT_IDS, SINK_URN, SOURCE_URN } from './port-urns.js'
+import { EMBEDDING, SHORT_IDS } from './port-urns.js'
 import { StateStream } from './state-stream.js'
 import { answerStatus } from './status-stream.js'
 
@@ -97,7 +96,7 @@ export class Harness {
     this.#control = parts.transport.connect(parts.controlAddress)
     this.#stream = this.#control.stream(
       BeamFnControl.method.control,
-      { message: (request) => this.#instructed(request), end: (failure) => this.#ended(failure) },
+      { message: (request) => this.#instructed(request), end: () => this.close() },
       { metadata: this.#metadata },
     )
     this.#logTo(parts.loggingAddress)
@@ -133,6 +132,7 @@ export class Harness {
     switch (request.case) {
       case 'processBundle': {
         this.#bundles.open(instructionId)
+        if (this.#provision.capabilities.has(EMBEDDING)) this.#embedded.begin(instructionId)
         this.#parts.shared.started()
         void this.#start(instructionId, request.value)
         if (request.value.elements !== undefined) this.#received(request.value.elements)
@@ -182,6 +182,8 @@ export class Harness {
     try {
       const known = this.#descriptors.get(descriptorId)
       const descriptor = await (known ?? this.#fetch(descriptorId))
+      // It may have failed meanwhile.
+      if (!this.#bundles.has(instructionId)) return
       this.#descriptorOf.set(instructionId, descriptorId)
       this.#connect(descriptor)
       this.#bundles.described(instructionId, this.#sourceOf.get(descriptorId))
@@ -193,7 +195,8 @@ export class Harness {
         tokens: tokensOf(request),
       })
     } catch (error) {
-      this.#fail(instructionId, `the description of the bundle cannot be had: ${(error as Error).message}`)
+      this.#parts.tell({ kind: 'dropped', bundle: this.#name(instructionId) })
+      this.fail(instructionId, `the description of the bundle cannot be had: ${(error as Error).message}`)
     }
   }
 
@@ -206,6 +209,8 @@ export class Harness {
       )
       .then((descriptor) => this.#tellDescriptor(id, descriptor))
     this.#descriptors.set(id, fetched)
+    // What failed once may be had the next time.
+    fetched.catch(() => this.#descriptors.delete(id))
     return fetched
   }
 
@@ -220,18 +225,12 @@ export class Harness {
   }
 
   /** Opens the streams that bundles of a descriptor read from and write to. */
-  #connect({ id, transforms, timerApiServiceDescriptor: timers }: ProcessBundleDescriptor): void {
-    for (const [transformId, { spec }] of Object.entries(transforms)) {
-      if (spec?.urn === SOURCE_URN || spec?.urn === SINK_URN) {
-        const port = fromBinary(RemoteGrpcPortSchema, spec.payload)
-        const address = port.apiServiceDescriptor?.url ?? this.#parts.controlAddress
-        if (spec.urn === SOURCE_URN) this.#sourceOf.set(id, transformId)
-        this.#addressOf.set(`${id} ${transformId}`, address)
-        this.#dataStream(address)
-      } else if (spec?.urn === urns.PAR_DO && timers !== undefined && timers.url !== '') {
-        this.#addressOf.set(`${id} ${transformId}`, timers.url)
-        this.#dataStream(timers.url)
-      }
+  #connect(descriptor: ProcessBundleDescriptor): void {
+    const { source, addresses } = portsOf(descriptor, this.#parts.controlAddress)
+    if (source !== undefined) this.#sourceOf.set(descriptor.id, source)
+    for (const [transformId, address] of addresses) {
+      this.#addressOf.set(`${descriptor.id} ${transformId}`, address)
+      this.#dataStream(address)
     }
   }
 
@@ -240,7 +239,13 @@ export class Harness {
     if (stream !== undefined) return stream
     stream = this.#channel(address).stream(
       BeamFnData.method.data,
-      { message: (elements) => this.#received(elements), end: (failure) => this.#lost('data', failure) },
+      {
+        message: (elements) => this.#received(elements),
+        end: (failure) => {
+          this.#data.delete(address)
+          this.#lost('data', failure)
+        },
+      },
       { metadata: this.#metadata },
     )
     this.#data.set(address, stream)
@@ -274,8 +279,7 @@ export class Harness {
       ElementsSchema,
       family === undefined ? { data: [{ ...of, data }] } : { timers: [{ ...of, timerFamilyId: family, timers: data }] },
     )
-    if (this.#provision.capabilities.has(EMBEDDING) && this.#embedded.holds(instruction, elements))
-      this.#left(bytes.length)
+    if (this.#embedded.holds(instruction, elements)) this.#left(bytes.length)
     else this.#sendElements(instruction, elements)
   }
 
@@ -315,10 +319,11 @@ export class Harness {
     this.#state.change(request)
   }
 
-  /** Answers for a bundle that has succeeded. */
+  /** Answers for a bundle that has succeeded, unless it is answered: it failed with a stream. */
   async done(instruction: string, response: Uint8Array): Promise<void> {
     try {
       await this.#state.confirmed(instruction)
+      if (!this.#bundles.has(instruction)) return
       const answer = fromBinary(ProcessBundleResponseSchema, response)
       // Engines that do not say that they know short ids may want everything in full, or may ask.
       if (!this.#provision.capabilities.has(SHORT_IDS))
@@ -347,9 +352,9 @@ export class Harness {
     this.#log?.add(instruction, line)
   }
 
-  /** Answers for a bundle that has failed. */
+  /** Answers for a bundle that has failed, unless it is answered. */
   fail(instruction: string, error: string): void {
-    this.#fail(instruction, error)
+    if (this.#bundles.has(instruction)) this.#fail(instruction, error)
     this.#forget(instruction)
   }
 
@@ -381,19 +386,15 @@ export class Harness {
     this.#parts.tell({ kind: 'workerLost', worker: this.#parts.worker, error })
   }
 
-  #ended(_failure: TransportFailure | undefined): void {
-    if (this.#isOver) return
-    this.close()
-    this.#parts.tell({ kind: 'workerEnded', worker: this.#parts.worker })
-  }
-
   close(): void {
     if (this.#isOver) return
     this.#isOver = true
+    for (const instruction of this.#bundles.names) this.#forget(instruction)
     this.#log?.close()
     for (const stream of this.#data.values()) stream.finish()
     this.#state.close()
     this.#stream.finish()
     for (const channel of [...this.#channels, this.#control]) channel.close()
+    this.#parts.tell({ kind: 'workerEnded', worker: this.#parts.worker })
   }
 }

@@ -166,6 +166,8 @@ export type ToUser =
       readonly isLast: boolean
     }
   | { readonly kind: 'finalize'; readonly bundle: BundleName }
+  /** A bundle for which data may have come never begins. */
+  | { readonly kind: 'dropped'; readonly bundle: BundleName }
   /** A stream broke: bundles of the worker that are open have failed. */
   | { readonly kind: 'workerLost'; readonly worker: number; readonly error: string }
   | { readonly kind: 'workerEnded'; readonly worker: number }

@@ -74,6 +74,10 @@ export class OpenBundles {
     return slot
   }
 
+  has(instruction: string): boolean {
+    return this.#bundles.has(instruction)
+  }
+
   slotOf(instruction: string): number {
     return this.#bundles.get(instruction)?.slot ?? -1
   }

@@ -11,6 +11,7 @@ const IN = 1
 const OUT_AWAITED = 2
 const IN_PAUSED = 3
 const STARTS = 4
+const OVER = 5
 const SLOTS_AT = 8
 const PER_SLOT = 2
 /** Open bundles of whose progress is told; of more, nothing is. */
@@ -56,8 +57,20 @@ export class SharedCounters {
     return !this.isOutFull && Atomics.compareExchange(this.#numbers, OUT_AWAITED, 1, 0) === 1
   }
 
+  /** Of a wire that is over nothing leaves, and nobody waits for it. */
   get isOutFull(): boolean {
-    return Atomics.load(this.#numbers, OUT) > units(OUT_BYTES_MAX)
+    return !this.isOver && Atomics.load(this.#numbers, OUT) > units(OUT_BYTES_MAX)
+  }
+
+  /** Whether the wire is over: nothing leaves any more, and nothing is answered. */
+  get isOver(): boolean {
+    return Atomics.load(this.#numbers, OVER) === 1
+  }
+
+  /** The wire is over. Whoever is blocked goes on. */
+  end(): void {
+    Atomics.store(this.#numbers, OVER, 1)
+    Atomics.notify(this.#numbers, OUT)
   }
 
   /** The next time there is room, the wire says so. */
@@ -73,7 +86,7 @@ export class SharedCounters {
       out > units(OUT_BYTES_MAX);
       out = Atomics.load(this.#numbers, OUT)
     ) {
-      if (Atomics.load(this.#numbers, STARTS) !== starts) return
+      if (this.isOver || Atomics.load(this.#numbers, STARTS) !== starts) return
       Atomics.wait(this.#numbers, OUT, out, 50)
     }
   }

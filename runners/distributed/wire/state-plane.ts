@@ -26,7 +26,13 @@ export class StatePlane {
 
   #stream(url: string): StateStream {
     let stream = this.#streams.get(url)
-    if (stream === undefined) this.#streams.set(url, (stream = this.#open(url, this.#lost)))
+    if (stream !== undefined) return stream
+    stream = this.#open(url, (failure) => {
+      // Whoever comes next gets another one.
+      this.#streams.delete(url)
+      this.#lost(failure)
+    })
+    this.#streams.set(url, stream)
     return stream
   }
 

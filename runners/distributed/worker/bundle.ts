@@ -94,11 +94,10 @@ export class FragmentAtWork {
 
   #stageAtWork(stage: Stage): StageAtWork {
     const { root } = stage
-    const isStateful = root.kind === 'parDo' && root.operator.isStateful
     return {
       stage,
       inbox: new ElementBuffer(),
-      kept: isStateful ? keptOf(root.operator, this.#behind) : undefined,
+      kept: root.kind === 'parDo' && root.operator.isStateful ? keptOf(root.operator, this.#behind) : undefined,
       sides: sidesOf(stage, this.#behind),
       processor: undefined as never,
       splittable: undefined,
@@ -190,8 +189,8 @@ export class FragmentAtWork {
     const info = this.#run.staged.steps.find(({ id }) => id === step)
     const [at] = this.#stages
     if (info === undefined || at === undefined) return
-    const { setup } = fn.doFn as AnySplittableDoFn<unknown>
-    await this.#run.resource(fn, () => setup?.(new SourceCalls(info, at.processor).setupContext()))
+    const doFn = fn.doFn as AnySplittableDoFn<unknown>
+    await this.#run.resource(fn, () => doFn.setup?.(new SourceCalls(info, at.processor).setupContext()))
   }
 
   /** Sources, and timers by step and family, that a bundle waits for the end of. */
@@ -281,9 +280,9 @@ export class FragmentAtWork {
 
   /** Takes timers that are due; they fire before elements that are later, and when the bundle has had all its elements. */
   timers(transformId: string, family: string, bytes: Uint8Array): void {
-    const step = [...this.#fragment.kept].find(([, each]) => each.transformId === transformId)
-    const at = this.#stages.find(({ stage }) => stage.root.info.id === step?.[0])
-    const coderId = step?.[1].payload.timerFamilySpecs[family]?.timerFamilyCoderId
+    const [id, step] = [...this.#fragment.kept].find(([, each]) => each.transformId === transformId) ?? []
+    const at = this.#stages.find(({ stage }) => stage.root.info.id === id)
+    const coderId = step?.payload.timerFamilySpecs[family]?.timerFamilyCoderId
     if (at?.kept === undefined || coderId === undefined || bytes.length === 0) return
     const coder = this.#fragment.coders.of(coderId) as Coder<TimerElement<unknown, BoundedWindow>>
     const index = at.kept.families.findIndex(({ name }) => name === family)
@@ -328,14 +327,15 @@ export class FragmentAtWork {
     }
   }
 
-  /** Ends the bundle. */
-  async finish(): Promise<FinishedBundle> {
+  /** Ends the bundle. @param check throws where it must not end well. */
+  async finish(check: () => void): Promise<FinishedBundle> {
     await this.#due.fire()
     for (const at of this.#stages) {
       await this.#flow()
       await at.processor.finish()
     }
     await this.#flow()
+    check()
     const expirations = expirationsOf(this.#stages, this.#fragment, (record) => this.#due.expires(record))
     for (const { kept } of this.#stages) kept?.state.write()
     for (const { kept } of this.#stages) {
@@ -359,8 +359,8 @@ export class FragmentAtWork {
     const finalizers = this.#finalizers()
     for (const { source, count } of this.#arrived) this.#countArrived(source, count)
     const monitoringData = this.#run.counted(this.#metrics)
-    const answer = { residualRoots, monitoringData, requiresFinalization: finalizers.length > 0 }
-    return { finalizers, response: toBinary(ProcessBundleResponseSchema, create(ProcessBundleResponseSchema, answer)) }
+    const answer = create(ProcessBundleResponseSchema, { residualRoots, monitoringData, requiresFinalization: finalizers.length > 0 }) // prettier-ignore
+    return { finalizers, response: toBinary(ProcessBundleResponseSchema, answer) }
   }
 
   #countArrived({ transformId, collectionId, localId = collectionId }: DataPort, count: number): void {

@@ -110,7 +110,11 @@ export class SplittableStep {
 
   /** How much of the element at work is done, from 0 to 1. */
   get progress(): number {
-    const { completed, remaining } = this.#open?.progress() ?? { completed: 0, remaining: 1 }
+    const open = this.#open
+    if (open === undefined) return 0
+    const { completed, remaining } = this.#calls.guarded('tracker.progress', open.work.of.element, () =>
+      open.progress(),
+    )
     const share = completed / (completed + remaining)
     return Number.isFinite(share) ? share : 0.5
   }
