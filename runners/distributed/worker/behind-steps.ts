@@ -62,6 +62,8 @@ export function keptOf(operator: ParDoOperator, behind: BehindSteps): NonNullabl
       behind.cache.read(wanted, behind.tokens().state, (keys) =>
         run.wire.read({ kind: 'get', bundle: behind.bundle(), url: stateUrl, keys }),
       ),
+    kept: (key) => behind.cache.takeDecoded(key, behind.tokens().state),
+    keep: (key, cell) => behind.cache.keepDecoded(key, behind.tokens().state, cell),
     change: (key, content) => {
       behind.cache.changed(key, behind.tokens().state, content)
       const put = { kind: 'put', bundle: behind.bundle(), url: stateUrl, key } as const

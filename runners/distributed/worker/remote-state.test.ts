@@ -11,6 +11,7 @@ import { cellKeeping } from '../../core/cells/kept-cells.js'
 import { ElementBuffer } from '../../core/element-buffer.js'
 import { stateCells } from '../../core/state-cells.js'
 import { RemoteState } from './remote-state.js'
+import { BundleCache, StateCache } from './state-cache.js'
 
 const coders = { value: dynamicCoder, key: dynamicCoder }
 
@@ -89,5 +90,83 @@ describe('state that an engine keeps', () => {
     expect([remote.size, engine.size]).toEqual([0, 3])
     for (const key of ['a', 'b', 'c']) bundle(key, (bag) => bag.clear())
     expect([remote.size, engine.size]).toEqual([0, 0])
+  })
+
+  describe('of many things', () => {
+    /** Bundles under tokens; those that fail leave nothing. */
+    function bundles() {
+      const engine = new Map<string, Uint8Array>()
+      const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('hex')
+      const cache = new StateCache()
+      const spec = state.map(t.string, t.number)
+      const keeping = cellKeeping('step', spec, coders)
+      let restored = 0
+      const fails = 'fails'
+      const bundle = (token: string, use: (map: MapState<string, number>) => void, how?: typeof fails): void => {
+        const own = new BundleCache(cache)
+        const writes = new Map<string, Uint8Array | undefined>()
+        const remote = new RemoteState({
+          transformId: 'step',
+          cells: [{ name: 'cell', keeping: { ...keeping, restore: (...of) => (restored++, keeping.restore(...of)) } }],
+          timerCount: 0,
+          key: dynamicCoder,
+          ownKey: dynamicCoder,
+          window: windowCoderOf(globalWindows()),
+          read: (keys) =>
+            own.read(keys, token, (missing) => missing.map((key) => engine.get(nameOf(key)) ?? new Uint8Array(0))),
+          change: (key, content) => {
+            own.changed(key, token, content)
+            writes.set(nameOf(key), content)
+          },
+          kept: (key) => own.takeDecoded(key, token),
+          keep: (key, cell) => own.keepDecoded(key, token, cell),
+        })
+        const record = remote.record('k', globalWindow)
+        use(
+          (
+            stateCells('step', { cell: spec }, [coders], false, () => record) as {
+              readonly cell: MapState<string, number>
+            }
+          ).cell,
+        )
+        if (how === fails) return own.discard()
+        remote.write()
+        own.commit()
+        for (const [name, content] of writes)
+          if (content === undefined) engine.delete(name)
+          else engine.set(name, content)
+      }
+      return { bundle, restored: () => restored, clear: () => engine.clear() }
+    }
+    const fill = (map: MapState<string, number>): void => {
+      for (let n = 0; n < 2000; n++) map.put(`entry ${n}`, n)
+    }
+
+    it('is decoded once as long as nobody else changes it', () => {
+      const { bundle, restored } = bundles()
+      bundle('1', fill)
+      for (let n = 0; n < 5; n++) bundle('1', (map) => map.put('entry 7', (map.get('entry 7') ?? 0) + 1))
+      bundle('1', (map) => expect([map.get('entry 7'), map.get('entry 1999')]).toEqual([12, 1999]))
+      expect(restored()).toBe(0)
+      bundle('2', (map) => expect([map.get('entry 7'), map.get('entry 1999')]).toEqual([12, 1999]))
+      expect(restored()).toBe(1)
+    })
+
+    it('is what the engine has after a bundle that has failed', () => {
+      const { bundle } = bundles()
+      bundle('1', fill)
+      bundle('1', (map) => map.put('entry 7', -1), 'fails')
+      bundle('1', (map) => expect(map.get('entry 7')).toBe(7))
+      bundle('1', (map) => map.remove('entry 7'))
+      bundle('1', (map) => map.clear(), 'fails')
+      bundle('1', (map) => expect([map.get('entry 7'), map.get('entry 8')]).toEqual([undefined, 8]))
+    })
+
+    it('is nobody’s under another token', () => {
+      const { bundle, clear } = bundles()
+      bundle('1', fill)
+      clear()
+      bundle('2', (map) => expect(map.get('entry 7')).toBeUndefined())
+    })
   })
 })

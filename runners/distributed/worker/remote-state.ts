@@ -3,7 +3,7 @@
  * is written when the bundle ends. Every kind of cell lies in a bag of bytes: engines that have bags have all of them.
  *
  * Law: within a bundle reads see earlier writes; what is written back is what the next bundle reads; a bundle that fails writes
- * nothing.
+ * nothing. A cell of many things is decoded once as long as the engine says that nobody else changes it.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import { ByteReader, ByteWriter, type Coder, encodeToBytes } from '../../../sdk/coders/index.js'
@@ -17,6 +17,8 @@ import { StateKeySchema } from '../proto/generated/beam/fn_execution_pb.js'
 
 /** Keys and windows whose cells are fetched together. */
 const PREFETCH_MAX = 1000
+/** Parts from which on a cell is kept decoded. */
+const KEPT_PARTS = 8
 
 /** A declared cell. */
 export interface RemoteCell {
@@ -37,13 +39,18 @@ export interface StatePlace {
   /** Blocks until the engine has answered. */
   read(keys: readonly Uint8Array[]): readonly Uint8Array[]
   change(key: Uint8Array, content: Uint8Array | undefined): void
+  /** Takes out a cell that a bundle before has kept, if it is still what the engine has. */
+  kept?(key: Uint8Array): StoredCell | undefined
+  /** Keeps a cell for the next bundle, once this one has succeeded. */
+  keep?(key: Uint8Array, cell: StoredCell): void
 }
 
 /** What the engine has of a cell. */
-interface StoredCell {
-  held: unknown
-  bytes: Uint8Array
-  parts: Map<string, Uint8Array>
+export interface StoredCell {
+  readonly held: unknown
+  /** What stands for the cell; none where it holds nothing. */
+  readonly own: Uint8Array | undefined
+  readonly parts: ReadonlyMap<string, Uint8Array>
 }
 
 /** The state of one step in one bundle. */
@@ -60,7 +67,7 @@ export class RemoteState extends StateInternals {
 
   override record(key: unknown, window: BoundedWindow): StateRecord {
     const record = super.record(key, window)
-    if (!this.#stored.has(record)) this.#fetch(record)
+    if (!this.#stored.has(record)) this.#fetch([record])
     return record
   }
 
@@ -80,24 +87,29 @@ export class RemoteState extends StateInternals {
         if (!this.#stored.has(record)) wanted.add(record)
       }
     if (wanted.size === 0) return
-    const records = [...wanted]
-    const contents = this.#place.read(records.flatMap((record) => cells.map(({ name }) => this.#keyOf(record, name))))
-    records.forEach((record, at) => this.#restore(record, contents.slice(at * cells.length, (at + 1) * cells.length)))
+    this.#fetch([...wanted])
   }
 
-  #fetch(record: StateRecord): void {
+  #fetch(records: readonly StateRecord[]): void {
     const { cells } = this.#place
-    const keys = cells.map(({ name }) => this.#keyOf(record, name))
-    this.#restore(record, keys.length === 0 ? [] : this.#place.read(keys))
-  }
-
-  #restore(record: StateRecord, contents: readonly Uint8Array[]): void {
-    const stored = this.#place.cells.map(({ keeping }, cell) => {
-      const cellStored = restored(keeping, contents[cell] ?? new Uint8Array(0))
-      record.cells[cell] = cellStored.held
-      return cellStored
+    const missing: Uint8Array[] = []
+    const found = records.map((record) =>
+      cells.map(({ name }) => {
+        const key = this.#keyOf(record, name)
+        const kept = this.#place.kept?.(key)
+        if (kept === undefined) missing.push(key)
+        return kept
+      }),
+    )
+    const contents = missing.length === 0 ? [] : this.#place.read(missing)
+    let next = 0
+    records.forEach((record, at) => {
+      const stored = cells.map(
+        ({ keeping }, cell) => found[at]?.[cell] ?? restored(keeping, contents[next++] ?? new Uint8Array(0)),
+      )
+      stored.forEach(({ held }, cell) => (record.cells[cell] = held))
+      this.#stored.set(record, stored)
     })
-    this.#stored.set(record, stored)
   }
 
   #keyOf({ key, window }: StateRecord, userStateId: string): Uint8Array {
@@ -121,10 +133,12 @@ export class RemoteState extends StateInternals {
     for (const [record, stored] of this.#stored) {
       stored.forEach((before, cell) => {
         const { name, keeping } = this.#place.cells[cell] as RemoteCell
-        const held = record.cells[cell]
-        const bytes = saved(keeping, held, before)
-        if (sameBytes(bytes, before.bytes)) return
-        this.#place.change(this.#keyOf(record, name), bytes.length === 0 ? undefined : bytes)
+        const { stored: now, hasChanged } = saved(keeping, record.cells[cell], before)
+        const isLarge = now.parts.size >= KEPT_PARTS && this.#place.keep !== undefined
+        if (!hasChanged && !isLarge) return
+        const key = this.#keyOf(record, name)
+        if (hasChanged) this.#place.change(key, contentOf(now))
+        if (isLarge) this.#place.keep?.(key, now)
       })
     }
     // The engine has it all: nothing of a key stays here after its bundle.
@@ -141,37 +155,58 @@ function bytesFor<T>(coder: Coder<T>, value: T): Uint8Array<ArrayBuffer> {
 /** A cell: what stands for it, then its parts by name. No bytes are a cell that holds nothing. */
 function restored(keeping: CellKeeping, bytes: Uint8Array): StoredCell {
   const parts = new Map<string, Uint8Array>()
-  if (bytes.length === 0) return { held: UNSET, bytes, parts }
+  if (bytes.length === 0) return { held: UNSET, own: undefined, parts }
   const input = new ByteReader(bytes)
   const own = input.bytes(numberOf(input))
   while (input.remaining > 0) {
     const name = input.string()
     parts.set(name, input.bytes(numberOf(input)))
   }
-  return { held: keeping.restore(new ByteReader(own), parts), bytes, parts }
+  return { held: keeping.restore(new ByteReader(own), parts), own, parts }
 }
 
-function saved(keeping: CellKeeping, held: unknown, before: StoredCell): Uint8Array {
-  if (held === UNSET) return new Uint8Array(0)
-  // What was put in its place has none of its parts.
-  const parts = held === before.held ? before.parts : new Map<string, Uint8Array>()
-  const sink: PartSink = {
-    has: (name) => parts.has(name),
-    put: (name, content) => void parts.set(name, content),
-    remove: (name) => void parts.delete(name),
-  }
-  const own = new ByteWriter()
-  keeping.save(held, own, sink)
+function contentOf({ own, parts }: StoredCell): Uint8Array | undefined {
+  if (own === undefined) return undefined
   const out = new ByteWriter()
-  const content = own.take()
-  out.varint(content.length)
-  out.bytes(content)
+  out.varint(own.length)
+  out.bytes(own)
   for (const [name, part] of parts) {
     out.string(name)
     out.varint(part.length)
     out.bytes(part)
   }
   return out.take()
+}
+
+/** A cell as it is to be stored, and whether that is another thing than what was. */
+function saved(
+  keeping: CellKeeping,
+  held: unknown,
+  before: StoredCell,
+): { readonly stored: StoredCell; readonly hasChanged: boolean } {
+  if (held === UNSET)
+    return { stored: { held, own: undefined, parts: new Map() }, hasChanged: before.own !== undefined }
+  const isSame = held === before.held
+  // What was put in its place has none of its parts.
+  const parts = new Map(isSame ? before.parts : [])
+  let hasChanged = false
+  const sink: PartSink = {
+    has: (name) => parts.has(name),
+    put: (name, content) => {
+      const old = parts.get(name)
+      if (old !== undefined && sameBytes(old, content)) return
+      hasChanged = true
+      parts.set(name, content)
+    },
+    remove: (name) => {
+      if (parts.delete(name)) hasChanged = true
+    },
+  }
+  const out = new ByteWriter()
+  keeping.save(held, out, sink)
+  const own = out.take()
+  hasChanged ||= before.own === undefined || !sameBytes(own, before.own) || (!isSame && before.parts.size > 0)
+  return { stored: { held, own, parts }, hasChanged }
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -3,17 +3,25 @@
  * them.
  *
  * Law: a cell is known only under the token it was kept under; what a bundle writes is kept when the bundle has succeeded, and forgotten
- * when it fails.
+ * when it fails. A decoded cell is one bundle's at a time, and what a bundle that fails has had of it is not used again.
  */
+import type { StoredCell } from './remote-state.js'
 
 /** Bytes that are kept. */
 const BYTES_MAX = 64 * 1024 * 1024
 /** What an entry costs beside its bytes. */
 const ENTRY_BYTES = 200
 
+/** What a decoded cell costs, by its bytes. */
+const DECODED_FACTOR = 4
+
 interface Entry {
   readonly token: string
   readonly bytes: Uint8Array
+  /** What the bytes say, decoded. */
+  decoded: StoredCell | undefined
+  /** What was counted for it. */
+  cost: number
 }
 
 /** What is kept, least used first. */
@@ -44,8 +52,37 @@ export class StateCache {
     const cost = costOf(key, bytes)
     // One that large would have everything else forgotten.
     if (cost > this.#bytesMax / 4) return
-    this.#entries.set(key, { token, bytes })
+    this.#entries.set(key, { token, bytes, decoded: undefined, cost })
     this.#bytes += cost
+    this.#trim()
+  }
+
+  /** Keeps what the bytes of an entry say, decoded. */
+  putDecoded(key: string, token: string, cell: StoredCell): void {
+    const entry = this.#entries.get(key)
+    if (entry?.token !== token) return
+    entry.decoded = cell
+    this.#recount(entry, costOf(key, entry.bytes) + DECODED_FACTOR * entry.bytes.length)
+    this.#trim()
+  }
+
+  /** Takes it out: whoever has it may change it. */
+  takeDecoded(key: string, token: string): StoredCell | undefined {
+    if (this.get(key, token) === undefined) return undefined
+    const entry = this.#entries.get(key)
+    const cell = entry?.decoded
+    if (entry === undefined || cell === undefined) return undefined
+    entry.decoded = undefined
+    this.#recount(entry, costOf(key, entry.bytes))
+    return cell
+  }
+
+  #recount(entry: Entry, cost: number): void {
+    this.#bytes += cost - entry.cost
+    entry.cost = cost
+  }
+
+  #trim(): void {
     for (const [oldest] of this.#entries) {
       if (this.#bytes <= this.#bytesMax) return
       this.drop(oldest)
@@ -56,7 +93,7 @@ export class StateCache {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
     this.#entries.delete(key)
-    this.#bytes -= costOf(key, entry.bytes)
+    this.#bytes -= entry.cost
   }
 }
 
@@ -69,6 +106,7 @@ export class BundleCache {
   readonly #cache: StateCache
   /** What is to be kept when the bundle has succeeded. */
   readonly #written = new Map<string, { readonly token: string; readonly bytes: Uint8Array }>()
+  readonly #decoded = new Map<string, { readonly token: string; readonly cell: StoredCell }>()
 
   constructor(cache: StateCache) {
     this.#cache = cache
@@ -102,15 +140,27 @@ export class BundleCache {
     if (token !== undefined) this.#written.set(name, { token, bytes: content ?? new Uint8Array(0) })
   }
 
+  /** Takes a cell that is kept decoded. */
+  takeDecoded(key: Uint8Array, token: string | undefined): StoredCell | undefined {
+    return token === undefined ? undefined : this.#cache.takeDecoded(nameOf(key), token)
+  }
+
+  /** A cell may be kept decoded, as the bundle leaves it. */
+  keepDecoded(key: Uint8Array, token: string | undefined, cell: StoredCell): void {
+    if (token !== undefined) this.#decoded.set(nameOf(key), { token, cell })
+  }
+
   /** The bundle has succeeded. */
   commit(): void {
     for (const [name, { token, bytes }] of this.#written) this.#cache.put(name, token, bytes)
-    this.#written.clear()
+    for (const [name, { token, cell }] of this.#decoded) this.#cache.putDecoded(name, token, cell)
+    this.discard()
   }
 
   /** The bundle has failed: what it has changed the engine may have, or not. */
   discard(): void {
     this.#written.clear()
+    this.#decoded.clear()
   }
 }
 
