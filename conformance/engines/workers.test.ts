@@ -5,7 +5,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { create } from '@bufbuild/protobuf'
 import { type EngineSettings, type PipelineResult, pipeline, run, type RunOptions } from 'millrace'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -14,6 +15,7 @@ import { grpcTransport } from '../../runners/distributed/node/grpc-transport.js'
 import { loadGrpc } from '../../runners/distributed/node/packages.js'
 import { findPrism } from '../../runners/distributed/node/prism.js'
 import { builtOfProgram, remoteProgram } from '../../runners/distributed/node/remote-program.js'
+import { workerEntry } from '../../runners/distributed/node/worker-entry.js'
 import { startWorkerPool, type WorkerPool } from '../../runners/distributed/node/worker-pool.js'
 import {
   BeamFnExternalWorkerPool,
@@ -130,6 +132,26 @@ describe.skipIf(!isThere)('workers in processes of their own, on Prism', () => {
     it('a client that has it gets workers, and hears them', async () => {
       const engine = { environment: 'external', environmentConfig: guarded.address, tokenFile } as const
       expect((await on('counts', engine)).collect('counts')).toHaveLength(8)
+    })
+
+    describe('and no variable that names it', () => {
+      beforeAll(() => void delete process.env['MILLRACE_TOKEN_FILE'])
+      afterAll(() => void (process.env['MILLRACE_TOKEN_FILE'] = tokenFile))
+
+      it('processes that the engine starts here know it by the option, from whatever folder', async () => {
+        const engine = { environment: 'process', tokenFile: relative(process.cwd(), tokenFile) } as const
+        expect((await on('counts', engine)).collect('counts')).toHaveLength(8)
+      })
+
+      it('a program of the author’s must say it, and is told so', async () => {
+        const boot = join(folder, 'boot.sh')
+        const start = `exec '${process.execPath}' '${fileURLToPath(workerEntry('worker-main'))}' "$@"\n`
+        writeFileSync(boot, `#!/bin/sh\n${start}`, { mode: 0o755 })
+        const engine = { environment: 'process', environmentConfig: boot, tokenFile } as const
+        await expect(on('counts', engine)).rejects.toThrow(`Set MILLRACE_TOKEN_FILE in ${boot}`)
+        writeFileSync(boot, `#!/bin/sh\nexport MILLRACE_TOKEN_FILE='${tokenFile}'\n${start}`, { mode: 0o755 })
+        expect((await on('counts', engine)).collect('counts')).toHaveLength(8)
+      })
     })
 
     it('a client with another one gets none', async () => {

@@ -240,7 +240,7 @@ class EngineRun {
     }
     try {
       await combiners.setup()
-      const told = new ToldByWorkers(this.#env, module, failed)
+      const told = new ToldByWorkers(this.#env, { module, letIn: remote?.letIn ?? '' }, failed)
       this.#told = told
       const take = (bytes: Uint8Array): void => told.take(job.takeIn(bytes, run.left))
       const state = await this.#job(run.wire, worker, submit, take, engine)
@@ -291,7 +291,7 @@ class EngineRun {
             case 'linked':
             case 'linkRefused':
               if (message.kind === 'linked') this.#told?.linked()
-              else this.#log.note('warning: a worker was not let in, which does not know the token of this run.')
+              else if (this.#told !== undefined) this.#log.note(this.#told.refused())
               return
             case 'reported':
               take(message.bytes)
@@ -325,7 +325,7 @@ class EngineRun {
     const state = END_STATES[ended.state]
     // What an engine has got over is no failure.
     const isOver = state === 'CANCELLED' ? this.#isCancelled : state !== undefined && !isOfUser(failure)
-    if (!isOver || state === undefined) throw failure ?? jobFailed(this.#name, ended)
+    if (!isOver || state === undefined) throw failure ?? jobFailed(this.#name, ended, this.#told?.advice)
     if (this.#remote !== undefined && state !== 'CANCELLED') this.#told?.mustBeLinked(this.#name)
     return state
   }

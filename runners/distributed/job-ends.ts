@@ -9,12 +9,14 @@ import type { JobStateName } from './wire/messages.js'
 /** Ends that are no failures, by Beam's names of states. */
 export const END_STATES: Readonly<Partial<Record<JobStateName, EndState>>> = { DONE: 'DONE', DRAINED: 'DRAINED', CANCELLED: 'CANCELLED' } // prettier-ignore
 
-/** The failure of a job that has ended as it should not. */
+/** The failure of a job that has ended as it should not. @param advice what to do about it, where that is known. */
 export function jobFailed(
   engine: string,
   { state, error }: { readonly state: JobStateName; readonly error: string | undefined },
+  advice = '',
 ): MillraceError {
-  return new PipelineError('MR-6205', `${engine} ended the job as ${state}: ${error ?? 'it does not say why'}`)
+  const why = [error ?? 'it does not say why', advice].join(' ').trim()
+  return new PipelineError('MR-6205', `${engine} ended the job as ${state}: ${why}`)
 }
 
 /** Ends what an engine still does of a job that it calls cancelled. @returns a warning where that cannot be done. */

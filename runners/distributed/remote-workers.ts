@@ -29,6 +29,8 @@ export interface RemoteWorkers {
   readonly artifact: Artifact
   /** Where this process hears them. */
   readonly link: LinkSettings
+  /** What to do where a worker was not let in, because it does not know the token. */
+  readonly letIn: string
   /** How the engine gets them. @param address of the link. */
   environment(address: string): WorkerEnvironment
 }

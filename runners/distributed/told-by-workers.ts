@@ -11,25 +11,46 @@ import type { Told } from './worker/reports.js'
 /** Whether a failure is one of the author's code. */
 export const isOfUser = (failure: unknown): boolean => errorKind(failure) === 'UserCodeError'
 
+/** What is known of workers before there are any. */
+export interface WorkersOfRun {
+  readonly module: RunnerOptions['module']
+  /** What to do where one was not let in. */
+  readonly letIn: string
+}
+
 /** Keeps count. */
 export class ToldByWorkers {
   readonly #env: Env
   readonly #module: RunnerOptions['module']
   readonly #failed: (error: Error) => void
+  readonly #letIn: string
   #linked = 0
+  #refused = 0
   /** The first thing that went wrong; in the author's code, if anything did there. */
   failure: Error | undefined
 
   /** @param failed is told of each failure. */
-  constructor(env: Env, module: RunnerOptions['module'], failed: (error: Error) => void) {
+  constructor(env: Env, { module, letIn }: WorkersOfRun, failed: (error: Error) => void) {
     this.#env = env
     this.#module = module
+    this.#letIn = letIn
     this.#failed = failed
   }
 
   /** A worker has come. */
   linked(): void {
     this.#linked++
+  }
+
+  /** A worker was not let in. @returns what to say of it. */
+  refused(): string {
+    this.#refused++
+    return `warning: a worker was not let in, which does not know the token of this run. ${this.#letIn}`
+  }
+
+  /** What is to be done about a job that has failed because none of its workers was let in. */
+  get advice(): string {
+    return this.#refused > 0 && this.#linked === 0 ? this.#letIn : ''
   }
 
   take(told: Told): void {

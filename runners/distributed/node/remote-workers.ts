@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { graphFingerprint } from '../../../sdk/graph/fingerprint.js'
 import { packageVersion } from '../../author-module/package-root.js'
@@ -42,13 +42,14 @@ export async function prepareRemote({ built, module, settings }: RemoteRequest):
     moduleHash,
     artifact: { name: PROGRAM_ARTIFACT, sha256, bytes },
     link: { listen, secret: linkSecret(key, token) },
+    letIn: howToLetIn(settings),
     environment: (link) =>
       environmentOf(settings, { version: packageVersion(), moduleHash, graph, link, key, ...authority }, token),
   }
 }
 
 function environmentOf(
-  { environment, environmentConfig = '' }: EngineSettings,
+  { environment, environmentConfig = '', tokenFile }: EngineSettings,
   ticket: WorkerTicket,
   token: string | undefined,
 ): WorkerEnvironment {
@@ -57,12 +58,21 @@ function environmentOf(
     const proof = token === undefined ? {} : { [TICKET_PROOF]: proofs.of(token, text) }
     return { kind: 'external', address: environmentConfig, params: { [TICKET_PARAMETER]: text, ...proof } }
   }
-  const file = process.env[TOKEN_FILE_VARIABLE]
+  const isOurs = environmentConfig === ''
+  const said = process.env[TOKEN_FILE_VARIABLE]
+  // An engine may work in another folder, and what the author's program reads may be on another machine.
+  const file = isOurs && token !== undefined ? resolve(tokenFile ?? said ?? '') : said
   return {
     kind: 'process',
-    command: environmentConfig === '' ? bootProgram() : environmentConfig,
+    command: isOurs ? bootProgram() : environmentConfig,
     variables: { [TICKET_VARIABLE]: text, ...(file === undefined ? {} : { [TOKEN_FILE_VARIABLE]: file }) },
   }
+}
+
+function howToLetIn({ environment, environmentConfig }: EngineSettings): string {
+  if (environment === 'external') return 'Start the pool with --token-file, and the text that tokenFile has here.'
+  if (environmentConfig === undefined) return 'The file of the token may have changed while the run lasts.'
+  return `Set ${TOKEN_FILE_VARIABLE} in ${environmentConfig}, which starts workers, to a file there with the text that tokenFile has here.`
 }
 
 /** Flags of a worker's process: code comes from files, and never from texts. */
