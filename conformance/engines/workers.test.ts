@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { create } from '@bufbuild/protobuf'
-import { type EngineSettings, type PipelineResult, pipeline, run, type RunOptions } from 'millrace'
+import { type EngineSettings, type PipelineResult, pipeline, run, type RunOptions, start } from 'millrace'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { packageVersion } from '../../runners/author-module/package-root.js'
 import { grpcTransport } from '../../runners/distributed/node/grpc-transport.js'
@@ -109,7 +109,20 @@ describe.skipIf(!isThere)('workers in processes of their own, on Prism', () => {
     p.create('numbers', [1]).collect('all')
     const engine = external()
     await expect(run(p, { runner: 'prism', engine })).rejects.toMatchObject({ code: 'MR-6040' })
-    await expect(run(p, { runner: 'prism', workers: 2 })).rejects.toMatchObject({ code: 'MR-6206' })
+    await expect(run(p, { runner: 'flink', workers: 2 })).rejects.toMatchObject({ code: 'MR-6206' })
+  })
+
+  it('a number of workers is refused before anything is started, since Prism would not heed it', () => {
+    const begin = (): unknown =>
+      start(remote, {
+        runner: 'prism',
+        module: MODULE,
+        options: { mode: 'counts', keys: 2 },
+        workers: 2,
+        engine: external(),
+      })
+    expect(begin).toThrow(expect.objectContaining({ code: 'MR-1016' }))
+    expect(begin).toThrow(/^workers: 2 would change nothing on prism.*Leave workers out/)
   })
 
   describe('with a token', () => {

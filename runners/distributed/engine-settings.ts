@@ -61,6 +61,8 @@ export function placeOf({ jobEndpoint: endpoint, flinkMaster }: EnginePlace): {
 export function checkEngineSettings(name: EngineName, { engine = {}, module, workers = 0 }: RunnerOptions): void {
   refuseUnknownOptions('engine', engine, NAMES)
   checkPlace(name, engine)
+  if (workers > 0 && name === 'prism')
+    throw new PipelineError('MR-1016', `workers: ${workers} would change nothing on prism, which asks for one worker and shares nothing out by that number. Leave workers out, or use runner: 'flink'.`) // prettier-ignore
   for (const key of ['environmentConfig', 'linkHost', 'tokenFile'] as const)
     if (engine[key] !== undefined && (typeof engine[key] !== 'string' || engine[key] === ''))
       throw new PipelineError('MR-1002', `${key} of engine must be a text, but is ${preview(engine[key])}.`)
