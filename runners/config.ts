@@ -11,7 +11,7 @@ import type { Guarantee } from './runner.js'
 export interface MillraceConfig {
   /** Who runs pipelines. Default `'direct'`. */
   readonly runner?: 'direct' | 'micro-batch' | 'flink' | 'prism' | 'flink-cluster'
-  /** Folder where the micro-batch runner keeps the run, from the working folder. Default: none. */
+  /** Folder where the micro-batch runner keeps the run, or Flink its checkpoints, from the working folder. Default: none. */
   readonly checkpoint?: string
   /** How long a batch of the micro-batch runner lasts: `'2s'`. Default: `'500ms'`. */
   readonly batchInterval?: string
@@ -23,7 +23,7 @@ export interface MillraceConfig {
   readonly rate?: string
   /** How long the micro-batch runner may take from an arrival to its commit: `'2s'`. Default: as long as it takes. */
   readonly latencyObjective?: string
-  /** Workers of the micro-batch runner, from 0. Default 0: everything runs on one thread. */
+  /** Workers of the micro-batch runner, or of Flink with another `environment`, from 0. Default 0: everything runs on one thread. */
   readonly workers?: number
   /** What workers are. Default `'thread'`. */
   readonly isolation?: 'thread' | 'process'
@@ -31,6 +31,8 @@ export interface MillraceConfig {
   readonly jobEndpoint?: string
   /** REST address of a Flink cluster: `'localhost:8081'`. Default: Flink runs inside of its job server. */
   readonly flinkMaster?: string
+  /** Options of an engine's jobs, by the names that it has for them: `{ max_bundle_size: 100 }`. Default: none. */
+  readonly engineOptions?: Readonly<Record<string, string | number | boolean | readonly string[]>>
   /** Where an engine has steps run. Default `'loopback'`: in the process of the run. */
   readonly environment?: 'loopback' | 'external' | 'process'
   /** Address of the pool of workers, or the program that starts a worker. Default of that: one for this machine. */
@@ -85,6 +87,7 @@ const keys: OptionNames<MillraceConfig> = {
   isolation: true,
   jobEndpoint: true,
   flinkMaster: true,
+  engineOptions: true,
   environment: true,
   environmentConfig: true,
   linkHost: true,

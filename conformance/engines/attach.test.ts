@@ -3,7 +3,7 @@
  * killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { attach, type AttachedJob, run, start } from 'millrace'
@@ -183,6 +183,29 @@ describe.each(ENGINES)('on %s', (runner, isThere, startEngine) => {
         const again = come(job.jobId)
         again.cancel()
         expect((await again.result).state).toBe('CANCELLED')
+      },
+      MILLIS,
+    )
+
+    it(
+      'keeps checkpoints, at the times that its options say, where the engine has any',
+      async () => {
+        const kept = join(folder, 'kept')
+        const command = client(ENDLESS, '--checkpoint', kept, '--engine-option', 'checkpointing_interval=500')
+        if (runner === 'prism') {
+          const { code, stderr } = await command.ended
+          expect([code, stderr]).toEqual([2, expect.stringContaining('Leave checkpoint out')])
+          return
+        }
+        const job = come(await submitted(command))
+        const has = (): boolean => existsSync(kept) && readdirSync(kept, { recursive: true }).some((name) => /chk-[3-9].*_metadata/.test(String(name))) // prettier-ignore
+        await until('checkpoints', has, command.said)
+        command.child.kill('SIGTERM')
+        // What an engine keeps makes no run that goes on when it is started again.
+        await until('the drain', () => command.said().includes('SIGTERM: draining'), command.said)
+        command.child.kill('SIGKILL')
+        job.cancel()
+        expect((await job.result).state).toBe('CANCELLED')
       },
       MILLIS,
     )

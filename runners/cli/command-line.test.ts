@@ -239,6 +239,48 @@ describe('settings of the runner', () => {
     expect(() => settings('--environment', 'docker')).toThrow('--environment is one of loopback, external, process')
   })
 
+  it('checkpoints and options of jobs are handed to the engine, which says what it cannot take', () => {
+    const all = [
+      '--max=1',
+      '--experiments=a=b,c',
+      '--exact=12345678901234567890',
+      '--fast=true',
+      '--half=-0.5',
+      '--name= x',
+    ]
+    const flags = all.flatMap((option) => ['--engine-option', option.slice(2)])
+    expect(settings('--runner', 'flink', '--checkpoint', 'kept', ...flags)).toMatchObject({
+      checkpoint: 'kept',
+      engineOptions: {
+        max: 1,
+        experiments: 'a=b,c',
+        exact: '12345678901234567890',
+        fast: true,
+        half: -0.5,
+        name: ' x',
+      },
+    })
+    const json = '{"parallelism":2,"experiments":["a","b"]}'
+    expect(settings('--runner', 'prism', '--engine-option', json)).toMatchObject({ engineOptions: JSON.parse(json) })
+    for (const wrong of ['max', '=1', 'max=', 'a b=1', '{"a":{}}', '{"a":[1]}', '{'])
+      expect(() => settings('--runner', 'flink', '--engine-option', wrong)).toThrow('--engine-option needs name=value')
+    expect(() => settings('--engine-option', 'max=1')).toThrow('--engine-option is for runners on other engines')
+    expect(settings('--runner', 'prism', '--checkpoint', 'kept', '--workers', '2')).toMatchObject({ checkpoint: 'kept', workers: 2 }) // prettier-ignore
+  })
+
+  it('options of jobs come from the environment, or from a record in the file; Prism is not given what was meant for others', () => {
+    const config = { checkpoint: 'kept', workers: 2, engineOptions: { max: 1, names: ['a'], flag: 'true' } } as const
+    const file = { path: '/p/millrace.config.ts', config }
+    expect(settingsWith({ file }, '--runner', 'flink-cluster')).toMatchObject(config)
+    const { checkpoint, workers, engineOptions } = settingsWith({ file }, '--runner', 'prism')
+    expect([checkpoint, workers, engineOptions]).toEqual([undefined, undefined, config.engineOptions])
+    expect(settingsWith({ file }, '--runner', 'direct')).not.toHaveProperty('engineOptions')
+    const environment = { MILLRACE_ENGINE_OPTION: 'max=2', MILLRACE_RUNNER: 'flink', MILLRACE_CHECKPOINT: 'other' }
+    expect(settingsWith({ environment, file })).toMatchObject({ engineOptions: { max: 2 }, checkpoint: 'other' })
+    const wrong = { environment: { MILLRACE_ENGINE_OPTION: 'max', MILLRACE_RUNNER: 'flink' } }
+    expect(() => settingsWith(wrong)).toThrow('MILLRACE_ENGINE_OPTION needs name=value')
+  })
+
   it('files of a certificate are named together', () => {
     const named = ['--tls-certificate', 'a.pem', '--tls-key', 'a.key']
     expect(settings('--runner', 'flink', ...named, '--tls-authority', 'ca.pem')).toMatchObject({

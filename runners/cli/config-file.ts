@@ -24,6 +24,7 @@ const fields = {
   isolation: t.keyof({ thread: null, process: null }),
   jobEndpoint: t.string,
   flinkMaster: t.string,
+  engineOptions: t.record(t.string, t.union([t.string, t.number, t.boolean, t.array(t.string)])),
   environment: t.keyof({ loopback: null, external: null, process: null }),
   environmentConfig: t.string,
   linkHost: t.string,

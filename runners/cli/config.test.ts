@@ -30,7 +30,9 @@ afterAll(() => {
 
 it('a configuration has a key for each setting, and options of pipelines', () => {
   const camel = (name: string): string => name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
-  expect([...CONFIG_KEYS].sort()).toEqual([...settingRows.map(({ name }) => camel(name)), 'pipelines'].sort())
+  expect([...CONFIG_KEYS].sort()).toEqual(
+    [...settingRows.map(({ name, key }) => key ?? camel(name)), 'pipelines'].sort(),
+  )
   expectTypeOf(defineConfig({ strict: true })).toEqualTypeOf<MillraceConfig>()
   // @ts-expect-error: there is no such key
   defineConfig({ stict: true })

@@ -12,6 +12,7 @@ import { type Options, UsageError } from './command-line.js'
 import { type OptionRow, type RunnerName, runners, settingRows } from './setting-rows.js'
 import { CONSOLE_MODES, type ConsoleMode } from './console-limit.js'
 import type { WhySettings } from './protocol.js'
+import { engineOptionsOf } from './engine-options.js'
 import { rateLimits } from './rate-limits.js'
 
 /** Options for the runner that can be sent to a thread. */
@@ -38,6 +39,7 @@ export interface RunnerSettings extends Pick<
   | 'workers'
   | 'isolation'
   | 'engine'
+  | 'engineOptions'
 > {
   readonly runner: RunnerName
 }
@@ -91,10 +93,12 @@ export function settingsFrom({ flags, environment, file }: SettingSources): Sett
       const text = environment[variable]
       if (text !== undefined && text !== '')
         return [row.name, { value: ofText(row, variable, text), origin: { kind: 'environment', name: variable } }]
-      const key = camel(row.name) as Exclude<keyof MillraceConfig, 'pipelines'>
+      const key = row.key ?? (camel(row.name) as Exclude<keyof MillraceConfig, 'pipelines'>)
       const said = file?.config[key]
-      if (file !== undefined && said !== undefined)
-        return [row.name, { value: said, origin: { kind: 'file', name: key, path: file.path } }]
+      if (file !== undefined && said !== undefined) {
+        const value = typeof said === 'object' ? JSON.stringify(said) : said
+        return [row.name, { value, origin: { kind: 'file', name: key, path: file.path } }]
+      }
       return [row.name, { value: row.setting?.default, origin: { kind: 'default' } }]
     }),
   )
@@ -131,6 +135,11 @@ export function runnerSettings(settings: Settings): RunnerSettings {
     ...(timeout.isSaid ? { callTimeoutMillis: millisOf(timeout) } : {}),
     ...(guarantee.isSaid ? { guarantee: oneOf(guarantee, guarantees) } : {}),
   }
+}
+
+/** Whether a run goes on when it is started again; one on an engine is begun anew, whatever the engine keeps. */
+export function isKept({ runner, checkpoint }: RunnerSettings): boolean {
+  return runner === 'micro-batch' && checkpoint !== undefined
 }
 
 /** How much of the author's console is shown. */
@@ -179,7 +188,7 @@ function runnerOf(given: Given): RunnerName {
   throw new UsageError('MR-6003', `there is no runner "${name}".`, name, runners)
 }
 
-/** What only runs in batches have. */
+/** What runs in batches have; of that some is also an engine's. */
 function batchSettings(
   given: (name: string) => Given,
 ): Pick<
@@ -208,10 +217,17 @@ function batchSettings(
   const count = workers.isSaid ? wholeNumber(workers, 0) : undefined
   const kind = isolation.isSaid ? oneOf(isolation, isolations) : undefined
   if (runner.value !== 'micro-batch') {
-    const ofBatches = [checkpoint, interval, size, rate, objective, isolation, standby]
-    for (const each of ENGINES.has(String(runner.value)) ? ofBatches : [...ofBatches, workers])
+    const isEngine = ENGINES.has(String(runner.value))
+    const ofBatches = [interval, size, rate, objective, isolation, standby]
+    for (const each of isEngine ? ofBatches : [...ofBatches, checkpoint, workers])
       if (each.isSaid) refuseWithoutBatches(each, runner)
-    return count === undefined || count === 0 ? {} : { workers: count }
+    // Prism takes neither, and says why.
+    const isLeftOut = (each: Given): boolean =>
+      !isEngine || (runner.value === 'prism' && isWeaker(each, runner)) || !each.isSaid
+    return {
+      ...(path === undefined || isLeftOut(checkpoint) ? {} : { checkpoint: path }),
+      ...(count === undefined || count === 0 || isLeftOut(workers) ? {} : { workers: count }),
+    }
   }
   if (kind !== undefined && count === undefined)
     throw new UsageError(
@@ -236,11 +252,12 @@ const ENGINES: ReadonlySet<string> = new Set(['flink', 'prism', 'flink-cluster']
 const environments = ['loopback', 'external', 'process'] as const
 
 /** What only runs on other engines have. */
-function engineSettings(given: (name: string) => Given): Pick<RunnerSettings, 'engine'> {
+function engineSettings(given: (name: string) => Given): Pick<RunnerSettings, 'engine' | 'engineOptions'> {
   const runner = given('runner')
   const settings: { -readonly [K in keyof EngineSettings]: EngineSettings[K] } = {}
   const environment = given('environment')
   const native = given('native-packages')
+  const option = given('engine-option')
   const texts = [
     ['jobEndpoint', given('job-endpoint')],
     ['flinkMaster', given('flink-master')],
@@ -251,16 +268,20 @@ function engineSettings(given: (name: string) => Given): Pick<RunnerSettings, 'e
   const files = [given('tls-certificate'), given('tls-key'), given('tls-authority')] as const
   // Checked also where another runner was chosen.
   if (environment.isSaid) settings.environment = oneOf(environment, environments)
+  const engineOptions = option.isSaid ? engineOptionsOf(String(option.value), option.named) : undefined
   if (native.isSaid) settings.nativePackages = String(native.value).split(',')
   for (const [name, each] of texts) if (each.isSaid) settings[name] = String(each.value)
   if (!ENGINES.has(String(runner.value))) {
-    for (const each of [environment, native, ...files, ...texts.map(([, text]) => text)])
+    for (const each of [environment, native, option, ...files, ...texts.map(([, text]) => text)])
       if (each.isSaid) refuseWithoutEngine(each, runner)
     return {}
   }
   const tls = tlsOf(files)
   if (tls !== undefined) settings.tls = tls
-  return Object.keys(settings).length === 0 ? {} : { engine: settings }
+  return {
+    ...(Object.keys(settings).length === 0 ? {} : { engine: settings }),
+    ...(engineOptions === undefined ? {} : { engineOptions }),
+  }
 }
 
 /** @throws {UsageError} when only some of the files are named. */
@@ -276,9 +297,14 @@ function tlsOf([certificate, key, authority]: readonly [Given, Given, Given]): E
   return { certificate: String(certificate.value), key: String(key.value), authority: String(authority.value) }
 }
 
+/** Whether a stronger source has chosen the runner: what a weaker one says may be meant for another. */
+function isWeaker(given: Given, runner: Given): boolean {
+  return STRENGTH[runner.origin.kind] > STRENGTH[given.origin.kind]
+}
+
 /** As {@link refuseWithoutBatches}. */
 function refuseWithoutEngine(given: Given, runner: Given): void {
-  if (STRENGTH[runner.origin.kind] > STRENGTH[given.origin.kind]) return
+  if (isWeaker(given, runner)) return
   throw new UsageError(
     'MR-1016',
     `${given.named} is for runners on other engines; with the ${String(runner.value)} runner it changes nothing. Add --runner flink, or leave ${given.named} out.`,
@@ -287,7 +313,7 @@ function refuseWithoutEngine(given: Given, runner: Given): void {
 
 /** What a stronger source has chosen another runner for is passed over; else it was meant and would do nothing. */
 function refuseWithoutBatches(given: Given, runner: Given): void {
-  if (STRENGTH[runner.origin.kind] > STRENGTH[given.origin.kind]) return
+  if (isWeaker(given, runner)) return
   throw new UsageError(
     'MR-1016',
     `${given.named} is for the micro-batch runner; with the ${String(runner.value)} runner it changes nothing. Add --runner micro-batch, or leave ${given.named} out.`,

@@ -14,6 +14,8 @@ export interface OptionRow {
   readonly values?: readonly string[]
   /** What stands between its values in one text, where it may be given several times. */
   readonly repeats?: string
+  /** Its key in a configuration file, where that is not its name in camel case. */
+  readonly key?: 'engineOptions'
   /** Whether the value is a path. */
   readonly isPath?: boolean
   /** Whether it may also come from the environment or a configuration file, and what it is when nobody says. */
@@ -37,7 +39,7 @@ export const settingRows: readonly OptionRow[] = [
   {
     name: 'checkpoint',
     value: 'folder',
-    help: 'where the micro-batch runner keeps the run, to go on there when it is started again',
+    help: 'where the micro-batch runner keeps the run, to go on there when it is started again; where Flink keeps its checkpoints',
     isPath: true,
     setting: { default: undefined },
   },
@@ -76,7 +78,7 @@ export const settingRows: readonly OptionRow[] = [
   {
     name: 'workers',
     value: 'number',
-    help: 'workers of the micro-batch runner, or of an engine with another --environment; 0 (default) runs everything on one thread',
+    help: 'workers of the micro-batch runner, or of Flink with another --environment; 0 (default) runs everything on one thread',
     setting: { default: undefined },
   },
   {
@@ -96,6 +98,14 @@ export const settingRows: readonly OptionRow[] = [
     name: 'flink-master',
     value: 'address',
     help: 'REST address of a Flink cluster, such as localhost:8081, for --runner flink; a cancelled job is ended there',
+    setting: { default: undefined },
+  },
+  {
+    name: 'engine-option',
+    value: 'name=value',
+    help: "option of an engine's job, such as max_bundle_size=100; several times, or all as one JSON object",
+    repeats: '\n',
+    key: 'engineOptions',
     setting: { default: undefined },
   },
   {

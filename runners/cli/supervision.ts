@@ -15,6 +15,7 @@ import type { MetricsService } from './metrics-service.js'
 import type { Sight } from './probe.js'
 import type { ModuleText } from '../author-module/module-text.js'
 import type { ErrorReport, FromWorker, StartMessage, ToWorker } from './protocol.js'
+import { isKept } from './runner-settings.js'
 import type { LiveKey } from './live-keys.js'
 import type { Watchdog } from './watchdog.js'
 
@@ -135,7 +136,7 @@ export class Supervision {
 
   /** Whether the run can go on when it is started again. */
   get #isKept(): boolean {
-    return this.#services.start.runner.checkpoint !== undefined
+    return isKept(this.#services.start.runner)
   }
 
   #begin(module: ModuleText): undefined {

@@ -31,6 +31,7 @@ import type {
   WhySettings,
 } from './protocol.js'
 import { runEnv } from './run-env.js'
+import { isKept } from './runner-settings.js'
 import { unseenResults } from './unseen-results.js'
 import { type Redact, redacting } from './redact.js'
 import { AuthorMap, framesOfCall, mapStacks } from '../author-module/stacks.js'
@@ -241,7 +242,7 @@ async function begin(message: StartMessage): Promise<void> {
     pipeline: ready.name,
     graphFingerprint: graphFingerprint(ready.graph).hash,
     options: JSON.stringify(ready.options),
-    guarantees: runner.checkpoint === undefined ? [] : sinkPromises(ready, runner.guarantee, true),
+    guarantees: isKept(runner) ? sinkPromises(ready, runner.guarantee, true) : [],
   })
   const { env, files } = runEnv(platformEnv(), (line, stream) => {
     if (stream === 'out') results.add(line)
