@@ -3,6 +3,9 @@
  * killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createServer as createWebServer } from 'node:http'
+import { createServer as createHttp2Server } from 'node:http2'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -230,6 +233,35 @@ describe('without an engine', () => {
     expect(stderr).toContain('MR-6201')
     expect([code, stdout]).toEqual([1, ''])
     expect(performance.now() - began).toBeLessThan(15_000)
+  })
+
+  describe('something else at the address', () => {
+    const servers = [
+      ['says nothing', createServer(() => undefined), /the engine at localhost:\d+ does not answer in time/],
+      ['hangs up', createServer((socket) => void socket.destroy()), /the engine at localhost:\d+ does not answer/],
+      ['is a web server', createWebServer((_, answer) => void answer.end('{}')), /what listens at localhost:\d+ does not speak Beam’s Job API.*flinkMaster/], // prettier-ignore
+      ['is another web server', createHttp2Server((_, answer) => void answer.end('{}')), /what listens at localhost:\d+ does not speak Beam’s Job API/], // prettier-ignore
+    ] as const
+    afterAll(() => servers.forEach(([, server]) => server.close()))
+
+    it.each(servers)('that %s is named within seconds, with what to do', async (_, server, text) => {
+      const sockets = new Set<Socket>()
+      server.on('connection', (socket: Socket) => void sockets.add(socket))
+      await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+      const engine = { jobEndpoint: `localhost:${(server.address() as AddressInfo).port}` }
+      const began = performance.now()
+      const failures = await Promise.all(
+        [
+          run((p) => p.create('numbers', [1]), { runner: 'prism', engine }),
+          attach('job', { runner: 'prism', engine }).result,
+        ].map((result) => result.catch((error: unknown) => error as Error)),
+      )
+      for (const failure of failures)
+        expect(failure).toMatchObject({ code: 'MR-6201', message: expect.stringMatching(text) as string })
+      expect((failures[0] as Error).message).toMatch(/^prism does not take the job \(\w+\): /)
+      expect(performance.now() - began).toBeLessThan(10_000)
+      for (const socket of sockets) socket.destroy()
+    })
   })
 
   it('a job is not looked for on an engine that a run would start', () => {

@@ -7,6 +7,7 @@ import {
   type ArtifactResponseWrapper,
   ArtifactResponseWrapperSchema,
   ArtifactStagingService,
+  DescribePipelineOptionsRequestSchema,
   GetArtifactResponseSchema,
   JobService,
   PrepareJobRequestSchema,
@@ -14,9 +15,9 @@ import {
 } from '../proto/generated/beam/job_management_pb.js'
 import { ArtifactFilePayloadSchema, PipelineSchema } from '../proto/generated/beam/pipeline_pb.js'
 import { CallFailed } from '../transport/call-failed.js'
-import type { Channel } from '../transport/transport.js'
+import type { Answered, Asked, CallOptions, Channel, UnaryMethod } from '../transport/transport.js'
 import { expandExternals } from './expansion.js'
-import { CALL_MILLIS, type JobFollower, type JobWorld } from './job-follower.js'
+import { CALL_MILLIS, type JobFollower, type JobWorld, KNOWS_MILLIS, noEngineAt } from './job-follower.js'
 import type { Artifact, JobRequest } from './messages.js'
 import { TICKET_PROBE } from './ticket.js'
 
@@ -42,17 +43,39 @@ export class JobClient {
   /** Prepares, stages and runs. What goes wrong is told, not thrown. */
   async submit(): Promise<void> {
     try {
+      await this.#askEngine()
       await this.#askPool()
       const { preparationId, stagingSessionToken, artifactStagingEndpoint } = await this.#prepare()
       const staging = artifactStagingEndpoint?.url ?? ''
       if (staging !== '') await this.#stage(staging, stagingSessionToken)
       const { run } = JobService.method
-      const { jobId } = await this.#channel.call(run, create(RunJobRequestSchema, { preparationId }))
+      const { jobId } = await this.#call(run, create(RunJobRequestSchema, { preparationId }))
       this.#world.tell({ kind: 'submitted', jobId })
       this.#follower.follow(jobId)
     } catch (error) {
       this.#follower.refuse(error)
     }
+  }
+
+  /** A call to the engine. What fails because there is none says where there is none. */
+  #call<M extends UnaryMethod>(method: M, request: Asked<M>, options?: CallOptions): Promise<Answered<M>> {
+    return this.#channel.call(method, request, options).catch((error: CallFailed) => {
+      throw noEngineAt(this.#follower.endpoint, error) ?? error
+    })
+  }
+
+  /** Whether anybody is there who speaks as an engine does: taking a pipeline may last, and a word comes at once. */
+  async #askEngine(): Promise<void> {
+    const { describePipelineOptions } = JobService.method
+    const asked = create(DescribePipelineOptionsRequestSchema)
+    const options = { timeoutMillis: KNOWS_MILLIS }
+    await this.#channel.call(describePipelineOptions, asked, options).catch((error: CallFailed) => {
+      // Not all engines know this call. One that has taken the connection, and is slow to answer, is there.
+      const isThere = error.status === 'DEADLINE_EXCEEDED' && !error.message.includes('LB pick')
+      const failure =
+        isThere || error.status === 'UNIMPLEMENTED' ? undefined : noEngineAt(this.#follower.endpoint, error)
+      if (failure !== undefined) throw failure
+    })
   }
 
   /** Engines tell little of a pool that does not serve them, and one of them breaks. */
@@ -79,7 +102,7 @@ export class JobClient {
     const { options, jobName } = this.#request
     const pipeline = fromBinary(PipelineSchema, this.#request.pipeline)
     this.#fetched = await expandExternals(pipeline, this.#world.transport)
-    return this.#channel.call(
+    return this.#call(
       JobService.method.prepare,
       create(PrepareJobRequestSchema, {
         pipeline,

@@ -23,8 +23,8 @@ import type { JobStateName, ToUser } from './messages.js'
 
 /** Calls that an engine answers without running anything. */
 export const CALL_MILLIS = 120_000
-/** An engine knows at once whether it has a job. */
-const KNOWS_MILLIS = 5000
+/** An engine knows at once whether it has a job; who has not said a word until then is none. */
+export const KNOWS_MILLIS = 5000
 /** After its last state a job may still have something to say. */
 const LAST_WORDS_MILLIS = 500
 const METRICS_MILLIS = 10_000
@@ -32,6 +32,26 @@ const METRICS_MILLIS = 10_000
 const LOOK_MILLIS = 1000
 
 const FINAL: ReadonlySet<JobStateName> = new Set<JobStateName>(['DONE', 'FAILED', 'CANCELLED', 'UPDATED', 'DRAINED'])
+
+/** How gRPC says that an answer came which is none of its own. */
+const NOT_GRPC = /Protocol error|without gRPC status|HTTP status code/
+
+/** What is wrong with a place where a call has failed; `undefined` where an engine has answered it. */
+export function noEngineAt(endpoint: string, { status, message }: TransportFailure): CallFailed | undefined {
+  const [, why = message] = /Last error: (?:Error: )?(.*?)(?: \(\d{4}-[^)]*\))?\. Resolution note/.exec(message) ?? []
+  const failed = (text: string): CallFailed => new CallFailed(status, text)
+  if (status === 'UNIMPLEMENTED' || NOT_GRPC.test(message))
+    return failed(
+      `what listens at ${endpoint} does not speak Beam’s Job API (${why}). Give jobEndpoint (--job-endpoint) the address of a job server, such as localhost:8099; the REST service of a Flink cluster is named by flinkMaster (--flink-master).`,
+    )
+  const gone = `the engine at ${endpoint} does not answer`
+  if (status === 'DEADLINE_EXCEEDED')
+    return failed(
+      `${gone} in time: nothing was heard from there. Look whether that is the address of its Job API, and whether it works.`,
+    )
+  if (status !== 'UNAVAILABLE') return undefined
+  return failed(`${gone}: ${why}. Start it there, or name another address: jobEndpoint (--job-endpoint).`)
+}
 
 /** What the follower needs of the world. */
 export interface JobWorld {
@@ -44,8 +64,9 @@ export interface JobWorld {
 export class JobFollower {
   /** Leads to the engine. */
   readonly channel: Channel
+  /** `host:port` of the Job API. */
+  readonly endpoint: string
   readonly #world: JobWorld
-  readonly #endpoint: string
   readonly #streams: MessageStream<never>[] = []
   #jobId: string | undefined
   #isOver = false
@@ -56,7 +77,7 @@ export class JobFollower {
   /** @param endpoint `host:port` of the Job API. */
   constructor(world: JobWorld, endpoint: string) {
     this.#world = world
-    this.#endpoint = endpoint
+    this.endpoint = endpoint
     this.channel = world.transport.connect(endpoint)
   }
 
@@ -67,9 +88,8 @@ export class JobFollower {
       await this.channel.call(JobService.method.getState, request, { timeoutMillis: KNOWS_MILLIS })
     } catch (error) {
       const { status, message } = error as CallFailed
-      const isThere = status !== 'UNAVAILABLE' && status !== 'DEADLINE_EXCEEDED'
-      const why = isThere ? `has no job ${jobId}` : 'does not answer'
-      return this.refuse(new CallFailed(status, `the engine at ${this.#endpoint} ${why}: ${message}`))
+      const hasNone = new CallFailed(status, `the engine at ${this.endpoint} has no job ${jobId}: ${message}`)
+      return this.refuse(noEngineAt(this.endpoint, { status, message }) ?? hasNone)
     }
     if (this.#isOver) return
     this.follow(jobId)
