@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { create } from '@bufbuild/protobuf'
 import { type EngineSettings, type PipelineResult, pipeline, run, type RunOptions, start } from 'millrace'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { nodeEnv } from '../../runners/direct/node.js'
 import { packageVersion } from '../../runners/author-module/package-root.js'
 import { grpcTransport } from '../../runners/distributed/node/grpc-transport.js'
 import { loadGrpc } from '../../runners/distributed/node/packages.js'
@@ -102,6 +103,25 @@ describe.skipIf(!isThere)('workers in processes of their own, on Prism', () => {
       /localhost:9|:9\b/,
     )
     expect(performance.now() - began).toBeLessThan(20_000)
+  })
+
+  it('a program that is not there is named before an engine is started, and one that cannot be found for it is warned of', async () => {
+    const missing = join(folder, 'no-such-program')
+    for (const environmentConfig of [missing, folder, './no-such-program']) {
+      const failing = on('counts', { environment: 'process', environmentConfig })
+      await expect(failing).rejects.toMatchObject({ code: 'MR-6206' })
+      await expect(failing).rejects.toThrow(`environmentConfig (--environment-config) names ${environmentConfig}`)
+    }
+    const warnings: string[] = []
+    const env = { ...nodeEnv(), print: (line: string) => void warnings.push(line) }
+    const options = { mode: 'counts', keys: 2 } as const
+    const engine = { environment: 'process', environmentConfig: 'no-such-program' } as const
+    const running = start(remote, { runner: 'prism', module: MODULE, options, engine, env })
+    await expect
+      .poll(() => warnings.join('\n'), { timeout: 60_000 })
+      .toContain('The engine was to start no-such-program')
+    running.cancel()
+    await running.result.catch(() => undefined)
   })
 
   it('an inline pipeline is refused, with what it lacks', async () => {

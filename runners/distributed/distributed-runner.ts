@@ -198,6 +198,10 @@ class EngineRun {
     }
   }
 
+  get #isEngineHere(): boolean {
+    return [this.#engine.endpoint, this.#engine.flinkMaster].every(isHere)
+  }
+
   #metrics(): MetricsResult {
     if (this.#run !== undefined) return this.#run.metricsNow()
     const { collectionCount, steps } = this.#staged
@@ -208,7 +212,7 @@ class EngineRun {
     const { engine: settings = {}, module, workers = 0 } = this.#options
     // Before an engine is started: what cannot be bundled is found out sooner so.
     if (isRemote(settings)) {
-      const request = { built: this.#built, module: module as WorkerModule, settings }
+      const request = { built: this.#built, module: module as WorkerModule, settings, isEngineHere: this.#isEngineHere }
       this.#remote = await this.#capabilities.prepareRemote(request)
     }
     const engine = await this.#capabilities.openEngine(this.#name, this.#engine, (text) => this.#log.note(text))
@@ -234,18 +238,19 @@ class EngineRun {
         needs: ENGINE_NEEDS[this.#name],
         given: { engineOptions: { ...parallelismOf(this.#name, workers), ...engineOptions }, checkpointUrl },
         artifacts: remote === undefined ? [] : [remote.artifact],
-        isEngineHere: [this.#engine.endpoint, this.#engine.flinkMaster].every(isHere),
+        isEngineHere: this.#isEngineHere,
       }
       run.wire.send({ kind: 'submit', job: job.jobOf(this.#built, parts) })
     }
     try {
       await combiners.setup()
-      const told = new ToldByWorkers(this.#env, { module, letIn: remote?.letIn ?? '' }, failed)
+      const told = new ToldByWorkers(this.#env, { module, letIn: '', asked: '', ...remote }, failed)
       this.#told = told
       const take = (bytes: Uint8Array): void => told.take(job.takeIn(bytes, run.left))
       const state = await this.#job(run.wire, worker, submit, take, engine)
       return run.result(state, this.#counted === undefined ? undefined : job.engineCounts(this.#counted))
     } finally {
+      this.#told?.close()
       await worker.close().catch((error: unknown) => (worker.failure ??= error))
       await combiners.teardown()
       await run.wire.close()
@@ -281,6 +286,9 @@ class EngineRun {
               this.#jobId = message.jobId
               this.#log.event('info', 'job submitted', { runner: this.#name, jobId: message.jobId })
               if (this.#options.engine?.detach === true) resolve('DETACHED')
+              return
+            case 'jobState':
+              if (message.state === 'RUNNING' && remote !== undefined) this.#told?.runs((text) => this.#log.note(text))
               return
             case 'jobMetrics':
               this.#counted = message.bytes

@@ -20,6 +20,8 @@ export interface RemoteRequest {
   readonly built: BuiltPipeline
   readonly module: WorkerModule
   readonly settings: EngineSettings
+  /** Whether the engine works on this machine, as far as its addresses tell. */
+  readonly isEngineHere: boolean
 }
 
 /** What is known of the workers of a run before there are any. */
@@ -29,6 +31,8 @@ export interface RemoteWorkers {
   readonly artifact: Artifact
   /** Where this process hears them. */
   readonly link: LinkSettings
+  /** What the engine is asked for, and where to look when no worker comes. */
+  readonly asked: string
   /** What to do where a worker was not let in, because it does not know the token. */
   readonly letIn: string
   /** How the engine gets them. @param address of the link. */

@@ -3,7 +3,7 @@
  *
  * Law: a job is not called done by whoever has heard of none of its workers.
  */
-import type { Env } from '../../sdk/env.js'
+import type { Env, TimerHandle } from '../../sdk/env.js'
 import { errorKind, PipelineError } from '../../sdk/errors.js'
 import type { RunnerOptions } from '../runner.js'
 import type { Told } from './worker/reports.js'
@@ -11,11 +11,16 @@ import type { Told } from './worker/reports.js'
 /** Whether a failure is one of the author's code. */
 export const isOfUser = (failure: unknown): boolean => errorKind(failure) === 'UserCodeError'
 
+/** So long after a job has begun to run its first worker is waited for, before a word is said. */
+const COMES_MILLIS = 20_000
+
 /** What is known of workers before there are any. */
 export interface WorkersOfRun {
   readonly module: RunnerOptions['module']
   /** What to do where one was not let in. */
   readonly letIn: string
+  /** What the engine is asked for. */
+  readonly asked: string
 }
 
 /** Keeps count. */
@@ -24,22 +29,41 @@ export class ToldByWorkers {
   readonly #module: RunnerOptions['module']
   readonly #failed: (error: Error) => void
   readonly #letIn: string
+  readonly #asked: string
+  #waiting: TimerHandle | undefined
   #linked = 0
   #refused = 0
   /** The first thing that went wrong; in the author's code, if anything did there. */
   failure: Error | undefined
 
   /** @param failed is told of each failure. */
-  constructor(env: Env, { module, letIn }: WorkersOfRun, failed: (error: Error) => void) {
+  constructor(env: Env, { module, letIn, asked }: WorkersOfRun, failed: (error: Error) => void) {
     this.#env = env
     this.#module = module
     this.#letIn = letIn
+    this.#asked = asked
     this.#failed = failed
+  }
+
+  /** The job runs: if no worker comes, nothing else may ever be heard of it. @param say is told so, once. */
+  runs(say: (text: string) => void): void {
+    if (this.#linked > 0) return
+    this.#waiting ??= this.#env.setTimer(COMES_MILLIS, () => {
+      const seconds = COMES_MILLIS / 1000
+      if (this.#linked + this.#refused === 0)
+        say(`warning: the job has run for ${seconds} s, and no worker has reached this process. ${this.#asked} Workers on other machines need an address of this one: linkHost (--link-host).`) // prettier-ignore
+    })
+  }
+
+  /** Nobody is waited for any more. */
+  close(): void {
+    this.#waiting?.cancel()
   }
 
   /** A worker has come. */
   linked(): void {
     this.#linked++
+    this.#waiting?.cancel()
   }
 
   /** A worker was not let in. @returns what to say of it. */

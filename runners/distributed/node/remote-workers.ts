@@ -2,9 +2,10 @@
  * What this process does for workers in others: bundles their program, makes the secret of the run, and says how an engine gets them.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { accessSync, constants, existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { PipelineError } from '../../../sdk/errors.js'
 import { graphFingerprint } from '../../../sdk/graph/fingerprint.js'
 import { packageVersion } from '../../author-module/package-root.js'
 import type { EngineSettings } from '../../engine-settings.js'
@@ -26,7 +27,9 @@ import { readToken, TOKEN_FILE_VARIABLE } from './token.js'
 import { workerEntry } from './worker-entry.js'
 
 /** What a run has for its workers. */
-export async function prepareRemote({ built, module, settings }: RemoteRequest): Promise<RemoteWorkers> {
+export async function prepareRemote(request: RemoteRequest): Promise<RemoteWorkers> {
+  const { built, module, settings, isEngineHere } = request
+  if (isEngineHere) checkProgram(settings)
   const { linkHost, tls, tokenFile, nativePackages = [] } = settings
   const token = readToken(tokenFile)
   const own = tls === undefined ? undefined : await ownCertificate(tls, linkHost ?? 'localhost')
@@ -42,6 +45,7 @@ export async function prepareRemote({ built, module, settings }: RemoteRequest):
     moduleHash,
     artifact: { name: PROGRAM_ARTIFACT, sha256, bytes },
     link: { listen, secret: linkSecret(key, token) },
+    asked: whatIsAsked(settings),
     letIn: howToLetIn(settings),
     environment: (link) =>
       environmentOf(settings, { version: packageVersion(), moduleHash, graph, link, key, ...authority }, token),
@@ -67,6 +71,32 @@ function environmentOf(
     command: isOurs ? bootProgram() : environmentConfig,
     variables: { [TICKET_VARIABLE]: text, ...(file === undefined ? {} : { [TOKEN_FILE_VARIABLE]: file }) },
   }
+}
+
+/**
+ * What an engine of this machine cannot start it may try to start for ever. A relative path is the engine's own, if it was not started here.
+ *
+ * @throws {PipelineError} when the program is not there.
+ */
+function checkProgram({ environment, environmentConfig: path = '', jobEndpoint }: EngineSettings): void {
+  const isKnown = isAbsolute(path) || (path.includes('/') && jobEndpoint === undefined)
+  if (environment !== 'process' || !isKnown || isProgram(path)) return
+  throw new PipelineError('MR-6206', `environmentConfig (--environment-config) names ${path}, and on this machine, where the engine works, that is no file that can be executed. Name a program that starts a worker, or leave it out: then one is made. An engine in a container must be named by another address than that of this machine itself.`) // prettier-ignore
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
+function whatIsAsked({ environment, environmentConfig = 'a program of this machine' }: EngineSettings): string {
+  return environment === 'external'
+    ? `The engine was to ask the pool at ${environmentConfig} for one: look at what the pool says, and whether the engine reaches that address.`
+    : `The engine was to start ${environmentConfig}: look whether that can be executed where the engine works, and at what the engine says.`
 }
 
 function howToLetIn({ environment, environmentConfig }: EngineSettings): string {
