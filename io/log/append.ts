@@ -2,7 +2,8 @@
  * Appending: records get their partition and offset while nobody else writes.
  *
  * Laws: an append is there as a whole or not at all, over all its topics; offsets of a partition have no gap when they are given;
- * and append times of a partition never fall. An append with the id of an earlier one does nothing.
+ * and append times of a partition never fall, nor are they before the moment of the append, which readers at the end rely on. An
+ * append with the id of an earlier one, or from before it, does nothing.
  */
 import { coded } from '../../sdk/error-codes.js'
 import { preview } from '../../sdk/preview.js'
@@ -25,7 +26,7 @@ export interface AppendId {
   /** Whose appends they are: a query, a program. */
   readonly query: string
   readonly step: string
-  /** Counts the appends of query, step and shard upwards. */
+  /** Counts the appends of query, step and shard upwards, not always by one. What comes after a later one is not appended. */
   readonly batch: number
   readonly shard: number
 }
@@ -34,7 +35,7 @@ export interface AppendId {
 export interface AppendOptions {
   /** What it survives. Default: as the log was opened. */
   readonly sync?: Sync
-  /** Does nothing when an append with this id is there. */
+  /** Does nothing when an append with this id is there, or with one from a later batch. */
   readonly id?: AppendId
 }
 
@@ -46,10 +47,6 @@ export interface Addition {
 
 /** Rows that one append removes at most, so that none waits long for its turn. */
 const TENDED_MAX = 10_000
-/** An id is remembered for so many later batches of its step and shard … */
-const BATCHES_KEPT = 1000
-/** … and for so many appends of others. */
-const IDS_KEPT = 100_000
 
 /** What is to be appended to one topic. */
 export function additionOf(topic: string, records: Iterable<NewRecord>): Addition {
@@ -60,7 +57,7 @@ export function additionOf(topic: string, records: Iterable<NewRecord>): Additio
  * Appends everything in one transaction.
  *
  * @param more what else belongs to it.
- * @returns where each record has gone, in order; `undefined` when the id is known.
+ * @returns where each record has gone, in order; `undefined` when the id is known, or older than one that is.
  */
 export function appendAll(
   file: LogFile,
@@ -160,36 +157,26 @@ function isDueForCompaction({ end, compacted, records }: PartitionRow): boolean 
   return dirty >= 1000 && dirty * 2 >= records
 }
 
-/** @returns whether the id is new. */
+/**
+ * Ids of a step and shard come in the order of their batches, so the newest one tells it all, and is never forgotten: a driver that
+ * stood still while another took over may bring an old one, however late.
+ *
+ * @returns whether the id is new.
+ */
 function remember(file: LogFile, id: AppendId): boolean {
   const { query, step, shard, batch } = id
   for (const part of [shard, batch])
     if (!Number.isSafeInteger(part))
       throw coded('MR-1002', new TypeError(`batch and shard of an id are whole numbers, but it is ${preview(id)}.`))
-  const isKnown = file.row(
-    'SELECT 1 FROM deliveries WHERE query = ? AND step = ? AND shard = ? AND batch = ?',
-    query,
-    step,
-    shard,
+  const whose = [query, step, shard]
+  const of = 'query = ? AND step = ? AND shard = ?'
+  if (file.row(`SELECT 1 FROM deliveries WHERE ${of} AND batch >= ?`, ...whose, batch) !== undefined) return false
+  file.run(`DELETE FROM deliveries WHERE ${of}`, ...whose)
+  file.run(
+    `INSERT INTO deliveries (query, step, shard, batch, number)
+     SELECT ?, ?, ?, ?, ifnull(max(number), 0) + 1 FROM deliveries`,
+    ...whose,
     batch,
   )
-  if (isKnown !== undefined) return false
-  const { last } = file.row('SELECT ifnull(max(number), 0) AS last FROM deliveries') as { readonly last: number }
-  file.run(
-    'INSERT INTO deliveries (query, step, shard, batch, number) VALUES (?, ?, ?, ?, ?)',
-    query,
-    step,
-    shard,
-    batch,
-    last + 1,
-  )
-  file.run(
-    'DELETE FROM deliveries WHERE query = ? AND step = ? AND shard = ? AND batch < ?',
-    query,
-    step,
-    shard,
-    batch - BATCHES_KEPT,
-  )
-  file.run('DELETE FROM deliveries WHERE number <= ?', last + 1 - IDS_KEPT)
   return true
 }

@@ -132,6 +132,14 @@ describe('a group', () => {
     expect(log.committed('g', 't')).toEqual(new Map([[0, 0]]))
   })
 
+  it('tells its members apart also where chance gives each the same', async () => {
+    const same = await openLog(folder, { env: { ...processEnv, now: () => now, random: () => 0.25 }, sync: 'normal' })
+    const [a, b] = [same.join('g', 't'), same.join('g', 't')]
+    expect(a.member).not.toBe(b.member)
+    expect(log.group('g', 't').members).toHaveLength(2)
+    same.close()
+  })
+
   it('knows nothing of other groups: each reads everything', () => {
     const a = log.join('g', 't')
     const b = log.join('h', 't')

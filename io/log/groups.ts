@@ -58,9 +58,11 @@ export class Group {
   join(sessionMillis: number): string {
     const { env } = this.#file
     const half = (): string => Math.floor(env.random() * 0x1_0000_0000).toString(16).padStart(8, '0') // prettier-ignore
-    const member = half() + half()
+    let member = ''
     this.#change((topic, now) => {
       const { joined } = this.#row(topic, 'SELECT ifnull(max(joined), 0) + 1 AS joined FROM members') as { joined: number } // prettier-ignore
+      // The number tells it from all that are there, also where chance is the same again.
+      member = `${half()}${half()}-${joined}`
       this.#file.run(
         'INSERT INTO members (name, topic, member, joined, session, deadline) VALUES (?, ?, ?, ?, ?, ?)',
         this.name,

@@ -76,7 +76,7 @@ export interface Log {
   /**
    * Appends records, all or none.
    *
-   * @returns where they have gone, in order; `undefined` when an append with this `id` was there before.
+   * @returns where they have gone, in order; `undefined` when an append with this `id`, or a later one, was there before.
    */
   append(topic: string, records: Iterable<NewRecord>, options?: AppendOptions): readonly RecordPosition[] | undefined
   /** Appends to several topics, and commits offsets, all or nothing: what is asked for happens when `work` has returned. */

@@ -44,6 +44,7 @@ CREATE TABLE commits (
   name TEXT NOT NULL, topic INTEGER NOT NULL, partition INTEGER NOT NULL,
   offset INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (name, topic, partition)
 ) WITHOUT ROWID;
+-- the newest of each query, step and shard; earlier versions have kept older ones, too. number: counts appends that have an id.
 CREATE TABLE deliveries (
   query TEXT NOT NULL, step TEXT NOT NULL, shard INTEGER NOT NULL, batch INTEGER NOT NULL,
   number INTEGER NOT NULL, PRIMARY KEY (query, step, shard, batch)

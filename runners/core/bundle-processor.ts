@@ -30,6 +30,8 @@ export type StageCompiler = 'auto' | 'generated' | 'closures'
 /** What a processor needs beside its stage. */
 export interface ProcessorServices {
   readonly env: Env
+  /** The world as sources and sinks see it. Default: `env`. */
+  readonly outside?: Env | undefined
   readonly metrics: Metrics
   readonly log: RunLog
   readonly slice: TimeSlice
@@ -110,7 +112,7 @@ export class BundleProcessor {
   constructor(staged: StagedPipeline, stage: Stage, services: ProcessorServices) {
     this.stage = stage
     this.#slice = services.slice
-    this.runtime = new StageRuntime(services.env, services.metrics, services.log, services.query)
+    this.runtime = new StageRuntime(services.env, services.metrics, services.log, services.query, services.outside)
     const parts = new ProcessorParts(staged, stage, services, this.runtime)
     this.#closures = compileClosures(parts)
     this.#compiled = this.#closures

@@ -98,7 +98,7 @@ export class DeliveringStep {
    */
   async deliver(items: readonly unknown[], id: DeliveryId): Promise<void> {
     const runtime = this.#runtime
-    const { env, log } = runtime
+    const { outside: env, log } = runtime
     const { path } = this.info
     const context: DeliveryContext<unknown> = { id, resource: this.#resource(), env, log: log.step(path), step: path }
     env.crashpoint('delivery.begin')

@@ -49,6 +49,8 @@ export interface StuckCall extends PendingCall {
 /** Shared by the steps of a stage. */
 export class StageRuntime implements AsyncHost {
   readonly env: Env
+  /** The world as sources and sinks see it. */
+  readonly outside: Env
   readonly metrics: Metrics
   readonly log: RunLog
   /** Set when something happened that the generated loop does not handle: a pending call or a failure. */
@@ -70,8 +72,9 @@ export class StageRuntime implements AsyncHost {
   #interrupt: ((reason: unknown) => void) | undefined
   #interrupted: Promise<never> | undefined
 
-  constructor(env: Env, metrics: Metrics, log: RunLog, query: Query = runIdentity(env)) {
+  constructor(env: Env, metrics: Metrics, log: RunLog, query: Query = runIdentity(env), outside: Env = env) {
     this.env = env
+    this.outside = outside
     this.metrics = metrics
     this.log = log
     this.query = query
@@ -80,7 +83,7 @@ export class StageRuntime implements AsyncHost {
 
   /** What the `setup` of a step gets. */
   setupContext({ path: step }: StepInfo): SetupContext {
-    const { env, log, query } = this
+    const { outside: env, log, query } = this
     return { step, env, log: log.step(step), query }
   }
 

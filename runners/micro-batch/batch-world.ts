@@ -2,7 +2,8 @@
  * The world as a batch sees it: one instant for its processing time, a seeded source of randomness, and nothing that can be seen from
  * outside before the batch is committed.
  *
- * Law: a batch that is done again sees the same instant and the same random numbers; instants never go back.
+ * Law: a batch that is done again sees the same instant and the same random numbers, whatever sources and sinks have asked for; instants
+ * never go back.
  */
 import { type Env, seededRandom } from '../../sdk/env.js'
 import { ProcessingClock } from '../core/processing-clock.js'
@@ -11,6 +12,8 @@ import { ProcessingClock } from '../core/processing-clock.js'
 export class BatchWorld {
   /** What the run is given. */
   readonly env: Env
+  /** What sources and sinks are given: time that passes, and chance that does not come again, but where a script moves the clock. */
+  readonly outside: Env
   /** What strict mode decides by. */
   readonly disorder: () => number
   /** What strict mode reads by. A batch that is done again does not decide anew what is read. */
@@ -42,6 +45,7 @@ export class BatchWorld {
       crashpoint: (name) => real.crashpoint(name),
       buggify: (name) => real.buggify(name),
     }
+    this.outside = { ...this.env, now: () => real.now(), random: () => real.random() }
   }
 
   /** The instant of the batch at hand. */

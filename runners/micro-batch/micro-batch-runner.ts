@@ -169,6 +169,7 @@ function execution(
     {
       ...given,
       env: world.env,
+      outside: world.outside,
       query: {
         get id() {
           return store.id

@@ -64,7 +64,7 @@ export interface DeliveryContext<R> {
   readonly id: DeliveryId
   /** What `setup` returned. */
   readonly resource: R
-  /** The world of the run. Connectors use nothing else. */
+  /** The world of the run, in which time passes also within a batch. Connectors use nothing else. */
   readonly env: Env
   /** Writes log lines that say which pipeline and step they are from. */
   readonly log: StepLog

@@ -128,7 +128,10 @@ export interface SetupContext {
   readonly step: string
   /** Writes log lines that say which pipeline and step they are from. */
   readonly log: StepLog
-  /** The world of the run: clock, timers, files. Connectors use nothing else. */
+  /**
+   * The world of the run: clock, timers, files. Connectors use nothing else. It is not that of a batch, which is the same when it is done
+   * again: what elements become is for the `now` and `random` of a call.
+   */
   readonly env: Env
   /** What the run is known by: for names outside that must be the same when a batch is done again. */
   readonly query: Query

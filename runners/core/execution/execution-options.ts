@@ -20,6 +20,8 @@ export interface ExecutionOptions {
   /** Name of the runner. */
   readonly runner: string
   readonly env: Env
+  /** The world as sources and sinks see it, where that of the pipeline stands still for a batch. Default: `env`. */
+  readonly outside?: Env
   /** What sinks know the run by, and whether it restarts. */
   readonly query: Query
   readonly isStrict: boolean

@@ -172,6 +172,7 @@ export class StageWiring {
     const { root } = stage
     const processor = new BundleProcessor(this.#staged, stage, {
       env: this.#env,
+      outside: this.#options.outside,
       metrics: this.#metrics,
       log: this.#options.log,
       query: this.#options.query,

@@ -115,8 +115,8 @@ export class PartitionHost {
   #isSetUp = false
 
   constructor(staged: StagedPipeline, settings: RunSettings, partition: number, real: Env) {
-    this.#world = new TaskWorld(real)
-    const { env, disorder, readingDisorder } = this.#world
+    this.#world = new TaskWorld(real, settings.isScripted)
+    const { env, outside, disorder, readingDisorder } = this.#world
     this.#partOf = hostedPart(partition, settings.partitions)
     this.#metrics = new Metrics(staged.collectionCount, staged.steps.length)
     this.#clock = new ProcessingClock(env)
@@ -130,6 +130,7 @@ export class PartitionHost {
     const options = {
       runner: 'micro-batch',
       env,
+      outside,
       query: {
         id: settings.query.id,
         epoch: settings.query.epoch,

@@ -1,13 +1,15 @@
 /**
  * The world as a task sees it: one instant, and randomness that the order begins.
  *
- * Law: a task that is done again sees the same instant and the same random numbers.
+ * Law: a task that is done again sees the same instant and the same random numbers, whatever sources and sinks have asked for.
  */
 import { type Env, seededRandom } from '../../../sdk/env.js'
 
 /** The world of a partition. */
 export class TaskWorld {
   readonly env: Env
+  /** What sources and sinks are given: time that passes, and chance that does not come again, but where a script moves the clock. */
+  readonly outside: Env
   /** What strict mode decides by, and what it reads by. */
   readonly disorder: () => number
   readonly readingDisorder: () => number
@@ -18,8 +20,11 @@ export class TaskWorld {
   #disorder: () => number = () => 0
   #readingDisorder: () => number = () => 0
 
-  constructor(real: Env) {
+  /** @param isScripted whether a script moves the clock, as far as the pipeline sees it. */
+  constructor(real: Env, isScripted: boolean) {
     this.env = { ...real, now: () => this.#now + this.#advanced, random: () => this.#drawn(this.#random) }
+    const now = isScripted ? this.env.now : (): number => real.now()
+    this.outside = { ...this.env, now, random: () => real.random() }
     this.disorder = () => this.#drawn(this.#disorder)
     this.readingDisorder = () => this.#readingDisorder()
   }
