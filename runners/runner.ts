@@ -202,9 +202,9 @@ export interface RunnerOptions {
    */
   readonly partitions?: number
   /**
-   * How long it may take, in the micro-batch runner, from the arrival of an element to the commit of what became of it. Above it batches
-   * become shorter, sources that cannot wait have a queue, and steps that `shed` drop; where that is not enough a warning names the step
-   * that takes the time. From 2 milliseconds. Default: none.
+   * How long it may take, in the micro-batch runner, from the arrival of an element to the commit of what became of it. Batches last half
+   * of it at most, whatever `batchInterval` says, and sources that cannot wait have a queue; above it steps that `shed` drop, and where that
+   * is not enough a warning names the step that takes the time. From 2 milliseconds. Default: none.
    */
   readonly latencyObjective?: Duration
   /**

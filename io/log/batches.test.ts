@@ -107,3 +107,24 @@ it('a batch that is done again has the chance it had, whatever the log has drawn
   expect([...drawn.values()].some((draws) => draws.length > 1)).toBe(true)
   for (const draws of drawn.values()) expect(new Set(draws).size).toBe(1)
 })
+
+it('a latency objective holds for what waits in a log, from the first batch on', async () => {
+  log.createTopic('in')
+  log.createTopic('out')
+  const p = pipeline()
+  p.apply('read', readLog({ folder, topic: 'in', pollEvery: 10, withMetadata: true }))
+    .map('since', ({ appended }) => appended)
+    .apply('write', writeLog<number>({ folder, topic: 'out', sync: 'normal' }))
+  const running = start(p, { runner: 'micro-batch', latencyObjective: '200 ms' })
+  for (let n = 0; n < 60; n++) {
+    log.append('in', [{ value: n }])
+    await pause(15)
+  }
+  const until = performance.now() + 15_000
+  while ((log.partitions('out')[0]?.end ?? 0) < 60 && performance.now() < until) await pause(20)
+  running.drain()
+  await running.result
+  const latencies = log.read('out', 0, 0).map(({ appended, value }) => appended - (value as number))
+  expect(latencies).toHaveLength(60)
+  expect(latencies.toSorted((a, b) => a - b)[30]).toBeLessThan(200)
+})

@@ -8,11 +8,11 @@ import type { LoadMeasure } from '../../sdk/env.js'
 import type { BatchesStatus } from '../run-status.js'
 import { elementsMax, NO_ESTIMATE, nextEstimate, type RateEstimate } from './backpressure.js'
 import { BatchLatency } from './batch-latency.js'
-import { nextLength } from './latency-objective.js'
 import type { SourceAllowances } from './source-limits.js'
 
 /** How batches are cut. */
 export interface BatchLimits {
+  /** How long a batch lasts, as its interval and the objective allow. */
   readonly intervalMillis: number
   /** Elements that a batch reads at most. */
   readonly elementsMax: number
@@ -48,8 +48,6 @@ export class BatchPacing {
   #closingMillis = 0
   readonly #now: () => number
   readonly #latency = new BatchLatency()
-  /** How long a batch is to last. */
-  #lasts: number
   #overAt = 0
   #began: number | undefined
   #delayMillis = 0
@@ -60,7 +58,6 @@ export class BatchPacing {
     this.#limits = limits
     this.#allowances = allowances
     this.#now = now
-    this.#lasts = limits.intervalMillis
   }
 
   /** Where the time of the newest batch has gone. */
@@ -70,7 +67,7 @@ export class BatchPacing {
 
   /** Elements that a batch reads at most because earlier ones took too long. */
   get held(): number | undefined {
-    const most = elementsMax(this.#estimate, this.#lasts)
+    const most = elementsMax(this.#estimate, this.#limits.intervalMillis)
     return most === Infinity ? undefined : most
   }
 
@@ -81,7 +78,7 @@ export class BatchPacing {
 
   /** When the next batch is due after one that began at `began`. */
   due(began: number): number {
-    return began + this.#lasts
+    return began + this.#limits.intervalMillis
   }
 
   /** A batch begins. */
@@ -119,13 +116,13 @@ export class BatchPacing {
 
   /** Whether the batch has read enough: what comes after also takes its part of the interval. */
   isFull(elements: number, lasts: number): boolean {
-    const intervalMillis = this.#lasts
+    const { intervalMillis } = this.#limits
     const forClosing = Math.min(this.#closingMillis, intervalMillis * CLOSING_SHARE_MAX)
     return elements >= this.#elementsMax || lasts >= intervalMillis - forClosing
   }
 
   get #elementsMax(): number {
-    return Math.min(this.#limits.elementsMax, elementsMax(this.#estimate, this.#lasts))
+    return Math.min(this.#limits.elementsMax, elementsMax(this.#estimate, this.#limits.intervalMillis))
   }
 
   /** A batch is committed. */
@@ -133,7 +130,7 @@ export class BatchPacing {
     this.#closingMillis += (over - closing - this.#closingMillis) / 4
     const [busyMillis, closingMillis, delayMillis] = [over - began, over - closing, this.#delayMillis]
     const batch = { elements, busyMillis, closingMillis, delayMillis, isCut }
-    this.#estimate = nextEstimate(this.#estimate, batch, this.#lasts)
+    this.#estimate = nextEstimate(this.#estimate, batch, this.#limits.intervalMillis)
     this.#began = began
     this.#overAt = this.#now()
     const latency = this.#latency.status(this.#overAt)
@@ -145,9 +142,6 @@ export class BatchPacing {
       delayMillis,
       latency,
     }
-    const { latencyMillis, intervalMillis } = this.#limits
-    if (latencyMillis !== undefined)
-      this.#lasts = nextLength(this.#lasts, latency.arrival?.p99Millis, latencyMillis, intervalMillis)
   }
 
   /** Nothing was to be done: the next batch is not late for it. */

@@ -1,28 +1,19 @@
 /**
- * What a latency objective chooses, step by step: below it nothing; above it batches are made shorter. (Sources that cannot wait have a
- * queue; steps that were told how to, drop; see `queue/` and `load-shedding.ts`.) Where that does not help, people are told which step
- * takes the time.
+ * What a latency objective chooses: batches are short enough for it from the beginning. (Sources that cannot wait have a queue; steps that
+ * were told how to, drop; see `queue/` and `load-shedding.ts`.) Where that does not help, people are told which step takes the time.
  *
- * Law: how long batches last is a function of how long they lasted and of one latency.
+ * Law: how long batches last does not depend on what was measured: of what a source that can wait had before it was read, nobody knows
+ * since when it was there.
  */
 
-/** A batch lasts half of the objective at most: what comes just after one was read waits for the next. */
+/** A batch lasts half of the objective at most: what comes just after one was read waits for the next, and is done in it. */
 const BATCH_SHARE = 0.5
-/** By how much batches may grow again, when latency is less than half of the objective. */
-const GROWTH = 1.1
 /** Batches above the objective, one after another, after which people are told. */
 const WARN_AFTER = 5
 
-/** How long the next batch is to last, in milliseconds. */
-export function nextLength(
-  lasts: number,
-  latencyMillis: number | undefined,
-  objectiveMillis: number,
-  intervalMillis: number,
-): number {
-  if (latencyMillis === undefined) return lasts
-  if (latencyMillis > objectiveMillis) return Math.min(intervalMillis, Math.max(1, objectiveMillis * BATCH_SHARE))
-  return latencyMillis < objectiveMillis / 2 ? Math.min(intervalMillis, lasts * GROWTH) : lasts
+/** How long batches last, in milliseconds. */
+export function batchLength(intervalMillis: number, objectiveMillis: number | undefined): number {
+  return objectiveMillis === undefined ? intervalMillis : Math.min(intervalMillis, objectiveMillis * BATCH_SHARE)
 }
 
 /** Time spent on the stages of a run, and whether it is too much. */

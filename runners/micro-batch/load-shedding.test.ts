@@ -17,7 +17,7 @@ import { microBatchRunner } from 'millrace/micro-batch'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { SimulatedWorld } from '../../conformance/proof/sim/simulated-world.js'
 import { spans } from './batch-latency.js'
-import { nextLength } from './latency-objective.js'
+import { batchLength } from './latency-objective.js'
 import { cutOf, NO_CUT, NO_SHED, nextShed, type ShedState } from './load-shedding.js'
 import { openMemoryStore } from './store/memory-store.js'
 import { ModelDisk } from './store/model-disk.js'
@@ -77,13 +77,8 @@ it('quantiles are of elements, however many a sample stands for', () => {
   expect(spans([])).toBeUndefined()
 })
 
-it('batches become shorter above the objective, and longer again well below it', () => {
-  expect(nextLength(500, 999, 1000, 500)).toBe(500)
-  expect(nextLength(2000, 1500, 1000, 2000)).toBe(500)
-  expect(nextLength(500, 700, 1000, 2000)).toBe(500)
-  expect(nextLength(500, 300, 1000, 2000)).toBeCloseTo(550)
-  expect(nextLength(1950, 300, 1000, 2000)).toBe(2000)
-  expect(nextLength(500, undefined, 1000, 2000)).toBe(500)
+it('batches last half of an objective at most, and no longer than they are told', () => {
+  expect([[500, undefined], [500, 1000], [500, 2000], [500, 100], [500, 2]].map(([interval, objective]) => batchLength(interval as number, objective))).toEqual([500, 500, 500, 50, 1]) // prettier-ignore
 })
 
 // ---- runs ------------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ import { BatchWorld } from './batch-world.js'
 import { BatchedExecution } from './batched-execution.js'
 import { checkGuarantee } from './sink-promises.js'
 import { Fence } from './following.js'
+import { batchLength } from './latency-objective.js'
 import { LoadShedding } from './load-shedding.js'
 import { type DriverNames, QueryStore, type Standby } from './query-store.js'
 import { StandbyExecution } from './standby-execution.js'
@@ -205,7 +206,7 @@ function execution(
       shedding,
       spillFolder: checkpoint ?? spillFolder?.(),
       limits: {
-        intervalMillis: durationMillis(options.batchInterval ?? INTERVAL, 'batchInterval'),
+        intervalMillis: batchLength(durationMillis(options.batchInterval ?? INTERVAL, 'batchInterval'), latencyMillis),
         elementsMax: options.batchSize ?? Infinity,
         latencyMillis,
       },
