@@ -165,8 +165,8 @@ export class BatchedExecution extends Execution {
 
   protected override async rounds(): Promise<void> {
     const { real, store, journal } = this.#parts
-    if (this.#role === 'over') return
-    if (this.#role === 'follows' && !(await this.#followed())) return
+    if (this.#role === 'over' || (this.#role === 'follows' && !(await this.#followed()))) return
+    this.#queues.begin(store.epoch)
     const planned = await store.planned()
     let again: PlannedBatch | undefined = planned === undefined ? undefined : decodedPlan(planned, this.#codecs)
     while (!this.isCancelled && (await this.#goesOn())) {

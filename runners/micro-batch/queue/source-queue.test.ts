@@ -20,6 +20,7 @@ import {
 import { microBatchRunner } from 'millrace/micro-batch'
 import { afterAll, describe, expect, it } from 'vitest'
 import { SimulatedWorld } from '../../../conformance/proof/sim/simulated-world.js'
+import type { Standby } from '../query-store.js'
 import type { AheadBundle } from '../../core/execution/read-ahead.js'
 import type { SourceCodec } from '../../core/execution/source-codec.js'
 import { nodeFiles } from '../../direct/node.js'
@@ -43,7 +44,7 @@ function bundle(number: number, bytes: number, acknowledged: number[]): AheadBun
   return { record, arrivedAt: number, acknowledgements: [() => void acknowledged.push(number)] }
 }
 
-function queueOf(bounds: Partial<QueueBounds>, place?: string, files: FileSystem = nodeFiles) {
+function queueOf(bounds: Partial<QueueBounds>, place?: string, files: FileSystem = nodeFiles, epoch = 1) {
   const warnings: string[] = []
   const queue = new SourceQueue({
     step: 'read',
@@ -53,6 +54,7 @@ function queueOf(bounds: Partial<QueueBounds>, place?: string, files: FileSystem
     warn: (message) => void warnings.push(message),
     bundleMax: () => 100,
   })
+  queue.begin(epoch)
   return { queue, warnings }
 }
 
@@ -145,8 +147,34 @@ describe('a queue', () => {
     const { queue } = queueOf({}, place)
     for (let i = 0; i < 10; i++) queue.push(bundle(i, 1000, []))
     expect(readdirSync(place)).not.toEqual([])
-    queueOf({}, place)
+    queueOf({}, place, nodeFiles, 2)
     expect(readdirSync(place)).toEqual([])
+  })
+
+  it('leaves what a driver that has taken over has written, at its beginning and at its end', () => {
+    const place = folder()
+    const { queue } = queueOf({}, place, nodeFiles, 2)
+    for (let i = 0; i < 10; i++) queue.push(bundle(i, 1000, []))
+    queueOf({}, place, nodeFiles, 1).queue.close()
+    for (let i = 0; i < 10; i++) expect(queue.shift()?.arrivedAt).toBe(i)
+  })
+
+  it('writes and removes nothing before it has the lease', () => {
+    const place = folder()
+    const { queue } = queueOf({}, place)
+    for (let i = 0; i < 10; i++) queue.push(bundle(i, 1000, []))
+    const before = readdirSync(place)
+    const other = new SourceQueue({
+      step: 'read',
+      codec,
+      bounds: { elements: 1e6, bytes: 1e9, memoryBytes: 1000 },
+      spilled: new SpilledParts({ files: nodeFiles, folder: place, run: 'other' }),
+      warn: () => expect.unreachable(),
+      bundleMax: () => 100,
+    })
+    for (let i = 0; i < 10; i++) other.push(bundle(i, 1000, []))
+    other.close()
+    expect(readdirSync(place)).toEqual(before)
   })
 })
 
@@ -205,7 +233,15 @@ let drivers = 0
 function begun(
   sender: Sender,
   limit: SourceLimit,
-  of: { spend: number; checkpoint?: string; disk?: ModelDisk; crash?: (name: string) => void },
+  of: {
+    spend: number
+    checkpoint?: string
+    disk?: ModelDisk
+    crash?: (name: string) => void
+    standby?: Standby | undefined
+    /** Whether drivers before it have ended. */
+    isGone?: boolean
+  },
 ) {
   const world = new SimulatedWorld(() => 0.5, 0.002)
   const env: Env = { ...world.env, files: nodeFiles, crashpoint: (name) => of.crash?.(name) }
@@ -220,11 +256,17 @@ function begun(
       },
     })
     .collect('seen')
-  const driver = { own: `driver ${++drivers}`, isGone: () => true }
+  const driver = { own: `driver ${++drivers}`, isGone: () => of.isGone ?? true }
   const { checkpoint, disk = new ModelDisk(() => 0.5) } = of
   const openStore = (place: string, storeEnv: Env) => openMemoryStore(disk, place, storeEnv)
   const runner = microBatchRunner({ batchInterval: '100 ms' }, { openStore, driver })
-  const options = { runner, env, sourceLimits: { push: limit }, ...(checkpoint === undefined ? {} : { checkpoint }) }
+  const options = {
+    runner,
+    env,
+    sourceLimits: { push: limit },
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+    ...(of.standby === undefined ? {} : { standby: of.standby }),
+  }
   return { world, running: start(p, options) }
 }
 
@@ -272,6 +314,37 @@ describe('a source that cannot wait', () => {
     expect(spilled.size).toBeGreaterThan(5)
     expect(readdirSync(checkpoint).filter((name) => name.startsWith('queue'))).toEqual([])
   })
+
+  it.each([undefined, 'cold', 'warm', 'hot'] as const)(
+    'is not disturbed by a second driver beside its queue on the disk, standby %s',
+    async (standby) => {
+      const sender = new Sender(1000, 1)
+      const [checkpoint, disk] = [folder(), new ModelDisk(() => 0.5)]
+      const limit = { queue: { memoryBytes: 2000 } }
+      const first = begun(sender, limit, { spend: 3, checkpoint, disk })
+      const spilled = (): number => queueOfRun(first.running)?.spilledBytes ?? 0
+      const began = new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (spilled() > 2000) resolve()
+          else void first.world.env.setTimer(10, look)
+        }
+        look()
+      })
+      await first.world.until(began, 1e6)
+      const files = readdirSync(`${checkpoint}/queue-1`)
+      const second = begun(new Sender(0, 1), limit, { spend: 3, checkpoint, disk, standby, isGone: false })
+      if (standby === undefined) {
+        await expect(second.world.until(second.running.result, 1e6)).rejects.toThrow(/another/)
+      } else {
+        const stopping = second.world.env.setTimer(300, () => second.running.stop())
+        expect((await second.world.until(second.running.result, 1e6)).state).toBe('STOPPED')
+        stopping.cancel()
+      }
+      expect(readdirSync(`${checkpoint}/queue-1`)).toEqual(files)
+      const result = await first.world.until(first.running.result, 1e6)
+      expect(result.collect<number>('seen')).toEqual(Array.from({ length: 1000 }, (_, i) => i))
+    },
+  )
 
   it('that is stopped hands over what was read ahead before the run ends', async () => {
     const sender = new Sender(500, 1)

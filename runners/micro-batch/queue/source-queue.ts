@@ -61,7 +61,11 @@ export class SourceQueue implements AheadQueue {
 
   constructor(parts: QueueParts) {
     this.#parts = parts
-    parts.spilled?.clear()
+  }
+
+  /** The run has the lease: from now on the disk is its own. */
+  begin(epoch: number): void {
+    this.#parts.spilled?.begin(epoch)
   }
 
   get length(): number {
@@ -79,7 +83,7 @@ export class SourceQueue implements AheadQueue {
   get room(): number {
     const { bounds, spilled } = this.#parts
     const memory = this.#headBytes + this.#tailBytes
-    const canSpill = spilled !== undefined && !this.#isDiskFull
+    const canSpill = spilled?.isBegun === true && !this.#isDiskFull
     if (memory + this.#spilledBytes >= (canSpill ? bounds.bytes : Math.min(bounds.bytes, bounds.memoryBytes))) return 0
     return bounds.elements - this.#length
   }
@@ -141,7 +145,7 @@ export class SourceQueue implements AheadQueue {
 
   #spill(): void {
     const { spilled, codec, warn, step } = this.#parts
-    if (spilled === undefined || this.#isDiskFull) return
+    if (spilled?.isBegun !== true || this.#isDiskFull) return
     const frames = this.#tail.map(({ record, arrivedAt }) => {
       const turn = codec.turn({ stage: 0, drains: false, reads: [record], idle: [] })
       return encodeToBytes(dynamicCoder, [arrivedAt, turn])

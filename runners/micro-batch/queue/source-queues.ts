@@ -66,6 +66,11 @@ export class SourceQueues {
     this.#queued.push([executor, queue])
   }
 
+  /** The run has the lease. @param epoch of it; `undefined` where nobody else can have one. */
+  begin(epoch = 0): void {
+    for (const [, queue] of this.#queued) queue.begin(epoch)
+  }
+
   /** Whether something waits. */
   get isAhead(): boolean {
     return this.#queued.some(([executor]) => executor.isAhead)

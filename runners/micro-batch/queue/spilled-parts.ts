@@ -2,6 +2,7 @@
  * Parts of a queue that are on the disk: files in a folder of the query's own, each written once and read once.
  *
  * Law: what is read is what was written, or the file is named; nothing is there any more once the run is over, or another has begun.
+ * A driver touches its own files, and with the lease those of drivers before it: never those of one that has the lease.
  */
 import { coded } from '../../../sdk/error-codes.js'
 import type { FileSystem } from '../../../sdk/env.js'
@@ -23,22 +24,36 @@ const HEAD_BYTES = 8
 export class SpilledParts {
   readonly #place: SpillPlace
   #number = 0
+  /** Of the lease; `undefined` before there is one. */
+  #epoch: number | undefined
 
   constructor(place: SpillPlace) {
     this.#place = place
   }
 
-  /** Removes what a run before this one has left: what it had not planned was never acknowledged. */
-  clear(): void {
+  /**
+   * The run has the lease. Removes what drivers before it have left: what they had not planned was never acknowledged. One that stands
+   * still, and goes on when it was taken over from, does not come to what is newer.
+   */
+  begin(epoch: number): void {
     const { files, folder } = this.#place
-    for (const name of files.list(folder)) files.remove(`${folder}/${name}`)
+    this.#epoch = epoch
+    for (const name of files.list(folder)) {
+      const [, made = 0] = /^e(\d+)-.*\.part$/.exec(name) ?? []
+      if (Number(made) <= epoch) files.remove(`${folder}/${name}`)
+    }
+  }
+
+  /** Whether there is a lease to write with. */
+  get isBegun(): boolean {
+    return this.#epoch !== undefined
   }
 
   /** Writes a part. @returns its path. @throws when it cannot be written; nothing is left of it then. */
   write(frames: readonly Uint8Array[]): string {
     const { files, folder, run } = this.#place
     files.makeFolder(folder)
-    const path = `${folder}/${run}-${++this.#number}.part`
+    const path = `${folder}/e${this.#epoch ?? 0}-${run}-${++this.#number}.part`
     const bytes = new Uint8Array(frames.reduce((sum, { length }) => sum + HEAD_BYTES + length, 0))
     const view = new DataView(bytes.buffer)
     let at = 0
@@ -98,10 +113,10 @@ export class SpilledParts {
     this.#place.files.remove(path)
   }
 
-  /** The run is over. */
+  /** The run is over. Where others' files are, the folder stays. */
   close(): void {
     const { files, folder } = this.#place
-    if (files.status(folder) !== undefined) files.removeFolder(folder)
+    if (this.isBegun && files.status(folder) !== undefined) files.removeFolder(folder)
   }
 }
 
