@@ -3,7 +3,7 @@
  * while the window's pane is processed; moving is the delivery, which comes when nothing can be taken back any more.
  *
  * Law: a file under its final name is complete; an existing one is replaced in one instant. A delivery that is done again,
- * wherever it was broken off, ends the same. (Several files are not one instant: a crash between two moves leaves the first
+ * wherever it was broken off, ends the same. What another query has gathered is neither moved nor removed. (Several files are not one instant: a crash between two moves leaves the first
  * without the second, each of them whole, until the rest is moved. A manifest names all of them in one instant.)
  */
 import { coded } from '../../sdk/error-codes.js'
@@ -16,7 +16,8 @@ import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
 import { type FileFormat, type FinishedShard, ShardFinisher } from './finish-shards.js'
 import { type FileNames, foldersOf } from './name-template.js'
 import { writeManifest } from './manifest.js'
-import type { FolderOwner } from './temporary-folder.js'
+import { nameOfQuery } from './query-names.js'
+import { type FolderOwner, queryOfFile } from './temporary-folder.js'
 
 /** A file that was written. */
 export interface WrittenFile {
@@ -107,7 +108,9 @@ export class ShardCommitter {
     const { manifest } = this.#options
     if (manifest !== undefined) {
       const written = items.flatMap(({ files }) => files.map(({ to, lines }) => ({ path: to, lines })))
-      this.#attempt(manifest, () => writeManifest(this.#files, this.#env, manifest, id, written))
+      // Delivered before a crash, read, and removed together with its manifest: one that came back would name nothing that is there.
+      const isTaken = written.length > 0 && !written.some(({ path }) => this.#isThere(path))
+      if (!isTaken) this.#attempt(manifest, () => writeManifest(this.#files, this.#env, manifest, id, written))
     }
     for (const item of items) this.#tidyUp(item)
   }
@@ -119,6 +122,7 @@ export class ShardCommitter {
 
   #move(moves: FileMoves['files'], log: StepLog): void {
     const there = moves.filter(({ from }) => this.#isThere(from))
+    for (const { from } of there) if (this.#isOthers(from)) refuseOthers(from)
     // What is gone from here and there already was moved before a crash.
     for (const { from, to } of moves) if (!this.#isThere(from) && !this.#isThere(to)) this.#lost(from, to, log)
     const folders = foldersOf(moves.map(({ to }) => to))
@@ -193,7 +197,23 @@ export class ShardCommitter {
   }
 
   #tidyUp({ files, parts }: FileMoves): void {
-    for (const part of parts) this.#files.remove(part)
-    for (const folder of foldersOf([...files.map(({ from }) => from), ...parts])) this.#files.removeFolder(folder)
+    const own = parts.filter((part) => !this.#isOthers(part))
+    for (const part of own) this.#files.remove(part)
+    for (const folder of foldersOf([...files.map(({ from }) => from), ...own])) this.#files.removeFolder(folder)
   }
+
+  /** Of a copy of a checkpoint that has an id of its own, and not files of its own, the other query needs them still. */
+  #isOthers(path: string): boolean {
+    const query = queryOfFile(path)
+    return query !== undefined && query !== nameOfQuery(this.#query.id)
+  }
+}
+
+function refuseOthers(path: string): never {
+  throw coded(
+    'MR-5009',
+    new Error(
+      `file "${path}" was gathered by another query, of which this one is a copy, and is not taken away from it. Copy a checkpoint with millrace savepoint, which copies such files too.`,
+    ),
+  )
 }

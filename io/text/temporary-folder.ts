@@ -213,4 +213,9 @@ export class TemporaryFolder {
   }
 }
 
+/** The name of the query whose hidden folder a file lies in, where it restarts. */
+export function queryOfFile(path: string): string | undefined {
+  return /\.tmp-([\w-]+)-[0-9a-z]{13}[\\/][^\\/]+$/.exec(path)?.[1]
+}
+
 const digits = (n: number): string => String(n).padStart(6, '0')

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { type Env, IntervalWindow, type Query } from 'millrace'
@@ -206,7 +206,7 @@ it('a first name that others have taken is left to them, also when a batch is do
 it('a file that somebody has taken away after a crash is told of, and what was never moved is an error', () => {
   const at = folder()
   const env = nodeEnv()
-  const committerOf = (restarts: boolean): ShardCommitter => {
+  const sinkOf = (restarts: boolean): ShardCommitter => {
     const path = join(at, 'out.txt')
     const options = { path, names: new FileNames(path, 1), shards: 1, shardBy: undefined, overwrite: true }
     const all = { ...options, manifest: undefined, writer: 'writeLines' }
@@ -216,11 +216,64 @@ it('a file that somebody has taken away after a crash is told of, and what was n
   const id = { query: 'q', step: 'write', batch: 1, shard: 0 }
   const lost: FileMoves = { files: [{ from: join(at, '.gone'), to: join(at, 'out.txt'), lines: 1 }], parts: [] }
   hears.length = 0
-  committerOf(true).deliver([lost], id, log)
+  sinkOf(true).deliver([lost], id, log)
   expect(hears.map(({ message }) => message)).toEqual([
     expect.stringMatching(/\.gone" is gone before it was moved to ".*out\.txt", or was moved before a crash/),
   ])
-  expect(() => committerOf(false).deliver([lost], id, log)).toThrow(expect.objectContaining({ code: 'MR-5009' }))
+  expect(() => sinkOf(false).deliver([lost], id, log)).toThrow(expect.objectContaining({ code: 'MR-5009' }))
+})
+
+/** A sink of one file, as a driver that goes on with a query has it. */
+function committerOf(at: string, id: string): ShardCommitter {
+  const path = join(at, 'out.txt')
+  const options = { path, names: new FileNames(path, 1), shards: 1, shardBy: undefined, overwrite: true }
+  const all = { ...options, manifest: join(at, 'm'), writer: 'writeLines' }
+  const query: Query = { id, batch: 1, restarts: true }
+  return new ShardCommitter(nodeFiles, nodeEnv(), all, { step: 'write', query }, lineFile(format, 'none'))
+}
+
+it('a delivery whose files were read and removed with their manifest writes none again; where some are left, it does', () => {
+  const at = folder()
+  const id = { query: 'q', step: 'write', batch: 1, shard: 0 }
+  const to = (shard: number): string => join(at, `out-${shard}.txt`)
+  const moves: FileMoves = {
+    files: [0, 1].map((shard) => ({ from: join(at, '.hidden', String(shard)), to: to(shard), lines: 1 })),
+    parts: [],
+  }
+  const manifests = (): readonly string[] => (existsSync(join(at, 'm')) ? readdirSync(join(at, 'm')) : [])
+  mkdirSync(join(at, '.hidden'))
+  for (const { from } of moves.files) writeFileSync(from, 'x\n')
+  committerOf(at, 'q').deliver([moves], id, log)
+  const [manifest = ''] = manifests()
+  rmSync(join(at, 'm', manifest))
+  committerOf(at, 'q').deliver([moves], id, log)
+  expect(manifests()).toEqual([manifest])
+  rmSync(join(at, 'm', manifest))
+  for (const shard of [0, 1]) rmSync(to(shard))
+  committerOf(at, 'q').deliver([moves], id, log)
+  expect(manifests()).toEqual([])
+})
+
+it('what another query has gathered is neither moved nor removed', () => {
+  const at = folder()
+  const hidden = (query: string): string => join(at, `.out.txt.tmp-${query}-0123456789abc`)
+  const made = (query: string, name: string): string => {
+    mkdirSync(hidden(query), { recursive: true })
+    writeFileSync(join(hidden(query), name), 'x\n')
+    return join(hidden(query), name)
+  }
+  const id = { query: 'q', step: 'write', batch: 1, shard: 0 }
+  const theirs = made('other', 'part-000001-e1-000000')
+  const own = { from: made('q', 'shard-000001-e1-000000'), to: join(at, 'out.txt'), lines: 1 }
+  const part = made('q', 'part-000001-e1-000000')
+  committerOf(at, 'q').deliver([{ files: [own], parts: [theirs, part] }], id, log)
+  expect(readFileSync(own.to, 'utf8')).toBe('x\n')
+  expect([existsSync(theirs), existsSync(part), existsSync(hidden('q'))]).toEqual([true, false, false])
+  const shard = { from: made('other', 'shard-000001-e1-000000'), to: join(at, 'out.txt'), lines: 1 }
+  expect(() => committerOf(at, 'q').deliver([{ files: [shard], parts: [] }], id, log)).toThrow(
+    /gathered by another query, of which this one is a copy.*millrace savepoint/,
+  )
+  expect(existsSync(shard.from)).toBe(true)
 })
 
 it('a file that may be named after a restart has reached the disk with its name, before anybody hears of it', () => {
