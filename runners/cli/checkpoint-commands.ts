@@ -97,7 +97,8 @@ const savepoint: CommandRow = {
   options: [json('what was made, as JSON on stdout'), pageHelp],
   notes: [
     'A run may be writing the checkpoint. TARGET is new or empty, appears as a whole, and is a checkpoint of a query of its',
-    'own: what a run delivers from there is new to its sinks, also what the first query has delivered meanwhile.',
+    'own: what a run delivers from there is new to its sinks, also what the first query has delivered meanwhile. Files that',
+    'are gathered for outputs are copied beside these: give the command in the folder that the run was started in.',
   ],
 }
 

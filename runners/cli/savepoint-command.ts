@@ -5,11 +5,12 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemEnv } from '../core/system-env.js'
-import type { CheckpointStore } from '../micro-batch/store/checkpoint-store.js'
+import type { CheckpointStore, QueryRecord } from '../micro-batch/store/checkpoint-store.js'
 import { DeliveriesPending } from '../micro-batch/store/errors.js'
 import { filesOf } from './checkpoint-copy.js'
 import { type CommandInvocation, UsageError } from './command-line.js'
 import { EXIT } from './exit-codes.js'
+import { KeptFileGone, SavepointFiles } from './savepoint-files.js'
 import { withToldErrors } from './told-errors.js'
 
 /** A run that lives delivers soon after it has committed. */
@@ -24,9 +25,10 @@ export function savepointCommand({ operands, options }: CommandInvocation): Prom
     const { openSqliteStore } = await import('../micro-batch/store/sqlite-store.js')
     const store = await openSqliteStore(place, systemEnv())
     try {
-      if ((await store.query()) === undefined)
+      const query = await store.query()
+      if (query === undefined)
         throw new UsageError('MR-7024', `there is no checkpoint at ${place}: no query was begun in it.`, '')
-      await take(store, target)
+      await take(store, query, target)
     } finally {
       await store.close()
     }
@@ -47,16 +49,27 @@ export function savepointCommand({ operands, options }: CommandInvocation): Prom
   })
 }
 
-async function take(store: CheckpointStore, target: string): Promise<void> {
-  const fork = { id: randomUUID().replaceAll('-', '').slice(0, 20), createdAt: Date.now() }
+async function take(store: CheckpointStore, query: QueryRecord, target: string): Promise<void> {
+  const id = newId(query.id.length)
   const until = Date.now() + PENDING_MILLIS
   for (;;) {
+    const files = new SavepointFiles(query.id, id)
     try {
-      await store.savepoint(target, fork)
+      await store.savepoint(target, { id, createdAt: Date.now(), entry: (entry) => files.entry(entry) })
       return
     } catch (error) {
-      if (!(error instanceof DeliveriesPending) || Date.now() > until) throw error
+      files.remove()
+      // A run that lives delivers what is pending, and puts in place what was named a moment ago.
+      const mayPass = error instanceof DeliveriesPending || error instanceof KeptFileGone
+      if (!mayPass || Date.now() > until) throw error
       await sleep(PAUSE_MILLIS)
     }
   }
+}
+
+/** As long as that of the query: its name is put in place of the other within what is kept. */
+function newId(length: number): string {
+  let id = ''
+  while (id.length < length) id += randomUUID().replaceAll('-', '')
+  return id.slice(0, length)
 }

@@ -22,7 +22,13 @@ export interface QueryRecord {
 }
 
 /** What a copy says of its query that the original does not. */
-export type QueryFork = Pick<QueryRecord, 'id' | 'createdAt'>
+export interface QueryFork extends Pick<QueryRecord, 'id' | 'createdAt'> {
+  /**
+   * Makes of an entry what the copy keeps: files that the original names are not the copy's. Asked twice of each; what it throws leaves
+   * nothing of the copy.
+   */
+  entry?(entry: StoredEntry): StoredEntry
+}
 
 /** The right to write. */
 export interface Lease {

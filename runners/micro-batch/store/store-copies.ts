@@ -86,11 +86,15 @@ export function copyTo(session: StoreSession, place: string, fork?: QueryFork): 
   const partial = session.files.at(`${place}.partial`)
   // One view of the log for all of it: another process may commit meanwhile.
   log.reading(() => {
-    const query = { ...session.begun().stored.query, ...fork }
+    const { query: original } = session.begun().stored
+    const query = fork === undefined ? original : { ...original, id: fork.id, createdAt: fork.createdAt }
     const committed = log.committedBatch()
     const bodies = log.bodies(0)
     const isPending = (bodies.get(committed)?.deliveries.length ?? 0) > 0 && log.deliveredUntil() < committed
     if (fork !== undefined && isPending) throw new DeliveriesPending(session.files.place, committed)
+    // What cannot be copied is found before anything of the copy is there.
+    if (fork?.entry !== undefined && committed > 0)
+      for (let index = 0; index < query.partitions; index++) for (const _ of copiedEntries(session, index, fork));
     partial.remove()
     partial.make()
     const next = fork === undefined ? undefined : log.plan(committed + 1)
@@ -112,7 +116,8 @@ export function copyTo(session: StoreSession, place: string, fork?: QueryFork): 
     for (let index = 0; index < query.partitions; index++) {
       const file = partial.openPartition({ query: query.id, partition: index, generation: 0 }, true)
       try {
-        if (committed > 0) replaceSnapshot(file, 0, committed, committed, session.chunks(index), NOTHING_MORE)
+        if (committed > 0)
+          replaceSnapshot(file, 0, committed, committed, copiedChunks(session, index, fork), NOTHING_MORE)
         file.settle()
       } finally {
         file.close()
@@ -130,4 +135,17 @@ export function copyTo(session: StoreSession, place: string, fork?: QueryFork): 
   session.crashpoint('store.savepoint.files')
   partial.moveTo(place)
   session.crashpoint('store.savepoint.after')
+}
+
+/** What a copy keeps of a partition. */
+function copiedChunks(session: StoreSession, index: number, fork: QueryFork | undefined): Iterable<Uint8Array> {
+  return fork?.entry === undefined ? session.chunks(index) : chunksFrom(copiedEntries(session, index, fork))
+}
+
+function* copiedEntries(session: StoreSession, index: number, fork: QueryFork): Generator<Change, void, undefined> {
+  for (const { part, slot, id, content } of session.entries(index)) {
+    if (content === undefined) continue
+    const entry = { part, slot, id, content }
+    yield fork.entry?.(entry) ?? entry
+  }
 }

@@ -106,6 +106,26 @@ describe.each(benches)('the %s store', (name, make) => {
       await store.savepoint(own.place, { id: 'another', createdAt: 1 })
       expect(await (await own.bench.open()).planned()).toEqual(planned)
     })
+    it('keeps what its query makes of entries, and is not there where one cannot be copied', async () => {
+      await tellStory(bench, { batches: 7, seed: 3 })
+      const store = await bench.open()
+      const { place, bench: copy } = bench.beside()
+      const fork = { id: 'another', createdAt: 1 }
+      const fails = (): never => {
+        throw new Error('a file is gone')
+      }
+      await expect(store.savepoint(place, { ...fork, entry: fails })).rejects.toThrow('a file is gone')
+      expect(await (await copy.open()).query()).toBeUndefined()
+      const content = Uint8Array.of(7)
+      await store.savepoint(place, { ...fork, entry: (entry) => ({ ...entry, content }) })
+      const copied = await copy.open()
+      expect(await copied.check()).toEqual([])
+      const before = await entriesOf(store)
+      const after = await entriesOf(copied)
+      expect(after).not.toEqual(before)
+      expect(JSON.stringify(after).length).toBeLessThan(JSON.stringify(before).length)
+      expect((await copied.query())?.id).toBe('another')
+    })
     it('is not written over something', async () => {
       await tellStory(bench, { batches: 3, seed: 3 })
       const store = await bench.open()
