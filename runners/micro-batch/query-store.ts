@@ -27,6 +27,9 @@ import { WarmCopy } from './warm-copy.js'
 /** After so many milliseconds without a word from its driver a query may be taken over. */
 export const LEASE_MILLIS = 10_000
 
+/** So long at most where drivers are taken over from again and again, and none of them comes to commit anything. */
+export const LEASE_MILLIS_MAX: number = 64 * LEASE_MILLIS
+
 /** Names of drivers, as leases have them. */
 export interface DriverNames {
   /** This one's: nobody else's, ever. */
@@ -85,6 +88,7 @@ export class QueryStore {
   /** Whether the query has come to its end, and will not go on from what is kept. */
   isOver = false
   #lease: Lease | undefined
+  #leaseMillis = LEASE_MILLIS
   #query: QueryRecord | undefined
   #renewal: TimerHandle | undefined
   #failure: unknown
@@ -217,19 +221,30 @@ export class QueryStore {
   /** Nobody waits for the lease of a driver that has ended. */
   async #acquire(store: CheckpointStore, now: number): Promise<Lease> {
     const { own: holder, isGone } = this.#driver
-    const claim = { holder, ttlMillis: LEASE_MILLIS }
+    const ttlMillis = (this.#leaseMillis = await this.#leaseFor(store))
     try {
-      return await store.acquire({ ...claim, now })
+      return await store.acquire({ holder, ttlMillis, now })
     } catch (error) {
       if (!(error instanceof LeaseHeld) || !isGone(error.holder)) throw error
       // At the time at which it would be free, and for no longer than from now on.
-      return store.acquire({ holder, now: error.until, ttlMillis: now + LEASE_MILLIS - error.until })
+      return store.acquire({ holder, now: error.until, ttlMillis: now + ttlMillis - error.until })
     }
   }
 
+  /**
+   * How long a lease lasts: twice as long for each driver that lost its own without a commit. A step that keeps the thread for longer than
+   * that keeps its driver from renewing; drivers that wait for each other would take over from each other for ever.
+   */
+  async #leaseFor(store: CheckpointStore): Promise<number> {
+    const last = await store.view().holder()
+    if (last === undefined || last.holder === '' || this.#driver.isGone(last.holder)) return LEASE_MILLIS
+    const lost = last.epoch - ((await store.committed())?.epoch ?? 0)
+    return Math.min(LEASE_MILLIS_MAX, LEASE_MILLIS * 2 ** Math.max(0, lost))
+  }
+
   #renewLater(): void {
-    this.#renewal = this.#env.setTimer(LEASE_MILLIS / 3, () => {
-      void this.#store.renew(this.#held, this.#env.now(), LEASE_MILLIS).then(
+    this.#renewal = this.#env.setTimer(this.#leaseMillis / 3, () => {
+      void this.#store.renew(this.#held, this.#env.now(), this.#leaseMillis).then(
         () => this.#renewLater(),
         (error: unknown) => (this.#failure = error),
       )
@@ -289,7 +304,7 @@ export class QueryStore {
 
   /** @throws {StoreFenced} when somebody has taken over. Else the lease lasts anew: sinks may take their time. */
   verify(): Promise<void> {
-    return this.#store.renew(this.#held, this.#env.now(), LEASE_MILLIS)
+    return this.#store.renew(this.#held, this.#env.now(), this.#leaseMillis)
   }
 
   /** The query has come to its end. @throws {StoreFenced} when it is another, who has taken over, that brought it there. */

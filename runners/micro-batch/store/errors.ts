@@ -31,7 +31,9 @@ export class StoreFenced extends Error {
 
   constructor(place: string, epoch: number, newest: number, holder: string) {
     const now = epoch < newest ? `${holder} has taken it over with epoch ${newest}` : 'it was given back'
-    super(`the checkpoint ${place} is no longer held with epoch ${epoch}: ${now}. Nothing was written. End this run.`)
+    super(
+      `the checkpoint ${place} is no longer held with epoch ${epoch}: ${now}. Nothing was written. End this run. A run that has not renewed its hold for 10 s may be taken over from: a step that keeps the thread for so long keeps it from that; let it wait for what takes long (await), or do less in a call.`,
+    )
   }
 }
 
