@@ -128,6 +128,7 @@ export function conformancePage(columns: readonly PublishedColumn[]): string {
     '',
     'On direct and micro-batch every case runs in every mode: bundles of every size, both compilers of stages, restarts. Engines have one mode, in which many cases share a job; what such a job does',
     'not show is run alone. What engines cannot do, and how that is met, stands in [engines](engines.md#what-engines-cannot-do).',
+    "Scenarios of one's own are played by [`millrace conformance --scenarios FILE --runners flink`](command-line.md#conformance), one answer a line.",
     ...columns.flatMap(sectionOf),
     '',
   ]

@@ -8,11 +8,18 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { PipelineError, UnsupportedFeature } from 'millrace'
 import { type Answer, answers, type QuestionKind } from '../oracle/answers.js'
+import type { ScenarioEngine } from '../oracle/scenario-engine.js'
 
 /** What an answer has on a line, and a recorded line has too. */
 const RESULTS: ReadonlySet<string> = new Set(
   'panes panesFirst panesSecond droppedDueToLateness accepted hexNested hexOuter'.split(' '),
 )
+
+/** Who answers scenarios instead of the direct runner. */
+export interface AnsweringEngine extends ScenarioEngine {
+  /** How many lines are played at once: most of the time an engine waits. */
+  readonly atOnce: number
+}
 
 /**
  * Answers a file's lines.
@@ -20,7 +27,12 @@ const RESULTS: ReadonlySet<string> = new Set(
  * @returns whether every line got an answer.
  * @throws {PipelineError} when the file cannot be read.
  */
-export async function answerFile(kind: QuestionKind, file: string, write: (text: string) => void): Promise<boolean> {
+export async function answerFile(
+  kind: QuestionKind,
+  file: string,
+  write: (text: string) => void,
+  engine?: AnsweringEngine,
+): Promise<boolean> {
   const answer = answers.get(kind)
   if (answer === undefined)
     throw new UnsupportedFeature(
@@ -29,17 +41,23 @@ export async function answerFile(kind: QuestionKind, file: string, write: (text:
       `--${kind} is not part of this version. It has --${[...answers.keys()].join(', --')}.`,
     )
   let holds = true
-  for await (const text of linesOf(await openFile(file), file)) {
-    if (text.trim() === '') continue
-    const answered = await answerLine(text, answer)
+  const begun: Promise<object>[] = []
+  const tellFirst = async (): Promise<void> => {
+    const answered = (await begun.shift()) ?? {}
     // What a construction is refused with is its answer.
     if ('error' in answered && !(kind === 'constructions' && 'accepted' in answered)) holds = false
     write(`${JSON.stringify(answered)}\n`)
   }
+  for await (const text of linesOf(await openFile(file), file)) {
+    if (text.trim() === '') continue
+    begun.push(answerLine(text, answer, engine))
+    if (begun.length >= (engine?.atOnce ?? 1)) await tellFirst()
+  }
+  while (begun.length > 0) await tellFirst()
   return holds
 }
 
-async function answerLine(text: string, answer: Answer): Promise<object> {
+async function answerLine(text: string, answer: Answer, engine: AnsweringEngine | undefined): Promise<object> {
   let question: object = { line: text }
   try {
     const line: unknown = JSON.parse(text)
@@ -47,7 +65,7 @@ async function answerLine(text: string, answer: Answer): Promise<object> {
       return { ...question, error: 'a line must be a JSON object.' }
     const { error: _recorded, ...asked } = line as { readonly error?: unknown }
     question = asked
-    return await answer(asked)
+    return await answer(asked, engine)
   } catch (error) {
     const kept = Object.fromEntries(Object.entries(question).filter(([name]) => !RESULTS.has(name)))
     return { ...kept, error: error instanceof Error ? error.message : String(error) }

@@ -73,6 +73,10 @@ describe('the suite', () => {
     [{ modes: 'some' }, 'there is no mode "some". Modes: "one"; "all"; "generated"; '],
     [{ seed: 'x' }, '--seed must be a whole number'],
     [{ scenarios: 'a', coders: 'b' }, 'Ask one at a time'],
+    [{ scenarios: 'a', runners: 'direct,flink' }, '--scenarios are answered by one runner'],
+    [{ scenarios: 'a', runners: 'dircet' }, 'there is no runner "dircet"'],
+    [{ scenarios: 'a', runners: 'prism' }, 'the prism runner does not support testStream'],
+    [{ scenarios: 'a', seed: '1' }, '--seed is about the suite, and --scenarios'],
     [{ scenarios: 'nowhere.jsonl' }, 'there is no file "nowhere.jsonl"'],
     [{ coders: folder }, `"${folder}" is a directory`],
     [{ constructions: `${file('x')}\0` }, 'cannot read the file'],
@@ -107,6 +111,28 @@ describe('questions', () => {
     expect(answered.map(({ id }) => id)).toEqual(recorded.map(({ id }) => id))
     expect(answered.map(({ panes }) => panes.length)).toEqual(recorded.map(({ panes }) => panes.length))
     for (const [at, line] of answered.entries()) expect(line).toMatchObject({ note: `of ${recorded[at]?.id ?? ''}` })
+  })
+
+  it('about scenarios are answered alike by each runner that plays scripts as they are written', async () => {
+    writeFileSync(file('scenarios.jsonl'), `${lines.join('\n')}\n`)
+    const direct = await command({ scenarios: file('scenarios.jsonl') })
+    expect(await command({ scenarios: file('scenarios.jsonl'), runners: 'direct' })).toEqual(direct)
+    expect(await command({ scenarios: file('scenarios.jsonl'), runners: 'micro-batch' })).toEqual(direct)
+  })
+
+  it('about scenarios of a clock are refused by name where nobody sets the clock, line by line', async () => {
+    const [first = ''] = lines
+    const waits = { ...(JSON.parse(first) as Scenario), trigger: { trigger: 'Repeatedly', of: { trigger: 'AfterProcessingTime', delay: 1 } } } // prettier-ignore
+    const moves = { ...(JSON.parse(first) as Scenario), events: [{ type: 'processingTime', advance: 1001 }] }
+    writeFileSync(file('clock.jsonl'), [waits, moves].map((line) => `${JSON.stringify(line)}\n`).join(''))
+    const { holds, stdout } = await command({ scenarios: file('clock.jsonl'), runners: 'flink' })
+    const answered = stdout.trimEnd().split('\n')
+    expect(holds).toBe(false)
+    expect(answered).toHaveLength(2)
+    for (const line of answered) {
+      expect(JSON.parse(line)).not.toHaveProperty('panes')
+      expect((JSON.parse(line) as { error: string }).error).toContain('does not support testStream.processingTime')
+    }
   })
 
   /** Asks lines; the errors of their answers, or nothing where there is an answer. */

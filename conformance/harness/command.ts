@@ -6,6 +6,7 @@
 import { PipelineError } from 'millrace'
 import type { QuestionKind } from '../oracle/answers.js'
 import { answerFile } from './answer-file.js'
+import { answeringEngine } from './answering-engine.js'
 import type { ModeWorkers } from './batch-modes.js'
 import { columnsOf } from './columns.js'
 import type { CaseReport } from './run-case.js'
@@ -18,7 +19,7 @@ import { leftOutOf, listCases } from './suite.js'
 
 /** The command's options, as they were given. */
 export interface CommandOptions {
-  /** Names, separated by commas. Default `direct`. */
+  /** Names, separated by commas; one where scenarios are answered. Default `direct`. */
   readonly runners?: string
   readonly only?: string
   /** `one`, `all` (the default), or names, separated by semicolons. */
@@ -53,13 +54,15 @@ export async function conformanceCommand(options: CommandOptions, write: (text: 
   if (second !== undefined)
     throw new PipelineError('MR-7017', `--${kind ?? ''} and --${second} are two questions. Ask one at a time.`)
   if (kind !== undefined) {
-    const foreign = OF_THE_SUITE.find((name) => options[name] !== undefined)
+    const { runners } = options
+    const isPlayed = kind === 'scenarios' && runners !== undefined
+    const foreign = OF_THE_SUITE.find((name) => options[name] !== undefined && !(isPlayed && name === 'runners'))
     if (foreign !== undefined)
       throw new PipelineError(
         'MR-7017',
         `--${foreign} is about the suite, and --${kind} answers questions instead of running it. Leave out one of them.`,
       )
-    return answerFile(kind, options[kind] ?? '', write)
+    return answerFile(kind, options[kind] ?? '', write, isPlayed ? answeringEngine(runners) : undefined)
   }
   const { json, html } = options
   if (json !== undefined) await checkWritable('json', json)

@@ -7,16 +7,17 @@
 import { type CoderSample, runCoderSample } from './coder-sample.js'
 import { runConstruction, runScenario } from './run-scenario.js'
 import type { Construction, Scenario } from './scenario.js'
+import type { ScenarioEngine } from './scenario-engine.js'
 
 /** Kinds of lines. */
 export type QuestionKind = 'scenarios' | 'constructions' | 'coders'
 
-/** Gives a line's answer. May reject; the line then says why. */
-export type Answer = (line: object) => Promise<object>
+/** Gives a line's answer, of an engine where one is asked. May reject; the line then says why. */
+export type Answer = (line: object, engine?: ScenarioEngine) => Promise<object>
 
 /** Who answers what. A kind that nobody answers is refused by name. */
 export const answers: ReadonlyMap<QuestionKind, Answer> = new Map<QuestionKind, Answer>([
-  ['scenarios', (line) => runScenario(line as Scenario)],
+  ['scenarios', (line, engine) => runScenario(line as Scenario, {}, engine)],
   ['constructions', (line) => Promise.resolve(runConstruction(line as Construction))],
   ['coders', (line) => Promise.resolve(runCoderSample(line as CoderSample))],
 ])

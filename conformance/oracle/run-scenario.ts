@@ -4,7 +4,8 @@
  *
  * Law: nothing that tells at which event a pane came out reaches the grouping. A script says before each event which one it
  * is; those messages take another way, and every event is processed completely before the next, so each pane finds the
- * number of its own.
+ * number of its own. An engine goes on with a script while what stands behind it is at work: there an event waits until the engine
+ * is quiet.
  */
 import {
   errorKind,
@@ -18,10 +19,12 @@ import {
   run,
   type RunOptions,
   TIMESTAMP_MAX,
+  typed,
   type WindowedElement,
 } from 'millrace'
 import { at, testStream } from 'millrace/testing'
 import { amountAt } from './line.js'
+import { refuseClock, type ScenarioEngine, settled, windowsOnEngine } from './scenario-engine.js'
 import {
   type Construction,
   oracleNumber,
@@ -81,14 +84,20 @@ const timings = { early: 'EARLY', onTime: 'ON_TIME', late: 'LATE', unknown: 'UNK
  * Runs a scenario.
  *
  * @param line a line of `triggers.jsonl` or `chained.jsonl`, parsed, with or without what came out.
+ * @param engine who plays it, instead of the direct runner.
  * @returns the line with what comes out here in place of what it had: panes sorted by key, window, step and index.
  * @throws {PipelineError} when a grouping refuses its windowing, {@link UnanswerableLine} when the line is not in the format or
- *   names something unknown.
+ *   names something unknown, `UnsupportedFeature` when the engine cannot play it.
  */
-export async function runScenario(line: Scenario, options: RunOptions = {}): Promise<ScenarioResult> {
+export async function runScenario(
+  line: Scenario,
+  options: RunOptions = {},
+  engine?: ScenarioEngine,
+): Promise<ScenarioResult> {
   const p = pipeline()
-  const continuation = play(p, scenarioOf(line))
-  const result = await run(p, options)
+  if (engine !== undefined) refuseClock(line, engine)
+  const continuation = play(p, scenarioOf(line), engine?.quietMillis)
+  const result = await (engine === undefined ? run(p, options) : engine.run(p))
   const droppedDueToLateness = result.metrics.counter('droppedDueToLateness')
   const panes = panesOf(result, 'first')
   if (line.operation !== 'GroupByKeyTwice')
@@ -121,7 +130,7 @@ export function runConstruction(given: Construction): ConstructionResult {
 }
 
 /** Writes a scenario as steps. @returns the trigger that its grouping's output has. */
-function play(p: Pipeline, line: Scenario): OracleTrigger {
+function play(p: Pipeline, line: Scenario, quietMillis: number | undefined): OracleTrigger {
   let script = testStream<Played>()
   line.events.forEach((event, step) => {
     script = script.add(at(0, { step }))
@@ -138,18 +147,30 @@ function play(p: Pipeline, line: Scenario): OracleTrigger {
   })
   const played = p.apply('script', script.end())
   let current = -1
-  played.map('which event', (message) => {
-    if ('step' in message) current = message.step
+  let seenAt = 0
+  played.parDo('which event', {
+    output: typed<never>(),
+    process(message) {
+      if (!('step' in message)) return undefined
+      if (quietMillis === undefined) return void (current = message.step)
+      return settled(quietMillis, () => seenAt).then(() => void (current = message.step))
+    },
   })
+  const windowFn = windowFnOf(line)
   const windowed = played
     .flatMap('elements', (element) => ('key' in element ? [kv(element.key, element.value)] : []))
-    .windowInto('windows', windowFnOf(line), optionsOf(line))
+    .windowInto('windows', quietMillis === undefined ? windowFn : windowsOnEngine(windowFn), optionsOf(line))
   const grouped: PCollection<KV<string, Content>> =
     line.operation === 'SumPerKey'
       ? windowed.combinePerKey('sum', { of: (value) => value, monoid: { empty: 0, concat: plus } })
       : windowed.groupByKey('group').map('content', ({ key, value }): KV<string, Content> => kv(key, [...value]))
   const see = (name: string, panes: PCollection<KV<string, Content>>): void => {
-    panes.map(`${name} seen`, ({ key, value }): Seen => ({ key, content: value, step: current })).collect(name)
+    panes
+      .map(`${name} seen`, ({ key, value }): Seen => {
+        seenAt = performance.now()
+        return { key, content: value, step: current }
+      })
+      .collect(name)
   }
   const isTwice = line.operation === 'GroupByKeyTwice'
   see('first', isTwice ? grouped.map('sum of pane', ({ key, value }) => kv(key, sumOf(value))) : grouped)

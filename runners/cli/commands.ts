@@ -276,7 +276,12 @@ const conformance: CommandRow = {
     },
     { name: 'json', value: 'file', help: 'write the matrix as JSON', isPath: true },
     { name: 'html', value: 'file', help: 'write the matrix as a page', isPath: true },
-    { name: 'scenarios', value: 'file', help: 'print each line of JSON with our panes', isPath: true },
+    {
+      name: 'scenarios',
+      value: 'file',
+      help: 'print each line of JSON with our panes, played by the one runner that --runners names',
+      isPath: true,
+    },
     {
       name: 'constructions',
       value: 'file',
