@@ -264,6 +264,16 @@ describe('without an engine', () => {
     })
   })
 
+  it('a cluster that is not there is named before a job server is started for it', async () => {
+    const began = performance.now()
+    const failing = run((p) => p.create('numbers', [1]), { runner: 'flink', engine: { flinkMaster: 'localhost:1' } })
+    await expect(failing).rejects.toMatchObject({ code: 'MR-6204' })
+    await expect(failing).rejects.toThrow(
+      /^no cluster of Flink answers at localhost:1 \(.*ECONNREFUSED.*--flink-master/,
+    )
+    expect(performance.now() - began).toBeLessThan(10_000)
+  })
+
   it('a job is not looked for on an engine that a run would start', () => {
     expect(() => attach('job', { runner: 'prism' })).toThrow(/ends with it.*jobEndpoint/)
   })

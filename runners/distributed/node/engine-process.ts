@@ -122,13 +122,24 @@ export function freePort(): Promise<number> {
 }
 
 /** Whether somebody listens on a port of this machine. */
-export function listens(port: number): Promise<boolean> {
+export async function listens(port: number): Promise<boolean> {
+  return (await whyNotReached({ port, host: '127.0.0.1' })) === undefined
+}
+
+/** Why nobody takes a connection at a place; `undefined` where somebody does. @param timeoutMillis Default: as long as the system waits. */
+export function whyNotReached(
+  place: { readonly port: number; readonly host: string },
+  timeoutMillis = 0,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' })
-    socket.once('connect', () => {
+    const socket = connect({ ...place, timeout: timeoutMillis })
+    const end = (why: string | undefined): void => {
       socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
+      resolve(why)
+    }
+    socket.once('connect', () => end(undefined))
+    socket.once('timeout', () => end(`no connection within ${timeoutMillis / 1000} s`))
+    // Where a name has several addresses, the error of each is within the one that comes.
+    socket.once('error', (error: NodeJS.ErrnoException) => end(error.message || (error.code ?? error.name)))
   })
 }

@@ -3,7 +3,9 @@
  */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { PipelineError } from '../../../sdk/errors.js'
 import type { DistributedCapabilities, Engine } from '../distributed-runner.js'
+import { whyNotReached } from './engine-process.js'
 import { startFlink } from './flink.js'
 import { clusterOfThisMachine } from './flink-cluster.js'
 import { endOnFlink } from './flink-jobs.js'
@@ -30,9 +32,21 @@ export function distributedCapabilities(): DistributedCapabilities {
         const { jobEndpoint, address } = clusterOfThisMachine()
         return { address: jobEndpoint, close, ...endsOn(address) }
       }
+      if (flinkMaster !== undefined) await mustBeReached(flinkMaster)
       return { ...(await startFlink(warn, flinkMaster)), ...endsOn(flinkMaster) }
     },
   }
+}
+
+/** So long a cluster may take to take a connection. */
+const CONNECTS_MILLIS = 5000
+
+/** A job server looks for its cluster for a minute, and does not say where. @throws {PipelineError} where nobody listens. */
+async function mustBeReached(flinkMaster: string): Promise<void> {
+  const [host = '', port] = flinkMaster.split(':')
+  const why = await whyNotReached({ host, port: Number(port) }, CONNECTS_MILLIS)
+  if (why === undefined) return
+  throw new PipelineError('MR-6204', `no cluster of Flink answers at ${flinkMaster} (${why}), which flinkMaster (--flink-master) names. Start it, or give the address of its REST service, such as localhost:8081.`) // prettier-ignore
 }
 
 /** @param rest REST service of a cluster of Flink; one that is embedded has none. */

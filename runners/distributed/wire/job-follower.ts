@@ -47,7 +47,7 @@ export function noEngineAt(endpoint: string, { status, message }: TransportFailu
   const gone = `the engine at ${endpoint} does not answer`
   if (status === 'DEADLINE_EXCEEDED')
     return failed(
-      `${gone} in time: nothing was heard from there. Look whether that is the address of its Job API, and whether it works.`,
+      `${gone} in time: nothing was heard from there. Look whether jobEndpoint (--job-endpoint) is the address of its Job API, and whether it works.`,
     )
   if (status !== 'UNAVAILABLE') return undefined
   return failed(`${gone}: ${why}. Start it there, or name another address: jobEndpoint (--job-endpoint).`)
