@@ -51,7 +51,7 @@ export class ToldByWorkers {
     this.#waiting ??= this.#env.setTimer(COMES_MILLIS, () => {
       const seconds = COMES_MILLIS / 1000
       if (this.#linked + this.#refused === 0)
-        say(`warning: the job has run for ${seconds} s, and no worker has reached this process. ${this.#asked} Workers on other machines need an address of this one: linkHost (--link-host).`) // prettier-ignore
+        say(`warning: the job has run for ${seconds} s, and no worker has reached this process. A busy engine may need longer. ${this.#asked} Workers on other machines need an address of this one: linkHost (--link-host).`) // prettier-ignore
     })
   }
 
