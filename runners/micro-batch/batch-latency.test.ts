@@ -2,7 +2,8 @@
  * What the looks at a batch tell of it.
  */
 import { describe, expect, it } from 'vitest'
-import { BatchLatency } from './batch-latency.js'
+import { pipeline, start } from 'millrace'
+import { BatchLatency, StageLooks } from './batch-latency.js'
 
 const NOW = 1_000_000
 
@@ -61,5 +62,40 @@ describe('the latency of a batch', () => {
     expect(latency.status(NOW).event).toEqual({ p50Millis: 20, p99Millis: 20, maxMillis: 20 })
     latency.begin()
     expect(latency.status(NOW)).toEqual({ arrival: undefined, event: undefined, skew: undefined })
+  })
+
+  it('is told in short of what was read elsewhere: how much, and the oldest of it', () => {
+    const looks = new StageLooks(64)
+    expect(looks.seen).toBeUndefined()
+    const timestamps = Array.from({ length: 1000 }, (_, i) => NOW - 100 - ((i * 7) % 1000))
+    for (let from = 0; from < 1000; from += 10) looks.add(10, timestamps.slice(from, from + 10), NOW - 10)
+    const seen = looks.seen
+    expect([seen?.count, seen?.arrivedAt, seen?.timestamps[0]]).toEqual([1000, NOW - 10, looks.oldestTimestamp])
+    expect(seen?.timestamps.length).toBeLessThanOrEqual(64)
+    const latency = new BatchLatency()
+    latency.begin()
+    latency.add(1, seen?.count ?? 0, seen?.timestamps, seen?.arrivedAt ?? 0)
+    const { arrival, event, skew } = latency.status(NOW)
+    expect(arrival).toEqual({ p50Millis: 10, p99Millis: 10, maxMillis: 10 })
+    expect(skew?.maxMillis).toBe(NOW - 10 - looks.oldestTimestamp)
+    expect(Math.abs((event?.p50Millis ?? 0) - 600)).toBeLessThan(100)
+    looks.begin()
+    expect(looks.seen).toBeUndefined()
+  })
+
+  it.each([1, 3])('is known of what %d workers read', async (workers) => {
+    const p = pipeline()
+    p.create(
+      'numbers',
+      Array.from({ length: 100 }, (_, i) => i),
+      { timestamp: (n) => Date.now() - 60_000 - n },
+    ).collect('all')
+    const running = start(p, { runner: 'micro-batch', workers, isolation: 'memory' })
+    expect((await running.result).collect('all')).toHaveLength(100)
+    const { arrival, event, skew } = running.status().batches?.last?.latency ?? {}
+    expect(arrival?.maxMillis).toBeGreaterThanOrEqual(0)
+    expect(arrival?.maxMillis).toBeLessThan(30_000)
+    expect(skew?.p50Millis).toBeGreaterThan(59_000)
+    expect(event?.maxMillis).toBeGreaterThanOrEqual(60_000)
   })
 })

@@ -10,22 +10,41 @@ import type { LatencyStatus, SpanStatus } from '../run-status.js'
 /** Looks of a stage that are kept; an even number. */
 const LOOKS_MAX = 512
 
+/** What a stage has read elsewhere, as far as latency goes by it: what `BatchLatency.add` takes. */
+export interface SeenElements {
+  readonly count: number
+  /** Those of some of them, the oldest first. */
+  readonly timestamps: readonly number[]
+  /** When the first of them came. */
+  readonly arrivedAt: number
+}
+
 /** Elements that one stage has read in a batch. */
-class StageLooks {
-  readonly #arrivals = new Float64Array(LOOKS_MAX)
+export class StageLooks {
+  readonly #max: number
+  readonly #arrivals: Float64Array
   /** Timestamps, or `NaN` where none is known. */
-  readonly #timestamps = new Float64Array(LOOKS_MAX)
+  readonly #timestamps: Float64Array
   count = 0
+  /** Elements that were read. */
+  #elements = 0
   /** Elements that each look stands for. */
   stride = 1
   /** Elements until the next look. */
   #until = 0
-  oldestArrival = Infinity
-  oldestTimestamp = Infinity
-  skewMax = -Infinity
+  oldestArrival: number = Infinity
+  oldestTimestamp: number = Infinity
+  skewMax: number = -Infinity
+
+  /** @param max looks that are kept; an even number. */
+  constructor(max: number = LOOKS_MAX) {
+    this.#max = max
+    this.#arrivals = new Float64Array(max)
+    this.#timestamps = new Float64Array(max)
+  }
 
   begin(): void {
-    this.count = this.#until = 0
+    this.count = this.#until = this.#elements = 0
     this.stride = 1
     this.oldestArrival = this.oldestTimestamp = Infinity
     this.skewMax = -Infinity
@@ -33,6 +52,7 @@ class StageLooks {
 
   add(count: number, timestamps: ArrayLike<number> | undefined, arrivedAt: number): void {
     const given = timestamps === undefined ? 0 : Math.min(timestamps.length, count)
+    this.#elements += count
     this.oldestArrival = Math.min(this.oldestArrival, arrivedAt)
     if (given > 0) {
       this.#end(timestamps?.[0], arrivedAt)
@@ -43,6 +63,18 @@ class StageLooks {
       this.#until += this.#look(arrivedAt, timestamp ?? Number.NaN)
     }
     this.#until -= count
+  }
+
+  /** All of it in short; `undefined`: nothing was read. */
+  get seen(): SeenElements | undefined {
+    if (this.#elements === 0) return undefined
+    const timestamps = [...this.#timestamps.subarray(0, this.count)]
+    const oldest = Math.max(0, timestamps.indexOf(this.oldestTimestamp))
+    if (this.oldestTimestamp !== Infinity) {
+      timestamps[oldest] = timestamps[0] as number
+      timestamps[0] = this.oldestTimestamp
+    }
+    return { count: this.#elements, timestamps, arrivedAt: this.oldestArrival }
   }
 
   arrival(look: number): number {
@@ -64,13 +96,13 @@ class StageLooks {
   #look(arrivedAt: number, timestamp: number): number {
     this.#arrivals[this.count] = arrivedAt
     this.#timestamps[this.count] = isKnown(timestamp) ? timestamp : Number.NaN
-    if (++this.count === LOOKS_MAX) this.#thin()
+    if (++this.count === this.#max) this.#thin()
     return this.stride
   }
 
   /** Every second look stands for the one after it, too. */
   #thin(): void {
-    this.count = LOOKS_MAX / 2
+    this.count = this.#max / 2
     this.stride *= 2
     for (let look = 0; look < this.count; look++) {
       this.#arrivals[look] = this.arrival(2 * look)

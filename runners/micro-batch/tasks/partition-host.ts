@@ -10,7 +10,7 @@ import { UserCodeError } from '../../../sdk/errors.js'
 import { invariant } from '../../../sdk/invariant.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
 import { SourceExecutor } from '../../core/execution/source-executor.js'
-import type { SourceJournal, TurnRecord } from '../../core/execution/source-journal.js'
+import type { TurnRecord } from '../../core/execution/source-journal.js'
 import type { StageExecutor, UpstreamStage } from '../../core/execution/stage-executor.js'
 import type { StageStatus } from '../../core/execution/stage-status.js'
 import { StageWiring } from '../../core/execution/stage-wiring.js'
@@ -31,7 +31,6 @@ import {
   type Block,
   type HostedStage,
   type LoggedLine,
-  type SourceOrder,
   type TaskDone,
   type TaskOrder,
   type TaskOutput,
@@ -39,6 +38,7 @@ import {
 } from './task.js'
 import { TaskExchange } from './task-exchange.js'
 import { hashOf } from './task-hash.js'
+import { TaskJournal } from './task-journal.js'
 import { TaskWorld } from './task-world.js'
 import type { HostPartition, RunSettings } from './worker-link.js'
 
@@ -55,44 +55,6 @@ class StageView implements UpstreamStage {
   }
 }
 
-/** What a source does in a task, as its order says. */
-class TaskJournal implements SourceJournal {
-  isReading = false
-  readonly isKept = true
-  #room = 0
-  #again: TurnRecord | undefined
-  #written: TurnRecord | undefined
-
-  begin(order: SourceOrder | undefined, again: TurnRecord | undefined): void {
-    this.isReading = order?.reads === 'anew'
-    this.#room = order?.room ?? 0
-    this.#again = again
-    this.#written = undefined
-  }
-
-  room(): number {
-    return this.#room
-  }
-
-  /** The pace of batches goes by what comes to the driver. */
-  seen(): void {
-    // Nobody asks for it here.
-  }
-
-  again(): TurnRecord | undefined {
-    return this.#again
-  }
-
-  write(turn: TurnRecord): void {
-    this.#written = turn
-    this.#room -= turn.reads.reduce((sum, { count }) => sum + count, 0)
-  }
-
-  get written(): TurnRecord | undefined {
-    return this.#again ?? this.#written
-  }
-}
-
 /** See the head of this file. */
 export class PartitionHost {
   readonly #world: TaskWorld
@@ -101,7 +63,7 @@ export class PartitionHost {
   readonly #clock: ProcessingClock
   readonly #panes: PaneRecorder
   readonly #log: CapturedLog
-  readonly #journal = new TaskJournal()
+  readonly #journal: TaskJournal
   readonly #acknowledgements = new BatchAcknowledgements()
   readonly #codings: BlockCodings
   readonly #exchange: TaskExchange
@@ -117,6 +79,7 @@ export class PartitionHost {
   constructor(staged: StagedPipeline, settings: RunSettings, partition: number, real: Env) {
     this.#world = new TaskWorld(real, settings.isScripted)
     const { env, outside, disorder, readingDisorder } = this.#world
+    this.#journal = new TaskJournal(() => outside.now())
     this.#partOf = hostedPart(partition, settings.partitions)
     this.#metrics = new Metrics(staged.collectionCount, staged.steps.length)
     this.#clock = new ProcessingClock(env)
@@ -255,6 +218,7 @@ export class PartitionHost {
       waiting: this.#executors.flatMap(({ stage: { id } }) => (this.#waits(id) ? [id] : [])),
       waitMillis: reader?.waitMillis,
       reading: reader?.report,
+      seen: this.#journal.elements,
       record: reader === undefined || record === undefined ? undefined : encodeToBytes(dynamicCoder, reader.codec.turn(record)), // prettier-ignore
       script:
         executor.script === undefined

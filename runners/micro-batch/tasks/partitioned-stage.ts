@@ -345,6 +345,8 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     share.reading = done.reading
     share.hasWaiting = done.waiting.includes(stage)
     if (done.script !== undefined) this.played = done.script.played
+    if (done.seen !== undefined)
+      this.#run.journal.seen(stage, done.seen.count, done.seen.timestamps, done.seen.arrivedAt)
     if (done.record !== undefined && this.#run.journal.isReading) {
       const turn = this.codec.turnFrom(stage, decodeFromBytes(dynamicCoder, done.record))
       this.#run.journal.write({ ...turn, partition })

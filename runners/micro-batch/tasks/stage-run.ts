@@ -25,6 +25,7 @@ export interface StageRun {
     room(stage: number): number
     again(stage: number, partition: number): TurnRecord | undefined
     write(turn: TurnRecord): void
+    seen(stage: number, count: number, timestamps: ArrayLike<number> | undefined, arrivedAt: number | undefined): void
   }
   budgets(): TaskOrder['budgets']
   /** How many of the last panes somebody wants to see. */

@@ -8,6 +8,7 @@ import type { LogRecord } from '../../../sdk/logger.js'
 import type { MetricsDelta } from '../../core/metrics.js'
 import type { PaneStatus } from '../../run-status.js'
 import type { SourceReading } from '../../runner.js'
+import type { SeenElements } from '../batch-latency.js'
 
 /** Elements on their way to a stage of a partition, encoded. */
 export interface Block {
@@ -112,6 +113,8 @@ export interface TaskDone extends TaskOutput, StageWaits {
   /** Milliseconds until the source has something, where it waits for real time. */
   readonly waitMillis: number | undefined
   readonly reading: SourceReading | undefined
+  /** What the source has read, for the latency of the batch. */
+  readonly seen: SeenElements | undefined
   /** What the source did, as its codec has it. */
   readonly record: Uint8Array | undefined
   /** Events of a script that were played so far, and how far this task has moved the clock. */
