@@ -49,6 +49,22 @@ export const sinks: readonly Mutant[] = [
     '',
   ),
   byTest(
+    ['io/log/log.test.ts', 'with the id of a batch before the newest does nothing, however late it comes'],
+    'sink-append-ids-matched-exactly',
+    'an append from before the newest of its step does nothing',
+    'io/log/append.ts',
+    'AND batch >= ?',
+    'AND batch = ?',
+  ),
+  byTest(
+    ['io/log/batches.test.ts', 'has the time of the append, not that of the batch'],
+    'sink-clock-of-the-batch',
+    'sinks have the clock of the world',
+    'runners/core/stage-runtime.ts',
+    'this.outside = outside',
+    'this.outside = env',
+  ),
+  byTest(
     ['runners/micro-batch/acknowledging.test.ts', 'a file that a source deletes is there for the batch'],
     'source-gone-before-commit',
     'what is read again from where it lies is given up when its batch is committed',
