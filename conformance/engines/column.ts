@@ -4,7 +4,7 @@
 import { seededRandom } from 'millrace'
 import { columnsOf } from '../harness/columns.js'
 import type { Matrix, MatrixRow } from '../harness/matrix.js'
-import { runShared, type SharedJob, sharesJobs } from '../harness/shared-jobs.js'
+import { runsAlone, runShared, type SharedJob, sharesJobs } from '../harness/shared-jobs.js'
 import { type CaseReport, knownFault } from '../harness/run-case.js'
 import { type AddressedCase, leftOutOf, listCases } from '../harness/suite.js'
 
@@ -12,10 +12,10 @@ import { type AddressedCase, leftOutOf, listCases } from '../harness/suite.js'
 export interface ColumnChoice {
   /** Ids, or how they begin, separated by commas. Default: all. */
   readonly only?: string
-  /** How many of them, drawn by the seed. Default: all. */
+  /** How many of them, drawn by the seed, without those that take an engine minutes. Default: all. */
   readonly sample?: number
-  /** Whether only those are drawn that share jobs: the others take seconds each. */
-  readonly isQuick?: boolean
+  /** Whether only those are drawn that share jobs, or only those that need one of their own: seconds each. Default: any. */
+  readonly jobs?: 'shared' | 'own'
   readonly seed: number
   /** Told of every job of many cases when it is over. */
   readonly toldJob?: (job: SharedJob) => void
@@ -26,18 +26,22 @@ export interface ColumnChoice {
 /** Runs them on an engine. */
 export async function runColumn(
   engine: string,
-  { only, sample, isQuick = false, seed, toldJob, toldCase }: ColumnChoice,
+  { only, sample, jobs, seed, toldJob, toldCase }: ColumnChoice,
 ): Promise<Matrix> {
   const [column] = columnsOf(engine, 'all', seed)
   if (column === undefined) throw new Error(`there is no column ${engine}`)
   const { makeRunner, modes } = column
   const all = await listCases(only)
   const setting = { makeRunner, modes, inProcess: true }
-  const listed = drawn(
-    isQuick ? all.filter(({ of }) => of !== undefined && sharesJobs(of, setting)) : all,
-    sample,
-    seed,
-  )
+  const { name: runner } = makeRunner()
+  const isEndless = ({ of }: AddressedCase): boolean => of !== undefined && knownFault(of, runner)?.isEndless === true
+  const isLarge = ({ of }: AddressedCase): boolean => of?.kind === 'pipeline' && of.isLong === true
+  const hasJob = (each: AddressedCase): boolean => {
+    if (sample !== undefined && (isEndless(each) || isLarge(each))) return false
+    if (jobs === undefined || each.of === undefined) return jobs === undefined
+    return jobs === 'shared' ? sharesJobs(each.of, setting) : runsAlone(each.of, setting)
+  }
+  const listed = drawn(all.filter(hasJob), sample, seed)
   const shared = await runShared(
     listed.flatMap(({ of }) => (of === undefined ? [] : [of])),
     setting,
@@ -58,9 +62,6 @@ export async function runColumn(
     await Promise.all(Array.from({ length: atOnce }, work))
   }
   const atOnce = modes[0]?.atOnce ?? 1
-  const { name: runner } = makeRunner()
-  const isEndless = ({ of }: AddressedCase): boolean => of !== undefined && knownFault(of, runner)?.isEndless === true
-  const isLarge = ({ of }: AddressedCase): boolean => of?.kind === 'pipeline' && of.isLong === true
   await runEach(alone.filter((each) => !isEndless(each) && !isLarge(each)), atOnce) // prettier-ignore
   // Two of them are more than an engine of 1 GB has room for.
   await runEach(alone.filter((each) => isLarge(each) && !isEndless(each)), 1) // prettier-ignore

@@ -82,16 +82,25 @@ export function jobsOf(
 }
 
 /** Whether a case runs beside others. */
-export function sharesJobs(
+export function sharesJobs(of: ConformanceCase, setting: Pick<Setting, 'makeRunner' | 'modes'>): boolean {
+  const [mode] = setting.modes
+  return mode?.shares !== undefined && isSupported(of, setting) && mayShare(of, mode, setting.makeRunner(mode).name)
+}
+
+/** Whether a case has a job, or several, to itself. */
+export function runsAlone(of: ConformanceCase, setting: Pick<Setting, 'makeRunner' | 'modes'>): boolean {
+  const hasJobs = of.kind === 'pipeline' || of.kind === 'transcript'
+  const [mode] = setting.modes
+  if (!hasJobs || mode === undefined || whyNotIn(of, mode) !== undefined) return false
+  return isSupported(of, setting) && !sharesJobs(of, setting)
+}
+
+function isSupported(
   of: ConformanceCase,
   { makeRunner, modes: [mode] }: Pick<Setting, 'makeRunner' | 'modes'>,
 ): boolean {
-  if (mode?.shares === undefined) return false
-  const { name, features } = makeRunner(mode)
-  return (
-    needsOf(of).every((feature) => features.has(feature) && mode.lacks?.includes(feature) !== true) &&
-    mayShare(of, mode, name)
-  )
+  const { features } = makeRunner(mode)
+  return needsOf(of).every((feature) => features.has(feature) && mode?.lacks?.includes(feature) !== true)
 }
 
 /** Whether a case says nothing of its run as a whole: of its result, its failure, its end, its clock. */
