@@ -42,20 +42,26 @@ export default definePipeline({
   },
 })
 
+const WINDOWS = {
+  day: fixedWindows('1 day'),
+  week: slidingWindows('7 days', { every: '1 day' }),
+  session: sessionWindows('6 hours'),
+}
+type Kind = keyof typeof WINDOWS
+
 /** What nobody has to wait for twice: totals of days, sliding weeks and sessions, once all their flights are known. */
-export function totals(p: Pipeline, heard: readonly Flight[] = asHeardOf(readFlights())): void {
+export function totals(
+  p: Pipeline,
+  heard: readonly Flight[] = asHeardOf(readFlights()),
+  kinds: readonly Kind[] = ['day', 'week', 'session'],
+): void {
   const flights = p.apply(
     'flights',
     replay(heard, { timestamp: departure, watermark: watermarks.outOfOrder('9 hours') }),
   )
-  const windows = {
-    day: fixedWindows('1 day'),
-    week: slidingWindows('7 days', { every: '1 day' }),
-    session: sessionWindows('6 hours'),
-  }
-  for (const [name, windowFn] of Object.entries(windows)) {
+  for (const name of kinds) {
     flights
-      .apply(`by ${name}`, delaysIn(windowFn))
+      .apply(`by ${name}`, delaysIn(WINDOWS[name]))
       .collect(`${name}s`)
       .map(`${name} as text`, rowOf)
       .print(name, { limit: 4 })

@@ -10,7 +10,9 @@ import { findFlink, findJava, startFlink } from '../../runners/distributed/node/
 import { type FlinkCluster, startFlinkCluster } from '../../runners/distributed/node/flink-cluster.js'
 import { nameOnFlink } from '../../runners/distributed/node/flink-jobs.js'
 import { type WorkerPool, startWorkerPool } from '../../runners/distributed/node/worker-pool.js'
-import type { Engine } from '../../runners/distributed/distributed-runner.js'
+import { type Engine, engineRunner } from '../../runners/distributed/distributed-runner.js'
+import { distributedCapabilities } from '../../runners/distributed/node/node.js'
+import { delaysBy, wordsBy } from './example-runs.js'
 import remote from './fixtures/remote.js'
 import ticks from './fixtures/ticks.js'
 import { isFlinkTried } from './installed.js'
@@ -69,6 +71,20 @@ describe.skipIf(!isThere)('on a cluster of Flink', () => {
       expect([...result.collect<string>('counts')].sort()).toEqual([...direct.collect<string>('counts')].sort())
       expect(sums(result)).toHaveLength(8)
       expect(new Set(result.collect<Sum>('sums').map((each) => each.process)).size).toBeGreaterThan(1)
+    },
+    MILLIS,
+  )
+
+  it(
+    'word count and the final totals of flights are those of the direct runner',
+    async () => {
+      const runner = engineRunner('flink-cluster', distributedCapabilities(), { endpoint: server.address })
+      const words = await wordsBy(runner)
+      expect(words).toEqual(await wordsBy('direct'))
+      expect(words.length).toBeGreaterThan(10)
+      const totals = await delaysBy(runner)
+      expect(totals).toEqual(await delaysBy('direct'))
+      expect([...totals.values()].map(({ length }) => length)).toEqual([expect.any(Number), expect.any(Number), 8469])
     },
     MILLIS,
   )

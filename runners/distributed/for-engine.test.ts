@@ -7,9 +7,11 @@ import {
   fixedWindows,
   offsetRangeCodec,
   OffsetRangeTracker,
+  type PCollection,
   type Pipeline,
   pipeline,
   repeatedly,
+  sessionWindows,
   splittableParDo,
   typed,
   watermarks,
@@ -42,6 +44,14 @@ function builtOf(build: (p: Pipeline) => void): BuiltPipeline {
   return p.build()
 }
 
+function thrownBy(call: () => unknown): unknown {
+  try {
+    return call()
+  } catch (error) {
+    return error
+  }
+}
+
 describe('splittable steps', () => {
   it('have inputs and coders of their own, since Flink confuses two that share them', () => {
     const built = builtOf((p) => {
@@ -60,6 +70,37 @@ describe('splittable steps', () => {
     const coderIds = inputs.map((id) => collections.get(id)?.coderId ?? '')
     expect(new Set(coderIds).size).toBe(inputs.length)
     expect(coderIds.filter((id) => coders.get(id) === undefined)).toEqual([])
+  })
+})
+
+describe('windows that merge', () => {
+  const inSessions = (numbers: PCollection<number>): void =>
+    void numbers
+      .windowInto('sessions', sessionWindows(10))
+      .keyBy('all', () => 'all')
+      .groupByKey('group')
+  const ofStream = builtOf((p) =>
+    inSessions(p.apply('numbers', generateSequence({ rate: { elements: 1, per: '1 second' } }))),
+  )
+
+  it('are refused by name in a stream on Prism, which closes sessions that go on', () => {
+    const refused = { name: 'UnsupportedFeature', code: 'MR-6001', feature: 'windows.merging' }
+    expect(thrownBy(() => forEngine(ofStream))).toMatchObject(refused)
+    expect(() => forEngine(ofStream)).toThrow(/does not support windows\.merging in a stream \(step "group"\)/)
+  })
+
+  it('go on where input ends, where nothing merges, and on Flink', () => {
+    const fixed = builtOf(
+      (p) =>
+        void p
+          .apply('numbers', generateSequence({ rate: { elements: 1, per: '1 second' } }))
+          .windowInto('tens', fixedWindows(10))
+          .keyBy('all', () => 'all')
+          .groupByKey('group'),
+    )
+    const bounded = builtOf((p) => inSessions(p.create('numbers', [1, 2])))
+    for (const built of [fixed, bounded]) expect(() => forEngine(built)).not.toThrow()
+    expect(() => forEngine(ofStream, ENGINE_NEEDS.flink.takesCombinesInParts)).not.toThrow()
   })
 })
 

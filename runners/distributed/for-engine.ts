@@ -6,19 +6,21 @@
  */
 import { encodeToBytes } from '../../sdk/coders/index.js'
 import { coderOf } from '../../sdk/graph/coders.js'
-import type {
-  BuiltPipeline,
-  CoderNode,
-  CollectionNode,
-  ParDoPayload,
-  SideInputNode,
-  StateSpecNode,
-  TransformNode,
+import {
+  type BuiltPipeline,
+  type CoderNode,
+  type CollectionNode,
+  leafTransforms,
+  type ParDoPayload,
+  type SideInputNode,
+  type StateSpecNode,
+  type TransformNode,
 } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
 import { fixedWindows } from '../../sdk/windowing/window-fn.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { isUnseen, liftCombines } from '../core/lift-combines.js'
+import { UnsupportedFeature } from '../runner.js'
 
 /** Steps by which the worker knows functions of its own: hands on what it gets; reads bytes by the coder of a number. */
 export const SAME_STEP = '$same'
@@ -28,9 +30,36 @@ export const COMBINE_STEP = '$combine'
 
 const BYTES = urns.BYTES_CODER
 
-/** The pipeline to submit. @param isInParts whether the engine must be given the parts of combines. */
+/**
+ * The pipeline to submit.
+ *
+ * @param isInParts whether the engine must be given the parts of combines: Flink must, Prism knows them.
+ * @throws {UnsupportedFeature} when Prism would be given a stream that it merges windows of.
+ */
 export function forEngine(built: BuiltPipeline, isInParts = false): BuiltPipeline {
-  return (isInParts ? new Rewriting(liftCombines(built, isUnseen), built) : new Rewriting(built, undefined)).run()
+  if (isInParts) return new Rewriting(liftCombines(built, isUnseen), built).run()
+  refuseMergingStreams(built)
+  return new Rewriting(built, undefined).run()
+}
+
+/**
+ * Prism closes windows that still grow where their input has no end: of a stream of 20,000 flights it made 8,589 sessions where there
+ * are 8,469. Where input ends it merges them rightly.
+ */
+function refuseMergingStreams(built: BuiltPipeline): void {
+  const { collections, windowingStrategies } = built.graph.components
+  for (const [, { spec, inputs, uniqueName: step }] of leafTransforms(built.graph)) {
+    if (spec?.urn !== urns.GROUP_BY_KEY) continue
+    const input = collections.get(inputs.get('in') ?? '')
+    if (input === undefined || input.isBounded) continue
+    if (windowingStrategies.get(input.windowingStrategyId)?.mergeStatus !== 'needsMerge') continue
+    throw new UnsupportedFeature(
+      'MR-6001',
+      'windows.merging',
+      `the prism runner cannot run pipeline "${built.name}": it does not support windows.merging in a stream (step "${step}"), since it closes sessions that go on. Give the step a source that ends, or run the pipeline on flink.`,
+      step,
+    )
+  }
 }
 
 /** Number of a transform, by which both sides name it. */
