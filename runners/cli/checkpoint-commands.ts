@@ -138,7 +138,7 @@ const verify: CommandRow = {
     {
       name: 'checkpoint',
       value: 'folder',
-      help: 'of the run: tells the batch of what a log has got, of the last 1,000',
+      help: 'of the run: tells by time, about, the batch of what a log has got',
       isPath: true,
     },
     {
@@ -151,7 +151,8 @@ const verify: CommandRow = {
   ],
   notes: [
     'Files are .ndjson, .jsonl, .csv, .txt, .lines or .log, also with .gz. Ids lie in a database in the folder for',
-    'temporary files: memory does not grow with them. Exits with 1 when an id is lost, repeated or unknown.',
+    'temporary files: memory does not grow with them. Exits with 1 when an id is lost, repeated or unknown, or records of the',
+    'sink have none.',
   ],
 }
 

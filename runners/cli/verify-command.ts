@@ -4,7 +4,7 @@
 import { type CommandInvocation, UsageError } from './command-line.js'
 import { EXIT } from './exit-codes.js'
 import { withToldErrors } from './told-errors.js'
-import { batchesOf } from './verify-batches.js'
+import { type BatchesOf, batchesOf } from './verify-batches.js'
 import { type Difference, type Example, type Verdict, verifyIds } from './verify-ids.js'
 import { recordsOf } from './verify-records.js'
 
@@ -19,28 +19,53 @@ export function verifyCommand({ options }: CommandInvocation): Promise<number> {
   const sinkId = options.has('sink-id') ? given('sink-id') : id
   return withToldErrors(options, async () => {
     const named = (name: string): string | undefined => (options.has(name) ? given(name) : undefined)
+    const batches = await batchesOf(named('manifest'), named('checkpoint'))
+    const without: Without = { count: 0, first: undefined }
+    const withoutId = (message: string): void => {
+      without.count++
+      without.first ??= message
+    }
     const verdict = await verifyIds(
       recordsOf(source, id),
-      recordsOf(sink, sinkId, await batchesOf(named('manifest'), named('checkpoint'))),
+      recordsOf(sink, sinkId, { batches, withoutId }),
       options.get('allow-missing-tail') === true,
     )
-    const isFine = [verdict.lost, verdict.repeated, verdict.unknown].every(({ count }) => count === 0)
+    // Not one has it: it is another field that was meant.
+    if (without.first !== undefined && verdict.sink.records === 0) throw new UsageError('MR-7028', without.first, '')
+    const isFine = [verdict.lost, verdict.repeated, verdict.unknown, without].every(({ count }) => count === 0)
+    const { by, unknown } = batches
+    const told = { fine: isFine, ...verdict, withoutId: without, batchesBy: by, batchesUnknown: unknown }
     process.stdout.write(
       options.get('json') === true
-        ? `${JSON.stringify({ fine: isFine, ...verdict }, undefined, 2)}\n`
-        : textOf(verdict, isFine),
+        ? `${JSON.stringify(told, undefined, 2)}\n`
+        : textOf(verdict, without, batches, isFine),
     )
     return isFine ? EXIT.done : EXIT.failed
   })
 }
 
-function textOf({ source, sink, lost, tail, repeated, unknown }: Verdict, isFine: boolean): string {
+/** Records of the sink that have no id. */
+interface Without {
+  count: number
+  /** What is said of the first. */
+  first: string | undefined
+}
+
+function textOf(
+  { source, sink, lost, tail, repeated, unknown }: Verdict,
+  without: Without,
+  batches: BatchesOf,
+  isFine: boolean,
+): string {
+  const differs = [lost, repeated, unknown].some(({ count }) => count > 0)
   const lines = [
     `source: ${source.records} records, ${source.ids} ids`,
     `sink:   ${sink.records} records, ${sink.ids} ids`,
-    ...line('lost', lost),
-    ...line('repeated', repeated),
-    ...line('unknown to the source', unknown),
+    ...line('lost', lost, batches),
+    ...line('repeated', repeated, batches),
+    ...line('unknown to the source', unknown, batches),
+    ...(without.first === undefined ? [] : [`✘ ${without.count} without an id in the sink, first: ${without.first}`]),
+    ...(batches.unknown === undefined || !differs ? [] : [`· the batch is not known: ${batches.unknown}`]),
     ...(tail === 0
       ? []
       : [`· ${tail} ${tail === 1 ? 'id has' : 'ids have'} not come out yet, at the end of what went in`]),
@@ -49,18 +74,20 @@ function textOf({ source, sink, lost, tail, repeated, unknown }: Verdict, isFine
   return `${lines.join('\n')}\n`
 }
 
-function line(what: string, { count, first }: Difference): readonly string[] {
+function line(what: string, { count, first }: Difference, batches: BatchesOf): readonly string[] {
   if (first === undefined) return []
   const { id, inSource, inSink, part, at } = first
   return [
-    `✘ ${count} ${what}, first ${JSON.stringify(id)}: ${inSource} × in, ${inSink} × out, at ${part}:${at}${batchText(first)}`,
+    `✘ ${count} ${what}, first ${JSON.stringify(id)}: ${inSource} × in, ${inSink} × out, at ${part}:${at}${batchText(first, batches)}`,
   ]
 }
 
 /** What comes out before and after a lost id tells where it was. */
-function batchText({ batches = [], inSink }: Example): string {
+function batchText({ batches = [], inSink }: Example, { by }: BatchesOf): string {
   const [first, second] = batches
   if (first === undefined) return ''
-  if (second === undefined) return `, batch ${first}`
-  return inSink === 0 ? `, between batches ${first} and ${second}` : `, batches ${batches.join(', ')}`
+  const [about, why] = by === 'time' ? ['about ', ', by time'] : ['', '']
+  if (second === undefined) return `, ${about}batch ${first}${why}`
+  if (inSink === 0) return `, ${about}between batches ${first} and ${second}${why}`
+  return `, ${about}batches ${batches.join(', ')}${why}`
 }

@@ -1,7 +1,8 @@
 /**
  * Reads the records of a source or sink for `millrace verify`, one after another: their ids, and where each lies.
  *
- * Law: a record without an id, or one that cannot be read, is an error that names its place; nothing is passed over.
+ * Law: a record without an id, or one that cannot be read, is an error that names its place, or is told where somebody counts them;
+ * nothing is passed over.
  */
 import { createReadStream, statSync } from 'node:fs'
 import { createGunzip } from 'node:zlib'
@@ -24,22 +25,48 @@ export interface Found {
   readonly batch?: number | undefined
 }
 
-/** The records of a place. @throws {UsageError} when it cannot be read so, or a record has no id. */
+/** Told of each record that has no id, with what is said of it. */
+export type WithoutId = (message: string) => void
+
+/** Which records are read. */
+interface Reading {
+  readonly idField: string
+  readonly batches: BatchesOf
+  readonly withoutId: WithoutId | undefined
+}
+
+/**
+ * The records of a place.
+ *
+ * @throws {UsageError} when it cannot be read so; where nobody is told, also when a record has no id.
+ */
 export async function* recordsOf(
   place: string,
   idField: string,
-  batches: BatchesOf = NO_BATCHES,
+  { batches = NO_BATCHES, withoutId }: { readonly batches?: BatchesOf; readonly withoutId?: WithoutId } = {},
 ): AsyncGenerator<Found, void, undefined> {
+  const reading: Reading = { idField, batches, withoutId }
   const [, kind, file = '', name = ''] = /^(sqlite|log):(.+)#([^#]+)$/s.exec(place) ?? []
-  if (kind === 'sqlite') yield* tableRecords(file, name, idField)
-  else if (kind === 'log') yield* logRecords(file, name, idField, batches)
+  if (kind === 'sqlite') yield* tableRecords(file, name, reading)
+  else if (kind === 'log') yield* logRecords(file, name, reading)
   else if (/^(sqlite|log):/.test(place)) throw unreadable(place, 'write sqlite:FILE#TABLE, or log:FOLDER#TOPIC')
-  else for await (const record of fileRecords(place, idField)) yield { ...record, batch: batches.ofFile(record.part) }
+  else for await (const record of fileRecords(place, reading)) yield { ...record, batch: batches.ofFile(record.part) }
+}
+
+/** The id of a record; `undefined` where it has none, and that is told. */
+function idOr({ withoutId: tell }: Reading, id: () => string): string | undefined {
+  try {
+    return id()
+  } catch (error) {
+    if (tell === undefined || !(error instanceof UsageError) || error.code !== 'MR-7028') throw error
+    tell(error.message)
+    return undefined
+  }
 }
 
 // ---- files ---------------------------------------------------------------------------------------------------------
 
-async function* fileRecords(place: string, idField: string): AsyncGenerator<Found, void, undefined> {
+async function* fileRecords(place: string, reading: Reading): AsyncGenerator<Found, void, undefined> {
   const isFile = statSync(place, { throwIfNoEntry: false })?.isFile() === true
   const files = isFile
     ? [place]
@@ -50,9 +77,9 @@ async function* fileRecords(place: string, idField: string): AsyncGenerator<Foun
     throw unreadable(place, 'no file is there. Give a file, a glob in quotes, sqlite:FILE#TABLE or log:FOLDER#TOPIC')
   for (const file of files) {
     const form = /\.(ndjson|jsonl|csv|txt|log|lines)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase()
-    if (form === 'csv') yield* csvRecords(file, idField)
-    else if (form === 'ndjson' || form === 'jsonl') yield* jsonRecords(file, idField)
-    else if (form !== undefined) yield* lineRecords(file, idField)
+    if (form === 'csv') yield* csvRecords(file, reading)
+    else if (form === 'ndjson' || form === 'jsonl') yield* jsonRecords(file, reading)
+    else if (form !== undefined) yield* lineRecords(file, reading)
     else throw unreadable(file, 'its name ends in none of .ndjson, .jsonl, .csv, .txt, .lines, .log (and .gz)')
   }
 }
@@ -81,19 +108,21 @@ async function* linesOf(file: string): AsyncGenerator<string, void, undefined> {
   if (rest !== '') yield rest
 }
 
-async function* lineRecords(file: string, idField: string): AsyncGenerator<Found, void, undefined> {
+async function* lineRecords(file: string, { idField }: Reading): AsyncGenerator<Found, void, undefined> {
   if (idField !== 'line')
     throw unreadable(file, 'lines of text have no fields: their id is the whole line. Say --id line')
   let at = 0
   for await (const line of linesOf(file)) yield { id: line, part: file, at: ++at }
 }
 
-async function* jsonRecords(file: string, idField: string): AsyncGenerator<Found, void, undefined> {
+async function* jsonRecords(file: string, reading: Reading): AsyncGenerator<Found, void, undefined> {
   let at = 0
   for await (const line of linesOf(file)) {
     at++
     if (line.trim() === '') continue
-    yield { id: jsonId(line, idField, `${file}:${at}`), part: file, at }
+    const where = `${file}:${at}`
+    const id = idOr(reading, () => jsonId(line, reading.idField, where))
+    if (id !== undefined) yield { id, part: file, at }
   }
 }
 
@@ -121,7 +150,8 @@ function fieldId(of: unknown, idField: string, where: string): string {
   return idText(value, idField, where)
 }
 
-async function* csvRecords(file: string, idField: string): AsyncGenerator<Found, void, undefined> {
+async function* csvRecords(file: string, reading: Reading): AsyncGenerator<Found, void, undefined> {
+  const { idField } = reading
   let column: number | undefined
   let at = 0
   for await (const row of csvRows(file)) {
@@ -132,9 +162,12 @@ async function* csvRecords(file: string, idField: string): AsyncGenerator<Found,
       continue
     }
     if (row.length === 1 && row[0] === '') continue
-    const id = row[column]
-    if (id === undefined || id === '') throw withoutId(`row ${at} of ${file}`, idField, 'it is empty there')
-    yield { id, part: file, at }
+    const field = row[column] ?? ''
+    const id = idOr(reading, () => {
+      if (field === '') throw withoutId(`row ${at} of ${file}`, idField, 'it is empty there')
+      return field
+    })
+    if (id !== undefined) yield { id, part: file, at }
   }
 }
 
@@ -172,7 +205,8 @@ async function* csvRows(file: string): AsyncGenerator<readonly string[], void, u
 
 // ---- databases -----------------------------------------------------------------------------------------------------
 
-async function* tableRecords(file: string, table: string, idField: string): AsyncGenerator<Found, void, undefined> {
+async function* tableRecords(file: string, table: string, reading: Reading): AsyncGenerator<Found, void, undefined> {
+  const { idField } = reading
   const db = await opened(file)
   try {
     const names = db.prepare<[string], { name: string }>('SELECT name FROM pragma_table_info(?)').all(table)
@@ -186,9 +220,10 @@ async function* tableRecords(file: string, table: string, idField: string): Asyn
       .raw()
       .safeIntegers()
       .iterate()
-    for (const [id] of rows as unknown as Iterable<[unknown]>) {
-      at++
-      yield { id: idText(id, idField, `row ${at} of table ${table} of ${file}`), part: `${file}#${table}`, at }
+    for (const [value] of rows as unknown as Iterable<[unknown]>) {
+      const where = `row ${++at} of table ${table} of ${file}`
+      const id = idOr(reading, () => idText(value, idField, where))
+      if (id !== undefined) yield { id, part: `${file}#${table}`, at }
     }
   } finally {
     db.close()
@@ -196,12 +231,8 @@ async function* tableRecords(file: string, table: string, idField: string): Asyn
 }
 
 /** Records of a topic: values as the log has them, texts and bytes as JSON; `key` is the key. */
-async function* logRecords(
-  folder: string,
-  topic: string,
-  idField: string,
-  batches: BatchesOf,
-): AsyncGenerator<Found, void, undefined> {
+async function* logRecords(folder: string, topic: string, reading: Reading): AsyncGenerator<Found, void, undefined> {
+  const { idField, batches } = reading
   const db = await opened(`${folder}/log.sqlite`)
   try {
     const partitions = db
@@ -210,18 +241,23 @@ async function* logRecords(
       )
       .all(topic)
     if (partitions.length === 0) throw unreadable(folder, `the log has no topic "${topic}"`)
-    for (const { id, partition } of partitions) {
+    const writers = db.prepare<[], { query: string }>('SELECT DISTINCT query FROM deliveries').all()
+    const isKnown = batches.wrote(writers.map(({ query }) => query))
+    for (const { id: table, partition } of partitions) {
       const rows = db
         .prepare<[], { at: number; appended: number; key: Uint8Array | null; value: Uint8Array | null }>(
-          `SELECT offset AS at, appended, key, value FROM p${id} ORDER BY offset`,
+          `SELECT offset AS at, appended, key, value FROM p${table} ORDER BY offset`,
         )
         .iterate()
       for (const { at, appended, key, value: stored } of rows) {
         const where = `${topic}/${partition}@${at}`
         const bytes = idField === 'key' ? key : stored
-        if (bytes === null) throw withoutId(where, idField, 'it is null')
-        const value = decodeFromBytes(dynamicCoder, bytes)
-        yield { id: logId(value, idField, where), part: `${topic}/${partition}`, at, batch: batches.at(appended) }
+        const id = idOr(reading, () => {
+          if (bytes === null) throw withoutId(where, idField, 'it is null')
+          return logId(decodeFromBytes(dynamicCoder, bytes), idField, where)
+        })
+        if (id === undefined) continue
+        yield { id, part: `${topic}/${partition}`, at, batch: isKnown ? batches.at(appended) : undefined }
       }
     }
   } finally {

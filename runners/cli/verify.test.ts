@@ -41,6 +41,9 @@ interface Told {
   readonly tail: number
   readonly repeated: { readonly count: number; readonly first?: First }
   readonly unknown: { readonly count: number; readonly first?: First }
+  readonly withoutId: { readonly count: number; readonly first?: string }
+  readonly batchesBy?: string
+  readonly batchesUnknown?: string
 }
 
 async function verify(
@@ -200,8 +203,61 @@ describe('millrace verify', () => {
       '--checkpoint',
       at('of-log'),
     )
+    expect(told.batchesBy).toBe('time')
     expect(told.repeated.first).toMatchObject({ id: 'o499', inSink: 2, batches: [expect.any(Number)] })
     expect(told.unknown.first).toMatchObject({ id: 'ghost', batches: [expect.any(Number)] })
+    const args = [
+      'verify',
+      '--source',
+      at('orders.ndjson'),
+      '--sink',
+      `log:${at('log-of-batches')}#orders`,
+      '--id',
+      'id',
+    ]
+    const text = await start([...args, '--checkpoint', at('of-log')]).ended
+    expect(text.stdout).toMatch(/1 unknown to the source, first "ghost".*, about batch \d+, by time\n/)
+  })
+
+  it('says no batch by the checkpoint of a query that has not written there, and says that it does not know', async () => {
+    const q = pipeline()
+    q.create('other', [1]).collect('all')
+    await run(q, { runner: 'micro-batch', checkpoint: at('of-another') })
+    const log = await openLog(at('log-of-others'))
+    log.createTopic('orders', {})
+    log.append('orders', [...orders.map((value) => ({ value })), { value: { id: 'ghost' } }])
+    log.close()
+    writeFileSync(at('orders.ndjson'), ndjson(orders))
+    const sink = `log:${at('log-of-others')}#orders`
+    const [, told] = await verify(at('orders.ndjson'), sink, 'id', '--checkpoint', at('of-another'))
+    expect(told.unknown.first).toMatchObject({ id: 'ghost' })
+    expect(told.unknown.first).not.toHaveProperty('batches')
+    expect(told.batchesUnknown).toMatch(/the log remembers no delivery of query \w+/)
+    const args = ['verify', '--source', at('orders.ndjson'), '--sink', sink, '--id', 'id']
+    const text = await start([...args, '--checkpoint', at('of-another')]).ended
+    expect(text.stdout).not.toMatch(/batch \d/)
+    expect(text.stdout).toContain('the batch is not known: the log remembers no delivery')
+  })
+
+  it('counts records of the sink that have no id, names the first, and judges the others', async () => {
+    writeFileSync(at('orders.ndjson'), ndjson(orders))
+    writeFileSync(at('some.ndjson'), ndjson([orders[0], { name: 'none' }, ...orders.slice(2), { id: null }]))
+    const [code, told] = await verify(at('orders.ndjson'), at('some.ndjson'), 'id')
+    expect([code, told]).toMatchObject([1, { fine: false, lost: { count: 1, first: { id: 'o1' } } }])
+    expect(told.withoutId).toEqual({
+      count: 2,
+      first: expect.stringMatching(/some\.ndjson:2 has no id "id"/) as string,
+    })
+    writeFileSync(at('some.csv'), `id\n${orders.map(({ id }) => id).join('\n')}\n,\n`)
+    const [, table] = await verify(at('orders.ndjson'), at('some.csv'), 'id')
+    expect(table).toMatchObject({ fine: false, lost: { count: 0 }, withoutId: { count: 1 } })
+    const text = await start(['verify', '--source', at('orders.ndjson'), '--sink', at('some.ndjson'), '--id', 'id'])
+      .ended
+    expect(text.stdout).toMatch(/✘ 2 without an id in the sink, first: .*some\.ndjson:2 has no id/)
+    writeFileSync(at('none.ndjson'), ndjson([{ name: 'none' }, { name: 'neither' }]))
+    const none = await start(['verify', '--source', at('orders.ndjson'), '--sink', at('none.ndjson'), '--id', 'id'])
+      .ended
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining(`none.ndjson:1 has no id "id"`)])
   })
 
   it('lets the end be missing, and nothing before it, where a stream is still running', async () => {
