@@ -5,7 +5,7 @@
  * Law: the last message is `finished`, `answer`, `failed` or `outputClosed`, and exactly one of them is sent.
  */
 import { parentPort } from 'node:worker_threads'
-import { errorKind, PipelineError } from '../../sdk/errors.js'
+import { errorKind, messageOf, PipelineError } from '../../sdk/errors.js'
 import { producerPath } from '../../sdk/graph/names.js'
 import { graphFingerprint } from '../../sdk/graph/fingerprint.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
@@ -205,8 +205,13 @@ let workers = 0
 /** Somebody has sent a signal for one worker more, or one less. */
 function changeWorkers(by: 1 | -1): void {
   if (running === undefined || workers + by < 1) return
+  try {
+    running.setWorkers(workers + by)
+  } catch (error) {
+    // A signal to a run that has no workers to change is no reason to end it.
+    return post({ kind: 'note', text: messageOf(error) })
+  }
   workers += by
-  running.setWorkers(workers)
   post({ kind: 'note', text: `${workers} ${workers === 1 ? 'worker' : 'workers'} from the next batch on.` })
 }
 
