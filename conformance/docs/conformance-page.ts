@@ -1,10 +1,11 @@
 /**
  * The matrix as the documentation has it: a column for each runner, as its lane has counted it, with the day on which it did.
  *
- * Law: the page is made of the columns and of nothing else; nobody edits either.
+ * Law: the page is made of the columns, and of what was seen of known faults (`harness/engine-faults.ts`); nobody edits it.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { format, resolveConfig } from 'prettier'
+import { engineFault } from '../harness/engine-faults.js'
 import { areasOf, countsOf, type Matrix } from '../harness/matrix.js'
 import type { Status } from '../harness/run-case.js'
 
@@ -165,9 +166,15 @@ function sectionOf({ runner, reasons }: PublishedColumn): readonly string[] {
       '',
       `${title}:`,
       '',
-      ...list.flatMap(({ why, ids }) => [`- ${escape(why)}:`, ...wrapped(ids)]),
+      ...list.flatMap(({ why, ids }) => [`- ${escape(why)}:`, ...wrapped(ids), ...seenOf(ids, runner)]),
     ]),
   ]
+}
+
+/** What was seen of cases that are known to be broken; a cluster of Flink breaks what Flink breaks. */
+function seenOf([id = '']: readonly string[], runner: string): readonly string[] {
+  const fault = engineFault(id, runner === 'flink-cluster' ? 'flink' : runner)
+  return fault === undefined ? [] : ['', `  Seen: ${escape(fault.evidence)}`]
 }
 
 function wrapped(ids: readonly string[]): readonly string[] {
