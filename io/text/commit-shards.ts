@@ -16,6 +16,7 @@ import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
 import { type FileFormat, type FinishedShard, ShardFinisher } from './finish-shards.js'
 import { type FileNames, foldersOf } from './name-template.js'
 import { writeManifest } from './manifest.js'
+import { aboveMissing } from './new-folders.js'
 import { nameOfQuery } from './query-names.js'
 import { type FolderOwner, queryOfFile } from './temporary-folder.js'
 
@@ -126,13 +127,14 @@ export class ShardCommitter {
     // What is gone from here and there already was moved before a crash.
     for (const { from, to } of moves) if (!this.#isThere(from) && !this.#isThere(to)) this.#lost(from, to, log)
     const folders = foldersOf(moves.map(({ to }) => to))
+    const above = new Set(folders.flatMap((folder) => aboveMissing(this.#files, folder)))
     for (const folder of folders) this.#attempt(folder, () => this.#files.makeFolder(folder))
     this.#env.crashpoint('text.write.commit')
     for (const { from, to } of there) {
       this.#attempt(to, () => this.#files.rename(from, to))
       this.#env.crashpoint('text.write.rename')
     }
-    for (const folder of folders) this.#files.syncFolder(folder)
+    for (const folder of new Set([...folders, ...above])) this.#files.syncFolder(folder)
     this.#env.crashpoint('text.write.committed')
   }
 

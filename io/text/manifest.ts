@@ -9,6 +9,7 @@ import type { Env, FileSystem } from '../../sdk/env.js'
 import { coded } from '../../sdk/error-codes.js'
 import { messageOf } from '../../sdk/errors.js'
 import type { DeliveryId } from '../../sdk/transforms/delivery.js'
+import { aboveMissing } from './new-folders.js'
 import { hashText, nameOfQuery } from './query-names.js'
 
 /** A manifest. */
@@ -91,6 +92,7 @@ export function writeManifest(
   const hidden = `${folder}/.${name}.tmp`
   // Of an attempt that was broken off.
   files.remove(hidden)
+  const above = aboveMissing(files, folder)
   const handle = files.create(hidden)
   try {
     handle.write(new TextEncoder().encode(`${JSON.stringify(manifest)}\n`))
@@ -100,6 +102,6 @@ export function writeManifest(
   }
   env.crashpoint('text.write.manifest')
   files.rename(hidden, `${folder}/${name}`)
-  files.syncFolder(folder)
+  for (const each of [folder, ...above]) files.syncFolder(each)
   env.crashpoint('text.write.manifested')
 }

@@ -18,6 +18,7 @@ import { coded } from '../../sdk/error-codes.js'
 import type { Env, FileHandle, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import type { Query } from '../../sdk/transforms/delivery.js'
+import { aboveMissing } from './new-folders.js'
 import { hashText, nameOfQuery } from './query-names.js'
 import { folderOf, splitPath } from './shard-names.js'
 
@@ -53,6 +54,8 @@ export class TemporaryFolder {
   /** Files that may still be there. */
   readonly #made = new Set<string>()
   #forgetAt = REMEMBERED_MIN
+  /** Folders in which the folder, or one above it, was made and is not synchronised. */
+  #unsettled: readonly string[] = []
   /** Folders above that were made along with it, the innermost first. */
   #above: readonly string[] = []
 
@@ -114,6 +117,7 @@ export class TemporaryFolder {
 
   #create(kind: string): MadeFile {
     const path = this.#kept === undefined ? this.#freshFile(kind) : this.#fileOfBatch(kind, this.#kept)
+    if (this.#kept !== undefined) this.#unsettled = [...this.#unsettled, ...aboveMissing(this.#files, this.#kept)]
     if (this.#query.part !== undefined) return this.#createBeside(path)
     const handle = this.#files.create(path)
     this.#remember(path)
@@ -174,8 +178,9 @@ export class TemporaryFolder {
   /** The names of files, and that of their folder. */
   #settleNames(): void {
     if (this.#kept === undefined) return
-    this.#files.syncFolder(this.#kept)
-    this.#files.syncFolder(folderOf(this.#kept))
+    const folders = new Set([this.#kept, folderOf(this.#kept), ...this.#unsettled])
+    this.#unsettled = []
+    for (const folder of folders) this.#files.syncFolder(folder)
   }
 
   #failure(error: unknown): Error {

@@ -306,6 +306,30 @@ it('a file that may be named after a restart has reached the disk with its name,
   expect(readFileSync(path)).toEqual(Buffer.of(1))
 })
 
+it('folders that are made on the way are there for good, also those above', () => {
+  const at = folder()
+  const synced = new Set<string>()
+  const files: FileSystem = {
+    ...nodeFiles,
+    syncFolder(path) {
+      synced.add(path)
+      nodeFiles.syncFolder(path)
+    },
+  }
+  const query: Query = { id: 'q', batch: 1, restarts: true }
+  const made = new TemporaryFolder(files, nodeEnv(), join(at, 'a', 'b', 'out.txt'), { step: 'write', query })
+  const from = made.write('shard', (handle) => handle.write(Uint8Array.of(1)))
+  for (const path of [at, join(at, 'a'), join(at, 'a', 'b')]) expect(synced).toContain(path)
+  synced.clear()
+  const path = join(at, 'c', 'd', 'out.txt')
+  const options = { path, names: new FileNames(path, 1), shards: 1, shardBy: undefined, overwrite: true }
+  const all = { ...options, manifest: join(at, 'e', 'f'), writer: 'writeLines' }
+  const sink = new ShardCommitter(files, nodeEnv(), all, { step: 'write', query }, lineFile(format, 'none'))
+  const id = { query: 'q', step: 'write', batch: 1, shard: 0 }
+  sink.deliver([{ files: [{ from, to: path, lines: 1 }], parts: [] }], id, log)
+  for (const each of ['', 'c', 'c/d', 'e', 'e/f']) expect(synced).toContain(join(at, each))
+})
+
 it('a driver that stood still while another took over neither removes nor replaces what the other has made', () => {
   const at = folder()
   const folderOf = (batch: number, epoch: number): TemporaryFolder =>

@@ -92,9 +92,11 @@ export class SqliteFiles implements StoreFiles {
 
   make(): void {
     this.#guarded(this.place, () => {
-      if (existsSync(this.place)) return
+      const above: string[] = []
+      for (let path = resolve(this.place); !existsSync(path); path = dirname(path)) above.push(dirname(path))
+      if (above.length === 0) return
       mkdirSync(this.place, { recursive: true, mode: 0o700 })
-      syncFolder(dirname(resolve(this.place)))
+      for (const folder of above) syncFolder(folder)
     })
   }
 
