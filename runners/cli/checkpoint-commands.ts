@@ -31,7 +31,11 @@ export const changeOptions: readonly OptionRow[] = [
     help: 'what a step keeps, or step#part, may be dropped; several times',
     repeats: '\n',
   },
-  { name: 'partitions', value: 'number', help: 'partitions of what the checkpoint keeps, 1 to 256; it moves there' },
+  {
+    name: 'partitions',
+    value: 'number',
+    help: 'partitions of what the checkpoint keeps, 1 to 256; it moves there, not where workers keep it',
+  },
 ]
 
 const state: CommandRow = {

@@ -16,7 +16,7 @@ import { SourceExecutor } from '../core/execution/source-executor.js'
 import type { PipelineResult } from '../runner.js'
 import type { RunStatus } from '../run-status.js'
 import type { RunLog } from '../core/run-log.js'
-import { ATTEMPTS_MAX, hostsOf, notDeterministic } from './batch-errors.js'
+import { ATTEMPTS_MAX, hostsOf, noteIdleWorkers, notDeterministic } from './batch-errors.js'
 import { type BatchedParts, decodedPlan, type Done, type PlannedBatch, watermarksText } from './batched-parts.js'
 import { loadOf } from './batch-load.js'
 import type { BatchPacing } from './batch-pacing.js'
@@ -120,8 +120,9 @@ export class BatchedExecution extends Execution {
     for (const note of store.notes) this.#log.note(note)
     await (this.#role === 'follows' ? setUpToFollow(() => super.setup()) : super.setup())
     const committed = await this.#restore()
-    this.#hosts ??= hostsOf(undefined, this.#parts)
-    await tasks?.open(this.#hosts, this.#committed, this.#parts.isKept ? store : undefined)
+    const hosts = (this.#hosts ??= hostsOf(undefined, this.#parts))
+    await tasks?.open(hosts, this.#committed, this.#parts.isKept ? store : undefined)
+    noteIdleWorkers(this.#parts, hosts, this.#log)
     if (this.#role === 'follows') this.#standby.follows(this.#committed)
     if (committed !== undefined && this.#role === 'leads') await this.#outbox.deliverAgain(committed)
   }
@@ -211,8 +212,7 @@ export class BatchedExecution extends Execution {
       },
     }
     const isLeading = await follow(store, real, follower)
-    if (!isLeading) forget()
-    if (!isLeading) return false
+    if (!isLeading) return (forget(), false)
     this.#standby.takesOver()
     const newest = await store.committed()
     if (newest !== undefined) await this.#outbox.deliverAgain(newest)

@@ -4,7 +4,17 @@
  */
 import { join } from 'node:path'
 import * as t from 'io-ts'
-import { fixedWindows, metric, type Pipeline, type PipelineResult, pipeline, run, state, sum } from 'millrace'
+import {
+  fixedWindows,
+  type Logger,
+  metric,
+  type Pipeline,
+  type PipelineResult,
+  pipeline,
+  run,
+  state,
+  sum,
+} from 'millrace'
 import { readState } from 'millrace/micro-batch'
 import { describe, expect, it } from 'vitest'
 import { Feed, refusal, runOn, type RunOptions } from '../../../conformance/support/feeds.js'
@@ -106,6 +116,27 @@ describe('a checkpoint of one partition', () => {
     const { place, feed } = await written(first)
     expectWhole(await runOn(place, counting(rest(feed)), [feed], then))
   })
+})
+
+it('a run says that it has more workers than the checkpoint has partitions, and for whom there is nothing to do', async () => {
+  const told = async (workers: number): Promise<string> => {
+    const { place, feed } = await written({})
+    const lines: string[] = []
+    const write = (fields: object | string, message?: string): void =>
+      void lines.push(`${message ?? ''} ${JSON.stringify(fields)}`)
+    const logger = {
+      trace: write,
+      debug: write,
+      info: write,
+      warn: write,
+      error: write,
+      fatal: write,
+    } as unknown as Logger
+    expectWhole(await runOn(place, counting(rest(feed)), [feed], { workers, isolation: 'memory', logger }))
+    return lines.join('\n')
+  }
+  expect(await told(3)).toMatch(/divided into 1 partition, .* there are 3 workers: no more than 1 of them/)
+  expect(await told(1)).not.toContain('divided into')
 })
 
 it('the state of all partitions can be read', async () => {
