@@ -22,7 +22,7 @@ import { describe, expect, it } from 'vitest'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import * as urns from '../../sdk/graph/urns.js'
 import { ENGINE_NEEDS } from './engine-features.js'
-import { forEngine } from './for-engine.js'
+import { forEngine, refuseMergingStreams } from './for-engine.js'
 import { isStream, jobOptionsOf } from './job-options.js'
 
 const letters = splittableParDo({
@@ -85,8 +85,10 @@ describe('windows that merge', () => {
 
   it('are refused by name in a stream on Prism, which closes sessions that go on', () => {
     const refused = { name: 'UnsupportedFeature', code: 'MR-6001', feature: 'windows.merging' }
-    expect(thrownBy(() => forEngine(ofStream))).toMatchObject(refused)
-    expect(() => forEngine(ofStream)).toThrow(/does not support windows\.merging in a stream \(step "group"\)/)
+    expect(thrownBy(() => refuseMergingStreams(ofStream, 'prism'))).toMatchObject(refused)
+    expect(() => refuseMergingStreams(ofStream, 'prism')).toThrow(
+      /does not support windows\.merging in a stream \(step "group"\)/,
+    )
   })
 
   it('go on where input ends, where nothing merges, and on Flink', () => {
@@ -99,8 +101,8 @@ describe('windows that merge', () => {
           .groupByKey('group'),
     )
     const bounded = builtOf((p) => inSessions(p.create('numbers', [1, 2])))
-    for (const built of [fixed, bounded]) expect(() => forEngine(built)).not.toThrow()
-    expect(() => forEngine(ofStream, ENGINE_NEEDS.flink.takesCombinesInParts)).not.toThrow()
+    for (const built of [fixed, bounded]) expect(() => refuseMergingStreams(built, 'prism')).not.toThrow()
+    expect(() => refuseMergingStreams(ofStream, 'flink')).not.toThrow()
   })
 })
 

@@ -21,6 +21,7 @@ import { fixedWindows } from '../../sdk/windowing/window-fn.js'
 import type { WindowingStrategy } from '../../sdk/windowing/windowing-strategy.js'
 import { isUnseen, liftCombines } from '../core/lift-combines.js'
 import { UnsupportedFeature } from '../runner.js'
+import type { EngineName } from './engine-features.js'
 
 /** Steps by which the worker knows functions of its own: hands on what it gets; reads bytes by the coder of a number. */
 export const SAME_STEP = '$same'
@@ -30,23 +31,19 @@ export const COMBINE_STEP = '$combine'
 
 const BYTES = urns.BYTES_CODER
 
-/**
- * The pipeline to submit.
- *
- * @param isInParts whether the engine must be given the parts of combines: Flink must, Prism knows them.
- * @throws {UnsupportedFeature} when Prism would be given a stream that it merges windows of.
- */
+/** The pipeline to submit. @param isInParts whether the engine must be given the parts of combines. */
 export function forEngine(built: BuiltPipeline, isInParts = false): BuiltPipeline {
-  if (isInParts) return new Rewriting(liftCombines(built, isUnseen), built).run()
-  refuseMergingStreams(built)
-  return new Rewriting(built, undefined).run()
+  return (isInParts ? new Rewriting(liftCombines(built, isUnseen), built) : new Rewriting(built, undefined)).run()
 }
 
 /**
  * Prism closes windows that still grow where their input has no end: of a stream of 20,000 flights it made 8,589 sessions where there
  * are 8,469. Where input ends it merges them rightly.
+ *
+ * @throws {UnsupportedFeature} when it would be given such a stream.
  */
-function refuseMergingStreams(built: BuiltPipeline): void {
+export function refuseMergingStreams(built: BuiltPipeline, name: EngineName): void {
+  if (name !== 'prism') return
   const { collections, windowingStrategies } = built.graph.components
   for (const [, { spec, inputs, uniqueName: step }] of leafTransforms(built.graph)) {
     if (spec?.urn !== urns.GROUP_BY_KEY) continue
