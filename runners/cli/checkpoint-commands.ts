@@ -155,8 +155,8 @@ const verify: CommandRow = {
   ],
   notes: [
     'Files are .ndjson, .jsonl, .csv, .txt, .lines or .log, also with .gz. Ids lie in a database in the folder for',
-    'temporary files: memory does not grow with them. Exits with 1 when an id is lost, repeated or unknown, or records of the',
-    'sink have none.',
+    'temporary files: memory does not grow with them. Exits with 1 when an id is lost, repeated or unknown, or when',
+    'records of the sink have none.',
   ],
 }
 
