@@ -14,7 +14,7 @@ const MILLIS = 240_000
 
 const hasFlink = isFlinkTried()
 const ENGINES = [
-  // In a stream Prism closes sessions that go on: it gives 8,589 of them where there are 8,469.
+  // In a stream Prism closes sessions that go on: it refuses them.
   { name: 'prism', isThere: findPrism() !== undefined, begin: startPrism, kinds: ['day', 'week'] },
   { name: 'flink', isThere: hasFlink, begin: startFlink, kinds: KINDS },
 ] as const
@@ -47,6 +47,15 @@ describe.each(ENGINES)('examples on $name', ({ name, isThere, begin, kinds }) =>
       const direct = await delaysBy('direct', kinds)
       for (const kind of kinds) expect(onEngine.get(kind), kind).toEqual(direct.get(kind))
       expect(direct.get('week')?.length).toBeGreaterThan(1000)
+    },
+    MILLIS,
+  )
+
+  it.skipIf(!isThere || kinds.length === KINDS.length)(
+    'flights in sessions are refused by name, since sessions of a stream would be wrong',
+    async () => {
+      const refused = { name: 'UnsupportedFeature', feature: 'windows.merging' }
+      await expect(delaysBy(runner, ['session'])).rejects.toMatchObject(refused)
     },
     MILLIS,
   )

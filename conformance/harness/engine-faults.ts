@@ -19,13 +19,6 @@ export interface EngineFault {
 const FAULTS: readonly EngineFault[] = [
   {
     runner: 'flink',
-    ids: ['TRG-06/always', 'TRG-06/if-non-empty', 'TRG-41', 'ACC-03', 'PAS-04', 'OWE-04/not-late'],
-    reason: 'beside the panes of a window an empty one comes that is first, last and on time',
-    evidence:
-      'TRG-06/always: unexpected k [0, 10) {} onTime #0/0 first last @9; PAS-04: a sum of 0 comes besides. Beam’s own runner for Flink does so in 24 of 150 recorded scenarios',
-  },
-  {
-    runner: 'flink',
     ids: ['PAN-04/other-keys', 'PAN-07/discarding', 'PAN-07/accumulating', 'TRG-58/discarding', 'TRG-58/accumulating'],
     reason:
       'a first pane behind the end of its window says that it is on time: the watermark of the output is not there yet',

@@ -36,6 +36,7 @@ import {
 import type { RunState, RunStatus } from '../run-status.js'
 import { refuseCallbacks } from './commit-callbacks.js'
 import { ENGINE_FEATURES, ENGINE_NEEDS, type EngineName } from './engine-features.js'
+import { refuseMergingStreams } from './for-engine.js'
 import { checkEngineSettings, isHere, isRemote, placeOf, refuseOptions } from './engine-settings.js'
 import type { RemoteRequest, RemoteWorkers, WorkerEnvironment } from './remote-workers.js'
 import { isOfUser, ToldByWorkers } from './told-by-workers.js'
@@ -92,6 +93,7 @@ export function engineRunner(
       checkRunnerOptions(options)
       validateGraph(built.graph)
       checkFeatures(built, name, features)
+      refuseMergingStreams(built, name)
       refuseOptions(name, options)
       refuseCallbacks(built, name, options)
       checkEngineSettings(name, options)

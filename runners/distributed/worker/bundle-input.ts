@@ -4,7 +4,9 @@
  * Law: what was begun is done. An element that was given away is not begun, also when it lies here already. Where a bundle ends moves
  * only forwards to its beginning.
  */
+import type { ElementBuffer } from '../../core/element-buffer.js'
 import type { ProcessBundleSplitRequest_DesiredSplit as DesiredSplit } from '../proto/generated/beam/fn_execution_pb.js'
+import { withoutEmptyGroups } from './empty-groups.js'
 
 /** Elements of one source in one bundle. */
 export class BundleInput {
@@ -16,6 +18,18 @@ export class BundleInput {
   stop: number = Number.POSITIVE_INFINITY
   /** Whether everything has come in. */
   isComplete = false
+
+  readonly #isGrouped: boolean
+
+  /** @param isGrouped whether the elements are groups that an engine has made. */
+  constructor(isGrouped = false) {
+    this.#isGrouped = isGrouped
+  }
+
+  /** What there is to do of elements that are begun. */
+  real(elements: ElementBuffer): ElementBuffer {
+    return this.#isGrouped ? withoutEmptyGroups(elements) : elements
+  }
 
   /** Another bundle begins. */
   reset(): void {

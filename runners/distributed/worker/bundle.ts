@@ -82,7 +82,7 @@ export class FragmentAtWork {
       const output = this.#staged.outputs.get(collectionId)
       if (output !== undefined) output.crossesStages = true
     }
-    this.#inputs = new Map(fragment.sources.map(({ transformId }) => [transformId, new BundleInput()]))
+    this.#inputs = new Map(fragment.sources.map(({ transformId, collectionId }) => [transformId, new BundleInput(run.grouped.has(collectionId))])) // prettier-ignore
     this.#sinks = run.sinks()
     this.#cache = run.bundleCache()
     this.#behind = { run, fragment, bundle: () => this.#name, tokens: () => this.#tokens, cache: this.#cache }
@@ -250,7 +250,7 @@ export class FragmentAtWork {
       const began = env.monotonic()
       taken.begun += count
       if (this.#slot >= 0) wire.shared.setIndex(this.#slot, taken.begun - 1)
-      await at.processor.process(count === buffer.length ? buffer : buffer.slice(from, from + count))
+      await at.processor.process(taken.real(count === buffer.length ? buffer : buffer.slice(from, from + count)))
       await this.#flow()
       this.#chunk.observe(count, env.monotonic() - began)
       if (wire.shared.isOutFull) await this.#run.room()

@@ -23,6 +23,7 @@ import { TimeSlice } from '../../core/time-slice.js'
 import type { EndState, MetricsResult, RunnerOptions } from '../../runner.js'
 import type { Wire } from '../wire/messages.js'
 import { type EngineCounts, JobMetrics } from '../job-metrics.js'
+import { groupedCollections } from './empty-groups.js'
 import { BundleMetrics, type FragmentNames } from './bundle-metrics.js'
 import { BundleCache, StateCache } from './state-cache.js'
 import { ShortIds } from '../wire/short-ids.js'
@@ -60,6 +61,8 @@ export class WorkerRun {
   /** What timers of the clock go by. */
   readonly clock: ProcessingClock
   readonly staged: StagedPipeline
+  /** Collections that the engine makes by grouping. */
+  readonly grouped: ReadonlySet<string>
   /** Counts of bundles that have succeeded. */
   readonly metrics: Metrics
   readonly reporter: Reporter | undefined
@@ -92,6 +95,7 @@ export class WorkerRun {
     this.clock = new ProcessingClock(env)
     this.compiler = options.stageCompiler ?? 'auto'
     this.staged = fuse(built)
+    this.grouped = groupedCollections(built)
     const { collectionCount, steps, stages } = this.staged
     this.metrics = new Metrics(collectionCount, steps.length)
     this.shortIds = new ShortIds('m', (message) => wire.send(message))
