@@ -233,6 +233,7 @@ it('a pipeline that is killed goes on where its group is: every record is writte
       .apply('write', writeLog({ folder, topic: 'out', sync: 'normal' }))
     const running = start(p, { guarantee: 'at-least-once' })
     process.on('SIGTERM', running.drain)
+    say('started')
     await running.result
     say('drained')`)
   const written = (): number => log.partitions('out')[0]?.end ?? 0
@@ -241,10 +242,12 @@ it('a pipeline that is killed goes on where its group is: every record is writte
   first.child.kill('SIGKILL')
   await first.ended()
   const second = copy()
+  // Before that it does not know what the signal asks for.
+  await eventually('starting', () => second.lines.includes('started'))
   await eventually('reading all', () => log.group('copy', 'in').partitions.every(({ lag }) => lag === 0))
   second.child.kill('SIGTERM')
   await second.ended()
-  expect([first.child.signalCode, second.lines]).toEqual(['SIGKILL', ['drained']])
+  expect([first.child.signalCode, second.lines]).toEqual(['SIGKILL', ['started', 'drained']])
   const ids = log.read('out', 0, 0, { max: 1_000_000 }).map(({ value }) => value as number)
   expect([...new Set(ids)].toSorted((a, b) => a - b)).toEqual(Array.from({ length: COUNT }, (_, id) => id))
 })
