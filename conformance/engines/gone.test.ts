@@ -2,13 +2,14 @@
  * Who goes, or stands still, while a job runs on Prism: the client, the run, a part of a bundle.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as t from 'io-ts'
-import { offsetRangeCodec, OffsetRangeTracker, pipeline, run, splittableParDo, watermarks } from 'millrace'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { OffsetRangeTracker, pipeline, run } from 'millrace'
+import { afterEach, describe, expect, it } from 'vitest'
 import { findPrism } from '../../runners/distributed/node/prism.js'
+import { testFolders } from '../support/test-folders.js'
+import { slowSource } from './pipelines.js'
 
 const isThere = findPrism() !== undefined
 if (!isThere) console.log('skipped: Prism is not installed. npm run engines -- install prism')
@@ -20,19 +21,15 @@ const MILLIS = 60_000
 const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
 describe.skipIf(!isThere)('on Prism', () => {
-  let folder: string
+  const newFolder = testFolders('gone')
   let client: ChildProcess | undefined
-  beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'millrace-gone-'))))
-  afterEach(() => {
-    // What is stopped does not hear of anything else.
-    client?.kill('SIGKILL')
-    rmSync(folder, { recursive: true, force: true })
-  })
+  // What is stopped does not hear of anything else.
+  afterEach(() => void client?.kill('SIGKILL'))
 
   it(
     'a client that is stopped holds the job up for some seconds, and has all that it was told when it goes on',
     async () => {
-      const file = join(folder, 'numbers')
+      const file = join(newFolder(), 'numbers')
       const args = ['--file', file, '--to', '400', '--per-second', '20']
       const child = spawn(process.execPath, [COMMAND, 'run', '--runner', 'prism', '--environment', 'process', TICKS, ...args], { stdio: ['ignore', 'ignore', 'pipe'] }) // prettier-ignore
       client = child
@@ -86,24 +83,9 @@ describe.skipIf(!isThere)('on Prism', () => {
           throw new RangeError('this tracker cannot be split')
         }
       }
-      const p = pipeline()
-      p.create('ends', [400]).apply(
-        'count',
-        splittableParDo({
-          output: t.number,
-          bounded: true,
-          replayable: true,
-          watermark: watermarks.none(),
-          restrictionCodec: offsetRangeCodec,
-          restriction: (end: number) => ({ from: 0, to: end }),
-          tracker: (range) => new Stubborn(range),
-          process: async (_, tracker, { emit }) => {
-            for (let i = tracker.currentRestriction().from; tracker.tryClaim(i); i++) {
-              emit(i)
-              await pause(10)
-            }
-          },
-        }),
+      const p = slowSource(
+        () => undefined,
+        (range) => new Stubborn(range),
       )
       await expect(run(p, { runner: 'prism' })).rejects.toThrow('this tracker cannot be split')
     },

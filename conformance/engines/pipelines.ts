@@ -85,7 +85,10 @@ export const HUNDRED_MEASURED = {
 } as const
 
 /** Sixty numbers that take 10 ms each, of one element that nobody cuts beforehand; `began` is told of each call that reads. */
-export function slowSource(began: () => void): (p: Pipeline) => void {
+export function slowSource(
+  began: () => void,
+  tracker: (range: OffsetRange) => OffsetRangeTracker = (range) => new OffsetRangeTracker(range),
+): (p: Pipeline) => void {
   return (p) =>
     p
       .create('ends', [60])
@@ -98,10 +101,10 @@ export function slowSource(began: () => void): (p: Pipeline) => void {
           watermark: watermarks.none(),
           restrictionCodec: offsetRangeCodec,
           restriction: (end: number): OffsetRange => ({ from: 0, to: end }),
-          tracker: (range: OffsetRange) => new OffsetRangeTracker(range),
-          process: async (_: number, tracker: OffsetRangeTracker, { emit }: { readonly emit: (n: number) => void }) => {
+          tracker,
+          process: async (_: number, claims: OffsetRangeTracker, { emit }: { readonly emit: (n: number) => void }) => {
             began()
-            for (let i = tracker.currentRestriction().from; tracker.tryClaim(i); i++) {
+            for (let i = claims.currentRestriction().from; claims.tryClaim(i); i++) {
               emit(i)
               await new Promise((resolve) => setTimeout(resolve, 10))
             }

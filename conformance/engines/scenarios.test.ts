@@ -2,20 +2,19 @@
  * Scenarios that Beam Java was recorded with, answered by Flink through `millrace conformance --scenarios`, beside the direct
  * runner's answers.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { conformanceCommand } from '../harness/command.js'
 import type { OraclePane } from '../oracle/scenario.js'
+import { testFolders } from '../support/test-folders.js'
 import { isFlinkTried } from './installed.js'
 
 const MILLIS = 240_000
 const isThere = isFlinkTried()
 if (!isThere) console.log('skipped: Flink is not installed. npm run engines -- install flink')
 
-const folder = mkdtempSync(join(tmpdir(), 'millrace-scenarios-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = testFolders('scenarios')()
 
 interface Answered {
   readonly id: string

@@ -3,29 +3,13 @@
  */
 import { create } from '@bufbuild/protobuf'
 import * as t from 'io-ts'
-import { type Runnable } from 'millrace'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ElementsSchema } from '../../runners/distributed/proto/generated/beam/fn_execution_pb.js'
 import { OUT_BYTES_MAX } from '../../runners/distributed/wire/shared-counters.js'
+import { doubling, started } from './started.js'
 import { WorkerAtPeer } from './worker-at-peer.js'
 
-const open: WorkerAtPeer[] = []
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.close()
-})
-
-async function started(...of: Parameters<typeof WorkerAtPeer.start>): Promise<WorkerAtPeer> {
-  const at = await WorkerAtPeer.start(...of)
-  open.push(at)
-  return at
-}
-
 const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
-const doubling: Runnable = (p) =>
-  p
-    .create('numbers', [1])
-    .map('double', (n) => 2 * n)
-    .collect('all')
 
 describe.each(['broken', 'in order'] as const)('a stream of data that the engine ends (%s)', (how) => {
   it('fails the bundles that are open, once, and nothing of them counts; the next bundle has another stream', async () => {

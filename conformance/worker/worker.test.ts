@@ -4,7 +4,7 @@
 import { create } from '@bufbuild/protobuf'
 import * as t from 'io-ts'
 import { kv, metric, type Runnable, state, type Pipeline } from 'millrace'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { countsOf } from '../../runners/distributed/translation/monitoring.js'
 import {
   ElementsSchema,
@@ -12,24 +12,9 @@ import {
 } from '../../runners/distributed/proto/generated/beam/fn_execution_pb.js'
 import { ByteReader, varintCoder } from '../../sdk/coders/index.js'
 import { passLargeBundle } from './large-bundle.js'
-import { type PeerFragment, type Sent, WorkerAtPeer } from './worker-at-peer.js'
+import { doubling, started } from './started.js'
+import type { PeerFragment, Sent, WorkerAtPeer } from './worker-at-peer.js'
 
-const open: WorkerAtPeer[] = []
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.close()
-})
-
-async function started(...of: Parameters<typeof WorkerAtPeer.start>): Promise<WorkerAtPeer> {
-  const at = await WorkerAtPeer.start(...of)
-  open.push(at)
-  return at
-}
-
-const doubling: Runnable = (p) =>
-  p
-    .create('numbers', [1])
-    .map('double', (n) => 2 * n)
-    .collect('all')
 const valuesOf = (sent: readonly Sent[]): readonly unknown[] => sent.map(({ value }) => value)
 const NONE = new Uint8Array(0)
 

@@ -1,24 +1,20 @@
 /** The log between pipelines that run in batches, which have a clock and a chance of their own. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import * as t from 'io-ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fixedWindows, type KV, pipeline, run, seededRandom, start, typed } from 'millrace'
 import { type Log, openLog, readLog, writeLog } from 'millrace/io/log'
+import { testFolders } from '../../conformance/support/test-folders.js'
 import { restartingRunner } from '../../runners/testing/restarting-runner.js'
 
 let folder: string
 let log: Log
 
+const newFolder = testFolders('log')
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'millrace-log-'))
+  folder = newFolder()
   log = await openLog(folder, { sync: 'normal' })
 })
-afterEach(() => {
-  log.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => log.close())
 
 const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 

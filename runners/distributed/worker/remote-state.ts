@@ -50,7 +50,7 @@ export interface StoredCell {
   readonly held: unknown
   /** What stands for the cell; none where it holds nothing. */
   readonly own: Uint8Array | undefined
-  readonly parts: ReadonlyMap<string, Uint8Array>
+  readonly parts: Map<string, Uint8Array>
 }
 
 /** The state of one step in one bundle. */
@@ -134,7 +134,7 @@ export class RemoteState extends StateInternals {
       stored.forEach((before, cell) => {
         const { name, keeping } = this.#place.cells[cell] as RemoteCell
         const { stored: now, hasChanged } = saved(keeping, record.cells[cell], before)
-        const isLarge = now.parts.size >= KEPT_PARTS && this.#place.keep !== undefined
+        const isLarge = now.parts.size >= KEPT_PARTS
         if (!hasChanged && !isLarge) return
         const key = this.#keyOf(record, name)
         if (hasChanged) this.#place.change(key, contentOf(now))
@@ -188,7 +188,7 @@ function saved(
     return { stored: { held, own: undefined, parts: new Map() }, hasChanged: before.own !== undefined }
   const isSame = held === before.held
   // What was put in its place has none of its parts.
-  const parts = new Map(isSame ? before.parts : [])
+  const parts = isSame ? before.parts : new Map<string, Uint8Array>()
   let hasChanged = false
   const sink: PartSink = {
     has: (name) => parts.has(name),

@@ -95,6 +95,8 @@ export class WorkerSide {
   #teardownFailure: { readonly error: unknown } | undefined
   /** What waits for the engine to say that a bundle is committed, by bundle. */
   readonly #finalizers = new Map<string, FinishedBundle['finalizers']>()
+  /** Whether some of them were given up, which is said once. */
+  #givesUp = false
   /** The first thing that went wrong: what the engine says of it later is only its text. */
   failure: unknown
   /** Is told when a bundle has failed. */
@@ -243,11 +245,12 @@ export class WorkerSide {
       this.#idle.get(plan)?.push(at)
     } catch (error) {
       at?.abandon()
+      const isLost = error instanceof BundleLost
+      if (!isLost) this.failure ??= error
+      // Before the engine hears of it: it may end this process then.
+      if (!isLost) this.#run.reporter?.failure(error)
       this.#run.wire.send({ kind: 'failed', bundle, error: textOf(error) })
-      if (error instanceof BundleLost) return
-      this.failure ??= error
-      this.#run.reporter?.failure(error)
-      this.onFailure(error)
+      if (!isLost) this.onFailure(error)
     } finally {
       this.#run.openBundles--
       this.#forget(keyOf(bundle))
@@ -259,7 +262,9 @@ export class WorkerSide {
     this.#finalizers.set(key, finalizers)
     if (this.#finalizers.size <= ENDED_MAX) return
     // An engine may never speak of a bundle again.
-    this.#run.log.event('warn', `the engine has not said of ${ENDED_MAX} bundles that they are committed: callbacks of the oldest are given up`) // prettier-ignore
+    if (!this.#givesUp)
+      this.#run.log.event('warn', `the engine has not said of ${ENDED_MAX} bundles that they are committed: callbacks of the oldest are given up`) // prettier-ignore
+    this.#givesUp = true
     const [oldest] = this.#finalizers.keys()
     if (oldest !== undefined) this.#finalizers.delete(oldest)
   }
