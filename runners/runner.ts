@@ -196,9 +196,9 @@ export interface RunnerOptions {
    */
   readonly dropState?: readonly string[]
   /**
-   * Partitions of keys and state, 1 to 256. Default: as many as a checkpoint has; at first as many as workers, without workers 1. Without
-   * workers another number moves what is kept. With workers each partition is run by one of them; a checkpoint keeps its number then,
-   * while workers may be more or fewer each time.
+   * Partitions of keys and state, 1 to 256. Default: as many as a checkpoint has, and at least as many as there are workers. Where a run goes
+   * on with another number, what is kept is divided anew. With workers each partition is run by one of them; a run without workers has one
+   * for its keys, and the number is that of the files of what is kept.
    */
   readonly partitions?: number
   /**

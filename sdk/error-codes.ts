@@ -181,7 +181,7 @@ export const errorCodes = {
   'MR-6030': 'a step is not deterministic',
   'MR-6031': 'a worker has another pipeline than its driver',
   'MR-6032': 'workers end again and again',
-  'MR-6033': 'the state is divided into another number of partitions',
+  'MR-6033': 'the state cannot be divided into another number of partitions now',
   'MR-6034': 'a call keeps its worker from answering',
   'MR-6040': 'workers need the module of the pipeline',
   'MR-6041': 'a worker has another program than its driver',

@@ -45,13 +45,12 @@ export function batchModes(seed: number): readonly Mode[] {
     }),
     shared(restarted('3 workers, batches of 3, restarted after each', { workers: 3, isolation: 'memory', batchSize: 3 }, () => afterBatches(1))), // prettier-ignore
     restarted('batches of 3, restarted after each', { batchSize: 3 }, () => afterBatches(1)),
+    shared(restarted('batches of 3, restarted after each with other workers', { batchSize: 3 }, () => afterBatches(1), { optionsOf: otherWorkers })), // prettier-ignore
+    shared(restarted(`batches of ${size}, ended at crash points, other workers then, seed ${seed + 2}`, { batchSize: size }, () => atPoints(seed + 2), { optionsOf: otherWorkers, reexecutes: true })), // prettier-ignore
     restarted(`batches of all, restarted after each ${every}`, {}, () => afterBatches(every)),
-    restarted(
-      `batches of ${size}, ended at crash points, seed ${seed}`,
-      { batchSize: size },
-      () => atPoints(seed),
-      true,
-    ),
+    restarted(`batches of ${size}, ended at crash points, seed ${seed}`, { batchSize: size }, () => atPoints(seed), {
+      reexecutes: true,
+    }),
   ]
 }
 
@@ -107,13 +106,34 @@ function shared(mode: Mode): Mode {
   return { ...mode, traits: [...mode.traits, 'workers'] }
 }
 
-/** @param reexecutes whether lives also end within batches, which are done again then. */
-function restarted(name: string, options: RunnerOptions, planOf: () => CrashPlan, reexecutes = false): Mode {
+/** What lives differ in, and whether they also end within batches, which are done again then. */
+interface Lives {
+  readonly optionsOf?: (life: number) => RunnerOptions
+  readonly reexecutes?: boolean
+}
+
+/** Lives that divide what is kept among other partitions than the one before. */
+function otherWorkers(life: number): RunnerOptions {
+  const each: readonly RunnerOptions[] = [
+    { workers: 3, isolation: 'memory' },
+    {},
+    { workers: 2, isolation: 'memory', partitions: 2 },
+    { workers: 1, isolation: 'memory', partitions: 5 },
+  ]
+  return each[life % each.length] as RunnerOptions
+}
+
+function restarted(name: string, options: RunnerOptions, planOf: () => CrashPlan, lives: Lives = {}): Mode {
+  const { reexecutes = false, optionsOf } = lives
   const mode = batches(name, options, 'generated')
   return {
     ...mode,
     traits: [...mode.traits, 'restarts', ...(reexecutes ? (['reexecuted'] as const) : [])],
-    makeRunner: () => restartingRunner({ batchInterval: INTERVAL }, { random: seededRandom(1), planOf }),
+    makeRunner: () =>
+      restartingRunner(
+        { batchInterval: INTERVAL },
+        { random: seededRandom(1), planOf, ...(optionsOf === undefined ? {} : { optionsOf }) },
+      ),
   }
 }
 

@@ -11,6 +11,7 @@ import {
   readFrom,
   start,
   typed,
+  type WatermarkPolicy,
   watermarks,
 } from 'millrace'
 
@@ -23,6 +24,8 @@ export class Feed<T> {
   given = 0
   /** Whether the source says that it can be read again. */
   isReplayable = true
+  /** What is known of the times of what comes. */
+  policy: WatermarkPolicy = watermarks.monotonic()
 
   add(value: T, at: number): this {
     this.items.push({ value, at })
@@ -35,7 +38,7 @@ export class Feed<T> {
       output: typed<T>(),
       bounded: false,
       replayable: this.isReplayable,
-      watermark: watermarks.monotonic(),
+      watermark: this.policy,
       pollEvery: '1 ms',
       open: (mark: number | undefined) => {
         let at = mark ?? 0

@@ -34,7 +34,7 @@ export const changeOptions: readonly OptionRow[] = [
   {
     name: 'partitions',
     value: 'number',
-    help: 'partitions of what the checkpoint keeps, 1 to 256; it moves there, not where workers keep it',
+    help: 'partitions of keys and of what the checkpoint keeps, 1 to 256; what is kept moves',
   },
 ]
 

@@ -191,13 +191,35 @@ export class CellKeeper implements Keeper {
       this.#tables.restore({ table, written: place.table, cells })
       if (place.role !== 'window') ofSlices.push(table)
     }
-    if (slices !== undefined && stage !== undefined) slices.restore(stage.double(), stage.double(), ofSlices)
+    if (slices === undefined) this.#takeInSlices(ofSlices)
+    else if (stage !== undefined && stage.remaining > 0) slices.restore(stage.double(), stage.double(), ofSlices)
+  }
+
+  /** A run that reduced before the grouping, or did not, goes on as one that does it otherwise: the windows have all of their slices. */
+  #takeInSlices(slices: readonly ReduceTable[]): void {
+    const { tables, reduce, newCell } = this.#parts
+    for (const slice of slices) {
+      this.#tables.gone(slice)
+      if (slice.role !== 'slice') continue
+      for (const table of tables.values()) {
+        const { start, end } = table.window
+        if (slice.window.start < start || slice.window.start >= end) continue
+        for (const { key, accumulator } of slice.cells.values()) {
+          const cell = table.cells.get(key)
+          if (cell !== undefined) cell.accumulator = reduce.mergeShared(cell.accumulator, accumulator)
+          else table.cells.set(key, newCell(key, reduce.own(accumulator), true))
+        }
+        this.#tables.used(table)
+      }
+    }
   }
 
   #restoreTable({ window, role, table: written }: ReadPlace & { readonly table: WrittenTable }): ReduceTable {
     invariant(role !== 'merging', 'windows that merge have no tables')
     const { strategy, keyCoder, tables, timers, holds, watermarks } = this.#parts
-    const { isFast, isAskedAtEnd, isSliced } = written
+    const { isFast, isAskedAtEnd } = written
+    // What has no slices, or had none, shares none.
+    const isSliced = isFast && this.#parts.slices !== undefined
     const expiry = expiryOf(window, strategy.allowedLatenessMillis)
     const table = newTable(window, role, keyCoder, { expiry, isFast, isAskedAtEnd, isSliced })
     if (role !== 'window') return table

@@ -20,6 +20,9 @@ export type PlaceRole = TableRole | 'merging'
 
 const ROLES: readonly PlaceRole[] = ['window', 'slice', 'union', 'merging']
 
+/** How the place of a union begins. */
+export const UNION_ROLE: number = ROLES.indexOf('union')
+
 /** Writes and reads ids of one grouping. */
 export class KeptForm {
   readonly #keyCoder: Coder<unknown>

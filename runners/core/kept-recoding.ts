@@ -9,6 +9,7 @@ import type { BoundedWindow } from '../../sdk/windowing/window.js'
 import { skipToAccumulator, whole } from './cell-format.js'
 import { bytesOf, numberOf } from './cells/kept-cells.js'
 import { CELL, VALUES } from './kept-form.js'
+import { ELEMENT_ID } from './keyed-state-keeper.js'
 import { RECORD_ID } from './kept-records.js'
 import type { KeptEntry } from './kept-state.js'
 
@@ -95,8 +96,6 @@ export interface RecordRecoding {
   /** An element that waits to be sorted. */
   readonly element: (content: Uint8Array) => Uint8Array
 }
-
-const ELEMENT_ID = 'e'.charCodeAt(0)
 
 /** An entry of a stateful step. @returns `undefined` when nothing is left of it. */
 export function recodeRecord(entry: KeptEntry, recoding: RecordRecoding): KeptEntry | undefined {

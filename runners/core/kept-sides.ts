@@ -14,7 +14,7 @@ import { WindowMap } from './window-map.js'
 /** First bytes of ids. */
 const PART_ID = 'p'.charCodeAt(0)
 const WATERMARK_ID = 'm'.charCodeAt(0)
-const WINDOW_ID = 'w'.charCodeAt(0)
+export const SIDE_WINDOW_ID: number = 'w'.charCodeAt(0)
 
 const NOTHING = new Uint8Array(0)
 
@@ -61,7 +61,10 @@ export class KeptSides {
   changes(sink: ChangeSink, watermark: number): void {
     const gone = new Map<string, Uint8Array>()
     for (const { window, list } of this.#gone.splice(0)) {
-      for (const id of [this.#idOf(WINDOW_ID, window), ...[...list.stored].map((part) => this.#partId(window, part))])
+      for (const id of [
+        this.#idOf(SIDE_WINDOW_ID, window),
+        ...[...list.stored].map((part) => this.#partId(window, part)),
+      ])
         gone.set(id.join(' '), id)
     }
     const put = (id: Uint8Array, content: Uint8Array): void => {
@@ -70,7 +73,7 @@ export class KeptSides {
     }
     for (const content of this.#changed) {
       const { window, list } = content
-      if (!this.#stored.has(content)) put(this.#idOf(WINDOW_ID, window), NOTHING)
+      if (!this.#stored.has(content)) put(this.#idOf(SIDE_WINDOW_ID, window), NOTHING)
       this.#stored.add(content)
       this.#guarded(() =>
         list.changes(this.#value, {
@@ -126,7 +129,7 @@ export class KeptSides {
         case WATERMARK_ID:
           this.#watermark = new ByteReader(content).double()
           break
-        case WINDOW_ID:
+        case SIDE_WINDOW_ID:
           of(this.#window.decode(name, true))
           break
         case PART_ID:

@@ -11,9 +11,10 @@ import { keptCell } from './kept-writing.js'
 import type { KeptCell, KeptTable, ReduceCell, ReduceTable } from './reduce-table.js'
 import type { WindowMap } from './window-map.js'
 
-const FAST = 1
-const ASKED_AT_END = 2
-const SLICED = 4
+/** Flags of a table. */
+export const FAST = 1
+export const ASKED_AT_END = 2
+export const SLICED = 4
 
 /** What an entry of a table says. */
 export interface WrittenTable {

@@ -21,9 +21,9 @@ import type { StateInternals, StateRecord } from './state-internals.js'
 import { WindowMap } from './window-map.js'
 
 /** First bytes of ids; those of records are {@link RECORD_ID}. */
-const ELEMENT_ID = 'e'.charCodeAt(0)
-const TIMES_ID = 't'.charCodeAt(0)
-const WINDOW_ID = 'w'.charCodeAt(0)
+export const ELEMENT_ID: number = 'e'.charCodeAt(0)
+export const TIMES_ID: number = 't'.charCodeAt(0)
+export const WINDOW_ID: number = 'w'.charCodeAt(0)
 
 /** How far time has come for a step. */
 export interface StepTimes {

@@ -245,6 +245,20 @@ export function restOfPlan(bytes: Uint8Array): { readonly shed: readonly ShedRec
   return { shed: rest?.shed ?? [], after: rest?.after ?? 0 }
 }
 
+/** Whether a plan has elements that lie nowhere else. */
+export function holdsElements(bytes: Uint8Array): boolean {
+  const rounds = (decodeFromBytes(dynamicCoder, bytes) as readonly unknown[]).filter(Array.isArray)
+  type Turns = readonly (readonly [number, { readonly reads: readonly { readonly elements: unknown }[] }])[]
+  return rounds.some(([, turns]) =>
+    (turns as Turns).some(([, { reads }]) => reads.some(({ elements }) => elements !== null)),
+  )
+}
+
+/** The content of a plan by which nothing is done: what can be read again is read again by the batch after it. */
+export function emptyPlan(): Uint8Array {
+  return encodeToBytes(dynamicCoder, [])
+}
+
 /** The rounds of a plan. */
 export function decodePlan(bytes: Uint8Array, codecs: ReadonlyMap<number, SourceCodec>): readonly Rounds[] {
   const parts = decodeFromBytes(dynamicCoder, bytes) as readonly unknown[]

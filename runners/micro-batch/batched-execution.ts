@@ -16,7 +16,8 @@ import { SourceExecutor } from '../core/execution/source-executor.js'
 import type { PipelineResult } from '../runner.js'
 import type { RunStatus } from '../run-status.js'
 import type { RunLog } from '../core/run-log.js'
-import { ATTEMPTS_MAX, hostsOf, noteIdleWorkers, notDeterministic } from './batch-errors.js'
+import { ATTEMPTS_MAX, noteIdleWorkers, notDeterministic } from './batch-errors.js'
+import { hostsNow } from './hosts.js'
 import { type BatchedParts, decodedPlan, type Done, type PlannedBatch, watermarksText } from './batched-parts.js'
 import { loadOf } from './batch-load.js'
 import type { BatchPacing } from './batch-pacing.js'
@@ -120,9 +121,8 @@ export class BatchedExecution extends Execution {
     for (const note of store.notes) this.#log.note(note)
     await (this.#role === 'follows' ? setUpToFollow(() => super.setup()) : super.setup())
     const committed = await this.#restore()
-    const hosts = (this.#hosts ??= hostsOf(undefined, this.#parts))
-    await tasks?.open(hosts, this.#committed, this.#parts.isKept ? store : undefined)
-    noteIdleWorkers(this.#parts, hosts, this.#log)
+    await tasks?.open(this.#hosts ?? store.partitions, this.#committed, this.#parts.isKept ? store : undefined)
+    noteIdleWorkers(tasks, this.#log)
     if (this.#role === 'follows') this.#standby.follows(this.#committed)
     if (committed !== undefined && this.#role === 'leads') await this.#outbox.deliverAgain(committed)
   }
@@ -140,7 +140,7 @@ export class BatchedExecution extends Execution {
     if (committed === undefined) return undefined
     const { watermarks: written, clock, hosts = 1 } = decodeCommitContent(committed.content)
     const watermarks = this.#parts.store.watermarks(committed.batch, written)
-    this.#hosts = hostsOf(hosts, this.#parts)
+    this.#hosts = await hostsNow({ batch: committed.batch, hosts, staged: this.staged, isFollowed: this.#role === 'follows' }, this.#parts, this.#log) // prettier-ignore
     // What waits is measured by the clock as it stood, so the clock comes first.
     this.#parts.world.restore(committed.instant)
     this.#parts.setScript(clock)

@@ -7,6 +7,7 @@ import { coded } from '../../sdk/error-codes.js'
 import type { Env, TimerHandle } from '../../sdk/env.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { newQueryId } from '../core/query-identity.js'
+import { emptyPlan } from './batch-journal.js'
 import { adoptGraph, GraphNow, watermarksNow } from './migration/adopt-graph.js'
 import type { ChangeChoice } from './migration/change-plan.js'
 import type {
@@ -22,6 +23,8 @@ import type {
 import { LeaseHeld, StoreFailed, StoreFenced } from './store/errors.js'
 import { partitionOf } from './store/partition-of.js'
 import { VolatileStore } from './store/volatile-store.js'
+import type { DividedAnew } from './tasks/divide-anew.js'
+import { newestOf } from './tasks/newest-entries.js'
 import { WarmCopy } from './warm-copy.js'
 
 /** After so many milliseconds without a word from its driver a query may be taken over. */
@@ -93,6 +96,8 @@ export class QueryStore {
   #renewal: TimerHandle | undefined
   #failure: unknown
   #warm: WarmCopy | undefined
+  /** What is kept among another number of partitions, until that is committed. */
+  #divided: (DividedAnew & { readonly batch: number }) | undefined
 
   constructor(
     open: () => Promise<CheckpointStore>,
@@ -266,8 +271,17 @@ export class QueryStore {
     return this.#store.committed()
   }
 
-  planned(): Promise<PlanRecord | undefined> {
-    return this.#store.planned()
+  async planned(): Promise<PlanRecord | undefined> {
+    const planned = await this.#store.planned()
+    // Its turns are those of partitions that are there no more.
+    return planned === undefined || this.#divided === undefined ? planned : { ...planned, content: emptyPlan() }
+  }
+
+  /** What a batch has committed is divided anew: written with the next commit, seen at once. */
+  async divide(batch: number, divide: (entries: readonly StoredEntry[]) => DividedAnew): Promise<void> {
+    const entries: StoredEntry[] = []
+    for await (const entry of this.entries(batch)) entries.push(entry)
+    this.#divided = { batch, ...divide(entries) }
   }
 
   /** Into how many partitions the store divides what is kept. */
@@ -276,6 +290,7 @@ export class QueryStore {
   }
 
   async *entries(batch: number): AsyncIterable<StoredEntry> {
+    if (this.#divided?.batch === batch) return yield* this.#divided.entries
     const warm = this.#warm
     this.#warm = undefined
     if (warm !== undefined && warm.batch === batch) {
@@ -292,10 +307,12 @@ export class QueryStore {
     return this.#store.logPlan(lease, { ...plan, epoch: lease.epoch }, { durable })
   }
 
-  commit(record: Omit<CommitRecord, 'epoch' | 'hashes'>, changes: readonly Change[]): Promise<void> {
+  async commit(record: Omit<CommitRecord, 'epoch' | 'hashes'>, changes: readonly Change[]): Promise<void> {
     const lease = this.#held
-    const byPartition = divided(changes, this.#query?.partitions ?? 1)
-    return this.#store.commit(lease, { ...record, epoch: lease.epoch, hashes: [] }, byPartition)
+    const all = this.#divided === undefined ? changes : newestOf([...this.#divided.changes, ...changes])
+    const byPartition = divided(all, this.#query?.partitions ?? 1)
+    await this.#store.commit(lease, { ...record, epoch: lease.epoch, hashes: [] }, byPartition)
+    this.#divided = undefined
   }
 
   deliveredUntil(): Promise<number> {

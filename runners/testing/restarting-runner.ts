@@ -6,7 +6,7 @@
  */
 import { systemEnv } from '../core/system-env.js'
 import type { Env } from '../../sdk/env.js'
-import { coded } from '../../sdk/error-codes.js'
+import { coded, errorCode } from '../../sdk/error-codes.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { MICRO_BATCH_FEATURES, microBatchRunner } from '../micro-batch/micro-batch-runner.js'
 import type { CheckpointStore } from '../micro-batch/store/checkpoint-store.js'
@@ -44,6 +44,8 @@ export interface RestartingOptions {
   readonly compactAboveBytes?: number
   /** Gives the pipeline of each life after the first, as a process that begins again builds it. Default: the same one. */
   readonly buildAgain?: () => BuiltPipeline
+  /** What each life is given besides, by its number from 0: other workers, say. One that cannot go on so goes on as the one before. */
+  readonly optionsOf?: (life: number) => RunnerOptions
 }
 
 const PLACE = 'checkpoint'
@@ -68,6 +70,9 @@ class RestartingRun implements RunningPipeline {
   #built: BuiltPipeline
   readonly #buildAgain: (() => BuiltPipeline) | undefined
   readonly #options: RunnerOptions
+  readonly #optionsOf: RestartingOptions['optionsOf']
+  /** What lives were given besides, the newest last. */
+  readonly #besides: RunnerOptions[] = []
   readonly #env: Env
   readonly #plan: CrashPlan
   readonly #store: MemoryStoreOptions
@@ -83,6 +88,7 @@ class RestartingRun implements RunningPipeline {
     this.#built = built
     this.#buildAgain = restarting.buildAgain
     this.#options = options
+    this.#optionsOf = restarting.optionsOf
     this.#env = options.env ?? systemEnv()
     this.#plan = restarting.planOf()
     this.#store = restarting.compactAboveBytes === undefined ? {} : { compactAboveBytes: restarting.compactAboveBytes }
@@ -121,7 +127,8 @@ class RestartingRun implements RunningPipeline {
   readonly setWorkers: RunningPipeline['setWorkers'] = (count) => this.#life.setWorkers(count)
 
   async #untilOver(first: Life): Promise<PipelineResult> {
-    for (let life = first; ; life = this.#begin()) {
+    for (let [life, isHeld] = [first, false]; ; life = this.#begin(isHeld)) {
+      isHeld = false
       this.#life = life.running
       if (this.#isPaused) life.running.pause()
       if (this.#isDraining) life.running.drain()
@@ -132,7 +139,8 @@ class RestartingRun implements RunningPipeline {
         if (!life.isOver) return result
       } catch (error) {
         if (!life.isOver) {
-          if (this.#plan.isOwn?.(error) !== true) throw error
+          isHeld = this.#besides.length > 1 && errorCode(error) === 'MR-6033'
+          if (!isHeld && this.#plan.isOwn?.(error) !== true) throw error
           life.end('process')
         }
       }
@@ -141,7 +149,10 @@ class RestartingRun implements RunningPipeline {
     }
   }
 
-  #begin(): Life {
+  /** @param isHeld whether what the last life was given does not do: this one is given what the one before it was. */
+  #begin(isHeld = false): Life {
+    if (isHeld) this.#besides.pop()
+    else this.#besides.push(this.#optionsOf?.(this.#lives) ?? {})
     const disk = this.#disk
     const plan = this.#plan
     disk.fails = () => plan.failsDisk?.() === true
@@ -173,7 +184,7 @@ class RestartingRun implements RunningPipeline {
       return plan.onStore?.(store) ?? store
     }
     const driver = { own: `life ${++this.#lives}`, isGone: () => true }
-    const options = { ...this.#options, env }
+    const options = { ...this.#options, ...this.#besides.at(-1), env }
     const linkScript: LinkScript = {
       fateOf: (worker, message) => (isOver ? undefined : plan.fateOf?.(worker, message)),
     }

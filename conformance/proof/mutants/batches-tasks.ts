@@ -12,6 +12,10 @@ const RUN = 'runners/micro-batch/tasks/partitioned-run.ts'
 const EXCHANGE = 'runners/micro-batch/tasks/task-exchange.ts'
 const VERSION = 'runners/micro-batch/tasks/kept-version.ts'
 const TEST = 'runners/micro-batch/tasks/recovery.test.ts'
+const DIVISION = 'runners/core/kept-division.ts'
+const CELLS = 'runners/core/kept-cells.ts'
+const QUERY = 'runners/micro-batch/query-store.ts'
+const DIVIDED = 'runners/micro-batch/tasks/divide-anew.test.ts'
 
 /** Mutants of tasks. */
 export const batchesTasks: readonly Mutant[] = [
@@ -117,5 +121,77 @@ export const batchesTasks: readonly Mutant[] = [
     PARTITION,
     'attempt.hasTwin = true\n',
     'attempt.hasTwin = true\n    if (attempt.hasTwin) return\n',
+  ),
+  byTest(
+    [DIVIDED, 'goes on whole with other workers'],
+    'divided-tables-to-one',
+    'windows that are open have a table in each partition',
+    DIVISION,
+    'for (const table of tables.values()) divided.toAll(table)',
+    'for (const table of tables.values()) divided.byKey(table)',
+  ),
+  byTest(
+    [DIVIDED, 'goes on whole with other workers'],
+    'divided-unions-kept',
+    'unions of slices are made anew in each partition',
+    DIVISION,
+    '...limits.map(() => Number.NEGATIVE_INFINITY)',
+    '...limits',
+  ),
+  byTest(
+    [DIVIDED, 'goes on whole with other workers'],
+    'divided-windows-to-one',
+    'windows of state expire in each partition',
+    DIVISION,
+    'for (const window of windows.values()) divided.toAll(window)',
+    'for (const window of windows.values()) divided.byKey(window)',
+  ),
+  byTest(
+    [DIVIDED, 'goes on whole with other workers'],
+    'divided-work-to-all',
+    'a restriction is read by one partition',
+    DIVISION,
+    'const own = divided[i % hosts] as KeptEntry[]',
+    'for (const own of divided)',
+  ),
+  byTest(
+    [DIVIDED, 'goes on whole with other workers'],
+    'divided-waiting-by-host',
+    'elements that wait go to the partition of their key',
+    DIVISION,
+    'slotOf === undefined ? host % hosts : hostOf(slotOf(entry.content))',
+    'host % hosts',
+  ),
+  byTest(
+    [DIVIDED, 'goes on whole with other workers'],
+    'divided-not-written',
+    'the next commit has what was divided',
+    QUERY,
+    'newestOf([...this.#divided.changes, ...changes])',
+    'changes',
+  ),
+  byTest(
+    [DIVIDED, 'goes on whole with other workers'],
+    'divided-slices-twice',
+    'slices that windows have taken in are kept no longer',
+    CELLS,
+    '      this.#tables.gone(slice)\n',
+    '',
+  ),
+  byTest(
+    [DIVIDED, 'goes on whole with other workers'],
+    'divided-slices-lost',
+    'a run that shares no slices has what lay in them',
+    CELLS,
+    'if (slices === undefined) this.#takeInSlices(ofSlices)',
+    'if (slices === undefined) return',
+  ),
+  byTest(
+    [DIVIDED, 'of a plan of other partitions is not done'],
+    'divided-plan-kept',
+    'a plan of other partitions is not done',
+    QUERY,
+    '{ ...planned, content: emptyPlan() }',
+    'planned',
   ),
 ]

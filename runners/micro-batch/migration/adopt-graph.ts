@@ -4,7 +4,7 @@
  *
  * Law: a checkpoint is refused as it is, or goes on whole; an end in between leaves it as it was.
  */
-import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../../sdk/coders/index.js'
+import { decodeFromBytes, dynamicCoder } from '../../../sdk/coders/index.js'
 import { PipelineError } from '../../../sdk/errors.js'
 import { coded } from '../../../sdk/error-codes.js'
 import {
@@ -19,6 +19,7 @@ import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import { suggestion } from '../../../sdk/suggestion.js'
 import { fuse } from '../../core/fusion.js'
 import { mainInputs, type StagedPipeline } from '../../core/stage.js'
+import { emptyPlan, holdsElements } from '../batch-journal.js'
 import { unhosted } from '../hosted-part.js'
 import type { CheckpointStore, CommitRecord, KeptChange, Lease, QueryRecord } from '../store/checkpoint-store.js'
 import { type ChangeChoice, type ChangePlan, changePlan } from './change-plan.js'
@@ -214,8 +215,6 @@ function checkChoice(plan: ChangePlan, { onChange }: ChangeChoice, place: string
     )
 }
 
-type PlannedTurn = readonly [stage: number, turn: { readonly reads: readonly { readonly elements: unknown }[] }]
-
 /**
  * The plan that waits was made by the old graph. What it has read from sources that can be read again is read again; elements that lie
  * nowhere else must go through the graph that has read them.
@@ -230,21 +229,14 @@ async function plannedChange(
   const sources = new Set(kept.parts.filter(({ keeps }) => keeps === 'work').map(({ step }) => step))
   const isTouched = ({ step }: GraphDifference): boolean => sources.has(step)
   if (plan.isAutomatic && !plan.differences.some(isTouched)) return undefined
-  const rounds = decodeFromBytes(dynamicCoder, planned.content) as readonly (readonly [
-    boolean,
-    readonly PlannedTurn[],
-  ])[]
-  const hasElements = rounds.some(([, turns]) =>
-    turns.some(([, { reads }]) => reads.some(({ elements }) => elements !== null)),
-  )
-  if (hasElements)
+  if (holdsElements(planned.content))
     throw coded(
       'MR-6053',
       new Error(
         `batch ${planned.batch} of ${store.place} is planned and not finished, and holds elements that cannot be read again. Run the pipeline as it was until that batch is committed, end it with SIGTERM or stop(), and change it then.`,
       ),
     )
-  return encodeToBytes(dynamicCoder, [])
+  return emptyPlan()
 }
 
 /** What waits for its sinks is delivered by the step that made it. */

@@ -132,7 +132,8 @@ it('a run says that it has more workers than the checkpoint has partitions, and 
       error: write,
       fatal: write,
     } as unknown as Logger
-    expectWhole(await runOn(place, counting(rest(feed)), [feed], { workers, isolation: 'memory', logger }))
+    const options: RunOptions = { workers, partitions: 1, isolation: 'memory', logger }
+    expectWhole(await runOn(place, counting(rest(feed)), [feed], options))
     return lines.join('\n')
   }
   expect(await told(3)).toMatch(/divided into 1 partition, .* there are 3 workers: no more than 1 of them/)

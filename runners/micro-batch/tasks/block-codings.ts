@@ -3,7 +3,7 @@
  *
  * Law: who writes and who reads agree; elements of one key go to one partition, whoever writes them.
  */
-import { ByteReader, encodeToBytes } from '../../../sdk/coders/index.js'
+import { ByteReader, type Coder, encodeToBytes } from '../../../sdk/coders/index.js'
 import { UserCodeError } from '../../../sdk/errors.js'
 import { invariant } from '../../../sdk/invariant.js'
 import * as urns from '../../../sdk/graph/urns.js'
@@ -61,27 +61,25 @@ export class BlockCodings {
     return new ElementCoding(this.#coders.of(collections.get(side.collectionId)?.coderId ?? ''), side.strategy.windowFn)
   }
 
+  /** The slot of an element's key; `undefined` where a stage does not ask for keys. */
+  slotOf({ root }: Stage): ((value: unknown) => number) | undefined {
+    if (root.kind === 'grouping') return slotBy(this.#coders.of(root.keyCoderId))
+    if (root.kind === 'parDo' && root.operator.isStateful) return slotBy(this.#coders.ofKey(root.operator.inputCoderId))
+    return undefined
+  }
+
   /** Where the elements of a stage's main input belong. */
-  route({ root }: Stage, partitions: number): Route {
+  route(stage: Stage, partitions: number): Route {
+    const slot = this.slotOf(stage)
+    if (slot !== undefined) return { kind: 'key', partitionOf: (value) => partitionOf(slot(value), partitions) }
+    const { root } = stage
     switch (root.kind) {
-      case 'grouping':
-        return this.#byKey(root.keyCoderId, partitions)
-      case 'parDo':
-        return root.operator.isStateful ? this.#byKey(undefined, partitions, root.operator.inputCoderId) : 'own'
       case 'splittable':
         return 'any'
       default: {
         const { transforms } = this.#staged.built.graph.components
         return transforms.get(root.info.id)?.spec?.urn === urns.RESHUFFLE ? 'any' : 'own'
       }
-    }
-  }
-
-  #byKey(keyCoderId: string | undefined, partitions: number, inputCoderId = ''): Route {
-    const coder = keyCoderId === undefined ? this.#coders.ofKey(inputCoderId) : this.#coders.of(keyCoderId)
-    return {
-      kind: 'key',
-      partitionOf: (value) => partitionOf(slotOf(encodeToBytes(coder, keyOf(value), true)), partitions),
     }
   }
 
@@ -112,4 +110,8 @@ export class BlockCodings {
       throw new UserCodeError({ step: path, call: 'its output', source, cause })
     }
   }
+}
+
+function slotBy(coder: Coder<unknown>): (value: unknown) => number {
+  return (value) => slotOf(encodeToBytes(coder, keyOf(value), true))
 }

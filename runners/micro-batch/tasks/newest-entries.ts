@@ -17,6 +17,13 @@ export class NewestEntries {
   }
 }
 
+/** The newest change of each entry. */
+export function newestOf(changes: readonly Change[]): readonly Change[] {
+  const newest = new Map<string, Change>()
+  for (const change of changes) newest.set(keyOf(change.part, change.id), change)
+  return [...newest.values()]
+}
+
 /** What an entry is called, among all of a partition. */
 function keyOf(part: string, id: Uint8Array): string {
   let key = `${part}\u0000`

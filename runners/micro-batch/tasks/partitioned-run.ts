@@ -140,6 +140,11 @@ export class PartitionedRun {
     return this.#parts.partitions
   }
 
+  /** How many workers begin. */
+  get workers(): number {
+    return this.#parts.workers
+  }
+
   /** How many there are. */
   get partitions(): number {
     return this.driver.partitions

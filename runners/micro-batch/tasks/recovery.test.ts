@@ -183,13 +183,6 @@ describe('partitions on workers', () => {
     expect(sunk.sort((a, b) => a - b)).toEqual(expected.sunk)
   })
 
-  it('keep their number: a run that asks for another is refused, and one without workers too', async () => {
-    const checkpoint = folder()
-    await outcome({ checkpoint, workers: 2 })
-    const code = (options: RunnerOptions): Promise<unknown> => outcome({ checkpoint, ...options }).catch(errorCode)
-    expect(await code({ partitions: 3 })).toBe('MR-6033')
-    expect(await outcome({ checkpoint, workers: 1 }).then(({ sums }) => sums)).toEqual((await reference()).sums)
-  })
 })
 
 it('a sink that begins to refuse fails the run, which names its step', async () => {
