@@ -182,7 +182,6 @@ describe('partitions on workers', () => {
     expect([...texts].sort()).toEqual(expected.sums)
     expect(sunk.sort((a, b) => a - b)).toEqual(expected.sunk)
   })
-
 })
 
 it('a sink that begins to refuse fails the run, which names its step', async () => {
