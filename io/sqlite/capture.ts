@@ -61,7 +61,7 @@ export class Capture {
   /** Opens the database and sees to it that changes are captured. @throws what the run fails with. */
   static async open(env: Env, options: CaptureOptions): Promise<Capture> {
     const { place, busyMillis } = options
-    const db = await openDatabase('readChanges', place, 'write')
+    const db = await openDatabase('readChanges', env, options, 'write')
     try {
       return await patiently(env, busyMillis, place, 'write', () => {
         // Looking needs no lock, and in most runs all is there.

@@ -38,21 +38,35 @@ export function checkFile(who: string, file: unknown): string {
   return file
 }
 
+/** A place, and for how long somebody waits for others there. */
+export interface SharedPlace {
+  readonly place: Place
+  readonly busyMillis: number
+}
+
 /** Opens a database. @throws what the run fails with. */
-export async function openDatabase(who: string, place: Place, mode: 'read' | 'write' | 'create'): Promise<Database> {
+export async function openDatabase(
+  who: string,
+  env: Env,
+  { place, busyMillis }: SharedPlace,
+  mode: 'read' | 'write' | 'create',
+): Promise<Database> {
   const Open = await loadSqlite(who)
-  try {
+  return patiently(env, busyMillis, place, mode === 'read' ? 'read' : 'write', () => {
     const db = new Open(place.file, {
       readonly: mode === 'read',
       fileMustExist: mode !== 'create',
       timeout: WAIT_MILLIS,
     })
-    // What a delivery has written must survive a loss of power: nobody will write it again.
-    if (mode !== 'read') db.pragma('synchronous = FULL')
+    try {
+      // What a delivery has written must survive a loss of power: nobody will write it again. It reads the file, which may be locked.
+      if (mode !== 'read') db.pragma('synchronous = FULL')
+    } catch (error) {
+      db.close()
+      throw error
+    }
     return db
-  } catch (error) {
-    throw databaseError(error, place, mode === 'read' ? 'read' : 'write')
-  }
+  })
 }
 
 /** Calls `action`, and again while others hold the database, at most `millis` long. @throws as {@link databaseError}. */

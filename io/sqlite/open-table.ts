@@ -44,7 +44,7 @@ export class OpenTable {
   /** Opens it and looks what is there. @throws what the run fails with. */
   static async open(env: Env, reading: TableReading): Promise<OpenTable> {
     const { place, busyMillis } = reading
-    const db = await openDatabase('readTable', place, 'read')
+    const db = await openDatabase('readTable', env, reading, 'read')
     try {
       return await patiently(env, busyMillis, place, 'read', () => {
         const selection = selectionOf(db, reading)

@@ -58,6 +58,15 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
+it('a database that others have locked for a moment is waited for, by as many as open it', async () => {
+  const { file, db } = database('PRAGMA journal_mode = DELETE', ORDERS, "INSERT INTO orders VALUES (1, 'ann', 5)")
+  db.exec('BEGIN EXCLUSIVE')
+  setTimeout(() => db.exec('COMMIT'), 200)
+  const readers = ['one', 'two', 'three'].map((reader) => changesOf({ file, table: 'orders', reader }))
+  for (const changes of await Promise.all(readers)) expect(changes).toEqual([insert({ id: 1, user: 'ann', cents: 5 })])
+  db.close()
+})
+
 it('reads what there is, then an insertion, an update and a deletion', async () => {
   const { file, db } = database(ORDERS, "INSERT INTO orders VALUES (1, 'ann', 5), (2, 'bob', 7)")
   const Order = t.type({ id: t.Int, user: t.string, cents: t.Int })

@@ -50,7 +50,7 @@ export class TableSink {
   /** Opens the database and looks at the table, before anything is written. @throws what the run fails with. */
   static async open(env: Env, options: SinkOptions): Promise<TableSink> {
     const { place, busyMillis, create, journal } = options
-    const db = await openDatabase('writeTable', place, create ? 'create' : 'write')
+    const db = await openDatabase('writeTable', env, options, create ? 'create' : 'write')
     try {
       return await patiently(env, busyMillis, place, 'write', () => {
         if (journal === 'wal') db.pragma('journal_mode = WAL')

@@ -3,7 +3,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { Word } from './driver.js'
+import type { Word } from './words.js'
 import type { Kill } from './kill-case.js'
 
 /** How a driver's process has ended. */

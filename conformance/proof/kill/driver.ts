@@ -6,24 +6,16 @@
  * nothing is flushed, closed or given back. `STOP_AT`, `FAIL_AT` and `CLOCK_AHEAD` are the other ways in which it may go wrong.
  * SIGUSR2 lets its clock leap, as where a lease has run out meanwhile. `WORKERS` (`3:process`) gives it workers, which build the case anew (`worker-case.ts`).
  */
-import { readFileSync, writeSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Env, type Isolation, type RunnerOptions, type RunningPipeline, start } from 'millrace'
 import { microBatchRunner } from 'millrace/micro-batch'
 import { nodeEnv } from '../../../runners/direct/node.js'
 import { nodeCapabilities } from '../../../runners/micro-batch/node.js'
 import { openSqliteStore } from '../../../runners/micro-batch/store/sqlite-store.js'
-import type { KillCase } from './kill-case.js'
+import { ENDLESS, type KillCase } from './kill-case.js'
 import { build, SEEN } from './pipelines.js'
-
-/** What a driver says, one in a line. */
-export type Word =
-  | { readonly say: 'begun' }
-  /** It stands by; the batch whose state it has at hand. */
-  | { readonly say: 'waits'; readonly batch: number }
-  | { readonly say: 'commit' }
-  | { readonly say: 'killed' | 'stopped'; readonly at: string }
-  | { readonly say: 'done'; readonly dropped: number; readonly seen: number }
+import { say, userCode } from './words.js'
 
 /** What the parent lets happen in a driver, through its environment. */
 interface Fate {
@@ -31,8 +23,6 @@ interface Fate {
   readonly crashAt: string | undefined
   /** `name:n` of a crash point at which it stands still (SIGSTOP) until somebody lets it go on. */
   readonly stopAt: string | undefined
-  /** `id:what`: the function that sees this record throws, ends the process, or is killed. */
-  readonly failAt: string | undefined
   /** Milliseconds that it takes over each batch. */
   readonly paceMillis: number
   /** How it waits where another driver has the checkpoint. */
@@ -45,9 +35,6 @@ interface Fate {
 
 /** By so much the clock leaps: more than a lease lasts. */
 const LEAP_MILLIS = 11_000
-
-// Written at once: what is said survives the next instruction.
-const say = (word: Word): void => void writeSync(1, `${JSON.stringify(word)}\n`)
 
 /** The world, in which this process may die. */
 function fatefulEnv({ crashAt, stopAt, aheadMillis, paceMillis }: Fate): Env {
@@ -82,20 +69,6 @@ function countdown(text: string | undefined): (name: string) => boolean {
   return (name) => (name === at || at === '*') && --left === 0
 }
 
-/** What user code does with a record: nothing, unless it is the one at which it fails. */
-function userCode({ failAt }: Fate): (id: number) => void {
-  const [, at, what] = /^(\d+):(throw|exit|kill)$/.exec(failAt ?? '') ?? []
-  return (id) => {
-    if (at === undefined || id !== Number(at)) return
-    if (what === 'throw') throw new Error('user code fails here')
-    if (what === 'kill') {
-      say({ say: 'killed', at: 'user code' })
-      process.kill(process.pid, 'SIGKILL')
-    }
-    process.exit(3)
-  }
-}
-
 /** Options that give a run workers: those of its fate, else those of the case, which are threads. */
 function workersOf(fate: Fate, of: KillCase, path: string): RunnerOptions {
   const [, count = of.workers, isolation = 'thread'] = /^(\d+):(thread|process)$/.exec(fate.workers ?? '') ?? []
@@ -124,7 +97,6 @@ const { compactAboveBytes } = of
 const fate: Fate = {
   crashAt: process.env['CRASH_AT'],
   stopAt: process.env['STOP_AT'],
-  failAt: process.env['FAIL_AT'],
   paceMillis: Number(process.env['PACE'] ?? 0),
   standby: process.env['STANDBY'] as Fate['standby'],
   aheadMillis: Number(process.env['CLOCK_AHEAD'] ?? 0),
@@ -134,7 +106,7 @@ const runner = microBatchRunner(
   { batchSize: of.batchSize, batchInterval: of.batchMillis },
   { ...nodeCapabilities(), openStore: (place, env) => openSqliteStore(place, env, { compactAboveBytes }) },
 )
-const running = start((p) => build(p, folder, of, userCode(fate)), {
+const running = start((p) => build(p, folder, of, userCode(process.env['FAIL_AT'])), {
   runner,
   checkpoint: `${folder}/checkpoint`,
   ...workersOf(fate, of, path),
@@ -149,6 +121,6 @@ if (fate.standby !== undefined) {
   }, 50)
   look.unref()
 }
-if (of.source === 'stream') drainAtEnd(running, of)
+if (ENDLESS.has(of.source)) drainAtEnd(running, of)
 const { metrics } = await running.result
 say({ say: 'done', dropped: metrics.counter('droppedDueToLateness'), seen: metrics.get(SEEN, 'seen') as number })

@@ -1,7 +1,7 @@
 /**
  * The failure points of a stream processor, one by one, on the micro-batch runner: the incoming stream, the processing, the sink and
- * the system beneath it, the checkpoint's system, and the driver that others take for dead. (Drivers that are dead are the kill
- * lane's; there is no network between the parts of this runner.)
+ * the system beneath it, the checkpoint's system, and the driver that others take for dead. (Drivers that are dead, and links to workers
+ * that break, are the kill lane's.)
  *
  * Law: a run that meets one of these fails and says why, or waits; when the cause is gone it is started again and goes on, and in
  * the end nothing is lost and nothing repeated.

@@ -16,8 +16,11 @@ export interface InputRecord {
   readonly at: number
 }
 
-/** `stream` is a log that goes on until the run is drained; `replay` a stream in memory that ends; the others are bounded. */
-export type SourceKind = 'lines' | 'table' | 'log' | 'stream' | 'replay'
+/**
+ * `stream` is a log that goes on until the run is drained, as are `tail`, a file that may grow, and `changes` of a table; `replay` is a
+ * stream in memory that ends; the others are bounded.
+ */
+export type SourceKind = 'lines' | 'table' | 'log' | 'stream' | 'tail' | 'changes' | 'replay'
 /** `manifest` is lines, read through the manifests of the write. */
 export type SinkKind = 'lines' | 'manifest' | 'append' | 'upsert' | 'log'
 export type PipelineKind =
@@ -25,13 +28,18 @@ export type PipelineKind =
 
 /**
  * When a driver dies: at the n-th hit of a crash point (`*`: of any), some milliseconds after its run began, or when user code sees a
- * record. Or, while no driver runs, the file that is read has gone, or is not what it was: the next driver must refuse it.
+ * record. Or, while no driver runs, the file that is read has gone, or is not what it was: the next driver must refuse it. Or, after some
+ * commits, the link to a worker process breaks, or nothing comes over it for a while.
  */
 export type Kill =
   | { readonly at: string; readonly nth: number }
   | { readonly afterMillis: number }
   | { readonly inUserCode: number }
   | { readonly stream: StreamFault }
+  | { readonly link: LinkFault; readonly commits: number }
+
+/** What becomes of a link: its worker is killed, or stands still for a moment and answers late. */
+export type LinkFault = 'broken' | 'silent'
 
 /** What becomes of a file that is read. */
 export type StreamFault = 'vanished' | 'cut short' | 'replaced'
@@ -66,6 +74,7 @@ export function systemOf(sink: SinkKind): SinkSystem {
  */
 export function failurePointOf(kill: Kill, at: string | undefined): FailurePoint {
   if ('stream' in kill) return 'incoming stream'
+  if ('link' in kill) return 'network'
   if ('inUserCode' in kill) return 'processing'
   if (at === 'batch.read' || at?.startsWith('source.')) return 'incoming stream'
   if (at?.startsWith('delivery.')) return 'sink connection'
@@ -83,6 +92,8 @@ export interface KillCase {
   readonly consistency: ConsistencyKind
   /** Of the run: 0 is the driver itself. */
   readonly workers: number
+  /** Workers of the drivers that follow each other, in turns, as `driver.ts` takes them; none where all have `workers`. */
+  readonly workersEach: readonly string[]
   /** In order of arrival. */
   readonly records: readonly InputRecord[]
   /** By how much an element may lie behind the watermark's source, and how long windows wait for late ones, in milliseconds. */
@@ -104,7 +115,13 @@ export const GAP_MILLIS = 3_000
 /** Where event time begins: 2001-09-09. */
 export const BEGINNING = 1_000_000_000_000
 
-const SOURCES: readonly SourceKind[] = ['lines', 'table', 'log', 'stream', 'replay']
+const SOURCES: readonly SourceKind[] = ['lines', 'table', 'log', 'stream', 'tail', 'changes', 'replay']
+/** Sources that go on until the run is drained. */
+export const ENDLESS: ReadonlySet<SourceKind> = new Set(['stream', 'tail', 'changes'])
+/** Workers of a driver; `0` is the driver itself. */
+const WORKERS = ['0', '0', '2:thread', '1:thread', '4:thread', '3:process'] as const
+/** Every so many-th case has other workers with each driver. */
+const WORKERS_EVERY = 3
 const SINKS: readonly SinkKind[] = ['lines', 'manifest', 'append', 'upsert', 'log']
 const PIPELINES: readonly PipelineKind[] = [
   'map',
@@ -191,6 +208,7 @@ export function caseOf(seed: number, workers = 0): KillCase {
   ] as ConsistencyKind
   const disorderMillis = isDisordered(source, pipeline, consistency) ? draw.int(1_000, 25_000) : 0
   const outOfOrderMillis = draw.pick([0, 1_000, disorderMillis])
+  const changesWorkers = workers === 0 && seed % WORKERS_EVERY === 2
   return {
     seed,
     source,
@@ -198,6 +216,7 @@ export function caseOf(seed: number, workers = 0): KillCase {
     pipeline,
     consistency,
     workers,
+    workersEach: changesWorkers ? Array.from({ length: 5 }, () => draw.pick(WORKERS)) : [],
     records: recordsOf(draw, disorderMillis),
     outOfOrderMillis,
     // With less than the disorder some are dropped, and counted; a transfer of which a half was dropped would be no transfer.
@@ -207,7 +226,7 @@ export function caseOf(seed: number, workers = 0): KillCase {
     batchSize: draw.int(1, 15),
     batchMillis: draw.pick([1, 5, 50]),
     compactAboveBytes: draw.pick([200, 2_000, 1 << 20]),
-    kills: killsOf(draw, source, sink),
+    kills: killsOf(draw, source, sink, changesWorkers),
   }
 }
 
@@ -222,11 +241,13 @@ function recordsOf(draw: Draw, disorderMillis: number): readonly InputRecord[] {
 }
 
 /** Kills that follow closely on each other meet the recovery of the one before. */
-function killsOf(draw: Draw, source: SourceKind, sink: SinkKind): readonly Kill[] {
+function killsOf(draw: Draw, source: SourceKind, sink: SinkKind, hasLinks: boolean): readonly Kill[] {
   return Array.from({ length: draw.int(8, 12) }, (_, place): Kill => {
     if (place === 0 && draw.chance(0.3)) return { at: draw.pick(FIRST_POINTS), nth: 1 }
     if (source === 'lines' && place > 0 && draw.chance(0.15))
       return { stream: draw.pick<StreamFault>(['vanished', 'cut short', 'replaced']) }
+    if (hasLinks && draw.chance(0.3))
+      return { link: draw.pick<LinkFault>(['broken', 'broken', 'silent']), commits: draw.int(1, 4) }
     if (draw.chance(0.12)) return { inUserCode: draw.int(0, 79) }
     if (draw.chance(0.12)) return { afterMillis: draw.int(0, 400) }
     if (draw.chance(0.15)) return { at: '*', nth: draw.chance(0.5) ? draw.int(1, 12) : draw.int(10, 120) }

@@ -5,16 +5,18 @@
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { nodeEnv } from '../../../runners/direct/node.js'
 import { openSqliteStore } from '../../../runners/micro-batch/store/sqlite-store.js'
 import { thrownText } from '../draw.js'
 import type { LaneProgram } from '../lane.js'
 import { seededLane } from '../seeded-lane.js'
-import { startDriver } from './drive.js'
+import { type Driver, startDriver } from './drive.js'
 import { caseOf, failurePointOf, type Kill, type KillCase, type StreamFault } from './kill-case.js'
 import { KillTable } from './kill-table.js'
 import { makeInput, readOutput } from './places.js'
 import { judgeAtEnd, judgeMeanwhile } from './reconcile.js'
+import { workersOf } from './worker-points.js'
 
 /** Cases of the full set: about ten starts each, of which most end in a kill. */
 const SEEDS = 100
@@ -27,7 +29,7 @@ export function killLane(
 ): LaneProgram {
   return async (args) => {
     const table = new KillTable()
-    const { workers, rest } = workersOf(args)
+    const { workers, rest } = workersAsked(args)
     const program = seededLane(
       { lane: 'kill', seeds: SEEDS, atOnce: AT_ONCE, faultOf: (seed) => faultOf(seed, table, workers) },
       print,
@@ -41,7 +43,7 @@ export function killLane(
 }
 
 /** `--workers n`: drivers with so many workers. */
-function workersOf(args: readonly string[]): { readonly workers: number; readonly rest: readonly string[] } {
+function workersAsked(args: readonly string[]): { readonly workers: number; readonly rest: readonly string[] } {
   const at = args.indexOf('--workers')
   if (at < 0) return { workers: 0, rest: args }
   const workers = Number(args[at + 1])
@@ -95,10 +97,14 @@ async function throughKills(
     // Before anything is committed, what is there is the input.
     if (kill !== undefined && 'stream' in kill && committed === 0) continue
     const mend = kill !== undefined && 'stream' in kill ? damageStream(folder, kill.stream) : undefined
-    const { how, at, commits, done, stderr } = await startDriver(path, kill).ended
+    const isLink = kill !== undefined && 'link' in kill
+    const each = isLink ? '3:process' : of.workersEach[place % of.workersEach.length]
+    const driver = startDriver(path, kill, each === undefined ? {} : { WORKERS: each })
+    if (isLink) await disturbLink(driver, kill, of, table)
+    const { how, at, commits, done, stderr } = await driver.ended
     mend?.()
     committed += commits
-    const where = `start ${place + 1}, ${kill === undefined ? 'not killed' : `killed by ${JSON.stringify(kill)}`}`
+    const where = `start ${place + 1}${each === undefined ? '' : `, workers ${each}`}, ${kill === undefined ? 'not killed' : `killed by ${JSON.stringify(kill)}`}`
     const isRefused = how === 'failed' && mend !== undefined && /\bin\/0\.jsonl/.test(stderr)
     if (isRefused) table.refused(of, 'incoming stream')
     else if (how === 'failed') throw new Fault(`${where}: the run failed: ${stderr}`)
@@ -119,6 +125,27 @@ async function throughKills(
     return kills.slice(place + 1)
   }
   throw new Fault('the last start, which nobody kills, has not come to its end')
+}
+
+/** So long a link says nothing, in milliseconds. */
+const SILENT_MILLIS = 700
+
+/** The link to a worker process of a driver breaks, or is silent for a while. */
+async function disturbLink(
+  driver: Driver,
+  { link, commits }: Extract<Kill, { readonly link: unknown }>,
+  of: KillCase,
+  table: KillTable,
+): Promise<void> {
+  await driver.committed(commits)
+  // It may have come to its end before.
+  const [worker] = driver.process.exitCode === null ? workersOf(driver.process.pid) : []
+  if (worker === undefined) return
+  process.kill(worker, link === 'broken' ? 'SIGKILL' : 'SIGSTOP')
+  if (link === 'broken') return table.killed('link', 0, of, 'network')
+  await pause(SILENT_MILLIS)
+  table.silent(of)
+  process.kill(worker, 'SIGCONT')
 }
 
 /** Lets a file of the input go, or be another one. @returns puts it back. */

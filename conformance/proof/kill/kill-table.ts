@@ -13,8 +13,6 @@ const LEAST_OF_CONSISTENCY = 20
 const LEAST = 500
 /** What every cell is held to: nothing lost, nothing twice. */
 const CLASS = 'precise'
-/** There is none between the parts of a run in one process. */
-const NO_NETWORK: FailurePoint = 'network'
 
 /** The table that a lane prints at its end. */
 export class KillTable {
@@ -26,6 +24,7 @@ export class KillTable {
   /** Kills within a recovery, by how deep. */
   readonly #deep = new Map<number, number>()
   #refused = 0
+  #silent = 0
   #lost = 0
   #repeated = 0
 
@@ -49,6 +48,12 @@ export class KillTable {
     this.#count(of, point)
   }
 
+  /** Nothing came over a link for a while. */
+  silent(of: KillCase): void {
+    this.#silent++
+    this.#count(of, 'network')
+  }
+
   judged({ lost, repeated }: Verdict): void {
     this.#lost += lost
     this.#repeated += repeated
@@ -61,7 +66,7 @@ export class KillTable {
 
   /** What the full set lacks, in words. */
   missing(): readonly string[] {
-    const cells = FAILURE_POINTS.filter((point) => point !== NO_NETWORK).flatMap((point) =>
+    const cells = FAILURE_POINTS.flatMap((point) =>
       SINK_SYSTEMS.filter((system) => this.#of(point, system) < LEAST_OF_CELL).map(
         (system) => `${point} × ${system} failed ${this.#of(point, system)} times of ${LEAST_OF_CELL}`,
       ),
@@ -79,7 +84,7 @@ export class KillTable {
     const deep = [...this.#deep].sort(([a], [b]) => a - b).map(([depth, count]) => `${count} at depth ${depth}`)
     const wide = Math.max(...FAILURE_POINTS.map((point) => point.length))
     const cell = (point: FailurePoint, system: (typeof SINK_SYSTEMS)[number]): string =>
-      (point === NO_NETWORK ? 'n/a' : `${this.#of(point, system)} ${CLASS}`).padStart(14)
+      `${this.#of(point, system)} ${CLASS}`.padStart(14)
     return [
       ...[...this.#kills].map(([name, count]) => `  ${name.padEnd(width)} ${String(count).padStart(5)}`),
       `${'failure point'.padEnd(wide)} ${SINK_SYSTEMS.map((system) => system.padStart(14)).join('')}`,
@@ -88,7 +93,7 @@ export class KillTable {
       ),
       `bank transfers: ${CONSISTENCY_KINDS.map((kind) => `${kind} ${this.#consistency.get(kind) ?? 0}`).join(', ')} kills, every total 0`,
       `kills within a recovery: ${deep.length === 0 ? 'none' : deep.join(', ')}`,
-      `kills: ${this.total}, streams refused: ${this.#refused}, lost ${this.#lost}, repeated ${this.#repeated}`,
+      `kills: ${this.total}, streams refused: ${this.#refused}, links silent: ${this.#silent}, lost ${this.#lost}, repeated ${this.#repeated}`,
     ]
   }
 

@@ -10,8 +10,8 @@ import * as t from 'io-ts'
 import { fixedWindows, type PCollection, type Pipeline, watermarks } from 'millrace'
 import { replay } from 'millrace/io/generate'
 import { openLog, readLog, writeLog } from 'millrace/io/log'
-import { readTable, writeTable } from 'millrace/io/sqlite'
-import { readLines, writeLines } from 'millrace/io/text'
+import { readChanges, readTable, writeTable } from 'millrace/io/sqlite'
+import { readLines, tailLines, writeLines } from 'millrace/io/text'
 import { type InputRecord, type KillCase, WINDOW_MILLIS } from './kill-case.js'
 
 /** What comes out for a record. */
@@ -42,7 +42,10 @@ export async function makeInput(folder: string, { source, sink, records, parts }
       const lines = records.filter((_, at) => at % parts === part).map((record) => `${JSON.stringify(record)}\n`)
       writeFileSync(join(folder, IN, `${part}.jsonl`), lines.join(''))
     }
-  } else if (source === 'table') {
+  } else if (source === 'tail') {
+    mkdirSync(join(folder, IN))
+    writeFileSync(join(folder, IN, '0.jsonl'), records.map((record) => `${JSON.stringify(record)}\n`).join(''))
+  } else if (source === 'table' || source === 'changes') {
     const database = new Database(join(folder, 'in.db'))
     database.exec('CREATE TABLE records (id INTEGER PRIMARY KEY, key TEXT NOT NULL, at INTEGER NOT NULL)')
     const insert = database.prepare('INSERT INTO records VALUES (?, ?, ?)')
@@ -97,6 +100,28 @@ export function readInput(p: Pipeline, folder: string, of: KillCase): PCollectio
             : { watermark: watermarks.outOfOrder(outOfOrderMillis, { idleAfter: '1 hour' }) }),
         }),
       )
+    case 'tail': {
+      const recordOf = (line: string): InputRecord => JSON.parse(line) as InputRecord
+      const options = { pollEvery: '5 millis', timestamp: (line: string) => timestamp(recordOf(line)), watermark: watermarks.outOfOrder(outOfOrderMillis, { idleAfter: '1 hour' }) } as const // prettier-ignore
+      return p
+        .apply('tail', tailLines(join(folder, IN, '0.jsonl'), options))
+        .map('parse', recordOf, { codec: recordCodec })
+    }
+    case 'changes':
+      return p
+        .apply(
+          'changes',
+          readChanges({
+            file: join(folder, 'in.db'),
+            table: 'records',
+            codec: recordCodec,
+            startAt: 'snapshot',
+            pollEvery: '5 millis',
+            timestamp,
+            watermark: watermarks.outOfOrder(outOfOrderMillis, { idleAfter: '1 hour' }),
+          }),
+        )
+        .map('inserted', ({ value }) => value, { codec: recordCodec })
     case 'replay':
       return p.apply(
         'replay',

@@ -83,12 +83,15 @@ describe('reconciliation', () => {
 describe('a seed', () => {
   it('always makes the same case, and seeds make all kinds', () => {
     expect(caseOf(5)).toEqual(caseOf(5))
-    const cases = Array.from({ length: 200 }, (_, seed) => caseOf(seed))
-    expect(new Set(cases.map(({ source }) => source)).size).toBe(5)
+    const cases = Array.from({ length: 300 }, (_, seed) => caseOf(seed))
+    expect(new Set(cases.map(({ source }) => source)).size).toBe(7)
     expect(new Set(cases.map(({ sink }) => sink)).size).toBe(5)
     expect(new Set(cases.map(({ pipeline }) => pipeline)).size).toBe(9)
     const pairs = new Set(cases.map(({ source, sink }) => `${source} ${sink}`))
-    expect(pairs.size).toBe(25)
+    expect(pairs.size).toBe(35)
+    // Some have other workers with each driver, and links that break.
+    const [first = '', ...others] = cases.find(({ kills }) => kills.some((kill) => 'link' in kill))?.workersEach ?? []
+    expect(others.some((workers) => workers !== first)).toBe(true)
   })
 })
 
@@ -98,6 +101,7 @@ it('kills are counted by crash point, by failure point and sink, and those withi
   table.killed('batch.commit', 1)
   table.killed('a moment', 2)
   table.refused(counters, 'incoming stream')
+  table.silent(counters)
   const lines = table.lines()
   expect(lines.find((line) => line.includes('batch.commit '))).toMatch(/ 2$/)
   expect(lines.find((line) => line.startsWith('driver'))?.split(/\s{2,}/)).toEqual([
@@ -106,10 +110,10 @@ it('kills are counted by crash point, by failure point and sink, and those withi
     '0 precise',
     '1 precise',
   ])
-  expect(lines.find((line) => line.startsWith('network'))).toMatch(/n\/a +n\/a +n\/a$/)
+  expect(lines.find((line) => line.startsWith('network'))).toMatch(/0 precise +0 precise +1 precise$/)
   expect(lines.slice(-2)).toEqual([
     'kills within a recovery: 1 at depth 1, 1 at depth 2',
-    'kills: 3, streams refused: 1, lost 0, repeated 0',
+    'kills: 3, streams refused: 1, links silent: 1, lost 0, repeated 0',
   ])
   expect(table.missing()).toContain('driver × log failed 1 times of 3')
   expect(table.missing().at(-1)).toBe('3 kills of 500')
@@ -122,4 +126,5 @@ it('a kill is of the failure point at which it came', () => {
   ).toEqual(['incoming stream', 'sink connection', 'sink system', 'manager', 'driver', 'driver'])
   expect(failurePointOf({ inUserCode: 3 }, 'user code')).toBe('processing')
   expect(failurePointOf({ stream: 'vanished' }, undefined)).toBe('incoming stream')
+  expect(failurePointOf({ link: 'broken', commits: 1 }, 'link')).toBe('network')
 })

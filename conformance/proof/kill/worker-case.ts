@@ -3,13 +3,17 @@
  */
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { Pipeline } from 'millrace'
 import type { KillCase } from './kill-case.js'
 import { build } from './pipelines.js'
+import { userCode } from './words.js'
 
 /** @param path of the case's file. */
 export function builtCase(path: string): Pipeline {
   const p = new Pipeline()
-  build(p, dirname(path), JSON.parse(readFileSync(path, 'utf8')) as KillCase, () => undefined)
+  // What a worker process says its driver's parent does not hear.
+  const failAt = isMainThread ? undefined : process.env['FAIL_AT']
+  build(p, dirname(path), JSON.parse(readFileSync(path, 'utf8')) as KillCase, userCode(failAt))
   return p
 }

@@ -11,8 +11,8 @@ import { type Bench, expectEnd, type Point } from './failure-point.js'
 /** So long workers may take to end when their driver is gone. */
 const ORPHANED_MILLIS_MAX = 5_000
 
-/** A process whose children are not known would make a point that cannot fail. */
-function workersOf(pid: number | undefined): readonly number[] {
+/** The worker processes of a driver. A process whose children are not known would make a point that cannot fail. */
+export function workersOf(pid: number | undefined): readonly number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
     readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
   )
@@ -97,5 +97,5 @@ const points: readonly Point[] = [
   })),
 ]
 
-/** See the head of this file. What is divided into partitions is never done without workers. */
-export const workerPoints: readonly Point[] = points.map((point) => ({ ...point, last: { WORKERS: '2:thread' } }))
+/** See the head of this file. The last driver of each has none. */
+export const workerPoints: readonly Point[] = points
