@@ -11,6 +11,15 @@ import { type Feature, UnsupportedFeature } from '../runner.js'
 
 /** Each feature a pipeline needs, with the first step that needs it. */
 export function featuresOf(built: BuiltPipeline): ReadonlyMap<Feature, string> {
+  let needs = KNOWN.get(built)
+  if (needs === undefined) KNOWN.set(built, (needs = readFeatures(built)))
+  return needs
+}
+
+/** Pipelines do not change once they are built, and one may be run often. */
+const KNOWN = new WeakMap<BuiltPipeline, ReadonlyMap<Feature, string>>()
+
+function readFeatures(built: BuiltPipeline): ReadonlyMap<Feature, string> {
   const needs = new Map<Feature, string>()
   const need = (feature: Feature, step: string): void => {
     if (!needs.has(feature)) needs.set(feature, step)

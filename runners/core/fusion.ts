@@ -36,8 +36,13 @@ interface OpenStage {
 
 /** Cuts a pipeline into stages. */
 export function fuse(built: BuiltPipeline): StagedPipeline {
-  return new Fusion(afterDelivery(built)).run()
+  let staged = STAGED.get(built)
+  if (staged === undefined) STAGED.set(built, (staged = new Fusion(afterDelivery(built)).run()))
+  return staged
 }
+
+/** Neither changes once it is made, and a driver, its store and workers in its own process all ask. */
+const STAGED = new WeakMap<BuiltPipeline, StagedPipeline>()
 
 class Fusion {
   readonly #built: BuiltPipeline

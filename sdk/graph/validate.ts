@@ -7,6 +7,7 @@ import { type CoderNode, leafTransforms, type PipelineGraph } from './model.js'
 
 /** Throws a {@link PipelineError} that names the first thing wrong. */
 export function validateGraph(graph: PipelineGraph): void {
+  if (VALID.has(graph)) return
   const { transforms, collections, windowingStrategies, coders } = graph.components
   const fail = (message: string): never => {
     throw new PipelineError('MR-1017', `the graph is damaged: ${message}`)
@@ -41,7 +42,11 @@ export function validateGraph(graph: PipelineGraph): void {
     }
   }
   for (const id of graph.rootTransformIds) if (!transforms.has(id)) fail(`root step "${id}" does not exist`)
+  VALID.add(graph)
 }
+
+/** Graphs do not change once they are built, and one pipeline may be run often. */
+const VALID = new WeakSet<PipelineGraph>()
 
 function checkCoder(
   id: string,

@@ -87,8 +87,12 @@ export interface Adopted {
 
 /** The graph that a record names. */
 export function storedGraph({ graph }: QueryRecord): StoredGraph {
-  return JSON.parse(graph) as StoredGraph
+  if (newest?.text !== graph) newest = { text: graph, stored: JSON.parse(graph) as StoredGraph }
+  return newest.stored
 }
+
+/** It is long, and read several times as a query goes on. */
+let newest: { readonly text: string; readonly stored: StoredGraph } | undefined
 
 /** Goes on with a query. @throws when the author has to say something first, or what is kept cannot go on. */
 export async function adoptGraph(
@@ -105,7 +109,8 @@ export async function adoptGraph(
   const moved = { ...query, partitions }
   const movedNotes =
     partitions === query.partitions ? [] : [`the state moved to ${partitions} partitions, from ${query.partitions}`]
-  if (isSame && (kept === undefined || JSON.stringify(kept) === JSON.stringify(now.kept))) {
+  const isWhole = query.graph === now.text()
+  if (isWhole || (isSame && (kept === undefined || JSON.stringify(kept) === JSON.stringify(now.kept)))) {
     if (kept === undefined || partitions !== query.partitions)
       await store.update(lease, { ...moved, graph: now.text(before.since) })
     const isIdle = choice.renameSteps.size > 0 || choice.dropState.length > 0

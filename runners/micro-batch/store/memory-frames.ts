@@ -36,6 +36,8 @@ export class FrameFile<Row, State extends FrameState<Row>> {
   readonly #begin: () => State
   #state: State
   #turn = 0
+  /** What the file is called in this turn. */
+  #name = ''
   #length = 0
   /** Length of the first frame when the file was begun. */
   #begun = 0
@@ -57,9 +59,8 @@ export class FrameFile<Row, State extends FrameState<Row>> {
 
   /** What is there now, with what others have written. */
   get state(): State {
-    const name = nameOf(this.path, this.#turn)
-    if (!this.#disk.has(name)) this.#reload()
-    else if (this.#disk.read(name).length !== this.#length && this.#open === undefined) this.#reload()
+    const length = this.#disk.lengthOf(this.#name)
+    if (length !== this.#length && (length === undefined || this.#open === undefined)) this.#reload()
     return this.#state
   }
 
@@ -101,6 +102,7 @@ export class FrameFile<Row, State extends FrameState<Row>> {
       this.#disk.syncNames()
     })
     this.#turn++
+    this.#name = name
     this.#length = this.#begun = frame.length
     for (const turn of turnsOf(this.#disk, this.path)) {
       if (turn !== this.#turn) this.#disk.remove(nameOf(this.path, turn))
@@ -108,7 +110,7 @@ export class FrameFile<Row, State extends FrameState<Row>> {
   }
 
   #store(rows: Rows<Row>, durable: boolean): void {
-    const name = nameOf(this.path, this.#turn)
+    const name = this.#name
     const frame = encodeFrame(rows)
     try {
       this.#guarded(() => {
@@ -152,6 +154,7 @@ export class FrameFile<Row, State extends FrameState<Row>> {
       if (at === 0) continue
       this.#disk.truncate(name, at)
       this.#turn = turn
+      this.#name = name
       this.#length = at
       return
     }
@@ -233,9 +236,29 @@ function withoutBytes(value: unknown, parts: Uint8Array[]): unknown {
     return { $bytes: value.length }
   }
   if (Array.isArray(value)) return value.map((item) => withoutBytes(item, parts))
-  const copy: Record<string, unknown> = {}
-  for (const [name, field] of Object.entries(value)) copy[name] = withoutBytes(field, parts)
+  const copy = { ...value } as Record<string, unknown>
+  for (const name of Object.keys(copy)) {
+    const field = copy[name]
+    if (typeof field === 'object' && field !== null) copy[name] = withoutBytes(field, parts)
+  }
   return copy
+}
+
+/** The same with bytes in their places, of which `next` gives one after another. */
+function withBytes(value: unknown, next: (length: number) => Uint8Array): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) value[i] = withBytes(value[i], next)
+    return value
+  }
+  const { $bytes } = value as { readonly $bytes?: number }
+  if ($bytes !== undefined) return next($bytes)
+  const fields = value as Record<string, unknown>
+  for (const name of Object.keys(fields)) {
+    const field = fields[name]
+    if (typeof field === 'object' && field !== null) fields[name] = withBytes(field, next)
+  }
+  return value
 }
 
 /** The frame at a position; `undefined` when none is whole there. */
@@ -255,12 +278,10 @@ function decodeFrame<Row>(frame: Uint8Array, path: string): Rows<Row> {
   const jsonEnd = 4 + view.getUint32(0, true)
   let at = jsonEnd
   try {
-    return JSON.parse(decoder.decode(frame.subarray(4, jsonEnd)), (_key, value: unknown) => {
-      const mark = (value as { readonly $bytes?: number } | null)?.$bytes
-      if (mark === undefined) return value
-      // The parts follow each other as the marks do.
-      const part = frame.slice(at, at + mark)
-      at += mark
+    // The parts follow each other as the marks do.
+    return withBytes(JSON.parse(decoder.decode(frame.subarray(4, jsonEnd))), (length) => {
+      const part = frame.slice(at, at + length)
+      at += length
       return part
     }) as Rows<Row>
   } catch (error) {

@@ -67,6 +67,11 @@ export class ModelDisk {
     return bytes.subarray(0, length)
   }
 
+  /** How many bytes a file has; `undefined` when there is none of that name. */
+  lengthOf(name: string): number | undefined {
+    return this.#names.get(name)?.length
+  }
+
   create(name: string): void {
     this.#rename([[name, { bytes: new Uint8Array(256), length: 0, pending: [], doomed: [] }]])
   }
