@@ -81,12 +81,12 @@ export interface KeepingPipeline {
 
 const WINDOW_MILLIS = 40
 
-/** The program of a seed. */
-export function programOf(seed: number): Program {
+/** The program of a seed. @param most elements that its input has at most. */
+export function programOf(seed: number, most: number): Program {
   const draw = drawOf(seed ^ 0x2545f491)
   const topic = draw.pick(TOPICS)
   const disorderMillis = topic === 'late' ? draw.int(0, 60) : 0
-  const input = inputOf(draw, disorderMillis)
+  const input = inputOf(draw, disorderMillis).slice(0, most)
   const bad = input.filter(({ isBad }) => isBad).length
   return {
     seed,

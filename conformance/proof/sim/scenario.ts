@@ -58,14 +58,23 @@ export interface Cut {
 
 const FAULTS_MAX = 8
 const MESSAGE_FAULTS_MAX = 6
+/** Which of its messages something happens to: so many are said about a program. */
+const MESSAGES_OF_LARGE = 400
+const MESSAGES_OF_SMALL = 200
+
+/** So many programs are given no more than … */
+const SMALL_SHARE = 0.8
+/** … so many elements: what a crash can break mostly breaks with few, and many such take the time of one that is large. */
+const SMALL_MAX = 8
 
 /** The scenario of a seed, without what is cut. */
 export function scenarioOf(seed: number, cut: Cut = {}): Scenario {
   const draw = drawOf(seed ^ 0x51ed270b)
+  const most = mostOf(drawOf(seed ^ 0x6c8e9cf5))
   const of = draw.pick([
-    (): AnyProgram => ({ kind: 'pipeline', program: pipelineProgramOf(seed) }),
-    (): AnyProgram => ({ kind: 'stream', program: streamProgramOf(seed) }),
-    (): AnyProgram => ({ kind: 'keeping', program: keepingProgramOf(seed) }),
+    (): AnyProgram => ({ kind: 'pipeline', program: smallPipeline(pipelineProgramOf(seed), most) }),
+    (): AnyProgram => ({ kind: 'stream', program: smallStreams(streamProgramOf(seed), most) }),
+    (): AnyProgram => ({ kind: 'keeping', program: keepingProgramOf(seed, most) }),
   ])()
   const all = Array.from({ length: draw.int(0, FAULTS_MAX) }, (_, life) => faultOf(draw, of, life))
   return {
@@ -78,17 +87,31 @@ export function scenarioOf(seed: number, cut: Cut = {}): Scenario {
     strict: draw.chance(0.25),
     compactAboveBytes: draw.pick([1, 500, 1 << 16]),
     setBackMillis: draw.pick([0, 0, 0, 10, 86_400_000]),
-    ...sharedBy(drawOf(seed ^ 0x2f6b1c3d)),
+    ...sharedBy(drawOf(seed ^ 0x2f6b1c3d), most === Infinity ? MESSAGES_OF_LARGE : MESSAGES_OF_SMALL),
     faults: cut.faults === undefined ? all : all.filter((_, at) => cut.faults?.includes(at)),
   }
 }
 
+/** How many elements of its input a program is left, of each of its streams. */
+function mostOf(draw: Draw): number {
+  return draw.chance(SMALL_SHARE) ? draw.int(1, SMALL_MAX) : Infinity
+}
+
+function smallPipeline(program: PipelineProgram, most: number): PipelineProgram {
+  return { ...program, input: program.input.slice(0, most) }
+}
+
+function smallStreams(program: StreamProgram, most: number): StreamProgram {
+  const streams = program.streams.map((stream) => ({ ...stream, arrivals: stream.arrivals.slice(0, most) }))
+  return { ...program, streams }
+}
+
 /** How much of it is done by workers, and what happens to them. */
-function sharedBy(draw: Draw): Pick<Scenario, 'workers' | 'partitions' | 'messages'> {
+function sharedBy(draw: Draw, said: number): Pick<Scenario, 'workers' | 'partitions' | 'messages'> {
   const workers = draw.chance(0.5) ? 0 : draw.int(1, 4)
   const count = workers === 0 ? 0 : draw.int(0, MESSAGE_FAULTS_MAX)
   const messages = new Map(
-    Array.from({ length: count }, () => [draw.int(0, 400), draw.pick(['kill', 'kill', 'late', 'twice'] as const)]),
+    Array.from({ length: count }, () => [draw.int(0, said), draw.pick(['kill', 'kill', 'late', 'twice'] as const)]),
   )
   return { workers, partitions: draw.int(1, 5), messages }
 }
@@ -100,10 +123,10 @@ function faultOf(draw: Draw, of: AnyProgram, life: number): Fault {
   if (draw.chance(0.3)) return { kind, point: undefined, pass: draw.int(1, 40) }
   if (life === 0 && draw.chance(0.4)) return { kind, point: draw.pick(FIRST_POINTS), pass: 1 }
   if (life > 0 && draw.chance(0.1)) return { kind, point: draw.pick(LATER_POINTS), pass: 1 }
-  if (draw.chance(0.2)) return { kind, point: draw.pick(SELDOM_POINTS), pass: 1 }
   const isTold = of.kind === 'keeping' && of.program.topic === 'broker'
-  const points = isTold && draw.chance(0.75) ? TOLD_POINTS : ALWAYS_POINTS
-  return { kind, point: draw.pick(points), pass: draw.chance(0.7) ? 1 : draw.int(2, 4) }
+  if (isTold && draw.chance(0.75)) return { kind, point: draw.pick(TOLD_POINTS), pass: 1 }
+  if (draw.chance(0.2)) return { kind, point: draw.pick(SELDOM_POINTS), pass: 1 }
+  return { kind, point: draw.pick(ALWAYS_POINTS), pass: draw.chance(0.7) ? 1 : draw.int(2, 4) }
 }
 
 /** Elements of a program's input. */

@@ -310,14 +310,25 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     }
   }
 
-  #order({ seen, ...common }: CommonOrder, partition: number): TaskOrder {
+  #order(common: CommonOrder, partition: number): TaskOrder {
     const { driver } = this.#run
-    const { stage, call } = common
+    const { stage, call, now, watermarks, waits, isReleased, budgets, panes } = common
     const share = this.#shares[partition] as Share
-    if (call === 'turn') share.seen = seen
+    if (call === 'turn') share.seen = common.seen
+    const { batch, number, seed } = driver.next(partition, stage, this.#run.phase(), this.#run.seed())
+    // Field by field: there is one for every task, and V8 spreads the rest of an object slowly.
     return {
-      ...common,
-      ...driver.next(partition, stage, this.#run.phase(), this.#run.seed()),
+      stage,
+      call,
+      now,
+      watermarks,
+      waits,
+      isReleased,
+      budgets,
+      panes,
+      batch,
+      number,
+      seed,
       blocks: call === 'turn' ? driver.takeMail(partition, stage) : [],
       source: this.#isSource ? this.#sourceOrder(share, partition) : undefined,
     }
