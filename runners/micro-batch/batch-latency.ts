@@ -22,9 +22,9 @@ export interface SeenElements {
 /** Elements that one stage has read in a batch. */
 export class StageLooks {
   readonly #max: number
-  readonly #arrivals: Float64Array
+  readonly #arrivals: number[] = []
   /** Timestamps, or `NaN` where none is known. */
-  readonly #timestamps: Float64Array
+  readonly #timestamps: number[] = []
   count = 0
   /** Elements that were read. */
   #elements = 0
@@ -39,8 +39,6 @@ export class StageLooks {
   /** @param max looks that are kept; an even number. */
   constructor(max: number = LOOKS_MAX) {
     this.#max = max
-    this.#arrivals = new Float64Array(max)
-    this.#timestamps = new Float64Array(max)
   }
 
   begin(): void {
@@ -68,7 +66,7 @@ export class StageLooks {
   /** All of it in short; `undefined`: nothing was read. */
   get seen(): SeenElements | undefined {
     if (this.#elements === 0) return undefined
-    const timestamps = [...this.#timestamps.subarray(0, this.count)]
+    const timestamps = this.#timestamps.slice(0, this.count)
     const oldest = Math.max(0, timestamps.indexOf(this.oldestTimestamp))
     if (this.oldestTimestamp !== Infinity) {
       timestamps[oldest] = timestamps[0] as number

@@ -7,6 +7,9 @@
 import { assertWellFormed, encodeUtf8Into, SHORT_TEXT_MAX, writeShortUtf8 } from './utf8.js'
 
 const CAPACITY_MIN = 64
+/** What writers begin with: many are made that never write anything, and memory of one's own costs more than a value. */
+const NO_BYTES = new Uint8Array(0)
+const NO_VIEW = new DataView(NO_BYTES.buffer)
 /** A writer that once held more than this gives the memory back when it is reset after little use. */
 const CAPACITY_KEPT = 1 << 20
 /** Copying this few bytes by a loop beats the call of `TypedArray.set`. */
@@ -24,13 +27,12 @@ const LOOP_COPY_MAX = 24
  * ```
  */
 export class ByteWriter {
-  private buffer: Uint8Array<ArrayBuffer>
-  private view: DataView
+  private buffer: Uint8Array<ArrayBuffer> = NO_BYTES
+  private view: DataView = NO_VIEW
   private position = 0
 
-  constructor(capacity: number = CAPACITY_MIN) {
-    this.buffer = new Uint8Array(Math.max(capacity, CAPACITY_MIN))
-    this.view = new DataView(this.buffer.buffer)
+  constructor(capacity = 0) {
+    if (capacity > 0) this.resize(Math.max(capacity, CAPACITY_MIN))
   }
 
   /** Number of bytes written. */
@@ -240,7 +242,7 @@ export class ByteWriter {
   }
 
   private grow(room: number): void {
-    this.resize(Math.max(this.buffer.length * 2, this.position + room))
+    this.resize(Math.max(this.buffer.length * 2, this.position + room, CAPACITY_MIN))
   }
 
   private resize(capacity: number): void {

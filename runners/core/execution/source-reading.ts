@@ -21,10 +21,13 @@ import type { Work } from './source-work.js'
 type Tracker = RestrictionTracker<unknown, unknown>
 type Emit = (value: unknown, at?: Instant) => void
 
+/** Room for timestamps at first. Each source of each partition begins with it, and most bundles are small or need none. */
+const STAMPS_MIN = 16
+
 /** Elements read in one bundle. Timestamps are only written down when some differ from that of the work's element. */
 export class SourceBatch {
   readonly values: unknown[] = []
-  timestamps: Float64Array = new Float64Array(1024)
+  timestamps: Float64Array = new Float64Array(STAMPS_MIN)
   length = 0
   /** Whether `timestamps` is filled; else all elements have `timestamp`. */
   isStamped = false

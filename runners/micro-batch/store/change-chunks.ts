@@ -11,6 +11,8 @@ import { coded } from '../../../sdk/error-codes.js'
 /** A chunk is ended when it is at least this long. */
 export const CHUNK_BYTES: number = 1 << 20
 
+/** Room in a writer at first: each batch begins with it, and most change little. */
+const FIRST_BYTES = 512
 /** Room for the numbers of a record. */
 const NUMBERS_BYTES = 24
 /** Copying this few bytes by a loop beats the call of `set`. */
@@ -32,7 +34,7 @@ export class ChunkWriter {
 
   constructor(chunkBytes: number = CHUNK_BYTES) {
     this.#chunkBytes = chunkBytes
-    this.#target = new Uint8Array(Math.min(chunkBytes + 256, 4096))
+    this.#target = new Uint8Array(Math.min(chunkBytes + 256, FIRST_BYTES))
   }
 
   /** Puts a record in. */

@@ -16,7 +16,7 @@ const ID_START = 4
 const ID_END = 5
 const HASH = 6
 
-const SLOTS_MIN = 256
+const SLOTS_MIN = 16
 const FREE = -1
 const SEED_BYTES = 256
 
