@@ -16,11 +16,7 @@ export interface GraphSettings {
 }
 
 /** @param isShared whether several share the work, so that what is combined before it is sent saves the sending. */
-export function runGraph(
-  built: BuiltPipeline,
-  settings: GraphSettings,
-  isShared = false,
-): BuiltPipeline {
+export function runGraph(built: BuiltPipeline, settings: GraphSettings, isShared = false): BuiltPipeline {
   if (!settings.isStrict && !isShared) return built
   const key = settings.isStrict ? `strict ${settings.reexecutes} ${settings.seed}` : 'shared'
   const last = LAST.get(built)
