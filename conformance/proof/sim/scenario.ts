@@ -54,6 +54,8 @@ export interface Cut {
   readonly faults?: readonly number[]
   /** Elements of the input that stay, from its beginning. */
   readonly input?: number
+  /** Whether the program has all the elements that were drawn for it, though its seed makes it a small one. */
+  readonly isLarge?: boolean
 }
 
 const FAULTS_MAX = 8
@@ -70,7 +72,7 @@ const SMALL_MAX = 8
 /** The scenario of a seed, without what is cut. */
 export function scenarioOf(seed: number, cut: Cut = {}): Scenario {
   const draw = drawOf(seed ^ 0x51ed270b)
-  const most = mostOf(drawOf(seed ^ 0x6c8e9cf5))
+  const most = cut.isLarge === true ? Infinity : mostOf(drawOf(seed ^ 0x6c8e9cf5))
   const of = draw.pick([
     (): AnyProgram => ({ kind: 'pipeline', program: smallPipeline(pipelineProgramOf(seed), most) }),
     (): AnyProgram => ({ kind: 'stream', program: smallStreams(streamProgramOf(seed), most) }),
