@@ -30,7 +30,7 @@ import { loadCase } from '../cases/index.js'
 import { FLINK_MODE } from '../harness/columns.js'
 import { runCase } from '../harness/run-case.js'
 import { isFlinkTried } from './installed.js'
-import { divisionByZero, HUNDRED_MEASURED, hundredMeasured, largestOfKeys } from './pipelines.js'
+import { divisionByZero, HUNDRED_MEASURED, hundredMeasured, largestOfKeys, pairsInTime } from './pipelines.js'
 
 const isThere = isFlinkTried()
 if (!isThere) console.log('skipped: Flink is not installed. npm run engines -- install flink')
@@ -85,6 +85,15 @@ describe.skipIf(!isThere)('on Flink', () => {
     async () => {
       const result = await run(largestOfKeys, { runner })
       expect([...result.collect<string>('largest')].sort()).toEqual(['key 0 594', 'key 1 596', 'key 2 598'])
+    },
+    MILLIS,
+  )
+
+  it(
+    'a timer that another sets before the window expires fires while it has its state',
+    async () => {
+      const result = await run(pairsInTime, { runner })
+      expect([...result.collect<string>('pairs')].sort()).toEqual(['0 1', '2 3', '4 5', '6'])
     },
     MILLIS,
   )

@@ -3,6 +3,7 @@
  */
 import * as t from 'io-ts'
 import {
+  countWindows,
   kv,
   metric,
   type OffsetRange,
@@ -31,6 +32,19 @@ export function largestOfKeys(p: Pipeline): void {
       },
     })
     .collect('largest')
+}
+
+/**
+ * Pairs of numbers that come in the wrong order, by the order of their times; the odd one is what the window has when it expires. Each
+ * of the timers that take them sets the next, long before the window expires; all have come due at once when input ends.
+ */
+export function pairsInTime(p: Pipeline): void {
+  const numbers = [4, 0, 6, 2, 1, 5, 3]
+  p.create('numbers', numbers, { timestamp: (n) => n * 1000 })
+    .keyBy('all', () => 'all')
+    .apply('pairs', countWindows({ size: 2, order: 'eventTime' }))
+    .map('text', ({ value }) => value.join(' '))
+    .collect('pairs')
 }
 
 /** A step `divide` that fails. */

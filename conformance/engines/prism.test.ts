@@ -11,7 +11,14 @@ import { type Runner } from '../../runners/runner.js'
 import { casesOf } from '../cases/index.js'
 import { ENGINE_MODE } from '../harness/columns.js'
 import { runCase } from '../harness/run-case.js'
-import { divisionByZero, HUNDRED_MEASURED, hundredMeasured, largestOfKeys, slowSource } from './pipelines.js'
+import {
+  divisionByZero,
+  HUNDRED_MEASURED,
+  hundredMeasured,
+  largestOfKeys,
+  pairsInTime,
+  slowSource,
+} from './pipelines.js'
 
 const isThere = findPrism() !== undefined
 if (!isThere) console.log('skipped: Prism is not installed. npm run engines -- install prism')
@@ -59,6 +66,11 @@ describe.skipIf(!isThere)('on Prism', () => {
   it('state is read and written, over many bundles, and a view is read', async () => {
     const result = await run(largestOfKeys, { runner })
     expect([...result.collect<string>('largest')].sort()).toEqual(['key 0 594', 'key 1 596', 'key 2 598'])
+  })
+
+  it('a timer that another sets before the window expires fires while it has its state', async () => {
+    const result = await run(pairsInTime, { runner })
+    expect([...result.collect<string>('pairs')].sort()).toEqual(['0 1', '2 3', '4 5', '6'])
   })
 
   it('what steps measure is in the result, as the engine has counted it', async () => {

@@ -85,8 +85,9 @@ async function fireAll(at: StageAtWork, due: Due[]): Promise<void> {
   const { kept } = at
   if (kept === undefined) return
   due.sort((a, b) => a.order - b.order || a.setting.fireTimestamp - b.setting.fireTimestamp)
+  // Where a window has expired, so has all that is set to a time before: it fires while the window still has its state.
   const reached = due.reduce(
-    (until, { order, setting }) => (order === EVENT ? Math.max(until, setting.fireTimestamp) : until),
+    (until, { order, setting }) => (order === PROCESSING ? until : Math.max(until, setting.fireTimestamp)),
     TIMESTAMP_MIN,
   )
   for (;;) {
