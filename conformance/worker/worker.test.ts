@@ -91,6 +91,26 @@ describe('bundles', () => {
     // What the failed one has counted counts nowhere.
     expect(at.run.metricsNow().elements.get('check.out')).toBe(2)
   })
+
+  it('that fail with a whole document tell the engine its beginning and its end, and the author all of it', async () => {
+    const document = 'x'.repeat(2_000_000)
+    const at = await started((p) =>
+      p
+        .create('numbers', [1])
+        .map('parse', () => {
+          throw new SyntaxError(`cannot parse ${document}`)
+        })
+        .collect('all'),
+    )
+    const parse = at.describe('parse')
+    const bad = at.peer.process('bad', parse.id)
+    await at.peer.send('bad', parse.source, parse.encode([1]), true)
+    const told = await bad.then(String, (error: Error) => error.message)
+    expect(told).toContain('cannot parse xxx')
+    expect(told).toMatch(/characters are left out\) … .*bundle-processor/s)
+    expect(told.length).toBeLessThan(20_000)
+    expect((at.side.failure as Error).message).toContain(document)
+  })
 })
 
 describe('what a worker tells of a bundle', () => {

@@ -17,6 +17,7 @@ import {
 } from '../proto/generated/beam/fn_execution_pb.js'
 import type { BundleName, ToUser } from '../wire/messages.js'
 import { type FinishedBundle, FragmentAtWork } from './bundle.js'
+import { clipped } from './clipped.js'
 import { fragmentOf } from './fragment.js'
 import type { WorkerRun } from './worker-run.js'
 
@@ -318,5 +319,5 @@ function isOf(worker: number, key: string): boolean {
 }
 
 function textOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : messageOf(error)
+  return clipped(error instanceof Error ? (error.stack ?? error.message) : messageOf(error))
 }
