@@ -1,7 +1,8 @@
 /**
  * Pipelines on Prism, started for these tests.
  */
-import { pipeline, run, start, UnsupportedFeature } from 'millrace'
+import * as t from 'io-ts'
+import { type CombineFn, pipeline, run, start, UnsupportedFeature } from 'millrace'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { distributedCapabilities } from '../../runners/distributed/node/node.js'
 import { findPrism, startPrism } from '../../runners/distributed/node/prism.js'
@@ -22,6 +23,17 @@ import {
 
 const isThere = findPrism() !== undefined
 if (!isThere) console.log('skipped: Prism is not installed. npm run engines -- install prism')
+
+const ADDING: CombineFn<number, number, number> = {
+  createAccumulator: () => 0,
+  addInput: (sum, n) => sum + n,
+  mergeAccumulators: (a, b) => a + b,
+  extractOutput: (sum) => sum,
+}
+
+function fails(): never {
+  throw new RangeError('it fails')
+}
 
 describe.skipIf(!isThere)('on Prism', () => {
   let prism: Engine
@@ -84,6 +96,45 @@ describe.skipIf(!isThere)('on Prism', () => {
     await expect(failing).rejects.toMatchObject({ name: 'UserCodeError', details: { step: 'divide' } })
     await expect(failing).rejects.toThrow('division by zero')
   })
+
+  it.each(['addInput', 'extractOutput'] as const)(
+    'a combiner that fails in %s is the author’s step, whatever the engine calls its parts',
+    async (call) => {
+      const failing = run(
+        (p) =>
+          p
+            .create('numbers', [1, 2])
+            .keyBy('all', () => 'all')
+            .combinePerKey('sum', { ...ADDING, [call]: fails })
+            .collect('sums'),
+        { runner },
+      )
+      await expect(failing).rejects.toMatchObject({ name: 'UserCodeError', details: { step: 'sum', call } })
+    },
+  )
+
+  it.each(['a step', 'a combiner'])(
+    'what the teardown of %s throws fails the run, and what was started for it is ended all the same',
+    async (what) => {
+      let closed = 0
+      const close = (): Promise<void> => Promise.resolve(void closed++)
+      const openEngine = (): Promise<Engine> => Promise.resolve({ address: prism.address, close })
+      const ends = engineRunner('prism', { ...distributedCapabilities(), openEngine })
+      const stop = { teardown: fails }
+      const torn = run(
+        (p) =>
+          p
+            .create('numbers', [1, 2])
+            .parDo('same', { output: t.number, process: (n, { emit }) => emit(n), ...(what === 'a step' ? stop : {}) })
+            .keyBy('all', () => 'all')
+            .combinePerKey('sum', { ...ADDING, ...(what === 'a combiner' ? stop : {}) })
+            .collect('sums'),
+        { runner: ends },
+      )
+      await expect(torn).rejects.toMatchObject({ name: 'UserCodeError', details: { call: 'teardown' } })
+      expect(closed).toBe(1)
+    },
+  )
 
   it('slow work is given away while it is done, and every position of it is done once', async () => {
     let calls = 0

@@ -217,9 +217,9 @@ class EngineRun {
       const request = { built: this.#built, module: module as WorkerModule, settings, isEngineHere: this.#isEngineHere }
       this.#remote = await this.#capabilities.prepareRemote(request)
     }
-    const engine = await this.#capabilities.openEngine(this.#name, this.#engine, (text) => this.#log.note(text))
     // By a name that bundlers do not follow: it leads to optional packages, and its wire needs files of its own.
     const job = (await import(ENGINE_JOB)) as typeof import('./engine-job.js')
+    const engine = await this.#capabilities.openEngine(this.#name, this.#engine, (text) => this.#log.note(text))
     const remote = this.#remote
     const combiners = new CombinerLives(this.#built)
     const wire = (this.#wire = this.#capabilities.startWire())
@@ -244,20 +244,26 @@ class EngineRun {
       }
       run.wire.send({ kind: 'submit', job: job.jobOf(this.#built, parts) })
     }
+    let result: PipelineResult
+    /** What a teardown has thrown. */
+    let torn: { readonly error: unknown } | undefined
     try {
       await combiners.setup()
       const told = new ToldByWorkers(this.#env, { module, letIn: '', asked: '', ...remote }, failed)
       this.#told = told
       const take = (bytes: Uint8Array): void => told.take(job.takeIn(bytes, run.left))
       const state = await this.#job(run.wire, worker, submit, take, engine)
-      return run.result(state, this.#counted === undefined ? undefined : job.engineCounts(this.#counted))
+      result = run.result(state, this.#counted === undefined ? undefined : job.engineCounts(this.#counted))
     } finally {
       this.#told?.close()
-      await worker.close().catch((error: unknown) => (worker.failure ??= error))
-      await combiners.teardown()
+      // Whatever they throw, what was started is ended.
+      for (const tearDown of [() => worker.close(), () => combiners.teardown()])
+        await tearDown().catch((error: unknown) => (torn ??= { error }))
       await run.wire.close()
       await engine.close()
     }
+    if (torn !== undefined) throw torn.error
+    return result
   }
 
   /** Submits, and waits for the end. */

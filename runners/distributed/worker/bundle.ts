@@ -36,7 +36,7 @@ import { DueTimers } from './due-timers.js'
 import { expirationsOf } from './expirations.js'
 import type { DataPort, Fragment, SizedWork } from './fragment.js'
 import { Outlet } from './outlet.js'
-import { type StageAtWork, windowsOf } from './stage-at-work.js'
+import { type StageAtWork, tearDown, windowsOf } from './stage-at-work.js'
 import { residualIn } from './residuals.js'
 import { type Residual, SplittableStep } from './splittable-step.js'
 import type { BundleMetrics } from './bundle-metrics.js'
@@ -395,6 +395,6 @@ export class FragmentAtWork {
   }
 
   async teardown(): Promise<void> {
-    for (const { processor } of [...this.#stages].reverse()) await processor.teardown()
+    await tearDown([...this.#stages].reverse())
   }
 }

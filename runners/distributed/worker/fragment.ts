@@ -42,6 +42,7 @@ import {
   type WorkerServices,
 } from './worker-functions.js'
 import { SINK_URN, SOURCE_URN } from '../wire/port-urns.js'
+import { inOrder } from './in-order.js'
 import { transformsByStep } from './step-ids.js'
 
 const PAIR = 'beam:transform:sdf_pair_with_restriction:v1'
@@ -221,10 +222,15 @@ class FragmentBuilder {
       case CONVERT:
         this.#reduce(id, transform, irFunction(fromBinary(CombinePayloadSchema, payload).combineFn).payload)
         return
+      case urns.COMBINE_PRE:
+      case urns.COMBINE_EXTRACT: {
+        const { combineFn } = fromBinary(CombinePayloadSchema, payload)
+        const own = specFromWire(transform, this.#functions, this.#coders)
+        this.#add(id, calledAs(irFunction(combineFn).payload, transform), { spec: own })
+        return
+      }
       case urns.FLATTEN:
       case urns.WINDOW_INTO:
-      case urns.COMBINE_PRE:
-      case urns.COMBINE_EXTRACT:
         this.#add(id, transform, {
           spec: specFromWire(transform, this.#functions, this.#coders),
           ...(spec.urn === urns.FLATTEN ? { inputs: new Map(Object.entries(transform.inputs)) } : {}),
@@ -359,7 +365,8 @@ class FragmentBuilder {
       for (const each of values) accumulator = reduce.add(accumulator, each)
       return kv(key, isConversion ? accumulator : reduce.output(accumulator, false))
     }
-    this.#add(id, transform, { spec: plainParDo(this.#functions.add({ kind: 'map', fn, options: {} })) })
+    const spec = plainParDo(this.#functions.add({ kind: 'map', fn, options: {} }))
+    this.#add(id, calledAs(reference, transform), { spec })
   }
 
   #valueCoder(collectionId: string): Coder<unknown> {
@@ -368,27 +375,13 @@ class FragmentBuilder {
   }
 }
 
+/** A part of an author's step, by the name of that: engines have names of their own for parts, which would stand in errors. */
+function calledAs({ step }: Reference, transform: PTransform): PTransform {
+  return { ...transform, uniqueName: step }
+}
+
 function only(tags: Readonly<Record<string, string>>): string {
   const [first] = Object.values(tags)
   if (first === undefined) throw new PipelineError('MR-6202', 'the engine sends a step without input or output')
   return first
-}
-
-/** Ids so that makers stand before readers. */
-function inOrder(transforms: ReadonlyMap<string, TransformNode>): readonly string[] {
-  const makerOf = new Map<string, string>()
-  for (const [id, { outputs }] of transforms) for (const collection of outputs.values()) makerOf.set(collection, id)
-  const order: string[] = []
-  const seen = new Set<string>()
-  const visit = (id: string): void => {
-    if (seen.has(id)) return
-    seen.add(id)
-    for (const input of transforms.get(id)?.inputs.values() ?? []) {
-      const maker = makerOf.get(input)
-      if (maker !== undefined) visit(maker)
-    }
-    order.push(id)
-  }
-  for (const id of transforms.keys()) visit(id)
-  return order
 }
