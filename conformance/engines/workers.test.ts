@@ -29,7 +29,7 @@ const isThere = findPrism() !== undefined
 if (!isThere) console.log('skipped: Prism is not installed. npm run engines -- install prism')
 
 const MODULE = join(import.meta.dirname, 'fixtures', 'remote.ts')
-type Mode = 'counts' | 'division' | 'poisoned' | 'other' | 'generated'
+type Mode = 'counts' | 'division' | 'poisoned' | 'other' | 'generated' | 'exit'
 
 interface Sum {
   readonly key: string
@@ -79,6 +79,12 @@ describe.skipIf(!isThere)('workers in processes of their own, on Prism', () => {
     const failing = on('division', external())
     await expect(failing).rejects.toMatchObject({ name: 'UserCodeError', details: { step: 'sum of the client' } })
     await expect(failing).rejects.toThrow('division by seven')
+  })
+
+  it('user code that ends its thread fails the run within seconds, and is told what to do instead', async () => {
+    const began = performance.now()
+    await expect(on('exit', external())).rejects.toThrow(/ended its thread with code 3: it must not call process\.exit/)
+    expect(performance.now() - began).toBeLessThan(20_000)
   })
 
   it('user code cannot make code of texts', async () => {

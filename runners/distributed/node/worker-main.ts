@@ -187,6 +187,11 @@ class WorkerProcess {
       else this.#side.receive(message satisfies ToWire)
     })
     user.on('error', (error) => this.#broken(`the thread of user code has ended: ${error.stack ?? error.message}`))
+    // In a thread it ends no more than the thread: nobody would answer the engine.
+    user.on('exit', (code) => {
+      if (!this.#isEnding)
+        this.#broken(`user code has ended its thread with code ${code}: it must not call process.exit(). Throw an error instead.`) // prettier-ignore
+    })
   }
 
   #toUser(message: ToUser): void {
