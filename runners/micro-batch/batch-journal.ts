@@ -179,7 +179,7 @@ export class BatchJournal implements SourceJournal {
   }
 
   /** The plan of what was read. Rounds after the last in which something was read are no part of it. */
-  encode(codecs: ReadonlyMap<number, SourceCodec>, shed: readonly ShedRecord[] = []): Uint8Array {
+  encode(codecs: ReadonlyMap<number, SourceCodec>, shed: readonly ShedRecord[] = [], hosts = 1): Uint8Array {
     if (this.#isLastRepeated()) this.#rounds.pop()
     const all = this.rounds
     let length = all.length
@@ -192,7 +192,11 @@ export class BatchJournal implements SourceJournal {
         times,
       ])
     const { after } = this
-    const rest = { ...(shed.length === 0 ? {} : { shed }), ...(after === 0 ? {} : { after }) }
+    const rest = {
+      ...(shed.length === 0 ? {} : { shed }),
+      ...(after === 0 ? {} : { after }),
+      ...(hosts === 1 ? {} : { hosts }),
+    }
     return encodeToBytes(dynamicCoder, Object.keys(rest).length === 0 ? rounds : [...rounds, rest])
   }
 }
@@ -210,12 +214,14 @@ function areAlike(before: readonly TurnRecord[], after: readonly TurnRecord[]): 
   return before.length === after.length && before.every((turn, i) => isTurnAlike(turn, after[i] as TurnRecord))
 }
 
-function isTurnAlike(before: TurnRecord, { stage, partition = 0, drains, reads, idle }: TurnRecord): boolean {
+function isTurnAlike(before: TurnRecord, { stage, partition = 0, drains, reads, idle, begun }: TurnRecord): boolean {
   return (
     before.stage === stage &&
     (before.partition ?? 0) === partition &&
     !before.drains &&
     !drains &&
+    before.begun === undefined &&
+    begun === undefined &&
     before.idle.length === 0 &&
     idle.length === 0 &&
     before.reads.length === reads.length &&
@@ -238,11 +244,26 @@ function asItComes(turn: TurnRecord): TurnRecord {
   return { ...turn, reads: turn.reads.map((read) => ({ ...read, left: undefined })) }
 }
 
-/** What a plan has besides its rounds: what load shedding drops, and how many rounds follow. */
-export function restOfPlan(bytes: Uint8Array): { readonly shed: readonly ShedRecord[]; readonly after: number } {
+/** What a plan has besides its rounds. */
+export interface PlanRest {
+  /** What load shedding drops. */
+  readonly shed: readonly ShedRecord[]
+  /** How many rounds follow. */
+  readonly after: number
+  /** Among how many partitions the turns are. */
+  readonly hosts: number
+}
+
+/** See {@link PlanRest}. */
+export function restOfPlan(bytes: Uint8Array): PlanRest {
   const last = (decodeFromBytes(dynamicCoder, bytes) as readonly unknown[]).at(-1)
-  const rest = (Array.isArray(last) ? undefined : last) as Partial<ReturnType<typeof restOfPlan>> | undefined
-  return { shed: rest?.shed ?? [], after: rest?.after ?? 0 }
+  const rest = (Array.isArray(last) ? undefined : last) as Partial<PlanRest> | undefined
+  return { shed: rest?.shed ?? [], after: rest?.after ?? 0, hosts: rest?.hosts ?? 1 }
+}
+
+/** Whether a plan says that anything is done. */
+export function hasRounds(bytes: Uint8Array): boolean {
+  return (decodeFromBytes(dynamicCoder, bytes) as readonly unknown[]).some(Array.isArray)
 }
 
 /** Whether a plan has elements that lie nowhere else. */

@@ -137,10 +137,10 @@ export class BatchedExecution extends Execution {
     ))
     const { store } = this.#parts
     const committed = await (this.#role === 'leads' ? store.committed() : store.copied())
+    this.#hosts = await hostsNow({ committed, staged: this.staged, isFollowed: this.#role === 'follows' }, this.#parts, this.#log) // prettier-ignore
     if (committed === undefined) return undefined
-    const { watermarks: written, clock, hosts = 1 } = decodeCommitContent(committed.content)
+    const { watermarks: written, clock } = decodeCommitContent(committed.content)
     const watermarks = this.#parts.store.watermarks(committed.batch, written)
-    this.#hosts = await hostsNow({ batch: committed.batch, hosts, staged: this.staged, isFollowed: this.#role === 'follows' }, this.#parts, this.#log) // prettier-ignore
     // What waits is measured by the clock as it stood, so the clock comes first.
     this.#parts.world.restore(committed.instant)
     this.#parts.setScript(clock)
@@ -337,9 +337,9 @@ export class BatchedExecution extends Execution {
   /** Writes down what was read; durably, where that is the only place that has it. */
   async #logPlan(plan: Pick<PlanRecord, 'batch' | 'instant'>, isDurable: boolean): Promise<void> {
     this.#isLogged = true
-    const { store, journal, isKept } = this.#parts
+    const { store, journal, isKept, tasks } = this.#parts
     if (!isKept) return
-    const content = journal.encode(this.#codecs, this.#parts.shedding.records())
+    const content = journal.encode(this.#codecs, this.#parts.shedding.records(), tasks?.partitions)
     await store.logPlan({ ...plan, content }, isDurable)
   }
 

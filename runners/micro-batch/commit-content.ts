@@ -16,8 +16,9 @@ export interface CommitContent {
 }
 
 /** As bytes. */
-export function encodeCommitContent(content: CommitContent): Uint8Array {
-  return encodeToBytes(dynamicCoder, content)
+export function encodeCommitContent({ hosts = 1, ...content }: CommitContent): Uint8Array {
+  // A single partition keeps what a run without workers keeps.
+  return encodeToBytes(dynamicCoder, hosts === 1 ? content : { ...content, hosts })
 }
 
 /** From bytes that a driver has written. */

@@ -7,15 +7,16 @@
 import { coded } from '../../sdk/error-codes.js'
 import type { RunLog } from '../core/run-log.js'
 import type { StagedPipeline } from '../core/stage.js'
-import { holdsElements } from './batch-journal.js'
+import { hasRounds, holdsElements, restOfPlan } from './batch-journal.js'
 import type { BatchedParts } from './batched-parts.js'
+import { decodeCommitContent } from './commit-content.js'
+import type { CommitRecord } from './store/checkpoint-store.js'
 import { dividedAnew } from './tasks/divide-anew.js'
 
 /** What was kept, and who goes on from it. */
 export interface KeptHosts {
-  readonly batch: number
-  /** How many there were. */
-  readonly hosts: number
+  /** The newest commit; none where nothing was committed. */
+  readonly committed: CommitRecord | undefined
   readonly staged: StagedPipeline
   /** Whether another driver goes on meanwhile. */
   readonly isFollowed: boolean
@@ -23,36 +24,47 @@ export interface KeptHosts {
 
 /** The number now. What is kept is divided by it when this is over. @throws when it cannot be. */
 export async function hostsNow(
-  kept: KeptHosts,
-  parts: Pick<BatchedParts, 'store' | 'tasks'>,
+  { committed, staged, isFollowed }: KeptHosts,
+  { store, tasks }: Pick<BatchedParts, 'store' | 'tasks'>,
   log: RunLog,
 ): Promise<number> {
-  const { hosts, batch, staged, isFollowed } = kept
-  const { store, tasks } = parts
+  const kept = committed === undefined ? undefined : (decodeCommitContent(committed.content).hosts ?? 1)
   const asked = tasks === undefined ? 1 : tasks.asked
-  const wanted = asked ?? Math.max(hosts, tasks?.workers ?? 1)
-  if (wanted === hosts) return hosts
-  const inTheWay = isFollowed ? 'another driver goes on with them' : await plannedElements(store)
-  if (inTheWay !== undefined && asked === undefined) {
-    log.note(
-      `warning: what is kept stays divided into ${hosts} partition${hosts === 1 ? '' : 's'} for now: ${inTheWay}`,
-    )
-    return hosts
-  }
-  if (inTheWay !== undefined)
-    throw coded(
-      'MR-6033',
-      new Error(
-        `what is kept here is divided into ${hosts} partition${hosts === 1 ? '' : 's'}, and cannot be divided into ${wanted} now: ${inTheWay}. Go on with ${hosts === 1 ? 'none or one worker and partitions: 1' : `workers and partitions: ${hosts}`} until it is stopped in order (SIGTERM, stop()), and begin with another number then.`,
-      ),
-    )
-  await store.divide(batch, (entries) => dividedAnew(staged, entries, hosts, wanted))
-  log.note(`what is kept is divided into ${wanted} partition${wanted === 1 ? '' : 's'} from now on, and was into ${hosts}`, { partitions: wanted, before: hosts }) // prettier-ignore
-  return wanted
+  const wanted = asked ?? Math.max(kept ?? 1, tasks?.workers ?? 1)
+  const hosts = isFollowed ? wanted : await agreed(store, wanted, asked !== undefined, log)
+  if (committed === undefined || kept === undefined || hosts === kept) return hosts
+  if (isFollowed) throw cannotDivide(kept, hosts, 'another driver goes on with them')
+  await store.divide(committed.batch, (entries) => dividedAnew(staged, entries, kept, hosts))
+  log.note(`what is kept is divided into ${counted(hosts)} from now on, and was into ${kept}`, { partitions: hosts, before: kept }) // prettier-ignore
+  return hosts
 }
 
-async function plannedElements(store: BatchedParts['store']): Promise<string | undefined> {
+/** What goes with the plan that waits: its turns are those of the partitions that have read. */
+async function agreed(store: BatchedParts['store'], wanted: number, isAsked: boolean, log: RunLog): Promise<number> {
   const planned = await store.planned()
-  if (planned === undefined || !holdsElements(planned.content)) return undefined
-  return `batch ${planned.batch} is planned and not finished, and holds elements that cannot be read again`
+  if (planned === undefined || !hasRounds(planned.content)) return wanted
+  const { hosts } = restOfPlan(planned.content)
+  if (hosts === wanted) return wanted
+  if (!holdsElements(planned.content)) {
+    await store.emptyPlan()
+    return wanted
+  }
+  const why = `batch ${planned.batch} is planned and not finished, and holds elements that cannot be read again`
+  if (isAsked) throw cannotDivide(hosts, wanted, why)
+  log.note(`warning: what is kept stays divided into ${counted(hosts)} for now: ${why}`)
+  return hosts
+}
+
+function cannotDivide(kept: number, wanted: number, why: string): Error {
+  const goOn = kept === 1 ? 'no workers, or one and partitions: 1,' : `workers and partitions: ${kept}`
+  return coded(
+    'MR-6033',
+    new Error(
+      `what is kept here is divided into ${counted(kept)}, and cannot be divided into ${wanted} now: ${why}. Go on with ${goOn} until it is stopped in order (SIGTERM, stop()), and begin with another number then.`,
+    ),
+  )
+}
+
+function counted(partitions: number): string {
+  return `${partitions} partition${partitions === 1 ? '' : 's'}`
 }

@@ -6,6 +6,7 @@
 import { coded } from '../../sdk/error-codes.js'
 import type { Env, TimerHandle } from '../../sdk/env.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
+import { invariant } from '../../sdk/invariant.js'
 import { newQueryId } from '../core/query-identity.js'
 import { emptyPlan } from './batch-journal.js'
 import { adoptGraph, GraphNow, watermarksNow } from './migration/adopt-graph.js'
@@ -271,10 +272,15 @@ export class QueryStore {
     return this.#store.committed()
   }
 
-  async planned(): Promise<PlanRecord | undefined> {
-    const planned = await this.#store.planned()
-    // Its turns are those of partitions that are there no more.
-    return planned === undefined || this.#divided === undefined ? planned : { ...planned, content: emptyPlan() }
+  planned(): Promise<PlanRecord | undefined> {
+    return this.#store.planned()
+  }
+
+  /** Nothing is done by the plan that waits. */
+  async emptyPlan(): Promise<void> {
+    invariant(this.#query !== undefined, 'a plan is of a query')
+    await this.#store.update(this.#held, this.#query, { entry: (entry) => entry, plan: emptyPlan() })
+    this.#warm = undefined
   }
 
   /** What a batch has committed is divided anew: written with the next commit, seen at once. */

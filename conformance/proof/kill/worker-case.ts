@@ -3,7 +3,6 @@
  */
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { isMainThread } from 'node:worker_threads'
 import { Pipeline } from 'millrace'
 import type { KillCase } from './kill-case.js'
 import { build } from './pipelines.js'
@@ -12,8 +11,8 @@ import { userCode } from './words.js'
 /** @param path of the case's file. */
 export function builtCase(path: string): Pipeline {
   const p = new Pipeline()
-  // What a worker process says its driver's parent does not hear.
-  const failAt = isMainThread ? undefined : process.env['FAIL_AT']
+  // A worker process would be killed wherever the record comes to, again and again.
+  const failAt = process.env['WORKERS']?.endsWith(':process') === true ? undefined : process.env['FAIL_AT']
   build(p, dirname(path), JSON.parse(readFileSync(path, 'utf8')) as KillCase, userCode(failAt))
   return p
 }

@@ -14,6 +14,9 @@ const VERSION = 'runners/micro-batch/tasks/kept-version.ts'
 const TEST = 'runners/micro-batch/tasks/recovery.test.ts'
 const DIVISION = 'runners/core/kept-division.ts'
 const CELLS = 'runners/core/kept-cells.ts'
+const BEGUN = 'runners/micro-batch/begun.test.ts'
+const WORK_LIST = 'runners/core/execution/work-list.ts'
+const HOSTS = 'runners/micro-batch/hosts.ts'
 const QUERY = 'runners/micro-batch/query-store.ts'
 const DIVIDED = 'runners/micro-batch/tasks/divide-anew.test.ts'
 
@@ -190,8 +193,16 @@ export const batchesTasks: readonly Mutant[] = [
     [DIVIDED, 'of a plan of other partitions is not done'],
     'divided-plan-kept',
     'a plan of other partitions is not done',
-    QUERY,
-    '{ ...planned, content: emptyPlan() }',
-    'planned',
+    HOSTS,
+    '    await store.emptyPlan()\n',
+    '',
+  ),
+  byTest(
+    [BEGUN, 'a source that begins at the newest is asked once'],
+    'begun-asked-again',
+    'a source that is done again begins where it began',
+    WORK_LIST,
+    'const again = this.planned?.find(({ number }) => number === of.number)',
+    'const again = undefined as WorkBegun | undefined',
   ),
 ]

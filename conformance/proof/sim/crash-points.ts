@@ -7,6 +7,8 @@ import { STORE_CRASH_POINTS } from '../../../runners/micro-batch/store/crash-poi
 
 /** Those that only other uses of a store pass: partitions of other processes, another number of them, copies. */
 const OTHERS = /^store\.(write|update|savepoint)\./
+/** Passed where lives divide what is kept among other partitions: seldom, and held to no number. */
+export const RARE_POINTS: readonly string[] = STORE_CRASH_POINTS.filter((name) => name.startsWith('store.update.'))
 /** Passed once in a query, when it begins. */
 const BEGINNING = /^store\.create\./
 /** Passed where changes have outgrown the state. */

@@ -7,7 +7,7 @@
  */
 import { parseArgs } from 'node:util'
 import type { LaneProgram } from '../lane.js'
-import { REACHED_POINTS } from './crash-points.js'
+import { RARE_POINTS, REACHED_POINTS } from './crash-points.js'
 import { type Cut, inputOf, scenarioOf } from './scenario.js'
 import { wholeNumber } from '../whole-number.js'
 import { play } from './simulation.js'
@@ -61,7 +61,8 @@ export function simLane(print: (line: string) => void = (line) => void process.s
     // Fewer seeds may have missed one by chance.
     if (failed === 0 && tried >= SEEDS_FOR_ALL_POINTS) {
       const least = Math.floor((tried * HITS_OF_WHOLE) / SEEDS)
-      const missed = [...new Set([...REACHED_POINTS, ...crashes.keys()])].filter(
+      const passed = [...crashes.keys()].filter((point) => !RARE_POINTS.includes(point))
+      const missed = [...new Set([...REACHED_POINTS, ...passed])].filter(
         (point) => (crashes.get(point) ?? 0) < Math.max(1, least) || !REACHED_POINTS.includes(point),
       )
       for (const point of missed) {

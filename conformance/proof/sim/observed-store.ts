@@ -26,6 +26,8 @@ export class StoreObserver {
   readonly trace: string[] = []
   /** The newest batch of which a life was told that it is committed. */
   committed = 0
+  /** Whether all lives have the same workers: else what they keep is divided, and named, otherwise. */
+  areAlike = true
   /** The first law that was broken. */
   broken: string | undefined
   /** Plans of the batch after the committed one, of which lives were told that they are logged. */
@@ -60,7 +62,11 @@ export class StoreObserver {
       renew: (lease, now, ttlMillis) => store.renew(lease, now, ttlMillis),
       release: (lease) => store.release(lease),
       create: (lease, query) => store.create(lease, query),
-      update: (lease, query) => store.update(lease, query),
+      update: async (lease, query, change) => {
+        // A life that ends in between may have done it.
+        if (change?.plan !== undefined) this.#planned = this.#attempted = undefined
+        await store.update(lease, query, change)
+      },
       committed: async () => {
         const record = await store.committed()
         this.#atStart(record?.batch ?? 0)
@@ -160,7 +166,7 @@ export class StoreObserver {
     const listed = new Map([...(changes ?? [])].map(([index, list]) => [index, [...list]] as const))
     const plan = this.#planned?.text ?? ''
     const text = commitText(record, listed)
-    if (this.#attempted?.plan === plan && this.#attempted.text !== text)
+    if (this.areAlike && this.#attempted?.plan === plan && this.#attempted.text !== text)
       this.#demand(false, `I4: batch ${batch}, done again from the same plan, changes something else`)
     this.#attempted = { plan, text }
     this.#checkTimes(record)

@@ -42,6 +42,8 @@ export interface Scenario {
   /** How many workers do the work; none where it is 0. */
   readonly workers: number
   readonly partitions: number
+  /** The same of the lives that follow, in turns; none where all lives are as the first. */
+  readonly later: readonly Pick<Scenario, 'workers' | 'partitions'>[]
   /** What happens to messages of workers, by their number over all lives. */
   readonly messages: ReadonlyMap<number, MessageFault>
   /** Of the lives in turn; the life after the last of them has none. */
@@ -68,6 +70,10 @@ const MESSAGES_OF_SMALL = 200
 const SMALL_SHARE = 0.8
 /** … so many elements: what a crash can break mostly breaks with few, and many such take the time of one that is large. */
 const SMALL_MAX = 8
+
+/** So many have other workers in each life. */
+const LATER_SHARE = 0.3
+const LATER_LIVES = 3
 
 /** The scenario of a seed, without what is cut. */
 export function scenarioOf(seed: number, cut: Cut = {}): Scenario {
@@ -109,13 +115,17 @@ function smallStreams(program: StreamProgram, most: number): StreamProgram {
 }
 
 /** How much of it is done by workers, and what happens to them. */
-function sharedBy(draw: Draw, said: number): Pick<Scenario, 'workers' | 'partitions' | 'messages'> {
+function sharedBy(draw: Draw, said: number): Pick<Scenario, 'workers' | 'partitions' | 'later' | 'messages'> {
   const workers = draw.chance(0.5) ? 0 : draw.int(1, 4)
   const count = workers === 0 ? 0 : draw.int(0, MESSAGE_FAULTS_MAX)
   const messages = new Map(
     Array.from({ length: count }, () => [draw.int(0, said), draw.pick(['kill', 'kill', 'late', 'twice'] as const)]),
   )
-  return { workers, partitions: draw.int(1, 5), messages }
+  const partitions = draw.int(1, 5)
+  const later = draw.chance(LATER_SHARE)
+    ? Array.from({ length: LATER_LIVES }, () => ({ workers: draw.int(0, 3), partitions: draw.int(1, 5) }))
+    : []
+  return { workers, partitions, later, messages }
 }
 
 /** Points are asked for where they are passed, so that each ends about as many lives as another. */

@@ -3,7 +3,7 @@
  *
  * Law: a scenario decides the whole run; it is run twice with the same trace.
  */
-import { type PipelineResult, type Pipeline, seededRandom } from 'millrace'
+import { type PipelineResult, type Pipeline, type RunnerOptions, seededRandom } from 'millrace'
 import { type CrashPlan, restartingRunner } from '../../../runners/testing/restarting-runner.js'
 import type { MessageFate } from '../../../runners/micro-batch/tasks/memory-link.js'
 import { textsOf } from '../bundling.js'
@@ -52,12 +52,14 @@ export async function play(scenario: Scenario): Promise<Played> {
       ...(batchSize === undefined ? {} : { batchSize }),
       ...(bundleSize === undefined ? {} : { bundleSize }),
       ...(strict ? { strict: true, seed } : {}),
-      ...(scenario.workers === 0
-        ? {}
-        : ({ workers: scenario.workers, partitions: scenario.partitions, isolation: 'memory' } as const)),
       env: world.env,
     },
-    { random: seededRandom(seed ^ 0x3c6ef372), planOf: () => faults, compactAboveBytes },
+    {
+      random: seededRandom(seed ^ 0x3c6ef372),
+      planOf: () => faults,
+      compactAboveBytes,
+      optionsOf: (life) => workersIn(scenario, life),
+    },
   )
   let fault: string | undefined
   try {
@@ -82,6 +84,12 @@ export async function play(scenario: Scenario): Promise<Played> {
     passes,
     diskFaults,
   }
+}
+
+function workersIn(scenario: Scenario, life: number): RunnerOptions {
+  const { later } = scenario
+  const { workers, partitions } = (life === 0 ? undefined : later[(life - 1) % later.length]) ?? scenario
+  return workers === 0 ? {} : { workers, partitions, isolation: 'memory' }
 }
 
 function programOf(
@@ -142,6 +150,7 @@ class Faults implements CrashPlan {
   constructor(scenario: Scenario, world: SimulatedWorld) {
     this.#scenario = scenario
     this.#world = world
+    this.observer.areAlike = scenario.later.length === 0
   }
 
   get #fault(): Fault | undefined {

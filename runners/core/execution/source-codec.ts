@@ -102,7 +102,7 @@ export class SourceCodec {
   }
 
   /** A turn, as the default coder takes it. */
-  turn({ drains, reads, idle }: TurnRecord): unknown {
+  turn({ drains, reads, idle, begun = [] }: TurnRecord): unknown {
     const plainReads = reads.map(({ work, count, isFull, left, elements = null }): PlainRead => ({
       work,
       count,
@@ -110,12 +110,18 @@ export class SourceCodec {
       left: left?.map((each) => ({ ...each, restriction: encodeToBytes(this.#restriction, each.restriction) })) ?? null,
       elements,
     }))
-    return { drains, reads: plainReads, idle }
+    const plain = { drains, reads: plainReads, idle }
+    if (begun.length === 0) return plain
+    return {
+      ...plain,
+      begun: begun.map(({ number, restriction }) => [number, encodeToBytes(this.#restriction, restriction)]),
+    }
   }
 
   turnFrom(stage: number, turn: unknown): TurnRecord {
-    const { drains, reads, idle } = turn as Pick<TurnRecord, 'drains' | 'idle'> & {
+    const { drains, reads, idle, begun } = turn as Pick<TurnRecord, 'drains' | 'idle'> & {
       readonly reads: readonly PlainRead[]
+      readonly begun?: readonly (readonly [number, Uint8Array])[]
     }
     const readsFrom = reads.map(({ work, count, isFull, left, elements }): ReadRecord => ({
       work,
@@ -124,7 +130,12 @@ export class SourceCodec {
       left: left?.map((each) => ({ ...each, restriction: decodeFromBytes(this.#restriction, each.restriction) })),
       elements: elements ?? undefined,
     }))
-    return { stage, drains, reads: readsFrom, idle }
+    const own = { stage, drains, reads: readsFrom, idle }
+    if (begun === undefined) return own
+    return {
+      ...own,
+      begun: begun.map(([number, bytes]) => ({ number, restriction: decodeFromBytes(this.#restriction, bytes) })),
+    }
   }
 
   /** The first `count` elements of a bundle; `stamps` where some have a timestamp of their own. */

@@ -214,6 +214,7 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
   async turn(): Promise<boolean> {
     const since = this.#parts.acknowledgements.arrivalRound(this)
     const { oldest } = this.#gate
+    this.#work.planned = this.#turns.again()?.begun
     let changed = this.#gate.refresh()
     if (changed) this.#work.takeIn(this.#gate.release(), Math.min(since, oldest))
     const waiting = this.#parts.inbox.take()
@@ -231,6 +232,7 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
   async #readOn(): Promise<{ readonly watermark: number; readonly hasRead: boolean }> {
     const turns = this.#turns
     const again = turns.again()
+    const begun = this.#work.takeBegun()
     if (again !== undefined) return this.#readAgain(again)
     const isReading = turns.mayRead && this.#pausedAt === undefined
     const ahead = isReading ? await this.#followed() : this.#ahead
@@ -239,7 +241,7 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
     const hasRead =
       isReading && room >= 1 && (await (ahead === undefined ? this.#readDue(room) : this.#take(ahead, room)))
     const watermark = this.#work.estimate(isReading && !this.isAhead, (work) => turns.idle(work))
-    turns.end(drains)
+    turns.end(drains, begun)
     return { watermark, hasRead }
   }
 
@@ -279,10 +281,7 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
   async #readAgain({ drains, reads, idle }: TurnRecord): Promise<{ watermark: number; hasRead: boolean }> {
     if (drains) this.#work.truncate()
     for (const record of reads) await this.#repeat(record)
-    for (const { work, watermark } of idle) {
-      const found = this.#work.all.find(({ id }) => id === work)
-      if (found !== undefined) found.watermark = watermark
-    }
+    this.#work.wasIdle(idle)
     return { watermark: this.#work.estimate(false, () => undefined), hasRead: reads.length > 0 }
   }
 

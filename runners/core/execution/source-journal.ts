@@ -17,6 +17,13 @@ export interface WorkLeft {
   readonly maxTimestamp: number
 }
 
+/** An element that came, and the restriction that it names. */
+export interface WorkBegun {
+  /** Of the element: the first that came has 0. */
+  readonly number: number
+  readonly restriction: unknown
+}
+
 /** One bundle of a source. */
 export interface ReadRecord {
   /** Which work was read. */
@@ -38,6 +45,8 @@ export interface TurnRecord {
   readonly partition?: number
   /** Whether the run was being drained. */
   readonly drains: boolean
+  /** What the elements name that came in this turn: asked again, a source might begin elsewhere. */
+  readonly begun?: readonly WorkBegun[]
   readonly reads: readonly ReadRecord[]
   /** Watermarks of work that had given nothing for so long that they followed the clock. */
   readonly idle: readonly { readonly work: number; readonly watermark: number }[]

@@ -4,7 +4,7 @@
  * Law: what is written down is enough to do the turn again; elements are written only where they cannot be read again.
  */
 import type { SourceCodec } from './source-codec.js'
-import { type ReadRecord, type SourceJournal, type TurnRecord, workLeft } from './source-journal.js'
+import { type ReadRecord, type SourceJournal, type TurnRecord, type WorkBegun, workLeft } from './source-journal.js'
 import type { SourceBatch } from './source-reading.js'
 import type { Work } from './source-work.js'
 
@@ -69,11 +69,14 @@ export class SourceTurns {
     if (this.#journal !== undefined) this.#idle.push({ work: work.id, watermark: work.watermark })
   }
 
-  /** The turn is over. */
-  end(drains: boolean): void {
+  /** The turn is over. @param begun work that came in it. */
+  end(drains: boolean, begun: readonly WorkBegun[]): void {
     const journal = this.#journal
-    if (journal === undefined || (this.#reads.length === 0 && this.#idle.length === 0 && !drains)) return
-    journal.write({ stage: this.#stage, drains, reads: this.#reads, idle: this.#idle })
+    // Of what begins when nothing more is read nothing is read in this batch.
+    const isBegun = begun.length > 0 && this.mayRead
+    if (journal === undefined || (this.#reads.length === 0 && this.#idle.length === 0 && !drains && !isBegun)) return
+    const turn = { stage: this.#stage, drains, reads: this.#reads, idle: this.#idle }
+    journal.write(isBegun ? { ...turn, begun } : turn)
     this.#reads = []
     this.#idle = []
   }

@@ -13,6 +13,7 @@ import type { ReadingDisorder } from './reading-disorder.js'
 import type { SourceCalls } from './source-calls.js'
 import type { SourceCodec } from './source-codec.js'
 import { checkAmount, checkProgress } from './source-reading.js'
+import type { TurnRecord, WorkBegun } from './source-journal.js'
 import type { SourceReport } from './source-report.js'
 import { Work, type WorkElement } from './source-work.js'
 
@@ -39,6 +40,10 @@ export class WorkList {
   readonly #of: WorkServices
   #begun = 0
   #made = 0
+  /** What came since it was last asked for. */
+  readonly #new: WorkBegun[] = []
+  /** What came in the turn at hand when it was done before. */
+  planned: readonly WorkBegun[] | undefined
 
   constructor(services: WorkServices) {
     this.#of = services
@@ -78,7 +83,12 @@ export class WorkList {
   #begin(of: WorkElement): void {
     const { doFn, calls, clock } = this.#of
     const { element } = of
-    const whole = calls.guarded('restriction', element, () => doFn.restriction(element, this.context()))
+    const again = this.planned?.find(({ number }) => number === of.number)
+    const whole =
+      again === undefined
+        ? calls.guarded('restriction', element, () => doFn.restriction(element, this.context()))
+        : again.restriction
+    this.#new.push({ number: of.number, restriction: whole })
     const { share, codec } = this.#of
     for (const [i, restriction] of this.#initialParts(element, whole).entries()) {
       if (doFn.size !== undefined) this.sizeOf(element, restriction)
@@ -93,6 +103,19 @@ export class WorkList {
   take(bytes: Uint8Array): void {
     const { codec, clock } = this.#of
     this.all.push(this.numbered(codec().workFrom(0, bytes, clock())))
+  }
+
+  /** Takes out what came since the last time. */
+  takeBegun(): readonly WorkBegun[] {
+    return this.#new.splice(0)
+  }
+
+  /** Idle work is as far as it was. */
+  wasIdle(idle: TurnRecord['idle']): void {
+    for (const { work: id, watermark } of idle) {
+      const work = this.all.find((each) => each.id === id)
+      if (work !== undefined) work.watermark = watermark
+    }
   }
 
   /** A restriction that is made has a number, unlike any other of the step. */

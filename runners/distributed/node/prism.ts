@@ -30,7 +30,7 @@ export function findPrism(): string | undefined {
   return firstProgram(folders.map((folder) => join(folder, 'prism')))
 }
 
-/** Who starts it may be killed, and can then not end it: it does so itself when it has no job. */
+/** Where whoever watches it is killed, too, it ends itself when it has no job. */
 const ORPHANED = '--idle_shutdown_timeout=60s'
 
 /** Starts Prism. @throws {PipelineError} when it is not there, or does not start. */
@@ -43,5 +43,5 @@ export async function startPrism(warn: (text: string) => void): Promise<Engine> 
     )
   const port = await freePort()
   const args = [`--job_port=${port}`, '--serve_http=false', '--log_kind=text', '--log_level=error', ORPHANED]
-  return startEngine({ name: 'Prism', program, args, port, startMillis: 15_000, outlivesUs: false }, warn)
+  return startEngine({ name: 'Prism', program, args, port, startMillis: 15_000, outlivesUs: true }, warn)
 }

@@ -228,7 +228,8 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
   #hasToRead(share: Share, partition: number, time: number): boolean {
     const { journal } = this.#run
     const again = journal.again(this.stage.id, partition)
-    if (again !== undefined) return again.drains || again.reads.length > 0 || again.idle.length > 0
+    if (again !== undefined)
+      return again.drains || again.reads.length > 0 || again.idle.length > 0 || again.begun !== undefined
     if (!journal.isReading) return false
     return (this.#isDraining && !share.isDraining) || (this.#isDue(share, time) && share.room >= 1)
   }
