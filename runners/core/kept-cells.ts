@@ -219,7 +219,7 @@ export class CellKeeper implements Keeper {
     const { strategy, keyCoder, tables, timers, holds, watermarks } = this.#parts
     const { isFast, isAskedAtEnd } = written
     // What has no slices, or had none, shares none.
-    const isSliced = isFast && this.#parts.slices !== undefined
+    const isSliced = role === 'window' && isFast && this.#parts.slices !== undefined
     const expiry = expiryOf(window, strategy.allowedLatenessMillis)
     const table = newTable(window, role, keyCoder, { expiry, isFast, isAskedAtEnd, isSliced })
     if (role !== 'window') return table
