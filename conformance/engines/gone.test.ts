@@ -2,10 +2,10 @@
  * Who goes, or stands still, while a job runs on Prism: the client, the run, a part of a bundle.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as t from 'io-ts'
-import { OffsetRangeTracker, pipeline, run } from 'millrace'
+import { OffsetRangeTracker, pipeline, run, start } from 'millrace'
 import { afterEach, describe, expect, it } from 'vitest'
 import { findPrism } from '../../runners/distributed/node/prism.js'
 import { testFolders } from '../support/test-folders.js'
@@ -17,6 +17,18 @@ if (!isThere) console.log('skipped: Prism is not installed. npm run engines -- i
 const COMMAND = join(import.meta.dirname, '..', '..', 'dist', 'runners', 'cli', 'main.js')
 const TICKS = join(import.meta.dirname, 'fixtures', 'ticks.ts')
 const MILLIS = 60_000
+
+/** Processes of Prism. */
+function prisms(): readonly number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      const [program = ''] = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0')
+      return program.endsWith('/prism') ? [Number(name)] : []
+    } catch {
+      return []
+    }
+  })
+}
 
 const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
@@ -45,6 +57,24 @@ describe.skipIf(!isThere)('on Prism', () => {
       const code = await new Promise((resolve) => child.once('close', resolve))
       expect(said).toContain('ticks: done in')
       expect(code).toBe(0)
+    },
+    MILLIS,
+  )
+
+  it(
+    'an engine that stands still when a job is cancelled is waited for half a minute, and ended',
+    async () => {
+      const before = new Set(prisms())
+      let began = (): void => undefined
+      const reading = new Promise<void>((resolve) => (began = resolve))
+      const running = start(slowSource(began), { runner: 'prism' })
+      await reading
+      const [pid = 0, ...others] = prisms().filter((each) => !before.has(each))
+      expect(others).toEqual([])
+      process.kill(pid, 'SIGSTOP')
+      running.cancel()
+      expect((await running.result).state).toBe('CANCELLED')
+      await expect.poll(prisms).not.toContain(pid)
     },
     MILLIS,
   )

@@ -5,7 +5,6 @@
  * Law: what the engine or the worker cannot do is refused by name before anything is submitted. A run ends once, with the result or
  * the first failure of user code; what was started for it is ended with it.
  */
-import type { MillraceError } from '../../sdk/errors.js'
 import { PipelineError } from '../../sdk/errors.js'
 import type { Env } from '../../sdk/env.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
@@ -40,7 +39,7 @@ import { refuseMergingStreams } from './for-engine.js'
 import { checkEngineSettings, isHere, isRemote, placeOf, refuseOptions } from './engine-settings.js'
 import type { RemoteRequest, RemoteWorkers, WorkerEnvironment } from './remote-workers.js'
 import { isOfUser, ToldByWorkers } from './told-by-workers.js'
-import { END_STATES, jobFailed, stillGoingOn } from './job-ends.js'
+import { CancelPatience, END_STATES, jobFailed, stillGoingOn } from './job-ends.js'
 import { keepsCheckpoints } from './job-options.js'
 import type { WorkerRun } from './worker/worker-run.js'
 import type { WorkerSide } from './worker/worker-side.js'
@@ -122,6 +121,7 @@ class EngineRun {
   readonly #engine: EngineOptions
   readonly #env: Env
   readonly #log: RunLog
+  readonly #patience: CancelPatience
   readonly #startedAt: number
   readonly #began: number
   #run: WorkerRun | undefined
@@ -154,6 +154,7 @@ class EngineRun {
     if (env === undefined) throw new PipelineError('MR-1003', 'a run needs the world it lives in: give env')
     this.#env = env
     this.#log = new RunLog(env, built.name, options.logger)
+    this.#patience = new CancelPatience(env, this.#log)
     for (const warning of built.warnings) this.#log.note(`warning: ${warning}`)
     this.#startedAt = env.now()
     this.#began = env.monotonic()
@@ -256,6 +257,7 @@ class EngineRun {
       result = run.result(state, this.#counted === undefined ? undefined : job.engineCounts(this.#counted))
     } finally {
       this.#told?.close()
+      this.#patience.end()
       // Whatever they throw, what was started is ended.
       for (const tearDown of [() => worker.close(), () => combiners.teardown()])
         await tearDown().catch((error: unknown) => (torn ??= { error }))
@@ -278,6 +280,7 @@ class EngineRun {
     let flushed: () => void = () => undefined
     const ended = await new Promise<Extract<ToUser, { kind: 'jobEnded' | 'jobRefused' }> | 'DETACHED' | undefined>(
       (resolve) => {
+        this.#patience.giveUp = () => resolve(undefined)
         wire.onMessage((message: ToUser) => {
           switch (message.kind) {
             case 'opened':
@@ -337,7 +340,8 @@ class EngineRun {
   }
 
   #stateOf(ended: Extract<ToUser, { kind: 'jobEnded' | 'jobRefused' }>, failure: unknown): EndState {
-    if (ended.kind === 'jobRefused') throw failure ?? this.#refused(ended.status, ended.message)
+    if (ended.kind === 'jobRefused') 
+      throw failure ?? new PipelineError('MR-6201', `${this.#name} does not take the job (${ended.status}): ${ended.message}`) // prettier-ignore
     const state = END_STATES[ended.state]
     // What an engine has got over is no failure.
     const isOver = state === 'CANCELLED' ? this.#isCancelled : state !== undefined && !isOfUser(failure)
@@ -346,12 +350,9 @@ class EngineRun {
     return state
   }
 
-  #refused(status: string, message: string): MillraceError {
-    return new PipelineError('MR-6201', `${this.#name} does not take the job (${status}): ${message}`)
-  }
-
   #cancel(): void {
     this.#isCancelled = true
+    this.#patience.begin()
     this.#wire?.send({ kind: 'cancel' })
   }
 

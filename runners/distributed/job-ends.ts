@@ -2,6 +2,8 @@
  * How jobs on engines end, and what engines say of them meanwhile.
  */
 import { type MillraceError, PipelineError } from '../../sdk/errors.js'
+import type { Env, TimerHandle } from '../../sdk/env.js'
+import type { RunLog } from '../core/run-log.js'
 import type { EndState } from '../runner.js'
 import type { Engine } from './distributed-runner.js'
 import type { JobStateName } from './wire/messages.js'
@@ -26,6 +28,36 @@ export async function stillGoingOn(
 ): Promise<string | undefined> {
   const why = await endCancelled?.(jobId)
   return why === undefined ? undefined : `warning: the job is cancelled, and its steps may go on: ${why}.`
+}
+
+/** So long an engine may take to end a job that is cancelled, in milliseconds. */
+const CANCEL_MILLIS = 30_000
+
+/** Waits for an engine to end a job that is cancelled, and no longer than is reasonable. */
+export class CancelPatience {
+  readonly #env: Env
+  readonly #log: RunLog
+  #timer: TimerHandle | undefined
+  /** Ends the wait. */
+  giveUp: () => void = () => undefined
+
+  constructor(env: Env, log: RunLog) {
+    this.#env = env
+    this.#log = log
+  }
+
+  /** The engine was asked to end the job. */
+  begin(): void {
+    this.#timer ??= this.#env.setTimer(CANCEL_MILLIS, () => {
+      this.#log.note(`warning: the engine has not ended the job in ${CANCEL_MILLIS / 1000} s after it was cancelled, and nobody waits for it any more`) // prettier-ignore
+      this.giveUp()
+    })
+  }
+
+  /** The run is over. */
+  end(): void {
+    this.#timer?.cancel()
+  }
 }
 
 /** How loud a message is, by Beam's numbers of importance. */
