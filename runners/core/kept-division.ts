@@ -41,7 +41,7 @@ class Divided {
   }
 }
 
-/** The first numbers of entries, each with a number of its own among those of all hosts that follows their order in each. */
+/** A number of its own for what has one in its host: in the order that it has there. */
 function spread(number: number, host: number, hosts: number): number {
   return number * hosts + host
 }
@@ -51,6 +51,12 @@ function doubles(content: Uint8Array): readonly number[] {
   const numbers: number[] = []
   while (input.remaining > 0) numbers.push(input.double())
   return numbers
+}
+
+function asDoubles(numbers: readonly number[]): Uint8Array {
+  return bytesOf((out) => {
+    for (const number of numbers) out.double(number)
+  })
 }
 
 /** The tables and cells of a grouping. */
@@ -75,15 +81,7 @@ export function divideGrouping(before: Hosts, division: Division): Hosts {
         tables.set(name, there === undefined ? entry : { ...entry, content: oneTable(there.content, entry.content) })
       } else divided.byKey(entry)
     }
-  if (stageEntry !== undefined && stage !== undefined) {
-    const numbers = stage
-    divided.toAll({
-      ...stageEntry,
-      content: bytesOf((out) => {
-        for (const number of numbers) out.double(number)
-      }),
-    })
-  }
+  if (stageEntry !== undefined && stage !== undefined) divided.toAll({ ...stageEntry, content: asDoubles(stage) })
   for (const table of tables.values()) divided.toAll(table)
   return divided.hosts
 }
@@ -128,14 +126,7 @@ export function divideState(before: Hosts, division: Division): Hosts {
       } else divided.byKey(entry)
     }
   for (const window of windows.values()) divided.toAll(window)
-  const numbers = times
-  if (timesEntry !== undefined && numbers !== undefined)
-    divided.toAll({
-      ...timesEntry,
-      content: bytesOf((out) => {
-        for (const number of numbers) out.double(number)
-      }),
-    })
+  if (timesEntry !== undefined && times !== undefined) divided.toAll({ ...timesEntry, content: asDoubles(times) })
   return divided.hosts
 }
 
