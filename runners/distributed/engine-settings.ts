@@ -96,9 +96,13 @@ function refuseDetached(name: EngineName, { detach, jobEndpoint, flinkMaster, ..
     throw new PipelineError('MR-1016', `detach leaves the job with its engine, and the ${name === 'prism' ? 'Prism' : 'job server'} that is started for a run ends with it. Name one that runs already: jobEndpoint: 'localhost:8099'.`) // prettier-ignore
 }
 
+const PORT_MAX = 65_535
+
 /** @throws {PipelineError} when it is said, and no address. */
 export function addressOf(what: string, address: unknown): void {
-  if (address === undefined || (typeof address === 'string' && /^[^\s:/]+:\d{1,5}$/.test(address))) return
+  if (address === undefined) return
+  const [, port] = (typeof address === 'string' ? /^[^\s:/]+:(\d{1,5})$/.exec(address) : undefined) ?? []
+  if (port !== undefined && Number(port) <= PORT_MAX) return
   throw new PipelineError('MR-1002', `${what} must be an address such as 'localhost:8099', but is ${preview(address)}.`)
 }
 
