@@ -6,6 +6,7 @@
  * commit, all of it: until then the store is as it was.
  */
 import { ByteReader } from '../../../sdk/coders/index.js'
+import { invariant } from '../../../sdk/invariant.js'
 import {
   copied,
   divideElements,
@@ -18,7 +19,7 @@ import {
   kept,
 } from '../../core/kept-division.js'
 import { type Stage, type StagedPipeline, sideInputs } from '../../core/stage.js'
-import { hostedPart } from '../hosted-part.js'
+import { hostedPart, unhosted } from '../hosted-part.js'
 import type { Change, StoredEntry } from '../store/checkpoint-store.js'
 import { partitionOf } from '../store/partition-of.js'
 import { BlockCodings, MAIN } from './block-codings.js'
@@ -59,6 +60,7 @@ export function dividedAnew(
           moved.push({ part: part + hostedPart(host, now), slot, id, content })
   const rest = [...byPart.values()].flat()
   const left = new Set(rest)
+  for (const { part } of rest) invariant(unhosted(part)[1] === '', 'every part of a partition is divided', { part })
   const changes = [...stored.filter((entry) => !left.has(entry)).map((entry) => ({ ...entry, content: undefined })), ...moved] // prettier-ignore
   return { entries: [...rest, ...moved], changes }
 }
