@@ -6,6 +6,7 @@
  * was due came first, are no part of it: they come by themselves. Rounds of full bundles that were alike are written down once.
  */
 import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
+import { invariant } from '../../sdk/invariant.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import type { ReadRecord, SourceJournal, TurnRecord } from '../core/execution/source-journal.js'
 import type { BatchPacing } from './batch-pacing.js'
@@ -179,23 +180,25 @@ export class BatchJournal implements SourceJournal {
   }
 
   /** The plan of what was read. Rounds after the last in which something was read are no part of it. */
-  encode(codecs: ReadonlyMap<number, SourceCodec>, shed: readonly ShedRecord[] = [], hosts = 1): Uint8Array {
+  encode(codecs: ReadonlyMap<number, SourceCodec>, shed: readonly ShedRecord[] = [], hosts = 0): Uint8Array {
     if (this.#isLastRepeated()) this.#rounds.pop()
     const all = this.rounds
     let length = all.length
     while (length > 0 && isEmpty(all[length - 1] as Rounds)) length--
-    const rounds = all
-      .slice(0, length)
-      .map(({ turns, times, isReleased }) => [
-        isReleased,
-        turns.map((turn) => [turn.stage, (codecs.get(turn.stage) as SourceCodec).turn(turn), turn.partition ?? 0]),
-        times,
-      ])
+    const rounds = all.slice(0, length).map(({ turns, times, isReleased }) => [
+      isReleased,
+      turns.map((turn) => {
+        const codec = codecs.get(turn.stage) as SourceCodec
+        // Its number is another where combines are lifted.
+        return [codec.step, codec.turn(turn), turn.partition ?? 0]
+      }),
+      times,
+    ])
     const { after } = this
     const rest = {
       ...(shed.length === 0 ? {} : { shed }),
       ...(after === 0 ? {} : { after }),
-      ...(hosts === 1 ? {} : { hosts }),
+      ...(hosts === 0 ? {} : { hosts }),
     }
     return encodeToBytes(dynamicCoder, Object.keys(rest).length === 0 ? rounds : [...rounds, rest])
   }
@@ -250,7 +253,7 @@ export interface PlanRest {
   readonly shed: readonly ShedRecord[]
   /** How many rounds follow. */
   readonly after: number
-  /** Among how many partitions the turns are. */
+  /** Among how many partitions on workers the turns are; 0 without workers, where work is cut and counted otherwise. */
   readonly hosts: number
 }
 
@@ -258,7 +261,7 @@ export interface PlanRest {
 export function restOfPlan(bytes: Uint8Array): PlanRest {
   const last = (decodeFromBytes(dynamicCoder, bytes) as readonly unknown[]).at(-1)
   const rest = (Array.isArray(last) ? undefined : last) as Partial<PlanRest> | undefined
-  return { shed: rest?.shed ?? [], after: rest?.after ?? 0, hosts: rest?.hosts ?? 1 }
+  return { shed: rest?.shed ?? [], after: rest?.after ?? 0, hosts: rest?.hosts ?? 0 }
 }
 
 /** Whether a plan says that anything is done. */
@@ -285,15 +288,22 @@ export function decodePlan(bytes: Uint8Array, codecs: ReadonlyMap<number, Source
   const parts = decodeFromBytes(dynamicCoder, bytes) as readonly unknown[]
   const rounds = parts.filter(Array.isArray) as unknown as readonly [
     boolean,
-    readonly [number, unknown, number?][],
+    readonly [string | number, unknown, number?][],
     number,
   ][]
+  const byStep = new Map([...codecs].map(([stage, codec]) => [codec.step, stage]))
+  const stageOf = (source: string | number): number => {
+    // Development versions wrote numbers.
+    const stage = typeof source === 'number' ? source : byStep.get(source)
+    invariant(stage !== undefined, 'a plan is of sources that there are', { source })
+    return stage
+  }
   return rounds.map(([isReleased, turns, times]) => ({
     isReleased,
-    turns: turns.map(([stage, turn, partition = 0]) => ({
-      ...(codecs.get(stage) as SourceCodec).turnFrom(stage, turn),
-      partition,
-    })),
+    turns: turns.map(([source, turn, partition = 0]) => {
+      const stage = stageOf(source)
+      return { ...(codecs.get(stage) as SourceCodec).turnFrom(stage, turn), partition }
+    }),
     times,
   }))
 }

@@ -31,7 +31,10 @@ export async function hostsNow(
   const kept = committed === undefined ? undefined : (decodeCommitContent(committed.content).hosts ?? 1)
   const asked = tasks === undefined ? 1 : tasks.asked
   const wanted = asked ?? Math.max(kept ?? 1, tasks?.workers ?? 1)
-  const hosts = isFollowed ? wanted : await agreed(store, wanted, asked !== undefined, log)
+  const planned = isFollowed
+    ? undefined
+    : await agreed(store, tasks === undefined ? 0 : wanted, asked !== undefined, log)
+  const hosts = planned ?? wanted
   if (committed === undefined || kept === undefined || hosts === kept) return hosts
   if (isFollowed) throw cannotDivide(kept, hosts, 'another driver goes on with them')
   await store.divide(committed.batch, (entries) => dividedAnew(staged, entries, kept, hosts))
@@ -40,27 +43,34 @@ export async function hostsNow(
 }
 
 /** What goes with the plan that waits: its turns are those of the partitions that have read. */
-async function agreed(store: BatchedParts['store'], wanted: number, isAsked: boolean, log: RunLog): Promise<number> {
+async function agreed(
+  store: BatchedParts['store'],
+  wanted: number,
+  isAsked: boolean,
+  log: RunLog,
+): Promise<number | undefined> {
   const planned = await store.planned()
-  if (planned === undefined || !hasRounds(planned.content)) return wanted
+  if (planned === undefined || !hasRounds(planned.content)) return undefined
   const { hosts } = restOfPlan(planned.content)
-  if (hosts === wanted) return wanted
+  if (hosts === wanted) return undefined
   if (!holdsElements(planned.content)) {
     await store.emptyPlan()
-    return wanted
+    return undefined
   }
   const why = `batch ${planned.batch} is planned and not finished, and holds elements that cannot be read again`
-  if (isAsked) throw cannotDivide(hosts, wanted, why)
+  if (isAsked || hosts === 0) throw cannotDivide(hosts, wanted, why)
   log.note(`warning: what is kept stays divided into ${counted(hosts)} for now: ${why}`)
   return hosts
 }
 
+/** @param kept - 0: without workers. */
 function cannotDivide(kept: number, wanted: number, why: string): Error {
-  const goOn = kept === 1 ? 'no workers, or one and partitions: 1,' : `workers and partitions: ${kept}`
+  const is = kept === 0 ? 'is kept without workers' : `is divided into ${counted(kept)} on workers`
+  const becomes = wanted === 0 ? 'go on without workers' : `be divided into ${wanted} on workers`
   return coded(
     'MR-6033',
     new Error(
-      `what is kept here is divided into ${counted(kept)}, and cannot be divided into ${wanted} now: ${why}. Go on with ${goOn} until it is stopped in order (SIGTERM, stop()), and begin with another number then.`,
+      `what is kept here ${is}, and cannot ${becomes} now: ${why}. Go on ${kept === 0 ? 'without workers' : `with workers and partitions: ${kept}`} until it is stopped in order (SIGTERM, stop()), and begin with another number then.`,
     ),
   )
 }

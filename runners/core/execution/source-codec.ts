@@ -52,12 +52,15 @@ export interface ReadElements {
 
 /** Codes work and turns of one source. */
 export class SourceCodec {
+  /** Unique name of the source's step. */
+  readonly step: string
   readonly #element: Coder<WindowedValue<unknown, BoundedWindow>>
   readonly #restriction: Coder<unknown>
   readonly #outputs: readonly Coder<unknown>[]
   readonly #isRouted: boolean
 
   constructor(built: BuiltPipeline, root: Extract<StageRoot, { kind: 'splittable' }>) {
+    this.step = root.info.id
     const { collections } = built.graph.components
     const input = collections.get(root.inputs[0] ?? '')?.coderId ?? ''
     this.#element = windowedValueCoder(coderOf(built, input), windowCoderOf(root.strategy.windowFn))
