@@ -123,6 +123,8 @@ describe.skipIf(!isThere)('workers in processes of their own, on Prism', () => {
     const options = { mode: 'counts', keys: 2 } as const
     const engine = { environment: 'process', environmentConfig: 'no-such-program' } as const
     const running = start(remote, { runner: 'prism', module: MODULE, options, engine, env })
+    // Prism waits for it, or ends the job at once.
+    running.result.catch((error: unknown) => warnings.push(String(error)))
     await expect
       .poll(() => warnings.join('\n'), { timeout: 60_000 })
       .toContain('The engine was to start no-such-program')

@@ -53,7 +53,7 @@ describe('a job that runs', () => {
   it('whose worker was not let in says that alone, and what to do in the end, unless another was', () => {
     const { said, timers, told, runs } = waiting()
     runs()
-    expect(told.advice).toBe('')
+    expect(told.advice).toBe('No worker has reached this process. The engine was to start /boot.sh.')
     expect(told.refused()).toMatch(/not let in.*Give it the token\.$/)
     for (const { run } of timers) run()
     expect([said, told.advice]).toEqual([[], 'Give it the token.'])

@@ -72,9 +72,10 @@ export class ToldByWorkers {
     return `warning: a worker was not let in, which does not know the token of this run. ${this.#letIn}`
   }
 
-  /** What is to be done about a job that has failed because none of its workers was let in. */
+  /** What is to be done about a job that has failed because none of its workers was let in, or has come. */
   get advice(): string {
-    return this.#refused > 0 && this.#linked === 0 ? this.#letIn : ''
+    if (this.#linked > 0 || this.#asked === '') return ''
+    return this.#refused > 0 ? this.#letIn : `No worker has reached this process. ${this.#asked}`
   }
 
   take(told: Told): void {
