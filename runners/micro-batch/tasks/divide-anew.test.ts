@@ -159,7 +159,9 @@ describe('what is kept', () => {
       feed.isClosed = true
       if (!isReplayable) {
         const text = await refusal(runOn(place, build, [feed], {}))
-        expect(text).toMatch(/divided into 2 partitions on workers, and cannot go on without workers now: batch \d+ is planned/)
+        expect(text).toMatch(
+          /divided into 2 partitions on workers, and cannot go on without workers now: batch \d+ is planned/,
+        )
         await expect(runOn(place, build, [feed], on(1, 3))).rejects.toSatisfy((error) => errorCode(error) === 'MR-6033')
         const { logger, lines } = heardLines()
         // Nobody has asked for three.
