@@ -124,16 +124,12 @@ function otherWorkers(life: number): RunnerOptions {
 }
 
 function restarted(name: string, options: RunnerOptions, planOf: () => CrashPlan, lives: Lives = {}): Mode {
-  const { reexecutes = false, optionsOf } = lives
+  const { reexecutes = false, ...others } = lives
   const mode = batches(name, options, 'generated')
   return {
     ...mode,
     traits: [...mode.traits, 'restarts', ...(reexecutes ? (['reexecuted'] as const) : [])],
-    makeRunner: () =>
-      restartingRunner(
-        { batchInterval: INTERVAL },
-        { random: seededRandom(1), planOf, ...(optionsOf === undefined ? {} : { optionsOf }) },
-      ),
+    makeRunner: () => restartingRunner({ batchInterval: INTERVAL }, { random: seededRandom(1), planOf, ...others }),
   }
 }
 

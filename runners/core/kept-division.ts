@@ -109,7 +109,7 @@ export function divideState(before: Hosts, division: Division): Hosts {
   for (const [host, entries] of before.entries())
     for (const entry of entries) {
       const { id, content } = entry
-      if (id[0] === WINDOW_ID) windows.set(id.join(), windows.get(id.join()) ?? entry)
+      if (id[0] === WINDOW_ID) windows.set(id.join(), entry)
       else if (id[0] === TIMES_ID) {
         const [watermark = 0, clock = 0] = doubles(content)
         times = [Math.min(times?.[0] ?? watermark, watermark), Math.max(times?.[1] ?? clock, clock)]
@@ -146,26 +146,37 @@ export function kept(entries: readonly KeptEntry[], { hosts }: Division): Hosts 
   return Array.from({ length: hosts }, (_, host) => (host === 0 ? entries : []))
 }
 
+/** Entries that hosts count, each with the host that it lay with: in one order, which follows the order in each. */
+function inTurn(before: Hosts, numberOfEntry: (id: Uint8Array) => number): readonly (readonly [KeptEntry, number])[] {
+  return before
+    .flatMap((entries, host) =>
+      entries
+        // What counts them is an entry without an id.
+        .filter(({ id }) => id.length > 0)
+        .map((entry) => ({ entry, host, number: spread(numberOfEntry(entry.id), host, before.length) })),
+    )
+    .sort((a, b) => a.number - b.number)
+    .map(({ entry, host }) => [entry, host] as const)
+}
+
+/** The entries without an id. */
+function countsOf(before: Hosts): readonly KeptEntry[] {
+  return before.flat().filter(({ id }) => id.length === 0)
+}
+
 /** The work of a source: restrictions are dealt out in turn. */
 export function divideWork(before: Hosts, { hosts }: Division): Hosts {
-  const works: { readonly entry: KeptEntry; readonly number: number }[] = []
-  let begun = 0
-  let countsEntry: KeptEntry | undefined
-  for (const [host, entries] of before.entries())
-    for (const entry of entries) {
-      if (entry.id.length === 0) {
-        begun = Math.max(begun, (decodeFromBytes(dynamicCoder, entry.content) as readonly [number, number])[0])
-        countsEntry = entry
-      } else
-        works.push({ entry, number: spread(decodeFromBytes(dynamicCoder, entry.id) as number, host, before.length) })
-    }
   const divided: KeptEntry[][] = Array.from({ length: hosts }, () => [])
-  for (const [i, { entry }] of works.sort((a, b) => a.number - b.number).entries()) {
+  for (const [i, [entry]] of inTurn(before, (id) => decodeFromBytes(dynamicCoder, id) as number).entries()) {
     const own = divided[i % hosts] as KeptEntry[]
     own.push({ ...entry, slot: own.length % SLOTS, id: encodeToBytes(dynamicCoder, own.length) })
   }
-  if (countsEntry !== undefined)
-    for (const own of divided) own.push({ ...countsEntry, content: encodeToBytes(dynamicCoder, [begun, own.length]) })
+  const counts = countsOf(before)
+  const begun = counts.map(({ content }) => (decodeFromBytes(dynamicCoder, content) as readonly [number, number])[0])
+  const [first] = counts
+  if (first !== undefined)
+    for (const own of divided)
+      own.push({ ...first, content: encodeToBytes(dynamicCoder, [Math.max(...begun), own.length]) })
   return divided
 }
 
@@ -179,18 +190,13 @@ export function divideElements(
   { hosts, hostOf }: Division,
   slotOf: ((content: Uint8Array) => number) | undefined,
 ): Hosts {
-  const elements = before.flatMap((entries, host) =>
-    entries
-      // Where bundles end is an entry without an id.
-      .filter(({ id }) => id.length > 0)
-      .map((entry) => ({ entry, host, number: spread(numberOf(new ByteReader(entry.id)), host, before.length) })),
-  )
   const divided: KeptEntry[][] = Array.from({ length: hosts }, () => [])
-  for (const { entry, host } of elements.sort((a, b) => a.number - b.number)) {
+  for (const [entry, host] of inTurn(before, (id) => numberOf(new ByteReader(id)))) {
     const own = divided[slotOf === undefined ? host % hosts : hostOf(slotOf(entry.content))] as KeptEntry[]
     own.push({ ...entry, id: encodeToBytes(varintCoder, own.length) })
   }
-  const ends = before.flat().find(({ id }) => id.length === 0)
+  // Where bundles end.
+  const [ends] = countsOf(before)
   if (ends !== undefined)
     for (const own of divided)
       if (own.length > 0) own.push({ ...ends, content: encodeToBytes(stringUtf8Coder, String(own.length)) })

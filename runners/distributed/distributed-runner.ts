@@ -340,7 +340,7 @@ class EngineRun {
   }
 
   #stateOf(ended: Extract<ToUser, { kind: 'jobEnded' | 'jobRefused' }>, failure: unknown): EndState {
-    if (ended.kind === 'jobRefused') 
+    if (ended.kind === 'jobRefused')
       throw failure ?? new PipelineError('MR-6201', `${this.#name} does not take the job (${ended.status}): ${ended.message}`) // prettier-ignore
     const state = END_STATES[ended.state]
     // What an engine has got over is no failure.

@@ -5,20 +5,11 @@
  * Law: rounds done again from a plan are the rounds it was made of, turn by turn. Rounds in which sources had no turn, because what
  * was due came first, are no part of it: they come by themselves. Rounds of full bundles that were alike are written down once.
  */
-import { decodeFromBytes, dynamicCoder, encodeToBytes } from '../../sdk/coders/index.js'
-import { invariant } from '../../sdk/invariant.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import type { ReadRecord, SourceJournal, TurnRecord } from '../core/execution/source-journal.js'
 import type { BatchPacing } from './batch-pacing.js'
 import type { ShedRecord } from './load-shedding.js'
-
-/** Rounds in which the same was done; what the last of them left is known. */
-export interface Rounds {
-  turns: readonly TurnRecord[]
-  times: number
-  /** Whether a script went on before it. */
-  readonly isReleased: boolean
-}
+import { encodePlan, type Rounds } from './plan-content.js'
 
 /** The journal of the batch at hand. */
 export class BatchJournal implements SourceJournal {
@@ -185,22 +176,7 @@ export class BatchJournal implements SourceJournal {
     const all = this.rounds
     let length = all.length
     while (length > 0 && isEmpty(all[length - 1] as Rounds)) length--
-    const rounds = all.slice(0, length).map(({ turns, times, isReleased }) => [
-      isReleased,
-      turns.map((turn) => {
-        const codec = codecs.get(turn.stage) as SourceCodec
-        // Its number is another where combines are lifted.
-        return [codec.step, codec.turn(turn), turn.partition ?? 0]
-      }),
-      times,
-    ])
-    const { after } = this
-    const rest = {
-      ...(shed.length === 0 ? {} : { shed }),
-      ...(after === 0 ? {} : { after }),
-      ...(hosts === 0 ? {} : { hosts }),
-    }
-    return encodeToBytes(dynamicCoder, Object.keys(rest).length === 0 ? rounds : [...rounds, rest])
+    return encodePlan(all.slice(0, length), codecs, { shed, after: this.after, hosts })
   }
 }
 
@@ -245,65 +221,4 @@ function isReadAlike(before: ReadRecord, { work, count, elements }: ReadRecord):
 /** A turn after which others follow that are alike. */
 function asItComes(turn: TurnRecord): TurnRecord {
   return { ...turn, reads: turn.reads.map((read) => ({ ...read, left: undefined })) }
-}
-
-/** What a plan has besides its rounds. */
-export interface PlanRest {
-  /** What load shedding drops. */
-  readonly shed: readonly ShedRecord[]
-  /** How many rounds follow. */
-  readonly after: number
-  /** Among how many partitions on workers the turns are; 0 without workers, where work is cut and counted otherwise. */
-  readonly hosts: number
-}
-
-/** See {@link PlanRest}. */
-export function restOfPlan(bytes: Uint8Array): PlanRest {
-  const last = (decodeFromBytes(dynamicCoder, bytes) as readonly unknown[]).at(-1)
-  const rest = (Array.isArray(last) ? undefined : last) as Partial<PlanRest> | undefined
-  return { shed: rest?.shed ?? [], after: rest?.after ?? 0, hosts: rest?.hosts ?? 0 }
-}
-
-/** Whether a plan says that anything is done. */
-export function hasRounds(bytes: Uint8Array): boolean {
-  return (decodeFromBytes(dynamicCoder, bytes) as readonly unknown[]).some(Array.isArray)
-}
-
-/** Whether a plan has elements that lie nowhere else. */
-export function holdsElements(bytes: Uint8Array): boolean {
-  const rounds = (decodeFromBytes(dynamicCoder, bytes) as readonly unknown[]).filter(Array.isArray)
-  type Turns = readonly (readonly [number, { readonly reads: readonly { readonly elements: unknown }[] }])[]
-  return rounds.some(([, turns]) =>
-    (turns as Turns).some(([, { reads }]) => reads.some(({ elements }) => elements !== null)),
-  )
-}
-
-/** The content of a plan by which nothing is done: what can be read again is read again by the batch after it. */
-export function emptyPlan(): Uint8Array {
-  return encodeToBytes(dynamicCoder, [])
-}
-
-/** The rounds of a plan. */
-export function decodePlan(bytes: Uint8Array, codecs: ReadonlyMap<number, SourceCodec>): readonly Rounds[] {
-  const parts = decodeFromBytes(dynamicCoder, bytes) as readonly unknown[]
-  const rounds = parts.filter(Array.isArray) as unknown as readonly [
-    boolean,
-    readonly [string | number, unknown, number?][],
-    number,
-  ][]
-  const byStep = new Map([...codecs].map(([stage, codec]) => [codec.step, stage]))
-  const stageOf = (source: string | number): number => {
-    // Development versions wrote numbers.
-    const stage = typeof source === 'number' ? source : byStep.get(source)
-    invariant(stage !== undefined, 'a plan is of sources that there are', { source })
-    return stage
-  }
-  return rounds.map(([isReleased, turns, times]) => ({
-    isReleased,
-    turns: turns.map(([source, turn, partition = 0]) => {
-      const stage = stageOf(source)
-      return { ...(codecs.get(stage) as SourceCodec).turnFrom(stage, turn), partition }
-    }),
-    times,
-  }))
 }

@@ -16,8 +16,8 @@ import { SourceExecutor } from '../core/execution/source-executor.js'
 import type { PipelineResult } from '../runner.js'
 import type { RunStatus } from '../run-status.js'
 import type { RunLog } from '../core/run-log.js'
-import { ATTEMPTS_MAX, noteIdleWorkers, notDeterministic } from './batch-errors.js'
-import { hostsNow } from './hosts.js'
+import { ATTEMPTS_MAX, notDeterministic } from './batch-errors.js'
+import { hostsNow, noteIdleWorkers } from './hosts.js'
 import { type BatchedParts, decodedPlan, type Done, type PlannedBatch, watermarksText } from './batched-parts.js'
 import { loadOf } from './batch-load.js'
 import type { BatchPacing } from './batch-pacing.js'
@@ -212,7 +212,10 @@ export class BatchedExecution extends Execution {
       },
     }
     const isLeading = await follow(store, real, follower)
-    if (!isLeading) return (forget(), false)
+    if (!isLeading) {
+      forget()
+      return false
+    }
     this.#standby.takesOver()
     const newest = await store.committed()
     if (newest !== undefined) await this.#outbox.deliverAgain(newest)
@@ -371,11 +374,7 @@ export class BatchedExecution extends Execution {
   ): Promise<void> {
     const { store, world, real, tasks } = this.#parts
     real.crashpoint('batch.commit')
-    const content = encodeCommitContent({
-      watermarks,
-      clock: world.env.now(),
-      ...(tasks === undefined ? {} : { hosts: tasks.partitions }),
-    })
+    const content = encodeCommitContent({ watermarks, clock: world.env.now(), hosts: tasks?.partitions ?? 1 })
     const deliveries = this.#outbox.encode(delivered)
     await store.commit({ batch: plan.batch, instant: plan.instant, content, deliveries }, changes)
     this.#settled(plan.batch, watermarksText(watermarks))

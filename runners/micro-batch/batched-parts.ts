@@ -6,10 +6,11 @@ import type { Delivered } from '../core/deliveries.js'
 import type { SourceCodec } from '../core/execution/source-codec.js'
 import type { RunnerOptions } from '../runner.js'
 import type { BatchAcknowledgements } from './batch-acknowledgements.js'
-import { type BatchJournal, decodePlan, restOfPlan } from './batch-journal.js'
+import type { BatchJournal } from './batch-journal.js'
 import type { BatchLimits } from './batch-pacing.js'
 import type { BatchWorld } from './batch-world.js'
-import type { LoadShedding, ShedRecord } from './load-shedding.js'
+import type { LoadShedding } from './load-shedding.js'
+import { decodePlan, type PlanContent } from './plan-content.js'
 import type { QueryStore } from './query-store.js'
 import type { StandbyMode } from './standby-role.js'
 import type { Change, PlanRecord } from './store/checkpoint-store.js'
@@ -48,16 +49,12 @@ export interface Done {
 }
 
 /** A batch that is done from its plan. */
-export interface PlannedBatch {
+export interface PlannedBatch extends Omit<PlanContent, 'hosts'> {
   readonly instant: number
   /** Whether the plan is written down. */
   readonly isLogged: boolean
   /** Whether it has elements that cannot be read again. */
   readonly hasElements: boolean
-  readonly rounds: ReturnType<typeof decodePlan>
-  /** How many rounds follow before it is closed. */
-  readonly after: number
-  readonly shed: readonly ShedRecord[]
 }
 
 /** A plan that is written down. */
@@ -66,8 +63,7 @@ export function decodedPlan(plan: PlanRecord, codecs: ReadonlyMap<number, Source
     instant: plan.instant,
     isLogged: true,
     hasElements: false,
-    rounds: decodePlan(plan.content, codecs),
-    ...restOfPlan(plan.content),
+    ...decodePlan(plan.content, codecs),
   }
 }
 

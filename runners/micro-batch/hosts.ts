@@ -7,11 +7,22 @@
 import { coded } from '../../sdk/error-codes.js'
 import type { RunLog } from '../core/run-log.js'
 import type { StagedPipeline } from '../core/stage.js'
-import { hasRounds, holdsElements, restOfPlan } from './batch-journal.js'
 import type { BatchedParts } from './batched-parts.js'
 import { decodeCommitContent } from './commit-content.js'
+import { planTraits } from './plan-content.js'
 import type { CommitRecord } from './store/checkpoint-store.js'
 import { dividedAnew } from './tasks/divide-anew.js'
+
+/** Workers beyond the partitions that there are would wait for ever, and nobody would know why nothing is faster. */
+export function noteIdleWorkers(tasks: BatchedParts['tasks'], log: RunLog): void {
+  const partitions = tasks?.partitions ?? 0
+  const workers = tasks?.driver.workers.living.length ?? 0
+  if (workers <= partitions) return
+  log.note(
+    `warning: what is kept is divided into ${counted(partitions)}, and there are ${workers} workers: no more than ${partitions} of them have something to do. Ask for more partitions to use more.`,
+    { partitions, workers },
+  )
+}
 
 /** What was kept, and who goes on from it. */
 export interface KeptHosts {
@@ -50,10 +61,10 @@ async function agreed(
   log: RunLog,
 ): Promise<number | undefined> {
   const planned = await store.planned()
-  if (planned === undefined || !hasRounds(planned.content)) return undefined
-  const { hosts } = restOfPlan(planned.content)
-  if (hosts === wanted) return undefined
-  if (!holdsElements(planned.content)) {
+  if (planned === undefined) return undefined
+  const { hosts, isEmpty, holdsElements } = planTraits(planned.content)
+  if (isEmpty || hosts === wanted) return undefined
+  if (!holdsElements) {
     await store.emptyPlan()
     return undefined
   }

@@ -8,9 +8,9 @@ import type { Env, TimerHandle } from '../../sdk/env.js'
 import type { BuiltPipeline } from '../../sdk/graph/model.js'
 import { invariant } from '../../sdk/invariant.js'
 import { newQueryId } from '../core/query-identity.js'
-import { emptyPlan } from './batch-journal.js'
 import { adoptGraph, GraphNow, watermarksNow } from './migration/adopt-graph.js'
 import type { ChangeChoice } from './migration/change-plan.js'
+import { emptyPlan } from './plan-content.js'
 import type {
   Change,
   CheckpointStore,

@@ -25,8 +25,6 @@ export interface Point {
   readonly isTimeless?: boolean
   /** Whether the run has come to its end when it has happened: no last driver is needed. */
   readonly isOver?: boolean
-  /** What the last driver is given, when all is right again. */
-  readonly last?: Readonly<Record<string, string>>
   /** A folder of the case that lies on a disk of its own, a small one; only root can make one. */
   readonly disk?: 'out' | 'checkpoint'
   /** Lets it go wrong, and puts it right. @returns what was not as it has to be. */

@@ -196,7 +196,7 @@ async function faultOf(point: Point, seed: number, took: Bench['took']): Promise
     }
     const fault = await point.happens(bench)
     if (fault !== undefined) return fault
-    const last = point.isOver === true ? undefined : await bench.drive(point.last)
+    const last = point.isOver === true ? undefined : await bench.drive()
     const lastFault = last === undefined ? undefined : expectEnd(last, 'done')
     if (lastFault !== undefined) return `when all was right again: ${lastFault}`
     const { faults } = judgeAtEnd(of, await readOutput(folder, of), last?.done?.dropped ?? 0)

@@ -75,6 +75,8 @@ export async function makeInput(folder: string, { source, sink, records, parts }
 export function readInput(p: Pipeline, folder: string, of: KillCase): PCollection<InputRecord> {
   const { source, records, outOfOrderMillis } = of
   const timestamp = ({ at }: InputRecord): number => at
+  /** Of sources that go on: nobody waits for the clock. */
+  const watermark = watermarks.outOfOrder(outOfOrderMillis, { idleAfter: '1 hour' })
   switch (source) {
     case 'lines':
       return p
@@ -95,14 +97,12 @@ export function readInput(p: Pipeline, folder: string, of: KillCase): PCollectio
           codec: recordCodec,
           timestamp: ({ value }) => value.at,
           pollEvery: '5 millis',
-          ...(source === 'log'
-            ? { until: 'end' as const }
-            : { watermark: watermarks.outOfOrder(outOfOrderMillis, { idleAfter: '1 hour' }) }),
+          ...(source === 'log' ? { until: 'end' as const } : { watermark }),
         }),
       )
     case 'tail': {
       const recordOf = (line: string): InputRecord => JSON.parse(line) as InputRecord
-      const options = { pollEvery: '5 millis', timestamp: (line: string) => timestamp(recordOf(line)), watermark: watermarks.outOfOrder(outOfOrderMillis, { idleAfter: '1 hour' }) } as const // prettier-ignore
+      const options = { pollEvery: '5 millis', timestamp: (line: string) => timestamp(recordOf(line)), watermark } as const // prettier-ignore
       return p
         .apply('tail', tailLines(join(folder, IN, '0.jsonl'), options))
         .map('parse', recordOf, { codec: recordCodec })
@@ -118,7 +118,7 @@ export function readInput(p: Pipeline, folder: string, of: KillCase): PCollectio
             startAt: 'snapshot',
             pollEvery: '5 millis',
             timestamp,
-            watermark: watermarks.outOfOrder(outOfOrderMillis, { idleAfter: '1 hour' }),
+            watermark,
           }),
         )
         .map('inserted', ({ value }) => value, { codec: recordCodec })

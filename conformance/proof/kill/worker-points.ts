@@ -72,7 +72,8 @@ async function driverKilled({ start, drive }: Bench, at: string): Promise<string
 
 const SINKS = ['append', 'upsert', 'manifest', 'log'] as const
 
-const points: readonly Point[] = [
+/** See the head of this file. The last driver of each has no workers. */
+export const workerPoints: readonly Point[] = [
   ...SINKS.map((sink): Point => ({
     name: `processing: worker processes that are killed, one and then two of three (${sink})`,
     of: { sink },
@@ -96,6 +97,3 @@ const points: readonly Point[] = [
     happens: (bench) => driverKilled(bench, at),
   })),
 ]
-
-/** See the head of this file. The last driver of each has none. */
-export const workerPoints: readonly Point[] = points

@@ -202,7 +202,7 @@ export const batchesTasks: readonly Mutant[] = [
     'begun-asked-again',
     'a source that is done again begins where it began',
     WORK_LIST,
-    'const again = this.planned?.find(({ number }) => number === of.number)',
+    'const again = planned?.find(({ number }) => number === of.number)',
     'const again = undefined as WorkBegun | undefined',
   ),
 ]

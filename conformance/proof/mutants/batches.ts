@@ -60,8 +60,8 @@ const planning: readonly Mutant[] = [
     'batch-read-anew',
     'what a plan says was read is not read anew',
     'runners/micro-batch/batched-parts.ts',
-    'rounds: decodePlan(plan.content, codecs),',
-    'rounds: decodePlan(plan.content, codecs).map((round) => ({ ...round, turns: [] })),',
+    '...decodePlan(plan.content, codecs),',
+    '...decodePlan(plan.content, codecs), rounds: decodePlan(plan.content, codecs).rounds.map((round) => ({ ...round, turns: [] })),',
   ),
   bySeeds(
     'batch-never-planned',

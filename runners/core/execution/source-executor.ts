@@ -214,24 +214,23 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
   async turn(): Promise<boolean> {
     const since = this.#parts.acknowledgements.arrivalRound(this)
     const { oldest } = this.#gate
-    this.#work.planned = this.#turns.again()?.begun
+    const again = this.#turns.again()
     let changed = this.#gate.refresh()
-    if (changed) this.#work.takeIn(this.#gate.release(), Math.min(since, oldest))
+    if (changed) this.#work.takeIn(this.#gate.release(), Math.min(since, oldest), again?.begun)
     const waiting = this.#parts.inbox.take()
     if (waiting !== undefined) {
-      this.#work.takeIn(this.#gate.admit(waiting.elements, since), since)
+      this.#work.takeIn(this.#gate.admit(waiting.elements, since), since, again?.begun)
       changed = true
     }
-    const estimate = await this.#readOn()
+    const estimate = await this.#readOn(again)
     const watermark = Math.min(this.inputWatermark, this.#gate.hold, estimate.watermark)
     this.#forgetSides()
     return this.advanceTo(watermark) || changed || estimate.hasRead
   }
 
   /** Reads what is due, or what was read before. @returns the watermark of all work. */
-  async #readOn(): Promise<{ readonly watermark: number; readonly hasRead: boolean }> {
+  async #readOn(again: TurnRecord | undefined): Promise<{ readonly watermark: number; readonly hasRead: boolean }> {
     const turns = this.#turns
-    const again = turns.again()
     const begun = this.#work.takeBegun()
     if (again !== undefined) return this.#readAgain(again)
     const isReading = turns.mayRead && this.#pausedAt === undefined

@@ -42,8 +42,6 @@ export class WorkList {
   #made = 0
   /** What came since it was last asked for. */
   readonly #new: WorkBegun[] = []
-  /** What came in the turn at hand when it was done before. */
-  planned: readonly WorkBegun[] | undefined
 
   constructor(services: WorkServices) {
     this.#of = services
@@ -72,18 +70,19 @@ export class WorkList {
     this.#made = made
   }
 
-  takeIn(elements: ElementBuffer, since: number): void {
+  /** @param planned what came in this turn when it was done before. */
+  takeIn(elements: ElementBuffer, since: number, planned?: readonly WorkBegun[]): void {
     elements.forEach((element, timestamp, windows, pane) => {
       const windowsEach = this.#of.isPerWindow ? listOf(windows) : [windows]
       for (const each of windowsEach)
-        this.#begin({ element, timestamp, windows: each, pane, since, number: this.#begun++ })
+        this.#begin({ element, timestamp, windows: each, pane, since, number: this.#begun++ }, planned)
     })
   }
 
-  #begin(of: WorkElement): void {
+  #begin(of: WorkElement, planned: readonly WorkBegun[] | undefined): void {
     const { doFn, calls, clock } = this.#of
     const { element } = of
-    const again = this.planned?.find(({ number }) => number === of.number)
+    const again = planned?.find(({ number }) => number === of.number)
     const whole =
       again === undefined
         ? calls.guarded('restriction', element, () => doFn.restriction(element, this.context()))

@@ -19,8 +19,8 @@ import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import { suggestion } from '../../../sdk/suggestion.js'
 import { fuse } from '../../core/fusion.js'
 import { mainInputs, type StagedPipeline } from '../../core/stage.js'
-import { emptyPlan, holdsElements } from '../batch-journal.js'
 import { unhosted } from '../hosted-part.js'
+import { emptyPlan, planTraits } from '../plan-content.js'
 import type { CheckpointStore, CommitRecord, KeptChange, Lease, QueryRecord } from '../store/checkpoint-store.js'
 import { type ChangeChoice, type ChangePlan, changePlan } from './change-plan.js'
 import { changeLines, isUnnamed, wayOn } from './change-text.js'
@@ -234,7 +234,7 @@ async function plannedChange(
   const sources = new Set(kept.parts.filter(({ keeps }) => keeps === 'work').map(({ step }) => step))
   const isTouched = ({ step }: GraphDifference): boolean => sources.has(step)
   if (plan.isAutomatic && !plan.differences.some(isTouched)) return undefined
-  if (holdsElements(planned.content))
+  if (planTraits(planned.content).holdsElements)
     throw coded(
       'MR-6053',
       new Error(
