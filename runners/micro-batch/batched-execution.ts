@@ -17,19 +17,20 @@ import type { PipelineResult } from '../runner.js'
 import type { RunStatus } from '../run-status.js'
 import type { RunLog } from '../core/run-log.js'
 import { ATTEMPTS_MAX, notDeterministic } from './batch-errors.js'
-import { hostsNow, noteIdleWorkers } from './hosts.js'
+import { checkCut, noteIdleWorkers } from './hosts.js'
 import { type BatchedParts, decodedPlan, type Done, type PlannedBatch, watermarksText } from './batched-parts.js'
 import { loadOf } from './batch-load.js'
 import type { BatchPacing } from './batch-pacing.js'
-import { decodeCommitContent, encodeCommitContent } from './commit-content.js'
+import { encodeCommitContent } from './commit-content.js'
 import { collectedKeepers } from './kept-results.js'
 import { follow, type Follower, setUpToFollow } from './following.js'
 import { KeptParts } from './kept-parts.js'
 import type { LoadWatch } from './load-watch.js'
 import { Outbox } from './outbox.js'
 import type { SourceQueues } from './queue/source-queues.js'
+import { type Restored, restored } from './restored.js'
 import { StandbyRole } from './standby-role.js'
-import type { Change, CommitRecord, PlanRecord } from './store/checkpoint-store.js'
+import type { PlanRecord } from './store/checkpoint-store.js'
 import { Diverged } from './tasks/partition.js'
 
 /** A run in batches. */
@@ -52,8 +53,6 @@ export class BatchedExecution extends Execution {
   #waits: (Done & { readonly plan: PlanRecord }) | undefined
   /** Workers that there are to be from the next batch on. */
   #workersAsked: number | undefined
-  /** Into how many partitions workers divide what is kept. */
-  #hosts: number | undefined
   /** Whether the plan of the batch at hand is written down. */
   #isLogged = false
 
@@ -119,42 +118,28 @@ export class BatchedExecution extends Execution {
     if (this.#role === 'over') return
     if (this.#role === 'leads') this.#standby.takesOver()
     for (const note of store.notes) this.#log.note(note)
-    await (this.#role === 'follows' ? setUpToFollow(() => super.setup()) : super.setup())
-    const committed = await this.#restore()
-    await tasks?.open(this.#hosts ?? store.partitions, this.#committed, this.#parts.isKept ? store : undefined)
+    const isFollowed = this.#role === 'follows'
+    await (isFollowed ? setUpToFollow(() => super.setup()) : super.setup())
+    const back = await this.#restore()
+    const kept = back === undefined || back.held !== undefined ? undefined : store
+    const open = async (): Promise<void> => tasks?.open(back?.hosts ?? store.partitions, this.#committed, kept, back?.held) // prettier-ignore
+    await (isFollowed ? setUpToFollow(open) : open())
     noteIdleWorkers(tasks, this.#log)
-    if (this.#role === 'follows') this.#standby.follows(this.#committed)
-    if (committed !== undefined && this.#role === 'leads') await this.#outbox.deliverAgain(committed)
+    if (isFollowed) this.#standby.follows(this.#committed)
+    else if (back?.committed !== undefined) await this.#outbox.deliverAgain(back.committed)
   }
 
-  /** Takes back what is kept. @returns the newest commit, if there is one. */
-  async #restore(): Promise<CommitRecord | undefined> {
-    // Without a checkpoint nobody asks what has changed, and noting it costs nothing.
-    if (!this.#parts.isKept) return undefined
-    const kept = (this.#kept = new KeptParts(
-      this.executors,
-      new Map([...collectedKeepers(this.staged, this.wiring.collected), ...this.wiring.keepers()]),
-    ))
-    const { store } = this.#parts
-    const committed = await (this.#role === 'leads' ? store.committed() : store.copied())
-    this.#hosts = await hostsNow({ committed, staged: this.staged, isFollowed: this.#role === 'follows' }, this.#parts, this.#log) // prettier-ignore
-    if (committed === undefined) return undefined
-    const { watermarks: written, clock } = decodeCommitContent(committed.content)
-    const watermarks = this.#parts.store.watermarks(committed.batch, written)
-    // What waits is measured by the clock as it stood, so the clock comes first.
-    this.#parts.world.restore(committed.instant)
-    this.#parts.setScript(clock)
-    await kept.restore(this.#parts.store.entries(committed.batch))
-    this.#parts.real.crashpoint('query.restored')
-    this.#committed = this.#resumedAfter = committed.batch
-    this.#log.event('info', 'run goes on from its checkpoint', { batch: committed.batch })
-    this.#parts.store.batch = committed.batch + 1
-    for (const executor of this.executors) {
-      const watermark = watermarks.get(executor.stage.root.info.id)
-      if (watermark !== undefined) executor.restoreWatermark(watermark)
-    }
-    this.#watermarks = watermarksText(watermarks)
-    return committed
+  /** Takes back what is kept. Without a checkpoint nobody asks what has changed, and noting it costs nothing. */
+  async #restore(): Promise<Restored | undefined> {
+    const parts = this.#parts
+    if (!parts.isKept) return undefined
+    const { executors, staged } = this
+    const own = new Map([...collectedKeepers(staged, this.wiring.collected), ...this.wiring.keepers()])
+    const kept = (this.#kept = new KeptParts(executors, own))
+    const back = await restored({ parts, staged, executors, kept, log: this.#log, isFollowed: this.#role === 'follows' }) // prettier-ignore
+    if (back.committed !== undefined) this.#committed = this.#resumedAfter = back.committed.batch
+    this.#watermarks = back.watermarks
+    return back
   }
 
   protected override async teardown(): Promise<void> {
@@ -186,7 +171,7 @@ export class BatchedExecution extends Execution {
 
   /** A hot standby does what the other does, until it has the lease. @returns whether it has. */
   async #followed(): Promise<boolean> {
-    const { store, real, acknowledgements, world } = this.#parts
+    const { store, real, acknowledgements, world, tasks } = this.#parts
     /** Another has printed, acknowledged and delivered the same. */
     const forget = (): void => {
       this.#waits = undefined
@@ -199,14 +184,18 @@ export class BatchedExecution extends Execution {
       isOver: () => this.#isUnwanted,
       hindered: (error) => this.#standby.hindered(error),
       redo: async (plan) => {
+        checkCut(plan, tasks)
         store.batch = plan.batch
         this.#begin(decodedPlan(plan, this.#codecs))
+        tasks?.begin(plan.batch)
         await this.#read(0, true)
+        tasks?.closing()
         await this.#close()
-        return (this.#waits = { plan, ...this.#take([]) }).changes
+        return (this.#waits = { plan, ...(await this.#take(plan.batch)) }).changes
       },
-      settle: (batch) => {
+      settle: async (batch) => {
         this.#settled(batch, watermarksText(this.#waits?.watermarks ?? new Map()))
+        await tasks?.followed(batch, this.#waits?.shared ?? [])
         forget()
         this.#standby.follows(batch)
       },
@@ -221,8 +210,11 @@ export class BatchedExecution extends Execution {
     if (newest !== undefined) await this.#outbox.deliverAgain(newest)
     const waits = this.#waits
     this.#waits = undefined
+    tasks?.leads(store)
     await acknowledgements.planned()
-    if (waits !== undefined) await this.#makeVisible(waits.plan, waits, [])
+    if (waits === undefined) return true
+    await tasks?.planned(waits.plan.batch)
+    await this.#makeVisible(waits.plan, waits)
     return true
   }
 
@@ -348,29 +340,29 @@ export class BatchedExecution extends Execution {
 
   /** Makes the batch visible. @returns whether there was anything. */
   async #commit(plan: Pick<PlanRecord, 'batch' | 'instant'>): Promise<boolean> {
-    const { world, tasks, journal } = this.#parts
-    const shared = (await tasks?.changes(plan.batch)) ?? []
-    tasks?.apply()
-    const done = this.#take(shared)
+    const { world, journal } = this.#parts
+    const done = await this.#take(plan.batch)
     const isSilent = !world.hasPrinted && done.delivered.length === 0
     const isSame = watermarksText(done.watermarks) === this.#watermarks
     if (!this.#isLogged && done.changes.length === 0 && isSame && isSilent) return false
     if (!this.#isLogged) await this.#logPlan(plan, journal.hasElements)
-    await this.#makeVisible(plan, done, shared)
+    await this.#makeVisible(plan, done)
     return true
   }
 
-  /** What the batch has done, each once. @param shared what partitions have changed. */
-  #take(shared: readonly (readonly Change[])[]): Done {
+  /** What the batch has done, each once; what partitions have given for sinks and results is there then. */
+  async #take(batch: number): Promise<Done> {
+    const { tasks } = this.#parts
+    const shared = (await tasks?.changes(batch)) ?? []
+    tasks?.apply()
     const own = this.#kept?.changes() ?? []
     const changes = shared.length === 0 ? own : own.concat(...shared)
-    return { changes, watermarks: this.#watermarksNow(), delivered: this.#outbox.take() }
+    return { changes, shared, watermarks: this.#watermarksNow(), delivered: this.#outbox.take() }
   }
 
   async #makeVisible(
     plan: Pick<PlanRecord, 'batch' | 'instant'>,
-    { changes, watermarks, delivered }: Done,
-    shared: readonly (readonly Change[])[],
+    { changes, shared, watermarks, delivered }: Done,
   ): Promise<void> {
     const { store, world, real, tasks } = this.#parts
     real.crashpoint('batch.commit')

@@ -44,6 +44,8 @@ export interface BatchedParts {
 /** What a batch has done. */
 export interface Done {
   readonly changes: readonly Change[]
+  /** Those of each partition on workers, which are among them. */
+  readonly shared: readonly (readonly Change[])[]
   readonly watermarks: ReadonlyMap<string, number>
   readonly delivered: readonly Delivered[]
 }

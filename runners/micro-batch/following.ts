@@ -5,10 +5,11 @@
  * Law: what it takes over with is the state of the newest commit, and where the batch after it is planned, that batch done and not yet
  * committed; a difference is reported with the parts in which it lies, and never taken over.
  */
-import type { ErrorCode } from '../../sdk/error-codes.js'
 import type { Env } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
+import { unhosted } from './hosted-part.js'
 import { type QueryStore, STANDBY_MILLIS, type Waiting } from './query-store.js'
+import { StandbyLost } from './standby-lost.js'
 import { ChangeWriter, NO_CHANGES } from './store/change-bytes.js'
 import type { Change, PlanRecord, StoreView } from './store/checkpoint-store.js'
 import { partitionOf } from './store/partition-of.js'
@@ -26,19 +27,7 @@ export interface Follower {
   /** Does a batch from its plan. @returns what it has changed. */
   redo(plan: PlanRecord): Promise<readonly Change[]>
   /** The batch that was done is committed, by another. */
-  settle(batch: number): void
-}
-
-/** Why a standby cannot go on as it is; another one may, from the newest commit. */
-export class StandbyLost extends Error {
-  override readonly name = 'StandbyLost'
-  readonly code: ErrorCode = 'MR-6073'
-  readonly why: 'behind' | 'differs' | 'failed'
-
-  constructor(why: StandbyLost['why'], message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
-    this.why = why
-  }
+  settle(batch: number): Promise<void>
 }
 
 /** Follows until it has the lease, and all that was committed. @returns whether it has; not when it is over. */
@@ -59,18 +48,18 @@ export async function follow(
     }
     if (hashes !== undefined) {
       if (done === undefined)
-        throw lost(
+        throw new StandbyLost(
           'behind',
           `batch ${batch} is committed, and its plan is gone: batches are shorter than a look at them`,
         )
       await compare(view, done, hashes)
-      follower.settle(batch)
+      await follower.settle(batch)
       done = undefined
       continue
     }
     if ((await view.committedBatch()) >= batch) {
       if ((await view.batch(batch)).hashes === undefined)
-        throw lost('behind', `batch ${batch} is committed, and what is written of it is gone`)
+        throw new StandbyLost('behind', `batch ${batch} is committed, and what is written of it is gone`)
       continue
     }
     if (isLeading) return true
@@ -81,11 +70,15 @@ export async function follow(
 }
 
 /** Sets up what follows: what cannot be set up while another has the checkpoint, such as a sink that it holds locked, may be when it leads. */
-export async function setUpToFollow(setup: () => Promise<void>): Promise<void> {
+export async function setUpToFollow<T>(setup: () => Promise<T>): Promise<T> {
   try {
-    await setup()
+    return await setup()
   } catch (error) {
-    throw lost('failed', `it cannot be set up here while another has the checkpoint: ${messageOf(error)}`, error)
+    throw new StandbyLost(
+      'failed',
+      `it cannot be set up here while another has the checkpoint: ${messageOf(error)}`,
+      error,
+    )
   }
 }
 
@@ -94,7 +87,7 @@ async function redone(follower: Follower, plan: PlanRecord): Promise<readonly Ch
     return await follower.redo(plan)
   } catch (error) {
     if (error instanceof StandbyLost) throw error
-    throw lost('failed', `batch ${plan.batch} failed here: ${messageOf(error)}`, error)
+    throw new StandbyLost('failed', `batch ${plan.batch} failed here: ${messageOf(error)}`, error)
   }
 }
 
@@ -112,10 +105,10 @@ async function compare(view: StoreView, { batch, changes }: DoneBatch, hashes: r
     const theirs = await view.changesSince(partition, batch - 1)
     // Merged already with what was before: which of it was changed cannot be told. The next batch will show what is not the same.
     if (theirs?.version !== batch || theirs.isWhole) continue
-    for (const part of differingParts(theirs.changes, own)) if (!TIMED.test(part)) parts.add(part)
+    for (const part of differingParts(theirs.changes, own)) if (!TIMED.test(unhosted(part)[0])) parts.add(part)
   }
   if (parts.size === 0) return
-  throw lost(
+  throw new StandbyLost(
     'differs',
     `batch ${batch} has changed something else here than where it was committed, in ${[...parts].map((part) => `"${part}"`).join(', ')}. A step there is not deterministic: it uses the clock, randomness or something outside that is not context.now, context.random`,
   )
@@ -133,49 +126,4 @@ export function differingParts(theirs: readonly Change[], own: readonly Change[]
   }
   for (const { part } of expected.values()) parts.add(part)
   return [...parts].sort()
-}
-
-function lost(why: StandbyLost['why'], message: string, cause?: unknown): StandbyLost {
-  return new StandbyLost(why, message, cause)
-}
-
-/** Keeps what a hot standby does inside of the process. */
-export class Fence {
-  #isUp = true
-
-  /** The driver has the lease. */
-  lower(): void {
-    this.#isUp = false
-  }
-
-  /** The world without its ways out, as long as the fence is up. */
-  env(real: Env): Env {
-    const guarded =
-      <A extends readonly unknown[], R>(what: string, call: (...args: A) => R) =>
-      (...args: A): R => {
-        if (this.#isUp) throw lost('failed', `${what} while it stands by`)
-        return call(...args)
-      }
-    const { files, stdout } = real
-    const write = 'it writes files'
-    return {
-      ...real,
-      crashpoint: (name) => real.crashpoint(name),
-      buggify: (name) => real.buggify(name),
-      files: files && {
-        status: (path) => files.status(path),
-        glob: (pattern) => files.glob(pattern),
-        list: (folder) => files.list(folder),
-        openForReading: (path) => files.openForReading(path),
-        create: guarded(write, (path) => files.create(path)),
-        rename: guarded(write, (from, to) => files.rename(from, to)),
-        remove: guarded(write, (path) => files.remove(path)),
-        // There is one at most, whoever makes it.
-        makeFolder: (path) => files.makeFolder(path),
-        removeFolder: guarded(write, (path) => files.removeFolder(path)),
-        syncFolder: guarded(write, (folder) => files.syncFolder(folder)),
-      },
-      stdout: stdout && { write: guarded('it writes to standard output', (bytes: Uint8Array) => stdout.write(bytes)) },
-    }
-  }
 }

@@ -10,7 +10,8 @@ import type { StagedPipeline } from '../core/stage.js'
 import type { BatchedParts } from './batched-parts.js'
 import { decodeCommitContent } from './commit-content.js'
 import { planTraits } from './plan-content.js'
-import type { CommitRecord } from './store/checkpoint-store.js'
+import { StandbyLost } from './standby-lost.js'
+import type { CommitRecord, PlanRecord } from './store/checkpoint-store.js'
 import { dividedAnew } from './tasks/divide-anew.js'
 
 /** Workers beyond the partitions that there are would wait for ever, and nobody would know why nothing is faster. */
@@ -42,15 +43,41 @@ export async function hostsNow(
   const kept = committed === undefined ? undefined : (decodeCommitContent(committed.content).hosts ?? 1)
   const asked = tasks === undefined ? 1 : tasks.asked
   const wanted = asked ?? Math.max(kept ?? 1, tasks?.workers ?? 1)
-  const planned = isFollowed
-    ? undefined
-    : await agreed(store, tasks === undefined ? 0 : wanted, asked !== undefined, log)
+  if (isFollowed) return hostsElsewhere(kept ?? (await plannedHosts(store)), wanted, tasks)
+  const planned = await agreed(store, tasks === undefined ? 0 : wanted, asked !== undefined, log)
   const hosts = planned ?? wanted
   if (committed === undefined || kept === undefined || hosts === kept) return hosts
-  if (isFollowed) throw cannotDivide(kept, hosts, 'another driver goes on with them')
   await store.divide(committed.batch, (entries) => dividedAnew(staged, entries, kept, hosts))
   log.note(`what is kept is divided into ${counted(hosts)} from now on, and was into ${kept}`, { partitions: hosts, before: kept }) // prettier-ignore
   return hosts
+}
+
+/** As many as the driver has that goes on meanwhile: what is kept can only be divided by whoever goes on with it. */
+function hostsElsewhere(theirs: number | undefined, wanted: number, tasks: BatchedParts['tasks']): number {
+  const isOther = tasks === undefined || tasks.asked !== undefined
+  if (isOther && theirs !== undefined && theirs !== wanted)
+    throw cannotDivide(theirs, tasks === undefined ? 0 : wanted, 'another driver goes on with them')
+  return theirs ?? wanted
+}
+
+/** Of the plan that waits; `undefined` where there is none, or workers have no part in it. */
+async function plannedHosts(store: BatchedParts['store']): Promise<number | undefined> {
+  const planned = await store.planned()
+  const hosts = planned === undefined ? 0 : planTraits(planned.content).hosts
+  return hosts === 0 ? undefined : hosts
+}
+
+/** A batch of another driver is done here only where its work is cut as it would be here. @throws {StandbyLost} else. */
+export function checkCut({ batch, content }: PlanRecord, tasks: BatchedParts['tasks']): void {
+  const { hosts, isEmpty } = planTraits(content)
+  const own = tasks?.partitions ?? 0
+  if (isEmpty || hosts === own) return
+  const cut = (partitions: number): string => (partitions === 0 ? 'without workers' : `for ${counted(partitions)} on workers`) // prettier-ignore
+  throw new StandbyLost(
+    // Where both have workers, the newest commit says among how many partitions it goes on.
+    hosts > 0 && own > 0 ? 'behind' : 'failed',
+    `batch ${batch} is planned ${cut(hosts)}, and here it would be done ${cut(own)}`,
+  )
 }
 
 /** What goes with the plan that waits: its turns are those of the partitions that have read. */

@@ -20,7 +20,7 @@ import { BatchJournal } from './batch-journal.js'
 import { BatchWorld } from './batch-world.js'
 import { BatchedExecution } from './batched-execution.js'
 import { checkGuarantee } from './sink-promises.js'
-import { Fence } from './following.js'
+import { Fence } from './fence.js'
 import { batchLength } from './latency-objective.js'
 import { LoadShedding } from './load-shedding.js'
 import { type DriverNames, QueryStore, type Standby } from './query-store.js'
@@ -162,6 +162,7 @@ function execution(
     now: () => world.env.now(),
     journal,
     query: { id: () => store.id, epoch: () => store.epoch, restarts: checkpoint !== undefined },
+    isFenced: () => fence?.isUp === true,
     openWorkers,
     script: linkScript,
   })
@@ -218,12 +219,6 @@ function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroB
   const { workers = 0, isolation = 'thread', module, guarantee, checkpoint, batchInterval, engine } = options
   if (engine !== undefined)
     throw new PipelineError('MR-1016', "engine is for runners on other engines, and would change nothing here. Add runner: 'flink' or 'prism', or leave it out.") // prettier-ignore
-  if (workers > 0 && options.standby === 'hot')
-    throw new UnsupportedFeature(
-      'MR-6073',
-      'standby.hot',
-      `standby: 'hot' does the batches of another driver in one thread, and workers is ${workers}. Use standby: 'warm', or leave workers out.`,
-    )
   if (workers > 0) refuseOnWorkers(options)
   if (workers > 0 && isolation !== 'memory' && openWorkers === undefined)
     throw new UnsupportedFeature(

@@ -8,8 +8,8 @@ import type { LocalExecution } from '../core/execution/start-local.js'
 import type { RunLog } from '../core/run-log.js'
 import type { MetricsResult, PipelineResult, Progress } from '../runner.js'
 import type { RunStatus } from '../run-status.js'
-import { StandbyLost } from './following.js'
 import type { Standby } from './query-store.js'
+import { StandbyLost } from './standby-lost.js'
 
 /** So often it begins again as a hot one. */
 const LOST_MAX = 3
@@ -25,6 +25,7 @@ export class StandbyExecution implements LocalExecution {
   #isStopping = false
   #isCancelled = false
   #isPaused = false
+  #workers: number | undefined
 
   /** @param make makes an execution that stands by. */
   constructor(make: (mode: Standby) => LocalExecution, log: RunLog) {
@@ -46,6 +47,7 @@ export class StandbyExecution implements LocalExecution {
           { code: 'MR-6073', why: lost.why },
         )
         this.#at = this.#make(isWarm ? 'warm' : 'hot')
+        if (this.#workers !== undefined) this.#at.setWorkers(this.#workers)
         if (this.#isPaused) this.#at.pause()
         if (this.#isDraining) this.#at.drain()
         if (this.#isStopping) this.#at.stop()
@@ -78,9 +80,10 @@ export class StandbyExecution implements LocalExecution {
     this.#at.resume()
   }
 
-  /** It works in one thread. */
-  setWorkers(): boolean {
-    return false
+  /** What follows has as many as it began with; what leads is told. */
+  setWorkers(count: number): boolean {
+    this.#workers = count
+    return this.#at.setWorkers(count)
   }
 
   status(pipeline: string): RunStatus {

@@ -3,7 +3,7 @@
  */
 import type { RunLog } from '../core/run-log.js'
 import type { BatchesStatus } from '../run-status.js'
-import type { Fence } from './following.js'
+import type { Fence } from './fence.js'
 import type { Standby, Waiting } from './query-store.js'
 import type { StoreFailed } from './store/errors.js'
 

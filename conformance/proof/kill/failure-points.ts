@@ -22,7 +22,7 @@ import { storeFaults } from './kill-cycles.js'
 import { makeInput, readOutput } from './places.js'
 import { judgeAtEnd } from './reconcile.js'
 import { TakeOverTable } from './take-over-table.js'
-import { standsStill, takeOvers, timed, TOO_BUSY } from './take-overs.js'
+import { standsStill, takeOvers, takeOversWithWorkers, timed, TOO_BUSY } from './take-overs.js'
 import { workerPoints } from './worker-points.js'
 
 const points: readonly Point[] = [
@@ -118,6 +118,7 @@ const points: readonly Point[] = [
     happens: (bench) => standsStill(bench, 'batch.commit', async () => pause(11_000)),
   },
   ...takeOvers,
+  ...takeOversWithWorkers,
   ...timed,
   ...workerPoints,
 ]

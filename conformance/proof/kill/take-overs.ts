@@ -60,9 +60,13 @@ function hitOf(at: string, { sink }: KillCase): number {
 }
 
 /** Starts a driver that stands still at a point. @throws when it has not come there. */
-async function stoppedAt({ start, drive, of }: Bench, at: string): Promise<ReturnType<Bench['start']>> {
+async function stoppedAt(
+  { start, drive, of }: Bench,
+  at: string,
+  workers?: string,
+): Promise<ReturnType<Bench['start']>> {
   if (at === RESTORED) await drive({ CRASH_AT: 'batch.committed:3' })
-  const first = start({ STOP_AT: `${at}:${hitOf(at, of)}` })
+  const first = start({ STOP_AT: `${at}:${hitOf(at, of)}`, ...(workers === undefined ? {} : { WORKERS: workers }) })
   if (await first.stopped) return first
   throw new Error(`the first driver has not stopped: ${(await first.ended).stderr}`)
 }
@@ -172,10 +176,15 @@ async function wakesLater(bench: Bench, at: string, mode: Mode): Promise<string 
   }
 }
 
-/** A driver is killed while another stands by, which takes over at once. */
-async function isKilled(bench: Bench, at: string, mode: Mode): Promise<string | undefined> {
-  const first = await stoppedAt(bench, at)
-  const second = bench.start({ STANDBY: mode })
+/** A driver is killed while another stands by, which takes over at once. @param workers those of the one, and of the other. */
+async function isKilled(
+  bench: Bench,
+  at: string,
+  mode: Mode,
+  [killed, standing]: readonly [string?, string?] = [],
+): Promise<string | undefined> {
+  const first = await stoppedAt(bench, at, killed)
+  const second = bench.start({ STANDBY: mode, ...(standing === undefined ? {} : { WORKERS: standing }) })
   try {
     // A hot one cannot set up a sink that is locked: it would wait until the lease has run out.
     if (mode === 'hot' && SINK_LOCKED.has(at)) await second.heard('stands by (')
@@ -269,6 +278,26 @@ export const takeOvers: readonly Point[] = [
       ),
     ]
   }),
+]
+
+/** A driver with workers is killed while another one stands by that has others, or as many, or none. */
+export const takeOversWithWorkers: readonly Point[] = [
+  ...['store.plan.after', 'batch.commit', 'store.commit.durable', 'delivery.begin'].flatMap((at) =>
+    (['append', 'upsert', 'log'] as const).map((sink): Point => ({
+      name: `driver: one with 3 workers that is killed at ${at} (${sink}) while another with 2 stands by hot`,
+      of: { sink },
+      isTimeless: true,
+      isOver: true,
+      happens: (bench) => isKilled(bench, at, 'hot', ['3:process', '2:thread']),
+    })),
+  ),
+  ...(['append', 'manifest'] as const).map((sink): Point => ({
+    name: `driver: one with 2 workers that is killed at batch.commit (${sink}) while another with 4 processes stands by warm`,
+    of: { sink },
+    isTimeless: true,
+    isOver: true,
+    happens: (bench) => isKilled(bench, 'batch.commit', 'warm', ['2:thread', '4:process']),
+  })),
 ]
 
 /** Take-overs whose time is looked at: by the real clock, those after a kill one after the other. */

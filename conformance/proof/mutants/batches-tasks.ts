@@ -18,6 +18,9 @@ const BEGUN = 'runners/micro-batch/begun.test.ts'
 const WORK_LIST = 'runners/core/execution/work-list.ts'
 const HOSTS = 'runners/micro-batch/hosts.ts'
 const QUERY = 'runners/micro-batch/query-store.ts'
+const WORKER = 'runners/micro-batch/tasks/worker.ts'
+const FOLLOWING = 'runners/micro-batch/following.ts'
+const STANDBY = 'runners/micro-batch/standby.test.ts'
 const DIVIDED = 'runners/micro-batch/tasks/divide-anew.test.ts'
 
 /** Mutants of tasks. */
@@ -204,5 +207,45 @@ export const batchesTasks: readonly Mutant[] = [
     WORK_LIST,
     'const again = planned?.find(({ number }) => number === of.number)',
     'const again = undefined as WorkBegun | undefined',
+  ),
+  byTest(
+    [STANDBY, 'lets nothing be acknowledged a second time'],
+    'standby-told-again',
+    'what a driver has told that another follows is not told again',
+    HOST,
+    'for (const { processor } of this.#executors) processor.runtime.finalizers.abandon()',
+    '',
+  ),
+  byTest(
+    [STANDBY, 'goes on as a warm one where steps write files before they deliver'],
+    'standby-workers-write',
+    'nothing leaves the workers of a driver that follows another',
+    WORKER,
+    'begin.isFenced ? this.#fence.env(this.#env) : this.#env',
+    'this.#env',
+  ),
+  byTest(
+    [STANDBY, 'whose workers have written nothing yet writes files when it leads'],
+    'standby-workers-stay-fenced',
+    'workers write when their driver leads',
+    WORKER,
+    'this.#fence.lower()',
+    '',
+  ),
+  byTest(
+    ['runners/micro-batch/following.test.ts', 'a difference in what is kept as'],
+    'standby-waits-compared',
+    'for how long a source still waits is no difference',
+    FOLLOWING,
+    'TIMED.test(unhosted(part)[0])',
+    'TIMED.test(part)',
+  ),
+  byTest(
+    [STANDBY, 'of a driver with'],
+    'standby-any-cut',
+    'a batch whose work is cut otherwise is not done',
+    HOSTS,
+    'if (isEmpty || hosts === own) return',
+    'if (isEmpty || hosts >= 0) return',
   ),
 ]

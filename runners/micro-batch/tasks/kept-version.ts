@@ -2,7 +2,7 @@
  * What partitions are made of when they are lost: the entries of the newest committed batch, from the store, or from memory where
  * nothing is stored.
  */
-import { hostedPart } from '../hosted-part.js'
+import { hostedPart, unhosted } from '../hosted-part.js'
 import { ChangeWriter } from '../store/change-bytes.js'
 import { NewestEntries } from './newest-entries.js'
 import type { Change, StoredEntry } from '../store/checkpoint-store.js'
@@ -12,7 +12,7 @@ import type { HostPartition, OfPartition } from './worker-link.js'
 export class KeptVersion {
   /** What is true of all partitions. */
   at: Pick<HostPartition, 'batch' | 'instant' | 'watermarks'> = { batch: 0, instant: 0, watermarks: [] }
-  readonly #stored: ((batch: number) => AsyncIterable<StoredEntry>) | undefined
+  #stored: ((batch: number) => AsyncIterable<StoredEntry>) | undefined
   readonly #count: number
   readonly #partitions = new Map<number, NewestEntries>()
 
@@ -34,12 +34,32 @@ export class KeptVersion {
     return { ...at, entries: writer.finish() }
   }
 
+  /** What is kept when this begins, where no store is asked for it. */
+  hold(entries: readonly StoredEntry[]): void {
+    const names = new Map(Array.from({ length: this.#count }, (_, index) => [hostedPart(index, this.#count), index]))
+    for (const entry of entries) {
+      const partition = names.get(unhosted(entry.part)[1])
+      if (partition !== undefined) this.#newestOf(partition).put(entry)
+    }
+  }
+
+  /** From now on a store is asked. */
+  askStore(stored: (batch: number) => AsyncIterable<StoredEntry>): void {
+    this.#stored = stored
+    this.#partitions.clear()
+  }
+
+  #newestOf(partition: number): NewestEntries {
+    let entries = this.#partitions.get(partition)
+    if (entries === undefined) this.#partitions.set(partition, (entries = new NewestEntries()))
+    return entries
+  }
+
   /** A batch is committed. */
   keep(changes: readonly (readonly Change[])[]): void {
     if (this.#stored !== undefined) return
     for (const [partition, each] of changes.entries()) {
-      let entries = this.#partitions.get(partition)
-      if (entries === undefined) this.#partitions.set(partition, (entries = new NewestEntries()))
+      const entries = this.#newestOf(partition)
       for (const change of each) entries.put(change)
     }
   }

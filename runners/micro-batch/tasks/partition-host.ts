@@ -74,6 +74,8 @@ export class PartitionHost {
   #batch = 0
   /** Whether the query does not go on from what is kept. */
   isQueryOver = false
+  /** Of the lease that the driver has. */
+  epoch: number | undefined
   #isSetUp = false
 
   constructor(staged: StagedPipeline, settings: RunSettings, partition: number, real: Env) {
@@ -89,6 +91,8 @@ export class PartitionHost {
     this.#exchange = new TaskExchange(this.#codings, partition, settings.partitions)
     this.#collected = collectedCoders(staged)
     const batch = (): number => this.#batch
+    this.epoch = settings.query.epoch
+    const epoch = (): number | undefined => this.epoch
     const restarts = (): boolean => settings.query.restarts && !this.isQueryOver
     const options = {
       runner: 'micro-batch',
@@ -96,7 +100,9 @@ export class PartitionHost {
       outside,
       query: {
         id: settings.query.id,
-        epoch: settings.query.epoch,
+        get epoch() {
+          return epoch()
+        },
         part: partition,
         get batch() {
           return batch()
@@ -279,6 +285,12 @@ export class PartitionHost {
   async committed(): Promise<void> {
     for (const executor of this.#executors) await executor.batchCommitted()
     await this.#acknowledgements.batchCommitted()
+  }
+
+  /** The batch is committed by another driver: those who wait for it were told where it was done. */
+  followed(): void {
+    this.#acknowledgements.forget()
+    for (const { processor } of this.#executors) processor.runtime.finalizers.abandon()
   }
 
   /** What was counted and logged beside tasks. */

@@ -9,7 +9,7 @@ import type { MetricsDelta } from '../../core/metrics.js'
 import type { Change } from '../store/checkpoint-store.js'
 import type { LoggedLine, TaskDone, TaskOrder } from './task.js'
 import { type Life, type Worker, WorkerLost, type Workers } from './workers.js'
-import type { HostPartition, OfPartition } from './worker-link.js'
+import type { HostPartition, OfPartition, Settled } from './worker-link.js'
 
 /** Thrown when a task that is done again gives something else. */
 export class Diverged extends Error {
@@ -274,14 +274,14 @@ export class Partition {
     }
   }
 
-  /** Tells it that the plan, or the batch, is durable. What waited for it on a worker that has ended is gone with it. */
+  /** Tells it that the plan, or the batch, is durable, or committed elsewhere. What waited for it on a worker that has ended is gone with it. */
   async settle(
-    kind: 'planned' | 'committed',
+    kind: Settled,
     batch: number,
   ): Promise<{ readonly metrics: MetricsDelta; readonly log: readonly LoggedLine[] } | undefined> {
     const { life } = this
     if (!this.#isAwaited) return undefined
-    if (kind === 'committed') this.#isAwaited = false
+    if (kind !== 'planned') this.#isAwaited = false
     try {
       return await life?.settle(kind, batch)
     } catch (error) {

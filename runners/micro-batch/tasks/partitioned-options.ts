@@ -31,6 +31,8 @@ export interface PartitionedSettings {
     readonly epoch: () => number | undefined
     readonly restarts: boolean
   }
+  /** Whether the run follows another one, and nothing of it may leave its processes. */
+  readonly isFenced: () => boolean
   readonly openWorkers: OpenWorkers | undefined
   /** What happens to messages of workers in memory. */
   readonly script: LinkScript | undefined
@@ -51,6 +53,7 @@ export function partitionedRun(settings: PartitionedSettings): PartitionedRun | 
     silenceMillis: options.callTimeoutMillis ?? SILENCE_MILLIS,
     begin: (count) => ({
       kind: 'begin',
+      isFenced: settings.isFenced(),
       fingerprint,
       seed: given.seed,
       isStrict: given.isStrict,

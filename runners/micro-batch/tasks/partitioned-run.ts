@@ -21,7 +21,7 @@ import type { StuckCall } from '../../core/stage-runtime.js'
 import type { BatchJournal } from '../batch-journal.js'
 import { type CollectedCoders, collectedCoders } from '../kept-results.js'
 import type { QueryStore } from '../query-store.js'
-import type { Change } from '../store/checkpoint-store.js'
+import type { Change, StoredEntry } from '../store/checkpoint-store.js'
 import { KeptVersion } from './kept-version.js'
 import type { Diverged, RecoveryCounts } from './partition.js'
 import { PartitionedStage } from './partitioned-stage.js'
@@ -53,6 +53,9 @@ export interface PartitionedParts {
   readonly now: () => number
   readonly clock: ScriptedClock | undefined
 }
+
+/** Where a query is kept. */
+type KeptStore = Pick<QueryStore, 'entries'>
 
 /** The run that it belongs to. */
 export interface PartitionedPlace {
@@ -154,9 +157,20 @@ export class PartitionedRun {
     return this.driver.counts
   }
 
-  /** Starts the workers, and makes the partitions live as they were after a committed batch; 0 before the first. */
-  async open(partitions: number, committed: number, store: Pick<QueryStore, 'entries'> | undefined): Promise<void> {
-    this.#version = new KeptVersion(store === undefined ? undefined : (batch) => store.entries(batch), partitions)
+  /**
+   * Starts the workers, and makes the partitions live as they were after a committed batch; 0 before the first.
+   *
+   * @param store where that is kept; `undefined` where it is in memory.
+   * @param held what is in memory then.
+   */
+  async open(
+    partitions: number,
+    committed: number,
+    store: KeptStore | undefined,
+    held: readonly StoredEntry[] = [],
+  ): Promise<void> {
+    this.#version = new KeptVersion(store && ((batch) => store.entries(batch)), partitions)
+    this.#version.hold(held)
     for (const stage of this.#stages) stage.share(partitions)
     await this.driver.open(partitions, (partition) => this.#version.of(partition))
     this.#committedAt(committed)
@@ -236,6 +250,19 @@ export class PartitionedRun {
     this.#committedAt(batch)
     this.#version.keep(changes)
     await this.driver.settle('committed', batch)
+  }
+
+  /** The batch is committed by the driver that this one follows; whoever waited for it there was told there. */
+  async followed(batch: number, changes: readonly (readonly Change[])[]): Promise<void> {
+    this.#committedAt(batch)
+    this.#version.keep(changes)
+    await this.driver.settle('followed', batch)
+  }
+
+  /** This driver leads from now on, and the store is its own. */
+  leads(store: KeptStore): void {
+    this.#version.askStore((batch) => store.entries(batch))
+    this.driver.leads()
   }
 
   /** Gives up what was done in the batch. */

@@ -18,7 +18,7 @@ import { Partition, type RecoveryCounts } from './partition.js'
 import type { Block, HostedStage, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
 import { SilenceWatch } from './silence.js'
 import { type Worker, Workers } from './workers.js'
-import type { Begin, HostPartition, OfPartition, OpenWorker } from './worker-link.js'
+import type { Begin, HostPartition, OfPartition, OpenWorker, Settled } from './worker-link.js'
 
 /** A task that takes longer than this, and than {@link SLOW_FACTOR} times what its siblings have taken, gets a twin. */
 const SLOW_MILLIS = 250
@@ -186,13 +186,18 @@ export class TaskDriver {
     this.#drawn.clear()
   }
 
-  /** Tells partitions that the plan, or the batch, is durable. */
-  async settle(kind: 'planned' | 'committed', batch: number): Promise<void> {
+  /** Tells partitions that the plan, or the batch, is durable, or that the batch is committed elsewhere. */
+  async settle(kind: Settled, batch: number): Promise<void> {
     this.throwIfFailed()
     const settled = await this.#silence.during(() =>
       Promise.all(this.#partitions.map((partition) => partition.settle(kind, batch))),
     )
     for (const each of settled) if (each !== undefined) this.#parts.told(each.log, each.metrics)
+  }
+
+  /** The run leads from now on: what it has in workers need not stay there any more. */
+  leads(): void {
+    this.workers.send({ kind: 'leads', epoch: this.#parts.begin().query.epoch })
   }
 
   /** What has changed in the batch, by partition. */

@@ -74,6 +74,8 @@ export interface RunSettings {
 /** The first message. */
 export interface Begin extends RunSettings {
   readonly kind: 'begin'
+  /** Whether the driver follows another one: then nothing leaves the worker's process. */
+  readonly isFenced: boolean
 }
 
 /** Makes a partition live on a worker, as it was when `batch` was committed. */
@@ -103,6 +105,9 @@ export interface OfPartition {
   readonly request: number
 }
 
+/** What there is to be said of a batch: its plan is durable, it is committed, or it is committed by another driver. */
+export type Settled = 'planned' | 'committed' | 'followed'
+
 /** Messages of a driver. */
 export type ToWorker =
   | Begin
@@ -116,6 +121,10 @@ export type ToWorker =
   | ({ readonly kind: 'changes'; readonly batch: number } & OfPartition)
   /** The batch is committed. Answered with `settled`. */
   | ({ readonly kind: 'committed'; readonly batch: number } & OfPartition)
+  /** The batch is committed by another driver, whose workers were told. Answered with `settled`. */
+  | ({ readonly kind: 'followed'; readonly batch: number } & OfPartition)
+  /** The driver, which has followed another one, leads: what is done here may leave the process. */
+  | { readonly kind: 'leads'; readonly epoch: number | undefined }
   /** How the partition stands is asked for. Answered with `status`. */
   | ({ readonly kind: 'look' } & OfPartition)
   /** Which call has been under way longest is asked for. Answered with `stuck`. */

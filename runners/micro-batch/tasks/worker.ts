@@ -14,6 +14,7 @@ import { CombinerLives } from '../../core/combiner-lives.js'
 import { runGraph } from '../../core/execution/run-graph.js'
 import { fuse } from '../../core/fusion.js'
 import type { StagedPipeline } from '../../core/stage.js'
+import { Fence } from '../fence.js'
 import { PartitionHost } from './partition-host.js'
 import type { StuckText } from './task.js'
 import { errorToWire } from '../../core/wire-error.js'
@@ -52,6 +53,8 @@ class Worker implements ServedWorker {
   readonly #combiners: CombinerLives | undefined
   readonly #lives = new Map<number, Life>()
   #isBegun = false
+  /** Up where the driver follows another one. */
+  readonly #fence = new Fence()
   #begin: Begin | undefined
   #staged: StagedPipeline | undefined
   #ready: Promise<void> = Promise.resolve()
@@ -81,6 +84,9 @@ class Worker implements ServedWorker {
         return
       case 'stuck':
         this.#port.send({ kind: 'stuck', call: this.#stuck() })
+        return
+      case 'leads':
+        this.#leads(message.epoch)
         return
       case 'end':
         void this.#finish(message.isQueryOver)
@@ -117,6 +123,12 @@ class Worker implements ServedWorker {
     }
   }
 
+  #leads(epoch: number | undefined): void {
+    this.#fence.lower()
+    if (this.#begin !== undefined) this.#begin = { ...this.#begin, query: { ...this.#begin.query, epoch } }
+    for (const { host } of this.#lives.values()) host.epoch = epoch
+  }
+
   #host(message: HostPartition): void {
     const { partition, life: number, request } = message
     if (this.#lives.has(number)) return
@@ -131,7 +143,7 @@ class Worker implements ServedWorker {
     const staged = this.#staged
     if (begin === undefined || staged === undefined) return
     const life: Life = {
-      host: new PartitionHost(staged, begin, partition, this.#env),
+      host: new PartitionHost(staged, begin, partition, begin.isFenced ? this.#fence.env(this.#env) : this.#env),
       queue,
       isDropped: false,
       last: request,
@@ -158,6 +170,9 @@ class Worker implements ServedWorker {
         return { kind: 'settled', partition, life, request, batch: message.batch, ...host.takeRemarks() }
       case 'committed':
         await host.committed()
+        return { kind: 'settled', partition, life, request, batch: message.batch, ...host.takeRemarks() }
+      case 'followed':
+        host.followed()
         return { kind: 'settled', partition, life, request, batch: message.batch, ...host.takeRemarks() }
       case 'look':
         return { kind: 'status', partition, life, request, stages: host.status() }

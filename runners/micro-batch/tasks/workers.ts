@@ -11,7 +11,7 @@ import { changesIn } from '../store/change-bytes.js'
 import type { Change } from '../store/checkpoint-store.js'
 import type { HostedStage, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
 import { errorFromWire } from '../../core/wire-error.js'
-import type { Begin, FromWorker, HostPartition, OfPartition, OpenWorker, ToWorker, WorkerLink } from './worker-link.js'
+import type { Begin, FromWorker, HostPartition, OfPartition, OpenWorker, Settled, ToWorker, WorkerLink } from './worker-link.js' // prettier-ignore
 
 /** Thrown where an answer is waited for of a worker that has ended. */
 export class WorkerLost extends Error {
@@ -81,7 +81,7 @@ export class Life {
   }
 
   async settle(
-    kind: 'planned' | 'committed',
+    kind: Settled,
     batch: number,
   ): Promise<{ readonly metrics: MetricsDelta; readonly log: readonly LoggedLine[] }> {
     const answer = await this.#ask((place) => ({ kind, ...place, batch }))
@@ -343,7 +343,11 @@ export class Workers {
       const link = await this.#open(index)
       const worker = new Worker(index, link, this.#host, () => this.#ended(worker))
       try {
-        await worker.start(this.#begin())
+        const begin = this.#begin()
+        await worker.start(begin)
+        const now = this.#begin()
+        // What it was told when it began is not so any more.
+        if (begin.isFenced && !now.isFenced) worker.send({ kind: 'leads', epoch: now.query.epoch })
       } catch (error) {
         if (error instanceof WorkerLost && this.#ends < ENDS_MAX) continue
         if (!worker.isEnded) await link.close()
