@@ -48,8 +48,9 @@ const state: CommandRow = {
     {
       name: 'pipeline',
       value: 'file',
-      help: 'the pipeline whose state it is: get shows values as JSON lines, ls also keys',
+      help: 'the pipeline whose state it is, its options after it: get shows values as JSON lines, ls also keys',
       isPath: true,
+      isModule: true,
     },
     { name: 'key', value: 'key', help: 'get --pipeline: of this key only, as text or JSON' },
     {

@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util'
 import type { ErrorCode } from '../../sdk/error-codes.js'
 import { UnsupportedFeature } from '../runner.js'
-import { type CommandRow, commands, globalOptions, moduleAt } from './commands.js'
+import { type CommandRow, commands, globalOptions, moduleAt, moduleOption } from './commands.js'
 import type { OptionRow } from './setting-rows.js'
 import { laterOptions } from './later-versions.js'
 
@@ -86,7 +86,9 @@ function parseCommand(command: CommandRow, given: readonly string[]): Invocation
   const rest: string[] = []
   const operands: string[] = []
   const fileAt = moduleAt(command)
-  const hasFile = (): boolean => fileAt >= 0 && operands.length > fileAt
+  const fileOption = moduleOption(command)
+  const hasFile = (): boolean =>
+    (fileAt >= 0 && operands.length > fileAt) || (fileOption !== undefined && options.has(fileOption))
   let last = -1
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue
@@ -115,7 +117,7 @@ function parseCommand(command: CommandRow, given: readonly string[]): Invocation
     last = token.index
   }
   const wantsHelp = options.get('help') === true
-  if (wantsHelp && !hasFile()) return { kind: 'help', command }
+  if (wantsHelp && (fileAt < 0 || !hasFile())) return { kind: 'help', command }
   checkOperands(command, operands)
   return { kind: 'command', command, operands, file: operands[fileAt], options, rest, wantsHelp }
 }
@@ -189,6 +191,8 @@ export function kebab(name: string): string {
 
 function unknownOption(command: CommandRow, given: string): UsageError {
   const known = command.options.map(({ name }) => `--${name}`)
-  const hint = moduleAt(command) >= 0 ? ' Options of the pipeline come after FILE.' : ''
+  const option = moduleOption(command)
+  const file = option === undefined ? 'FILE' : `--${option} FILE`
+  const hint = moduleAt(command) >= 0 || option !== undefined ? ` Options of the pipeline come after ${file}.` : ''
   return new UsageError('MR-7002', `millrace ${command.name} has no option ${given}.${hint}`, given, known)
 }

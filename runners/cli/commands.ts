@@ -373,6 +373,11 @@ export function moduleAt({ operands }: CommandRow): number {
   return operands.findIndex(({ kind }) => kind === 'module')
 }
 
+/** The option of a command whose value is the file of a pipeline. */
+export function moduleOption({ options }: CommandRow): string | undefined {
+  return options.find(({ isModule }) => isModule === true)?.name
+}
+
 /** Options without a command. */
 export const globalOptions: readonly OptionRow[] = [
   pageHelp,

@@ -163,6 +163,18 @@ describe.each([
       expect(none.code).not.toBe(0)
     })
 
+    it('takes the options of the pipeline after its file', async () => {
+      const text = orders.replace('build(p) {', 'options: t.type({ city: t.string }),\n  build(p, { city: _ }) {')
+      writeFileSync(join(made.folder, 'orders-of.ts'), text)
+      const get = (...more: readonly string[]) =>
+        start(['state', 'get', 'kept', '--step', 'spend', ...more], { cwd: made.folder }).ended
+      const { code, stdout } = await get('--pipeline', 'orders-of.ts', '--city', 'Bonn')
+      expect(code).toBe(0)
+      expect(rows(stdout)).toContainEqual(expect.objectContaining({ state: 'values', key: 'ann', value: 3 }))
+      const early = await get('--city', 'Bonn', '--pipeline', 'orders-of.ts')
+      expect([early.code, early.stderr]).toEqual([2, expect.stringContaining('come after --pipeline FILE')])
+    })
+
     it('lists keys, and refuses what needs the pipeline without it', async () => {
       const { stdout } = await start(['state', 'ls', 'kept', '--pipeline', 'orders.ts', '--json'], { cwd: made.folder })
         .ended

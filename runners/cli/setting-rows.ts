@@ -18,6 +18,8 @@ export interface OptionRow {
   readonly key?: 'engineOptions'
   /** Whether the value is a path. */
   readonly isPath?: boolean
+  /** Whether the value is a file that exports a pipeline, whose options may follow. */
+  readonly isModule?: boolean
   /** Whether it may also come from the environment or a configuration file, and what it is when nobody says. */
   readonly setting?: { readonly default: string | number | boolean | undefined }
 }
