@@ -6,7 +6,7 @@ import { EXIT } from './exit-codes.js'
 import { withToldErrors } from './told-errors.js'
 import { type BatchesOf, batchesOf } from './verify-batches.js'
 import { type Difference, type Example, type Verdict, verifyIds } from './verify-ids.js'
-import { recordsOf } from './verify-records.js'
+import { holdsOnce, recordsOf } from './verify-records.js'
 
 /** Does the command. @returns the exit code. */
 export function verifyCommand({ options }: CommandInvocation): Promise<number> {
@@ -25,11 +25,10 @@ export function verifyCommand({ options }: CommandInvocation): Promise<number> {
       without.count++
       without.first ??= message
     }
-    const verdict = await verifyIds(
-      recordsOf(source, id),
-      recordsOf(sink, sinkId, { batches, withoutId }),
-      options.get('allow-missing-tail') === true,
-    )
+    const verdict = await verifyIds(recordsOf(source, id), recordsOf(sink, sinkId, { batches, withoutId }), {
+      tailMayMiss: options.get('allow-missing-tail') === true,
+      isOnceInSink: await holdsOnce(sink, sinkId),
+    })
     // Not one has it: it is another field that was meant.
     if (without.first !== undefined && verdict.sink.records === 0) throw new UsageError('MR-7028', without.first, '')
     const isFine = [verdict.lost, verdict.repeated, verdict.unknown, without].every(({ count }) => count === 0)

@@ -46,11 +46,39 @@ export async function* recordsOf(
   { batches = NO_BATCHES, withoutId }: { readonly batches?: BatchesOf; readonly withoutId?: WithoutId } = {},
 ): AsyncGenerator<Found, void, undefined> {
   const reading: Reading = { idField, batches, withoutId }
-  const [, kind, file = '', name = ''] = /^(sqlite|log):(.+)#([^#]+)$/s.exec(place) ?? []
+  const [kind, file, name] = partsOf(place)
   if (kind === 'sqlite') yield* tableRecords(file, name, reading)
   else if (kind === 'log') yield* logRecords(file, name, reading)
   else if (/^(sqlite|log):/.test(place)) throw unreadable(place, 'write sqlite:FILE#TABLE, or log:FOLDER#TOPIC')
   else for await (const record of fileRecords(place, reading)) yield { ...record, batch: batches.ofFile(record.part) }
+}
+
+/** Kind, file or folder, and table or topic of a place; no kind: files. */
+function partsOf(place: string): readonly [kind: string | undefined, file: string, name: string] {
+  const [, kind, file = '', name = ''] = /^(sqlite|log):(.+)#([^#]+)$/s.exec(place) ?? []
+  return [kind, file, name]
+}
+
+/** Whether a place can have an id only once: as the key of a table, or of a topic that keeps the last record of each. */
+export async function holdsOnce(place: string, idField: string): Promise<boolean> {
+  const [kind, file, name] = partsOf(place)
+  if (kind === 'sqlite')
+    return inDatabase(file, (db) => {
+      const key = db.prepare<[string], { name: string; pk: number }>('SELECT name, pk FROM pragma_table_info(?)').all(name) // prettier-ignore
+      const primary = key.filter(({ pk }) => pk > 0).map((column) => column.name)
+      const unique = db
+        .prepare<[string], { columns: string }>(
+          `SELECT (SELECT group_concat(name, char(0)) FROM pragma_index_info(i.name)) AS columns
+           FROM pragma_index_list(?) AS i WHERE i."unique" = 1 AND i.partial = 0`,
+        )
+        .all(name)
+      return [primary.join('\0'), ...unique.map(({ columns }) => columns)].includes(idField)
+    })
+  if (kind !== 'log' || idField !== 'key') return false
+  return inDatabase(`${file}/log.sqlite`, (db) => {
+    const topic = db.prepare<[string], { compact: number }>('SELECT compact FROM topics WHERE name = ?').get(name)
+    return topic?.compact === 1
+  })
 }
 
 /** The id of a record; `undefined` where it has none, and that is told. */
@@ -225,6 +253,8 @@ async function* tableRecords(file: string, table: string, reading: Reading): Asy
       const id = idOr(reading, () => idText(value, idField, where))
       if (id !== undefined) yield { id, part: `${file}#${table}`, at }
     }
+  } catch (error) {
+    throw told(error, file)
   } finally {
     db.close()
   }
@@ -260,9 +290,28 @@ async function* logRecords(folder: string, topic: string, reading: Reading): Asy
         yield { id, part: `${topic}/${partition}`, at, batch: isKnown ? batches.at(appended) : undefined }
       }
     }
+  } catch (error) {
+    throw told(error, `${folder}/log.sqlite`)
   } finally {
     db.close()
   }
+}
+
+async function inDatabase<T>(file: string, work: (db: import('better-sqlite3').Database) => T): Promise<T> {
+  const db = await opened(file)
+  try {
+    return work(db)
+  } catch (error) {
+    throw told(error, file)
+  } finally {
+    db.close()
+  }
+}
+
+/** What SQLite says of a file that is none of its own, is damaged, or is not what it was taken for. */
+function told(error: unknown, file: string): unknown {
+  const isOfSqlite = error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_')
+  return isOfSqlite ? unreadable(file, error.message) : error
 }
 
 async function opened(file: string): Promise<import('better-sqlite3').Database> {

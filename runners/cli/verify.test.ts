@@ -293,6 +293,57 @@ describe('millrace verify', () => {
     ])
   })
 
+  it('finds what is missing of ids that went in several times, but where the sink can hold each only once', async () => {
+    const twice = [...orders, ...orders.slice(0, 10)].map(({ id, cents }) => ({ id, cents }))
+    writeFileSync(at('twice.ndjson'), ndjson(twice))
+    writeFileSync(at('all.ndjson'), ndjson(twice))
+    writeFileSync(at('once.ndjson'), ndjson(orders))
+    expect(await verify(at('twice.ndjson'), at('all.ndjson'), 'id')).toMatchObject([0, { fine: true }])
+    expect(await verify(at('twice.ndjson'), at('once.ndjson'), 'id')).toMatchObject([
+      1,
+      { fine: false, lost: { count: 10, first: { id: 'o0', inSource: 2, inSink: 1 } } },
+    ])
+    expect(await verify(at('twice.ndjson'), at('once.ndjson'), 'id', '--allow-missing-tail')).toMatchObject([0, {}])
+    const db = new Sqlite(at('keyed.sqlite'))
+    db.exec(
+      'BEGIN; CREATE TABLE keyed (id TEXT PRIMARY KEY); CREATE TABLE other (id TEXT, at INTEGER, UNIQUE (id, at))',
+    )
+    for (const { id } of orders) {
+      db.prepare('INSERT INTO keyed VALUES (?)').run(id)
+      db.prepare('INSERT INTO other VALUES (?, 1)').run(id)
+    }
+    db.exec('COMMIT')
+    db.close()
+    expect(await verify(at('twice.ndjson'), `sqlite:${at('keyed.sqlite')}#keyed`, 'id')).toMatchObject([0, {}])
+    expect(await verify(at('twice.ndjson'), `sqlite:${at('keyed.sqlite')}#other`, 'id')).toMatchObject([
+      1,
+      { lost: { count: 10 } },
+    ])
+    const log = await openLog(at('keyed'))
+    log.createTopic('last', { compact: true })
+    log.append(
+      'last',
+      orders.map(({ id }) => ({ key: id, value: 1 })),
+    )
+    log.close()
+    expect(await verify(at('twice.ndjson'), `log:${at('keyed')}#last`, 'id', '--sink-id', 'key')).toMatchObject([0, {}])
+  })
+
+  it('says which file is no database, or no log', async () => {
+    writeFileSync(at('text.txt'), 'no database\n'.repeat(100))
+    mkdirSync(at('none'))
+    new Sqlite(at('none/log.sqlite')).exec('CREATE TABLE x (id)').close()
+    for (const place of [`sqlite:${at('text.txt')}#x`, `log:${at('none')}#x`])
+      for (const [source, sink] of [
+        [place, at('text.txt')],
+        [at('text.txt'), place],
+      ] as const) {
+        const { code, stderr } = await start(['verify', '--source', source, '--sink', sink, '--id', 'line']).ended
+        expect([code, stderr]).toEqual([2, expect.stringContaining('MR-7027')])
+        expect(stderr).not.toContain('    at ')
+      }
+  })
+
   it('refuses records without an id, naming the place, and what it cannot read', async () => {
     writeFileSync(at('bad.ndjson'), ndjson([{ id: 1 }, { name: 'none' }]))
     const bad = await start(['verify', '--source', at('bad.ndjson'), '--sink', at('bad.ndjson'), '--id', 'id']).ended
