@@ -124,3 +124,37 @@ it('a latency objective holds for what waits in a log, from the first batch on',
   expect(latencies).toHaveLength(60)
   expect(latencies.toSorted((a, b) => a - b)[30]).toBeLessThan(200)
 })
+
+it.each([
+  ['keys were made unique', { compact: true }, 'fail', [0, 1, 2, 3]],
+  ['retention has gone on, and that is let go', { retention: { records: 4 } }, 'skip', [0, 1, 2, 3]],
+] as const)('a batch is done again from what it read, also where meanwhile %s', async (_, options, onLost, keys) => {
+  log.createTopic('t', options)
+  const four = (round: number): { key: number; value: number }[] => keys.map((key) => ({ key, value: round * 4 + key }))
+  log.append('t', four(0))
+  const seen: number[] = []
+  const p = pipeline()
+  p.apply('read', readLog({ folder, topic: 't', codec: t.number, pollEvery: 5, onLost })).map('see', (n) => seen.push(n)) // prettier-ignore
+  let crashes = 0
+  const runner = restartingRunner(
+    { batchInterval: 20 },
+    {
+      random: seededRandom(1),
+      planOf: () => ({
+        crashAt(point) {
+          if (point !== 'batch.commit' || seen.length < 4 || crashes++ > 0) return undefined
+          log.append('t', four(1))
+          log.maintain()
+          return 'process'
+        },
+      }),
+    },
+  )
+  const running = start(p, { runner })
+  const until = performance.now() + 15_000
+  while (!seen.includes(7) && performance.now() < until) await pause(20)
+  running.drain()
+  await running.result
+  expect(crashes).toBeGreaterThan(0)
+  expect(seen).toEqual([0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7])
+})

@@ -77,7 +77,8 @@ type ElementOf<C, M> = M extends true ? LogRecord<Value<C>> : Value<C>
  *   died may be late.
  * - **Counted**: metric `lost`, records that retention took before they were read (`onLost: 'skip'`).
  *
- * Splittable by partition; replayable without a group, as far as retention goes back; the backlog is counted in offsets.
+ * Splittable by partition; replayable without a group, as far as retention goes back (of a compact topic, and with `onLost: 'skip'`
+ * of one with retention, a runner that goes on after a crash keeps what was read with its plan); the backlog is counted in offsets.
  *
  * @throws {PipelineError} when an option is wrong. A topic that is not there fails the run.
  * @example
@@ -126,6 +127,7 @@ export function readLog<C extends Codec | undefined = undefined, M extends boole
           output: typed<ReadRecord>(),
           bounded: rules.isBounded,
           replayable: rules.group === undefined,
+          mayVanish: ({ resource }: { readonly resource: Reader }) => resource.mayVanish,
           acknowledges: rules.group !== undefined,
           watermark,
           metrics: { lost: metric.counter() },

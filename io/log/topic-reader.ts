@@ -84,6 +84,7 @@ export class Reader {
   readonly #rules: ReadRules
   readonly #timeOf: ((record: LogRecord) => Instant) | undefined
   readonly #membership: Membership | undefined
+  #mayVanish: boolean | undefined
 
   /** @param timeOf event time of a record; default: when it was appended. */
   constructor(
@@ -118,6 +119,17 @@ export class Reader {
     if (this.#rules.isBounded) return undefined
     this.#report(context, isAtEnd ? (this.#quietSince(partition, next) ?? appended) : appended)
     return isAtEnd ? resume({ after: this.#rules.pollMillis }) : undefined
+  }
+
+  /**
+   * Whether records may go before they are read again, and the run is to go on without them: later ones of their keys take their
+   * place, or retention takes them and nobody minds.
+   */
+  get mayVanish(): boolean {
+    return (this.#mayVanish ??= this.#log.topics().some(({ name, compact, retention }) => {
+      const isLimited = Object.values(retention).some((limit) => limit !== undefined)
+      return name === this.#rules.topic && (compact || (isLimited && this.#rules.onLost === 'skip'))
+    }))
   }
 
   close(): void {

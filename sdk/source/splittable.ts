@@ -127,6 +127,11 @@ export interface SplittableFunctions<E, R, T extends AnyTracker<R>, Out, Outs, R
    * runner begins anew.
    */
   readonly replayable: boolean
+  /**
+   * Whether what is read now may be gone when it is read again, though the source is replayable otherwise: a runner that goes on
+   * after a failure then keeps it until that cannot happen any more. Asked after each bundle. Default: no.
+   */
+  readonly mayVanish?: (context: { readonly resource: Resource }) => boolean
   /** See {@link AfterCrash}. Default: `'exact'` when replayable, else `'repeats'` when it acknowledges, else `'loses'`. */
   readonly afterCrash?: AfterCrash
   /** How the progress of event time is known; see `watermarks`. */

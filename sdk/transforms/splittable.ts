@@ -59,6 +59,7 @@ const declarations: OptionNames<
   outputs: true,
   bounded: true,
   replayable: true,
+  mayVanish: true,
   afterCrash: true,
   watermark: true,
   sides: true,

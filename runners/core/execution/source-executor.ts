@@ -325,7 +325,9 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
     if (this.#doFn.elementAt !== undefined) return this.#readByPosition(work, limit)
     const { batch, left, isFull, acknowledgements } = await this.#reader.read(work, limit)
     const count = batch.length
-    this.#note(work, count, left, isFull, this.#doFn.replayable ? undefined : batch)
+    const { replayable, mayVanish } = this.#doFn
+    const isThereAgain = replayable && mayVanish?.({ resource: this.#resource }) !== true
+    this.#note(work, count, left, isFull, isThereAgain ? undefined : batch)
     await this.#push(work, batch.values, batch.stamps, count)
     this.#work.replace(work, left)
     await this.#acknowledge(acknowledgements)
