@@ -7,9 +7,9 @@
 import { createReadStream, statSync } from 'node:fs'
 import { createGunzip } from 'node:zlib'
 import { resolve } from 'node:path'
-import { isDynamicPattern, globSync } from 'tinyglobby'
 import { decodeFromBytes, dynamicCoder } from '../../sdk/coders/index.js'
 import { preview } from '../../sdk/preview.js'
+import { nodeFiles } from '../direct/node.js'
 import { loadSqlite } from '../micro-batch/store/sqlite-database.js'
 import { UsageError } from './command-line.js'
 import { type BatchesOf, NO_BATCHES } from './verify-batches.js'
@@ -96,11 +96,7 @@ function idOr({ withoutId: tell }: Reading, id: () => string): string | undefine
 
 async function* fileRecords(place: string, reading: Reading): AsyncGenerator<Found, void, undefined> {
   const isFile = statSync(place, { throwIfNoEntry: false })?.isFile() === true
-  const files = isFile
-    ? [place]
-    : isDynamicPattern(place)
-      ? globSync(place, { absolute: false, dot: false }).sort()
-      : []
+  const files = isFile ? [place] : nodeFiles.glob(place)
   if (files.length === 0)
     throw unreadable(place, 'no file is there. Give a file, a glob in quotes, sqlite:FILE#TABLE or log:FOLDER#TOPIC')
   for (const file of files) {

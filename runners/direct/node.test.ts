@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,6 +40,21 @@ it('what globs are found with is loaded when there is one', () => {
   expect(isLoaded()).toBe(false)
   expect(nodeFiles.glob(join(root, '*.txt'))).toEqual([join(root, 'a b.txt')])
   expect(isLoaded()).toBe(true)
+})
+
+it('folders that are there stand for themselves, whatever their names have in them', () => {
+  const folder = join(root, 'data (1)', '[old] {a,b} !x')
+  mkdirSync(folder, { recursive: true })
+  for (const name of ['one.txt', 'two.txt', 'o.csv']) writeFileSync(join(folder, name), '')
+  const both = ['one.txt', 'two.txt'].map((name) => join(folder, name))
+  expect(nodeFiles.glob(join(folder, '*.txt'))).toEqual(both)
+  expect(nodeFiles.glob(join(root, 'data (1)', '**', '*.txt'))).toEqual(both)
+  expect(nodeFiles.glob(join(root, 'data (1)', '*', '{one,two}.txt'))).toEqual(both)
+  expect(nodeFiles.glob(join(folder, 'three.txt'))).toEqual([])
+  mkdirSync(join(root, 'n1'))
+  writeFileSync(join(root, 'n1', 'a.txt'), '')
+  expect(nodeFiles.glob(join(root, 'n[0-9]', '*.txt'))).toEqual([join(root, 'n1', 'a.txt')])
+  expect(nodeFiles.glob(join(root, '{n1,n2}', 'a.txt'))).toEqual([join(root, 'n1', 'a.txt')])
 })
 
 it('folders are made as far as they are missing, and what stands in the way is an error', () => {

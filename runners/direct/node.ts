@@ -25,11 +25,31 @@ import { nodeStdin, nodeStdout } from './node-stdio.js'
 /** Without any of these a pattern is a plain path. */
 const WILDCARDS = /[*?[\]{}()!\\]/
 
+/** What may also be a part of a name, as systems and people give them: `data (1)`, `[old]`. */
+const IN_NAMES = /^[^*?\\]*[[\]{}()!][^*?\\]*$/
+
 let globber: typeof import('tinyglobby') | undefined
 
 /** Read when a pattern asks for it: loading takes longer than many runs. */
 function tinyglobby(): typeof import('tinyglobby') {
   return (globber ??= createRequire(import.meta.url)('tinyglobby') as typeof import('tinyglobby'))
+}
+
+/**
+ * The folder at the beginning of a pattern that stands for itself, as it is there, whatever its name has in it; empty where no name of
+ * its folders looks like a pattern.
+ */
+function literalFolder(pattern: string): string {
+  const parts = pattern.split('/')
+  let literal = ''
+  for (let at = 0; at < parts.length - 1; at++) {
+    const name = parts[at] as string
+    if (!WILDCARDS.test(name)) continue
+    const folder = parts.slice(0, at + 1).join('/')
+    if (!IN_NAMES.test(name) || statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) break
+    literal = folder
+  }
+  return literal
 }
 
 /** What says that a folder cannot be opened or synchronised here: Windows opens none, some file systems sync none. */
@@ -50,13 +70,18 @@ export const nodeFiles: FileSystem = {
     }
   },
   glob(pattern) {
-    if (!WILDCARDS.test(pattern) || !tinyglobby().isDynamicPattern(pattern))
+    const folder = WILDCARDS.test(pattern) ? literalFolder(pattern) : ''
+    const rest = folder === '' ? pattern : pattern.slice(folder.length + 1)
+    if (!WILDCARDS.test(rest) || !tinyglobby().isDynamicPattern(rest))
       return statSync(pattern, { throwIfNoEntry: false }) === undefined ? [] : [pattern]
     // Without `absolute` an absolute pattern, too, would give paths relative to the current folder.
-    const absolute = isAbsolute(pattern)
-    return [
-      ...tinyglobby().globSync(pattern, { onlyFiles: true, dot: false, expandDirectories: false, absolute }),
-    ].sort()
+    const absolute = isAbsolute(rest)
+    const options = { onlyFiles: true, dot: false, expandDirectories: false, absolute }
+    if (folder === '') return [...tinyglobby().globSync(rest, options)].sort()
+    return tinyglobby()
+      .globSync(rest, { ...options, cwd: folder })
+      .map((path) => `${folder}/${path}`)
+      .sort()
   },
   openForReading: (path) => handle(openSync(path, 'r')),
   create(path) {
