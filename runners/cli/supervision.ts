@@ -210,7 +210,8 @@ export class Supervision {
   /** Never silent for long: says, once for each silence, what waits and why. */
   #noteSilence(status: RunStatus, at: number): void {
     const output = outputOf(status)
-    if (output !== this.#output) {
+    // One that stands by has said so, and does nothing of its own.
+    if (output !== this.#output || status.batches?.standby !== undefined) {
       this.#output = output
       this.#changedAt = at
     }

@@ -1,4 +1,7 @@
 /** `millrace why`: a pipeline runs for a while, and says why results have not come. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compiled, fixture, leftOvers, millrace, start } from './fixtures/command.js'
 
@@ -64,5 +67,28 @@ describe('a run without output', () => {
     batch.signal('SIGINT')
     expect((await batch.ended).stderr.split('no output for 5 s;')).toHaveLength(2)
     expect((await stream.ended).stderr).not.toContain('no output')
+  })
+
+  it('is not explained where another one has the checkpoint, and this one stands by', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-standby-'))
+    const kept = [
+      'run',
+      endless,
+      '--every-millis',
+      '50',
+      '--runner',
+      'micro-batch',
+      '--checkpoint',
+      join(folder, 'kept'),
+    ]
+    const first = start(kept)
+    await first.said('elapsed=1.')
+    const second = start([...kept, '--standby', 'cold'])
+    await second.said('stands by (cold)')
+    await second.said('elapsed=7.')
+    for (const run of [second, first]) run.signal('SIGINT')
+    expect((await second.ended).stderr).not.toContain('no output')
+    await first.ended
+    rmSync(folder, { recursive: true })
   })
 })
