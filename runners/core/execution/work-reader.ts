@@ -21,12 +21,15 @@ import {
 import type { SourceReport } from './source-report.js'
 import type { Work } from './source-work.js'
 
+/** A reader that is read again is not asked any more when it has had nothing for so long. */
+const PATIENCE_MILLIS = 10_000
+
 /** What reading needs. */
 export interface ReaderParts {
   readonly doFn: AnySplittableDoFn<unknown>
   readonly calls: SourceCalls
   readonly told: SourceReport
-  readonly env: Pick<Env, 'now'>
+  readonly env: Pick<Env, 'now' | 'setTimer'>
   /** What delays are measured by. */
   readonly clock: () => number
   readonly services: () => ReadingServices
@@ -70,14 +73,38 @@ export class WorkReader {
     return { batch, left, isFull: isFull && splits.length === 0, acknowledgements: reading.acknowledgements }
   }
 
-  /** The same `count` elements again. @param wantsRest whether what they leave is not known. */
+  /**
+   * The same `count` elements again. What there was need not be there at once: a reader that asks to be called later is called later, as
+   * in a run, until it has given nothing for {@link PATIENCE_MILLIS}.
+   *
+   * @param wantsRest whether what they leave is not known.
+   */
   async again(work: Work, count: number, wantsRest: boolean): Promise<Pick<BundleRead, 'batch' | 'left'>> {
     const { doFn, calls } = this.#parts
     const batch = this.#begun(work)
-    const reading = new Reading(doFn.tracker(work.restriction), batch, count)
-    const resumed = await this.#call(work, reading)
-    calls.guarded('process', work.of.element, () => checkCount(count, batch.length))
-    return { batch, left: wantsRest ? this.#settle(work, reading, resumed) : [] }
+    let { restriction } = work
+    for (let quietMillis = 0; ;) {
+      const before = batch.length
+      const reading = new Reading(doFn.tracker(restriction), batch, count)
+      const resumed = await this.#call(work, reading)
+      if (batch.length > before) quietMillis = 0
+      const rest = batch.length >= count || resumed === undefined ? undefined : this.#put(reading)
+      if (rest === undefined || quietMillis >= PATIENCE_MILLIS) {
+        calls.guarded('process', work.of.element, () => checkCount(count, batch.length))
+        return { batch, left: wantsRest ? this.#settle(work, reading, resumed) : [] }
+      }
+      if (wantsRest && batch.length > before) work.observe(reading.maxTimestamp, this.#parts.clock())
+      restriction = rest.rest
+      const waits = Math.max(1, Math.min(resumed?.delayMillis ?? 0, PATIENCE_MILLIS - quietMillis))
+      quietMillis += waits
+      await new Promise<void>((resolve) => void this.#parts.env.setTimer(waits, resolve))
+    }
+  }
+
+  /** What a call has left that asked to be called later. */
+  #put(reading: Reading): Reading['residual'] {
+    if (reading.residual === undefined) reading.checkpoint()
+    return reading.residual
   }
 
   /** What a bundle of positions that was read says of time, and what it leaves. */
