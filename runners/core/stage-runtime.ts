@@ -44,6 +44,13 @@ export interface StuckCall extends PendingCall {
   readonly step: StepInfo
   /** `process`, or what else of a DoFn's does not end: `setup`, `finishBundle` … */
   readonly call: string
+  /** Its element as text, where the call is made elsewhere and the element is not here. */
+  readonly shown?: string
+}
+
+/** The element that a call is stuck on, as people read it; `undefined` for a call that is on none. */
+export function stuckOn({ shown, element }: StuckCall): string | undefined {
+  return shown ?? (element === undefined ? undefined : preview(element))
 }
 
 /** Shared by the steps of a stage. */

@@ -5,7 +5,6 @@ import type { Env } from '../../../sdk/env.js'
 import { UserCodeError } from '../../../sdk/errors.js'
 import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import { invariant } from '../../../sdk/invariant.js'
-import { preview } from '../../../sdk/preview.js'
 import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../../sdk/time.js'
 import { CombinerLives } from '../combiner-lives.js'
 import { fuse } from '../fusion.js'
@@ -13,7 +12,7 @@ import { Metrics } from '../metrics.js'
 import type { PaneRecorder } from '../pane-recorder.js'
 import { ProcessingClock } from '../processing-clock.js'
 import { mainInputs, type StagedPipeline } from '../stage.js'
-import type { StuckCall } from '../stage-runtime.js'
+import { type StuckCall, stuckOn } from '../stage-runtime.js'
 import { TimeSlice } from '../time-slice.js'
 import type { EndState, MetricsResult, PipelineResult, Progress, SourceReading, StepProgress } from '../../runner.js'
 import type { Acknowledgements } from './acknowledgements.js'
@@ -245,7 +244,7 @@ export class Execution {
           : {
               step: stuck.step.path,
               call: stuck.call,
-              element: preview(stuck.element),
+              element: stuckOn(stuck) ?? 'undefined',
               millis: Math.round(this.env.monotonic() - stuck.startedAt),
             },
     }

@@ -29,6 +29,7 @@ import { runIdentity } from '../query-identity.js'
 import { failureFields, RunLog } from '../run-log.js'
 import { requireCodecs } from '../require-codecs.js'
 import { checkRunnerOptions } from '../runner-options.js'
+import { stuckOn } from '../stage-runtime.js'
 import { systemEnv } from '../system-env.js'
 import type { Acknowledgements } from './acknowledgements.js'
 import type { Execution } from './execution.js'
@@ -261,13 +262,14 @@ async function raceWithStuckCalls(
     const look = (): void => {
       const stuck = execution.stuck()
       const millis = stuck === undefined ? 0 : env.monotonic() - stuck.startedAt
+      const element = stuck === undefined ? undefined : stuckOn(stuck)
       if (stuck !== undefined && timeoutMillis !== undefined && millis >= timeoutMillis) {
         execution.cancel()
         reject(
           new UserCodeError({
             step: stuck.step.path,
             call: stuck.call,
-            ...(stuck.element === undefined ? {} : { element: preview(stuck.element) }),
+            ...(element === undefined ? {} : { element }),
             source: stuck.step.source,
             cause: coded(
               'MR-3020',
@@ -279,7 +281,7 @@ async function raceWithStuckCalls(
       }
       if (stuck !== undefined && millis >= reported) {
         log.note(
-          `step "${stuck.step.path}" has waited ${Math.round(millis / 1000)} s for its ${stuck.call === 'process' ? `call on ${preview(stuck.element)}` : stuck.call}`,
+          `step "${stuck.step.path}" has waited ${Math.round(millis / 1000)} s for its ${stuck.call === 'process' ? `call on ${element ?? 'undefined'}` : stuck.call}`,
           { step: stuck.step.path, call: stuck.call },
         )
         reported += REPORT_AFTER_MILLIS

@@ -324,7 +324,14 @@ export class PartitionedRun {
     const stuck = this.driver.stuck()
     const step = this.#in.staged.steps.find(({ path }) => path === stuck?.call.step)
     if (stuck === undefined || step === undefined) return undefined
-    return { step, call: stuck.call.call, element: stuck.call.element, startedAt: stuck.startedAt }
+    const { call, element } = stuck.call
+    return {
+      step,
+      call,
+      element: undefined,
+      startedAt: stuck.startedAt,
+      ...(element === undefined ? {} : { shown: element }),
+    }
   }
 
   /** Ends the workers. @throws what failed in their teardown. */
