@@ -18,9 +18,11 @@ import { describe, expect, expectTypeOf, it } from 'vitest'
 import { SimulatedWorld } from '../../conformance/proof/sim/simulated-world.js'
 import { spans } from './batch-latency.js'
 import { batchLength } from './latency-objective.js'
-import { cutOf, NO_CUT, NO_SHED, nextShed, type ShedState } from './load-shedding.js'
+import { cutOf, LoadShedding, NO_SHED, nextShed, type ShedState } from './load-shedding.js'
+import { NO_CUT } from './shed-gate.js'
 import { openMemoryStore } from './store/memory-store.js'
 import { ModelDisk } from './store/model-disk.js'
+import { UtilitySample } from './utility-sample.js'
 
 const OBJECTIVE = 2000
 
@@ -72,6 +74,45 @@ describe('the bound of what is dropped', () => {
   })
 })
 
+describe('a sample of utilities', () => {
+  it('is all of them while they are few', () => {
+    const sample = new UtilitySample(200)
+    for (let i = 0; i < 199; i++) sample.add(i)
+    expect(sample.values).toEqual(all(199))
+  })
+
+  it.each([
+    ['in turn', (i: number) => i % 8],
+    ['one after another', (i: number) => Math.floor(i / 10_000)],
+  ])('stays small, and shows nothing of the order in which they come: %s', (_, utility) => {
+    const sample = new UtilitySample(2000)
+    for (let i = 0; i < 80_000; i++) sample.add(utility(i))
+    expect(sample.values.length).toBeLessThan(2000)
+    expect(sample.values.length).toBeGreaterThanOrEqual(1000)
+    for (let worth = 0; worth < 8; worth++) {
+      const share = sample.values.filter((each) => each === worth).length / sample.values.length
+      expect(Math.abs(share - 1 / 8)).toBeLessThan(0.04)
+    }
+  })
+
+  it('of tasks counts elements, however many of them a task tells', () => {
+    const shedding = new LoadShedding(100)
+    shedding.gate('step', 'arrival')
+    shedding.begin(1, undefined)
+    for (let i = 0; i < 10; i++) {
+      shedding.add([{ step: 'step', seen: 90, dropped: 0, utilities: [1, 1, 1] }])
+      shedding.add([{ step: 'step', seen: 10, dropped: 4, utilities: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0] }])
+    }
+    shedding.over(() => 200)
+    expect(shedding.status()).toMatchObject([{ step: 'step', dropped: 40 }])
+    shedding.begin(2, undefined)
+    // Half is to be dropped, of which a tenth is worth nothing.
+    const [cut] = shedding.cuts ?? []
+    expect(cut?.below).toBe(1)
+    expect(cut?.shareAt).toBeCloseTo((0.525 - 0.1) / 0.9, 1)
+  })
+})
+
 it('quantiles are of elements, however many a sample stands for', () => {
   expect(spans([[10, 97], [20, 2], [1000, 1]])).toEqual({ p50Millis: 10, p99Millis: 20, maxMillis: 1000 }) // prettier-ignore
   expect(spans([])).toBeUndefined()
@@ -112,7 +153,9 @@ class Numbers {
           read: () => {
             if (this.#next >= this.count) return 'end'
             const sent = before + Math.floor((now() - began) / this.#everyMillis)
-            return this.#next >= sent ? 'idle' : { value: this.#next, timestamp: Math.floor(began) + this.#next++ }
+            if (this.#next >= sent) return 'idle'
+            const timestamp = Math.floor(began + (this.#next - before) * this.#everyMillis)
+            return { value: this.#next++, timestamp }
           },
           mark: () => this.#next,
         }
@@ -126,13 +169,17 @@ interface Life {
   readonly spend: number
   readonly sheds?: boolean
   readonly disk?: ModelDisk
+  /** Default 0. */
+  readonly workers?: number
+  /** Default 'arrival'. */
+  readonly measure?: 'arrival' | 'event'
   /** Called at each crash point, with what the batch at hand has dropped so far. */
   readonly at?: (point: string, dropped: readonly number[], status: () => RunStatus) => void
 }
 
 let drivers = 0
 
-function begun(numbers: Numbers, { spend, sheds = true, disk, at }: Life) {
+function begun(numbers: Numbers, { spend, sheds = true, disk, workers = 0, measure = 'arrival', at }: Life) {
   const world = new SimulatedWorld(() => 0.5, 0.002)
   let dropped: number[] = []
   const lines: string[] = []
@@ -154,7 +201,7 @@ function begun(numbers: Numbers, { spend, sheds = true, disk, at }: Life) {
       })
       .collect('dropped')
   // A number is worth its last digit.
-  ;(sheds ? read.apply('under load', shed({ utility: (n) => n % 10, to })) : read)
+  ;(sheds ? read.apply('under load', shed({ utility: (n) => n % 10, measure, to })) : read)
     .parDo('work', {
       output: typed<number>(),
       concurrency: 1,
@@ -168,17 +215,27 @@ function begun(numbers: Numbers, { spend, sheds = true, disk, at }: Life) {
   const store = (place: string, storeEnv: Env) => openMemoryStore(disk as ModelDisk, place, storeEnv)
   const runner = microBatchRunner({ batchInterval: '100 ms' }, { openStore: store, driver })
   const kept = disk === undefined ? {} : { checkpoint: 'kept' }
-  const running = start(p, { runner, env, latencyObjective: '1 second', ...kept })
+  const on = workers === 0 ? {} : ({ workers, isolation: 'memory' } as const)
+  const running = start(p, { runner, env, latencyObjective: '1 second', ...on, ...kept })
   return { world, running, lines }
 }
 
 const all = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)
 const sorted = (numbers: readonly number[]): readonly number[] => [...numbers].sort((a, b) => a - b)
 
-describe('a run with a latency objective', () => {
+/** Without workers a source that cannot wait has a queue, in which elements grow old; with workers it is the source's own. */
+const WAYS = [
+  [0, 'arrival'],
+  [0, 'event'],
+  [2, 'event'],
+] as const
+
+describe.each(WAYS)('a run with a latency objective, %i workers, by %s', (workers, measure) => {
   it('at 1.5 times its load drops what is worth least, keeps to the objective, and nothing else is lost', async () => {
     const looks: RunStatus[] = []
     const { world, running } = begun(new Numbers(6000, 2), {
+      workers,
+      measure,
       spend: 3,
       at: (name, _, status) => void (name === 'batch.committed' && looks.push(status())),
     })
@@ -194,12 +251,13 @@ describe('a run with a latency objective', () => {
     expect(worth(dropped)).toBeLessThan(worth(kept) - 3)
     const late = looks.slice(looks.length / 2).map(({ batches }) => batches?.last?.latency.arrival?.p99Millis ?? 0)
     for (const millis of late) expect(millis).toBeLessThan(1500)
+    if (workers > 0) return
     expect(running.status().batches?.queues[0]).toMatchObject({ elements: 0 })
     expect(running.status().batches?.queues[0]?.elementsMax).toBeLessThan(800)
   })
 
   it('below its load drops nothing', async () => {
-    const { world, running, lines } = begun(new Numbers(2000, 3), { spend: 2 })
+    const { world, running, lines } = begun(new Numbers(2000, 3), { workers, measure, spend: 2 })
     const result = await world.until(running.result, 1e6)
     expect(result.collect('kept')).toHaveLength(2000)
     expect(result.collect('under load/dropped')).toEqual([])
@@ -209,19 +267,23 @@ describe('a run with a latency objective', () => {
     expect(latency?.skew?.maxMillis).toBeDefined()
   })
 
-  it('where nothing may be dropped loses nothing, and names the step that takes the time', async () => {
-    const { world, running, lines } = begun(new Numbers(2000, 1), { spend: 3, sheds: false })
-    const result = await world.until(running.result, 1e6)
-    expect(sorted(result.collect<number>('kept'))).toEqual(all(2000))
-    const warnings = lines.filter((line) => line.includes('latency'))
-    expect(warnings).toHaveLength(1)
-    expect(warnings[0]).toMatch(
-      /latency stays above its objective\. \d+ % of the time goes into ".*"\. Nothing may be dropped/,
-    )
-  })
+  it.skipIf(workers > 0)(
+    'where nothing may be dropped loses nothing, and names the step that takes the time',
+    async () => {
+      const { world, running, lines } = begun(new Numbers(2000, 1), { workers, spend: 3, sheds: false })
+      const result = await world.until(running.result, 1e6)
+      expect(sorted(result.collect<number>('kept'))).toEqual(all(2000))
+      const warnings = lines.filter((line) => line.includes('latency'))
+      expect(warnings).toHaveLength(1)
+      expect(warnings[0]).toMatch(
+        /latency stays above its objective\. \d+ % of the time goes into ".*"\. Nothing may be dropped/,
+      )
+    },
+  )
 
   it('that crashes in a batch drops the same again, and no more', async () => {
-    const numbers = new Numbers(3000, 2)
+    const count = 3000
+    const numbers = new Numbers(count, 2)
     const disk = new ModelDisk(() => 0.5)
     const redone: (readonly [before: readonly number[], again: readonly number[]])[] = []
     let crashed: readonly number[] | undefined
@@ -237,7 +299,7 @@ describe('a run with a latency objective', () => {
         crashed = [...dropped]
         throw new Error('power is gone')
       }
-      const { world, running } = begun(numbers, { spend: 3, disk, at })
+      const { world, running } = begun(numbers, { workers, measure, spend: workers === 0 ? 3 : 6, disk, at })
       const result = await world.until(running.result, 1e6).catch((error: Error) => error)
       expect(lives).toBeLessThan(20)
       if (result instanceof Error) {
@@ -245,7 +307,7 @@ describe('a run with a latency objective', () => {
         continue
       }
       const [kept, dropped] = [result.collect<number>('kept'), result.collect<number>('under load/dropped')]
-      expect(sorted([...kept, ...dropped])).toEqual(all(3000))
+      expect(sorted([...kept, ...dropped])).toEqual(all(count))
       break
     }
     expect(redone.length).toBeGreaterThan(2)
@@ -276,13 +338,10 @@ describe('shed', () => {
     await expect(run(built({ utility: () => NaN }))).rejects.toThrow(/utility of shed must give a number, but gave NaN/)
   })
 
-  it('an objective, or a queue, is refused with workers, which have neither', async () => {
+  it('a queue is refused with workers', async () => {
     const p = pipeline()
     p.create('numbers', [1]).collect('out')
     const onWorkers = { runner: 'micro-batch', workers: 1, isolation: 'memory' } as const
-    await expect(run(p, { ...onWorkers, latencyObjective: '1 second' })).rejects.toThrow(
-      /latencyObjective does not work with workers yet/,
-    )
     const sourceLimits = { numbers: { queue: true } }
     await expect(run(p, { ...onWorkers, sourceLimits })).rejects.toThrow(
       /queue in sourceLimits of "numbers" does not work/,

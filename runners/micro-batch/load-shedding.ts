@@ -7,17 +7,7 @@
  */
 import { type LoadControl, type LoadGate, type LoadMeasure, seededRandom } from '../../sdk/env.js'
 import type { SheddingStatus } from '../run-status.js'
-
-/** What a step drops in one batch. */
-export interface Cut {
-  /** What has less utility is dropped. */
-  readonly below: number
-  /** Share of what has just this utility that is dropped. */
-  readonly shareAt: number
-}
-
-/** Nothing is dropped. */
-export const NO_CUT: Cut = { below: -Infinity, shareAt: 0 }
+import { type Cut, NO_CUT, ShedGate } from './shed-gate.js'
 
 /** What is to be dropped, as a proportional-integral controller knows it. */
 export interface ShedState {
@@ -36,6 +26,8 @@ const INTEGRAL = 0.1
 const SHARE_MAX = 0.95
 /** Less than this is no load that is worth a decision. */
 const SHARE_MIN = 0.005
+/** What chance at a bound begins with, besides the seed and the number of the step's gate. */
+export const SEED = 0x27d4eb2f
 
 /** The share to be dropped of the next batch, after one with this latency. */
 export function nextShed({ integral }: ShedState, latencyMillis: number, objectiveMillis: number): ShedState {
@@ -56,57 +48,51 @@ export function cutOf(utilities: readonly number[], share: number): Cut {
   return { below, shareAt: Math.min(1, Math.max(0, (wanted - less) / same)) }
 }
 
-/** What a plan says of a step that sheds. */
-export interface ShedRecord extends Cut {
+/** What a step that sheds drops in a batch. */
+export interface StepCut extends Cut {
   readonly step: string
+}
+
+/** What a plan says of a step that sheds. */
+export interface ShedRecord extends StepCut {
   /** How many it has dropped while the batch was read. */
   readonly dropped: number
 }
 
-/** Utilities remembered of a batch. */
-const SAMPLE_MAX = 1000
-
-class Gate implements LoadGate {
+/** What has come of a step that sheds in a task. */
+export interface ShedDone {
   readonly step: string
-  readonly measure: LoadMeasure
+  /** Elements that it was asked about, and how many of them it has dropped. */
+  readonly seen: number
+  readonly dropped: number
+  /** What some of them were worth. */
+  readonly utilities: readonly number[]
+}
+
+/** Utilities remembered of a batch. */
+const SAMPLE_MAX = 2000
+
+/** A gate, and what is known of the batches before. */
+class Gate extends ShedGate {
   state = NO_SHED
-  cut = NO_CUT
-  random: () => number = () => 0
-  /** In the batch at hand. */
-  dropped = 0
   droppedLast = 0
-  #seen = 0
-  #utilities: number[] = []
   /** Of the newest batch that had any. */
   utilities: readonly number[] = []
 
   constructor(step: string, measure: LoadMeasure) {
-    this.step = step
-    this.measure = measure
-  }
-
-  begin(cut: Cut, random: () => number): void {
-    this.cut = cut
-    this.random = random
-    this.dropped = 0
-    this.#seen = 0
-    this.#utilities = []
+    super(step, measure, SAMPLE_MAX)
   }
 
   end(): void {
     this.droppedLast = this.dropped
-    if (this.#utilities.length > 0) this.utilities = this.#utilities
+    if (this.sample.values.length > 0) this.utilities = this.sample.values
   }
 
-  drops(utility: number): boolean {
-    const seen = this.#seen++
-    // All of a batch alike, and never more than so many.
-    if (this.#utilities.length < SAMPLE_MAX) this.#utilities.push(utility)
-    else if (seen % Math.ceil(seen / SAMPLE_MAX) === 0) this.#utilities[seen % SAMPLE_MAX] = utility
-    const { below, shareAt } = this.cut
-    const isDropped = utility < below || (utility === below && this.random() < shareAt)
-    if (isDropped) this.dropped++
-    return isDropped
+  /** What was done elsewhere. */
+  add({ seen, dropped, utilities }: ShedDone): void {
+    this.seen += seen
+    this.dropped += dropped
+    for (const utility of utilities) this.sample.add(utility, seen / utilities.length)
   }
 }
 
@@ -114,6 +100,7 @@ class Gate implements LoadGate {
 export class LoadShedding implements LoadControl {
   readonly #objectiveMillis: number | undefined
   readonly #gates = new Map<string, Gate>()
+  #cuts: readonly StepCut[] | undefined
 
   /** @param objectiveMillis `undefined`: nothing is ever dropped. */
   constructor(objectiveMillis: number | undefined) {
@@ -132,8 +119,20 @@ export class LoadShedding implements LoadControl {
     for (const gate of this.#gates.values()) {
       const cut =
         planned === undefined ? cutOf(gate.utilities, gate.state.share) : planned.find(({ step }) => step === gate.step)
-      gate.begin(cut ?? NO_CUT, seededRandom(seed ^ (0x27d4eb2f + ++number)))
+      gate.begin(cut ?? NO_CUT, seededRandom(seed ^ (SEED + ++number)))
     }
+    const cutting = [...this.#gates.values()].filter(({ cut }) => cut !== NO_CUT)
+    this.#cuts = cutting.length === 0 ? undefined : cutting.map(({ step, cut: { below, shareAt } }) => ({ step, below, shareAt })) // prettier-ignore
+  }
+
+  /** The bounds of the batch at hand, for those who do its tasks; `undefined`: nothing is dropped. */
+  get cuts(): readonly StepCut[] | undefined {
+    return this.#cuts
+  }
+
+  /** Tasks have come to these steps. */
+  add(done: readonly ShedDone[]): void {
+    for (const each of done) this.#gates.get(each.step)?.add(each)
   }
 
   /** What a plan has to say: of steps that may drop something. */

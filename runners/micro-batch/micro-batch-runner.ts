@@ -161,6 +161,7 @@ function execution(
     env: real,
     now: () => world.env.now(),
     journal,
+    shedding,
     query: { id: () => store.id, epoch: () => store.epoch, restarts: checkpoint !== undefined },
     isFenced: () => fence?.isUp === true,
     openWorkers,
@@ -264,14 +265,13 @@ function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroB
 }
 
 /** What only the driver's own thread does so far. */
-function refuseOnWorkers({ latencyObjective, sourceLimits = {} }: RunnerOptions): void {
+function refuseOnWorkers({ sourceLimits = {} }: RunnerOptions): void {
   const queued = Object.entries(sourceLimits).find(([, limit]) => (limit.queue ?? false) !== false)
-  if (latencyObjective === undefined && queued === undefined) return
-  const what = queued === undefined ? 'latencyObjective' : `queue in sourceLimits of "${queued[0]}"`
+  if (queued === undefined) return
   throw new UnsupportedFeature(
     'MR-6063',
-    queued === undefined ? 'latencyObjective' : 'sourceLimits.queue',
-    `${what} does not work with workers yet: sources are read on them, and nobody reads ahead there. Leave workers out, or leave it out.`,
+    'sourceLimits.queue',
+    `queue in sourceLimits of "${queued[0]}" does not work with workers yet: sources are read on them, and nobody reads ahead there. Leave workers out, or leave it out.`,
   )
 }
 

@@ -3,6 +3,7 @@
  */
 import { attempts } from './attempts.js'
 import { batches } from './batches.js'
+import { batchesOverload } from './batches-overload.js'
 import { batchesTasks } from './batches-tasks.js'
 import { elements } from './elements.js'
 import { grouping } from './grouping.js'
@@ -22,6 +23,7 @@ import { triggers } from './triggers.js'
 export const mutants: readonly Mutant[] = [
   ...attempts,
   ...batches,
+  ...batchesOverload,
   ...batchesTasks,
   ...elements,
   ...grouping,

@@ -39,6 +39,7 @@ import {
 import { TaskExchange } from './task-exchange.js'
 import { hashOf } from './task-hash.js'
 import { TaskJournal } from './task-journal.js'
+import { TaskShedding } from './task-shedding.js'
 import { TaskWorld } from './task-world.js'
 import type { HostPartition, RunSettings } from './worker-link.js'
 
@@ -58,6 +59,7 @@ class StageView implements UpstreamStage {
 /** See the head of this file. */
 export class PartitionHost {
   readonly #world: TaskWorld
+  readonly #shedding: TaskShedding
   readonly #partOf: string
   readonly #metrics: Metrics
   readonly #clock: ProcessingClock
@@ -79,7 +81,8 @@ export class PartitionHost {
   #isSetUp = false
 
   constructor(staged: StagedPipeline, settings: RunSettings, partition: number, real: Env) {
-    this.#world = new TaskWorld(real, settings.isScripted)
+    this.#shedding = new TaskShedding(settings.hasObjective, (salt) => this.#world.chance(salt))
+    this.#world = new TaskWorld({ ...real, load: this.#shedding }, settings.isScripted)
     const { env, outside, disorder, readingDisorder } = this.#world
     this.#journal = new TaskJournal(() => outside.now())
     this.#partOf = hostedPart(partition, settings.partitions)
@@ -163,6 +166,7 @@ export class PartitionHost {
       ...waitsOf(executor),
       hasWaiting: this.#waits(executor.stage.id),
       played: executor.script?.played,
+      gates: this.#shedding.declared(new Set(executor.stage.operators.map(({ info }) => info.path))),
     }))
   }
 
@@ -177,6 +181,7 @@ export class PartitionHost {
     const { source } = order
     this.#batch = order.batch
     this.#world.begin(order.now, order.seed)
+    this.#shedding.begin(order.shed)
     this.#wiring.budgets.set(order.budgets)
     this.#panes.recordFor(order.panes)
     for (const view of this.#views) {
@@ -225,6 +230,7 @@ export class PartitionHost {
       waitMillis: reader?.waitMillis,
       reading: reader?.report,
       seen: this.#journal.elements,
+      shed: this.#shedding.take(),
       record: reader === undefined || record === undefined ? undefined : encodeToBytes(dynamicCoder, reader.codec.turn(record)), // prettier-ignore
       script:
         executor.script === undefined

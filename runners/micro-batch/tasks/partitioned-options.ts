@@ -8,6 +8,7 @@ import { invariant } from '../../../sdk/invariant.js'
 import type { ExecutionOptions } from '../../core/execution/execution-options.js'
 import type { RunnerOptions } from '../../runner.js'
 import type { BatchJournal } from '../batch-journal.js'
+import type { LoadShedding } from '../load-shedding.js'
 import type { OpenWorkers } from '../micro-batch-runner.js'
 import { type LinkScript, memoryWorkers } from './memory-link.js'
 import { PartitionedRun } from './partitioned-run.js'
@@ -26,6 +27,7 @@ export interface PartitionedSettings {
   readonly env: Env
   readonly now: () => number
   readonly journal: BatchJournal
+  readonly shedding: LoadShedding
   readonly query: {
     readonly id: () => string
     readonly epoch: () => number | undefined
@@ -62,10 +64,12 @@ export function partitionedRun(settings: PartitionedSettings): PartitionedRun | 
       stageCompiler: given.stageCompiler,
       isScripted: given.clock !== undefined,
       partitions: count,
+      hasObjective: options.latencyObjective !== undefined,
       query: { id: query.id(), epoch: query.epoch(), restarts: query.restarts },
       logLevels: given.log.levels,
     }),
     journal,
+    shedding: settings.shedding,
     log: given.log,
     panes: given.panes,
     seed: () => (given.isStrict ? given.seed : query.id()),

@@ -20,6 +20,7 @@ import type { StagedPipeline } from '../../core/stage.js'
 import type { StuckCall } from '../../core/stage-runtime.js'
 import type { BatchJournal } from '../batch-journal.js'
 import { type CollectedCoders, collectedCoders } from '../kept-results.js'
+import type { LoadShedding } from '../load-shedding.js'
 import type { QueryStore } from '../query-store.js'
 import type { Change, StoredEntry } from '../store/checkpoint-store.js'
 import { KeptVersion } from './kept-version.js'
@@ -44,6 +45,7 @@ export interface PartitionedParts {
   readonly silenceMillis: number
   readonly begin: (partitions: number) => Begin
   readonly journal: BatchJournal
+  readonly shedding: LoadShedding
   readonly log: RunLog
   /** Where the last panes are kept while somebody looks. */
   readonly panes: PaneRecorder
@@ -103,7 +105,7 @@ export class PartitionedRun {
 
   /** Stands in the place of the stages of this process. */
   stagesFor(own: readonly StageExecutor[]): readonly StageExecutor[] {
-    const { journal, seed, env, now } = this.#parts
+    const { journal, shedding, seed, env, now } = this.#parts
     const stages: PartitionedStage[] = []
     const run: StageRun = {
       driver: this.driver,
@@ -114,6 +116,7 @@ export class PartitionedRun {
       phase: () => (this.#isClosing ? 1 : 0),
       journal,
       budgets: () => this.#in.wiring.budgets.used(),
+      shed: () => shedding.cuts,
       panes: () => this.#parts.panes.limit,
       done: (stage, done) => this.#done(stage, done),
       stuck: () => this.#stuck(),
@@ -177,6 +180,9 @@ export class PartitionedRun {
     const hosted = await this.driver.live()
     for (const [partition, stages] of hosted.entries())
       for (const stage of this.#stages) stage.hosted(partition, stages[stage.stage.id])
+    // Which steps shed is known where they are set up.
+    for (const [step, measure] of (hosted[0] ?? []).flatMap(({ gates = [] }) => gates))
+      this.#parts.shedding.gate(step, measure)
   }
 
   #committedAt(batch: number): void {
@@ -292,7 +298,8 @@ export class PartitionedRun {
   // ---- tasks -----------------------------------------------------------------------------------------------------
 
   #done(_stage: StageExecutor, done: TaskDone): void {
-    const { collected, printed, delivered, panes } = done
+    const { collected, printed, delivered, panes, shed } = done
+    if (shed !== undefined) this.#parts.shedding.add(shed)
     if (collected.length + printed.length + delivered.length + panes.length > 0) this.#given.push(done)
     if (done.script !== undefined && done.script.advanceMillis > 0)
       this.#parts.clock?.advance(done.script.advanceMillis)

@@ -306,6 +306,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
       waits: stages.map(({ nextProcessingTime }) => nextProcessingTime),
       isReleased: this.#isReleased,
       budgets: this.#run.budgets(),
+      shed: this.#run.shed(),
       panes: this.#run.panes(),
       seen: this.#seen(),
     }
@@ -313,7 +314,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
 
   #order(common: CommonOrder, partition: number): TaskOrder {
     const { driver } = this.#run
-    const { stage, call, now, watermarks, waits, isReleased, budgets, panes } = common
+    const { stage, call, now, watermarks, waits, isReleased, budgets, shed, panes } = common
     const share = this.#shares[partition] as Share
     if (call === 'turn') share.seen = common.seen
     const { batch, number, seed } = driver.next(partition, stage, this.#run.phase(), this.#run.seed())
@@ -326,6 +327,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
       waits,
       isReleased,
       budgets,
+      shed,
       panes,
       batch,
       number,

@@ -21,9 +21,10 @@ import { microBatchRunner } from 'millrace/micro-batch'
 import { describe, expect, it } from 'vitest'
 import { countSoFar } from '../../../conformance/support/count-so-far.js'
 import { heardLines } from '../../../conformance/support/heard-lines.js'
+import { killing } from '../../../conformance/support/killing-links.js'
 import { testFolders } from '../../../conformance/support/test-folders.js'
 import { nodeCapabilities } from '../node.js'
-import type { LinkScript, MessageFate } from './memory-link.js'
+import type { LinkScript } from './memory-link.js'
 import type { FromWorker, ToWorker } from './worker-link.js'
 
 const folder = testFolders('tasks')
@@ -73,20 +74,6 @@ async function outcome(options: RunnerOptions, linkScript?: LinkScript): Promise
   const result = await run(everything(sunk), { runner: microBatchRunner({}, capabilities), ...OPTIONS, ...options })
   const texts = (name: string): readonly string[] => result.collect(name).map((each) => JSON.stringify(each)).sort() // prettier-ignore
   return { sums: texts('sums'), most: texts('most'), sunk: sunk.sort((a, b) => a - b) }
-}
-
-/** Ends workers at the messages whose numbers are given, among those of a kind. */
-function killing(kind: (ToWorker | FromWorker)['kind'], at: ReadonlySet<number>): LinkScript & { kills: number } {
-  let seen = 0
-  const script = {
-    kills: 0,
-    fateOf(_worker: string, message: ToWorker | FromWorker): MessageFate | undefined {
-      if (message.kind !== kind || !at.has(seen++)) return undefined
-      script.kills++
-      return { kills: true }
-    },
-  }
-  return script
 }
 
 async function reference(): Promise<Outcome> {

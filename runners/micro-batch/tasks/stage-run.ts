@@ -28,6 +28,8 @@ export interface StageRun {
     seen(stage: number, count: number, timestamps: ArrayLike<number> | undefined, arrivedAt: number | undefined): void
   }
   budgets(): TaskOrder['budgets']
+  /** What steps that shed are to drop in the batch. */
+  shed(): TaskOrder['shed']
   /** How many of the last panes somebody wants to see. */
   panes(): number
   /** What a task has given for sinks, results and budgets. */

@@ -19,6 +19,7 @@ export class TaskWorld {
   #random: () => number = () => 0
   #disorder: () => number = () => 0
   #readingDisorder: () => number = () => 0
+  #seed = 0
 
   /** @param isScripted whether a script moves the clock, as far as the pipeline sees it. */
   constructor(real: Env, isScripted: boolean) {
@@ -34,9 +35,16 @@ export class TaskWorld {
     this.#now = now
     this.#advanced = 0
     this.#hasDrawn = false
+    this.#seed = seed
     this.#random = seededRandom(seed)
     this.#disorder = seededRandom(seed ^ 0x3c6ef372)
     this.#readingDisorder = seededRandom(seed ^ 0x1f83d9ab)
+  }
+
+  /** Randomness of the task at hand, unlike that of other salts. */
+  chance(salt: number): () => number {
+    const random = seededRandom(this.#seed ^ salt)
+    return () => this.#drawn(random)
   }
 
   #drawn(random: () => number): number {

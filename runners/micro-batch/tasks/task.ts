@@ -4,11 +4,13 @@
  * Law: what comes of a task depends on the order, on what the partition was before it, and, where the task reads, on what the source
  * gave, which is in the answer: so a partition that is lost is made anew by the same orders.
  */
+import type { LoadMeasure } from '../../../sdk/env.js'
 import type { LogRecord } from '../../../sdk/logger.js'
 import type { MetricsDelta } from '../../core/metrics.js'
 import type { PaneStatus } from '../../run-status.js'
 import type { SourceReading } from '../../runner.js'
 import type { SeenElements } from '../batch-latency.js'
+import type { ShedDone, StepCut } from '../load-shedding.js'
 
 /** Elements on their way to a stage of a partition, encoded. */
 export interface Block {
@@ -55,6 +57,8 @@ export interface TaskOrder {
   readonly waits: readonly number[]
   readonly blocks: readonly Block[]
   readonly source: SourceOrder | undefined
+  /** What steps that shed are to drop in the batch; `undefined`: nothing. */
+  readonly shed: readonly StepCut[] | undefined
   /** Whether the stage's script is to go on. */
   readonly isReleased: boolean
   /** Dead letters of each handler so far, over all partitions. */
@@ -89,11 +93,16 @@ export function waitsOf({ isArmed, nextProcessingTime, hasMore, awaitsBatch }: S
   return { isArmed, nextProcessingTime, hasMore, awaitsBatch }
 }
 
+/** A step that sheds, and the latency that it looks at. */
+export type DeclaredGate = readonly [step: string, measure: LoadMeasure]
+
 /** What a stage of a partition waits for, as soon as it lives. */
 export interface HostedStage extends StageWaits {
   readonly hasWaiting: boolean
   /** Events of its script that were played, if it plays one. */
   readonly played: number | undefined
+  /** Its steps that shed; `undefined`: none. */
+  readonly gates: readonly DeclaredGate[] | undefined
 }
 
 /** What has become of a task. */
@@ -115,6 +124,8 @@ export interface TaskDone extends TaskOutput, StageWaits {
   readonly reading: SourceReading | undefined
   /** What the source has read, for the latency of the batch. */
   readonly seen: SeenElements | undefined
+  /** What has come to steps that shed; `undefined`: nothing. */
+  readonly shed: readonly ShedDone[] | undefined
   /** What the source did, as its codec has it. */
   readonly record: Uint8Array | undefined
   /** Events of a script that were played so far, and how far this task has moved the clock. */

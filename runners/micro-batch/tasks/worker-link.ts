@@ -66,6 +66,8 @@ export interface RunSettings {
   /** Whether scripted events move the clock. */
   readonly isScripted: boolean
   readonly partitions: number
+  /** Whether there is a latency objective, so that what elements of steps that shed are worth is asked for. */
+  readonly hasObjective: boolean
   readonly query: { readonly id: string; readonly epoch: number | undefined; readonly restarts: boolean }
   /** Levels of the log that somebody reads. */
   readonly logLevels: readonly string[]
