@@ -197,7 +197,6 @@ export const errorCodes = {
   'MR-6060': 'a limit is set for a step that does not read',
   'MR-6061': 'a source cannot have a queue',
   'MR-6062': "a part of a source's queue cannot be read back",
-  'MR-6063': 'an option for too much input does not work with workers',
   'MR-6070': 'a source cannot keep the guarantee',
   'MR-6071': 'a sink cannot keep the guarantee',
   'MR-6072': 'a driver that stands by needs a checkpoint',

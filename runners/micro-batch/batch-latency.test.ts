@@ -66,10 +66,10 @@ describe('the latency of a batch', () => {
 
   it('is told in short of what was read elsewhere: how much, and the oldest of it', () => {
     const looks = new StageLooks(64)
-    expect(looks.seen).toBeUndefined()
+    expect(looks.seen(false)).toBeUndefined()
     const timestamps = Array.from({ length: 1000 }, (_, i) => NOW - 100 - ((i * 7) % 1000))
     for (let from = 0; from < 1000; from += 10) looks.add(10, timestamps.slice(from, from + 10), NOW - 10)
-    const seen = looks.seen
+    const seen = looks.seen(false)
     expect([seen?.count, seen?.arrivedAt, seen?.timestamps[0]]).toEqual([1000, NOW - 10, looks.oldestTimestamp])
     expect(seen?.timestamps.length).toBeLessThanOrEqual(64)
     const latency = new BatchLatency()
@@ -80,7 +80,17 @@ describe('the latency of a batch', () => {
     expect(skew?.maxMillis).toBe(NOW - 10 - looks.oldestTimestamp)
     expect(Math.abs((event?.p50Millis ?? 0) - 600)).toBeLessThan(100)
     looks.begin()
-    expect(looks.seen).toBeUndefined()
+    expect(looks.seen(false)).toBeUndefined()
+  })
+
+  it('is told of what has waited to be read with the time that each has come', () => {
+    const looks = new StageLooks(64)
+    for (let from = 0; from < 1000; from += 10) looks.add(10, [NOW - 3000 + 2 * from], NOW - 1000 + from)
+    const { arrivals = [], timestamps = [] } = looks.seen(true) ?? {}
+    expect(arrivals.length).toBe(timestamps.length)
+    expect(arrivals.length).toBeGreaterThan(30)
+    expect(timestamps[0]).toBe(looks.oldestTimestamp)
+    for (const [i, arrival] of arrivals.entries()) expect(timestamps[i]).toBe(NOW - 3000 + 2 * (arrival - NOW + 1000))
   })
 
   it.each([1, 3])('is known of what %d workers read', async (workers) => {

@@ -17,6 +17,8 @@ export interface SeenElements {
   readonly timestamps: readonly number[]
   /** When the first of them came. */
   readonly arrivedAt: number
+  /** When those came of which the timestamps are, where some have waited to be read; all stand for as many elements. */
+  readonly arrivals?: readonly number[]
 }
 
 /** Elements that one stage has read in a batch. */
@@ -63,16 +65,19 @@ export class StageLooks {
     this.#until -= count
   }
 
-  /** All of it in short; `undefined`: nothing was read. */
-  get seen(): SeenElements | undefined {
+  /** All of it in short; `undefined`: nothing was read. @param haveWaited whether it came at other times than it was read. */
+  seen(haveWaited: boolean): SeenElements | undefined {
     if (this.#elements === 0) return undefined
     const timestamps = this.#timestamps.slice(0, this.count)
+    const arrivals = this.#arrivals.slice(0, this.count)
     const oldest = Math.max(0, timestamps.indexOf(this.oldestTimestamp))
     if (this.oldestTimestamp !== Infinity) {
       timestamps[oldest] = timestamps[0] as number
       timestamps[0] = this.oldestTimestamp
+      ;[arrivals[0], arrivals[oldest]] = [arrivals[oldest] as number, arrivals[0] as number]
     }
-    return { count: this.#elements, timestamps, arrivedAt: this.oldestArrival }
+    const seen = { count: this.#elements, timestamps, arrivedAt: this.oldestArrival }
+    return haveWaited ? { ...seen, arrivals } : seen
   }
 
   arrival(look: number): number {

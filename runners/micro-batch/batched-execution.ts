@@ -27,7 +27,7 @@ import { follow, type Follower, setUpToFollow } from './following.js'
 import { KeptParts } from './kept-parts.js'
 import type { LoadWatch } from './load-watch.js'
 import { Outbox } from './outbox.js'
-import type { SourceQueues } from './queue/source-queues.js'
+import type { RunQueues } from './queue/source-queues.js'
 import { type Restored, restored } from './restored.js'
 import { StandbyRole } from './standby-role.js'
 import type { PlanRecord } from './store/checkpoint-store.js'
@@ -43,7 +43,7 @@ export class BatchedExecution extends Execution {
   #committed = 0
   #watermarks = ''
   readonly #pacing: BatchPacing
-  readonly #queues: SourceQueues
+  readonly #queues: RunQueues
   readonly #watch: LoadWatch
   #resumedAfter: number | undefined
   readonly #log: RunLog
@@ -227,9 +227,8 @@ export class BatchedExecution extends Execution {
   /** Between batches. */
   async #resize(): Promise<void> {
     const count = this.#workersAsked
-    if (count === undefined) return
-    this.#workersAsked = undefined
-    await this.#parts.tasks?.driver.resize(count)
+    if (count === undefined || (await this.#parts.tasks?.resize(count)) !== true) return
+    if (this.#workersAsked === count) this.#workersAsked = undefined
     this.#log.event('info', 'number of workers changed', { workers: count })
   }
 

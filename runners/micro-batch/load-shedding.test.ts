@@ -223,10 +223,10 @@ function begun(numbers: Numbers, { spend, sheds = true, disk, workers = 0, measu
 const all = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)
 const sorted = (numbers: readonly number[]): readonly number[] => [...numbers].sort((a, b) => a - b)
 
-/** Without workers a source that cannot wait has a queue, in which elements grow old; with workers it is the source's own. */
 const WAYS = [
   [0, 'arrival'],
   [0, 'event'],
+  [2, 'arrival'],
   [2, 'event'],
 ] as const
 
@@ -251,7 +251,6 @@ describe.each(WAYS)('a run with a latency objective, %i workers, by %s', (worker
     expect(worth(dropped)).toBeLessThan(worth(kept) - 3)
     const late = looks.slice(looks.length / 2).map(({ batches }) => batches?.last?.latency.arrival?.p99Millis ?? 0)
     for (const millis of late) expect(millis).toBeLessThan(1500)
-    if (workers > 0) return
     expect(running.status().batches?.queues[0]).toMatchObject({ elements: 0 })
     expect(running.status().batches?.queues[0]?.elementsMax).toBeLessThan(800)
   })
@@ -267,19 +266,16 @@ describe.each(WAYS)('a run with a latency objective, %i workers, by %s', (worker
     expect(latency?.skew?.maxMillis).toBeDefined()
   })
 
-  it.skipIf(workers > 0)(
-    'where nothing may be dropped loses nothing, and names the step that takes the time',
-    async () => {
-      const { world, running, lines } = begun(new Numbers(2000, 1), { workers, spend: 3, sheds: false })
-      const result = await world.until(running.result, 1e6)
-      expect(sorted(result.collect<number>('kept'))).toEqual(all(2000))
-      const warnings = lines.filter((line) => line.includes('latency'))
-      expect(warnings).toHaveLength(1)
-      expect(warnings[0]).toMatch(
-        /latency stays above its objective\. \d+ % of the time goes into ".*"\. Nothing may be dropped/,
-      )
-    },
-  )
+  it('where nothing may be dropped loses nothing, and names the step that takes the time', async () => {
+    const { world, running, lines } = begun(new Numbers(2000, 1), { workers, spend: 3, sheds: false })
+    const result = await world.until(running.result, 1e6)
+    expect(sorted(result.collect<number>('kept'))).toEqual(all(2000))
+    const warnings = lines.filter((line) => line.includes('latency'))
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]).toMatch(
+      /latency stays above its objective\. \d+ % of the time goes into ".*"\. Nothing may be dropped/,
+    )
+  })
 
   it('that crashes in a batch drops the same again, and no more', async () => {
     const count = 3000
@@ -299,7 +295,7 @@ describe.each(WAYS)('a run with a latency objective, %i workers, by %s', (worker
         crashed = [...dropped]
         throw new Error('power is gone')
       }
-      const { world, running } = begun(numbers, { workers, measure, spend: workers === 0 ? 3 : 6, disk, at })
+      const { world, running } = begun(numbers, { workers, measure, spend: 3, disk, at })
       const result = await world.until(running.result, 1e6).catch((error: Error) => error)
       expect(lives).toBeLessThan(20)
       if (result instanceof Error) {
@@ -336,16 +332,6 @@ describe('shed', () => {
     expect(() => built({ utility: () => 1, too: () => 1 })).toThrow(/no option "too" of shed\. Did you mean "to"/)
     expect(() => built({ utility: () => 1, measure: 'age' })).toThrow(/must be 'arrival' or 'event'/)
     await expect(run(built({ utility: () => NaN }))).rejects.toThrow(/utility of shed must give a number, but gave NaN/)
-  })
-
-  it('a queue is refused with workers', async () => {
-    const p = pipeline()
-    p.create('numbers', [1]).collect('out')
-    const onWorkers = { runner: 'micro-batch', workers: 1, isolation: 'memory' } as const
-    const sourceLimits = { numbers: { queue: true } }
-    await expect(run(p, { ...onWorkers, sourceLimits })).rejects.toThrow(
-      /queue in sourceLimits of "numbers" does not work/,
-    )
   })
 
   it('an objective that no batch could meet is refused', async () => {

@@ -220,7 +220,6 @@ function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroB
   const { workers = 0, isolation = 'thread', module, guarantee, checkpoint, batchInterval, engine } = options
   if (engine !== undefined)
     throw new PipelineError('MR-1016', "engine is for runners on other engines, and would change nothing here. Add runner: 'flink' or 'prism', or leave it out.") // prettier-ignore
-  if (workers > 0) refuseOnWorkers(options)
   if (workers > 0 && isolation !== 'memory' && openWorkers === undefined)
     throw new UnsupportedFeature(
       'MR-6006',
@@ -262,17 +261,6 @@ function checkOptions(options: RunnerOptions, { openStore, openWorkers }: MicroB
     )
   if (batchInterval !== undefined) durationMillis(batchInterval, 'batchInterval')
   objectiveMillis(options.latencyObjective)
-}
-
-/** What only the driver's own thread does so far. */
-function refuseOnWorkers({ sourceLimits = {} }: RunnerOptions): void {
-  const queued = Object.entries(sourceLimits).find(([, limit]) => (limit.queue ?? false) !== false)
-  if (queued === undefined) return
-  throw new UnsupportedFeature(
-    'MR-6063',
-    'sourceLimits.queue',
-    `queue in sourceLimits of "${queued[0]}" does not work with workers yet: sources are read on them, and nobody reads ahead there. Leave workers out, or leave it out.`,
-  )
 }
 
 function objectiveMillis(objective: Duration | undefined): number | undefined {

@@ -68,6 +68,11 @@ export class ReadAhead {
     return this.#parts.queue.isEmpty
   }
 
+  /** Whether it reads on, or would. */
+  get isReading(): boolean {
+    return this.#works.length > 0 && !this.#isEnding
+  }
+
   /** Reads what the run has to read, from where it stands. */
   follow(works: readonly Work[]): void {
     for (const work of works) {
@@ -107,6 +112,11 @@ export class ReadAhead {
     this.#isEnding = true
     this.#wake?.()
     await this.#loop
+  }
+
+  /** What was ended goes on, once the run says again what there is to read. */
+  goOn(): void {
+    this.#isEnding = false
   }
 
   async #readOn(): Promise<void> {

@@ -51,8 +51,6 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
   #resource: unknown = undefined
   #isSetUp = false
   #isDraining = false
-  /** Whether what was read ahead is taken, and no more is read. */
-  #isEnding = false
   #ahead: ReadAhead | undefined
   /** Since when nothing is read, by the delay clock. */
   #pausedAt: number | undefined
@@ -101,15 +99,9 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
     this.#ahead = new ReadAhead({ reader: this.#readerIn(env, () => undefined), queue, env, codec: this.codec })
   }
 
-  /** Reads no more ahead; what was read is taken. */
-  async endAhead(): Promise<void> {
-    this.#isEnding = true
-    await this.#ahead?.end()
-  }
-
-  /** Whether something that was read ahead has not been taken. */
-  get isAhead(): boolean {
-    return this.#ahead?.isEmpty === false
+  /** What reads ahead; `undefined` where nothing does. Once it is ended, what was read is taken, and no more is read. */
+  get ahead(): ReadAhead | undefined {
+    return this.#ahead
   }
 
   override get source(): SourceStage {
@@ -239,7 +231,7 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
     const { room } = turns
     const hasRead =
       isReading && room >= 1 && (await (ahead === undefined ? this.#readDue(room) : this.#take(ahead, room)))
-    const watermark = this.#work.estimate(isReading && !this.isAhead, (work) => turns.idle(work))
+    const watermark = this.#work.estimate(isReading && this.#ahead?.isEmpty !== false, (work) => turns.idle(work))
     turns.end(drains, begun)
     return { watermark, hasRead }
   }
@@ -258,10 +250,9 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
 
   /** What reads ahead, told what there is to read. A run that is drained takes what was read, and then reads as others do. */
   async #followed(): Promise<ReadAhead | undefined> {
-    const isEnding = this.#isDraining || this.#isEnding
-    if (isEnding) await this.#ahead?.end()
+    if (this.#isDraining) await this.#ahead?.end()
     else this.#ahead?.follow(this.#work.all)
-    if (this.#isDraining && !this.isAhead) this.#ahead = undefined
+    if (this.#isDraining && this.#ahead?.isEmpty !== false) this.#ahead = undefined
     return this.#ahead
   }
 

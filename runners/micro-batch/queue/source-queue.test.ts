@@ -5,20 +5,17 @@ import { join } from 'node:path'
 import {
   type Env,
   type FileSystem,
-  type PCollection,
-  type Pipeline,
   pipeline,
-  readFrom,
   run,
   type RunningPipeline,
   seededRandom,
   type SourceLimit,
   start,
   typed,
-  watermarks,
 } from 'millrace'
 import { microBatchRunner } from 'millrace/micro-batch'
 import { afterAll, describe, expect, it } from 'vitest'
+import { Sender } from '../../../conformance/support/impatient-sender.js'
 import { SimulatedWorld } from '../../../conformance/proof/sim/simulated-world.js'
 import type { Standby } from '../query-store.js'
 import type { AheadBundle } from '../../core/execution/read-ahead.js'
@@ -180,53 +177,6 @@ describe('a queue', () => {
 
 // ---- runs ------------------------------------------------------------------------------------------------------------
 
-/** A sender that cannot be told to wait: a number each so many milliseconds, which it sends again if nobody acknowledges it. */
-class Sender {
-  /** Numbers that wait at the receiver's door. */
-  waitingMax = 0
-  readonly acknowledged = new Set<number>()
-  readonly #count: number
-  readonly #everyMillis: number
-  #delivered = 0
-
-  constructor(count: number, everyMillis: number) {
-    this.#count = count
-    this.#everyMillis = everyMillis
-  }
-
-  /** As after a reconnection: what nobody has acknowledged comes again. */
-  reconnect(): void {
-    while (this.#delivered > 0 && !this.acknowledged.has(this.#delivered - 1)) this.#delivered--
-  }
-
-  read(): (p: Pipeline) => PCollection<number> {
-    return readFrom({
-      output: typed<number>(),
-      bounded: false,
-      replayable: false,
-      watermark: watermarks.monotonic(),
-      pollEvery: '1 milli',
-      open: (_: number | undefined, { now }) => {
-        const began = now()
-        const before = this.#delivered
-        return {
-          read: () => {
-            const sent = Math.min(this.#count, before + Math.floor((now() - began) / this.#everyMillis))
-            this.waitingMax = Math.max(this.waitingMax, sent - this.#delivered)
-            if (this.#delivered >= this.#count) return 'end'
-            if (this.#delivered >= sent) return 'idle'
-            return { value: this.#delivered, timestamp: this.#delivered++ }
-          },
-          mark: () => this.#delivered,
-        }
-      },
-      acknowledge: (mark) => {
-        for (let n = mark - 1; n >= 0 && !this.acknowledged.has(n); n--) this.acknowledged.add(n)
-      },
-    })
-  }
-}
-
 let drivers = 0
 
 /** Runs a pipeline whose step takes `spend` simulated milliseconds an element, and waits for its own timer now and then. */
@@ -241,6 +191,7 @@ function begun(
     standby?: Standby | undefined
     /** Whether drivers before it have ended. */
     isGone?: boolean
+    workers?: number
   },
 ) {
   const world = new SimulatedWorld(() => 0.5, 0.002)
@@ -257,13 +208,14 @@ function begun(
     })
     .collect('seen')
   const driver = { own: `driver ${++drivers}`, isGone: () => of.isGone ?? true }
-  const { checkpoint, disk = new ModelDisk(() => 0.5) } = of
+  const { checkpoint, disk = new ModelDisk(() => 0.5), workers = 0 } = of
   const openStore = (place: string, storeEnv: Env) => openMemoryStore(disk, place, storeEnv)
   const runner = microBatchRunner({ batchInterval: '100 ms' }, { openStore, driver })
   const options = {
     runner,
     env,
     sourceLimits: { push: limit },
+    ...(workers === 0 ? {} : ({ workers, isolation: 'memory' } as const)),
     ...(checkpoint === undefined ? {} : { checkpoint }),
     ...(of.standby === undefined ? {} : { standby: of.standby }),
   }
@@ -272,10 +224,16 @@ function begun(
 
 const queueOfRun = (running: RunningPipeline) => running.status().batches?.queues[0]
 
-describe('a source that cannot wait', () => {
+/** Files of queues in a folder, of all that there are. */
+const partsIn = (place: string): readonly string[] =>
+  (existsSync(place) ? readdirSync(place) : [])
+    .filter((name) => name.startsWith('queue'))
+    .flatMap((name) => readdirSync(join(place, name)).map((part) => `${name}/${part}`))
+
+describe.each([0, 2])('a source that cannot wait, %i workers', (workers) => {
   it('is read while batches are at work: 1.5 times what they can do is queued, nothing is lost, and it drains', async () => {
     const sender = new Sender(1000, 2)
-    const { world, running } = begun(sender, { queue: true }, { spend: 3 })
+    const { world, running } = begun(sender, { queue: true }, { workers, spend: 3 })
     const result = await world.until(running.result, 1e6)
     expect(result.collect<number>('seen')).toEqual(Array.from({ length: 1000 }, (_, i) => i))
     // At the sender's door hardly anything has waited; without a queue it would be what comes during a batch.
@@ -287,17 +245,18 @@ describe('a source that cannot wait', () => {
 
   it('without a queue waits at its door', async () => {
     const sender = new Sender(1000, 2)
-    const { world, running } = begun(sender, { queue: false }, { spend: 3 })
+    const { world, running } = begun(sender, { queue: false }, { workers, spend: 3 })
     await world.until(running.result, 1e6)
     expect(sender.waitingMax).toBeGreaterThan(200)
   })
 
   it('is not read while its queue is full', async () => {
     const sender = new Sender(1000, 2)
-    const { world, running } = begun(sender, { queue: { elements: 50 } }, { spend: 3 })
+    const { world, running } = begun(sender, { queue: { elements: 50 } }, { workers, spend: 3 })
     const result = await world.until(running.result, 1e6)
     expect(result.collect('seen')).toHaveLength(1000)
-    expect(queueOfRun(running)?.elementsMax).toBeLessThanOrEqual(50)
+    // One partition has it all, and its part of the bound.
+    expect(queueOfRun(running)?.elementsMax).toBe(workers === 0 ? 50 : 25)
   })
 
   it('spills what does not fit into the memory, and leaves no file', async () => {
@@ -305,23 +264,27 @@ describe('a source that cannot wait', () => {
     const checkpoint = folder()
     const spilled = new Set<string>()
     const crash = (): void => {
-      for (const name of existsSync(`${checkpoint}/queue-1`) ? readdirSync(`${checkpoint}/queue-1`) : [])
-        spilled.add(name)
+      for (const name of partsIn(checkpoint)) spilled.add(name)
     }
-    const { world, running } = begun(sender, { queue: { memoryBytes: 2000 } }, { spend: 3, checkpoint, crash })
+    const { world, running } = begun(
+      sender,
+      { queue: { memoryBytes: 2000 * Math.max(1, workers) } },
+      { workers, spend: 3, checkpoint, crash },
+    )
     const result = await world.until(running.result, 1e6)
     expect(result.collect<number>('seen')).toEqual(Array.from({ length: 1000 }, (_, i) => i))
     expect(spilled.size).toBeGreaterThan(5)
     expect(readdirSync(checkpoint).filter((name) => name.startsWith('queue'))).toEqual([])
   })
 
-  it.each([undefined, 'cold', 'warm', 'hot'] as const)(
+  // In a hot standby nobody has workers.
+  it.each(workers === 0 ? ([undefined, 'cold', 'warm', 'hot'] as const) : ([undefined, 'cold', 'warm'] as const))(
     'is not disturbed by a second driver beside its queue on the disk, standby %s',
     async (standby) => {
       const sender = new Sender(1000, 1)
       const [checkpoint, disk] = [folder(), new ModelDisk(() => 0.5)]
-      const limit = { queue: { memoryBytes: 2000 } }
-      const first = begun(sender, limit, { spend: 3, checkpoint, disk })
+      const limit = { queue: { memoryBytes: 2000 * Math.max(1, workers) } }
+      const first = begun(sender, limit, { workers, spend: 3, checkpoint, disk })
       const spilled = (): number => queueOfRun(first.running)?.spilledBytes ?? 0
       const began = new Promise<void>((resolve) => {
         const look = (): void => {
@@ -331,8 +294,8 @@ describe('a source that cannot wait', () => {
         look()
       })
       await first.world.until(began, 1e6)
-      const files = readdirSync(`${checkpoint}/queue-1`)
-      const second = begun(new Sender(0, 1), limit, { spend: 3, checkpoint, disk, standby, isGone: false })
+      const files = partsIn(checkpoint)
+      const second = begun(new Sender(0, 1), limit, { workers, spend: 3, checkpoint, disk, standby, isGone: false })
       if (standby === undefined) {
         await expect(second.world.until(second.running.result, 1e6)).rejects.toThrow(/another/)
       } else {
@@ -340,7 +303,7 @@ describe('a source that cannot wait', () => {
         expect((await second.world.until(second.running.result, 1e6)).state).toBe('STOPPED')
         stopping.cancel()
       }
-      expect(readdirSync(`${checkpoint}/queue-1`)).toEqual(files)
+      expect(partsIn(checkpoint)).toEqual(files)
       const result = await first.world.until(first.running.result, 1e6)
       expect(result.collect<number>('seen')).toEqual(Array.from({ length: 1000 }, (_, i) => i))
     },
@@ -349,14 +312,14 @@ describe('a source that cannot wait', () => {
   it('that is stopped hands over what was read ahead before the run ends', async () => {
     const sender = new Sender(500, 1)
     const [checkpoint, disk] = [folder(), new ModelDisk(() => 0.5)]
-    const first = begun(sender, { queue: true }, { spend: 3, checkpoint, disk })
+    const first = begun(sender, { queue: true }, { workers, spend: 3, checkpoint, disk })
     const stopping = first.world.env.setTimer(300, () => first.running.stop())
     const { state } = await first.world.until(first.running.result, 1e6)
     stopping.cancel()
     expect(state).toBe('STOPPED')
     const taken = sender.acknowledged.size
     expect(taken).toBeGreaterThan(150)
-    const second = begun(sender, { queue: true }, { spend: 0.1, checkpoint, disk })
+    const second = begun(sender, { queue: true }, { workers, spend: 0.1, checkpoint, disk })
     const result = await second.world.until(second.running.result, 1e6)
     expect(result.collect<number>('seen')).toEqual(Array.from({ length: 500 }, (_, i) => i))
   })
@@ -379,8 +342,8 @@ describe('a source that cannot wait', () => {
       sender.reconnect()
       const { world, running } = begun(
         sender,
-        { queue: { memoryBytes: 1000 } },
-        { spend: 1.5, checkpoint, disk, crash },
+        { queue: { memoryBytes: 1000 * Math.max(1, workers) } },
+        { workers, spend: 1.5, checkpoint, disk, crash },
       )
       const result = await world.until(running.result, 1e6).catch((error: Error) => error)
       if (result instanceof Error) {

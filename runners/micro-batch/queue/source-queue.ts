@@ -58,6 +58,7 @@ export class SourceQueue implements AheadQueue {
   #length = 0
   #lengthMax = 0
   #isDiskFull = false
+  #isBegun = false
 
   constructor(parts: QueueParts) {
     this.#parts = parts
@@ -65,7 +66,18 @@ export class SourceQueue implements AheadQueue {
 
   /** The run has the lease: from now on the disk is its own. */
   begin(epoch: number): void {
+    this.#isBegun = true
     this.#parts.spilled?.begin(epoch)
+  }
+
+  /** Whether it has begun. */
+  get isBegun(): boolean {
+    return this.#isBegun
+  }
+
+  /** Whether files wait for the commit. */
+  get hasTaken(): boolean {
+    return this.#taken.length > 0
   }
 
   get length(): number {

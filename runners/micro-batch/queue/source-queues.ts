@@ -11,7 +11,7 @@ import type { StageExecutor } from '../../core/execution/stage-executor.js'
 import type { SourceLimit } from '../../runner.js'
 import type { QueueStatus } from '../../run-status.js'
 import { SourceQueue, type QueueBounds } from './source-queue.js'
-import { SpilledParts } from './spilled-parts.js'
+import { clearSpilled, SpilledParts, spillFolder } from './spilled-parts.js'
 
 const DEFAULTS: QueueBounds = { elements: 1_000_000, bytes: 1024 ** 3, memoryBytes: 64 * 1024 ** 2 }
 
@@ -33,60 +33,86 @@ export interface QueuesParts {
   readonly bundleMax: () => number
 }
 
-/** The queues of a run. */
-export class SourceQueues {
+/** The queues of a run, wherever they are. */
+export interface RunQueues {
+  /** The run has the lease. @param epoch of it; `undefined` where nobody else can have one. */
+  begin(epoch?: number): void
+  /** Whether something waits. */
+  readonly isAhead: boolean
+  /** Reads no more ahead; what is under way is finished. */
+  end(): Promise<void>
+  /** A batch is committed. */
+  committed(): void
+  /** The run is over. */
+  close(): void
+  status(): readonly QueueStatus[]
+}
+
+/** A source that is to have a queue. */
+export interface QueuedSource<Executor extends StageExecutor> {
+  readonly executor: Executor
+  readonly bounds: QueueBounds
+}
+
+/** Which of these sources have a queue. @throws {PipelineError} when one is asked for that a source cannot have. */
+export function queuedSources<Executor extends StageExecutor>(
+  sources: readonly Executor[],
+  { limits, isWanted, isScripted }: Pick<QueuesParts, 'limits' | 'isWanted' | 'isScripted'>,
+): readonly QueuedSource<Executor>[] {
+  return sources.flatMap((executor) => {
+    const queue = limits.get(executor.stage.id)?.queue
+    const isAsked = queue !== undefined && queue !== false
+    if (queue === false || !(isAsked || isWanted)) return []
+    const problem = problemOf(executor, isScripted)
+    if (problem !== undefined && isAsked) refuse(executor, problem)
+    return problem === undefined ? [{ executor, bounds: { ...DEFAULTS, ...(typeof queue === 'object' ? queue : {}) } }] : [] // prettier-ignore
+  })
+}
+
+/** The queues of a run whose sources are read in this process. */
+export class SourceQueues implements RunQueues {
   readonly #queued: (readonly [SourceExecutor, SourceQueue])[] = []
   readonly #parts: QueuesParts
 
   /** @throws {PipelineError} when a queue is asked for that a source cannot have. */
   constructor(executors: readonly StageExecutor[], parts: QueuesParts) {
     this.#parts = parts
-    for (const executor of executors) {
-      if (!(executor instanceof SourceExecutor)) continue
-      const queue = parts.limits.get(executor.stage.id)?.queue
-      const isAsked = queue !== undefined && queue !== false
-      if (queue === false || !(isAsked || parts.isWanted)) continue
-      const problem = problemOf(executor, parts.isScripted)
-      if (problem === undefined) this.#begin(executor, typeof queue === 'object' ? queue : {})
-      else if (isAsked) refuse(executor, problem)
-    }
+    const sources = executors.filter((executor) => executor instanceof SourceExecutor)
+    for (const { executor, bounds } of queuedSources(sources, parts)) this.#open(executor, bounds)
   }
 
-  #begin(executor: SourceExecutor, bounds: Partial<QueueBounds>): void {
+  #open(executor: SourceExecutor, bounds: QueueBounds): void {
     const { env, folder, run, warn, bundleMax } = this.#parts
     const { id, root } = executor.stage
     const { files } = env
     const spilled =
       files === undefined || folder === undefined
         ? undefined
-        : new SpilledParts({ files, folder: `${folder}/queue-${id}`, run })
-    const own = { step: root.info.path, codec: executor.codec, bounds: { ...DEFAULTS, ...bounds } }
+        : new SpilledParts({ files, folder: spillFolder(folder, id), run })
+    const own = { step: root.info.path, codec: executor.codec, bounds }
     const queue = new SourceQueue({ ...own, spilled, warn, bundleMax })
     executor.readAhead(queue, env)
     this.#queued.push([executor, queue])
   }
 
-  /** The run has the lease. @param epoch of it; `undefined` where nobody else can have one. */
   begin(epoch = 0): void {
+    const { env, folder } = this.#parts
+    if (env.files !== undefined && folder !== undefined) clearSpilled(env.files, folder, epoch)
     for (const [, queue] of this.#queued) queue.begin(epoch)
   }
 
-  /** Whether something waits. */
   get isAhead(): boolean {
-    return this.#queued.some(([executor]) => executor.isAhead)
+    return this.#queued.some(([executor]) => executor.ahead?.isEmpty === false)
   }
 
-  /** Reads no more ahead; what is under way is finished. */
   async end(): Promise<void> {
-    for (const [executor] of this.#queued) await executor.endAhead()
+    for (const [executor] of this.#queued) await executor.ahead?.end()
   }
 
-  /** A batch is committed. */
   committed(): void {
     for (const [, queue] of this.#queued) queue.committed()
   }
 
-  /** The run is over. */
   close(): void {
     for (const [, queue] of this.#queued) queue.close()
   }
@@ -96,12 +122,12 @@ export class SourceQueues {
   }
 }
 
-function problemOf({ stage: { root } }: SourceExecutor, isScripted: boolean): string | undefined {
+function problemOf({ stage: { root } }: StageExecutor, isScripted: boolean): string | undefined {
   if (isScripted) return 'is run by the clock of a TestStream'
   return root.kind === 'splittable' ? aheadProblem(root.fn.doFn) : undefined
 }
 
-function refuse({ stage }: SourceExecutor, problem: string): never {
+function refuse({ stage }: StageExecutor, problem: string): never {
   const step = stage.root.info.path
   throw new PipelineError(
     'MR-6061',

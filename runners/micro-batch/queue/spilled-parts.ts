@@ -20,6 +20,21 @@ export interface SpillPlace {
 /** Bytes before a frame: its length and its checksum, both unsigned, the lowest byte first. */
 const HEAD_BYTES = 8
 
+/** Where the queue of a stage spills to, in the folder of its run; with workers, that of one of its partitions. */
+export function spillFolder(folder: string, stage: number, partition?: number): string {
+  return `${folder}/queue-${stage}${partition === undefined ? '' : `-${partition + 1}`}`
+}
+
+/** Removes what was left by drivers, and by workers, that have ended before they could: of leases up to this one. */
+export function clearSpilled(files: FileSystem, folder: string, epoch: number): void {
+  for (const name of files.list(folder)) {
+    if (!/^queue-\d+(-\d+)?$/.test(name)) continue
+    const left = new SpilledParts({ files, folder: `${folder}/${name}`, run: '' })
+    left.begin(epoch)
+    left.close()
+  }
+}
+
 /** Files of one queue. */
 export class SpilledParts {
   readonly #place: SpillPlace

@@ -7,7 +7,7 @@
 import type { Env } from '../../../sdk/env.js'
 import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import { serveWorker } from './worker.js'
-import type { FromWorker, OpenWorker, ToWorker, WorkerLink } from './worker-link.js'
+import type { FromWorker, OpenWorker, ServedWorker, ToWorker, WorkerLink } from './worker-link.js'
 
 /** What may happen to a message. */
 export interface MessageFate {
@@ -35,6 +35,7 @@ class MemoryLink implements WorkerLink {
   readonly name: string
   readonly #env: Env
   readonly #script: LinkScript | undefined
+  readonly #served: ServedWorker
   #toDriver: ((message: FromWorker) => void) | undefined
   #toWorker: ((message: ToWorker) => void) | undefined
   #ended: ((reason: string) => void) | undefined
@@ -46,7 +47,7 @@ class MemoryLink implements WorkerLink {
     this.name = name
     this.#env = env
     this.#script = script
-    serveWorker(
+    this.#served = serveWorker(
       {
         send: (message) => this.#pass('back', message, (copy) => this.#toDriver?.(copy)),
         onMessage: (listener) => (this.#toWorker = listener),
@@ -94,6 +95,7 @@ class MemoryLink implements WorkerLink {
   kill(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.#served.halt()
     void Promise.resolve().then(() => this.#ended?.('it was killed'))
   }
 

@@ -27,6 +27,7 @@ import { changesIn, ChangeWriter } from '../store/change-bytes.js'
 import type { StoredEntry } from '../store/checkpoint-store.js'
 import { BlockCodings, sideOf, WORK } from './block-codings.js'
 import { CapturedLog } from './captured-log.js'
+import { HostQueues } from './host-queues.js'
 import {
   type Block,
   type HostedStage,
@@ -72,6 +73,7 @@ export class PartitionHost {
   readonly #wiring: StageWiring
   readonly #views: readonly StageView[]
   readonly #collected: CollectedCoders
+  readonly #queues: HostQueues
   #kept: KeptParts | undefined
   #batch = 0
   /** Whether the query does not go on from what is kept. */
@@ -137,6 +139,8 @@ export class PartitionHost {
       view.producers = executor.producers
       view.upstream = executor.upstream
     }
+    const warn = (message: string): void => this.#log.note(`warning: ${message}`)
+    this.#queues = new HostQueues(this.#executors, settings, partition, real, warn)
   }
 
   get #executors(): readonly StageExecutor[] {
@@ -192,6 +196,7 @@ export class PartitionHost {
     const reader = executor instanceof SourceExecutor ? executor : undefined
     this.#journal.begin(source, source?.record === undefined ? undefined : recordFrom(reader, source.record))
     if (source?.isDraining === true) reader?.drain()
+    if (source?.ahead !== undefined) await this.#queues.begin(order.stage, source)
     if (source !== undefined && source.pausedMillis > 0) reader?.wasPausedFor(source.pausedMillis)
     for (const block of order.blocks) this.#put(block, executor)
     if (order.isReleased) executor.script?.release()
@@ -225,10 +230,14 @@ export class PartitionHost {
       hasDrawn: this.#world.hasDrawn,
       ...waitsOf(executor),
       outputWatermark: executor.outputWatermark,
-      isAwaited: this.#acknowledgements.isAwaited || this.#executors.some(({ isAwaited }) => isAwaited),
+      isAwaited:
+        this.#acknowledgements.isAwaited ||
+        this.#queues.isAwaited ||
+        this.#executors.some(({ isAwaited }) => isAwaited),
       waiting: this.#executors.flatMap(({ stage: { id } }) => (this.#waits(id) ? [id] : [])),
       waitMillis: reader?.waitMillis,
       reading: reader?.report,
+      queue: order.source?.ahead === undefined ? undefined : this.#queues.told(order.stage),
       seen: this.#journal.elements,
       shed: this.#shedding.take(),
       record: reader === undefined || record === undefined ? undefined : encodeToBytes(dynamicCoder, reader.codec.turn(record)), // prettier-ignore
@@ -291,6 +300,7 @@ export class PartitionHost {
   async committed(): Promise<void> {
     for (const executor of this.#executors) await executor.batchCommitted()
     await this.#acknowledgements.batchCommitted()
+    this.#queues.committed()
   }
 
   /** The batch is committed by another driver: those who wait for it were told where it was done. */
@@ -317,6 +327,11 @@ export class PartitionHost {
     return { step: oldest.step.path, call: oldest.call, element: oldest.element, since: oldest.startedAt }
   }
 
+  /** Nothing goes on by itself any more. */
+  halt(): void {
+    this.#queues.halt()
+  }
+
   /** What is under way is not waited for. */
   broken(error: unknown): void {
     for (const executor of this.#executors) executor.broken(error)
@@ -335,6 +350,7 @@ export class PartitionHost {
         failure ??= new UserCodeError({ step: executor.stage.name, call: 'teardown', cause: error })
       }
     }
+    this.#queues.close()
     if (failure !== undefined) throw failure
   }
 }

@@ -78,6 +78,8 @@ export class Partition {
   #numbers = 0
   /** Whether somebody there waits for the plan, or the commit. */
   #isAwaited = false
+  /** Whether a source was read ahead in it: what waits there is nowhere else. */
+  #isAhead = false
   #attempt: Attempt | undefined
   /** Lives whose answer may still come, and is compared. */
   readonly #late = new Set<Life>()
@@ -171,6 +173,7 @@ export class Partition {
     if (era !== this.#era) throw new WorkerLost(GIVEN_UP)
     this.#log.push({ order: again(order, done), hash: done.hash, hasRead: readsAnew(order) })
     this.#isAwaited ||= done.isAwaited
+    if (done.queue !== undefined) this.#isAhead ||= done.queue.isReading || done.queue.isAhead
     this.#parts.workers.gotOn()
     return done
   }
@@ -217,11 +220,11 @@ export class Partition {
     return worker.waitsFor(this.index) ? 'other' : undefined
   }
 
-  /** The task under way is slow: the same is done elsewhere, too. Not where what one of the two has read would be lost. */
+  /** The task under way is slow: the same is done elsewhere, too. Not where what one of the two has read, or reads ahead, would be lost. */
   speculate(): void {
     const attempt = this.#attempt
     if (attempt === undefined || attempt.isOver || attempt.hasTwin || attempt.lives.size === 0) return
-    if (this.#parts.workers.living.length < 2) return
+    if (this.#parts.workers.living.length < 2 || this.#isAhead) return
     if (readsAnew(attempt.order) && !this.#parts.isReadTwice(attempt.order.stage)) return
     attempt.hasTwin = true
     attempt.coming++

@@ -64,6 +64,7 @@ export function partitionedRun(settings: PartitionedSettings): PartitionedRun | 
       stageCompiler: given.stageCompiler,
       isScripted: given.clock !== undefined,
       partitions: count,
+      queues: undefined,
       hasObjective: options.latencyObjective !== undefined,
       query: { id: query.id(), epoch: query.epoch(), restarts: query.restarts },
       logLevels: given.log.levels,

@@ -68,9 +68,19 @@ export interface PartitionedPlace {
   readonly wake: () => void
 }
 
+/** What sources are read ahead in partitions. */
+export interface AheadOfRun {
+  readonly settings: Begin['queues']
+  /** Reads no more. @returns whether nothing waits any more. */
+  rests(): boolean
+  goOn(): void
+}
+
 /** See the head of this file. */
 export class PartitionedRun {
   readonly driver: TaskDriver
+  /** Set before the run begins, where sources may be read ahead. */
+  ahead: AheadOfRun | undefined
   readonly #parts: PartitionedParts
   #stages: readonly PartitionedStage[] = []
   #place: PartitionedPlace | undefined
@@ -86,7 +96,7 @@ export class PartitionedRun {
     this.#parts = parts
     this.driver = new TaskDriver({
       ...parts,
-      begin: () => parts.begin(this.driver.partitions),
+      begin: () => ({ ...parts.begin(this.driver.partitions), queues: this.ahead?.settings }),
       stepOf: (stage) => this.stepOf(stage),
       stepsOf: (stage) => this.#stepsOf(stage),
       isReadTwice: (stage) => this.#isReadTwice(stage),
@@ -183,6 +193,14 @@ export class PartitionedRun {
     // Which steps shed is known where they are set up.
     for (const [step, measure] of (hosted[0] ?? []).flatMap(({ gates = [] }) => gates))
       this.#parts.shedding.gate(step, measure)
+  }
+
+  /** Between batches. @returns whether it is done; before that, batches take what was read ahead. */
+  async resize(workers: number): Promise<boolean> {
+    if (this.ahead?.rests() === false) return false
+    await this.driver.resize(workers)
+    this.ahead?.goOn()
+    return true
   }
 
   #committedAt(batch: number): void {

@@ -15,8 +15,9 @@ import type { StageStatus } from '../../core/execution/stage-status.js'
 import type { StuckCall } from '../../core/stage-runtime.js'
 import { sideInputs } from '../../core/stage.js'
 import type { SourceReading } from '../../runner.js'
+import type { StageAhead } from '../queue/stage-ahead.js'
 import type { StageRun } from './stage-run.js'
-import { hearOf, newShare, NOTHING_SEEN, type Share } from './stage-share.js'
+import { divideRoom, hearOf, hearSeen, newShare, NOTHING_SEEN, type Share } from './stage-share.js'
 import { mergedReading, mergedStatus } from './merged-status.js'
 import type { HostedStage, SourceOrder, TaskDone, TaskOrder } from './task.js'
 
@@ -36,6 +37,8 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
   #isDraining = false
   #pausedAt: number | undefined
   played = 0
+  /** Set where the source is read ahead. */
+  ahead: StageAhead | undefined
   isPaused = false
   #isReleased = false
   /** Turns in which what may be read was divided. */
@@ -124,6 +127,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
       super.restoreWatermark(outputWatermark)
       this.played = played
       this.#isReleased = false
+      this.ahead?.forget()
       // Nothing is taken for granted of what partitions have seen: they are made anew.
       this.#shares = shares.map((share) => ({ ...share, seen: NOTHING_SEEN, isActive: true, isDraining: false }))
     }
@@ -230,6 +234,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     const again = journal.again(this.stage.id, partition)
     if (again !== undefined)
       return again.drains || again.reads.length > 0 || again.idle.length > 0 || again.begun !== undefined
+    if (this.#pausedAt !== undefined && this.ahead?.readsOn(partition) === true) return true
     if (!journal.isReading) return false
     return (this.#isDraining && !share.isDraining) || (this.#isDue(share, time) && share.room >= 1)
   }
@@ -238,18 +243,11 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     return this.#pausedAt === undefined && readAt !== undefined && readAt <= time
   }
 
-  /** What the stage may read now is divided among those that have something to read; of a rest, each gets one in turn. */
   #divideRoom(time: number): void {
     const { journal } = this.#run
     if (!this.#isSource || !journal.isReading) return
     const due = this.#shares.filter((share) => this.#isDue(share, time))
-    const room = Math.max(0, journal.room(this.stage.id))
-    for (const share of this.#shares) share.room = room
-    if (room === Infinity || due.length < 2) return
-    const each = Math.floor(room / due.length)
-    const rest = Math.floor(room) % due.length
-    this.#turns++
-    for (const [i, share] of due.entries()) share.room = each + ((i + this.#turns) % due.length < rest ? 1 : 0)
+    divideRoom(this.#shares, due, Math.max(0, journal.room(this.stage.id)), () => ++this.#turns)
   }
 
   #indexes(holds: (share: Share, partition: number) => boolean): readonly number[] {
@@ -341,13 +339,14 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     const { journal } = this.#run
     const again = journal.again(this.stage.id, partition)
     const { pausedMillis } = share
+    const ahead = this.ahead?.order(partition, this.#pausedAt !== undefined)
     share.pausedMillis = 0
     if (again !== undefined) {
-      return { reads: 'again', room: 0, record: recordOf(this.codec, again), isDraining: false, pausedMillis }
+      return { reads: 'again', room: 0, record: recordOf(this.codec, again), isDraining: false, pausedMillis, ahead }
     }
     const reads = journal.isReading && this.#pausedAt === undefined ? 'anew' : 'no'
     if (reads === 'anew') share.isDraining = this.#isDraining
-    return { reads, room: share.room, record: undefined, isDraining: this.#isDraining, pausedMillis }
+    return { reads, room: share.room, record: undefined, isDraining: this.#isDraining, pausedMillis, ahead }
   }
 
   #take(partition: number, done: TaskDone): boolean {
@@ -357,10 +356,10 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     hearOf(share, done)
     share.readAt = done.waitMillis === undefined ? undefined : this.#run.monotonic() + done.waitMillis
     share.reading = done.reading
+    this.ahead?.take(partition, done.queue)
     share.hasWaiting = done.waiting.includes(stage)
     if (done.script !== undefined) this.played = done.script.played
-    if (done.seen !== undefined)
-      this.#run.journal.seen(stage, done.seen.count, done.seen.timestamps, done.seen.arrivedAt)
+    if (done.seen !== undefined) hearSeen(this.#run.journal, stage, done.seen)
     if (done.record !== undefined && this.#run.journal.isReading) {
       const turn = this.codec.turnFrom(stage, decodeFromBytes(dynamicCoder, done.record))
       this.#run.journal.write({ ...turn, partition })

@@ -3,6 +3,8 @@
  */
 import { TIMESTAMP_MAX } from '../../../sdk/time.js'
 import type { SourceReading } from '../../runner.js'
+import type { SeenElements } from '../batch-latency.js'
+import type { StageRun } from './stage-run.js'
 import type { StageWaits } from './task.js'
 
 /** What a partition that has had no turn has seen of the stages before. */
@@ -45,6 +47,27 @@ export function newShare(watermark: number): Share {
     room: 0,
     reading: undefined,
     hasWaiting: false,
+  }
+}
+
+/** What a source may read now is divided among those that have something to read; of a rest, each gets one in turn. */
+export function divideRoom(shares: readonly Share[], due: readonly Share[], room: number, turn: () => number): void {
+  for (const share of shares) share.room = room
+  if (room === Infinity || due.length < 2) return
+  const each = Math.floor(room / due.length)
+  const rest = Math.floor(room) % due.length
+  const first = turn()
+  for (const [i, share] of due.entries()) share.room = each + ((i + first) % due.length < rest ? 1 : 0)
+}
+
+/** The partition has told what it has read. */
+export function hearSeen(journal: StageRun['journal'], stage: number, seen: SeenElements): void {
+  const { count, timestamps, arrivedAt, arrivals } = seen
+  if (arrivals === undefined) return journal.seen(stage, count, timestamps, arrivedAt)
+  const { length } = arrivals
+  for (const [i, arrival] of arrivals.entries()) {
+    const own = Math.floor((count * (i + 1)) / length) - Math.floor((count * i) / length)
+    journal.seen(stage, own, timestamps.slice(i, i + 1), arrival)
   }
 }
 

@@ -19,6 +19,8 @@ export class TaskJournal implements SourceJournal {
   #room = 0
   #again: TurnRecord | undefined
   #written: TurnRecord | undefined
+  /** Whether what was read had come before. */
+  #haveWaited = false
 
   /** @param now the wall clock. */
   constructor(now: () => number) {
@@ -31,6 +33,7 @@ export class TaskJournal implements SourceJournal {
     this.#again = again
     this.#written = undefined
     this.#looks.begin()
+    this.#haveWaited = false
   }
 
   room(): number {
@@ -38,8 +41,10 @@ export class TaskJournal implements SourceJournal {
   }
 
   /** The driver is told in short. */
-  seen(_: number, count: number, timestamps: ArrayLike<number> | undefined, arrivedAt: number = this.#now()): void {
-    if (count > 0) this.#looks.add(count, timestamps, arrivedAt)
+  seen(_: number, count: number, timestamps: ArrayLike<number> | undefined, arrivedAt?: number): void {
+    if (count === 0) return
+    this.#haveWaited ||= arrivedAt !== undefined
+    this.#looks.add(count, timestamps, arrivedAt ?? this.#now())
   }
 
   again(): TurnRecord | undefined {
@@ -57,6 +62,6 @@ export class TaskJournal implements SourceJournal {
 
   /** What was read, for the latency of the batch. */
   get elements(): SeenElements | undefined {
-    return this.#looks.seen
+    return this.#looks.seen(this.#haveWaited)
   }
 }

@@ -7,7 +7,7 @@
 import type { LoadMeasure } from '../../../sdk/env.js'
 import type { LogRecord } from '../../../sdk/logger.js'
 import type { MetricsDelta } from '../../core/metrics.js'
-import type { PaneStatus } from '../../run-status.js'
+import type { PaneStatus, QueueStatus } from '../../run-status.js'
 import type { SourceReading } from '../../runner.js'
 import type { SeenElements } from '../batch-latency.js'
 import type { ShedDone, StepCut } from '../load-shedding.js'
@@ -26,6 +26,21 @@ export interface Block {
   readonly ends: readonly number[]
 }
 
+/** What becomes of reading ahead: it goes on, rests while nobody wants to read, or has ended when the task is done. */
+export interface AheadOrder {
+  readonly state: 'reads' | 'rests' | 'ends'
+  /** Elements of a bundle, at most. */
+  readonly bundleMax: number
+}
+
+/** What a source was read ahead in a partition, and no task has taken. */
+export interface QueueTold extends Omit<QueueStatus, 'step'> {
+  /** Whether anything waits. */
+  readonly isAhead: boolean
+  /** Whether more is read. */
+  readonly isReading: boolean
+}
+
 /** What a source is to do in its turn. */
 export interface SourceOrder {
   /** `no` reads nothing, `anew` reads what is due, `again` what `record` says. */
@@ -37,6 +52,8 @@ export interface SourceOrder {
   readonly isDraining: boolean
   /** Milliseconds for which nobody wanted to read, since the last task. */
   readonly pausedMillis: number
+  /** Set where the source is read ahead. */
+  readonly ahead: AheadOrder | undefined
 }
 
 /** What is asked of a partition. */
@@ -122,6 +139,8 @@ export interface TaskDone extends TaskOutput, StageWaits {
   /** Milliseconds until the source has something, where it waits for real time. */
   readonly waitMillis: number | undefined
   readonly reading: SourceReading | undefined
+  /** How its queue stands, where it is read ahead. */
+  readonly queue: QueueTold | undefined
   /** What the source has read, for the latency of the batch. */
   readonly seen: SeenElements | undefined
   /** What has come to steps that shed; `undefined`: nothing. */

@@ -7,6 +7,7 @@
  */
 import type { Env } from '../../../sdk/env.js'
 import type { BuiltPipeline } from '../../../sdk/graph/model.js'
+import type { QueueBounds } from '../queue/source-queue.js'
 import type { HostedStage, LoggedLine, StuckText, TaskDone, TaskOrder } from './task.js'
 import type { StageStatus } from '../../core/execution/stage-status.js'
 import type { MetricsDelta } from '../../core/metrics.js'
@@ -43,6 +44,8 @@ export interface DriverPort {
 export interface ServedWorker {
   /** Once the driver has said `end`, all that was set up is torn down, and `ended` is said. Never rejects. */
   readonly ended: Promise<void>
+  /** It ends at once, as when its process is killed: of what goes on by itself, nothing does any more. */
+  halt(): void
 }
 
 /** What a worker may do unlike others. */
@@ -68,6 +71,13 @@ export interface RunSettings {
   readonly partitions: number
   /** Whether there is a latency objective, so that what elements of steps that shed are worth is asked for. */
   readonly hasObjective: boolean
+  /** Sources that are read ahead, by stage, with the bounds of all partitions together; and where what the memory does not hold goes. */
+  readonly queues:
+    | {
+        readonly folder: string | undefined
+        readonly of: readonly { readonly stage: number; readonly bounds: QueueBounds }[]
+      }
+    | undefined
   readonly query: { readonly id: string; readonly epoch: number | undefined; readonly restarts: boolean }
   /** Levels of the log that somebody reads. */
   readonly logLevels: readonly string[]

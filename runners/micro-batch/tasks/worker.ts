@@ -69,6 +69,10 @@ class Worker implements ServedWorker {
     this.ended = new Promise((resolve) => (this.#end = resolve))
   }
 
+  halt(): void {
+    for (const { host } of this.#lives.values()) host.halt()
+  }
+
   hear(message: ToWorker): void {
     switch (message.kind) {
       case 'begin':
@@ -95,6 +99,7 @@ class Worker implements ServedWorker {
         const life = this.#lives.get(message.life)
         if (life === undefined) return
         life.isDropped = true
+        life.host.halt()
         life.host.broken(GIVEN_UP)
         void life.queue.then(() => this.#tearDown(message.life, life))
         return
