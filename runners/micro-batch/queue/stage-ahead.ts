@@ -35,9 +35,13 @@ export class StageAhead {
 
   /** What a partition is to do in its next task. @param isPaused whether nobody wants to read. */
   order(partition: number, isPaused: boolean): AheadOrder {
-    const state = this.#isEnding ? 'ends' : isPaused ? 'rests' : 'reads'
+    const state = this.#state(isPaused)
     this.#of(partition).asked = state
     return { state, bundleMax: this.#bundleMax() }
+  }
+
+  #state(isPaused: boolean): AheadOrder['state'] {
+    return this.#isEnding ? 'ends' : isPaused ? 'rests' : 'reads'
   }
 
   /** A partition has done a task. */
@@ -47,10 +51,10 @@ export class StageAhead {
     part.elementsMax = Math.max(part.elementsMax, told?.elementsMax ?? 0)
   }
 
-  /** Whether a partition reads on, though nobody wants to read: it has to be told. */
+  /** Whether a partition reads on, though the run is paused, or would: it has to be told what it is to do. */
   readsOn(partition: number): boolean {
     const { told, asked } = this.#of(partition)
-    return told?.isReading === true && asked === 'reads'
+    return told?.isReading === true && asked !== this.#state(true)
   }
 
   /** Partitions begin anew, wherever they were. */

@@ -54,6 +54,7 @@ export class TaskShedding implements LoadControl {
 
   /** A task begins. */
   begin(cuts: readonly StepCut[] | undefined): void {
+    if (this.#gates.length === 0) return
     for (const [number, gate] of this.#gates.entries()) {
       const cut = cuts?.find(({ step }) => step === gate.step)
       gate.begin(cut ?? NO_CUT, cut === undefined ? never : this.#chance(SEED + number + 1))
