@@ -91,7 +91,7 @@ export interface SourceLimit {
   readonly queue?: boolean | SourceQueueBounds
 }
 
-/** Bounds of the queue of a source. When it is full, the source is not read. */
+/** Bounds of the queue of a source; with workers each partition has an equal part of them. When it is full, the source is not read. */
 export interface SourceQueueBounds {
   /** Elements at most, from 1. Default 1,000,000. */
   readonly elements?: number

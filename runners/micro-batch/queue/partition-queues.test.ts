@@ -2,7 +2,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import {
   type Env,
   OffsetRangeTracker,
@@ -21,7 +20,6 @@ import * as t from 'io-ts'
 import { microBatchRunner } from 'millrace/micro-batch'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Sender } from '../../../conformance/support/impatient-sender.js'
-import polledNumbers, { POLLED } from '../../../conformance/support/polled-numbers.js'
 import { SimulatedWorld } from '../../../conformance/proof/sim/simulated-world.js'
 import { nodeFiles } from '../../direct/node.js'
 import { openMemoryStore } from '../store/memory-store.js'
@@ -253,31 +251,3 @@ it('queues of several partitions are one to who looks, and share its bounds', as
   expect(queue).toMatchObject({ step: 'push', elements: 0, bytes: 0, spilledBytes: 0 })
   expect(queue?.elementsMax).toBeGreaterThanOrEqual(most.elements)
 })
-
-it.each(['thread', 'process'] as const)(
-  'a queue, and an objective, work where workers have a %s',
-  async (isolation) => {
-    const checkpoint = mkdtempSync(join(root, 'kept-'))
-    const spilled = new Set<string>()
-    const running = start(polledNumbers, {
-      runner: 'micro-batch',
-      workers: 2,
-      isolation,
-      module: fileURLToPath(new URL('../../../conformance/support/polled-numbers.ts', import.meta.url)),
-      checkpoint,
-      latencyObjective: '400 millis',
-      sourceLimits: { poll: { queue: { memoryBytes: 1000 } } },
-    })
-    const looking = setInterval(() => {
-      for (const name of partsIn(checkpoint)) spilled.add(name)
-    }, 5)
-    const result = await running.result.finally(() => clearInterval(looking))
-    const parts = [result.collect<number>('seen'), result.collect<number>('under load/less')]
-    expect(sorted(parts.flat())).toEqual(all(POLLED))
-    expect(running.status().batches).toMatchObject({ queues: [{ step: 'poll', elements: 0 }], shedding: [{}] })
-    expect(queueOf(running)?.elementsMax).toBeGreaterThan(5)
-    expect(spilled.size).toBeGreaterThan(0)
-    expect(readdirSync(checkpoint).filter((name) => name.startsWith('queue'))).toEqual([])
-  },
-  60_000,
-)
