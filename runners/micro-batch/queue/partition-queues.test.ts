@@ -97,7 +97,7 @@ const queueOf = (running: RunningPipeline) => running.status().batches?.queues[0
 
 describe('a source that cannot wait, read by partitions', () => {
   it.each([
-    ['task', 20],
+    ['task', 10],
     ['done', 15],
     ['changes', 3],
     ['settled', 3],

@@ -277,8 +277,7 @@ describe.each([0, 2])('a source that cannot wait, %i workers', (workers) => {
     expect(readdirSync(checkpoint).filter((name) => name.startsWith('queue'))).toEqual([])
   })
 
-  // In a hot standby nobody has workers.
-  it.each(workers === 0 ? ([undefined, 'cold', 'warm', 'hot'] as const) : ([undefined, 'cold', 'warm'] as const))(
+  it.each([undefined, 'cold', 'warm', 'hot'] as const)(
     'is not disturbed by a second driver beside its queue on the disk, standby %s',
     async (standby) => {
       const sender = new Sender(1000, 1)

@@ -22,19 +22,17 @@ interface Queued {
 /** See the head of this file. */
 export class HostQueues {
   readonly #queued = new Map<number, Queued>()
-  readonly #epoch: number
   /** Whether nobody waits for what is done here any more. */
   #isHalted = false
 
   /** @param env the world as it is. */
   constructor(
     executors: readonly StageExecutor[],
-    { queues, partitions, query }: RunSettings,
+    { queues, partitions }: RunSettings,
     partition: number,
     env: Env,
     warn: (message: string) => void,
   ) {
-    this.#epoch = query.epoch ?? 0
     const { files } = env
     for (const { stage, bounds } of queues?.of ?? []) {
       const reader = executors[stage]
@@ -54,14 +52,14 @@ export class HostQueues {
     }
   }
 
-  /** A task of a source begins. */
-  async begin(stage: number, { ahead, reads }: SourceOrder): Promise<void> {
+  /** A task of a source begins. @param epoch of the lease that the driver has. */
+  async begin(stage: number, { ahead, reads }: SourceOrder, epoch = 0): Promise<void> {
     const queued = this.#queued.get(stage)
     if (queued === undefined || ahead === undefined || this.#isHalted) return
     const { reader, queue } = queued
     queued.bundleMax = ahead.bundleMax
     // Only who reads anew is the partition's one life: what lives before it have left on the disk is nobody's.
-    if (reads === 'anew' && !queue.isBegun) queue.begin(this.#epoch)
+    if (reads === 'anew' && !queue.isBegun) queue.begin(epoch)
     if (reader.ahead === undefined) return
     reader.ahead.isPaused = ahead.state === 'rests'
     if (ahead.state === 'ends') await reader.ahead.end()

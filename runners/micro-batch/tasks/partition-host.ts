@@ -196,7 +196,7 @@ export class PartitionHost {
     const reader = executor instanceof SourceExecutor ? executor : undefined
     this.#journal.begin(source, source?.record === undefined ? undefined : recordFrom(reader, source.record))
     if (source?.isDraining === true) reader?.drain()
-    if (source?.ahead !== undefined) await this.#queues.begin(order.stage, source)
+    if (source?.ahead !== undefined) await this.#queues.begin(order.stage, source, this.epoch)
     if (source !== undefined && source.pausedMillis > 0) reader?.wasPausedFor(source.pausedMillis)
     for (const block of order.blocks) this.#put(block, executor)
     if (order.isReleased) executor.script?.release()
