@@ -4,8 +4,9 @@
  *
  * Law: nothing that is there is overwritten; either all files are made or none is left.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
+import { nodeFiles } from '../direct/node.js'
 import { UsageError } from './command-line.js'
 import type { TemplateName } from './commands.js'
 import { packageRoot, packageVersion } from '../author-module/package-root.js'
@@ -76,7 +77,7 @@ function write(folder: string, files: ReadonlyMap<string, string>): void {
   try {
     for (const [path, content] of files) {
       const target = join(folder, path)
-      mkdirSync(dirname(target), { recursive: true })
+      nodeFiles.makeFolder(dirname(target))
       // Somebody may have been quicker than the look at what is there.
       writeFileSync(target, content, { flag: 'wx' })
       made.push(target)

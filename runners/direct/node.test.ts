@@ -5,15 +5,25 @@ import { join } from 'node:path'
 import { afterAll, expect, it, vi } from 'vitest'
 import { nodeFiles, printable } from './node.js'
 
-/** What synchronising to disk fails with; `undefined` when it works. */
-const platform = vi.hoisted((): { code: string | undefined } => ({ code: undefined }))
+/** What synchronising to disk fails with; `undefined` when it works. What happens elsewhere just after a folder could not be made, or was. */
+const platform = vi.hoisted((): { code: string | undefined; meanwhile: ((path: string) => void) | undefined } => ({
+  code: undefined,
+  meanwhile: undefined,
+}))
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>()
   const fsyncSync = (descriptor: number): void => {
     if (platform.code === undefined) fs.fsyncSync(descriptor)
     else throw Object.assign(new Error(`${platform.code}: not here`), { code: platform.code })
   }
-  return { ...fs, fsyncSync }
+  const mkdirSync: typeof fs.mkdirSync = (...given: Parameters<typeof fs.mkdirSync>) => {
+    try {
+      return fs.mkdirSync(...given) as undefined
+    } finally {
+      platform.meanwhile?.(String(given[0]))
+    }
+  }
+  return { ...fs, fsyncSync, mkdirSync }
 })
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-node-'))
@@ -55,6 +65,23 @@ it('folders that are there stand for themselves, whatever their names have in th
   writeFileSync(join(root, 'n1', 'a.txt'), '')
   expect(nodeFiles.glob(join(root, 'n[0-9]', '*.txt'))).toEqual([join(root, 'n1', 'a.txt')])
   expect(nodeFiles.glob(join(root, '{n1,n2}', 'a.txt'))).toEqual([join(root, 'n1', 'a.txt')])
+})
+
+it.each([
+  ['the one above', ['a'], 'a/b'],
+  ['both', ['a', 'a/b'], 'a/b'],
+  ['this one, once the one above is there', ['a/b'], 'a'],
+] as const)('a folder that several make at once is made, where another has just made %s', (name, made, after) => {
+  const folder = join(root, `at once: ${name}`)
+  mkdirSync(folder)
+  platform.meanwhile = (path) => {
+    if (path !== join(folder, after)) return
+    platform.meanwhile = undefined
+    for (const each of made) mkdirSync(join(folder, each))
+  }
+  nodeFiles.makeFolder(join(folder, 'a/b'))
+  expect(platform.meanwhile).toBe(undefined)
+  expect(existsSync(join(folder, 'a/b'))).toBe(true)
 })
 
 it('folders are made as far as they are missing, and what stands in the way is an error', () => {

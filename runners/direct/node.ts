@@ -120,16 +120,22 @@ function makeFolder(path: string): void {
   try {
     mkdirSync(path)
   } catch (error) {
+    if (isFolder(path)) return
     const above = dirname(path)
-    const code = codeOf(error)
-    if (code === 'ENOENT' && above !== path && statSync(above, { throwIfNoEntry: false }) === undefined) {
-      makeFolder(above)
-      // A link that leads nowhere is there and is not: the second refusal is the answer.
+    if (codeOf(error) !== 'ENOENT' || above === path) throw error
+    if (!isFolder(above)) makeFolder(above)
+    try {
       mkdirSync(path)
-    } else if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
-      throw error
+    } catch (again) {
+      // Workers make the same folders at the same moment: whoever was quicker has made it.
+      if (!isFolder(path)) throw again
     }
   }
+}
+
+/** A link that leads nowhere is there, and is none. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -35,3 +35,7 @@ it('each folder in which one was made is synchronised', () => {
   files.make()
   expect(seen.synced).toEqual([])
 })
+
+it.runIf(process.platform === 'linux')('a folder that cannot be, though the one above it is, is an error', () => {
+  expect(() => new SqliteFiles(Sqlite, '/proc/nowhere/kept').make()).toThrow(/ENOENT/)
+})

@@ -92,11 +92,11 @@ export class SqliteFiles implements StoreFiles {
 
   make(): void {
     this.#guarded(this.place, () => {
-      const above: string[] = []
-      for (let path = resolve(this.place); !existsSync(path); path = dirname(path)) above.push(dirname(path))
-      if (above.length === 0) return
-      mkdirSync(this.place, { recursive: true, mode: 0o700 })
-      for (const folder of above) syncFolder(folder)
+      const missing: string[] = []
+      for (let path = resolve(this.place); !existsSync(path); path = dirname(path)) missing.unshift(path)
+      // One by one: Node's own `recursive` never returns where a folder cannot be although the one above it is, as in /proc.
+      for (const folder of missing) makeFolder(folder)
+      for (const folder of missing) syncFolder(dirname(folder))
     })
   }
 
@@ -129,6 +129,15 @@ export class SqliteFiles implements StoreFiles {
       const code = (error as NodeJS.ErrnoException).code
       throw new StoreFailed(path, reasonOf(error), code === 'ENOSPC' || code === 'EDQUOT', error)
     }
+  }
+}
+
+/** Whoever was quicker has made it. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if (!existsSync(path)) throw error
   }
 }
 
