@@ -13,7 +13,7 @@ import { differingParts } from './following.js'
 import { nodeCapabilities } from './node.js'
 
 const folder = testFolders('standby')
-const NUMBERS = 40
+const NUMBERS = 30
 const numbers = slowNumbers(NUMBERS, 1)
 
 /** Counts by key, and hands each count over. */
@@ -40,7 +40,7 @@ function counting(delivered: string[], own: (n: number) => number = (n) => n): P
 const expected = Array.from({ length: NUMBERS }, (_, n) => `${n % 3}: ${Math.floor(n / 3) + 1}`)
 
 function runner(): ReturnType<typeof microBatchRunner> {
-  return microBatchRunner({ batchInterval: '120 ms' }, nodeCapabilities())
+  return microBatchRunner({ batchInterval: '90 ms' }, nodeCapabilities())
 }
 
 function logger(lines: string[]): Logger {
@@ -301,7 +301,7 @@ describe('a hot standby', () => {
     await waiting.result
     expect(lines.join('\n')).toContain('takes over (hot)')
     expect(readdirSync(made).filter((name) => name.startsWith('out'))).toEqual(
-      [20, 30].map((second) => `out-1970-01-01-00-00-${second}.txt`),
+      [10, 20].map((second) => `out-1970-01-01-00-00-${second}.txt`),
     )
   })
 
