@@ -53,8 +53,7 @@ export function mutantsLane(
 async function tryAll(mutants: readonly Mutant[], folder: string, print: (line: string) => void): Promise<Tally> {
   const root = process.cwd()
   const copies = await Promise.all(Array.from({ length: COPIES }, (_, n) => copyOf(root, join(folder, String(n)))))
-  const [first = ''] = copies
-  await checkSound(mutants, first)
+  await checkSound(mutants, copies)
   const waiting = [...mutants]
   let passed = 0
   const work = async (copy: string): Promise<void> => {
@@ -69,18 +68,26 @@ async function tryAll(mutants: readonly Mutant[], folder: string, print: (line: 
   return { passed, failed: mutants.length - passed }
 }
 
-/** Whatever is named must pass as long as nothing is mutated. */
-async function checkSound(mutants: readonly Mutant[], copy: string): Promise<void> {
+/** Whatever is named must pass as long as nothing is mutated: cases and seeds in one copy, tests in the other meanwhile. */
+async function checkSound(mutants: readonly Mutant[], [copy = '', other = copy]: readonly string[]): Promise<void> {
   const check = ({ failed, output }: Tried, what: string): void => {
     if (failed === undefined || failed.length > 0) throw new Error(`the ${what} do not pass as they are:\n${output}`)
   }
   const cases = [...new Set(mutants.flatMap(({ caughtBy }) => caughtBy))]
-  if (cases.length > 0) check(await tryCases(copy, cases), 'cases')
   const seeds = Math.max(0, ...mutants.map(({ caughtWithin }) => caughtWithin ?? 0))
-  // What the lane itself shows need not be shown here once more.
-  if (seeds > 0) check(await trySeeds(copy, Math.min(seeds, SOUND_SEEDS)), 'seeds')
-  const tests = new Set(mutants.flatMap(({ caughtByTest }) => caughtByTest?.file ?? []))
-  for (const file of tests) check(await tryTest(copy, { file, name: '' }), `tests of ${file}`)
+  const casesAndSeeds = async (): Promise<void> => {
+    if (cases.length > 0) check(await tryCases(copy, cases), 'cases')
+    // What the lane itself shows need not be shown here once more.
+    if (seeds > 0) check(await trySeeds(copy, Math.min(seeds, SOUND_SEEDS)), 'seeds')
+  }
+  const tests = new Map<string, Set<string>>()
+  for (const { caughtByTest } of mutants)
+    if (caughtByTest !== undefined)
+      tests.set(caughtByTest.file, (tests.get(caughtByTest.file) ?? new Set()).add(caughtByTest.name))
+  const ofFiles = async (): Promise<void> => {
+    for (const [file, names] of tests) check(await tryTests(other, file, [...names]), `tests of ${file}`)
+  }
+  await Promise.all([casesAndSeeds(), ofFiles()])
 }
 
 /** Who caught a mutant, or why nobody did. */
@@ -94,7 +101,7 @@ async function verdictOf(mutant: Mutant, copy: string): Promise<{ readonly by?: 
     const text = mutated(mutant, await readFile(join(copy, file), 'utf8'))
     await writeFile(path, isSource ? text : compiled(text, file))
     const { failed, output } = isSource
-      ? await tryTest(copy, caughtByTest)
+      ? await tryTests(copy, caughtByTest.file, [caughtByTest.name])
       : caughtWithin === undefined
         ? await tryCases(copy, caughtBy)
         : await trySeeds(copy, caughtWithin)
@@ -156,15 +163,15 @@ function trySeeds(copy: string, seeds: number): Promise<Tried> {
   })
 }
 
-/** Tests of a file, in the copy. */
-function tryTest(copy: string, { file, name }: NonNullable<Mutant['caughtByTest']>): Promise<Tried> {
+/** Tests of a file that have one of these in their names, in the copy. */
+function tryTests(copy: string, file: string, names: readonly string[]): Promise<Tried> {
   const json = join(copy, 'tests.json')
   const command = join(copy, 'node_modules', 'vitest', 'vitest.mjs')
-  const chosen = name === '' ? [] : ['-t', name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')]
+  const chosen = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [command, 'run', file, ...chosen, '--maxWorkers=1', '--reporter=json', `--outputFile=${json}`],
+      [command, 'run', file, '-t', chosen, '--maxWorkers=1', '--reporter=json', `--outputFile=${json}`],
       { cwd: copy, timeout: MILLIS_MAX, killSignal: 'SIGKILL', maxBuffer: 1 << 26 },
       (error, stdout, stderr) => {
         const output = `${stdout}${stderr}`

@@ -175,38 +175,42 @@ describe('what is kept', () => {
     },
   )
 
-  it('of a plan of other partitions is not done: what it read of is called otherwise now', async () => {
-    const place = join(folder(), 'kept')
-    const whole = [{ isExhausted: false, isClosed: true }]
-    const ends = [40, 50, 60, 70, 80]
-    const build = (p: Pipeline): unknown =>
-      p
-        .create('ends', ends)
-        .apply(
-          'read',
-          splittableParDo({
-            output: t.number,
-            bounded: true,
-            replayable: true,
-            watermark: watermarks.none(),
-            restrictionCodec: offsetRangeCodec,
-            restriction: (end: number): OffsetRange => ({ from: 0, to: end }),
-            tracker: (range: OffsetRange) => new OffsetRangeTracker(range),
-            process(end: number, claims: OffsetRangeTracker, { emit }: { readonly emit: (n: number) => void }) {
-              for (let i = claims.currentRestriction().from; claims.tryClaim(i); i++) emit(1000 * end + i)
-            },
-          }),
-        )
-        .collect('read')
-    let commits = 0
-    const crashpoint = (name: string): void => {
-      if (name === 'batch.commit' && ++commits === 3) throw new Error('the process ended')
-    }
-    const options: RunOptions = { batchSize: 35 }
-    await expect(runOn(place, build, whole, { ...options, env: { ...nodeEnv(), crashpoint } })).rejects.toThrow('the process ended') // prettier-ignore
-    const result = await runOn(place, build, whole, { ...options, ...on(3) })
-    expect(result.collect<number>('read').toSorted((a, b) => a - b)).toEqual(
-      ends.flatMap((end) => Array.from({ length: end }, (_, i) => 1000 * end + i)),
-    )
-  })
+  it.each([2, 3, 4, 5])(
+    'of a plan of other partitions is not done: what it read of is called otherwise now, batch %i',
+    async (at) => {
+      // prettier-ignore
+      const place = join(folder(), 'kept')
+      const whole = [{ isExhausted: false, isClosed: true }]
+      const ends = [40, 50, 60, 70, 80]
+      const build = (p: Pipeline): unknown =>
+        p
+          .create('ends', ends)
+          .apply(
+            'read',
+            splittableParDo({
+              output: t.number,
+              bounded: true,
+              replayable: true,
+              watermark: watermarks.none(),
+              restrictionCodec: offsetRangeCodec,
+              restriction: (end: number): OffsetRange => ({ from: 0, to: end }),
+              tracker: (range: OffsetRange) => new OffsetRangeTracker(range),
+              process(end: number, claims: OffsetRangeTracker, { emit }: { readonly emit: (n: number) => void }) {
+                for (let i = claims.currentRestriction().from; claims.tryClaim(i); i++) emit(1000 * end + i)
+              },
+            }),
+          )
+          .collect('read')
+      let commits = 0
+      const crashpoint = (name: string): void => {
+        if (name === 'batch.commit' && ++commits === at) throw new Error('the process ended')
+      }
+      const options: RunOptions = { batchSize: 35 }
+      await expect(runOn(place, build, whole, { ...options, env: { ...nodeEnv(), crashpoint } })).rejects.toThrow('the process ended') // prettier-ignore
+      const result = await runOn(place, build, whole, { ...options, ...on(3) })
+      expect(result.collect<number>('read').toSorted((a, b) => a - b)).toEqual(
+        ends.flatMap((end) => Array.from({ length: end }, (_, i) => 1000 * end + i)),
+      )
+    },
+  )
 })
