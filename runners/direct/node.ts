@@ -76,11 +76,10 @@ export const nodeFiles: FileSystem = {
       return statSync(pattern, { throwIfNoEntry: false }) === undefined ? [] : [pattern]
     // Without `absolute` an absolute pattern, too, would give paths relative to the current folder.
     const absolute = isAbsolute(rest)
-    const options = { onlyFiles: true, dot: false, expandDirectories: false, absolute }
-    if (folder === '') return [...tinyglobby().globSync(rest, options)].sort()
+    const within = folder === '' ? {} : { cwd: folder }
     return tinyglobby()
-      .globSync(rest, { ...options, cwd: folder })
-      .map((path) => `${folder}/${path}`)
+      .globSync(rest, { onlyFiles: true, dot: false, expandDirectories: false, absolute, ...within })
+      .map((path) => (folder === '' ? path : `${folder}/${path}`))
       .sort()
   },
   openForReading: (path) => handle(openSync(path, 'r')),

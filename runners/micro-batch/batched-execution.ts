@@ -184,9 +184,10 @@ export class BatchedExecution extends Execution {
       isOver: () => this.#isUnwanted,
       hindered: (error) => this.#standby.hindered(error),
       redo: async (plan) => {
-        checkCut(plan, tasks)
+        const planned = decodedPlan(plan, this.#codecs)
+        checkCut(plan.batch, planned, tasks)
         store.batch = plan.batch
-        this.#begin(decodedPlan(plan, this.#codecs))
+        this.#begin(planned)
         tasks?.begin(plan.batch)
         await this.#read(0, true)
         tasks?.closing()

@@ -60,7 +60,10 @@ export interface PlannedBatch extends Omit<PlanContent, 'hosts'> {
 }
 
 /** A plan that is written down. */
-export function decodedPlan(plan: PlanRecord, codecs: ReadonlyMap<number, SourceCodec>): PlannedBatch {
+export function decodedPlan(
+  plan: PlanRecord,
+  codecs: ReadonlyMap<number, SourceCodec>,
+): PlannedBatch & Pick<PlanContent, 'hosts'> {
   return {
     instant: plan.instant,
     isLogged: true,

@@ -9,9 +9,9 @@ import type { RunLog } from '../core/run-log.js'
 import type { StagedPipeline } from '../core/stage.js'
 import type { BatchedParts } from './batched-parts.js'
 import { decodeCommitContent } from './commit-content.js'
-import { planTraits } from './plan-content.js'
+import { type PlanContent, planTraits } from './plan-content.js'
 import { StandbyLost } from './standby-lost.js'
-import type { CommitRecord, PlanRecord } from './store/checkpoint-store.js'
+import type { CommitRecord } from './store/checkpoint-store.js'
 import { dividedAnew } from './tasks/divide-anew.js'
 
 /** Workers beyond the partitions that there are would wait for ever, and nobody would know why nothing is faster. */
@@ -68,10 +68,13 @@ async function plannedHosts(store: BatchedParts['store']): Promise<number | unde
 }
 
 /** A batch of another driver is done here only where its work is cut as it would be here. @throws {StandbyLost} else. */
-export function checkCut({ batch, content }: PlanRecord, tasks: BatchedParts['tasks']): void {
-  const { hosts, isEmpty } = planTraits(content)
+export function checkCut(
+  batch: number,
+  { hosts, rounds }: Pick<PlanContent, 'hosts' | 'rounds'>,
+  tasks: BatchedParts['tasks'],
+): void {
   const own = tasks?.partitions ?? 0
-  if (isEmpty || hosts === own) return
+  if (rounds.length === 0 || hosts === own) return
   const cut = (partitions: number): string => (partitions === 0 ? 'without workers' : `for ${counted(partitions)} on workers`) // prettier-ignore
   throw new StandbyLost(
     // Where both have workers, the newest commit says among how many partitions it goes on.

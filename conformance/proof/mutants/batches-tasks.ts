@@ -245,7 +245,7 @@ export const batchesTasks: readonly Mutant[] = [
     'standby-any-cut',
     'a batch whose work is cut otherwise is not done',
     HOSTS,
-    'if (isEmpty || hosts === own) return',
-    'if (isEmpty || hosts >= 0) return',
+    'if (rounds.length === 0 || hosts === own) return',
+    'if (rounds.length === 0 || hosts >= 0) return',
   ),
 ]
