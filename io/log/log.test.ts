@@ -134,6 +134,12 @@ describe('records', () => {
     expect(log.read('t', 0, 0, { maxBytes: 1000 })).toHaveLength(10)
     expect(log.read('t', 0, 999, { maxBytes: 1 })).toHaveLength(1)
     expect(log.read('t', 0, 1000)).toEqual([])
+    // With a block that nothing fits a reader would take the topic to be at its end.
+    expect(() => log.read('t', 0, 0, { max: 0 })).toThrow(
+      'max of read of a log must be a whole number from 1, but is 0.',
+    )
+    expect(() => log.read('t', 0, 0, { max: NaN })).toThrow(/max of read/)
+    expect(() => log.read('t', 0, 0, { maxBytes: 0.5 })).toThrow(/maxBytes of read/)
   })
 
   it('that cannot be stored leave nothing of their append', () => {

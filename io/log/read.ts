@@ -6,15 +6,16 @@
  */
 import { coded } from '../../sdk/error-codes.js'
 import { preview } from '../../sdk/preview.js'
+import { refuse } from '../../sdk/refuse.js'
 import type { LogFile } from './log-file.js'
 import { decodeRecord, type LogRecord, type RecordRow } from './records.js'
 import { type PartitionRow, partitionOfTopic, partitionsOf, topicOf } from './topics.js'
 
 /** How much is read at once. */
 export interface ReadLimits {
-  /** Records. Default 1000. */
+  /** Records, from 1. Default 1000. */
   readonly max?: number
-  /** Bytes of keys, values and headers; the first record comes whatever its size. Default 16 MiB. */
+  /** Bytes of keys, values and headers; the first record comes whatever its size. From 1. Default 16 MiB. */
   readonly maxBytes?: number
 }
 
@@ -34,7 +35,7 @@ export interface PartitionInfo {
 /** Records are taken from the file so many at a time. */
 const PIECE = 256
 
-/** Records from `offset` on. @throws when the offset is not in the log, any more or yet. */
+/** Records from `offset` on. @throws when the offset is not in the log, any more or yet; MR-1002 for limits that nothing fits. */
 export function readRecords(
   file: LogFile,
   topic: string,
@@ -42,6 +43,8 @@ export function readRecords(
   offset: number,
   { max = 1000, maxBytes = 16 * 1024 * 1024 }: ReadLimits = {},
 ): readonly LogRecord[] {
+  refuseLimit('max', max)
+  refuseLimit('maxBytes', maxBytes)
   return file.read(() => {
     const row = partitionOfTopic(file, topic, partition)
     refuseOutside(topic, row, offset)
@@ -64,6 +67,12 @@ export function readRecords(
     }
     return records
   })
+}
+
+/** With none at all a reader would take a topic to be at its end. */
+function refuseLimit(name: keyof ReadLimits, limit: number): void {
+  if (Number.isSafeInteger(limit) && limit >= 1) return
+  refuse('MR-1002', `${name} of read of a log must be a whole number from 1, but is ${preview(limit)}.`)
 }
 
 /** What each partition of a topic holds, at one moment. */
