@@ -153,6 +153,9 @@ describe.each([
         start(['state', 'get', 'kept', '--pipeline', 'orders.ts', ...more], { cwd: made.folder }).ended
       const hour = await get('--step', 'spend', '--window', '1970-01-01T01:00:00Z')
       expect(rows(hour.stdout)).toContainEqual(expect.objectContaining({ state: 'values', key: 'ann', value: 3 }))
+      const nowhere = await get('--step', 'spend', '--window', 'yesterday')
+      expect(nowhere.stderr).toMatch(/--window is the time .* was given "yesterday"[^]*MR-7003/)
+      expect(nowhere.code).not.toBe(0)
       const source = await get('--step', 'orders')
       expect(rows(source.stdout)).toContainEqual(expect.objectContaining({ state: 'work' }))
       const none = await get('--step', 'remmeber')

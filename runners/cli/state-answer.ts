@@ -82,8 +82,14 @@ function rowsAnswer(
       `the checkpoint keeps nothing of a step "${step}".${suggestion(step ?? '', known)}`,
     )
   }
-  const all = ofStep.flatMap((shape) =>
-    rowsOf(shape)
+  const rows = ofStep.map((shape) => [shape, rowsOf(shape)] as const)
+  if (window !== undefined)
+    checkWindow(
+      window,
+      rows.flatMap(([, of]) => of),
+    )
+  const all = rows.flatMap(([shape, of]) =>
+    of
       .filter((row) => key === undefined || (row.hasKey && isKey(row.key, key)))
       .filter((row) => window === undefined || isWindow(row.window, window))
       .map((row) => rowJson(shape, row)),
@@ -124,6 +130,16 @@ function isKey(key: unknown, given: string): boolean {
   } catch {
     return false
   }
+}
+
+/** @throws when it is no instant, and no text that a window there is shown with: then it could match nothing. */
+function checkWindow(given: string, rows: readonly KeptRow[]): void {
+  if (given === 'global' || !Number.isNaN(Date.parse(given))) return
+  if (rows.some(({ window }) => isWindow(window, given))) return
+  throw new PipelineError(
+    'MR-7003',
+    `--window is the time at which a window begins or ends, such as 2026-03-01T10:00:00Z, or global, and was given "${given}".`,
+  )
 }
 
 /** By an instant at which it begins or ends. */
