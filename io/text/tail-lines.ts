@@ -91,6 +91,7 @@ export function tailLines<P extends boolean = false>(
   oneOf('tailLines', 'whenDeleted', whenDeleted, ['wait', 'end'])
   const limits = lineLimits('tailLines', options)
   const { watermark, timeOf } = eventTimes('tailLines', options)
+  const rules = { path, whenDeleted, withOffsets: withPosition === true, ...limits }
   type Element = P extends true ? LineAt : string
   return readFrom<TypeOnly<Element>, TailPosition | undefined, World>({
     // Which of the two is known to the caller's types.
@@ -100,14 +101,18 @@ export function tailLines<P extends boolean = false>(
     watermark,
     pollEvery,
     setup: ({ env, step, log }) => ({ files: filesOf(env, step), log }),
+    begin({ resource: { files } }) {
+      if (typeof startAt === 'object') return startAt
+      const first = new TailReader(files, startAt, { ...rules, warn: () => undefined })
+      try {
+        return first.begin()
+      } finally {
+        first.close()
+      }
+    },
     open: (mark, { resource: { files, log }, now }): SourceReader<Element, TailPosition | undefined> => {
-      const reader = new TailReader(files, mark ?? startAt, {
-        path,
-        whenDeleted,
-        withOffsets: withPosition === true,
-        warn: (fields, message) => log.warn(fields, message),
-        ...limits,
-      })
+      const warn = (fields: object, message: string): void => log.warn(fields, message)
+      const reader = new TailReader(files, mark ?? startAt, { ...rules, warn })
       const valueOf = ({ line, offset }: FedLine): string | LineAt =>
         withPosition === true ? { line, file: path, offset } : line
       return {

@@ -74,6 +74,12 @@ export class TailReader {
     this.#options = options
   }
 
+  /** Looks which file there is by now. @returns where reading begins. */
+  begin(): TailPosition {
+    this.#open()
+    return this.position() ?? NOTHING
+  }
+
   /** The next line, or why there is none: nothing now, or nothing ever again. */
   next(): FedLine | 'idle' | 'end' {
     for (;;) {

@@ -17,6 +17,11 @@ export class BatchJournal implements SourceJournal {
   /** Whether the pipeline has sources: a round in which none of them had its turn is none of the plan. */
   hasSources = false
   isReading = false
+  /** As long as the batch is read. */
+  get isOpen(): boolean {
+    return this.isReading
+  }
+
   /** Elements read in this batch so far, and scripted events played. */
   elements = 0
   /** Whether elements were read that cannot be read again. */
@@ -36,6 +41,8 @@ export class BatchJournal implements SourceJournal {
   #after = 0
   /** So many are to follow a plan. */
   #plannedAfter = 0
+  /** Whether not all is known of what sources did in the round that is done again. */
+  #isPart = false
   /** Of the round at hand, what is to be done again. */
   #again: readonly TurnRecord[] | undefined
 
@@ -63,13 +70,17 @@ export class BatchJournal implements SourceJournal {
   /** From here on nothing is read. */
   close(): void {
     this.isReading = false
+    this.#turns = undefined
     this.#closed = this.#planned
     this.#planned = undefined
   }
 
   /** What was read in this batch so far, to be done again in another attempt at it. */
   get rounds(): readonly Rounds[] {
-    return this.#planned ?? this.#closed ?? [...this.#rounds]
+    const written = this.#planned ?? this.#closed
+    if (written !== undefined || this.#turns === undefined) return written ?? [...this.#rounds]
+    const last = this.#rounds.length - 1
+    return this.#rounds.map((each, i) => (i === last ? { ...each, isPart: true } : each))
   }
 
   /** How many rounds came after those that {@link rounds} has. */
@@ -121,6 +132,7 @@ export class BatchJournal implements SourceJournal {
 
   #beginAgain(): readonly TurnRecord[] {
     const rounds = this.#planned?.[this.#at]
+    this.#isPart = rounds?.isPart === true
     if (rounds === undefined) return (this.#again = [])
     const isLast = ++this.#times === rounds.times
     if (isLast) {
@@ -138,7 +150,8 @@ export class BatchJournal implements SourceJournal {
     // A round that a script begins comes when the one before it has changed nothing.
     if (this.#again === undefined && this.#planned[this.#at]?.isReleased === true) return nothing(stage)
     const turns = this.#again ?? this.#beginAgain()
-    return turns.find((turn) => turn.stage === stage && (turn.partition ?? 0) === partition) ?? nothing(stage)
+    const turn = turns.find((each) => each.stage === stage && (each.partition ?? 0) === partition) ?? nothing(stage)
+    return this.#isPart ? turn : { begun: [], ...turn }
   }
 
   room(stage: number): number {

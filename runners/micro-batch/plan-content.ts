@@ -15,6 +15,8 @@ export interface Rounds {
   times: number
   /** Whether a script went on before it. */
   readonly isReleased: boolean
+  /** Whether it broke off, and some sources had not told what they did. Of none that is written down. */
+  readonly isPart?: boolean
 }
 
 /** What a plan has besides its rounds. */

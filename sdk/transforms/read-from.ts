@@ -71,6 +71,12 @@ export interface SourceDeclaration<C extends Codec, Mark, Resource> {
    * reader.
    */
   readonly split?: (parts: number) => readonly Mark[]
+  /**
+   * Says where reading begins, for a source that knows it only when it looks, as at the file that has a name by now. What it
+   * answers holds: a run that begins again before anything is committed reads from there too. Asked once; not for a source that is
+   * split. Default: `open` is given `undefined`.
+   */
+  readonly begin?: (context: RestrictionContext<Resource>) => Mark
   /** Begins to read at a mark; `undefined`: from the beginning, everything. */
   readonly open: (
     mark: Mark | undefined,
@@ -128,7 +134,7 @@ export function readFrom<C extends Codec, Mark, Resource = undefined>(
   declared: SourceDeclaration<C, Mark, Resource>,
 ): (pipeline: Pipeline) => PCollection<TypeOf<C>> {
   const limits = limitsOf(declared)
-  const { split, open, acknowledge, setup, teardown, watermark } = declared
+  const { split, begin, open, acknowledge, setup, teardown, watermark } = declared
   type Shared = Readers<TypeOf<C>, Mark, Resource>
   return source<MarkedPart<Mark>, MarkTracker<Mark>, C, Shared>({
     output: declared.output,
@@ -147,9 +153,9 @@ export function readFrom<C extends Codec, Mark, Resource = undefined>(
       readers?.close()
       if (readers !== undefined) await teardown?.({ resource: readers.resource })
     },
-    restriction: (_, { now }) => ({
+    restriction: (_, { resource, now }) => ({
       part: 0,
-      mark: undefined,
+      mark: begin?.({ resource: resource.resource, now }),
       limit: limits.records,
       startedAt: now(),
     }),
@@ -292,6 +298,7 @@ const declarations: OptionNames<SourceDeclaration<Codec, unknown, unknown>> = {
   afterCrash: true,
   watermark: true,
   split: true,
+  begin: true,
   open: true,
   acknowledge: true,
   deduplicate: true,

@@ -39,8 +39,8 @@ const planning: readonly Mutant[] = [
     'batch-plan-ignored',
     'a batch that was planned is read as it was planned',
     JOURNAL,
-    'return turns.find((turn) => turn.stage === stage && (turn.partition ?? 0) === partition) ?? nothing(stage)',
-    'return turns.length < 0 ? undefined : nothing(stage)',
+    'turns.find((each) => each.stage === stage && (each.partition ?? 0) === partition) ?? nothing(stage)',
+    'turns.find((each) => each.stage < 0) ?? nothing(stage)',
   ),
   bySeeds(
     'batch-plan-counts-once',

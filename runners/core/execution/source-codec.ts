@@ -21,7 +21,7 @@ import { listOf } from '../side-inputs.js'
 import type { Output, Routed, StageRoot } from '../stage.js'
 import { whole } from '../cell-format.js'
 import type { ReadRecord, TurnRecord, WorkLeft } from './source-journal.js'
-import { Work } from './source-work.js'
+import { Work, type WorkElement } from './source-work.js'
 
 /** Work in a form that the default coder takes. */
 interface PlainWork {
@@ -42,6 +42,12 @@ interface PlainRead extends Omit<ReadRecord, 'left' | 'elements'> {
   readonly left: readonly PlainLeft[] | null
   readonly elements: Uint8Array | null
 }
+
+/** Number of the element, the restriction that it names, and the element. */
+type PlainBegun = readonly [number: number, restriction: Uint8Array, of: Uint8Array]
+
+/** An element that names work, without what is counted of it. */
+type Named = Omit<WorkElement, 'since' | 'number'>
 
 /** Elements as they are read again. */
 export interface ReadElements {
@@ -69,11 +75,20 @@ export class SourceCodec {
     this.#isRouted = root.outputs.length > 1
   }
 
+  #named({ element, timestamp, windows, pane }: Named): Uint8Array {
+    return encodeToBytes(this.#element, { value: element, timestamp, windows: listOf(windows), pane })
+  }
+
+  #namedFrom(bytes: Uint8Array): Named {
+    const { value, timestamp, windows, pane } = decodeFromBytes(this.#element, bytes)
+    return { element: value, timestamp, windows: windows.length === 1 ? (windows[0] as BoundedWindow) : windows, pane }
+  }
+
   /** Work, and what its delay is at `at` of the delay clock. */
   work(work: Work, at: number): Uint8Array {
-    const { element, timestamp, windows, pane, number } = work.of
+    const { number } = work.of
     const plain: PlainWork = {
-      of: encodeToBytes(this.#element, { value: element, timestamp, windows: listOf(windows), pane }),
+      of: this.#named(work.of),
       number,
       restriction: encodeToBytes(this.#restriction, work.restriction),
       delay: Math.max(0, work.notBefore - at),
@@ -86,15 +101,7 @@ export class SourceCodec {
 
   workFrom(id: number, bytes: Uint8Array, at: number): Work {
     const plain = decodeFromBytes(dynamicCoder, bytes) as PlainWork
-    const { value, timestamp, windows, pane } = decodeFromBytes(this.#element, plain.of)
-    const of = {
-      element: value,
-      timestamp,
-      windows: windows.length === 1 ? (windows[0] as BoundedWindow) : windows,
-      pane: pane,
-      since: 0,
-      number: plain.number,
-    }
+    const of = { ...this.#namedFrom(plain.of), since: 0, number: plain.number }
     const work = new Work(of, decodeFromBytes(this.#restriction, plain.restriction), at)
     work.id = id
     work.notBefore = plain.delay === 0 ? 0 : at + plain.delay
@@ -105,7 +112,7 @@ export class SourceCodec {
   }
 
   /** A turn, as the default coder takes it. */
-  turn({ drains, reads, idle, begun = [] }: TurnRecord): unknown {
+  turn({ drains, reads, idle, begun }: TurnRecord): unknown {
     const plainReads = reads.map(({ work, count, isFull, left, elements = null }): PlainRead => ({
       work,
       count,
@@ -114,17 +121,21 @@ export class SourceCodec {
       elements,
     }))
     const plain = { drains, reads: plainReads, idle }
-    if (begun.length === 0) return plain
+    if (begun === undefined) return plain
     return {
       ...plain,
-      begun: begun.map(({ number, restriction }) => [number, encodeToBytes(this.#restriction, restriction)]),
+      begun: begun.map((each): PlainBegun => [
+        each.number,
+        encodeToBytes(this.#restriction, each.restriction),
+        this.#named(each),
+      ]),
     }
   }
 
   turnFrom(stage: number, turn: unknown): TurnRecord {
     const { drains, reads, idle, begun } = turn as Pick<TurnRecord, 'drains' | 'idle'> & {
       readonly reads: readonly PlainRead[]
-      readonly begun?: readonly (readonly [number, Uint8Array])[]
+      readonly begun?: readonly PlainBegun[]
     }
     const readsFrom = reads.map(({ work, count, isFull, left, elements }): ReadRecord => ({
       work,
@@ -137,7 +148,11 @@ export class SourceCodec {
     if (begun === undefined) return own
     return {
       ...own,
-      begun: begun.map(([number, bytes]) => ({ number, restriction: decodeFromBytes(this.#restriction, bytes) })),
+      begun: begun.map(([number, bytes, of]) => ({
+        ...this.#namedFrom(of),
+        number,
+        restriction: decodeFromBytes(this.#restriction, bytes),
+      })),
     }
   }
 

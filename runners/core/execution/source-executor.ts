@@ -214,6 +214,7 @@ export class SourceExecutor extends StageExecutor implements SourceStage {
       this.#work.takeIn(this.#gate.admit(waiting.elements, since), since, again?.begun)
       changed = true
     }
+    this.#work.takeAgain(again?.begun, Math.min(since, oldest))
     const estimate = await this.#readOn(again)
     const watermark = Math.min(this.inputWatermark, this.#gate.hold, estimate.watermark)
     this.#forgetSides()

@@ -5,7 +5,7 @@
  * Law: turns done again from what was written down emit the same elements in the same bundles, leave the same work, and have the
  * same watermarks. What a source gives beyond that, or does not give any more, fails the run.
  */
-import type { Work } from './source-work.js'
+import type { Work, WorkElement } from './source-work.js'
 
 /** Work that is left, or was split off. */
 export interface WorkLeft {
@@ -18,9 +18,7 @@ export interface WorkLeft {
 }
 
 /** An element that came, and the restriction that it names. */
-export interface WorkBegun {
-  /** Of the element: the first that came has 0. */
-  readonly number: number
+export interface WorkBegun extends Omit<WorkElement, 'since'> {
   readonly restriction: unknown
 }
 
@@ -45,7 +43,10 @@ export interface TurnRecord {
   readonly partition?: number
   /** Whether the run was being drained. */
   readonly drains: boolean
-  /** What the elements name that came in this turn: asked again, a source might begin elsewhere. */
+  /**
+   * The elements that came in this turn, with what they name: done again, the steps before the source might find others, such as
+   * a file that has come since, and the source might begin elsewhere.
+   */
   readonly begun?: readonly WorkBegun[]
   readonly reads: readonly ReadRecord[]
   /** Watermarks of work that had given nothing for so long that they followed the clock. */
@@ -56,6 +57,8 @@ export interface TurnRecord {
 export interface SourceJournal {
   /** Whether anything new may be read now. */
   readonly isReading: boolean
+  /** Whether what comes to be read is written down. Where it is not, nothing is read of it before it is kept. */
+  readonly isOpen: boolean
   /** How many elements a stage may still read now; less than 1: none. */
   room(stage: number): number
   /** Whether what is written here is kept, with elements that cannot be read again. */

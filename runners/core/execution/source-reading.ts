@@ -199,6 +199,17 @@ export function checkRest(parts: number): void {
   )
 }
 
+/** Work that is begun again is numbered as it was: else what was read of it would be taken for what was read of other work. */
+export function checkNumber(planned: number, next: number): void {
+  if (planned === next) return
+  throw coded(
+    'MR-6020',
+    new Error(
+      'done again, the steps before the source give it something where they had given nothing: they look at what has changed since. Bring back what was there, or begin a new query in another place.',
+    ),
+  )
+}
+
 /** What the contexts of a step share. */
 export interface ReadingServices {
   readonly env: Env

@@ -72,8 +72,7 @@ export class SourceTurns {
   /** The turn is over. @param begun work that came in it. */
   end(drains: boolean, begun: readonly WorkBegun[]): void {
     const journal = this.#journal
-    // Of what begins when nothing more is read nothing is read in this batch.
-    const isBegun = begun.length > 0 && this.mayRead
+    const isBegun = begun.length > 0 && journal?.isOpen === true
     if (journal === undefined || (this.#reads.length === 0 && this.#idle.length === 0 && !drains && !isBegun)) return
     const turn = { stage: this.#stage, drains, reads: this.#reads, idle: this.#idle }
     journal.write(isBegun ? { ...turn, begun } : turn)

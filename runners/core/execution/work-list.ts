@@ -12,7 +12,7 @@ import type { WorkShare } from './exchange.js'
 import type { ReadingDisorder } from './reading-disorder.js'
 import type { SourceCalls } from './source-calls.js'
 import type { SourceCodec } from './source-codec.js'
-import { checkAmount, checkProgress } from './source-reading.js'
+import { checkAmount, checkNumber, checkProgress } from './source-reading.js'
 import type { TurnRecord, WorkBegun } from './source-journal.js'
 import type { SourceReport } from './source-report.js'
 import { Work, type WorkElement } from './source-work.js'
@@ -70,24 +70,38 @@ export class WorkList {
     this.#made = made
   }
 
-  /** @param planned what came in this turn when it was done before. */
+  /**
+   * Takes in elements, each of which names work.
+   *
+   * @param planned what came in this turn when it was done before: what comes now may be something else, and does not count.
+   */
   takeIn(elements: ElementBuffer, since: number, planned?: readonly WorkBegun[]): void {
+    if (planned !== undefined) return
+    const { doFn, calls, isPerWindow } = this.#of
     elements.forEach((element, timestamp, windows, pane) => {
-      const windowsEach = this.#of.isPerWindow ? listOf(windows) : [windows]
-      for (const each of windowsEach)
-        this.#begin({ element, timestamp, windows: each, pane, since, number: this.#begun++ }, planned)
+      for (const each of isPerWindow ? listOf(windows) : [windows]) {
+        const of = { element, timestamp, windows: each, pane, number: this.#begun }
+        const restriction = calls.guarded('restriction', element, () => doFn.restriction(element, this.context()))
+        this.#begin({ ...of, restriction }, since)
+      }
     })
   }
 
-  #begin(of: WorkElement, planned: readonly WorkBegun[] | undefined): void {
-    const { doFn, calls, clock } = this.#of
-    const { element } = of
-    const again = planned?.find(({ number }) => number === of.number)
-    const whole =
-      again === undefined
-        ? calls.guarded('restriction', element, () => doFn.restriction(element, this.context()))
-        : again.restriction
-    this.#new.push({ number: of.number, restriction: whole })
+  /** Takes in what came in this turn when it was done before. */
+  takeAgain(planned: readonly WorkBegun[] | undefined, since: number): void {
+    for (const each of planned ?? []) {
+      this.#of.calls.guarded('restriction', each.element, () => checkNumber(each.number, this.#begun))
+      this.#begin(each, since)
+    }
+  }
+
+  #begin(begun: WorkBegun, since: number): void {
+    const { restriction: whole, ...named } = begun
+    const { doFn, clock } = this.#of
+    const { element } = named
+    const of: WorkElement = { ...named, since }
+    this.#begun = named.number + 1
+    this.#new.push(begun)
     const { share, codec } = this.#of
     for (const [i, restriction] of this.#initialParts(element, whole).entries()) {
       if (doFn.size !== undefined) this.sizeOf(element, restriction)

@@ -233,7 +233,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     const { journal } = this.#run
     const again = journal.again(this.stage.id, partition)
     if (again !== undefined)
-      return again.drains || again.reads.length > 0 || again.idle.length > 0 || again.begun !== undefined
+      return again.drains || again.reads.length > 0 || again.idle.length > 0 || (again.begun ?? []).length > 0
     if (this.#pausedAt !== undefined && this.ahead?.readsOn(partition) === true) return true
     if (!journal.isReading) return false
     return (this.#isDraining && !share.isDraining) || (this.#isDue(share, time) && share.room >= 1)
@@ -344,7 +344,7 @@ export class PartitionedStage extends StageExecutor implements SourceStage, Scri
     if (again !== undefined) {
       return { reads: 'again', room: 0, record: recordOf(this.codec, again), isDraining: false, pausedMillis, ahead }
     }
-    const reads = journal.isReading && this.#pausedAt === undefined ? 'anew' : 'no'
+    const reads = !journal.isReading ? 'no' : this.#pausedAt === undefined ? 'anew' : 'waits'
     if (reads === 'anew') share.isDraining = this.#isDraining
     return { reads, room: share.room, record: undefined, isDraining: this.#isDraining, pausedMillis, ahead }
   }

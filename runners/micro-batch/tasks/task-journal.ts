@@ -13,6 +13,7 @@ const LOOKS = 64
 /** What a source does in a task, as its order says. */
 export class TaskJournal implements SourceJournal {
   isReading = false
+  isOpen = false
   readonly isKept = true
   readonly #looks = new StageLooks(LOOKS)
   readonly #now: () => number
@@ -29,6 +30,7 @@ export class TaskJournal implements SourceJournal {
 
   begin(order: SourceOrder | undefined, again: TurnRecord | undefined): void {
     this.isReading = order?.reads === 'anew'
+    this.isOpen = this.isReading || order?.reads === 'waits'
     this.#room = order?.room ?? 0
     this.#again = again
     this.#written = undefined

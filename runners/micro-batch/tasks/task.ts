@@ -43,8 +43,8 @@ export interface QueueTold extends Omit<QueueStatus, 'step'> {
 
 /** What a source is to do in its turn. */
 export interface SourceOrder {
-  /** `no` reads nothing, `anew` reads what is due, `again` what `record` says. */
-  readonly reads: 'no' | 'anew' | 'again'
+  /** `no` reads nothing, nor does `waits`, which says what came to be read; `anew` reads what is due, `again` what `record` says. */
+  readonly reads: 'no' | 'waits' | 'anew' | 'again'
   /** How many elements it may read. */
   readonly room: number
   /** What a turn did, as the source's codec has it. */
