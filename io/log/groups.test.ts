@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { errorCode } from 'millrace'
-import { type Log, openLog } from 'millrace/io/log'
+import { type GroupMember, type Log, openLog } from 'millrace/io/log'
 import { assign } from './assignment.js'
+import { drawRun, joinFor } from './log.js'
 import { processEnv } from './node.js'
 
 describe('an assignment', () => {
@@ -137,6 +138,58 @@ describe('a group', () => {
     const [a, b] = [same.join('g', 't'), same.join('g', 't')]
     expect(a.member).not.toBe(b.member)
     expect(log.group('g', 't').members).toHaveLength(2)
+    same.close()
+  })
+
+  it('has a member that joins several times as one: each of its seats has all that the member has', () => {
+    const run = drawRun(log, 'g', 't') as string
+    const join = (): GroupMember => joinFor(run, log, 'g', 't', 10_000)
+    const [first, second, other] = [join(), join(), log.join('g', 't')]
+    for (const seat of [first, second]) expect(seat.heartbeat()).toMatchObject({ partitions: [0, 1], revoked: [2, 3] })
+    // Whichever of them has read a partition gives it back, for both.
+    second.release([2])
+    first.release([3])
+    for (const seat of [first, second]) expect(seat.heartbeat()).toMatchObject({ partitions: [0, 1], revoked: [] })
+    expect(other.heartbeat().partitions).toEqual([2, 3])
+    first.commit(new Map([[0, 3]]))
+    second.commit(new Map([[0, 5]]))
+    expect(codeOf(() => first.commit(new Map([[2, 1]])))).toBe('MR-5404')
+    expect(log.group('g', 't').members).toEqual([
+      { member: run, partitions: [0, 1] },
+      { member: other.member, partitions: [2, 3] },
+    ])
+    // It is there as long as one of its seats is.
+    first.leave()
+    expect(second.heartbeat().partitions).toEqual([0, 1])
+    second.leave()
+    expect(other.heartbeat().partitions).toEqual([0, 1, 2, 3])
+  })
+
+  it('puts a seat out that is late, alone, and nobody finds it again', () => {
+    const run = drawRun(log, 'g', 't')
+    const join = (session: number): GroupMember => joinFor(run, log, 'g', 't', session)
+    const [late, kept] = [join(1000), join(10_000)]
+    const other = log.join('g', 't', { session: '60 seconds' })
+    now += 1001
+    expect(kept.heartbeat()).toMatchObject({ partitions: [0, 1], revoked: [2, 3] })
+    expect(codeOf(() => late.heartbeat())).toBe('MR-5404')
+    expect(codeOf(() => late.commit(new Map([[0, 1]])))).toBe('MR-5404')
+    late.release([2])
+    expect(other.heartbeat().partitions).toEqual([])
+    now += 10_001
+    expect(other.heartbeat().partitions).toEqual([0, 1, 2, 3])
+    join(1000)
+    for (const seat of [late, kept]) expect(codeOf(() => seat.heartbeat())).toBe('MR-5404')
+  })
+
+  it('draws a name for a run that no other has, also where chance gives each the same, and moves nothing by it', async () => {
+    const same = await openLog(folder, { env: { ...processEnv, now: () => now, random: () => 0.25 }, sync: 'normal' })
+    const a = same.join('g', 't')
+    const names = [a.member, drawRun(same, 'g', 't'), drawRun(same, 'g', 't'), same.join('g', 't').member]
+    a.leave()
+    names.push(drawRun(same, 'g', 't'), same.join('g', 't').member)
+    expect(new Set(names).size).toBe(6)
+    expect(same.group('g', 't').members).toHaveLength(2)
     same.close()
   })
 

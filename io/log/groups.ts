@@ -4,6 +4,9 @@
  * Laws: a partition has one member at a time, who alone may commit its offset; who was not heard of in time is out, and what it
  * commits afterwards is refused; a partition goes to another member when the one that has it gives it back, leaves, or is out;
  * and what a member commits never takes the group back.
+ *
+ * A member joins with one seat or several: a run in workers takes one for each. Partitions are the member's, and any of its seats
+ * reads them; it is there as long as one of its seats is.
  */
 import { coded } from '../../sdk/error-codes.js'
 import { preview } from '../../sdk/preview.js'
@@ -42,6 +45,9 @@ interface OwnerRow {
   readonly target: string
 }
 
+/** Between the name of a member and the number of one of its seats. A seat without it is a member of that name. */
+const SEAT = '/'
+
 /** A group of one topic, in a log. */
 export class Group {
   readonly name: string
@@ -54,63 +60,77 @@ export class Group {
     this.topic = topic
   }
 
-  /** A new member. @returns its name. */
-  join(sessionMillis: number): string {
-    const { env } = this.#file
-    const half = (): string => Math.floor(env.random() * 0x1_0000_0000).toString(16).padStart(8, '0') // prettier-ignore
-    let member = ''
+  /** Draws the name of a member that joins with several seats. */
+  draw(): string {
+    return this.#file.write(() => {
+      const topic = topicOf(this.#file, this.topic)
+      const member = this.#newName(topic)
+      this.#count(topic)
+      return member
+    }, 'normal')
+  }
+
+  /**
+   * Takes a seat.
+   *
+   * @param member whose, as {@link draw} has named it; `undefined`: that of a new member.
+   * @returns by what the seat is known.
+   */
+  join(sessionMillis: number, member?: string): string {
+    let seat = ''
     this.#change((topic, now) => {
       const { joined } = this.#row(topic, 'SELECT ifnull(max(joined), 0) + 1 AS joined FROM members') as { joined: number } // prettier-ignore
-      // The number tells it from all that are there, also where chance is the same again.
-      member = `${half()}${half()}-${joined}`
+      // A seat that was lost is not found again by one who comes later.
+      seat = member === undefined ? this.#newName(topic) : `${member}${SEAT}${this.#generation(topic) + 1}`
       this.#file.run(
         'INSERT INTO members (name, topic, member, joined, session, deadline) VALUES (?, ?, ?, ?, ?, ?)',
         this.name,
         topic.id,
-        member,
+        seat,
         joined,
         sessionMillis,
         now + sessionMillis,
       )
       return true
     })
-    return member
+    return seat
   }
 
-  /** Says that the member is alive. @throws when it is out. */
-  heartbeat(member: string): Assignment {
+  /** Says that the seat is taken. @returns what its member has. @throws when the seat is out. */
+  heartbeat(seat: string): Assignment {
     return this.#change((topic, now) => {
-      this.#refuseOut(topic, member)
+      this.#refuseOut(topic, seat)
       this.#file.run(
         'UPDATE members SET deadline = ? + session WHERE name = ? AND topic = ? AND member = ?',
         now,
         this.name,
         topic.id,
-        member,
+        seat,
       )
       return false
-    }, member)
+    }, seat)
   }
 
-  /** Gives partitions back that others wait for. */
-  release(member: string, partitions: readonly number[]): void {
+  /** Gives partitions back that others wait for. Of a seat that is out it is nothing: its member goes on without it. */
+  release(seat: string, partitions: readonly number[]): void {
     this.#file.write(() => {
       const topic = topicOf(this.#file, this.topic)
+      if (!this.#seats(topic).includes(seat)) return
       for (const partition of partitions)
         this.#file.run(
           'UPDATE owners SET member = target WHERE name = ? AND topic = ? AND partition = ? AND member = ?',
           this.name,
           topic.id,
           partition,
-          member,
+          memberOf(seat),
         )
     }, 'normal')
   }
 
-  /** Ends the membership; others get the partitions at once. */
-  leave(member: string): void {
+  /** Gives up a seat. With a member's last one others get its partitions at once. */
+  leave(seat: string): void {
     this.#change((topic) => {
-      this.#file.run('DELETE FROM members WHERE name = ? AND topic = ? AND member = ?', this.name, topic.id, member)
+      this.#file.run('DELETE FROM members WHERE name = ? AND topic = ? AND member = ?', this.name, topic.id, seat)
       return true
     })
   }
@@ -118,25 +138,25 @@ export class Group {
   /**
    * The group goes on at these offsets.
    *
-   * @param member who says so; `undefined`: someone who is no member, while there is none.
-   * @throws when the member is out, or one of the partitions is not its own.
+   * @param seat who says so; `undefined`: someone who is no member, while there is none.
+   * @throws when the seat is out, or one of the partitions is not its member's.
    */
-  commit(member: string | undefined, offsets: ReadonlyMap<number, number>): void {
+  commit(seat: string | undefined, offsets: ReadonlyMap<number, number>): void {
     this.#file.write(() => {
       const now = this.#now()
       const topic = topicOf(this.#file, this.topic)
       if (this.#expire(topic, now)) this.#rebalance(topic)
-      if (member === undefined) this.#refuseAtWork(topic)
-      else this.#refuseOut(topic, member)
+      if (seat === undefined) this.#refuseAtWork(topic)
+      else this.#refuseOut(topic, seat)
       const partitions = partitionsOf(this.#file, topic.id)
       for (const [partition, offset] of offsets) {
         const row = partitions[partition]
         if (row === undefined) return noSuchPartition(this.topic, partition, partitions.length)
         this.#refuseOffset(row, offset)
-        if (member !== undefined) this.#refuseOther(topic, member, partition)
+        if (seat !== undefined) this.#refuseOther(topic, memberOf(seat), partition)
         this.#file.run(
           `INSERT INTO commits (name, topic, partition, offset, at) VALUES (?, ?, ?, ?, ?)
-           ON CONFLICT DO UPDATE SET offset = ${member === undefined ? 'excluded.offset' : 'max(offset, excluded.offset)'}, at = excluded.at`,
+           ON CONFLICT DO UPDATE SET offset = ${seat === undefined ? 'excluded.offset' : 'max(offset, excluded.offset)'}, at = excluded.at`,
           this.name,
           topic.id,
           partition,
@@ -175,13 +195,14 @@ export class Group {
   }
 
   /** Lets those go who were not heard of, does the work, and shares the partitions anew where members have changed. */
-  #change(work: (topic: TopicRow, now: number) => boolean, member = ''): Assignment {
+  #change(work: (topic: TopicRow, now: number) => boolean, seat = ''): Assignment {
     // A lease that the power takes away is one that runs out.
     const change = (): Assignment => {
       const now = this.#now()
       const topic = topicOf(this.#file, this.topic)
       const hasExpired = this.#expire(topic, now)
       if (work(topic, now) || hasExpired) this.#rebalance(topic)
+      const member = memberOf(seat)
       const own = this.#owners(topic).filter((owner) => owner.member === member)
       const of = (isKept: boolean): readonly number[] =>
         own.filter(({ target }) => (target === member) === isKept).map(({ partition }) => partition)
@@ -212,6 +233,10 @@ export class Group {
         target,
       )
     }
+    this.#count(topic)
+  }
+
+  #count(topic: TopicRow): void {
     this.#file.run(
       `INSERT INTO groups (name, topic, generation) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET generation = generation + 1`,
       this.name,
@@ -219,7 +244,19 @@ export class Group {
     )
   }
 
+  /** The number tells it from all names that there were or will be, also where chance is the same again, if the change is counted. */
+  #newName(topic: TopicRow): string {
+    const { env } = this.#file
+    const half = (): string => Math.floor(env.random() * 0x1_0000_0000).toString(16).padStart(8, '0') // prettier-ignore
+    return `${half()}${half()}-${this.#generation(topic) + 1}`
+  }
+
+  /** In the order in which the first of their seats that is still there was taken. */
   #members(topic: TopicRow): readonly string[] {
+    return [...new Set(this.#seats(topic).map(memberOf))]
+  }
+
+  #seats(topic: TopicRow): readonly string[] {
     const rows = this.#rows(topic, 'SELECT member, joined FROM members') as { member: string; joined: number }[]
     return rows.sort((a, b) => a.joined - b.joined).map(({ member }) => member)
   }
@@ -245,8 +282,8 @@ export class Group {
     return Math.trunc(this.#file.env.now())
   }
 
-  #refuseOut(topic: TopicRow, member: string): void {
-    if (this.#members(topic).includes(member)) return
+  #refuseOut(topic: TopicRow, seat: string): void {
+    if (this.#seats(topic).includes(seat)) return
     throw coded(
       'MR-5404',
       new Error(
@@ -285,4 +322,8 @@ export class Group {
       ),
     )
   }
+}
+
+function memberOf(seat: string): string {
+  return seat.split(SEAT, 1)[0] as string
 }

@@ -191,10 +191,15 @@ class OpenLog implements Log {
 
   join(name: string, topic: string, options: { readonly session?: Duration } = {}): GroupMember {
     refuseUnknownOptions('join of a log', options, joinNames)
-    const group = new Group(this.#file, nameOf(name), topic)
     const sessionMillis = durationMillis(options.session ?? 10_000, 'option session of join')
     if (sessionMillis < 1) refuse('MR-2003', 'option session of join must be at least 1 millisecond.')
-    const member = group.join(sessionMillis)
+    return this.joinFor(undefined, nameOf(name), topic, sessionMillis)
+  }
+
+  /** Joins for a member that joins several times; `undefined`: as a new one. @internal */
+  joinFor(run: string | undefined, name: string, topic: string, sessionMillis: number): GroupMember {
+    const group = new Group(this.#file, name, topic)
+    const member = group.join(sessionMillis, run)
     return {
       member,
       heartbeat: () => group.heartbeat(member),
@@ -202,6 +207,11 @@ class OpenLog implements Log {
       release: (partitions) => group.release(member, partitions),
       leave: () => group.leave(member),
     }
+  }
+
+  /** Draws the name of a member that joins several times. @internal */
+  drawMember(name: string, topic: string): string {
+    return new Group(this.#file, name, topic).draw()
   }
 
   committed(name: string, topic: string): ReadonlyMap<number, number> {
@@ -233,6 +243,16 @@ class OpenLog implements Log {
 /** Does the work while nobody appends, if that is so right now. @returns whether it was. */
 export function whileQuiet(log: Log, work: () => void): boolean {
   return log instanceof OpenLog && log.whileQuiet(work)
+}
+
+/** Draws the name that a run has in a group, by which each of its workers joins. */
+export function drawRun(log: Log, group: string, topic: string): string | undefined {
+  return log instanceof OpenLog ? log.drawMember(group, topic) : undefined
+}
+
+/** Joins a group for a run. @param run as `drawRun` has named it; `undefined`: a worker that is a member by itself. */
+export function joinFor(run: string | undefined, log: Log, group: string, topic: string, session: number): GroupMember {
+  return log instanceof OpenLog ? log.joinFor(run, group, topic, session) : log.join(group, topic, { session })
 }
 
 function checked(options: AppendOptions = {}): AppendOptions {

@@ -2,26 +2,29 @@
  * A run as a member of a consumer group: which partitions it may read, from where, and what it commits.
  *
  * Law: the group goes on behind what needs no second delivery, never further; a partition that others wait for is given back when
- * all that was read of it is committed.
+ * all that was read of it is committed. Workers of a run are one member: the runner deals partitions to them and the group does not
+ * know how, so whichever worker is to read a partition that is the run's may.
  */
 import { errorCode } from '../../sdk/error-codes.js'
 import type { Env } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import type { StepLog } from '../../sdk/logger.js'
 import type { Assignment } from './groups.js'
-import type { GroupMember, Log } from './log.js'
+import { type GroupMember, joinFor, type Log } from './log.js'
 
 /** Which group a run is a member of. */
 export interface MembershipRules {
   readonly group: string
   readonly topic: string
   readonly sessionMillis: number
+  /** The run's name in the group; `undefined`: this worker is a member by itself. */
+  readonly run: string | undefined
 }
 
 /** Others are asked about at least this often, so that they do not wait long for their share. */
 const HEARTBEAT_MILLIS = 1000
 
-/** What a run has of a partition. */
+/** What a worker has of a partition. */
 interface Share {
   /** Where the group was when the partition became ours. */
   readonly since: number
@@ -29,7 +32,7 @@ interface Share {
   pending: number
 }
 
-/** A run's place in its group. */
+/** A run's place in its group, or that of one of its workers. */
 export class Membership {
   readonly #log: Log
   readonly #env: Env
@@ -97,22 +100,30 @@ export class Membership {
 
   /** The assignment, asked for again when it is time. */
   #refreshed(): Assignment {
-    const { group, topic, sessionMillis } = this.#rules
+    const { group, topic } = this.#rules
     const at = this.#env.monotonic()
-    if (this.#assignment !== undefined && at - this.#heardAt < Math.min(HEARTBEAT_MILLIS, sessionMillis / 4))
+    if (
+      this.#assignment !== undefined &&
+      at - this.#heardAt < Math.min(HEARTBEAT_MILLIS, this.#rules.sessionMillis / 4)
+    )
       return this.#assignment
-    this.#member ??= this.#log.join(group, topic, { session: sessionMillis })
+    this.#member ??= this.#joined()
     try {
       this.#assignment = this.#member.heartbeat()
     } catch (error) {
       if (errorCode(error) !== 'MR-5404') throw error
       this.#stepLog.warn({ group, topic }, `the run joins its group again: ${messageOf(error)}`)
       this.#shares = new Map()
-      this.#member = this.#log.join(group, topic, { session: sessionMillis })
+      this.#member = this.#joined()
       this.#assignment = this.#member.heartbeat()
     }
     this.#heardAt = at
     return this.#assignment
+  }
+
+  #joined(): GroupMember {
+    const { run, group, topic, sessionMillis } = this.#rules
+    return joinFor(run, this.#log, group, topic, sessionMillis)
   }
 
   #giveBack(partition: number): void {

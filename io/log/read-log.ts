@@ -136,10 +136,10 @@ export function readLog<C extends Codec | undefined = undefined, M extends boole
           teardown: ({ resource }) => (resource as Reader | undefined)?.close(),
           restriction: ({ from, to }: PartitionWork) => ({ from, to: to ?? UNKNOWN_END }),
           restrictionCodec: offsetRangeCodec,
-          size: ({ partition }, range: OffsetRange, { resource }) => resource.backlog(partition, range),
+          size: (work, range: OffsetRange, { resource }) => resource.backlog(work, range),
           // One reader for each partition: its records come in order.
           tracker: (range: OffsetRange) => new UnsplittableRangeTracker(range),
-          process: ({ partition }, tracker, context) => context.resource.read(partition, tracker, context),
+          process: (work, tracker, context) => context.resource.read(work, tracker, context),
         }),
       )
       .parDo('records', {

@@ -14,7 +14,7 @@ import type { UnsplittableRangeTracker } from '../../sdk/source/other-trackers.j
 import type { OffsetRange } from '../../sdk/source/restriction-tracker.js'
 import { type Resume, resume, type SplittableContext } from '../../sdk/source/splittable.js'
 import { type Instant, toTimestamp } from '../../sdk/time.js'
-import { type Log, whileQuiet } from './log.js'
+import { drawRun, type Log, whileQuiet } from './log.js'
 import type { ReadRecord } from './read-record.js'
 import { Membership } from './membership.js'
 import type { PartitionInfo } from './read.js'
@@ -38,14 +38,15 @@ export interface PartitionWork {
   readonly from: number
   /** `null`: as far as it will ever go. */
   readonly to: number | null
+  /** With a group: the name of the run in it, the same for all its partitions. Work that was kept before there was one has none. */
+  readonly run?: string
 }
 
 /** Describes the work on a partition. */
-export const partitionWorkCodec: t.Type<PartitionWork> = t.type({
-  partition: t.number,
-  from: t.number,
-  to: t.union([t.number, t.null]),
-})
+export const partitionWorkCodec: t.Type<PartitionWork> = t.intersection([
+  t.type({ partition: t.number, from: t.number, to: t.union([t.number, t.null]) }),
+  t.partial({ run: t.string }),
+])
 
 type Context = Pick<SplittableContext<ReadRecord, unknown>, 'emit' | 'room' | 'acknowledge' | 'watermark'> & {
   readonly metrics: { readonly lost: { inc(by: number): void } }
@@ -54,7 +55,7 @@ type Context = Pick<SplittableContext<ReadRecord, unknown>, 'emit' | 'room' | 'a
 /** So many records are asked for at once. */
 const BLOCK = 1000
 
-/** Where each partition begins and, if it does, ends: all at one moment. */
+/** Where each partition begins and, if it does, ends: all at one moment; and by which name a group knows the run. */
 export function startsOf(log: Log, rules: ReadRules): readonly PartitionWork[] {
   const { topic, group, from, isBounded } = rules
   const partitions = log.partitions(topic)
@@ -62,6 +63,7 @@ export function startsOf(log: Log, rules: ReadRules): readonly PartitionWork[] {
   if (typeof from !== 'string')
     for (const partition of from.keys())
       if (partitions[partition] === undefined) noSuchPartition(topic, partition, partitions.length)
+  const run = group === undefined ? undefined : drawRun(log, group, topic)
   return partitions.map(({ partition, begin, end }) => {
     const asked = typeof from === 'string' ? (from === 'end' ? end : begin) : (from.get(partition) ?? begin)
     const start = committed.get(partition) ?? asked
@@ -72,7 +74,7 @@ export function startsOf(log: Log, rules: ReadRules): readonly PartitionWork[] {
           `readLog is to begin at offset ${start} of partition ${partition} of topic "${topic}", whose end is ${end}. Was the topic deleted and made anew? Begin at 'beginning' or 'end'.`,
         ),
       )
-    return { partition, from: start, to: isBounded ? end : null }
+    return { partition, from: start, to: isBounded ? end : null, ...(run === undefined ? {} : { run }) }
   })
 }
 
@@ -83,7 +85,7 @@ export class Reader {
   readonly #stepLog: StepLog
   readonly #rules: ReadRules
   readonly #timeOf: ((record: LogRecord) => Instant) | undefined
-  readonly #membership: Membership | undefined
+  #membership: Membership | undefined
   #mayVanish: boolean | undefined
 
   /** @param timeOf event time of a record; default: when it was appended. */
@@ -99,23 +101,24 @@ export class Reader {
     this.#stepLog = stepLog
     this.#rules = rules
     this.#timeOf = timeOf
-    const { group, topic, sessionMillis } = rules
-    if (group !== undefined) this.#membership = new Membership(log, env, stepLog, { group, topic, sessionMillis })
   }
 
   /** Offsets that are there and not read yet; of partitions that others have, none. */
-  backlog(partition: number, { from, to }: OffsetRange): number {
-    if (this.#membership?.has(partition) === false) return 0
+  backlog(work: PartitionWork, { from, to }: OffsetRange): number {
+    const { partition } = work
+    if (this.#membershipOf(work)?.has(partition) === false) return 0
     return Math.max(0, Math.min(to, this.#endOf(partition)) - from)
   }
 
   /** Emits what there is. */
-  read(partition: number, tracker: UnsplittableRangeTracker, context: Context): Resume | void {
+  read(work: PartitionWork, tracker: UnsplittableRangeTracker, context: Context): Resume | void {
+    const { partition } = work
     const { from } = tracker.currentRestriction()
-    const start = this.#membership === undefined ? from : this.#membership.startOf(partition, from)
+    const membership = this.#membershipOf(work)
+    const start = membership === undefined ? from : membership.startOf(partition, from)
     if (start === undefined) return this.#elsewhere(partition, tracker, context)
     const { next, appended, isAtEnd } = this.#emitFrom(partition, start, tracker, context)
-    if (appended !== undefined) this.#membership?.acknowledge(partition, next, context)
+    if (appended !== undefined) membership?.acknowledge(partition, next, context)
     if (this.#rules.isBounded) return undefined
     this.#report(context, isAtEnd ? (this.#quietSince(partition, next) ?? appended) : appended)
     return isAtEnd ? resume({ after: this.#rules.pollMillis }) : undefined
@@ -135,6 +138,13 @@ export class Reader {
   close(): void {
     this.#membership?.leave()
     this.#log.close()
+  }
+
+  /** The run's place in its group, by the name that its work has. */
+  #membershipOf({ run }: PartitionWork): Membership | undefined {
+    const { group, topic, sessionMillis } = this.#rules
+    if (group === undefined) return undefined
+    return (this.#membership ??= new Membership(this.#log, this.#env, this.#stepLog, { group, topic, sessionMillis, run })) // prettier-ignore
   }
 
   /** @returns the next offset, the append time of the last record, and whether there was no more. */
