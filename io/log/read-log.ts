@@ -31,7 +31,7 @@ export interface ReadLogOptions<C extends Codec | undefined = undefined, M exten
   readonly topic: string
   /**
    * Reads as a member of this group: partitions are shared with other runs of the group, reading begins where the group has come
-   * to, and the group goes on behind records that need no second delivery. Default: no group; this run reads all partitions, and
+   * to, and the group goes on behind records that need no second delivery. A run is one member, however many workers it has. Default: no group; this run reads all partitions, and
    * the runner keeps the position.
    */
   readonly group?: string

@@ -31,6 +31,7 @@ CREATE TABLE partitions (
 CREATE TABLE groups (
   name TEXT NOT NULL, topic INTEGER NOT NULL, generation INTEGER NOT NULL, PRIMARY KEY (name, topic)
 ) WITHOUT ROWID;
+-- member: its name, and of one that joins several times, a row for each time, a slash and a number after it.
 CREATE TABLE members (
   name TEXT NOT NULL, topic INTEGER NOT NULL, member TEXT NOT NULL,
   joined INTEGER NOT NULL, session INTEGER NOT NULL, deadline INTEGER NOT NULL, PRIMARY KEY (name, topic, member)

@@ -65,6 +65,25 @@ export const sinks: readonly Mutant[] = [
     'this.outside = env',
   ),
   byTest(
+    [
+      'io/log/workers.test.ts',
+      'is shared by runs, whatever workers they have, and left to the other by one that stops',
+    ],
+    'group-workers-alone',
+    'the workers of a run are one member of its group',
+    'io/log/topic-reader.ts',
+    'group === undefined ? undefined : drawRun(log, group, topic)',
+    'undefined as string | undefined',
+  ),
+  byTest(
+    ['io/log/groups.test.ts', 'puts a seat out that is late, alone, and nobody finds it again'],
+    'group-seats-found-again',
+    'a seat that was lost is not found again by one who comes later',
+    'io/log/groups.ts',
+    '${member}${SEAT}${this.#generation(topic) + 1}',
+    '${member}${SEAT}${joined}',
+  ),
+  byTest(
     ['runners/micro-batch/acknowledging.test.ts', 'a file that a source deletes is there for the batch'],
     'source-gone-before-commit',
     'what is read again from where it lies is given up when its batch is committed',
