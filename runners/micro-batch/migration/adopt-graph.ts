@@ -215,7 +215,7 @@ function checkChoice(plan: ChangePlan, { onChange }: ChangeChoice, place: string
     throw coded(
       'MR-6050',
       new Error(
-        `${place} keeps state that the pipeline has no place for any more, and nobody has said that it may go:${lines}\nSay ${wayOn(plan)}, or renameSteps: { old: 'new' } (--rename-step old=new) where a step only got another name. Nothing was changed.`,
+        `${place} keeps state that the pipeline has no place for any more, or that something new in it would not know of, and nobody has said that this may be:${lines}\nSay ${wayOn(plan)}, or renameSteps: { old: 'new' } (--rename-step old=new) where a step only got another name. Nothing was changed.`,
       ),
     )
 }

@@ -9,6 +9,8 @@ import { differences, type GraphDifference, type GraphFingerprint } from '../../
 import { authorPath } from '../../../sdk/graph/names.js'
 import type { BuiltPipeline } from '../../../sdk/graph/model.js'
 import type { CellShape, KeptShape, LivePart, PartShape } from './kept-shape.js'
+import { type GoingPart, fatesOfNew } from './new-parts.js'
+import { type NamedPart, type PartName, PartNames } from './part-names.js'
 import { codecText, kindText, misfitOf, unreadable, valueOf } from './misfits.js'
 
 /** What an author chooses. */
@@ -20,8 +22,8 @@ export interface ChangeChoice {
   readonly dropState: readonly string[]
 }
 
-/** What becomes of something. */
-export type Outcome = 'kept' | 'migrated' | 'dropped' | 'empty'
+/** What becomes of something. What is `lacking` is new, and would have to know what its step keeps beside it. */
+export type Outcome = 'kept' | 'migrated' | 'dropped' | 'empty' | 'lacking'
 
 /** What becomes of one thing that is kept. */
 export interface Fate {
@@ -34,9 +36,11 @@ export interface Fate {
   readonly outcome: Outcome
   /** Why, in words. */
   readonly because: string
-  /** Entries of its part. */
+  /** Entries of its part; of what is lacking, those of the parts that it would have to know. */
   readonly entries: number
-  /** Whether dropping it was asked for. Of what is dropped and was not named, the checkpoint is refused. */
+  /** Whether it is a piece of its part, such as a cell of a step's state, so that the entries are not its own. */
+  readonly isPiece: boolean
+  /** Whether dropping it was asked for. Of what is dropped or lacking and was not named, the checkpoint is refused. */
   readonly isNamed: boolean
   /** Whether values are checked one by one. */
   readonly isChecked: boolean
@@ -101,30 +105,26 @@ export function changePlan(
   const used = new Set<string>()
   const known = new Set<string>()
   const drops = new Drops(choice.dropState, used, known)
+  const names = new PartNames([
+    ...before.kept.parts.map((shape) => atNow(shape, renamed)),
+    ...after.parts.map(({ shape }) => shape),
+  ])
   const parts: PartPlan[] = []
   const fates: Fate[] = []
+  const going: GoingPart[] = []
   for (const from of before.kept.parts) {
     const step = renamed(from.step)
-    const name = from.part.slice(from.step.length)
-    const to = now.get(`${step}${name}`)
-    now.delete(`${step}${name}`)
-    const comparison = new PartComparison(from, authorPath(step), to, drops, entries.get(from.part) ?? 0, after.built)
-    const { plan, fates: own } = comparison.run()
+    const part = `${step}${from.part.slice(from.step.length)}`
+    const to = now.get(part)
+    now.delete(part)
+    const count = entries.get(from.part) ?? 0
+    const name = names.of(atNow(from, renamed))
+    const { plan, fates: own } = new PartComparison(from, authorPath(step), name, to, drops, count, after.built).run()
+    if (plan.to !== undefined) going.push({ shape: plan.to.shape, entries: count })
     parts.push(plan)
     fates.push(...own)
   }
-  for (const { shape } of now.values()) {
-    drops.note(shape.path)
-    if (shape.keeps === 'elements' || shape.keeps === 'collected' || shape.keeps === 'script') continue
-    fates.push({
-      ...fresh(shape),
-      outcome: 'empty',
-      because: 'it is new here',
-      entries: 0,
-      isNamed: false,
-      isChecked: false,
-    })
-  }
+  fates.push(...fatesOfNew(now.values(), going, names, drops))
   const isWide = fates.every(({ outcome, isChecked }) => (outcome === 'kept' || outcome === 'migrated') && !isChecked)
   return {
     differences: all,
@@ -134,6 +134,12 @@ export function changePlan(
     isAutomatic: all.every(({ isCodec }) => isCodec) && isWide && choice.dropState.length === 0,
     unknownDrops: choice.dropState.filter((drop) => !used.has(drop) && !drops.isKnown(drop)),
   }
+}
+
+/** A part that was kept, by the names that its step has now. */
+function atNow({ part, step, keeps }: PartShape, renamed: (name: string) => string): NamedPart {
+  const now = renamed(step)
+  return { part: `${now}${part.slice(step.length)}`, step: now, path: authorPath(now), keeps }
 }
 
 /** Names of steps as they are now. */
@@ -158,7 +164,7 @@ function renamedFingerprint(fingerprint: GraphFingerprint, renamed: (name: strin
 }
 
 /** What is to be dropped. */
-class Drops {
+export class Drops {
   readonly #drops: readonly string[]
   readonly #used: Set<string>
   readonly #known: Set<string>
@@ -191,31 +197,11 @@ function covers(drop: string, name: string): boolean {
   return drop === name || name.startsWith(`${drop}/`)
 }
 
-const WHAT: Readonly<Record<PartShape['keeps'], (shape: PartShape) => readonly [what: string, name: string]>> = {
-  elements: ({ part, step }) => {
-    const name = part.slice(step.length + 1)
-    return [
-      name.startsWith('inbox/') ? `elements that wait for side input "${name.slice(6)}"` : 'elements that wait',
-      name,
-    ]
-  },
-  state: () => ['state and timers', 'state'],
-  grouping: () => ['what it has accumulated', 'values'],
-  side: ({ part, step }) => [`side input "${part.slice(step.length + 6)}"`, part.slice(step.length + 1)],
-  work: () => ['how far it has read', 'work'],
-  collected: () => ['what it has collected', 'collected'],
-  script: () => ['how far its script has come', 'script'],
-}
-
-function fresh(shape: PartShape): Pick<Fate, 'step' | 'what' | 'address'> {
-  const [what, name] = WHAT[shape.keeps](shape)
-  return { step: shape.path, what, address: `${shape.path}#${name}` }
-}
-
 /** Compares one part with what it has become. */
 class PartComparison {
   readonly #from: PartShape
   readonly #path: string
+  readonly #name: PartName
   readonly #to: LivePart | undefined
   readonly #drops: Drops
   readonly #entries: number
@@ -225,6 +211,7 @@ class PartComparison {
   constructor(
     from: PartShape,
     path: string,
+    name: PartName,
     to: LivePart | undefined,
     drops: Drops,
     entries: number,
@@ -232,6 +219,7 @@ class PartComparison {
   ) {
     this.#from = from
     this.#path = path
+    this.#name = name
     this.#to = to
     this.#drops = drops
     this.#entries = entries
@@ -247,8 +235,7 @@ class PartComparison {
 
   #plan(): PartPlan {
     const [from, to] = [this.#from, this.#to]
-    const [what, name] = WHAT[from.keeps](from)
-    const address = `${this.#path}#${name}`
+    const { what, address, ofKind } = this.#name
     const fate = (outcome: Outcome, because: string, isNamed = false, isChecked = false): void => {
       this.#fates.push({
         step: this.#path,
@@ -257,22 +244,23 @@ class PartComparison {
         outcome,
         because,
         entries: this.#entries,
+        isPiece: false,
         isNamed,
         isChecked,
       })
     }
     const paths = [this.#path, from.path]
     for (const path of paths) this.#drops.note(path)
-    this.#drops.note(address)
+    for (const each of [address, ofKind]) this.#drops.note(each)
     const dropped: PartPlan = { from, to: undefined, value: undefined, restriction: undefined, cells: [], timers: [] }
     // Input that waits is no state of a step: it goes with its step, and not because its step begins anew.
     const isInput = from.keeps === 'elements' || from.keeps === 'collected'
-    const isDropped = this.#drops.has(address, ...paths)
+    const isDropped = this.#drops.has(address, ofKind, ...paths)
     if (to === undefined) {
       fate('dropped', 'no step of the pipeline keeps it any more', isDropped)
       return dropped
     }
-    if (isDropped && !(isInput && !this.#drops.has(address))) {
+    if (isDropped && !(isInput && !this.#drops.has(address, ofKind))) {
       fate('dropped', 'it was named', true)
       return dropped
     }
@@ -284,13 +272,18 @@ class PartComparison {
       return dropped
     }
     if (from.keeps === 'state') return { ...dropped, to, value, ...this.#cellsAndTimers(from, to) }
-    this.#valueFate(what, address, value, restriction)
+    this.#valueFate(what, address, false, value, restriction)
     return { ...dropped, to, value, restriction }
   }
 
-  #valueFate(what: string, address: string, ...conversions: readonly (Conversion | undefined)[]): void {
+  #valueFate(
+    what: string,
+    address: string,
+    isPiece: boolean,
+    ...conversions: readonly (Conversion | undefined)[]
+  ): void {
     const relations = conversions.map((each) => each?.relation ?? 'same')
-    const base = { step: this.#path, what, address, entries: this.#entries, isNamed: false }
+    const base = { step: this.#path, what, address, entries: this.#entries, isPiece, isNamed: false }
     const isSame = relations.every((relation) => relation === 'same')
     const isChecked = relations.includes('narrower')
     const because = isSame
@@ -308,6 +301,7 @@ class PartComparison {
         address: of,
         outcome: 'dropped',
         because: 'the new codec does not name it',
+        isPiece: true,
         isNamed: this.#drops.has(of),
         isChecked: false,
       })
@@ -315,7 +309,7 @@ class PartComparison {
   }
 
   #cellsAndTimers(from: PartShape, to: LivePart): Pick<PartPlan, 'cells' | 'timers'> {
-    const base = { step: this.#path, entries: this.#entries, isChecked: false }
+    const base = { step: this.#path, entries: this.#entries, isPiece: true, isChecked: false }
     const gone = (what: string, name: string, because: string): undefined => {
       const address = `${this.#path}#${name}`
       this.#drops.note(address)
@@ -332,7 +326,7 @@ class PartComparison {
       if (this.#drops.has(`${this.#path}#${cell.name}`)) return gone(what, cell.name, 'it was named')
       const plan = this.#cell(cell, now, at, to)
       if (typeof plan === 'string') return gone(what, cell.name, plan)
-      this.#valueFate(what, `${this.#path}#${cell.name}`, plan.value, plan.key)
+      this.#valueFate(what, `${this.#path}#${cell.name}`, true, plan.value, plan.key)
       return plan
     })
     const before = new Set(from.cells.map(({ name }) => name))

@@ -21,21 +21,26 @@ export function changeLines({ differences, fates }: ChangePlan): readonly string
   for (const fate of fates) if (fate.outcome !== 'kept') of(fate.step).fates.push(fate)
   for (const fate of fates) if (fate.outcome === 'kept') steps.get(fate.step)?.fates.push(fate)
   const shown = [...steps].slice(0, STEPS_MAX)
-  const lines = shown.flatMap(([step, found]) => [`step "${step}"${headOf(found.differences)}`, ...bodyOf(step, found)])
+  const lines = shown.flatMap(([step, found]) => [`step "${step}"${headOf(found)}`, ...bodyOf(step, found)])
   return steps.size > STEPS_MAX ? [...lines, `… and ${steps.size - STEPS_MAX} steps more`] : lines
 }
 
-/** A step that has come or gone as a whole says so once, whatever the SDK made of it. */
-function headOf(differences: readonly GraphDifference[]): string {
-  const kinds = new Set(differences.map(({ kind }) => kind))
-  return kinds.size === 1 && !kinds.has('changed') ? ` is ${[...kinds][0]}` : ''
+/** What is different in a step, and what becomes of what it keeps. */
+interface Found {
+  readonly differences: readonly GraphDifference[]
+  readonly fates: readonly Fate[]
 }
 
-function bodyOf(
-  step: string,
-  { differences, fates }: { readonly differences: readonly GraphDifference[]; readonly fates: readonly Fate[] },
-): readonly string[] {
-  const whole = headOf(differences) !== ''
+/** A step that has come or gone as a whole says so once, whatever the SDK made of it. One that goes on with something has not. */
+function headOf({ differences, fates }: Found): string {
+  const kinds = new Set(differences.map(({ kind }) => kind))
+  const goesOn = fates.some(({ outcome }) => outcome === 'kept' || outcome === 'migrated')
+  return kinds.size === 1 && !kinds.has('changed') && !goesOn ? ` is ${[...kinds][0]}` : ''
+}
+
+function bodyOf(step: string, found: Found): readonly string[] {
+  const { differences, fates } = found
+  const whole = headOf(found) !== ''
   // A codec's name changes with its fields, which say more.
   const ofFields = new Set(differences.filter(isOfField).map(({ step: id, of }) => `${id} ${of}`))
   const told = differences.filter(
@@ -59,8 +64,10 @@ function isOfField({ isCodec, text }: GraphDifference): boolean {
   return isCodec && text.includes('changed its field "')
 }
 
-function fateText({ what, outcome, because, entries, address, isNamed, isChecked }: Fate): string {
-  const amount = entries === 0 ? '' : ` (${entries} ${entries === 1 ? 'entry' : 'entries'})`
+function fateText({ what, outcome, because, entries, isPiece, address, isNamed, isChecked }: Fate): string {
+  const counted = `${entries} ${entries === 1 ? 'entry' : 'entries'}`
+  // What is stored of a step is counted as a whole: its records and the lists of their windows and times.
+  const amount = entries === 0 ? '' : isPiece ? ` (in the ${counted} of its step)` : ` (${counted})`
   switch (outcome) {
     case 'kept':
       return `${what}${amount}: kept, ${because}`
@@ -72,6 +79,8 @@ function fateText({ what, outcome, because, entries, address, isNamed, isChecked
         : `${what}${amount}: would be dropped, ${because} (dropState: '${address}')`
     case 'empty':
       return `${what}: begins empty, ${because}`
+    case 'lacking':
+      return `${what}: ${isNamed ? 'begins' : 'would begin'} empty beside what its step keeps (${counted}), ${because}${isNamed ? '' : ` (dropState: '${address}')`}`
   }
 }
 
@@ -83,7 +92,7 @@ export function wayOn({ fates }: ChangePlan): string {
   return `onChange: 'migrate'${inProgram} (on the command line --on-change migrate${flags})`
 }
 
-/** Whether something would be dropped of which nobody has said so. */
+/** Whether something would be dropped or lacking of which nobody has said so. */
 export function isUnnamed({ outcome, isNamed }: Fate): boolean {
-  return outcome === 'dropped' && !isNamed
+  return (outcome === 'dropped' || outcome === 'lacking') && !isNamed
 }

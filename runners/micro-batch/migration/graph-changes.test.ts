@@ -197,7 +197,7 @@ describe('a state cell', () => {
     const build = (p: Pipeline): void => counting('count', 'm')(p, feed)
     const text = await refusal(runOn(checkpoint, build, [feed], migrate))
     expect(text).toContain(
-      `state cell "n" (3 entries): would be dropped, the step has no such cell any more (dropState: 'count#n')`,
+      `state cell "n" (in the 3 entries of its step): would be dropped, the step has no such cell any more (dropState: 'count#n')`,
     )
     const result = await runOn(checkpoint, build, [feed], { ...migrate, dropState: ['count#n'] })
     expect(result.collect('counts')).toEqual([1, 2, 3, 1])
@@ -257,7 +257,7 @@ describe('timers', () => {
     feed.isClosed = true
     const build = (p: Pipeline): void => ticking(['other', 'second'])(p, feed)
     expect(await refusal(runOn(checkpoint, build, [feed], migrate))).toContain(
-      `timer "first" (3 entries): would be dropped, the step has no such timer any more (dropState: 'ring#first')`,
+      `timer "first" (in the 3 entries of its step): would be dropped, the step has no such timer any more (dropState: 'ring#first')`,
     )
     const result = await runOn(checkpoint, build, [feed], { ...migrate, dropState: ['ring#first'] })
     expect(result.collect('rung')).toEqual(['second'])
