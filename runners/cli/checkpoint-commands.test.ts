@@ -142,6 +142,19 @@ describe('millrace state', () => {
   })
 })
 
+describe('a folder for temporary files that is not there', () => {
+  it.each([
+    ['fsck', ['fsck', at('first')]],
+    ['state', ['state', 'ls', at('first')]],
+  ])('is named by millrace %s, with what to do, and without a stack', async (_, args) => {
+    const { code, stderr } = await start(args, { env: { TMPDIR: at('nowhere') } }).ended
+    expect(code).toBe(1)
+    expect(stderr).toContain(`the checkpoint ${at('first')} cannot be copied into ${at('nowhere')}`)
+    expect(stderr).toMatch(/takes about \d+ kB.*TMPDIR=[^]*MR-6105/)
+    expect(stderr).not.toContain('    at ')
+  })
+})
+
 describe('millrace fsck', () => {
   it('exits with 0 for what is whole, 1 for what is damaged, 2 for what is no checkpoint', async () => {
     const fine = await start(['fsck', at('first')]).ended
@@ -157,6 +170,9 @@ describe('millrace fsck', () => {
     expect(faults[0]?.where).toBe('log.sqlite')
     expect(faults[0]?.message).toContain(log)
     expect(damaged.left.files).toEqual([])
+    const asked = await start(['state', 'ls', at('copy')]).ended
+    expect([asked.code, asked.stderr]).toEqual([1, expect.stringContaining(log)])
+    expect(asked.stderr).not.toMatch(/millrace-checkpoint-(?!commands-)/)
     expect((await start(['fsck', folder]).ended).code).toBe(2)
   })
 })

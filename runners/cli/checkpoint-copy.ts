@@ -7,6 +7,8 @@
 import { constants, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { coded, errorCode } from '../../sdk/error-codes.js'
+import { messageOf } from '../../sdk/errors.js'
 import type { CheckpointStore } from '../micro-batch/store/checkpoint-store.js'
 import { systemEnv } from '../core/system-env.js'
 import { UsageError } from './command-line.js'
@@ -37,6 +39,18 @@ export class CheckpointCopy {
   async open(): Promise<CheckpointStore> {
     const { openSqliteStore } = await import('../micro-batch/store/sqlite-store.js')
     return openSqliteStore(this.folder, systemEnv())
+  }
+
+  /** Does something with the copy. What goes wrong is told of the checkpoint, or of the folder that has no room for the copy. */
+  async looked<T>(look: () => Promise<T>): Promise<T> {
+    try {
+      return await look()
+    } catch (error) {
+      if (isFull(error)) throw noCopy(this.place, error)
+      // Whoever asked knows the checkpoint, and the copy is gone when the message is read.
+      if (error instanceof Error) error.message = this.shown(error.message)
+      throw error
+    }
   }
 
   /** A text about the copy, as one about the checkpoint. */
@@ -77,12 +91,13 @@ export async function copyOf(given: string): Promise<CheckpointCopy> {
 export async function viewOf(given: string): Promise<CheckpointCopy> {
   const copy = await quietCopy(given)
   if (copy !== undefined) return copy
-  const live = new CheckpointCopy(resolve(given), mkdtempSync(join(tmpdir(), 'millrace-checkpoint-')), true)
+  const place = resolve(given)
+  const live = new CheckpointCopy(place, temporaryFor(place), true)
   try {
     const { openSqliteStore } = await import('../micro-batch/store/sqlite-store.js')
     const store = await openSqliteStore(live.place, systemEnv())
     try {
-      await store.savepoint(live.folder)
+      await live.looked(() => store.savepoint(live.folder))
     } finally {
       await store.close()
     }
@@ -97,8 +112,7 @@ async function quietCopy(given: string): Promise<CheckpointCopy | undefined> {
   const place = resolve(given)
   filesOf(place)
   for (let tries = 0; tries < TRIES; tries++) {
-    const temporary = mkdtempSync(join(tmpdir(), 'millrace-checkpoint-'))
-    const copy = new CheckpointCopy(place, temporary, false)
+    const copy = new CheckpointCopy(place, temporaryFor(place), false)
     try {
       if (copyFiles(place, copy.folder)) return copy
     } catch (error) {
@@ -122,9 +136,44 @@ function copyFiles(from: string, to: string): boolean {
   } catch (error) {
     // A run that ends removes its write-ahead logs.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw error
+    if (isFull(error)) throw noCopy(from, error)
+    throw coded('MR-6105', new Error(`the checkpoint ${from} cannot be copied: ${messageOf(error)}.`, { cause: error }))
   }
   return stampOf(from) === before
+}
+
+/** A folder for a copy of the checkpoint. */
+function temporaryFor(place: string): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'millrace-checkpoint-'))
+  } catch (error) {
+    throw noCopy(place, error)
+  }
+}
+
+/** Whether the folder for temporary files has no room for a copy, or for what SQLite writes beside it: of the checkpoint that says nothing. */
+export function isFull(error: unknown): boolean {
+  const { code, cause } = error as { readonly code?: unknown; readonly cause?: { readonly code?: unknown } }
+  if (code === 'ENOSPC' || code === 'EDQUOT' || errorCode(error) === 'MR-6106') return true
+  const inside = typeof cause?.code === 'string' ? cause.code : ''
+  return inside.startsWith('SQLITE_IOERR_SHM') || inside === 'SQLITE_IOERR_WRITE'
+}
+
+/** What is looked at is copied first, and there is no place for that. */
+function noCopy(place: string, cause: unknown): Error {
+  const bytes = filesOf(place).reduce((sum, name) => sum + sizeOf(join(place, name)), 0)
+  const why = isFull(cause) ? 'it has no room' : messageOf(cause)
+  return coded(
+    isFull(cause) ? 'MR-6106' : 'MR-6105',
+    new Error(
+      `the checkpoint ${place} cannot be copied into ${tmpdir()}, the folder for temporary files, to be looked at: ${why}. The copy takes about ${Math.ceil(bytes / 1000)} kB, and as much again to be opened. Make room there, or name another folder: TMPDIR=/path/with/room millrace …`,
+      { cause },
+    ),
+  )
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
 
 function changedAt(path: string): number {

@@ -10,7 +10,7 @@ import { messageOf } from '../../sdk/errors.js'
 import { checkCommits } from '../micro-batch/check-commits.js'
 import type { CheckpointStore, QueryRecord, StoreFault } from '../micro-batch/store/checkpoint-store.js'
 import { headFaults } from '../micro-batch/store/sqlite-head.js'
-import { type CheckpointCopy, copyOf } from './checkpoint-copy.js'
+import { type CheckpointCopy, copyOf, isFull } from './checkpoint-copy.js'
 
 /** A file that cannot be trusted, is not known, cannot be read. */
 const DAMAGE: ReadonlySet<string> = new Set(['MR-6103', 'MR-6104', 'MR-6105'])
@@ -33,7 +33,7 @@ export interface Report {
 export async function fsck(given: string): Promise<Report> {
   const copy = await copyOf(given)
   try {
-    return { place: copy.place, ...(await examined(copy)) }
+    return { place: copy.place, ...(await copy.looked(() => examined(copy))) }
   } finally {
     copy.remove()
   }
@@ -91,7 +91,7 @@ async function commits(
 /** An error as a fault. @throws what says nothing of the checkpoint: there is no room, a package is missing. */
 function faultOf(copy: CheckpointCopy, error: unknown): StoreFault {
   const code = errorCode(error)
-  if (code !== undefined && !DAMAGE.has(code)) throw error
+  if ((code !== undefined && !DAMAGE.has(code)) || isFull(error)) throw error
   const { file } = error as { readonly file?: unknown }
   const where = typeof file === 'string' ? basename(file) : 'log.sqlite'
   return { invariant: 'format', where, message: copy.shown(messageOf(error)) }

@@ -166,6 +166,15 @@ describe.each([
       expect(none.code).not.toBe(0)
     })
 
+    it('shows what the run itself keeps, of which the pipeline knows nothing', async () => {
+      const args = ['state', 'get', 'kept', '--step', '-', '--pipeline', 'orders.ts']
+      const { code, stdout } = await start(args, { cwd: made.folder }).ended
+      expect(code).toBe(0)
+      expect(rows(stdout)).toContainEqual(expect.objectContaining({ keeps: 'metrics', kind: 'entry' }))
+      const keyed = await start([...args, '--key', 'ann'], { cwd: made.folder }).ended
+      expect([keyed.code, keyed.stderr]).toEqual([2, expect.stringContaining('--key belongs to a step')])
+    })
+
     it('takes the options of the pipeline after its file', async () => {
       const text = orders.replace('build(p) {', 'options: t.type({ city: t.string }),\n  build(p, { city: _ }) {')
       writeFileSync(join(made.folder, 'orders-of.ts'), text)
@@ -205,6 +214,16 @@ describe.each([
         .sort()
       expect(text).toEqual(['ann 103', 'ann came 2', 'bob came 1', 'cleo 1'])
       expect((await fsck()).stdout).toBe(before)
+    })
+
+    it('names the checkpoint where something is not in it, and not the copy that was looked at', async () => {
+      writeFileSync(made.path('wrong.ts'), asking.replace("step: 'spend'", "step: 'spned'"))
+      const args = ['query', 'wrong.ts', '--checkpoint', 'kept', '--past', 'past.ndjson']
+      const { code, stderr } = await start(args, { cwd: made.folder }).ended
+      expect(code).not.toBe(0)
+      expect(stderr).toContain('MR-6054')
+      expect(stderr).toContain(made.path('kept'))
+      expect(stderr).not.toContain('millrace-checkpoint-')
     })
 
     it('refuses a pipeline that does not end, and one without a checkpoint', async () => {

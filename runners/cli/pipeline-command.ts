@@ -41,11 +41,12 @@ const RUNS: ReadonlySet<string> = new Set(['run', 'why', 'graph', 'config'])
 /** Makes of a module's answer what goes to stdout. */
 export type Present = (answer: string, settings: Settings, config: ConfigFile | undefined) => string
 
-/** Does the command. @returns the exit code. */
+/** Does the command. @param shown makes of what is told what people are to read. @returns the exit code. */
 export async function pipelineCommand(
   invocation: CommandInvocation,
   present: Present = (answer) => `${answer}\n`,
   asked?: Question,
+  shown?: (text: string) => string,
 ): Promise<number> {
   const { command, options, wantsHelp, file = '' } = invocation
   const question = asked ?? questionOf(invocation)
@@ -63,7 +64,7 @@ export async function pipelineCommand(
     await import(other)
     return Number(process.exitCode ?? 0)
   }
-  if (!isWatched) return once(invocation, question, present)
+  if (!isWatched) return once(invocation, question, present, undefined, shown)
   const isJson = options.get('json') === true
   const isQuiet = options.get('quiet') === true
   const { watchRuns } = await import('./watch-runs.js')
@@ -123,6 +124,7 @@ async function once(
   question: Question | undefined,
   present: Present,
   watched?: WatchedRun,
+  shown?: (text: string) => string,
 ): Promise<number> {
   const { command, file = '', options, rest, wantsHelp } = invocation
   // Also what cannot be loaded is waited for.
@@ -170,7 +172,8 @@ async function once(
   const isJson = options.get('json') === true || log?.format === 'json'
   const why = command.name === 'why' && !wantsHelp ? whySettings(options) : undefined
   const isShown = question === undefined && why === undefined && options.get('quiet') !== true
-  const display = displayOn(out, err, { json: isJson, quiet: !isShown })
+  const plain = displayOn(out, err, { json: isJson, quiet: !isShown })
+  const display = shown === undefined ? plain : (await import('./retold-display.js')).retold(plain, shown)
   if (wantsHelp) out.write(`${commandHelp(command)}\n\n`)
   const path = command.name === 'graph' && !wantsHelp ? options.get('out') : undefined
   let kept: string | undefined

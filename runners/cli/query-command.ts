@@ -17,7 +17,8 @@ export async function queryCommand(invocation: CommandInvocation): Promise<numbe
     const view = await viewOf(place)
     try {
       const own = new Map([...options].filter(([name]) => name !== 'checkpoint'))
-      return await pipelineCommand({ ...invocation, options: own, rest: ['--checkpoint', view.folder, ...rest] })
+      const asking = { ...invocation, options: own, rest: ['--checkpoint', view.folder, ...rest] }
+      return await view.looked(() => pipelineCommand(asking, undefined, undefined, (text) => view.shown(text)))
     } finally {
       view.remove()
     }

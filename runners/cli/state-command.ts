@@ -7,10 +7,13 @@ import { TIMESTAMP_MAX, TIMESTAMP_MIN } from '../../sdk/time.js'
 import { decodeCommitContent } from '../micro-batch/commit-content.js'
 import type { CheckpointStore, CommitRecord, QueryRecord, StoredEntry } from '../micro-batch/store/checkpoint-store.js'
 import { unhosted } from '../micro-batch/hosted-part.js'
-import { viewOf } from './checkpoint-copy.js'
+import { type CheckpointCopy, viewOf } from './checkpoint-copy.js'
 import { type CommandInvocation, UsageError } from './command-line.js'
 import { EXIT } from './exit-codes.js'
 import { withToldErrors } from './told-errors.js'
+
+/** What stands for a step where something is of none: what the run itself keeps. */
+export const OF_RUN = '-'
 
 /** What a checkpoint holds. */
 export interface Held {
@@ -33,24 +36,37 @@ export function stateCommand(invocation: CommandInvocation): Promise<number> {
   }
   if (isGet && !options.has('step'))
     throw new UsageError('MR-7003', 'millrace state get needs --step; millrace state ls lists the steps.', '')
+  const isOfRun = isGet && options.get('step') === OF_RUN
+  for (const name of ['key', 'window']) {
+    if (isOfRun && options.has(name))
+      throw new UsageError(
+        'MR-7002',
+        `--${name} belongs to a step, and what the run itself keeps (--step ${OF_RUN}) has none. Leave --${name} out.`,
+        '',
+      )
+  }
   return withToldErrors(options, async () => {
     const view = await viewOf(place)
-    try {
+    const look = async (): Promise<number> => {
       const store = await view.open()
       try {
         const query = await store.query()
         if (query === undefined)
           throw new UsageError('MR-7024', `there is no checkpoint at ${place}: no query was begun in it.`, '')
         const held = { store, query, committed: await store.committed() }
-        const isDecoded = options.has('pipeline')
-        const isJson = options.get('json') === true
+        // What the run itself keeps is no part of its pipeline.
+        const isDecoded = options.has('pipeline') && !isOfRun
+        const isJson = options.get('json') === true || (isOfRun && options.has('pipeline'))
         if (!isGet && !(isDecoded && isJson)) await list(held, place, view.isLive, isJson)
-        if (isDecoded) return await decoded(invocation, view.folder)
-        if (isGet) await (await import('./state-entries.js')).showEntries(held, options)
+        if (isDecoded) return await decoded(invocation, view)
+        if (isGet) await (await import('./state-entries.js')).showEntries(held, options, isJson)
         return EXIT.done
       } finally {
         await store.close()
       }
+    }
+    try {
+      return await view.looked(look)
     } finally {
       view.remove()
     }
@@ -58,7 +74,7 @@ export function stateCommand(invocation: CommandInvocation): Promise<number> {
 }
 
 /** Has the pipeline say what its state is. */
-async function decoded(invocation: CommandInvocation, folder: string): Promise<number> {
+async function decoded(invocation: CommandInvocation, view: CheckpointCopy): Promise<number> {
   const { operands, options } = invocation
   const textOf = (name: string): string | undefined => {
     const given = options.get(name)
@@ -68,7 +84,7 @@ async function decoded(invocation: CommandInvocation, folder: string): Promise<n
   const { pipelineCommand } = await import('./pipeline-command.js')
   const question = {
     kind: 'state',
-    place: folder,
+    place: view.folder,
     what: operands[0] === 'get' ? 'get' : 'ls',
     step: textOf('step'),
     key: textOf('key'),
@@ -76,7 +92,7 @@ async function decoded(invocation: CommandInvocation, folder: string): Promise<n
     limit: limitOf(options.get('limit')),
   } as const
   const present = (answer: string): string => (answer === '' ? '' : `${answer}\n`)
-  return pipelineCommand({ ...invocation, file: textOf('pipeline') }, present, question)
+  return pipelineCommand({ ...invocation, file: textOf('pipeline') }, present, question, (text) => view.shown(text))
 }
 
 /** All entries of the newest commit. */
@@ -151,7 +167,7 @@ async function list(held: Held, place: string, isLive: boolean, asJson: boolean)
     ...(isLive ? ['a run is writing it'] : []),
     '',
     'Kept (entries, bytes)',
-    ...rows(parts.map(({ step, keeps, entries, bytes }) => [step ?? '-', keeps, String(entries), String(bytes)])),
+    ...rows(parts.map(({ step, keeps, entries, bytes }) => [step ?? OF_RUN, keeps, String(entries), String(bytes)])),
     '',
     'Output watermarks',
     ...rows(watermarks.map(([step, at]) => [step, timeText(at)])),

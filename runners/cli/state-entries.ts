@@ -5,7 +5,7 @@
  */
 import type { Options } from './command-line.js'
 import { UsageError } from './command-line.js'
-import { entriesOf, type Held, partNames } from './state-command.js'
+import { entriesOf, type Held, OF_RUN, partNames } from './state-command.js'
 import type { StoredEntry } from '../micro-batch/store/checkpoint-store.js'
 
 /** Entries that are shown unless somebody wants more. */
@@ -22,14 +22,13 @@ export interface ShownEntry {
 }
 
 /** Shows them. @throws {UsageError} when there are none of that step. */
-export async function showEntries(held: Held, options: Options): Promise<void> {
+export async function showEntries(held: Held, options: Options, isJson: boolean): Promise<void> {
   const step = options.get('step') as string
   const limit = limitOf(options.get('limit'))
-  const isJson = options.get('json') === true
   const steps = new Set<string>()
   const ofStep: StoredEntry[] = []
   for await (const entry of entriesOf(held)) {
-    const { step: of = '-' } = partNames(entry.part)
+    const { step: of = OF_RUN } = partNames(entry.part)
     steps.add(of)
     if (of === step) ofStep.push(entry)
   }

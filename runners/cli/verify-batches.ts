@@ -110,7 +110,7 @@ function namesIn(folder: string): readonly string[] {
 
 async function keptIn(place: string): Promise<Kept> {
   const view = await viewOf(place)
-  try {
+  const look = async (): Promise<Kept> => {
     const store = await view.open()
     try {
       const instants = (await store.history()).map(({ batch, instant }) => ({ batch, instant }))
@@ -118,6 +118,9 @@ async function keptIn(place: string): Promise<Kept> {
     } finally {
       await store.close()
     }
+  }
+  try {
+    return await view.looked(look)
   } finally {
     view.remove()
   }
