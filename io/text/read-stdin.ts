@@ -34,7 +34,8 @@ const readers = new WeakMap<GraphBuilder, true>()
  * `readLines`. The collection is unbounded, for nobody knows when it ends; a run that is drained ends before.
  *
  * A pipe is read no faster than lines are worked off. What was read and not worked off is lost with the process: a pipe cannot
- * be asked again. Event times: see {@link EventTimeOptions}. One reader; not replayable; no backlog is known.
+ * be asked again. Event times: see {@link EventTimeOptions}. One reader; not replayable; no backlog is known. It belongs to the process
+ * that starts the run, so a run with workers refuses it.
  *
  * @throws {PipelineError} when an option is wrong, a pipeline reads standard input twice, or the platform has none (a browser).
  * @example
@@ -55,6 +56,7 @@ export function readStdin(options: ReadStdinOptions = {}): (pipeline: Pipeline) 
     output: t.string as unknown as TypeOnly<string>,
     bounded: false,
     replayable: false,
+    ofProcess: 'standard input',
     watermark,
     pollEvery: WAIT_MILLIS,
     setup: ({ env, step }) => ({ env, input: inputOf(env, step) }),
@@ -95,7 +97,7 @@ function inputOf({ stdin }: Env, step: string): ByteInput {
   if (stdin !== undefined) return stdin
   throw new PipelineError(
     'MR-5201',
-    `step "${step}" reads standard input, and this platform has none. Run the pipeline in Node.`,
+    `step "${step}" reads standard input, which belongs to the process that starts a run, and there is none here: on a worker, or on a platform without processes. Run the pipeline in Node without workers, or have what comes written to a log or to files first, and read those.`,
     step,
   )
 }

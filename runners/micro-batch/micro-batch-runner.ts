@@ -21,6 +21,7 @@ import { BatchWorld } from './batch-world.js'
 import { BatchedExecution } from './batched-execution.js'
 import { checkGuarantee } from './sink-promises.js'
 import { Fence } from './fence.js'
+import { refuseOfProcess } from './of-process.js'
 import { batchLength } from './latency-objective.js'
 import { LoadShedding } from './load-shedding.js'
 import { type DriverNames, QueryStore, type Standby } from './query-store.js'
@@ -101,6 +102,7 @@ function localRunner(options: RunnerOptions, capabilities: MicroBatchCapabilitie
     features: MICRO_BATCH_FEATURES,
     check: (built) => {
       checkOptions(options, capabilities)
+      if ((options.workers ?? 0) > 0 && options.isolation !== 'memory') refuseOfProcess(built, options.workers)
       if (options.guarantee !== undefined) checkGuarantee(built, options.guarantee)
     },
     acknowledgements: () => acknowledgements,

@@ -132,6 +132,11 @@ export interface SplittableFunctions<E, R, T extends AnyTracker<R>, Out, Outs, R
    * after a failure then keeps it until that cannot happen any more. Asked after each bundle. Default: no.
    */
   readonly mayVanish?: (context: { readonly resource: Resource }) => boolean
+  /**
+   * What it reads of the process that starts the run, in words: `'standard input'`. A worker on another thread or in another process has
+   * none of that, so a runner with such workers refuses the step before anything runs. Default: nothing.
+   */
+  readonly ofProcess?: string
   /** See {@link AfterCrash}. Default: `'exact'` when replayable, else `'repeats'` when it acknowledges, else `'loses'`. */
   readonly afterCrash?: AfterCrash
   /** How the progress of event time is known; see `watermarks`. */

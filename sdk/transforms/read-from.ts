@@ -64,6 +64,11 @@ export interface SourceDeclaration<C extends Codec, Mark, Resource> {
    * `deduplicate`, whose memory ends with the process, `'repeats'` in place of `'exact'`.
    */
   readonly afterCrash?: AfterCrash
+  /**
+   * What it reads of the process that starts the run, in words: `'standard input'`. Workers have none of that, so a runner with workers
+   * refuses the source before anything runs. Default: nothing.
+   */
+  readonly ofProcess?: string
   /** How the progress of event time is known. */
   readonly watermark: WatermarkPolicy
   /**
@@ -141,6 +146,7 @@ export function readFrom<C extends Codec, Mark, Resource = undefined>(
     bounded: declared.bounded,
     replayable: declared.replayable,
     afterCrash: afterCrashOfSource(declared),
+    ...(declared.ofProcess === undefined ? {} : { ofProcess: declared.ofProcess }),
     watermark,
     acknowledges: acknowledge !== undefined,
     setup: async (context): Promise<Shared> => {
@@ -296,6 +302,7 @@ const declarations: OptionNames<SourceDeclaration<Codec, unknown, unknown>> = {
   bounded: true,
   replayable: true,
   afterCrash: true,
+  ofProcess: true,
   watermark: true,
   split: true,
   begin: true,

@@ -60,6 +60,7 @@ const declarations: OptionNames<
   bounded: true,
   replayable: true,
   mayVanish: true,
+  ofProcess: true,
   afterCrash: true,
   watermark: true,
   sides: true,
