@@ -91,11 +91,12 @@ describe.concurrent('a run that is told to stop', { timeout: 30_000 }, () => {
 
   it('says what it waits for when nothing comes', async () => {
     const run = start(['run', endless, '--every-millis', '1000000'])
-    await run.said('no output for 5 s; 2 elements so far.')
+    await run.said('no output for 5 s; 1 element read so far.')
     await run.said('its input "ticks" is at 1970-01-01 00:00:00 because it has given nothing for ')
     run.signal('SIGINT')
     const { code, stderr } = await run.ended
     expect(code).toBe(0)
+    expect(stderr).toContain(', 1 element read')
     // Once for each silence.
     expect(stderr.split('no output for')).toHaveLength(2)
   })

@@ -15,6 +15,7 @@ import type { MetricsService } from './metrics-service.js'
 import type { Sight } from './probe.js'
 import type { ModuleText } from '../author-module/module-text.js'
 import type { ErrorReport, FromWorker, StartMessage, ToWorker } from './protocol.js'
+import { elementsReadBy } from './reading-steps.js'
 import { isKept } from './runner-settings.js'
 import type { LiveKey } from './live-keys.js'
 import type { Watchdog } from './watchdog.js'
@@ -363,8 +364,10 @@ function silenceLines(status: RunStatus): readonly string[] {
   if (reasons.length === 0) return []
   const [first] = reasons
   const more = reasons.length - REASONS_MAX
+  // The same number as the line at the end of the run has.
+  const read = elementsReadBy(status)
   return [
-    `no output for ${IDLE_MILLIS / 1000} s; ${countText(status.elements)} elements so far.`,
+    `no output for ${IDLE_MILLIS / 1000} s; ${countText(read)} ${read === 1 ? 'element' : 'elements'} read so far.`,
     ...reasons.slice(0, REASONS_MAX).map(({ text }) => `  ${text}`),
     ...(more > 0 ? [`  … and ${more} more ${more === 1 ? 'step waits' : 'steps wait'}.`] : []),
     ...(first?.hint === undefined ? [] : [`  ${first.hint}`]),
