@@ -192,7 +192,8 @@ export interface RunnerOptions {
   readonly renameSteps?: Readonly<Record<string, string>>
   /**
    * What may be dropped of what is kept: steps, or parts of them, as the explanation names them: `['sum', 'over limit#total']`. With
-   * `onChange: 'migrate'`, which drops nothing that is not named. Does nothing when the pipeline has not changed.
+   * `onChange: 'migrate'`, which drops nothing that is not named. A new part of a step that would lack what the step keeps (the table of
+   * `outputMode('complete')`) is named here, too. Does nothing when the pipeline has not changed.
    */
   readonly dropState?: readonly string[]
   /**

@@ -36,8 +36,8 @@ export class PartNames {
 
   of(part: NamedPart): PartName {
     const { what, name, ofKind } = plainName(part)
-    if ((this.#steps.get(ofKind)?.size ?? 0) < 2) return { what, address: ofKind, ofKind }
     const inside = part.step.slice(part.path.length + 1).replaceAll('$', '')
+    if (inside === '' || (this.#steps.get(ofKind)?.size ?? 0) < 2) return { what, address: ofKind, ofKind }
     return { what: `${what} in "${inside}"`, address: `${part.path}#${inside}.${name}`, ofKind }
   }
 }
