@@ -209,6 +209,7 @@ export const errorCodes = {
   'MR-6106': 'there is no room for the checkpoint',
   'MR-6107': 'this place has a checkpoint already',
   'MR-6108': 'a savepoint would repeat deliveries',
+  'MR-6109': 'a checkpoint is older than what was delivered',
   'MR-6201': 'a call to an engine failed',
   'MR-6202': 'an engine and the pipeline do not fit together',
   'MR-6203': 'state cannot be read from the engine',

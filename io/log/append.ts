@@ -80,6 +80,13 @@ export function appendAll(
   return positions
 }
 
+/** The newest batch of whose appends the log knows. */
+export function newestBatch(file: LogFile, { query, step, shard }: Omit<AppendId, 'batch'>): number | undefined {
+  const sql = 'SELECT max(batch) AS batch FROM deliveries WHERE query = ? AND step = ? AND shard = ?'
+  const { batch } = file.read(() => file.row(sql, query, step, shard)) as { readonly batch: number | null }
+  return batch ?? undefined
+}
+
 function appendTo(file: LogFile, { topic: name, records }: Addition, now: number): readonly RecordPosition[] {
   const topic = topicOf(file, name)
   if (records.length === 0) return []

@@ -13,6 +13,7 @@ import {
   appendAll,
   type AppendId,
   type AppendOptions,
+  newestBatch,
   type RecordPosition,
 } from './append.js'
 import { type Assignment, Group, type GroupInfo } from './groups.js'
@@ -235,9 +236,19 @@ class OpenLog implements Log {
     return this.#file.whileQuiet(work)
   }
 
+  /** See the function of this name. @internal */
+  newestBatch(id: Omit<AppendId, 'batch'>): number | undefined {
+    return newestBatch(this.#file, id)
+  }
+
   close(): void {
     this.#file.close()
   }
+}
+
+/** The newest batch of a query, step and shard that was appended with an id. */
+export function newestBatchOf(log: Log, id: Omit<AppendId, 'batch'>): number | undefined {
+  return log instanceof OpenLog ? log.newestBatch(id) : undefined
 }
 
 /** Does the work while nobody appends, if that is so right now. @returns whether it was. */

@@ -39,7 +39,10 @@ interface Delivering {
   teardown(context: { readonly resource: unknown }): void
   readonly delivery: {
     readonly repeats: string
-    deliver(items: readonly unknown[], context: { readonly id: DeliveryId; readonly resource: unknown }): unknown
+    deliver(
+      items: readonly unknown[],
+      context: { readonly id: DeliveryId; readonly resource: unknown; recognised(): void },
+    ): unknown
   }
 }
 
@@ -331,11 +334,17 @@ describe('writing', () => {
       .find((doFn) => doFn?.delivery !== undefined) as Delivering
     const resource = await setup({ env: platformEnv() })
     const items = [{ topic: 't', record: { value: 'tea' } }]
+    const recognised: number[] = []
     const deliver = (batch: number): unknown =>
-      delivery.deliver(items, { id: { query: 'q', step: 'write', batch, shard: 0 }, resource })
+      delivery.deliver(items, {
+        id: { query: 'q', step: 'write', batch, shard: 0 },
+        resource,
+        recognised: () => recognised.push(batch),
+      })
     for (const batch of [0, 0, 1, 0, 1]) deliver(batch)
     teardown({ resource })
     expect(log.read('t', 0, 0)).toHaveLength(2)
+    expect(recognised).toEqual([0, 0, 1])
     expect(delivery.repeats).toBe('recognised')
   })
 

@@ -15,7 +15,7 @@ import { type Instant, TIMESTAMP_MIN, toTimestamp } from '../../sdk/time.js'
 import type { ErrorHandler } from '../../sdk/transforms/errors.js'
 import { type AppendId, refuseKeyless } from './append.js'
 import type { Sync } from './log-file.js'
-import { type Log, openLog } from './log.js'
+import { type Log, newestBatchOf, openLog } from './log.js'
 import { encodeRecord, type NewRecord } from './records.js'
 import { noSuchPartition, type TopicInfo, type TopicOptions } from './topics.js'
 
@@ -106,7 +106,10 @@ export function writeLog<T>(options: WriteLogOptions<T>): (values: PCollection<T
       delivery: {
         codec: itemCodec,
         repeats: 'recognised',
-        deliver: (items, { id, resource: writer }) => writer.append(items, id),
+        deliver(items, { id, resource: writer, recognised }) {
+          if (!writer.append(items, id)) recognised()
+        },
+        newest: ({ id, resource: writer }) => writer.newest(id),
       },
     })
   }
@@ -134,7 +137,8 @@ class Writer {
     encodeRecord(topic, record)
   }
 
-  append(items: readonly Item[], id: AppendId): void {
+  /** @returns whether they were appended, and are not there already. */
+  append(items: readonly Item[], id: AppendId): boolean {
     const byTopic = new Map<string, NewRecord[]>()
     for (const { topic, record } of items) {
       const records = byTopic.get(topic)
@@ -142,12 +146,17 @@ class Writer {
       else records.push(record)
     }
     const { query, step, batch, shard } = id
-    this.#log.transaction(
+    const positions = this.#log.transaction(
       (tx) => {
         for (const [topic, records] of byTopic) tx.append(topic, records)
       },
       { id: { query, step, batch, shard } },
     )
+    return positions !== undefined
+  }
+
+  newest({ query, step, shard }: AppendId): number | undefined {
+    return newestBatchOf(this.#log, { query, step, shard })
   }
 
   close(): void {

@@ -38,12 +38,16 @@ export function createMarks(db: Database, { file }: Place): void {
 /** The marks of a database. */
 export class Marks {
   readonly #add: Statement
+  readonly #newest: Statement
   readonly #removeBefore: Statement
   readonly #removeOld: Statement
 
   constructor(db: Database) {
     this.#add = db.prepare(
       `INSERT INTO ${TABLE} SELECT ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM ${TABLE} WHERE query = ? AND step = ? AND shard = ? AND batch >= ?)`,
+    )
+    this.#newest = db.prepare(
+      `SELECT max(batch) AS batch FROM ${TABLE} WHERE query = ? AND step = ? AND shard = ?`,
     )
     this.#removeBefore = db.prepare(`DELETE FROM ${TABLE} WHERE query = ? AND step = ? AND shard = ? AND batch <= ?`)
     this.#removeOld = db.prepare(`DELETE FROM ${TABLE} WHERE at < ?`)
@@ -55,6 +59,12 @@ export class Marks {
    */
   add({ query, step, shard, batch }: DeliveryId, now: number): boolean {
     return this.#add.run(query, step, shard, batch, Math.trunc(now), query, step, shard, batch).changes === 1
+  }
+
+  /** The newest batch of the query, step and shard that has a mark. */
+  newest({ query, step, shard }: DeliveryId): number | undefined {
+    const { batch } = this.#newest.get(query, step, shard) as { readonly batch: number | null }
+    return batch ?? undefined
   }
 
   /** Throws away what cannot be asked for any more. */

@@ -77,14 +77,31 @@ export class TableSink {
     )
   }
 
-  /** Writes the items of a delivery, or nothing if they are there already. @throws when nothing was written. */
-  async deliver(items: readonly (readonly SqliteValue[])[], id: DeliveryId, env: Env): Promise<void> {
+  /** The newest batch of the query, step and shard that is there. */
+  async newest(id: DeliveryId, env: Env): Promise<number | undefined> {
+    const { place, busyMillis } = this.#options
+    try {
+      return await patiently(env, busyMillis, place, 'write', () => this.#marks.newest(id))
+    } catch (error) {
+      throw databaseError(error, place, 'write')
+    }
+  }
+
+  /**
+   * Writes the items of a delivery, or nothing if they are there already.
+   *
+   * @returns whether they were written.
+   * @throws when nothing was written.
+   */
+  async deliver(items: readonly (readonly SqliteValue[])[], id: DeliveryId, env: Env): Promise<boolean> {
     const { place, busyMillis } = this.#options
     const db = this.#db
     const patient = <T>(action: () => T): Promise<T> => patiently(env, busyMillis, place, 'write', action)
     await patient(() => db.exec('BEGIN IMMEDIATE'))
+    let isNew: boolean
     try {
-      if (this.#marks.add(id, env.now())) {
+      isNew = this.#marks.add(id, env.now())
+      if (isNew) {
         await this.#writeAll(items, env)
         this.#marks.prune(id, env.now())
         env.crashpoint('sqlite.commit')
@@ -96,6 +113,7 @@ export class TableSink {
       throw databaseError(error, place, 'write')
     }
     env.crashpoint('sqlite.committed')
+    return isNew
   }
 
   close(): void {

@@ -125,7 +125,10 @@ export function writeTable<C extends Codec = never, const K extends string = str
       delivery: {
         codec: typed<readonly SqliteValue[]>(),
         repeats: 'recognised',
-        deliver: (items, { id, resource, env }) => resource.deliver(items, id, env),
+        async deliver(items, { id, resource, env, recognised }) {
+          if (!(await resource.deliver(items, id, env))) recognised()
+        },
+        newest: ({ id, resource, env }) => resource.newest(id, env),
       },
     })
 }

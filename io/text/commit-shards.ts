@@ -15,7 +15,7 @@ import type { DeliveryId, Query } from '../../sdk/transforms/delivery.js'
 import { type BoundedWindow, globalWindow } from '../../sdk/windowing/window.js'
 import { type FileFormat, type FinishedShard, ShardFinisher } from './finish-shards.js'
 import { type FileNames, foldersOf } from './name-template.js'
-import { writeManifest } from './manifest.js'
+import { hasManifest, newestManifest, writeManifest } from './manifest.js'
 import { aboveMissing } from './new-folders.js'
 import { nameOfQuery } from './query-names.js'
 import { type FolderOwner, queryOfFile } from './temporary-folder.js'
@@ -103,10 +103,11 @@ export class ShardCommitter {
     }
   }
 
-  /** Moves files into place: those that are not there yet. */
-  deliver(items: readonly FileMoves[], id: DeliveryId, log: StepLog): void {
+  /** Moves files into place: those that are not there yet. @returns whether it was not done before, as far as that is known. */
+  deliver(items: readonly FileMoves[], id: DeliveryId, log: StepLog): boolean {
     for (const { files } of items) this.#move(files, log)
     const { manifest } = this.#options
+    const isNew = manifest === undefined || !hasManifest(this.#files, manifest, id)
     if (manifest !== undefined) {
       const written = items.flatMap(({ files }) => files.map(({ to, lines }) => ({ path: to, lines })))
       // Delivered before a crash, read, and removed together with its manifest: one that came back would name nothing that is there.
@@ -114,6 +115,13 @@ export class ShardCommitter {
       if (!isTaken) this.#attempt(manifest, () => writeManifest(this.#files, this.#env, manifest, id, written))
     }
     for (const item of items) this.#tidyUp(item)
+    return isNew
+  }
+
+  /** The newest batch that is known to have been delivered: only manifests tell. */
+  newest(id: DeliveryId): number | undefined {
+    const { manifest } = this.#options
+    return manifest === undefined ? undefined : newestManifest(this.#files, manifest, id)
   }
 
   /** Removes what was not moved. */

@@ -5,7 +5,7 @@
  */
 import * as t from 'io-ts'
 import type { Env, FileHandle, FileSystem } from '../../sdk/env.js'
-import { type FolderOwner, TemporaryFolder } from './temporary-folder.js'
+import { type FolderOwner, GatheredGone, TemporaryFolder } from './temporary-folder.js'
 import type { Part } from './write-parts.js'
 
 /** A shard that only has to be moved into place. */
@@ -39,19 +39,23 @@ export class ShardFinisher {
   readonly #env: Env
   readonly #folder: TemporaryFolder
   readonly #format: FileFormat
+  readonly #target: string
+  readonly #owner: FolderOwner
 
   constructor(files: FileSystem, env: Env, target: string, owner: FolderOwner, format: FileFormat) {
     this.#files = files
     this.#env = env
     this.#folder = new TemporaryFolder(files, env, target, owner)
     this.#format = format
+    this.#target = target
+    this.#owner = owner
   }
 
   /** The file of a shard; a promise where the format writes in the background. */
   finish(shard: number, parts: Iterable<Part>): FinishedShard | Promise<FinishedShard> {
     const format = this.#format
     if (format.writeInBackground === undefined) return this.finishNow(shard, parts)
-    const taken = new TakenParts(parts)
+    const taken = this.#taken(parts)
     const fill = async (handle: FileHandle): Promise<void> => {
       await format.writeInBackground?.(handle, taken, this.#files)
       handle.sync()
@@ -61,7 +65,7 @@ export class ShardFinisher {
 
   /** The same at once. Without parts the file has what every file has. */
   finishNow(shard: number, parts: Iterable<Part>): FinishedShard {
-    const taken = new TakenParts(parts)
+    const taken = this.#taken(parts)
     const path = this.#folder.write('shard', (handle) => {
       this.#format.write(handle, taken, this.#files)
       handle.sync()
@@ -72,6 +76,13 @@ export class ShardFinisher {
   #finished(shard: number, path: string, { paths, lines }: TakenParts): FinishedShard {
     this.#env.crashpoint('text.write.shard')
     return { shard, path, lines, parts: paths }
+  }
+
+  #taken(parts: Iterable<Part>): TakenParts {
+    return new TakenParts(parts, ({ path }) => {
+      if (this.#files.status(path) === undefined)
+        throw new GatheredGone(path, this.#target, this.#owner.query.restarts)
+    })
   }
 
   /** Removes files that nobody has moved into place. */
@@ -85,13 +96,16 @@ class TakenParts implements Iterable<Part> {
   readonly paths: string[] = []
   lines = 0
   readonly #parts: Iterable<Part>
+  readonly #check: (part: Part) => void
 
-  constructor(parts: Iterable<Part>) {
+  constructor(parts: Iterable<Part>, check: (part: Part) => void) {
     this.#parts = parts
+    this.#check = check
   }
 
   *[Symbol.iterator](): Iterator<Part> {
     for (const part of this.#parts) {
+      this.#check(part)
       yield part
       this.paths.push(part.path)
       this.lines += part.lines

@@ -32,7 +32,32 @@ export const manifestCodec: t.Type<Manifest> = t.type({
 
 /** Name of a manifest: sorted, those of one query and step come in the order of their batches. */
 export function manifestName({ query, step, batch, shard }: DeliveryId): string {
-  return `${nameOfQuery(query)}-${hashText(step)}-${String(batch).padStart(12, '0')}-${String(shard).padStart(5, '0')}.json`
+  return `${beforeBatch(query, step)}${String(batch).padStart(12, '0')}${afterBatch(shard)}`
+}
+
+const beforeBatch = (query: string, step: string): string => `${nameOfQuery(query)}-${hashText(step)}-`
+const afterBatch = (shard: number): string => `-${String(shard).padStart(5, '0')}.json`
+
+/** Whether a delivery has its manifest. */
+export function hasManifest(files: FileSystem, folder: string, id: DeliveryId): boolean {
+  return files.status(`${folder}/${manifestName(id)}`) !== undefined
+}
+
+/** The newest batch of a query, step and shard that has a manifest. */
+export function newestManifest(
+  files: FileSystem,
+  folder: string,
+  { query, step, shard }: DeliveryId,
+): number | undefined {
+  const before = beforeBatch(query, step)
+  const after = afterBatch(shard)
+  let newest: number | undefined
+  for (const name of files.list(folder)) {
+    if (!name.startsWith(before) || !name.endsWith(after)) continue
+    const batch = Number(name.slice(before.length, -after.length))
+    if (Number.isSafeInteger(batch) && batch > (newest ?? -1)) newest = batch
+  }
+  return newest
 }
 
 /**

@@ -32,6 +32,19 @@ export interface FolderOwner {
   readonly query: Query
 }
 
+/** A file in which something was gathered is not there any more. */
+export class GatheredGone extends Error {
+  override readonly name = 'GatheredGone'
+
+  constructor(path: string, target: string, restarts: boolean) {
+    const older =
+      ' Or the checkpoint is older than what was written, and names files that were put in place since: a copy that was put back. Go on from the newest checkpoint, or from a savepoint, which has copies of such files.'
+    super(
+      `cannot write "${target}": file "${path}", in which a part of it was gathered, is gone. Leave hidden folders beside files that are written alone.${restarts ? older : ''}`,
+    )
+  }
+}
+
 /** A file that is being made, and the name that it will have. */
 interface MadeFile {
   readonly path: string
@@ -184,6 +197,7 @@ export class TemporaryFolder {
   }
 
   #failure(error: unknown): Error {
+    if (error instanceof GatheredGone) return coded('MR-5009', error)
     return coded(
       'MR-5009',
       new Error(

@@ -80,7 +80,10 @@ export function writeShards<Line, Written>(
       delivery: {
         codec: fileMovesCodec,
         repeats: 'harmless',
-        deliver: (items, { resource, id, log }) => resource.deliver(items, id, log),
+        deliver(items, { resource, id, log, recognised }) {
+          if (!resource.deliver(items, id, log)) recognised()
+        },
+        newest: ({ resource, id }) => resource.newest(id),
       },
       process({ value }, { resource, window, pane, emit, deliver }) {
         const finished = [...value].filter((file) => file !== undefined)

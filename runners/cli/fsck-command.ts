@@ -31,7 +31,7 @@ function asJson({ place, query, batch, planned, faults }: Report): string {
     planned: planned ?? null,
     judged: JUDGED,
     notJudged: NOT_JUDGED.map(({ name }) => name),
-    restart: restartsFor(faults.map(({ invariant }) => invariant)),
+    restart: restartsFor(faults),
     faults,
   }
   return `${JSON.stringify(report, undefined, 2)}\n`
@@ -46,7 +46,7 @@ function asText({ place, query, batch, planned, faults }: Report): string {
     faults.length === 0
       ? `✔ All is well: every checksum, and ${JUDGED.join(', ')}.`
       : `${faults.length === 1 ? 'One thing is' : `${faults.length} things are`} wrong. To start safely:`,
-    ...restartsFor(faults.map(({ invariant }) => invariant)).map((text) => `  ${text}.`),
+    ...restartsFor(faults).map((text) => `  ${text}.`),
     ...(faults.length === 0
       ? []
       : ['  Or begin anew: name another folder, and sources are read from their beginning.']),

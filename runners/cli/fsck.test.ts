@@ -2,6 +2,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import * as t from 'io-ts'
 import { type Env, pipeline, type Pipeline, run } from 'millrace'
 import { microBatchRunner } from 'millrace/micro-batch'
@@ -11,6 +12,7 @@ import { nodeEnv } from '../direct/node.js'
 import { nodeCapabilities } from '../micro-batch/node.js'
 import { openSqliteStore } from '../micro-batch/store/sqlite-store.js'
 import { fsck } from './fsck.js'
+import { restartsFor } from './invariants.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-fsck-test-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -146,6 +148,18 @@ describe('fsck', () => {
           cpSync(join(other, file), join(damaged, file))
       }),
     ).toContain('state-0.sqlite')
+  })
+
+  it.each(['log.sqlite', 'state-0.sqlite'])('says of a newer format in %s to run what wrote it', async (file) => {
+    const newer = join(folder, 'newer')
+    rmSync(newer, { recursive: true, force: true })
+    cpSync(clean, newer, { recursive: true })
+    const db = new Database(join(newer, file))
+    db.pragma('user_version = 99')
+    db.close()
+    const { faults } = await fsck(newer)
+    expect(faults).toMatchObject([{ where: file, code: 'MR-6104' }])
+    expect(restartsFor(faults)).toEqual([expect.stringContaining('run the version of millrace that wrote it')])
   })
 
   it('refuses what is no checkpoint', async () => {

@@ -94,15 +94,16 @@ function faultOf(copy: CheckpointCopy, error: unknown): StoreFault {
   if ((code !== undefined && !DAMAGE.has(code)) || isFull(error)) throw error
   const { file } = error as { readonly file?: unknown }
   const where = typeof file === 'string' ? basename(file) : 'log.sqlite'
-  return { invariant: 'format', where, message: copy.shown(messageOf(error)) }
+  return { invariant: 'format', where, message: copy.shown(messageOf(error)), code }
 }
 
 /** Faults with names of files as they are in the folder, each once. */
 function named(copy: CheckpointCopy, faults: readonly StoreFault[]): readonly StoreFault[] {
-  const all = faults.map(({ invariant, where, message }) => ({
+  const all = faults.map(({ invariant, where, message, code }) => ({
     invariant,
     where: basename(where),
     message: copy.shown(message),
+    ...(code === undefined ? {} : { code }),
   }))
   return all.filter(({ message }, at) => all.findIndex((other) => other.message === message) === at)
 }

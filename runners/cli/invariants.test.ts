@@ -56,7 +56,7 @@ const cases: readonly (readonly [
 describe('fsck', () => {
   it.each(cases)('names %s where %s', async (invariant, _, write) => {
     expect(await brokenBy(write)).toContain(`${invariant} log.sqlite`)
-    expect(restartsFor([invariant]).length).toBe(1)
+    expect(restartsFor([{ invariant }]).length).toBe(1)
   })
 
   it('finds nothing in the same checkpoint as it was', async () => {

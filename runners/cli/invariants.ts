@@ -3,6 +3,7 @@
  *
  * Law: `docs/guarantees.md` has the same table.
  */
+import type { ErrorCode } from '../../sdk/error-codes.js'
 
 /** One of them. */
 export interface Invariant {
@@ -14,9 +15,16 @@ export interface Invariant {
   readonly restart: string | undefined
 }
 
-/** A copy from before is whole; sinks then see again, under other ids, what came after it. */
+/**
+ * A savepoint from before is whole, and a query of its own: sinks see again, under other ids, what came after it. A copy of the folder is
+ * the same query, and sinks would take what it delivers for repetitions of what came after it.
+ */
 const FROM_A_COPY =
-  'put back a savepoint, or a copy of the whole folder, from before; what was delivered since is delivered again'
+  'put back a savepoint from before, or make one of a copy of the whole folder (millrace savepoint COPY TARGET); what was delivered since is delivered again'
+
+/** A file of another format may be whole: nothing needs to be put back. */
+const OTHER_FORMAT =
+  'run the version of millrace that wrote it, which reads it as it is; where millrace did not write it, name a folder of its own'
 
 /** All of them, and `format`, which is about what can be read at all. */
 export const INVARIANTS: readonly Invariant[] = [
@@ -78,8 +86,18 @@ export const INVARIANTS: readonly Invariant[] = [
   },
 ]
 
+/** A fault as far as it tells what to do. */
+export interface ToldFault {
+  /** Name of the invariant that does not hold. */
+  readonly invariant: string
+  /** Of the error that it was found by, where there was one. */
+  readonly code?: ErrorCode | undefined
+}
+
 /** What to do about the faults of a checkpoint, each once. */
-export function restartsFor(names: Iterable<string>): readonly string[] {
-  const wanted = new Set(names)
-  return [...new Set(INVARIANTS.flatMap(({ name, restart }) => (wanted.has(name) ? (restart ?? []) : [])))]
+export function restartsFor(faults: readonly ToldFault[]): readonly string[] {
+  const unread = faults.some(({ code }) => code === 'MR-6104')
+  const wanted = new Set(faults.filter(({ code }) => code !== 'MR-6104').map(({ invariant }) => invariant))
+  const restarts = INVARIANTS.flatMap(({ name, restart }) => (wanted.has(name) ? (restart ?? []) : []))
+  return [...new Set([...(unread ? [OTHER_FORMAT] : []), ...restarts])]
 }

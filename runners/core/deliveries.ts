@@ -7,7 +7,14 @@
 import { type Coder, decodeFromBytes, encodeToBytes } from '../../sdk/coders/index.js'
 import { coded } from '../../sdk/error-codes.js'
 import { invariant } from '../../sdk/invariant.js'
-import type { Delivery, DeliveryContext, DeliveryId, DeliveryRepeats, Query } from '../../sdk/transforms/delivery.js'
+import type {
+  Delivery,
+  DeliveryContext,
+  DeliveryId,
+  DeliveryRepeats,
+  Query,
+  SinkContext,
+} from '../../sdk/transforms/delivery.js'
 import type { Codec } from '../../sdk/codec.js'
 import { checkedEmit } from './checked-emit.js'
 import { isThenable } from './prepare-step.js'
@@ -94,13 +101,14 @@ export class DeliveringStep {
   /**
    * Brings items to the sink.
    *
+   * @returns whether the sink says that it has had them, or later ones.
    * @throws {UserCodeError} when the sink fails, and the stage with it.
    */
-  async deliver(items: readonly unknown[], id: DeliveryId): Promise<void> {
+  async deliver(items: readonly unknown[], id: DeliveryId): Promise<boolean> {
     const runtime = this.#runtime
-    const { outside: env, log } = runtime
-    const { path } = this.info
-    const context: DeliveryContext<unknown> = { id, resource: this.#resource(), env, log: log.step(path), step: path }
+    let isKnown = false
+    const context: DeliveryContext<unknown> = { ...this.#context(id), recognised: () => void (isKnown = true) }
+    const { env } = context
     env.crashpoint('delivery.begin')
     try {
       const result: unknown = this.#delivery.deliver(items, context)
@@ -109,6 +117,28 @@ export class DeliveringStep {
       runtime.failedOutside(this.info, 'deliver', error)
     }
     env.crashpoint('delivery.done')
+    return isKnown
+  }
+
+  /**
+   * The newest batch that the sink has, as far as it can say.
+   *
+   * @throws {UserCodeError} when the sink fails, and the stage with it.
+   */
+  async newest(id: DeliveryId): Promise<number | undefined> {
+    const { newest } = this.#delivery
+    if (newest === undefined) return undefined
+    try {
+      return await newest.call(this.#delivery, this.#context(id))
+    } catch (error) {
+      return this.#runtime.failedOutside(this.info, 'newest', error)
+    }
+  }
+
+  #context(id: DeliveryId): SinkContext<unknown> {
+    const { outside: env, log } = this.#runtime
+    const { path } = this.info
+    return { id, resource: this.#resource(), env, log: log.step(path), step: path }
   }
 }
 

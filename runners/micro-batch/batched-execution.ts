@@ -126,7 +126,7 @@ export class BatchedExecution extends Execution {
     await (isFollowed ? setUpToFollow(open) : open())
     noteIdleWorkers(tasks, this.#log)
     if (isFollowed) this.#standby.follows(this.#committed)
-    else if (back?.committed !== undefined) await this.#outbox.deliverAgain(back.committed)
+    else if (back !== undefined) await this.#outbox.begin(back.committed)
   }
 
   /** Takes back what is kept. Without a checkpoint nobody asks what has changed, and noting it costs nothing. */
@@ -208,7 +208,7 @@ export class BatchedExecution extends Execution {
     }
     this.#standby.takesOver()
     const newest = await store.committed()
-    if (newest !== undefined) await this.#outbox.deliverAgain(newest)
+    await this.#outbox.begin(newest)
     const waits = this.#waits
     this.#waits = undefined
     tasks?.leads(store)

@@ -50,6 +50,15 @@ it('a lease lasts twice as long for each driver that lost it without a commit, u
   expect((await next()).millis).toBe(LEASE_MILLIS_MAX)
 })
 
+it('a driver that was taken over from is told so, and not that its checkpoint is older than what its sink has', async () => {
+  const { world, next } = drivers()
+  const { store } = await next()
+  await expect(store.outdated('out', 3, 2)).rejects.toMatchObject({ name: 'CheckpointOutdated', code: 'MR-6109' })
+  world.now += LEASE_MILLIS_MAX
+  await next()
+  await expect(store.outdated('out', 3, 2)).rejects.toMatchObject({ name: 'StoreFenced', code: 'MR-6102' })
+})
+
 it('a lease that was given back, or whose driver is gone, says nothing of the next', async () => {
   const { world, next } = drivers()
   for (let n = 0; n < 5; n++) {

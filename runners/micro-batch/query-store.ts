@@ -21,7 +21,7 @@ import type {
   StoredEntry,
   StoreView,
 } from './store/checkpoint-store.js'
-import { LeaseHeld, StoreFailed, StoreFenced } from './store/errors.js'
+import { CheckpointOutdated, LeaseHeld, StoreFailed, StoreFenced } from './store/errors.js'
 import { partitionOf } from './store/partition-of.js'
 import { VolatileStore } from './store/volatile-store.js'
 import type { DividedAnew } from './tasks/divide-anew.js'
@@ -350,6 +350,16 @@ export class QueryStore {
       fence.cause = error
       return fence
     }
+  }
+
+  /**
+   * A sink has a batch of this query that the checkpoint did not have.
+   *
+   * @throws {CheckpointOutdated} or {@link StoreFenced}, when it is another driver, who has taken over, that brought it there.
+   */
+  async outdated(step: string, newest: number, known: number): Promise<never> {
+    await this.verify()
+    throw new CheckpointOutdated(this.#store.place, step, newest, known, (await this.committed())?.batch ?? 0)
   }
 
   delivered(batch: number): Promise<void> {

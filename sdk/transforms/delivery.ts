@@ -59,8 +59,8 @@ export interface DeliveryId {
  */
 export type DeliveryRepeats = 'recognised' | 'harmless' | 'visible'
 
-/** What `deliver` of a sink may use besides the items. */
-export interface DeliveryContext<R> {
+/** What a sink may use of the run. */
+export interface SinkContext<R> {
   readonly id: DeliveryId
   /** What `setup` returned. */
   readonly resource: R
@@ -70,6 +70,16 @@ export interface DeliveryContext<R> {
   readonly log: StepLog
   /** Path of the step. */
   readonly step: string
+}
+
+/** What `deliver` of a sink may use besides the items. */
+export interface DeliveryContext<R> extends SinkContext<R> {
+  /**
+   * Tells the runner that the sink has a delivery with this id, or a later one, so that nothing was done. After a crash that is as it
+   * should be; else something else was delivered under this id, and the run fails: its checkpoint is older than what the sink has, such
+   * as a copy that was put back.
+   */
+  readonly recognised: () => void
 }
 
 /** Declares that a step delivers items: of which kind, and how they reach their sink. */
@@ -84,6 +94,12 @@ export interface Delivery<C extends Codec, R> {
    * throws, the run fails. Nothing that it leaves undone is done by anyone else, so it ends when the sink is sure of the items.
    */
   readonly deliver: (items: readonly TypeOf<C>[], context: DeliveryContext<R>) => void | Promise<void>
+  /**
+   * The newest batch that the sink has of this query, step and shard; `undefined` where it knows of none. It is asked before anything
+   * runs, with the newest batch that was committed as `id.batch`: a sink that has a later one shows that the checkpoint is older than
+   * what was delivered. Such a run fails before it commits anything that the sink would take for a repetition.
+   */
+  readonly newest?: (context: SinkContext<R>) => number | undefined | Promise<number | undefined>
 }
 
 /** Hands over an item, to be delivered when what the call did is sure to stay. */
@@ -94,4 +110,5 @@ export interface AnyDelivery {
   readonly codec: Codec
   readonly repeats: DeliveryRepeats
   readonly deliver: (items: readonly never[], context: DeliveryContext<never>) => unknown
+  readonly newest?: (context: SinkContext<never>) => unknown
 }

@@ -89,7 +89,7 @@ const declarations: OptionNames<AnyDoFn> = {
 }
 
 /** Everything a delivery may declare. */
-const deliveryDeclarations: OptionNames<AnyDelivery> = { codec: true, repeats: true, deliver: true }
+const deliveryDeclarations: OptionNames<AnyDelivery> = { codec: true, repeats: true, deliver: true, newest: true }
 
 const repeats: readonly DeliveryRepeats[] = ['recognised', 'harmless', 'visible']
 
@@ -99,6 +99,12 @@ function checkDelivery(delivery: AnyDelivery, path: string): void {
     refuse(
       'MR-3028',
       `the delivery of step "${path}" needs a codec, which says what is delivered, and a function deliver(items, { id }).`,
+      path,
+    )
+  if (delivery.newest !== undefined && typeof delivery.newest !== 'function')
+    refuse(
+      'MR-3028',
+      `newest of the delivery of step "${path}" is a function that gives the newest batch that the sink has. Give one, or leave it out.`,
       path,
     )
   refuseUnknownValue(`repeats of the delivery of step "${path}"`, delivery.repeats, repeats)

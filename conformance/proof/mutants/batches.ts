@@ -2,11 +2,12 @@
  * Mutants of the micro-batch runner: what is planned, kept and brought to sinks, and what a run that begins again makes of it. Seeds
  * of lane `sim` notice.
  */
-import { bySeeds, type Mutant } from './mutant.js'
+import { bySeeds, byTest, type Mutant } from './mutant.js'
 
 const EXECUTION = 'runners/micro-batch/batched-execution.ts'
 const PARTS = 'runners/micro-batch/kept-parts.ts'
 const OUTBOX = 'runners/micro-batch/outbox.ts'
+const OLDER = 'runners/micro-batch/older-checkpoint.test.ts'
 const JOURNAL = 'runners/micro-batch/batch-journal.ts'
 const WORLD = 'runners/micro-batch/batch-world.ts'
 const QUERY = 'runners/micro-batch/query-store.ts'
@@ -220,7 +221,7 @@ const delivering: readonly Mutant[] = [
     'batch-deliveries-forgotten',
     'what a crash has kept from its sink is delivered when the run goes on',
     EXECUTION,
-    'await this.#outbox.deliverAgain(back.committed)',
+    'await this.#outbox.begin(back.committed)',
     'await Promise.resolve()',
   ),
   bySeeds(
@@ -234,8 +235,8 @@ const delivering: readonly Mutant[] = [
     'batch-delivered-under-another-id',
     'what is delivered again has the id that it had',
     OUTBOX,
-    'await this.deliver(batch, delivered)',
-    'await this.deliver(batch + 1, delivered)',
+    'await this.deliver(batch, delivered, true)',
+    'await this.deliver(batch + 1, delivered, true)',
   ),
   bySeeds(
     'batch-outbox-not-kept',
@@ -248,8 +249,31 @@ const delivering: readonly Mutant[] = [
     'batch-marked-before-delivered',
     'a delivery is noted when it has been made',
     OUTBOX,
-    'if (delivered.length > 0) await this.#store.verify()',
-    'if (delivered.length > 0) await this.#store.delivered(batch)',
+    'await this.#store.verify()',
+    'await this.#store.delivered(batch)',
+  ),
+  byTest(
+    [OLDER, 'a copy of the checkpoint that is put back'],
+    'batch-older-checkpoint-unseen',
+    'a sink that has more than was committed is seen before anything runs',
+    OUTBOX,
+    'if (newest === undefined || newest <= committed) continue',
+    'if (newest !== null) continue',
+  ),
+  byTest(
+    [OLDER, 'a copy that runs beside its original'],
+    'batch-repetition-let-go',
+    'what a sink takes for a repetition although it is none fails the run',
+    OUTBOX,
+    'if (isKnown && !mayRepeat)',
+    'if (isKnown && !isKnown)',
+  ),
+  bySeeds(
+    'batch-repetition-refused',
+    'what a crash may have delivered is recognised, and the run goes on',
+    OUTBOX,
+    'if (isKnown && !mayRepeat)',
+    'if (isKnown)',
   ),
   bySeeds(
     'batch-query-renamed',

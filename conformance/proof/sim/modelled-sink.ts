@@ -34,13 +34,21 @@ export class ModelledSink {
       delivery: {
         codec: typed<string>(),
         repeats: 'recognised',
-        deliver: (items, { id }) => this.#take(items, id),
+        deliver: (items, { id, recognised }) => {
+          if (!this.#take(items, id)) recognised()
+        },
+        newest: () => (this.#taken.size === 0 ? undefined : this.#newest),
       },
       process: (item, { deliver }) => deliver(textOf(item)),
     })
   }
 
-  #take(items: readonly string[], { query, batch }: DeliveryId): void {
+  get #newest(): number {
+    return Math.max(0, ...this.#taken.keys())
+  }
+
+  /** @returns whether it is new. */
+  #take(items: readonly string[], { query, batch }: DeliveryId): boolean {
     this.#query ??= query
     if (this.#query !== query) this.#fail(`a delivery of batch ${batch} names another query`)
     const text = items.join('\n')
@@ -48,14 +56,15 @@ export class ModelledSink {
     this.trace.push(`takes ${batch} ${items.length}`)
     if (before !== undefined) {
       if (before !== text) this.#fail(`I3: what is delivered of batch ${batch} for the second time is something else`)
-      return
+      return false
     }
-    const last = Math.max(0, ...this.#taken.keys())
+    const last = this.#newest
     if (batch <= last) this.#fail(`batch ${batch} is delivered after batch ${last}`)
     // The commit may have been made by a life that did not hear of it.
     if (batch > this.#committed() + 1) this.#fail(`I3: batch ${batch} is delivered before it is committed`)
     this.#taken.set(batch, text)
     this.#items.push(...items)
+    return true
   }
 
   #fail(law: string): void {

@@ -5,6 +5,7 @@
  * Law: a version is visible from the moment its commit record is durable, whole, and not before; plans and commits are written once
  * and never changed; whoever holds an older epoch of the lease writes nothing; damage is found when it is read, and named.
  */
+import type { ErrorCode } from '../../../sdk/error-codes.js'
 import type { KeptEntry } from '../../core/kept-state.js'
 
 /** What a store says of the query it belongs to. */
@@ -213,4 +214,6 @@ export interface StoreFault {
   /** File or table. */
   readonly where: string
   readonly message: string
+  /** Of the error that told it, where there was one. */
+  readonly code?: ErrorCode | undefined
 }

@@ -46,7 +46,7 @@ export class StoreDamaged extends Error {
 
   constructor(file: string, what: string, cause?: unknown) {
     super(
-      `the checkpoint file ${file} is damaged: ${what}. Nothing was written. Put back a copy of the whole folder or a savepoint, or begin a new query in a new folder.`,
+      `the checkpoint file ${file} is damaged: ${what}. Nothing was written. Put back the newest savepoint, which is a query of its own, so that what was delivered since is delivered again; or begin a new query in a new folder. A copy of the whole folder, all files of the same moment, helps if nothing was delivered since (MR-6109).`,
       cause === undefined ? undefined : { cause },
     )
     this.file = file
@@ -60,7 +60,7 @@ export class StoreFormatUnknown extends Error {
   readonly file: string
 
   constructor(file: string, what: string) {
-    super(`the checkpoint file ${file} is not read by this version: ${what}. Nothing was written.`)
+    super(`the checkpoint file ${file} is not read by this version: ${what}. Nothing was written. Run the version that wrote it, or give the query a folder of its own.`)
     this.file = file
   }
 }
@@ -102,6 +102,20 @@ export class DeliveriesPending extends Error {
   constructor(place: string, batch: number) {
     super(
       `batch ${batch} of the checkpoint ${place} is committed, and its sinks have not taken all of it: a savepoint would deliver it once more, as a query of its own. Start the run again and let it deliver, then take the savepoint.`,
+    )
+  }
+}
+
+/** A sink has more of the query than the checkpoint: a copy from before was put back, or runs beside its original. */
+export class CheckpointOutdated extends Error {
+  override readonly name = 'CheckpointOutdated'
+  readonly code: ErrorCode = 'MR-6109'
+
+  /** @param known the newest batch that was known before `newest`. @param committed the newest committed batch by now. */
+  constructor(place: string, step: string, newest: number, known: number, committed: number) {
+    const isBegun = committed > known
+    super(
+      `the checkpoint ${place} is older than what was delivered: the sink of step "${step}" has batch ${newest} of this query already, and the checkpoint knew of ${known === 0 ? 'none' : `batch ${known}`} when it was begun from. So it is a copy from before that was put back, or that runs beside its original, and what it delivers would be taken for repetitions and be lost. ${isBegun ? `What this run had for batch ${newest} was not delivered; nothing more is done` : 'Nothing was done'}. Go on from the newest checkpoint, or make a savepoint of the copy${isBegun ? ' as it was before this run' : ''} (millrace savepoint COPY TARGET) and run with checkpoint: TARGET: that is a query of its own, and what was delivered since is delivered again.`,
     )
   }
 }

@@ -40,6 +40,7 @@ describe('a checkpoint in SQLite files', () => {
       file: join(image.folder, 'log.sqlite'),
     })
     expect(String(refusal)).toContain('its format is 2')
+    expect(String(refusal)).toContain('Run the version that wrote it')
   })
   it.each([
     ['commit_record', 'instant = instant + 1'],

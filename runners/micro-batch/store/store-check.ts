@@ -7,6 +7,7 @@
  */
 import { changesIn, ChangeWriter, NO_CHANGES } from './change-bytes.js'
 import type { StoreFault } from './checkpoint-store.js'
+import { errorCode } from '../../../sdk/error-codes.js'
 import { messageOf } from '../../../sdk/errors.js'
 import { partitionOf } from './partition-of.js'
 import { versionsSince } from './partition-state.js'
@@ -22,7 +23,7 @@ export function checkSession(session: StoreSession): readonly StoreFault[] {
     try {
       body()
     } catch (error) {
-      say('format', where, messageOf(error))
+      faults.push({ invariant: 'format', where, message: messageOf(error), code: errorCode(error) })
     }
   }
   const { files } = session
