@@ -39,7 +39,7 @@ const table =
       const key = mode === 'append' ? {} : { key: 'line' }
       lines
         .map('row', (line) => ({ line }), { codec: Line })
-        .apply('out', writeTable({ file, table: 'lines', codec: Line, create: true, mode, ...key } as never) as never)
+        .apply('out', writeTable({ file, table: 'lines', codec: Line, create: true, mode, ...key } as never))
     },
     has() {
       const db = new Database(join(at, 'out.db'))

@@ -187,9 +187,11 @@ class Outside {
     const own = doFn.delivery as NonNullable<AnyDoFn['delivery']>
     const deliver = own.deliver as (items: readonly unknown[], context: DeliveryContext<unknown>) => unknown
     const delivery = {
-      ...own,
+      codec: own.codec,
+      repeats: own.repeats,
       deliver: async (items: readonly unknown[], context: DeliveryContext<unknown>): Promise<void> => {
-        await deliver.call(own, items, context)
+        // A sink that outlives the scenario may know the same query from another one, so it is not asked what it has.
+        await deliver.call(own, items, { ...context, recognised: () => undefined })
         this.#take(items, context, own.repeats)
       },
     } as NonNullable<AnyDoFn['delivery']>
@@ -203,7 +205,7 @@ class Outside {
     })
   }
 
-  #take(items: readonly unknown[], { id, step }: DeliveryContext<unknown>, repeats: DeliveryRepeats): void {
+  #take(items: readonly unknown[], { id, step, recognised }: DeliveryContext<unknown>, repeats: DeliveryRepeats): void {
     const key = `${id.query} ${id.batch} ${id.shard}`
     const texts = items.map((item) => [identityOf(item), preview(item)] as const)
     const taken = this.#taken.get(step) ?? []
@@ -211,6 +213,7 @@ class Outside {
     const before = taken.find((each) => each.key === key)
     if (before !== undefined && identitiesOf(before.texts) !== identitiesOf(texts))
       this.broken ??= `"${step}" was handed something else under the name of a delivery that it had got before`
+    if (before !== undefined && repeats === 'recognised') recognised()
     // Whoever recognises a delivery, or is not harmed by it, has it once.
     if (before === undefined || repeats === 'visible') taken.push({ key, texts })
   }
