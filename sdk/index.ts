@@ -240,7 +240,15 @@ export { shed, type ShedOptions } from './transforms/shed.js'
 export { deduplicate, type DeduplicateOptions } from './transforms/deduplicate.js'
 export { countWindows, type CountWindowsOptions } from './transforms/count-windows.js'
 export type { CreateOptions } from './transforms/create.js'
-export type { Deliver, Delivery, DeliveryContext, DeliveryId, DeliveryRepeats, Query, SinkContext } from './transforms/delivery.js'
+export type {
+  Deliver,
+  Delivery,
+  DeliveryContext,
+  DeliveryId,
+  DeliveryRepeats,
+  Query,
+  SinkContext,
+} from './transforms/delivery.js'
 export type {
   AfterCommit,
   AnyDoFn,

@@ -46,9 +46,7 @@ export class Marks {
     this.#add = db.prepare(
       `INSERT INTO ${TABLE} SELECT ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM ${TABLE} WHERE query = ? AND step = ? AND shard = ? AND batch >= ?)`,
     )
-    this.#newest = db.prepare(
-      `SELECT max(batch) AS batch FROM ${TABLE} WHERE query = ? AND step = ? AND shard = ?`,
-    )
+    this.#newest = db.prepare(`SELECT max(batch) AS batch FROM ${TABLE} WHERE query = ? AND step = ? AND shard = ?`)
     this.#removeBefore = db.prepare(`DELETE FROM ${TABLE} WHERE query = ? AND step = ? AND shard = ? AND batch <= ?`)
     this.#removeOld = db.prepare(`DELETE FROM ${TABLE} WHERE at < ?`)
   }

@@ -80,8 +80,7 @@ export class ShardFinisher {
 
   #taken(parts: Iterable<Part>): TakenParts {
     return new TakenParts(parts, ({ path }) => {
-      if (this.#files.status(path) === undefined)
-        throw new GatheredGone(path, this.#target, this.#owner.query.restarts)
+      if (this.#files.status(path) === undefined) throw new GatheredGone(path, this.#target, this.#owner.query.restarts)
     })
   }
 

@@ -14,7 +14,7 @@
  * Law: after `remove`, nothing the owner has made is left but what was moved away, or what a query that goes on may name. A
  * file that may be named after a restart has reached the disk, and so has its name.
  */
-import { coded } from '../../sdk/error-codes.js'
+import { coded, type ErrorCode } from '../../sdk/error-codes.js'
 import type { Env, FileHandle, FileSystem } from '../../sdk/env.js'
 import { messageOf } from '../../sdk/errors.js'
 import type { Query } from '../../sdk/transforms/delivery.js'
@@ -35,6 +35,7 @@ export interface FolderOwner {
 /** A file in which something was gathered is not there any more. */
 export class GatheredGone extends Error {
   override readonly name = 'GatheredGone'
+  readonly code: ErrorCode = 'MR-5009'
 
   constructor(path: string, target: string, restarts: boolean) {
     const older =
@@ -197,7 +198,7 @@ export class TemporaryFolder {
   }
 
   #failure(error: unknown): Error {
-    if (error instanceof GatheredGone) return coded('MR-5009', error)
+    if (error instanceof GatheredGone) return error
     return coded(
       'MR-5009',
       new Error(

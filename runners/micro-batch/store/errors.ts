@@ -60,7 +60,9 @@ export class StoreFormatUnknown extends Error {
   readonly file: string
 
   constructor(file: string, what: string) {
-    super(`the checkpoint file ${file} is not read by this version: ${what}. Nothing was written. Run the version that wrote it, or give the query a folder of its own.`)
+    super(
+      `the checkpoint file ${file} is not read by this version: ${what}. Nothing was written. Run the version that wrote it, or give the query a folder of its own.`,
+    )
     this.file = file
   }
 }
