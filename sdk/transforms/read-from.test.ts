@@ -64,6 +64,10 @@ inEveryMode((options) => {
     expect(await values(counting(500, { maxRecords: 0 }), options)).toEqual([])
   })
 
+  it('begins where it says', async () => {
+    expect(await values(counting(50, { begin: () => 20 }))).toEqual(upTo(50).slice(20))
+  })
+
   it('acknowledges marks in order, the last one last', async () => {
     const marks: number[] = []
     await values(counting(300, { acknowledge: (mark) => void marks.push(mark) }), options)
@@ -157,6 +161,7 @@ it('what is wrong is refused, or named', async () => {
   expect(() => readFrom(counting(1, { maxRecords: -1 }))).toThrow(/maxRecords of readFrom must be a whole number/)
   expect(() => readFrom(counting(1, { open: undefined as never }))).toThrow(/needs a function `open`/)
   expect(() => readFrom(counting(1, { pollEvery: 'soon' as never }))).toThrow(/pollEvery of readFrom/)
+  expect(() => readFrom(counting(1, { begin: () => 0, split: () => [0] }))).toThrow(/both `begin` and `split`/)
   const p = pipeline()
   p.apply(
     'read',

@@ -78,8 +78,8 @@ export interface SourceDeclaration<C extends Codec, Mark, Resource> {
   readonly split?: (parts: number) => readonly Mark[]
   /**
    * Says where reading begins, for a source that knows it only when it looks, as at the file that has a name by now. What it
-   * answers holds: a run that begins again before anything is committed reads from there too. Asked once; not for a source that is
-   * split. Default: `open` is given `undefined`.
+   * answers holds: a run that begins again before anything is committed reads from there too. Asked once; not together with `split`, which
+   * says where each part begins. Default: `open` is given `undefined`.
    */
   readonly begin?: (context: RestrictionContext<Resource>) => Mark
   /** Begins to read at a mark; `undefined`: from the beginning, everything. */
@@ -331,6 +331,11 @@ function limitsOf<C extends Codec, Mark, Resource>(declared: SourceDeclaration<C
   const { maxRecords, maxReadTime, pollEvery = 100, deduplicate } = declared
   if (maxRecords !== undefined && (!Number.isSafeInteger(maxRecords) || maxRecords < 0))
     refuse('MR-1002', `option maxRecords of readFrom must be a whole number from 0, but is ${preview(maxRecords)}.`)
+  if (declared.begin !== undefined && declared.split !== undefined)
+    refuse(
+      'MR-1016',
+      'readFrom has both `begin` and `split`, and parts begin where `split` says. Leave one of them out.',
+    )
   if (typeof declared.open !== 'function') refuse('MR-1003', 'readFrom needs a function `open` that makes a reader.')
   return {
     records: maxRecords,
