@@ -152,7 +152,7 @@ it('a platform without standard streams says so, as a page is one', async () => 
   const p = pipeline()
   p.apply('in', readStdin())
   await expect(start(p, { env: page }).result).rejects.toThrow(
-    /reads standard input, and this platform has none\. Run the pipeline in Node/,
+    /reads standard input, which belongs to the process that starts a run.* Run the pipeline in Node without workers/,
   )
   const q = pipeline()
   q.create('n', [1]).apply('out', writeStdout())
